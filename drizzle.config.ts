@@ -1,0 +1,2 @@
+// Migrations are written by `pnpm db:generate`; STRICT and the view are added by hand, once (drizzle-kit cannot emit them).
+export default { dialect: "sqlite", schema: "./src/db/schema.ts", out: "./migrations", casing: "snake_case" };

@@ -1,0 +1,16 @@
+#!/usr/bin/env node
+// The first file that runs, on whatever Node there is: it imports nothing, because better-sqlite3 crashes Node before 22.14
+// (N-API 10) with a segmentation fault instead of an error (WiseLibs/better-sqlite3#1514).
+const NEEDED_NAPI = 10;
+const USAGE_EXIT = 2;
+
+if (Number(process.versions["napi"]) < NEEDED_NAPI) {
+  process.stderr.write(
+    `Error: Cannot run on Node ${process.versions.node}: comfy-dpo needs Node 22.14 or newer\n` +
+      `Try: pnpm pipeline …, which uses the Node 24 that is installed with the project\n`,
+  );
+  process.exitCode = USAGE_EXIT;
+} else {
+  const { main } = await import("./cli.ts");
+  await main(process.argv.slice(2));
+}

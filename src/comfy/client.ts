@@ -1,0 +1,147 @@
+import type { Readable } from "node:stream";
+import { FormData } from "undici";
+import { isJsonArray, isJsonObject, stringifyExact, type Json, type JsonObject } from "../lib/exact-json.ts";
+import { parseHistoryAnswer, type HistoryEntry, type OutputImage } from "./history-entry.ts";
+import { streamHistory } from "./history-stream.ts";
+import { openHttp, type Http } from "./http.ts";
+import { parseQueue, parseQueueRemaining, type Queue } from "./queue.ts";
+import { submit, type Submission, type SubmitAnswer } from "./submit.ts";
+import { parseSystemStats, type SystemStats } from "./system-stats.ts";
+
+export interface ComfyClientOptions {
+  /** With a path prefix, if there is one. */
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly caFile?: string | null;
+  /** Sockets. @default 32 */
+  readonly connections?: number;
+  /** For the headers of an answer, and between two pieces of its body, ms. @default 30 000 */
+  readonly timeoutMs?: number;
+}
+
+export type ViewAnswer =
+  | {
+      readonly kind: "found";
+      readonly body: Readable;
+      readonly sizeBytes: number | null;
+      readonly contentType: string | null;
+      readonly etag: string | null;
+    }
+  | { readonly kind: "missing" };
+
+export interface Upload {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly filename: string;
+  readonly subfolder: string;
+  readonly overwrite: boolean;
+  readonly type: "input" | "temp" | "output";
+}
+
+/** Where the server put an upload: another name than asked for means that the asked one was taken by other content. */
+export type Uploaded = Pick<OutputImage, "subfolder" | "type"> & { readonly name: string };
+
+/**
+ * One ComfyUI server, every endpoint. All calls throw TransientError (try again), FatalError (credentials) or the abort reason.
+ * @see https://github.com/comfyanonymous/ComfyUI/blob/a125cd84b054/server.py
+ */
+export interface ComfyClient {
+  /** Without a trailing slash. */
+  readonly url: string;
+  submit(submission: Submission, signal: AbortSignal): Promise<SubmitAnswer>;
+  /** Null where the server knows no finished run of that id: unknown, waiting, running, evicted and lost look the same. */
+  history(promptId: string, signal: AbortSignal): Promise<HistoryEntry | null>;
+  /** The whole history, oldest first, streamed: up to 10,001 entries, many MB. */
+  historyAll(signal: AbortSignal): AsyncIterable<HistoryEntry>;
+  deleteHistory(promptIds: readonly string[], signal: AbortSignal): Promise<void>;
+  clearHistory(signal: AbortSignal): Promise<void>;
+  queue(signal: AbortSignal): Promise<Queue>;
+  /** The running one included: the cheap poll. */
+  queueRemaining(signal: AbortSignal): Promise<number>;
+  deleteFromQueue(promptIds: readonly string[], signal: AbortSignal): Promise<void>;
+  clearQueue(signal: AbortSignal): Promise<void>;
+  /** Null: whatever runs. Takes effect between nodes and at sampler steps. */
+  interrupt(promptId: string | null, signal: AbortSignal): Promise<void>;
+  /** Takes effect between prompts. `freeMemory` drops the node cache, too. */
+  free(what: { readonly unloadModels: boolean; readonly freeMemory: boolean }, signal: AbortSignal): Promise<void>;
+  systemStats(signal: AbortSignal): Promise<SystemStats>;
+  /** By class; {} for an unknown class. Null: all classes. */
+  objectInfo(classType: string | null, signal: AbortSignal): Promise<JsonObject>;
+  /** Names of models in a folder, or of the folders. Null where there is no such folder. */
+  models(folder: string | null, signal: AbortSignal): Promise<readonly string[] | null>;
+  /** An image's bytes. The caller reads the body to its end or destroys it: an unread body keeps its socket. */
+  view(image: Pick<OutputImage, "filename" | "subfolder" | "type">, signal: AbortSignal): Promise<ViewAnswer>;
+  uploadImage(upload: Upload, signal: AbortSignal): Promise<Uploaded>;
+  close(): Promise<void>;
+}
+
+/** Opens nothing before the first call. @throws {ConfigError} for a URL that is none. */
+export function comfyClient({ url, headers, caFile = null, connections = 32, timeoutMs = 30_000 }: ComfyClientOptions): ComfyClient {
+  const http = openHttp({ url, headers, caFile, connections, timeoutMs });
+  const post = (path: string, body: Json, signal: AbortSignal): Promise<void> =>
+    http.done({ method: "POST", path, json: stringifyExact(body), signal });
+  const get = <T>(path: string, signal: AbortSignal, parse: (answer: Json) => T | undefined): Promise<T> =>
+    http.json({ method: "GET", path, signal }, parse);
+
+  return {
+    url: http.url,
+    submit: (submission, signal) => submit(http, submission, signal),
+    history: (promptId, signal) =>
+      get(`/history/${encodeURIComponent(promptId)}`, signal, (answer) => parseHistoryAnswer(promptId, answer)),
+    historyAll: (signal) => streamHistory(http, signal),
+    deleteHistory: (promptIds, signal) => post("/history", { delete: promptIds }, signal),
+    clearHistory: (signal) => post("/history", { clear: true }, signal),
+    queue: (signal) => get("/queue", signal, parseQueue),
+    queueRemaining: (signal) => get("/prompt", signal, parseQueueRemaining),
+    deleteFromQueue: (promptIds, signal) => post("/queue", { delete: promptIds }, signal),
+    clearQueue: (signal) => post("/queue", { clear: true }, signal),
+    interrupt: (promptId, signal) => post("/interrupt", promptId === null ? {} : { prompt_id: promptId }, signal),
+    free: ({ unloadModels, freeMemory }, signal) => post("/free", { unload_models: unloadModels, free_memory: freeMemory }, signal),
+    systemStats: (signal) => get("/system_stats", signal, parseSystemStats),
+    objectInfo: (classType, signal) =>
+      get(classType === null ? "/object_info" : `/object_info/${encodeURIComponent(classType)}`, signal, (answer) =>
+        isJsonObject(answer) ? answer : undefined,
+      ),
+    models: (folder, signal) =>
+      http.jsonIfAny({ method: "GET", path: folder === null ? "/models" : `/models/${encodeURIComponent(folder)}`, signal }, (answer) =>
+        isJsonArray(answer) ? answer.filter((name) => typeof name === "string") : undefined,
+      ),
+    view: (image, signal) => view(http, image, signal),
+    uploadImage: (upload, signal) => uploadImage(http, upload, signal),
+    close: () => http.close(),
+  };
+}
+
+async function view(
+  http: Http,
+  { filename, subfolder, type }: Pick<OutputImage, "filename" | "subfolder" | "type">,
+  signal: AbortSignal,
+): Promise<ViewAnswer> {
+  // No `preview` or `channel`: they re-encode, and the text chunks are gone.
+  const query = new URLSearchParams({ filename, subfolder, type });
+  const { statusCode, headers, body } = await http.send({ method: "GET", path: `/view?${query.toString()}`, signal }, [404]);
+  if (statusCode === 404) {
+    await body.dump();
+    return { kind: "missing" };
+  }
+  const { "content-length": length, "content-type": contentType, etag } = headers;
+  return {
+    kind: "found",
+    body,
+    sizeBytes: typeof length === "string" && /^\d+$/.test(length) ? Number(length) : null,
+    contentType: typeof contentType === "string" ? contentType : null,
+    etag: typeof etag === "string" ? etag : null,
+  };
+}
+
+async function uploadImage(http: Http, { bytes, filename, subfolder, overwrite, type }: Upload, signal: AbortSignal): Promise<Uploaded> {
+  const form = new FormData();
+  form.set("image", new Blob([bytes]), filename);
+  form.set("subfolder", subfolder);
+  form.set("type", type);
+  form.set("overwrite", String(overwrite));
+  return http.json({ method: "POST", path: "/upload/image", form, signal }, (answer) => {
+    if (!isJsonObject(answer) || typeof answer["name"] !== "string") return undefined;
+    const { name, subfolder: folder, type: kind } = answer;
+    return { name, subfolder: typeof folder === "string" ? folder : "", type: typeof kind === "string" ? kind : "input" };
+  });
+}

@@ -1,0 +1,168 @@
+import { emulatorDisk, type EmulatorDisk, type FolderType } from "./emulator/disk.ts";
+import { faultPlan, type FaultPlan } from "./emulator/faults.ts";
+import { HISTORY_CAP, type QueueItem } from "./emulator/prompt-queue.ts";
+import type { PromptRun } from "./emulator/prompt-run.ts";
+import { startProcess, type ServerProcess } from "./emulator/server-process.ts";
+
+export interface EmulatorOptions {
+  /** 0, the default: a free one, kept over restarts. */
+  readonly port?: number;
+  /** @default 127.0.0.1 */
+  readonly host?: string;
+  /** How long a prompt takes that is not cached, ms. @default 0 */
+  readonly execMs?: number;
+  /** What goes wrong; the grammar is in emulator/faults.ts. */
+  readonly faults?: string;
+  /** Leaves the text chunks out of PNGs, as ComfyUI's --disable-metadata. */
+  readonly disableMetadata?: boolean;
+  /** What /system_stats says. @default 0.3.64 */
+  readonly version?: string;
+  /** Entries kept in the history. @default 10,001 */
+  readonly historyCap?: number;
+  readonly checkpoints?: readonly string[];
+  /** The files; share one between servers for a common output folder. */
+  readonly disk?: EmulatorDisk;
+  /** Chooses whom the faults hit. @default 0 */
+  readonly seed?: number;
+}
+
+/** Counts since the emulator was made, restarts included. */
+export interface EmulatorStats {
+  /** Prompts taken into the queue. */
+  readonly submitted: number;
+  /** Prompts that ran at least one node. */
+  readonly executed: number;
+  /** Prompts that were wholly in the node cache. */
+  readonly cached: number;
+  /** Files saved, temp included. */
+  readonly saved: number;
+  /** Prompts that ended with an error or were interrupted. */
+  readonly errors: number;
+  /** Answers of GET /view with a picture in it, spoiled ones included. */
+  readonly viewed: number;
+}
+
+/** A pretend ComfyUI server. */
+export interface Emulator {
+  readonly url: string;
+  readonly port: number;
+  readonly stats: EmulatorStats;
+  /** The newest 10,001 prompts that ended: how often each prompt_id really ran nodes. */
+  readonly executions: ReadonlyMap<string, number>;
+  /** Ends it for good. */
+  stop(): Promise<void>;
+  /** As kill -9 and a new start on the same port: queue, history, node cache and temp are gone, connections are cut. */
+  restart(): Promise<void>;
+  /** As kill -9: it stays down. */
+  kill(): Promise<void>;
+  start(): Promise<void>;
+  /** Removes a file behind the server's back; false if there is none. */
+  deleteFile(filename: string, subfolder: string, type: FolderType): boolean;
+  /** Replaces the faults. @throws {ConfigError} */
+  setFaults(spec: string): void;
+}
+
+const CHECKPOINTS = [
+  "v1-5-pruned-emaonly.safetensors",
+  "sd_xl_base_1.0.safetensors",
+  "dreamshaper_8.safetensors",
+  "juggernautXL_v9.safetensors",
+];
+
+/** Starts a ComfyUI server without a GPU: real HTTP, WebSocket, queue, history and node cache, painted pictures. @throws {ConfigError} */
+export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
+  return startWith(options, faultPlan(options.faults ?? "", options.seed ?? 0));
+}
+
+/** Starts several; given a port, they take it and the next ones. They share their faults, so that a retry elsewhere succeeds. */
+export async function startEmulators(count: number, options: EmulatorOptions = {}): Promise<Emulator[]> {
+  const plan = faultPlan(options.faults ?? "", options.seed ?? 0);
+  const ports = Array.from({ length: count }, (_, index) => (options.port === undefined || options.port === 0 ? 0 : options.port + index));
+  return Promise.all(ports.map((port) => startWith({ ...options, port }, plan)));
+}
+
+async function startWith(options: EmulatorOptions, plan: FaultPlan): Promise<Emulator> {
+  const disk = options.disk ?? emulatorDisk();
+  const host = options.host ?? "127.0.0.1";
+  const stats = { submitted: 0, executed: 0, cached: 0, saved: 0, errors: 0, viewed: 0 };
+  const executions = new Map<string, number>();
+  const faults = switchableFaults(plan);
+  let finished = 0;
+  let boots = 0;
+  let { port = 0 } = options;
+
+  function onFinished({ promptId }: QueueItem, { ran, success }: PromptRun): void {
+    if (ran > 0) stats.executed++;
+    else if (success) stats.cached++;
+    if (!success) stats.errors++;
+    while (executions.size >= HISTORY_CAP) executions.delete(executions.keys().next().value ?? "");
+    executions.set(promptId, (executions.get(promptId) ?? 0) + Number(ran > 0));
+    finished++;
+    if (faults.current().crashesAfter(finished)) void restart();
+  }
+
+  function boot(): Promise<ServerProcess> {
+    boots++;
+    return startProcess({
+      host,
+      port,
+      execMs: options.execMs ?? 0,
+      disableMetadata: options.disableMetadata ?? false,
+      version: options.version ?? "0.3.64",
+      historyCap: options.historyCap ?? HISTORY_CAP,
+      checkpoints: options.checkpoints ?? CHECKPOINTS,
+      disk,
+      faults,
+      bootId: `${String(port)} ${String(boots)}`,
+      onQueued: () => stats.submitted++,
+      onSaved: (files) => (stats.saved += files),
+      onViewed: () => stats.viewed++,
+      onFinished,
+    });
+  }
+
+  let process = await boot();
+  ({ port } = process);
+
+  async function restart(): Promise<void> {
+    await process.kill();
+    process = await boot();
+  }
+
+  return {
+    url: `http://${host.includes(":") ? `[${host}]` : host}:${String(port)}`,
+    port,
+    stats,
+    executions,
+    stop: () => process.kill(),
+    kill: () => process.kill(),
+    restart,
+    async start() {
+      await process.kill();
+      process = await boot();
+    },
+    deleteFile: (filename, subfolder, type) => disk.delete({ type, subfolder, filename }),
+    setFaults: (spec) => faults.set(faultPlan(spec, options.seed ?? 0)),
+  };
+}
+
+/** A plan that can be exchanged while a run is stuck in it. */
+function switchableFaults(first: FaultPlan) {
+  let plan = first;
+  let change = Promise.withResolvers<void>();
+  return {
+    current: (): FaultPlan => plan,
+    set(next: FaultPlan): void {
+      plan = next;
+      change.resolve();
+      change = Promise.withResolvers<void>();
+    },
+    /** Resolves with the next plan, rejects when `signal` is aborted. */
+    async changed(signal: AbortSignal): Promise<void> {
+      const aborted = Promise.withResolvers<never>();
+      const onAbort = (): void => aborted.reject(new Error("Cannot go on: the server was killed"));
+      signal.addEventListener("abort", onAbort, { once: true });
+      await Promise.race([change.promise, aborted.promise]).finally(() => signal.removeEventListener("abort", onAbort));
+    },
+  };
+}

@@ -1,0 +1,95 @@
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import type { EmulatorDisk } from "./disk.ts";
+import { executor } from "./executor.ts";
+import type { FaultPlan } from "./faults.ts";
+import type { HttpExchange } from "./http-exchange.ts";
+import { messageHub } from "./message-hub.ts";
+import { nodeClasses } from "./node-classes.ts";
+import { promptQueue, type QueueItem } from "./prompt-queue.ts";
+import { promptRoute } from "./prompt-route.ts";
+import type { PromptRun } from "./prompt-run.ts";
+import { answer, queueInfo } from "./routes.ts";
+import { systemStats } from "./system-stats.ts";
+import { acceptWebSocket } from "./websocket.ts";
+
+export interface ComfyOptions {
+  readonly execMs: number;
+  readonly disableMetadata: boolean;
+  readonly version: string;
+  readonly historyCap: number;
+  readonly checkpoints: readonly string[];
+  readonly disk: EmulatorDisk;
+  readonly faults: { current(): FaultPlan; changed(signal: AbortSignal): Promise<void> };
+  /** Differs for each start of each server. */
+  readonly bootId: string;
+  onQueued(): void;
+  onSaved(files: number): void;
+  onViewed(): void;
+  onFinished(item: QueueItem, run: PromptRun): void;
+}
+
+/** All that a ComfyUI process keeps in memory: queue, history, node cache, sockets, the thread that runs prompts. */
+export interface ComfyState {
+  answer(exchange: HttpExchange): Promise<void>;
+  /** A request for /ws. */
+  connect(request: IncomingMessage, upgrade: { readonly socket: Duplex; readonly clientId: string }): void;
+  /** Stops running prompts and cuts the sockets. */
+  kill(): void;
+}
+
+const LORAS = ["add_detail.safetensors", "watercolor.safetensors"];
+const VAES = ["sdxl_vae.safetensors", "vae-ft-mse-840000-ema-pruned.safetensors"];
+
+/** Source: GET /models of ComfyUI 0.3.64. */
+const MODEL_FOLDERS =
+  "checkpoints configs loras vae text_encoders diffusion_models clip_vision style_models embeddings diffusers vae_approx controlnet " +
+  "gligen upscale_models custom_nodes hypernetworks photomaker classifiers model_patches audio_encoders";
+
+/** Puts the parts together. Temp files are purged, as ComfyUI does when it starts. */
+export function comfyState(options: ComfyOptions): ComfyState {
+  const { disk, checkpoints } = options;
+  const killed = new AbortController();
+  disk.purge("temp");
+  const images = (): string[] => [...disk.names({ type: "input", subfolder: "" })].toSorted();
+  const classes = nodeClasses({ checkpoints, loras: LORAS, vae: VAES, images });
+  const queue = promptQueue({
+    historyCap: options.historyCap,
+    onChange: () => hub.send("status", null, () => new Map([["status", queueInfo(queue)]])),
+  });
+  const hub = messageHub({ queueInfo: () => queueInfo(queue), runningNode: (clientId) => worker.runningNode(clientId) });
+  const worker = executor({ ...options, queue, hub, classes, signal: killed.signal });
+  const submit = promptRoute({
+    ...options,
+    queue,
+    classes,
+    onQueued() {
+      options.onQueued();
+      worker.wake();
+    },
+  });
+  const argv = ["main.py", "--cpu", ...(options.disableMetadata ? ["--disable-metadata"] : [])];
+  const stats = (): ReturnType<typeof systemStats> => systemStats({ version: options.version, argv });
+  const routes = { ...options, queue, classes, submit, executor: worker, models: modelFolders(checkpoints), systemStats: stats };
+
+  return {
+    answer: (exchange) => answer(exchange, routes),
+    connect(request, { socket, clientId }) {
+      let client: { onText(text: string): void; onClose(): void } | undefined;
+      const connection = acceptWebSocket(request, socket, {
+        onText: (text) => client?.onText(text),
+        onClose: () => client?.onClose(),
+      });
+      if (connection !== undefined) client = hub.connect(connection, clientId);
+    },
+    kill() {
+      killed.abort();
+      hub.destroyAll();
+    },
+  };
+}
+
+function modelFolders(checkpoints: readonly string[]): Map<string, readonly string[]> {
+  const folders = new Map<string, readonly string[]>(MODEL_FOLDERS.split(" ").map((folder) => [folder, []]));
+  return folders.set("checkpoints", checkpoints).set("loras", LORAS).set("vae", VAES);
+}

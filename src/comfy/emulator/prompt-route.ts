@@ -1,0 +1,104 @@
+import { randomUUID } from "node:crypto";
+import type { FaultPlan } from "./faults.ts";
+import { fileAt } from "./file-places.ts";
+import { answerCrash, answerJson, answerText, readBody, type HttpExchange } from "./http-exchange.ts";
+import type { EmulatorDisk } from "./disk.ts";
+import type { NodeClasses } from "./node-classes.ts";
+import type { PromptQueue } from "./prompt-queue.ts";
+import { dict, dumpsPython, isPyDict, isPyList, loadsPython, type PyDict, type PyValue } from "./python-json.ts";
+import { pyBool, pyFloat, pyStr } from "./python-values.ts";
+import { problem, validatePrompt } from "./validation.ts";
+
+export interface PromptRouteDeps {
+  readonly queue: Pick<PromptQueue, "put">;
+  readonly classes: NodeClasses;
+  readonly disk: Pick<EmulatorDisk, "get">;
+  readonly faults: { current(): FaultPlan };
+  onQueued(): void;
+}
+
+/** POST /prompt, with the counter that starts at 0 with the process. */
+export function promptRoute(deps: PromptRouteDeps): (exchange: HttpExchange) => Promise<void> {
+  let counter = 0n;
+
+  function numberFor(request: PyDict): bigint | number {
+    const asked = request.get("number");
+    if (asked !== undefined) return pyFloat(asked);
+    // A refused prompt uses its number up, too.
+    const number = counter++;
+    return pyBool(request.get("front") ?? null) ? -number : number;
+  }
+
+  function submit(exchange: HttpExchange, request: PyDict, number: bigint | number): void {
+    const graph = request.get("prompt");
+    if (graph === undefined) {
+      return answerJson(exchange, errorBody(problem("no_prompt", "No prompt provided", "No prompt provided"), new Map()), 400);
+    }
+    const text = dumpsPython(graph);
+    const faults = deps.faults.current();
+    if (faults.strikes("http-503", text, text)) return answerText(exchange, 503, "503: Service Unavailable", { "Retry-After": "1" });
+    if (faults.strikes("submit-drop", text, text)) return void exchange.response.destroy();
+    if (isPyDict(graph) && faults.strikes("reject", text, text)) return answerJson(exchange, injectedRefusal(graph), 400);
+
+    const imageExists = (name: string): boolean => fileAt(deps.disk, { name, fallback: "input" }) !== undefined;
+    const { classes } = deps;
+    const { error, outputs, nodeErrors } = validatePrompt(graph, {
+      classes,
+      imageExists,
+      targets: request.get("partial_execution_targets"),
+    });
+    if (error !== undefined || !isPyDict(graph)) return answerJson(exchange, errorBody(error ?? new Map(), nodeErrors), 400);
+
+    const asked = request.get("prompt_id");
+    const promptId = asked === undefined ? randomUUID() : pyStr(asked);
+    deps.queue.put({ number, promptId, graph, extraData: extraDataOf(request), outputs });
+    deps.onQueued();
+    if (faults.strikes("submit-reset", text, text)) return void exchange.response.destroy();
+    answerJson(exchange, dumpsPython(dict({ prompt_id: promptId, number, node_errors: nodeErrors })));
+  }
+
+  return async (exchange) => {
+    const body = await readBody(exchange);
+    let request: PyValue;
+    let number: bigint | number;
+    try {
+      request = loadsPython(body.toString("utf8"));
+      // `"prompt" in []` is false in Python: no prompt.
+      if (isPyList(request)) request = new Map();
+      if (!isPyDict(request)) throw new TypeError("the body is no object");
+      number = numberFor(request);
+      submit(exchange, request, number);
+    } catch (error) {
+      // Whatever ComfyUI's own code would raise here ends in the same 500; a bug of ours shows in the tests as one.
+      if (exchange.response.headersSent) throw error;
+      answerCrash(exchange);
+    }
+  };
+}
+
+function extraDataOf(request: PyDict): PyDict {
+  const sent = request.get("extra_data");
+  const extraData: PyDict = isPyDict(sent) ? new Map(sent) : new Map();
+  const clientId = request.get("client_id");
+  if (clientId !== undefined) extraData.set("client_id", clientId);
+  return extraData;
+}
+
+function errorBody(error: PyDict, nodeErrors: PyDict): string {
+  return dumpsPython(dict({ error, node_errors: nodeErrors }));
+}
+
+/** What the fault "reject" answers: a model that this server does not have. */
+function injectedRefusal(graph: PyDict): string {
+  const [nodeId = "1", node] = [...graph][0] ?? [];
+  const classType = isPyDict(node) ? (node.get("class_type") ?? null) : null;
+  const extra = dict({ input_name: "ckpt_name", input_config: null, received_value: "injected.safetensors" });
+  const reason = dict({
+    type: "value_not_in_list",
+    message: "Value not in list",
+    details: "ckpt_name: 'injected.safetensors' not in []",
+    extra_info: extra,
+  });
+  const entry = dict({ errors: [reason], dependent_outputs: [], class_type: classType });
+  return errorBody(problem("prompt_outputs_failed_validation", "Prompt outputs failed validation"), new Map([[nodeId, entry]]));
+}

@@ -1,0 +1,37 @@
+import { dict, type PyDict } from "./python-json.ts";
+
+/** A pretend machine: 24 GiB and no GPU. */
+const RAM_TOTAL = 25_769_803_776n;
+const RAM_FREE = 23_622_320_128n;
+
+interface SystemStatsOptions {
+  readonly version: string;
+  readonly argv: readonly string[];
+}
+
+/** The body of GET /system_stats. On a CPU server the index is null and the video memory is the RAM. */
+export function systemStats({ version, argv }: SystemStatsOptions): PyDict {
+  const system = dict({
+    os: "posix",
+    ram_total: RAM_TOTAL,
+    ram_free: RAM_FREE,
+    comfyui_version: version,
+    required_frontend_version: "1.27.10",
+    installed_templates_version: null,
+    required_templates_version: "0.1.95",
+    python_version: "3.11.7 (emulated)",
+    pytorch_version: "2.13.0+cpu",
+    embedded_python: false,
+    argv,
+  });
+  const device = dict({
+    name: "cpu",
+    type: "cpu",
+    index: null,
+    vram_total: RAM_TOTAL,
+    vram_free: RAM_FREE,
+    torch_vram_total: RAM_TOTAL,
+    torch_vram_free: RAM_FREE,
+  });
+  return dict({ system, devices: [device] });
+}

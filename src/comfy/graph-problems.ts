@@ -1,0 +1,162 @@
+import { stringifyExact, type Json } from "../lib/exact-json.ts";
+import { didYouMean } from "../lib/nearest.ts";
+import { coreNodes } from "./core-nodes.ts";
+import { findCycles } from "./cycles.ts";
+import { describeNode, nodeOf, type ApiGraph, type ApiNode, type Place } from "./graph.ts";
+import { isWidgetInput, type ClassInfo, type InputInfo, type ObjectInfo } from "./object-info.ts";
+import { referencesIn, type Reference } from "./reference.ts";
+
+/** One reason why a server would refuse a graph, or run it to no good. */
+export interface GraphProblem {
+  readonly kind: "dangling-link" | "bad-output-index" | "cycle" | "unknown-class" | "missing-input" | "value-not-in-list" | "out-of-range";
+  readonly nodeId: string;
+  /** "" where no single input is to blame. */
+  readonly input: string;
+  /** Names node id, class and title. */
+  readonly message: string;
+}
+
+export interface GraphProblemOptions {
+  /** What a server says about the classes; without it only links are checked. */
+  readonly objectInfo?: ObjectInfo;
+  /** Nodes whose result is wanted. Inputs are checked only upstream of them, as ComfyUI does; without them, everywhere. */
+  readonly outputs?: readonly string[];
+  /** Places filled anew for each job: their present values do not matter. */
+  readonly filledLater?: readonly Place[];
+}
+
+/** Choices named in a message before the rest is only counted. */
+const CHOICES_SHOWN = 5;
+
+/** Everything wrong with a graph, in the order of its nodes; cycles last. Empty where all is well. */
+export function graphProblems(graph: ApiGraph, options: GraphProblemOptions = {}): readonly GraphProblem[] {
+  const wanted = options.outputs === undefined ? undefined : upstreamOf(graph, options.outputs);
+  const filledLater = new Set((options.filledLater ?? []).map((place) => stringifyExact([place.nodeId, place.input])));
+  const problems: GraphProblem[] = [];
+  for (const [nodeId, node] of Object.entries(graph)) {
+    problems.push(...linkProblems(graph, nodeId, options.objectInfo));
+    if (options.objectInfo === undefined) continue;
+    const info = options.objectInfo.get(node.class_type);
+    // ComfyUI looks up the class of every node, used or not, but checks the inputs only of those that an output needs.
+    if (info === undefined) problems.push(unknownClass(graph, nodeId, options.objectInfo));
+    else if (wanted === undefined || wanted.has(nodeId)) {
+      const isFilledLater = (input: string) => filledLater.has(stringifyExact([nodeId, input]));
+      problems.push(...inputProblems(describeNode(graph, nodeId), nodeId, { node, info, isFilledLater }));
+    }
+  }
+  return [...problems, ...findCycles(graph).map((path) => cycleProblem(graph, path))];
+}
+
+/** The given nodes and all that they need, whatever the graph's cycles. */
+export function upstreamOf(graph: ApiGraph, nodeIds: readonly string[]): ReadonlySet<string> {
+  const seen = new Set<string>();
+  const open = [...nodeIds];
+  for (let nodeId = open.pop(); nodeId !== undefined; nodeId = open.pop()) {
+    if (seen.has(nodeId)) continue;
+    seen.add(nodeId);
+    for (const value of Object.values(nodeOf(graph, nodeId)?.inputs ?? {})) {
+      for (const reference of referencesIn(graph, value)) open.push(reference.nodeId);
+    }
+  }
+  return seen;
+}
+
+function linkProblems(graph: ApiGraph, nodeId: string, objectInfo: ObjectInfo | undefined): readonly GraphProblem[] {
+  const inputs = Object.entries(nodeOf(graph, nodeId)?.inputs ?? {});
+  return inputs.flatMap(([input, value]) =>
+    referencesIn(graph, value).flatMap((reference) => linkProblem(graph, { nodeId, input }, { reference, objectInfo }) ?? []),
+  );
+}
+
+interface Link {
+  readonly reference: Reference;
+  readonly objectInfo: ObjectInfo | undefined;
+}
+
+function linkProblem(graph: ApiGraph, { nodeId, input }: Place, { reference, objectInfo }: Link): GraphProblem | undefined {
+  const here = `${describeNode(graph, nodeId)}, input "${input}"`;
+  const source = nodeOf(graph, reference.nodeId);
+  if (source === undefined) {
+    const declared = objectInfo?.get(nodeOf(graph, nodeId)?.class_type ?? "")?.inputs.get(input);
+    // ComfyUI reads every [text, number] as a link, even where a value belongs: that cannot run, but the remedy is another.
+    const remedy =
+      declared !== undefined && isWidgetInput(declared)
+        ? `; a list meant as a value is written {"__value__": [${JSON.stringify(reference.nodeId)}, ${reference.output}]}`
+        : didYouMean(reference.nodeId, Object.keys(graph));
+    return { kind: "dangling-link", nodeId, input, message: `${here}: linked to node ${reference.nodeId}, which does not exist${remedy}` };
+  }
+  const outputs = objectInfo?.get(source.class_type)?.outputs;
+  if (reference.output >= 0 && (outputs === undefined || reference.output < outputs.length)) return undefined;
+  const has = outputs === undefined ? "outputs count from 0" : `which has ${countOutputs(outputs)}`;
+  const message = `${here}: linked to output ${reference.output} of ${describeNode(graph, reference.nodeId)}, ${has}`;
+  return { kind: "bad-output-index", nodeId, input, message };
+}
+
+function countOutputs(outputs: readonly string[]): string {
+  if (outputs.length === 0) return "no outputs";
+  return `only ${outputs.map((type, index) => `${index} (${type})`).join(", ")}`;
+}
+
+function unknownClass(graph: ApiGraph, nodeId: string, objectInfo: ObjectInfo): GraphProblem {
+  const classType = nodeOf(graph, nodeId)?.class_type ?? "";
+  const near = didYouMean(classType, new Set([...objectInfo.keys(), ...coreNodes()]));
+  return {
+    kind: "unknown-class",
+    nodeId,
+    input: "",
+    message: `${describeNode(graph, nodeId)}: the server does not know the class ${classType}${near}`,
+  };
+}
+
+interface CheckedNode {
+  readonly node: ApiNode;
+  readonly info: ClassInfo;
+  readonly isFilledLater: (input: string) => boolean;
+}
+
+function inputProblems(here: string, nodeId: string, { node, info, isFilledLater }: CheckedNode): readonly GraphProblem[] {
+  return [...info.inputs].flatMap(([input, declared]): readonly GraphProblem[] => {
+    if (!Object.hasOwn(node.inputs, input)) {
+      if (!declared.required || declared.isDynamic) return [];
+      return [{ kind: "missing-input", nodeId, input, message: `${here}: required input "${input}" (${declared.type}) is missing` }];
+    }
+    const value = node.inputs[input] ?? null;
+    // Lists are links, or constants that only the node's own code can judge.
+    if (isFilledLater(input) || (typeof value === "object" && value !== null)) return [];
+    const problem = valueProblem(value, declared);
+    return problem === undefined
+      ? []
+      : [{ ...problem, nodeId, input, message: `${here}: "${input}" is ${stringifyExact(value)}, ${problem.message}` }];
+  });
+}
+
+function valueProblem(value: Json, declared: InputInfo): Pick<GraphProblem, "kind" | "message"> | undefined {
+  const { choices, min, max } = declared;
+  if (choices !== undefined && !declared.isUpload && !choices.includes(value)) {
+    return { kind: "value-not-in-list", message: `which the server does not have${describeChoices(value, choices)}` };
+  }
+  if (typeof value !== "number" && typeof value !== "bigint") return undefined;
+  if (min !== undefined && value < min) return { kind: "out-of-range", message: `less than the smallest allowed, ${min}` };
+  if (max !== undefined && value > max) return { kind: "out-of-range", message: `more than the largest allowed, ${max}` };
+  return undefined;
+}
+
+function describeChoices(value: Json, choices: readonly Json[]): string {
+  if (choices.length === 0) return " (it lists none)";
+  const texts = choices.map((choice) => (typeof choice === "string" ? choice : stringifyExact(choice)));
+  const near = typeof value === "string" ? didYouMean(value, texts) : "";
+  if (near !== "") return near;
+  const more = texts.length > CHOICES_SHOWN ? `, … ${texts.length} in all` : "";
+  return `; it has ${texts.slice(0, CHOICES_SHOWN).join(", ")}${more}`;
+}
+
+function cycleProblem(graph: ApiGraph, path: readonly string[]): GraphProblem {
+  const [first = ""] = path;
+  const steps = [...path, first].map((nodeId) => describeNode(graph, nodeId)).join(" → ");
+  return {
+    kind: "cycle",
+    nodeId: first,
+    input: "",
+    message: `${describeNode(graph, first)}: its result is needed for its own input: ${steps}`,
+  };
+}

@@ -1,0 +1,104 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { Dispatcher } from "undici";
+import { TransientError, type FatalError } from "../errors.ts";
+import type { Json } from "../lib/exact-json.ts";
+import { describeCall, openConnection, type Call, type Connection, type ConnectionOptions } from "./connection.ts";
+import { foreignAnswer, isHtml, networkReason, refusalOf } from "./http-failure.ts";
+import { parseAnswer } from "./parse-answer.ts";
+import { readText } from "./read-text.ts";
+
+/** Of one JSON answer held in memory: /object_info of all classes is 0.3 MB, a deep /queue some MB. */
+export const JSON_MAX_BYTES = 64 * 1024 * 1024;
+/** Of an error's body, whose first words are shown. */
+const REFUSAL_MAX_BYTES = 64 * 1024;
+/** Shorter header values are no secrets worth hiding, and would blank out ordinary words. */
+const SECRET_MIN_CHARS = 6;
+
+/** An answer that was read to its end, or as far as is of interest. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+}
+
+type Body = Dispatcher.ResponseData["body"];
+
+/** A connection that knows ComfyUI's way to answer. Everything throws TransientError, FatalError, ConfigError or the abort reason. */
+export interface Http extends Connection {
+  /** A whole body. */
+  textOf(call: Call, body: Body): Promise<string>;
+  /** The answer with status 200, or one of `also`; the caller reads or destroys its body. */
+  send(call: Call, also?: readonly number[]): Promise<Dispatcher.ResponseData>;
+  /** The answer's JSON, exact, as `parse` reads it; undefined says that ComfyUI would not answer so. */
+  json<T>(call: Call, parse: (answer: Json) => T | undefined): Promise<T>;
+  /** The same; null for 404. */
+  jsonIfAny<T>(call: Call, parse: (answer: Json) => T | undefined): Promise<T | null>;
+  /** For endpoints whose answer says nothing: it may be empty. */
+  done(call: Call): Promise<void>;
+  /** What an answer of another status than hoped for means. */
+  refusal(call: Call, answer: Answer): FatalError | TransientError;
+  /** What an answer with status 200 means that is not ComfyUI's. */
+  foreign(call: Call, text: string): TransientError;
+}
+
+/** Opens nothing before the first request. */
+export function openHttp(options: ConnectionOptions): Http {
+  const connection = openConnection(options);
+  const { url, headers } = connection;
+
+  async function textOf(call: Call, body: Body): Promise<string> {
+    const read = await readText(body, JSON_MAX_BYTES).catch((error: unknown) => {
+      call.signal.throwIfAborted();
+      throw new TransientError(`Cannot ${describeCall(url, call)}: the answer broke off: ${networkReason(error)}`, { cause: error });
+    });
+    if (!read.isCut) return read.text;
+    throw new TransientError(`Cannot ${describeCall(url, call)}: the answer is longer than ${JSON_MAX_BYTES / 1024 / 1024} MiB`);
+  }
+
+  const refusal = (call: Call, { text, ...answer }: Answer): FatalError | TransientError =>
+    refusalOf({ what: describeCall(url, call), ...answer, text: withoutSecrets(text, headers) });
+  const foreign = (call: Call, text: string): TransientError => foreignAnswer(describeCall(url, call), withoutSecrets(text, headers));
+
+  async function parsed<T>(call: Call, body: Body, parse: (answer: Json) => T | undefined): Promise<T> {
+    const text = await textOf(call, body);
+    const answer = parseAnswer(text);
+    const result = answer === undefined ? undefined : parse(answer);
+    if (result === undefined) throw foreign(call, text);
+    return result;
+  }
+
+  async function send(call: Call, also: readonly number[] = []): Promise<Dispatcher.ResponseData> {
+    const answer = await connection.exchange(call);
+    if (answer.statusCode === 200 || also.includes(answer.statusCode)) return answer;
+    // Without its words the status will do.
+    const { text } = await readText(answer.body, REFUSAL_MAX_BYTES).catch(() => ({ text: "" }));
+    call.signal.throwIfAborted();
+    throw refusal(call, { status: answer.statusCode, headers: answer.headers, text });
+  }
+
+  return {
+    ...connection,
+    textOf,
+    send,
+    refusal,
+    foreign,
+    json: async (call, parse) => parsed(call, (await send(call)).body, parse),
+    async jsonIfAny(call, parse) {
+      const { statusCode, body } = await send(call, [404]);
+      if (statusCode !== 404) return parsed(call, body, parse);
+      await body.dump();
+      return null;
+    },
+    async done(call) {
+      // Nothing to parse: ComfyUI's bodies are empty here. A page in their place is a proxy's, and nothing was done.
+      const text = await textOf(call, (await send(call)).body);
+      if (isHtml(text)) throw foreign(call, text);
+    },
+  };
+}
+
+/** Some proxies repeat in their error what they were sent. */
+function withoutSecrets(text: string, headers: Readonly<Record<string, string>>): string {
+  const secrets = Object.values(headers).flatMap((value) => [value, ...value.split(/\s+/)]);
+  return secrets.filter((secret) => secret.length >= SECRET_MIN_CHARS).reduce((rest, secret) => rest.replaceAll(secret, "***"), text);
+}

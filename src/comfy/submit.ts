@@ -1,0 +1,145 @@
+import { FatalError, TransientError } from "../errors.ts";
+import { isJsonArray, isJsonObject, stringifyExact, type Json, type JsonObject } from "../lib/exact-json.ts";
+import type { ApiGraph } from "./graph.ts";
+import { wordsOf } from "./http-failure.ts";
+import type { Call } from "./connection.ts";
+import type { Answer, Http } from "./http.ts";
+import { parseAnswer } from "./parse-answer.ts";
+
+/** What POST /prompt is sent. */
+export interface Submission {
+  readonly prompt: ApiGraph;
+  /** Ours, a UUID: newer servers insist on it. */
+  readonly promptId: string;
+  /** Whose WebSocket gets the events; older servers lose the outputs of cached runs without it (ComfyUI PR#14939). */
+  readonly clientId: string;
+  readonly extraData?: JsonObject;
+  /** Before all that waits. */
+  readonly front?: boolean;
+  /** Its place in the queue: lower runs first. */
+  readonly number?: number;
+}
+
+/** What ComfyUI holds against one node. */
+export interface NodeError {
+  readonly nodeId: string;
+  readonly classType: string;
+  readonly errors: readonly {
+    /** `value_not_in_list`, `required_input_missing`, … */
+    readonly type: string;
+    readonly message: string;
+    readonly details: string;
+    readonly inputName?: string;
+    readonly receivedValue?: Json;
+  }[];
+}
+
+export type SubmitAnswer =
+  /** nodeErrors may be there all the same: outputs that failed validation are dropped, the rest runs. */
+  | { readonly kind: "accepted"; readonly promptId: string; readonly number: number; readonly nodeErrors: readonly NodeError[] }
+  /** Sending it again cannot help. `message` is ComfyUI's own; what it holds against single nodes is in nodeErrors. */
+  | { readonly kind: "refused"; readonly status: number; readonly message: string; readonly nodeErrors: readonly NodeError[] }
+  /** It may be queued or not: ask /queue and /history, never post again. */
+  | { readonly kind: "unknown"; readonly cause: TransientError };
+
+/** aiohttp's page for an exception in a handler: ComfyUI's raises before it queues anything. A proxy's own 500 does not say so. */
+const HANDLER_RAISED = "Server got itself in trouble";
+/** Of one detail, characters: some hold tracebacks. */
+const DETAIL_CHARS = 1_000;
+
+/**
+ * POST /prompt.
+ * @throws {TransientError} where the prompt surely was not taken: no connection, 404, 405, 429, a redirect, a 4xx that is not ComfyUI's.
+ * @throws {FatalError} where credentials are missing, or the server gave the prompt an id of its own.
+ */
+export async function submit(http: Http, submission: Submission, signal: AbortSignal): Promise<SubmitAnswer> {
+  const call: Call = { method: "POST", path: "/prompt", json: stringifyExact(bodyOf(submission)), signal };
+  const answer = await post(http, call);
+  if (answer instanceof TransientError) return { kind: "unknown", cause: answer };
+  const { status, text } = answer;
+  const parsed = parseAnswer(text);
+  const fields = isJsonObject(parsed) ? parsed : null;
+  if (status === 200) return accepted(fields, submission.promptId) ?? { kind: "unknown", cause: http.foreign(call, text) };
+  const message = refusalMessage(status, { text, fields });
+  if (message !== null) return { kind: "refused", status, message, nodeErrors: nodeErrorsOf(fields?.["node_errors"]) };
+  const error = http.refusal(call, answer);
+  // 408 and 5xx may come from a proxy that gave up on a server which goes on.
+  if (error instanceof FatalError || (status < 500 && status !== 408)) throw error;
+  return { kind: "unknown", cause: error };
+}
+
+function bodyOf({ prompt, promptId, clientId, extraData = {}, front, number }: Submission): JsonObject {
+  return {
+    prompt,
+    prompt_id: promptId,
+    client_id: clientId,
+    extra_data: extraData,
+    ...(front === undefined ? {} : { front }),
+    ...(number === undefined ? {} : { number }),
+  };
+}
+
+/** The whole answer, or why it is not known whether the server took the prompt. */
+async function post(http: Http, call: Call): Promise<Answer | TransientError> {
+  try {
+    const { statusCode, headers, body } = await http.exchange(call);
+    return { status: statusCode, headers, text: await http.textOf(call, body) };
+  } catch (error) {
+    if (!(error instanceof TransientError) || http.isUnsent(error)) throw error;
+    return error;
+  }
+}
+
+/** Null where the answer is not ComfyUI's. */
+function accepted(fields: JsonObject | null, promptId: string): SubmitAnswer | null {
+  const given = fields?.["prompt_id"];
+  if (fields === null || typeof given !== "string") return null;
+  if (given !== promptId) {
+    // Its runs could be followed neither in the queue nor after a restart of ours: each would count as lost and be sent again.
+    throw new FatalError(`Cannot use this ComfyUI server: it took prompt ${promptId} under an id of its own, ${wordsOf(given)}`, {
+      hint: "update ComfyUI: newer ones keep the prompt_id that they are sent",
+    });
+  }
+  return { kind: "accepted", promptId, number: Number(fields["number"]), nodeErrors: nodeErrorsOf(fields["node_errors"]) };
+}
+
+/** Why ComfyUI refuses the prompt itself; null if the answer is about something else, or not ComfyUI's. */
+function refusalMessage(status: number, { text, fields }: { readonly text: string; readonly fields: JsonObject | null }): string | null {
+  if (status === 413) return "413: the workflow is larger than the server takes";
+  if (status === 403 && text === "") {
+    return "403: ComfyUI refuses requests whose Origin header names another host than its own; remove `origin` from servers[].headers";
+  }
+  if (status === 500 && text.includes(HANDLER_RAISED)) {
+    return "500: ComfyUI raised an exception while reading the workflow, as it does for one in the UI format; its console says more";
+  }
+  const error = fields?.["error"];
+  if (status !== 400 || error === undefined) return null;
+  if (!isJsonObject(error)) return typeof error === "string" ? wordsOf(error) : null;
+  return [error["message"], error["details"]].map(detailOf).filter(Boolean).join(": ");
+}
+
+function nodeErrorsOf(value: Json | undefined): readonly NodeError[] {
+  if (!isJsonObject(value)) return [];
+  return Object.entries(value).map(([nodeId, node]) => {
+    const fields = isJsonObject(node) ? node : {};
+    const errors = isJsonArray(fields["errors"]) ? fields["errors"].filter(isJsonObject) : [];
+    return { nodeId, classType: detailOf(fields["class_type"]), errors: errors.map(nodeErrorOf) };
+  });
+}
+
+function nodeErrorOf(error: JsonObject): NodeError["errors"][number] {
+  const extra = isJsonObject(error["extra_info"]) ? error["extra_info"] : {};
+  const { input_name: inputName, received_value: receivedValue } = extra;
+  return {
+    type: detailOf(error["type"]),
+    message: detailOf(error["message"]),
+    details: detailOf(error["details"]),
+    ...(typeof inputName === "string" ? { inputName } : {}),
+    ...(receivedValue === undefined ? {} : { receivedValue }),
+  };
+}
+
+function detailOf(value: Json | undefined): string {
+  if (typeof value !== "string") return "";
+  return value.length > DETAIL_CHARS ? `${value.slice(0, DETAIL_CHARS)}…` : value;
+}

@@ -1,0 +1,56 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { startEmulators } from "../comfy/emulator.ts";
+import type { Config } from "../config/schema.ts";
+import { ALL_LOCKS, openContext } from "../open-context.ts";
+import type { CommandInput, CommandResult } from "./command.ts";
+import { linkAndExport } from "./link-and-export.ts";
+import { planAndTell } from "./plan-and-tell.ts";
+import { writeReport } from "./report.ts";
+import { streamStages } from "./run.ts";
+
+const DEMO_CONFIG = join(import.meta.dirname, "../../configs/demo.yaml");
+const SERVERS = 2;
+/** Long enough to see the bars move, short enough for a demo, ms. */
+const EXEC_MS = 60;
+const ROW_CHARS = 600;
+
+/** The whole pipeline on parts that come with the package: two emulated servers, SQLite, a folder as store, the built-in judge. */
+export async function run(input: CommandInput): Promise<CommandResult> {
+  const emulators = await startEmulators(SERVERS, { port: 0, execMs: EXEC_MS });
+  try {
+    const useEmulators = (config: Config): Config => {
+      const [server] = config.servers;
+      if (server === undefined) return config; // The schema asks for one at least.
+      return { ...config, servers: emulators.map(({ url }) => ({ ...server, url })) };
+    };
+    await using opened = await openContext(
+      { ...input, options: { ...input.options, config: DEMO_CONFIG } },
+      { locks: ALL_LOCKS, adjust: useEmulators },
+    );
+    const { context } = opened;
+    await planAndTell(context, input);
+    const stopped = await streamStages(context);
+    const result = await linkAndExport(context, input, { stopped, exports: !input.stopping.aborted });
+    if (input.stopping.aborted) return result;
+    const report = await writeReport(context, join(context.config.dir, "report.html"));
+    await showResults(context.config, { input, report });
+    return result;
+  } finally {
+    await Promise.all(emulators.map((emulator) => emulator.stop()));
+  }
+}
+
+interface Results {
+  readonly input: Pick<CommandInput, "print">;
+  readonly report: string;
+}
+
+async function showResults(config: Config, { input, report }: Results): Promise<void> {
+  const version = (await readFile(join(config.export.uri, "LATEST"), "utf8")).trim();
+  const folder = join(config.export.uri, version);
+  const shard = join(folder, "data/train-00000-of-00001.jsonl");
+  const [firstRow = ""] = (await readFile(shard, "utf8")).split("\n", 1);
+  input.print(`rows    ${shard}\ncard    ${join(folder, "README.md")}\nreport  ${report}`);
+  input.print(`\nThe first row:\n${firstRow.length > ROW_CHARS ? `${firstRow.slice(0, ROW_CHARS)}…` : firstRow}`);
+}

@@ -1,0 +1,17 @@
+import { openContext } from "../open-context.ts";
+import { generate } from "../stages/generate.ts";
+import { nothingUpstream } from "../stages/stage.ts";
+import type { CommandInput, CommandResult } from "./command.ts";
+import { deadlineOf } from "./deadline.ts";
+import { dryRun } from "./dry-run.ts";
+import { planAndTell } from "./plan-and-tell.ts";
+import { stageResult } from "./stage-result.ts";
+
+export async function run(input: CommandInput): Promise<CommandResult> {
+  if (input.options["dryRun"] === true) return dryRun(input);
+  const deadline = deadlineOf(input);
+  await using opened = await openContext(input, { locks: ["generate"], ...(deadline === undefined ? {} : { deadline }) });
+  await planAndTell(opened.context, input);
+  const report = await generate(opened.context, nothingUpstream);
+  return stageResult(opened.context.db, input, { done: `Generated ${report.done} candidates`, stopped: report.stopped });
+}

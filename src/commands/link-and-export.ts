@@ -1,0 +1,67 @@
+import { configHash } from "../config/config-hash.ts";
+import type { Context } from "../context.ts";
+import { summarize } from "../db/queries/summary.ts";
+import { EXIT } from "../errors.ts";
+import { exportDataset, type ExportReport } from "../stages/export.ts";
+import { link } from "../stages/link.ts";
+import type { LinkResult } from "../stages/link/tally.ts";
+import { openStore } from "../stores/registry.ts";
+import type { CommandInput, CommandResult } from "./command.ts";
+import { describeLinked } from "./describe-linked.ts";
+import { stageResult } from "./stage-result.ts";
+
+export interface LinkAndExportOptions {
+  /** True where earlier stages stopped before their work was done. */
+  readonly stopped: boolean;
+  /** False: say how things stand, write nothing. */
+  readonly exports: boolean;
+  /** A name for the version instead of v1, v2, …. */
+  readonly as?: string;
+}
+
+/** The last two stages: links follow the newest votes and scores, and what is linked is written. */
+export async function linkAndExport(
+  context: Context,
+  input: CommandInput,
+  { stopped, exports, as }: LinkAndExportOptions,
+): Promise<CommandResult> {
+  const { config, db, log } = context;
+  if (!exports) return stageResult(db, input, { done: "Stopped", stopped });
+  // A deadline ends the making of images, not the writing down of what is there.
+  const linked = await link({ ...context, stopping: input.stopping });
+  log.info(describeLinked(linked));
+  const people = missingVotes(context, linked);
+  if (people !== null) log.info(people);
+  const { pending } = summarize(db);
+  const report = await exportDataset(
+    { ...context, stopping: input.stopping },
+    {
+      complete: pending === 0 && linked.pending === 0 && !linked.stopped && people === null,
+      configHash: configHash(config),
+      openStore: (uri) => openStore({ ...config.store, uri }, { concurrency: config.harvest.concurrency }),
+      ...(as === undefined ? {} : { as }),
+    },
+  );
+  const result = stageResult(db, input, { done: describeExport(report), stopped, rows: report.rows, drops: report.drops });
+  if (report.outcome !== "empty") return result;
+  // People who have not voted yet are no failure; anything else that left no pair is.
+  const onlyPeople = config.annotate.pairs[config.export.pairs]?.from.every((source) => source === "people") === true;
+  return onlyPeople ? result : { ...result, exit: EXIT.incomplete };
+}
+
+/** Where people decide and have not all voted: how far they are. */
+function missingVotes({ config }: Pick<Context, "config">, linked: LinkResult): string | null {
+  const policy = config.annotate.pairs[config.export.pairs];
+  if (policy?.from[0] !== "people" || policy.from.length > 1) return null;
+  const voted = Math.min(...config.annotate.criteria.map((criterion) => linked.voted[criterion] ?? 0));
+  return voted >= linked.groups ? null : `people: ${voted} of ${linked.groups} prompts, run annotate serve or annotate import`;
+}
+
+function describeExport({ outcome, version, uri, rows, drops }: ExportReport): string {
+  if (outcome === "empty") {
+    const reasons = Object.entries(drops).map(([reason, count]) => `${count} ${reason}`);
+    return `No pairs to export${reasons.length > 0 ? `: ${reasons.join(", ")}` : ""}`;
+  }
+  if (outcome === "unchanged") return `Nothing new since ${version}: ${uri}`;
+  return `Exported ${rows} rows as ${version}: ${uri}`;
+}

@@ -1,0 +1,28 @@
+import type { Context } from "../context.ts";
+import { ConfigError } from "../errors.ts";
+import { planDataset } from "../stages/plan-dataset.ts";
+import type { CommandInput } from "./command.ts";
+
+/** Brings the plan up to date and says what changed, in a person's words. */
+export async function planAndTell(
+  context: Pick<Context, "config" | "db" | "clock" | "log">,
+  input: Pick<CommandInput, "options">,
+): Promise<void> {
+  const promptsLimit = promptsLimitOf(input);
+  const plan = await planDataset(context, promptsLimit === undefined ? {} : { promptsLimit });
+  if (!plan.changed) return;
+  const lines = [`Planned: ${plan.newPrompts} new prompts, ${plan.newJobs} new candidates`];
+  if (plan.duplicates > 0) lines.push(`${plan.duplicates} prompts stand in the file more than once and are made once`);
+  if (plan.newVariants.length > 0) lines.push(`new variants: ${plan.newVariants.join(", ")}`);
+  if (plan.asideVariants.length > 0) lines.push(`set aside, images kept: ${plan.asideVariants.join(", ")}`);
+  context.log.info(lines.join("; "));
+}
+
+export function promptsLimitOf({ options }: Pick<CommandInput, "options">): number | undefined {
+  const value = options["prompts"];
+  if (value === undefined) return undefined;
+  const limit = Number(value);
+  if (!Number.isSafeInteger(limit) || limit < 1)
+    throw new ConfigError(`Cannot read --prompts ${String(value)}: expected a whole number from 1`);
+  return limit;
+}

@@ -1,0 +1,138 @@
+import type { CommandSpec } from "./command.ts";
+
+const PROMPTS = { flags: "--prompts <n>", description: "only the first N prompts; a later run without it goes on with the rest" };
+const UNTIL = [
+  { flags: "--until <hh:mm>", description: "stop in good order at this time of day" },
+  { flags: "--for <duration>", description: "stop in good order after this long: 90m, 10h" },
+];
+
+/** Every command, in the order of the help: the pipeline first. */
+export const commands: readonly CommandSpec[] = [
+  {
+    name: "run",
+    summary: "all stages, streaming into one another: the overnight command",
+    options: [PROMPTS, ...UNTIL],
+    example: "run -c configs/pipeline.yaml --until 08:00",
+    load: () => import("./run.ts"),
+  },
+  {
+    name: "generate",
+    summary: "plan candidates and keep every ComfyUI server fed until all have run",
+    options: [PROMPTS, ...UNTIL, { flags: "--dry-run", description: "print the arithmetic and the first plans, touch no server" }],
+    example: "generate --prompts 10 --dry-run",
+    load: () => import("./generate.ts"),
+  },
+  {
+    name: "harvest",
+    summary: "move finished images into the store, each verified on the way",
+    options: [...UNTIL, { flags: "--follow", description: "go on while generate runs in another process" }],
+    example: "harvest --follow",
+    load: () => import("./harvest.ts"),
+  },
+  {
+    name: "judge",
+    summary: "look at every stored image once and have the judges score each finished group",
+    example: "judge",
+    load: () => import("./judge.ts"),
+  },
+  {
+    name: "link",
+    summary: "choose chosen and rejected images from votes and scores",
+    example: "link",
+    load: () => import("./link.ts"),
+  },
+  {
+    name: "annotate",
+    summary: "judge and link in a row; `annotate import FILE` takes votes of people",
+    args: [
+      { name: "[action]", description: "import; nothing: judge, then link" },
+      { name: "[file]", description: "votes as JSONL (docs/votes.md)" },
+    ],
+    options: [{ flags: "--skip-bad", description: "import: leave out lines that cannot be imported" }],
+    example: "annotate import votes.jsonl",
+    load: () => import("./annotate.ts"),
+  },
+  {
+    name: "export",
+    summary: "write the dataset as its next version: sharded JSONL, card, manifest",
+    options: [{ flags: "--as <name>", description: "a name of your own instead of v1, v2, …" }],
+    example: "export",
+    load: () => import("./export.ts"),
+  },
+  {
+    name: "status",
+    summary: "what is planned, stored, rejected and failed, and why",
+    options: [{ flags: "--watch", description: "again every 2 s" }],
+    example: "status --watch",
+    load: () => import("./status.ts"),
+  },
+  {
+    name: "report",
+    summary: "one HTML page: counts, failures, scores, a contact sheet",
+    options: [{ flags: "--out <file>", description: "default: <dir>/report.html" }],
+    example: "report",
+    load: () => import("./report.ts"),
+  },
+  {
+    name: "check",
+    summary: "the doctor: config, servers, workflow, store; changes nothing",
+    example: "check",
+    load: () => import("./check.ts"),
+  },
+  {
+    name: "init",
+    summary: "write a config from a workflow file, a ComfyUI PNG or a server's newest prompt",
+    args: [{ name: "[source]", description: "workflow.json in API format, or image.png" }],
+    options: [
+      { flags: "--server <url>", description: "take the newest prompt of this server's history" },
+      { flags: "--out <file>", description: "config to write, never over an existing one" },
+      { flags: "--prompts-file <file>", description: "prompts to name in the config" },
+      { flags: "--yes", description: "ask nothing; what is ambiguous is an error that lists the candidates" },
+    ],
+    example: "init workflow_api.json --out configs/mine.yaml",
+    load: () => import("./init.ts"),
+  },
+  {
+    name: "retry",
+    summary: "put failed jobs and rejected images back",
+    options: [
+      { flags: "--stage <stage>", description: "generate or harvest; default both" },
+      { flags: "--reason <reason>", description: "only this reason, as `status` shows it" },
+      { flags: "--id <id>", description: "only this job or image_id" },
+    ],
+    example: "retry --stage generate --reason oom",
+    load: () => import("./retry.ts"),
+  },
+  {
+    name: "verify",
+    summary: "re-read store and export against database and manifest",
+    args: [{ name: "[version]", description: "default: the newest" }],
+    options: [{ flags: "--sample <n>", description: "only N images of the store" }],
+    example: "verify v1 --sample 1000",
+    load: () => import("./verify.ts"),
+  },
+  {
+    name: "demo",
+    summary: "the whole pipeline on embedded parts: emulator, SQLite, folder, built-in judge",
+    example: "demo",
+    load: () => import("./demo.ts"),
+  },
+  {
+    name: "emulate",
+    summary: "the ComfyUI emulator alone",
+    options: [
+      { flags: "--port <port>", description: "first port, default 8188" },
+      { flags: "--servers <n>", description: "how many, on consecutive ports" },
+      { flags: "--exec-ms <ms>", description: "time a prompt takes" },
+      { flags: "--faults <spec>", description: "faults to play, e.g. view-cut:0.1,oom:0.01" },
+    ],
+    example: "emulate --servers 2 --exec-ms 100",
+    load: () => import("./emulate.ts"),
+  },
+  ...(["servers", "exclude", "prune", "lifecycle"] as const).map((name): CommandSpec => ({
+    name,
+    summary: "comes with a later version",
+    example: name,
+    load: () => import("./not-yet.ts"),
+  })),
+];

@@ -1,0 +1,78 @@
+import type { Context } from "../context.ts";
+import { anyListed } from "../db/queries/summary.ts";
+import { ALL_LOCKS, openContext } from "../open-context.ts";
+import { generate } from "../stages/generate.ts";
+import { harvest } from "../stages/harvest.ts";
+import { inspect } from "../stages/inspect.ts";
+import { judge } from "../stages/judge.ts";
+import type { StageReport, Upstream } from "../stages/stage.ts";
+import type { CommandInput, CommandResult } from "./command.ts";
+import { deadlineOf } from "./deadline.ts";
+import { linkAndExport } from "./link-and-export.ts";
+import { planAndTell } from "./plan-and-tell.ts";
+
+/** Between two looks of a stage at what the one before it has written, ms. */
+const FOLLOW_POLL_MS = 200;
+
+export async function run(input: CommandInput): Promise<CommandResult> {
+  const deadline = deadlineOf(input);
+  await using opened = await openContext(input, { locks: ALL_LOCKS, ...(deadline === undefined ? {} : { deadline }) });
+  await planAndTell(opened.context, input);
+  const stopped = await streamStages(opened.context);
+  // After Ctrl-C the person waits for the prompt; at a deadline they want the dataset as far as it goes.
+  return await linkAndExport(opened.context, input, { stopped, exports: !input.stopping.aborted });
+}
+
+/** Runs the stages beside each other until the first has no more work and the others have caught up. Answers whether work remains. */
+export async function streamStages(context: Context): Promise<boolean> {
+  const failed = new AbortController();
+  const shared: Context = { ...context, stopping: AbortSignal.any([context.stopping, failed.signal]) };
+  const running = new Set(["generate", "harvest", "inspect", "judge"]);
+  const follow = (moreToCome: () => boolean): Upstream => ({
+    moreToCome,
+    waitForWork: (signal) => context.clock.sleep(FOLLOW_POLL_MS, signal),
+  });
+  const start = async (name: string, stage: Promise<StageReport>): Promise<StageReport> => {
+    try {
+      return await stage;
+    } catch (error) {
+      failed.abort(); // The other stages settle what they have in flight.
+      throw error;
+    } finally {
+      running.delete(name);
+    }
+  };
+  const results = await Promise.allSettled([
+    // Harvest may find that a file is lost, and plan its job again.
+    start(
+      "generate",
+      generate(
+        shared,
+        follow(() => running.has("harvest") && anyListed(context.db)),
+      ),
+    ),
+    start(
+      "harvest",
+      harvest(
+        shared,
+        follow(() => running.has("generate")),
+      ),
+    ),
+    start(
+      "inspect",
+      inspect(
+        shared,
+        follow(() => running.has("harvest")),
+      ),
+    ),
+    start(
+      "judge",
+      judge(
+        shared,
+        follow(() => running.has("inspect")),
+      ),
+    ),
+  ]);
+  for (const result of results) if (result.status === "rejected") throw result.reason;
+  return results.some((result) => result.status === "fulfilled" && result.value.stopped);
+}

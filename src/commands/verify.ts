@@ -1,0 +1,117 @@
+import { basename } from "node:path";
+import { text } from "node:stream/consumers";
+import { loadConfig } from "../config/load-config.ts";
+import type { Config } from "../config/schema.ts";
+import { openReadonly, type Db } from "../db/open.ts";
+import { storedImages } from "../db/queries/stored-images.ts";
+import { ConfigError, EXIT } from "../errors.ts";
+import { configFileOf, databaseFile } from "../open-context.ts";
+import { exportStoreUri } from "../stages/export.ts";
+import { verifyExport, type VerifiedExport } from "../stages/export/verify-export.ts";
+import { checkVersionName, LATEST } from "../stages/export/versions.ts";
+import { verifyStore } from "../stages/verify-store.ts";
+import type { ObjectStore } from "../stores/object-store.ts";
+import { openStore } from "../stores/registry.ts";
+import type { CommandInput, CommandResult } from "./command.ts";
+
+/** Problems told one by one; the rest is a number. */
+const TOLD_MAX = 50;
+
+/** Re-reads an export against its manifest and the database, and the store against the database. Changes nothing. */
+export async function run(input: CommandInput): Promise<CommandResult> {
+  const config = loadConfig(configFileOf(input), { env: input.env });
+  const sample = sampleOf(input);
+  const db = openReadonly(databaseFile(config));
+  let problems = 0;
+  const report = (where: string, problem: string): void => {
+    if (++problems <= TOLD_MAX) input.print(`${where}: ${problem}`);
+    input.log.event("problem", { where, problem });
+  };
+  try {
+    const exported = await checkExport({ config, db }, { input, report });
+    const store = await openStore(config.store, { concurrency: config.harvest.concurrency });
+    try {
+      const { stopping, signal, clock, log } = input;
+      const stored = await verifyStore({ db, store, config, clock, log, stopping, signal }, { sample, report });
+      if (problems > TOLD_MAX) input.print(`… and ${problems - TOLD_MAX} more`);
+      const all = sample === undefined ? "" : ` (a sample of ${storedImages(db).count()})`;
+      input.print(
+        `${describe(exported)}${stored.images} images in ${store.uri} read${all}. ${problems === 0 ? "All is well" : `${problems} problems`}`,
+      );
+      return { exit: problems > 0 ? EXIT.incomplete : EXIT.done, counts: { images: stored.images, rows: exported?.rows ?? 0, problems } };
+    } finally {
+      await store.close();
+    }
+  } finally {
+    db.close();
+  }
+}
+
+interface Exported extends VerifiedExport {
+  readonly uri: string;
+}
+
+interface Reporting {
+  readonly input: CommandInput;
+  readonly report: (where: string, problem: string) => void;
+}
+
+/** Null where nothing was exported yet. */
+async function checkExport(
+  { config, db }: { readonly config: Config; readonly db: Db },
+  { input, report }: Reporting,
+): Promise<Exported | null> {
+  const { signal } = input;
+  const [wanted] = input.args;
+  const store = await openStore({ ...config.store, uri: exportStoreUri(config.export.uri) }, { concurrency: config.harvest.concurrency });
+  try {
+    const version = wanted === undefined ? await newest(store, signal) : checkVersionName(wanted);
+    if (version === null) {
+      input.log.info(`No export in ${config.export.uri} yet`);
+      return null;
+    }
+    if (wanted !== undefined && !(await anyKey(store, wanted, signal))) {
+      throw new ConfigError(`Cannot verify ${wanted}: there is no such version in ${config.export.uri}`, {
+        hint: "pnpm pipeline status lists the versions",
+      });
+    }
+    const stored = storedImages(db);
+    const result = await verifyExport(version, {
+      store,
+      signal,
+      report: ({ path, line, text: problem }) => report(`${version}/${path}${line === null ? "" : `:${line}`}`, problem),
+      onImage({ uri, sha256, bytes, line }) {
+        const known = stored.find(basename(uri).replace(/\.[^.]*$/, ""));
+        if (known?.sha256 === sha256 && known.bytes === bytes) return;
+        const how = known === undefined ? "does not have as stored" : "has with another sha256 or length";
+        report(`${version}/images.csv:${line}`, `lists ${uri}, which the database ${how}`);
+      },
+    });
+    return { ...result, uri: store.uriOf(version) };
+  } finally {
+    await store.close();
+  }
+}
+
+async function newest(store: Pick<ObjectStore, "get">, signal: AbortSignal): Promise<string | null> {
+  const body = await store.get(LATEST, signal);
+  return body === null ? null : checkVersionName((await text(body)).trim());
+}
+
+async function anyKey(store: Pick<ObjectStore, "list">, version: string, signal: AbortSignal): Promise<boolean> {
+  for await (const _key of store.list(`${version}/`, signal)) return true;
+  return false;
+}
+
+function describe(exported: Exported | null): string {
+  return exported === null ? "" : `${exported.uri}: ${exported.files} files, ${exported.rows} rows, ${exported.images} images checked. `;
+}
+
+function sampleOf({ options }: Pick<CommandInput, "options">): number | undefined {
+  const value = options["sample"];
+  if (value === undefined) return undefined;
+  const sample = Number(value);
+  if (!Number.isSafeInteger(sample) || sample < 1)
+    throw new ConfigError(`Cannot read --sample ${String(value)}: expected a whole number from 1`);
+  return sample;
+}

@@ -1,0 +1,56 @@
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { ConfigError, messageOf } from "../errors.ts";
+import { stringifyExact } from "../lib/exact-json.ts";
+import { readPngText } from "../lib/png-text.ts";
+import type { CommandInput } from "./command.ts";
+
+/** Where `init` takes a workflow from. */
+export interface WorkflowSource {
+  readonly text: string;
+  /** For messages. */
+  readonly name: string;
+  /** The workflow file itself, absolute; null where the workflow came out of a picture or a server and has to be written. */
+  readonly file: string | null;
+}
+
+/** Reads the workflow from a JSON file, a ComfyUI PNG's `prompt` chunk, or the newest prompt in a server's history. */
+export async function readWorkflowSource(input: Pick<CommandInput, "args" | "options" | "signal">): Promise<WorkflowSource> {
+  const [source] = input.args;
+  const server = input.options["server"];
+  if (source === undefined && typeof server === "string") return fromServer(server, input.signal);
+  if (source === undefined)
+    throw new ConfigError("Cannot write a config: no workflow given", {
+      hint: "init workflow_api.json, init image.png, or init --server URL",
+    });
+  const file = resolve(source);
+  const bytes = await readFile(file).catch((error: unknown) => {
+    throw new ConfigError(`Cannot read ${file}: ${messageOf(error)}`, { cause: error });
+  });
+  if (bytes.readUInt8(0) !== 0x89) return { text: bytes.toString("utf8"), name: file, file };
+  const prompt = readPngText(bytes).get("prompt");
+  if (prompt === undefined) {
+    throw new ConfigError(`Cannot take a workflow from ${file}: it has no text chunk "prompt"`, {
+      hint: "take a PNG that ComfyUI saved itself, without --disable-metadata",
+    });
+  }
+  return { text: prompt, name: file, file: null };
+}
+
+async function fromServer(url: string, signal: AbortSignal): Promise<WorkflowSource> {
+  const { comfyClient } = await import("../comfy/client.ts");
+  const client = comfyClient({ url, headers: {} });
+  try {
+    let newest: { readonly number: number; readonly text: string } | null = null;
+    for await (const entry of client.historyAll(signal)) {
+      if (newest === null || entry.number > newest.number) newest = { number: entry.number, text: stringifyExact(entry.prompt) };
+    }
+    if (newest === null)
+      throw new ConfigError(`Cannot take a workflow from ${client.url}: its history is empty`, {
+        hint: "run the workflow there once, then init again",
+      });
+    return { text: newest.text, name: `${client.url}/history`, file: null };
+  } finally {
+    await client.close();
+  }
+}

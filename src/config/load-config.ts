@@ -1,0 +1,125 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import type { z } from "zod";
+import { ConfigError, messageOf } from "../errors.ts";
+import { isJsonArray, isJsonObject, type Json } from "../lib/exact-json.ts";
+import { crossChecks } from "./cross-checks.ts";
+import { describeIssues } from "./describe-issues.ts";
+import { expandVariables, type WholeVariable } from "./expand-variables.ts";
+import { configJsonSchema } from "./json-schema.ts";
+import { asWritten, wrapLonePairs } from "./normalise-pairs.ts";
+import { parseYaml, type YamlFile } from "./parse-yaml.ts";
+import type { Path } from "./path.ts";
+import type { Problem } from "./problem.ts";
+import { resolveConfig } from "./resolve-config.ts";
+import { configSchema, type Config, type ConfigFile } from "./schema.ts";
+import { withoutHeaders } from "./without-headers.ts";
+
+export interface LoadOptions {
+  /** Where `${NAME}` comes from. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * Reads and checks a configuration whole. Nothing but the file is looked at: no server, no prompts, no database.
+ * @throws {ConfigError} that lists every problem with line and column.
+ */
+export function loadConfig(file: string, { env }: LoadOptions): Config {
+  const configFile = resolve(file);
+  const yaml = parseYaml(readText(file), { file });
+  const { config: written, wrapped } = wrapLonePairs(yaml.value);
+  const tell = (problems: readonly Problem[]): ConfigError =>
+    toError(
+      problems.map((problem) => ({ ...problem, path: asWritten(problem.path, wrapped) })),
+      { file, yaml },
+    );
+
+  if (!isJsonObject(written))
+    throw tell([{ path: [], message: written === null ? "the file is empty" : "expected a mapping (key: value) at the top" }]);
+  const expanded = expandVariables(written, env);
+  if (expanded.problems.length > 0) throw tell(expanded.problems);
+  const isQuoted = (path: Path): boolean => yaml.isQuoted(asWritten(path, wrapped));
+  const parsed = parseLeniently(expanded.value, { wholes: expanded.wholes, isQuoted });
+  if (!parsed.success) throw tell(describeIssues(parsed.error.issues, { written, wrapped, schema: configJsonSchema() }));
+  const problems = crossChecks(parsed.data);
+  if (problems.length > 0) throw tell(problems);
+  return resolveConfig(parsed.data, { configFile, written: withoutHeaders(written) });
+}
+
+function readText(file: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(file));
+  } catch (error) {
+    const why = error instanceof TypeError ? "it is not UTF-8 text" : messageOf(error);
+    throw new ConfigError(`Cannot read the config ${file}: ${why}`, {
+      hint: "name the config with --config FILE, or write one with init",
+      cause: error,
+    });
+  }
+}
+
+interface Leniency {
+  readonly wholes: readonly WholeVariable[];
+  readonly isQuoted: (path: Path) => boolean;
+}
+
+/**
+ * Checks, and where a value does not fit tries what else it may mean: a variable as number, boolean or null instead of text (the
+ * other way round where it stands without quotes), a section with nothing under it as one of defaults.
+ */
+function parseLeniently(config: Json, { wholes, isQuoted }: Leniency): z.ZodSafeParseResult<ConfigFile> {
+  const plain = wholes.filter(({ path }) => !isQuoted(path));
+  let value = plain.reduce((tree, { path, typed }) => withValue(tree, path, typed), config);
+  const first = configSchema.safeParse(value);
+  if (first.success) return first;
+  const bad = badPaths(first.error.issues);
+  for (const { path, text, typed } of wholes) {
+    if (!bad.has(JSON.stringify(path))) continue;
+    value = withValue(value, path, isQuoted(path) ? typed : text);
+  }
+  value = fillEmptySections(value, first.error.issues);
+  const second = configSchema.safeParse(value);
+  if (second.success) return second;
+  // What fits neither way is told as what it would be without quotes: a port of 99999 is too large, not text.
+  const stillBad = badPaths(second.error.issues);
+  for (const { path, typed } of wholes) if (stillBad.has(JSON.stringify(path))) value = withValue(value, path, typed);
+  return configSchema.safeParse(value);
+}
+
+function badPaths(issues: readonly z.core.$ZodIssue[]): ReadonlySet<string> {
+  return new Set(issues.map(({ path }) => JSON.stringify(path)));
+}
+
+/** `harvest:` with all its keys commented out is null in YAML, and means the defaults. */
+function fillEmptySections(config: Json, issues: readonly z.core.$ZodIssue[]): Json {
+  const sections = issues.filter((issue) => issue.code === "invalid_type" && (issue.expected === "object" || issue.expected === "record"));
+  return sections.reduce((tree, { path }) => withValue(tree, path.map(stepOf), (present) => (present === null ? {} : present)), config);
+}
+
+function stepOf(step: PropertyKey): string | number {
+  return typeof step === "number" ? step : String(step);
+}
+
+/** A copy of the tree with another value at a path; a path that leads nowhere changes nothing. */
+function withValue(tree: Json, path: Path, value: Json | ((present: Json) => Json)): Json {
+  const [step, ...rest] = path;
+  if (step === undefined) return typeof value === "function" ? value(tree) : value;
+  if (isJsonArray(tree) && typeof step === "number")
+    return tree.map((item, index) => (index === step ? withValue(item, rest, value) : item));
+  if (!isJsonObject(tree) || !Object.hasOwn(tree, step)) return tree;
+  return { ...tree, [step]: withValue(tree[step] ?? null, rest, value) };
+}
+
+interface ErrorPlace {
+  readonly file: string;
+  readonly yaml: YamlFile;
+}
+
+function toError(problems: readonly Problem[], { file, yaml }: ErrorPlace): ConfigError {
+  const placed = problems
+    .map(({ path, part, message }) => ({ message, ...yaml.locate(path, part ?? "value") }))
+    .toSorted((a, b) => a.line - b.line || a.column - b.column);
+  const lines = placed.map(({ line, column, message }) => `line ${line}, column ${column}: ${message}`);
+  const list = lines.length === 1 ? ` ${lines.join("")}` : ` ${lines.length} problems\n  ${lines.join("\n  ")}`;
+  return new ConfigError(`Cannot use the config ${file}:${list}`, { hint: "configs/pipeline.yaml shows every key with its meaning" });
+}

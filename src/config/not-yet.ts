@@ -1,0 +1,38 @@
+import type { Path } from "./path.ts";
+import type { ConfigFile } from "./schema.ts";
+
+/** A value that the configuration has a place for and this version cannot serve. */
+export interface NotYet {
+  readonly path: Path;
+  /** What was asked for, in words. */
+  readonly what: string;
+}
+
+/** What the configuration asks for and a later version brings. To be shortened line by line. */
+export function notYet(config: ConfigFile): readonly NotYet[] {
+  const { annotate, export: exported, store, harvest } = config;
+  const workflows = [
+    ...(config.workflow === undefined ? [] : [{ at: ["workflow"], workflow: config.workflow }]),
+    ...Object.entries(config.workflows ?? {}).map(([name, workflow]) => ({ at: ["workflows", name], workflow })),
+  ];
+  return [
+    ...annotate.judges.flatMap(({ kind }, index) =>
+      kind === "builtin" ? [] : [{ path: ["annotate", "judges", index, "kind"], what: `judges of kind ${kind}` }],
+    ),
+    ...Object.entries(annotate.pairs).flatMap(([set, { from = [] }]) =>
+      from.includes("combined") ? [{ path: ["annotate", "pairs", set, "from"], what: "the source combined" }] : [],
+    ),
+    ...exported.formats.flatMap((format, index) =>
+      format === "jsonl" ? [] : [{ path: ["export", "formats", index], what: `the format ${format}` }],
+    ),
+    ...exported.tables.flatMap((table, index) =>
+      table === "default" ? [] : [{ path: ["export", "tables", index], what: `the table ${table}` }],
+    ),
+    ...(exported.images.format === "original" ? [] : [{ path: ["export", "images", "format"], what: "converting images" }]),
+    ...(store.metadata === "keep" ? [] : [{ path: ["store", "metadata"], what: "stripping metadata" }]),
+    ...(harvest.reclaim ? [{ path: ["harvest", "reclaim"], what: "deleting the servers' originals" }] : []),
+    ...workflows.flatMap(({ at, workflow }) =>
+      Object.keys(workflow.uploads).length === 0 ? [] : [{ path: [...at, "uploads"], what: "uploading files" }],
+    ),
+  ];
+}

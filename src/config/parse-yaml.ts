@@ -1,0 +1,133 @@
+import { isAlias, isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, visit, type Document, type Node } from "yaml";
+import { ConfigError, messageOf } from "../errors.ts";
+import type { Json } from "../lib/exact-json.ts";
+import type { Path } from "./path.ts";
+
+/** A place in a text, both from 1. */
+export interface TextPlace {
+  readonly line: number;
+  readonly column: number;
+}
+
+export interface YamlFile {
+  /** Integers beyond ±(2^53 - 1) are bigints. */
+  readonly value: Json;
+  /** Where a key or its value stands; for what is not there, the nearest parent that is. */
+  locate(path: Path, part: "key" | "value"): TextPlace;
+  /** True for text in quotes, or written as a block. */
+  isQuoted(path: Path): boolean;
+}
+
+/**
+ * Reads YAML 1.2 (core schema, with `<<` merges) without losing digits. Duplicate keys, unknown tags and more than one document
+ * are errors. `file` is for messages.
+ * @throws {ConfigError} naming line and column.
+ */
+export function parseYaml(text: string, { file }: { readonly file: string }): YamlFile {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { intAsBigInt: true, merge: true, lineCounter: lines, prettyErrors: false, logLevel: "error" });
+  const placeAt = (offset: number): TextPlace => {
+    const { line, col } = lines.linePos(offset);
+    return { line, column: col };
+  };
+  const [first] = [...document.errors, ...document.warnings];
+  // One mistake makes the parser complain about all that follows: the first is the one to mend.
+  if (first !== undefined) throw notYaml(file, { place: placeAt(first.pos[0]), why: plainReason(first), text });
+  refuseUnknownAliases(document, (offset, why) => notYaml(file, { place: placeAt(offset), why, text }));
+
+  return {
+    value: narrowIntegers(toPlain(document, file)),
+    locate(path, part) {
+      const found = find(document, path);
+      const node = part === "key" || found.rest.length > 0 ? (found.key ?? found.node) : found.node;
+      return placeAt(node?.range?.[0] ?? 0);
+    },
+    isQuoted(path) {
+      const { node, rest } = find(document, path);
+      return rest.length === 0 && isScalar(node) && node.type !== "PLAIN";
+    },
+  };
+}
+
+interface Found {
+  readonly node: Node | null;
+  readonly key: Node | null;
+  /** What of the path is not there. */
+  readonly rest: Path;
+}
+
+/** Follows a path through the nodes, as far as it goes. What a `<<` merge brought counts as not there. */
+function find(document: Document.Parsed, path: Path): Found {
+  let found: Found = { node: document.contents, key: null, rest: path };
+  while (found.rest.length > 0) {
+    const [step, ...rest] = found.rest;
+    const parent = isAlias(found.node) ? (found.node.resolve(document) ?? null) : found.node;
+    if (isMap(parent)) {
+      const pair = parent.items.find((item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(step));
+      if (pair === undefined) break;
+      // Parsed documents hold nodes, not plain values, as keys and values.
+      found = { node: (pair.value ?? pair.key) as Node, key: pair.key as Node, rest };
+    } else if (isSeq(parent)) {
+      const item = parent.items[Number(step)];
+      if (item === undefined) break;
+      found = { node: item as Node, key: null, rest };
+    } else break;
+  }
+  return found;
+}
+
+function refuseUnknownAliases(document: Document.Parsed, refuse: (offset: number, why: string) => ConfigError): void {
+  visit(document, {
+    Alias(_key, alias) {
+      if (alias.resolve(document) === undefined) throw refuse(alias.range?.[0] ?? 0, `there is no anchor &${alias.source} before it`);
+    },
+  });
+}
+
+function toPlain(document: Document.Parsed, file: string): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    // The alias limit of `yaml`: a few lines of aliases can stand for gigabytes.
+    throw new ConfigError(`Cannot read the config ${file}: ${messageOf(error)}`, {
+      hint: "write out what the aliases stand for",
+      cause: error,
+    });
+  }
+}
+
+/** intAsBigInt makes every integer a bigint; those that a number holds exactly become numbers. */
+function narrowIntegers(value: unknown): Json {
+  if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : value;
+  if (Array.isArray(value)) return value.map(narrowIntegers);
+  if (typeof value === "object" && value !== null) {
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, narrowIntegers(item)]));
+  }
+  return value as Json; // What the core schema makes of scalars: text, number, boolean, null.
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  DUPLICATE_KEY: "the key stands there twice",
+  MULTIPLE_DOCS: "a second document begins here; expected one",
+  TAB_AS_INDENT: "tabs cannot indent YAML; use spaces",
+};
+
+function plainReason({ code, message }: { readonly code: string; readonly message: string }): string {
+  return REASONS[code] ?? message.replace(/ at line \d+, column \d+[^]*$/, "");
+}
+
+interface YamlProblem {
+  readonly place: TextPlace;
+  readonly why: string;
+  readonly text: string;
+}
+
+function notYaml(file: string, { place, why, text }: YamlProblem): ConfigError {
+  const line = text.split(/\r?\n/)[place.line - 1] ?? "";
+  return new ConfigError(`Cannot read the config ${file}: line ${place.line}, column ${place.column}: ${why}`, {
+    // Inside { } and [ ] the brace of an unquoted ${NAME} opens a mapping.
+    hint: /[[{,].*[^"']\$\{/.test(line)
+      ? 'put "${NAME}" in quotes inside { } and [ ]'
+      : "mend the YAML there; an editor with YAML support shows the place",
+  });
+}

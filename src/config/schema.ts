@@ -1,0 +1,251 @@
+import { z } from "zod";
+import type { JsonObject } from "../lib/exact-json.ts";
+
+// The configuration as users write it. Keys, defaults and meaning: README, "Configuration". Every object is strict:
+// an unknown key is an error. Descriptions end up in configs/schema.json, which editors show.
+
+/** ComfyUI's largest seed. Source: KSampler's INPUT_TYPES, nodes.py: `"max": 0xffffffffffffffff`. */
+const SEED_MAX = 2n ** 64n - 1n;
+
+// `patternErrorMessage` is what editors and our own messages say instead of the pattern.
+const name = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/)
+  .meta({ patternErrorMessage: "letters, digits, '.', '_' or '-', a letter or digit first" });
+const scalar = z.union([z.string(), z.number(), z.bigint(), z.boolean()]);
+const count = z.int().min(1);
+const headers = z
+  .record(z.string(), z.string())
+  .default({})
+  .describe("sent with every request, never stored or shown; the place for secrets, as ${NAME}");
+const text = z.string().min(1);
+
+const prompts = z.strictObject({
+  file: text.describe("txt, jsonl, json, csv, tsv or parquet; the text formats also as .gz"),
+  prompt: z.string().default("prompt").describe("column or key of the text trained on"),
+  send: z.string().optional().describe("column of the text sent to the model instead"),
+  template: z.string().default("{prompt}").describe("around what is sent"),
+  negative: z.string().optional().describe("column of the negative prompt"),
+  id: z.string().optional().describe("column of your own key, kept as source_id"),
+  columns: z.record(z.string(), z.string()).default({}).describe("bound name: column, per prompt"),
+  keep: z.array(z.string()).default([]).describe("columns kept as row metadata"),
+  limit: count.optional(),
+});
+
+const place = z.union([text, z.array(text).min(1)]);
+
+const workflow = z.strictObject({
+  file: text.describe("API format, as ComfyUI exports it"),
+  bind: z
+    .strictObject({ prompt: place, seed: place })
+    .catchall(place)
+    .describe("bound name: NODE_ID.input, title:TITLE#input or class:CLASS#input; prompt may be none"),
+  outputs: z.array(z.union([z.string(), z.int()])).optional(),
+  allow_nodes: z.union([z.array(z.string()), z.literal("any")]).default(["core"]),
+  uploads: z.record(z.string(), z.string()).default({}),
+});
+
+const variant = z.strictObject({
+  name,
+  workflow: z.string().optional(),
+  set: z.record(z.string(), z.union([scalar, z.array(scalar).min(1)])).default({}),
+  zip: z.array(z.array(z.string()).min(2)).default([]),
+});
+
+const candidates = z.strictObject({
+  per_prompt: count.default(4),
+  seeds: z.union([z.literal("derived"), z.array(z.union([z.int().min(0), z.bigint().min(0n).max(SEED_MAX)])).min(1)]).default("derived"),
+  variants: z
+    .array(variant)
+    .min(1)
+    .default([{ name: "base", set: {}, zip: [] }]),
+});
+
+const server = z.strictObject({
+  url: z.string(),
+  headers,
+  output_dir: z.string().nullable().default(null),
+  ca_file: z.string().nullable().default(null),
+});
+
+const generate = z.strictObject({
+  window: count.default(2),
+  max_attempts: count.default(3),
+  stall_timeout_s: z.number().positive().default(600),
+  give_up_s: z.number().positive().default(3600),
+  save_as: z.enum(["output", "temp"]).default("output"),
+});
+
+const harvest = z.strictObject({
+  concurrency: count.default(16),
+  delete_history: z.boolean().default(true),
+  max_image_mb: z.number().positive().default(64),
+  reclaim: z.boolean().default(false),
+});
+
+const store = z.strictObject({
+  uri: z.string().default("file:images"),
+  endpoint: z.string().optional(),
+  region: z.string().optional(),
+  path_style: z.boolean().optional(),
+  storage_class: z.string().optional(),
+  sse: z.string().optional(),
+  tags: z.record(z.string(), z.string()).default({}),
+  metadata: z.enum(["keep", "strip"]).default("keep"),
+});
+
+const judge = z.discriminatedUnion("kind", [
+  z.strictObject({ name, kind: z.literal("builtin") }),
+  z.strictObject({
+    name,
+    kind: z.literal("http"),
+    url: z.string(),
+    version: z.string().default("1"),
+    headers,
+    concurrency: count.default(8),
+  }),
+  z.strictObject({
+    name,
+    kind: z.literal("openai"),
+    url: z.string(),
+    model: z.string(),
+    mode: z.enum(["pointwise", "pairwise"]).default("pointwise"),
+    prompt_file: z.string().nullable().default(null),
+    max_requests: count.optional(),
+    headers,
+    concurrency: count.default(8),
+  }),
+]);
+
+const filters = z.strictObject({
+  blank: z.boolean().default(true),
+  same_pixels: z.boolean().default(true),
+  near_duplicate: z.int().min(0).max(64).default(4).describe("perceptual hash distance of 64 bits; 0 turns it off"),
+  flagged: z.boolean().default(true),
+});
+
+const people = z.strictObject({
+  task: z.enum(["pair", "best", "best-worst", "rank"]).default("best"),
+  prompts: z.union([z.literal("all"), count]).default("all"),
+  overlap: count.default(1),
+  max_votes: count.default(5),
+  gold: z.string().nullable().default(null),
+  gold_rate: z.number().min(0).max(1).default(0.05),
+  host: z.string().default("127.0.0.1"),
+  port: z.int().min(0).max(65_535).default(4180),
+  public_url: z.string().nullable().default(null),
+  guidelines: z.string().nullable().default(null),
+  language: z.enum(["en", "zh"]).default("en"),
+});
+
+export const pairsPolicySchema = z.strictObject({
+  from: z
+    .array(text)
+    .min(1)
+    .optional()
+    .describe("sources in order, the first with a verdict decides; default: people, then the judges as listed"),
+  policy: z.enum(["best-rest", "best-worst", "all", "adjacent"]).default("best-rest"),
+  across: z
+    .union([z.enum(["any", "within"]), z.strictObject({ chosen: z.array(z.string()).min(1), rejected: z.array(z.string()).min(1) })])
+    .default("any"),
+  min_margin: z.number().min(0).default(0),
+  min_votes: count.default(1),
+  min_agreement: z.number().min(0).max(1).default(0),
+  max_per_prompt: count.default(1),
+});
+
+const annotate = z.strictObject({
+  criteria: z.array(name).min(1).default(["overall"]),
+  judges: z.array(judge).default([{ name: "quality", kind: "builtin" }]),
+  filters: filters.prefault({}),
+  people: people.prefault({}),
+  pairs: z.record(name, pairsPolicySchema).prefault({ main: {} }).describe("named sets; one mapping alone is `main`"),
+});
+
+const exportSection = z.strictObject({
+  pairs: z.string().default("main"),
+  uri: z.string().default("export"),
+  uri_base: z.string().nullable().default(null),
+  tables: z
+    .array(z.enum(["default", "pairs", "rankings", "ties", "votes"]))
+    .min(1)
+    .default(["default"]),
+  formats: z
+    .array(z.enum(["jsonl", "parquet", "webdataset", "imagefolder"]))
+    .min(1)
+    .default(["jsonl"]),
+  images: z
+    .strictObject({
+      format: z.enum(["original", "jpeg", "webp", "png"]).default("original"),
+      quality: z.int().min(1).max(100).default(95),
+      max_side: count.nullable().default(null),
+    })
+    .prefault({}),
+  shards: z.union([z.literal("auto"), count]).default("auto"),
+  gzip: z.boolean().default(false),
+  splits: z
+    .strictObject({ train: z.number().min(0).default(0), validation: z.number().min(0).default(0), test: z.number().min(0).default(0) })
+    .optional()
+    .describe("ratios by prompt; under 1,000 prompts all is train unless written here"),
+  fields: z.enum(["full", "minimal"]).default("full"),
+  seed_format: z.enum(["number", "string"]).default("number"),
+  card: z
+    .strictObject({
+      license: z.string().nullable().default(null),
+      license_link: z.string().nullable().default(null),
+      authors: z
+        .union([z.string(), z.array(z.string())])
+        .nullable()
+        .default(null),
+      models: z.record(z.string(), z.string()).default({}),
+    })
+    .prefault({}),
+});
+
+export const configSchema = z.strictObject({
+  dataset: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]*$/)
+    .meta({ patternErrorMessage: "lower-case letters, digits and '-'" }),
+  dir: text.optional().describe("database, logs, local images and exports; default ../runs/<dataset>, relative to this file"),
+  seed: z.union([z.int(), z.bigint()]).default(0),
+  prompts,
+  workflow: workflow.optional(),
+  workflows: z.record(name, workflow).optional(),
+  candidates: candidates.prefault({}),
+  servers: z.array(server).min(1),
+  generate: generate.prefault({}),
+  harvest: harvest.prefault({}),
+  store: store.prefault({}),
+  annotate: annotate.prefault({}),
+  export: exportSection.prefault({}),
+});
+
+/** The checked configuration, defaults filled in, paths as written. `loadConfig` resolves them. */
+export type ConfigFile = z.output<typeof configSchema>;
+export type WorkflowConfig = z.output<typeof workflow>;
+export type VariantConfig = ConfigFile["candidates"]["variants"][number];
+export type ServerConfig = ConfigFile["servers"][number];
+export type JudgeConfig = ConfigFile["annotate"]["judges"][number];
+
+/** A named set of pairs, its sources filled in. */
+export interface PairsPolicy extends z.output<typeof pairsPolicySchema> {
+  /** `people` or a judge's name; the first with a verdict decides. */
+  from: string[];
+}
+
+/**
+ * The configuration that the program works with: every path absolute, `workflows` always filled
+ * (a lone `workflow` is the one named "main"), store and export URIs resolved.
+ */
+export interface Config extends Omit<ConfigFile, "workflow" | "workflows" | "dir" | "seed" | "annotate"> {
+  /** Absolute path of the YAML file. */
+  readonly configFile: string;
+  /** Absolute. Database, logs, local images, local exports. */
+  readonly dir: string;
+  readonly seed: bigint;
+  readonly workflows: Readonly<Record<string, WorkflowConfig>>;
+  readonly annotate: Omit<ConfigFile["annotate"], "pairs"> & { readonly pairs: Readonly<Record<string, PairsPolicy>> };
+  /** The file's own keys and values: before ${NAME} was replaced, without headers. What may be kept and shown. */
+  readonly written: JsonObject;
+}

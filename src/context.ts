@@ -1,0 +1,23 @@
+import type { ComfyClient } from "./comfy/client.ts";
+import type { Config } from "./config/schema.ts";
+import type { Db } from "./db/open.ts";
+import type { Judge } from "./judges/judge.ts";
+import type { Clock } from "./lib/clock.ts";
+import type { Log } from "./lib/log.ts";
+import type { ObjectStore } from "./stores/object-store.ts";
+
+/** Everything a stage may be given. Each takes `Pick<Context, …>`, so that its signature says what it can touch. */
+export interface Context {
+  readonly config: Config;
+  readonly db: Db;
+  readonly store: ObjectStore;
+  /** By server URL. Servers may be added and removed while a run goes on. */
+  readonly comfy: ReadonlyMap<string, ComfyClient>;
+  readonly judges: readonly Judge[];
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Aborted on Ctrl-C, SIGTERM and --until: stop taking work. */
+  readonly stopping: AbortSignal;
+  /** Aborted on the second Ctrl-C: leave everything now. Network calls take this one. */
+  readonly signal: AbortSignal;
+}

@@ -1,0 +1,69 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { FatalError } from "../errors.ts";
+
+/** `isLocked` of another process holds the file for microseconds: that is no second process. */
+const PROBE_TOLERANCE_MS = 1_000;
+
+/** A stage of a dataset, held by this process until `release`, the end of its scope or the process's end, however it ends. */
+export interface ProcessLock extends Disposable {
+  release(): void;
+}
+
+/**
+ * Takes the lock of one stage in `dir`. SQLite's file lock does it, because the system frees it with the process.
+ * @throws {FatalError} naming the pid of the process that holds it.
+ */
+export function acquireProcessLock(dir: string, stage: string): ProcessLock {
+  const folder = join(dir, "locks");
+  mkdirSync(folder, { recursive: true });
+  const pidFile = join(folder, `${stage}.pid`);
+  const connection = new Database(join(folder, `${stage}.lock`), { timeout: PROBE_TOLERANCE_MS });
+  try {
+    connection.exec("BEGIN EXCLUSIVE");
+  } catch (error) {
+    connection.close();
+    if (!isBusy(error)) throw error;
+    throw new FatalError(`Cannot start ${stage} in ${dir}: process ${readPid(pidFile)} is already doing it`, {
+      hint: "wait for it or stop it (Ctrl-C there loses nothing), then start again",
+      cause: error,
+    });
+  }
+  writeFileSync(pidFile, String(process.pid));
+  const release = (): void => void connection.close();
+  return { release, [Symbol.dispose]: release };
+}
+
+/** True while some process holds the stage's lock. */
+export function isLocked(dir: string, stage: string): boolean {
+  try {
+    acquireProbe(dir, stage);
+    return false;
+  } catch (error) {
+    if (isBusy(error)) return true;
+    throw error;
+  }
+}
+
+function acquireProbe(dir: string, stage: string): void {
+  mkdirSync(join(dir, "locks"), { recursive: true });
+  const connection = new Database(join(dir, "locks", `${stage}.lock`), { timeout: 0 });
+  try {
+    connection.exec("BEGIN EXCLUSIVE");
+  } finally {
+    connection.close();
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Database.SqliteError && error.code.startsWith("SQLITE_BUSY");
+}
+
+function readPid(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return "(unknown)"; // The holder has locked but not yet written its pid.
+  }
+}

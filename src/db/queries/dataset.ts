@@ -1,0 +1,26 @@
+import { randomUUID } from "node:crypto";
+import { eq } from "../drizzle.ts";
+import type { Db } from "../open.ts";
+import { dataset } from "../schema.ts";
+
+export type DatasetRow = typeof dataset.$inferSelect;
+
+/** The dataset row, made with a new random id where the database is new. */
+export function ensureDataset(db: Db, { name, nowMs }: { readonly name: string; readonly nowMs: number }): DatasetRow {
+  return db.orm.transaction(
+    (tx) => {
+      const found = tx.select().from(dataset).get();
+      return found ?? tx.insert(dataset).values({ id: 1, name, datasetId: randomUUID(), createdAtMs: nowMs }).returning().get();
+    },
+    { behavior: "immediate" },
+  );
+}
+
+export function findDataset(db: Db): DatasetRow | undefined {
+  return db.orm.select().from(dataset).get();
+}
+
+/** Remembers what was planned from; the next run compares with it. */
+export function rememberPlan(db: Db, plan: Partial<Pick<DatasetRow, "config" | "storeUri" | "baseSeed" | "planFingerprint">>): void {
+  db.orm.update(dataset).set(plan).where(eq(dataset.id, 1)).run();
+}

@@ -1,0 +1,224 @@
+import { openReadonly } from "../open.ts";
+
+/** A training row before it is decided where it goes. */
+export interface LinkedRow {
+  readonly rowId: string;
+  readonly promptKey: string;
+  readonly source: string;
+  readonly chosenScore: number | null;
+  /** Of the best rejected image. */
+  readonly rejectedScore: number | null;
+  /** Lowest and highest finite score of all rejected images. */
+  readonly rejectedLow: number | null;
+  readonly rejectedHigh: number | null;
+  readonly margin: number | null;
+  readonly agreement: number | null;
+  readonly hasReferences: 0 | 1;
+}
+
+/** Where a row goes. Splits are numbered in the order in which they keep an image that two would show. */
+export interface PlannedRow {
+  readonly rowId: string;
+  readonly split: number;
+  /** A bit for each optional column that the row fills. */
+  readonly fills: number;
+}
+
+export interface RowRecord {
+  readonly rowId: string;
+  readonly promptKey: string;
+  readonly prompt: string;
+  readonly sent: string;
+  readonly negative: string;
+  readonly bound: string;
+  readonly references: string;
+  readonly sourceId: string | null;
+  readonly meta: string;
+  readonly criterion: string;
+  readonly source: string;
+  readonly margin: number | null;
+  readonly agreement: number | null;
+  readonly nVotes: number;
+  readonly nCandidates: number;
+}
+
+export interface RowImageRecord {
+  readonly rowId: string;
+  /** -1: the chosen. Else from 0, best loser first. */
+  readonly rank: number;
+  readonly imageId: string;
+  readonly score: number | null;
+  readonly uri: string | null;
+  readonly sha256: string | null;
+  readonly seed: string;
+  readonly batchIndex: number;
+  readonly variant: string;
+  readonly widthPx: number | null;
+  readonly heightPx: number | null;
+}
+
+export interface ImageScoreRecord {
+  readonly imageId: string;
+  readonly judge: string;
+  readonly version: string;
+  readonly score: number | null;
+}
+
+export interface ExportedImage {
+  readonly uri: string;
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+export interface ExportScope {
+  readonly pairSet: string;
+  /** Stands before an image's key instead of its store's URI; null: URIs as they are. */
+  readonly uriPrefix: string | null;
+}
+
+export type ExportSnapshot = ReturnType<typeof openExportSnapshot>;
+
+/** SQL: row `p` shows image `i`. */
+const SHOWS = `(p.chosen = i.image_id or exists (
+  select 1 from preference_rejected as r where r.pair_set = p.pair_set and r.row_id = p.row_id and r.image_id = i.image_id))`;
+
+/** SQL: row `p` is of this pair set and goes to one of the splits. */
+const isPlanned = (splits: string): string =>
+  `(p.pair_set = @pairSet and exists (select 1 from plan_rows as q where q.row_id = p.row_id and q.split in (${splits})))`;
+
+/** SQL: images of rows of a split. */
+const IMAGES_OF_SPLIT = `(
+  select q.row_id, i.sha256 from plan_rows as q join preferences as p on p.pair_set = @pairSet and p.row_id = q.row_id
+    join images as i on i.image_id = p.chosen where q.split = @split
+  union all
+  select q.row_id, i.sha256 from plan_rows as q join preference_rejected as r on r.pair_set = @pairSet and r.row_id = q.row_id
+    join images as i on i.image_id = r.image_id where q.split = @split)`;
+
+const URI = `case when @uriPrefix is null then i.uri else @uriPrefix || i.key end`;
+
+/** Infinity is no JSON number. */
+const FINITE = `abs(r.score) < 9e999`;
+
+/**
+ * One consistent view of the database for one export, on a connection of its own: what stages write meanwhile is not seen. The plan
+ * (which row goes where) is a temporary table, so that memory does not grow with the dataset. To be closed: an open view keeps the
+ * write-ahead log from being emptied.
+ */
+export function openExportSnapshot(file: string, { pairSet, uriPrefix }: ExportScope) {
+  const db = openReadonly(file);
+  const { client } = db;
+  const scope = { pairSet, uriPrefix };
+  client.exec(`begin; create temp table plan_rows (
+    split integer not null, row_id text not null, fills integer not null, primary key (split, row_id)) without rowid`);
+  client.exec(`create temp table shared_files (sha256 text primary key) without rowid`);
+
+  const linked = client.prepare<[string, string, number], LinkedRow>(`
+    select p.row_id as rowId, p.prompt_key as promptKey, p.source, p.chosen_score as chosenScore, p.margin, p.agreement,
+      (select r.score from preference_rejected as r where r.pair_set = p.pair_set and r.row_id = p.row_id and r.rank = 0) as rejectedScore,
+      (select min(r.score) from preference_rejected as r where r.pair_set = p.pair_set and r.row_id = p.row_id and ${FINITE}) as rejectedLow,
+      (select max(r.score) from preference_rejected as r where r.pair_set = p.pair_set and r.row_id = p.row_id and ${FINITE}) as rejectedHigh,
+      prompts.reference_files <> '{}' as hasReferences
+    from preferences as p join prompts using (prompt_key) where p.pair_set = ? and p.row_id > ? order by p.row_id limit ?`);
+  const promptText = client.prepare<[string], string>(`select prompt from prompts where prompt_key = ?`).pluck();
+  const insert = client.prepare(`insert into plan_rows (split, row_id, fills) values (?, ?, ?)`);
+
+  const fillers = client.prepare<[number], { rowId: string; fills: number }>(
+    `select min(row_id) as rowId, fills from plan_rows where split = ? group by fills`,
+  );
+  const countRows = client.prepare<[number], number>(`select count(*) from plan_rows where split = ?`).pluck();
+  const rowIds = client
+    .prepare<[number, string, number], string>(`select row_id from plan_rows where split = ? and row_id > ? order by row_id limit ?`)
+    .pluck();
+  const row = client.prepare<[string, string], RowRecord>(`
+    select row_id as rowId, prompt_key as promptKey, prompt, sent, negative, bound, reference_files as "references", source_id as sourceId, meta,
+      criterion, source, margin, agreement, n_votes as nVotes, n_candidates as nCandidates
+    from preferences join prompts using (prompt_key) where pair_set = ? and row_id = ?`);
+  const images = client.prepare<[ExportScope & { rowIds: string }], RowImageRecord>(`
+    with members (row_id, rank, image_id, score) as (
+      select p.row_id, -1, p.chosen, p.chosen_score from json_each(@rowIds) as ids
+        join preferences as p on p.pair_set = @pairSet and p.row_id = ids.value
+      union all
+      select r.row_id, r.rank, r.image_id, r.score from json_each(@rowIds) as ids
+        join preference_rejected as r on r.pair_set = @pairSet and r.row_id = ids.value)
+    select row_id as rowId, rank, i.image_id as imageId, score, ${URI} as uri, i.sha256, jobs.seed, i.batch_index as batchIndex, jobs.variant,
+      coalesce(inspections.width, i.width) as widthPx, coalesce(inspections.height, i.height) as heightPx
+    from members join images as i using (image_id) join jobs using (job) left join inspections using (image_id) order by row_id, rank`);
+  const scores = client.prepare<[string], ImageScoreRecord>(`
+    select image_id as imageId, judge, version, score from json_each(?) as ids join scores on image_id = ids.value`);
+  const exportedImages = client.prepare<[ExportScope], ExportedImage>(`
+    select ${URI} as uri, sha256, bytes from images as i
+    where exists (select 1 from preferences as p where p.prompt_key = i.prompt_key and ${SHOWS} and ${isPlanned("0, 1, 2")})
+    order by uri`);
+
+  return {
+    /** The next `count` linked rows of the pair set after a row ("" for the first), in id order. */
+    linkedRows: (afterRowId: string, count: number): readonly LinkedRow[] => linked.all(pairSet, afterRowId, count),
+    promptOf: (promptKey: string): string => promptText.get(promptKey) ?? "",
+    plan: client.transaction((rows: readonly PlannedRow[]) => {
+      for (const { split, rowId, fills } of rows) insert.run(split, rowId, fills);
+    }),
+    /** Takes rows with an image that is no longer stored out of the plan; answers how many. */
+    dropUnstored: (): number => client.prepare(DROP_UNSTORED).run({ pairSet }).changes,
+    /** Takes rows of split `later` with a file that a row of split `earlier` shows out of the plan; answers how many. */
+    dropShared(earlier: number, later: number): number {
+      client.exec(`delete from shared_files`);
+      client.prepare(findShared(earlier)).run({ pairSet, split: later });
+      return client.prepare(DROP_SHARED).run({ pairSet, split: later }).changes;
+    },
+
+    /** For each set of optional columns that rows of the split fill: the first such row. */
+    fillers: (split: number) => fillers.all(split),
+    countRows: (split: number): number => countRows.get(split) ?? 0,
+    countPrompts: (): number => client.prepare<[{ pairSet: string }], number>(COUNT_PROMPTS).pluck().get({ pairSet }) ?? 0,
+    /** The first seed of a planned row that a double cannot hold, by prompt; undefined where there is none. */
+    firstLargeSeed: () => client.prepare<[{ pairSet: string }], { seed: string; prompt: string }>(FIRST_LARGE_SEED).get({ pairSet }),
+    variants: () =>
+      client.prepare<[], { variant: string; model: string; params: string }>(`select variant, model, params from variants`).all(),
+    /** What linking left out, by unit and reason. */
+    drops: () =>
+      client
+        .prepare<[string], { unit: string; reason: string; count: number }>(
+          `select unit, reason, sum(count) as count from drops where pair_set = ? group by unit, reason order by unit, reason`,
+        )
+        .all(pairSet),
+
+    rowIds: (split: number, { after, count }: { readonly after: string; readonly count: number }) => rowIds.all(split, after, count),
+    row(rowId: string): RowRecord {
+      const found = row.get(pairSet, rowId);
+      if (found === undefined) throw new Error(`row ${rowId} left the snapshot`);
+      return found;
+    },
+    /** The images of some rows, by row, the chosen first. */
+    imagesOf: (ids: readonly string[]): readonly RowImageRecord[] => images.all({ ...scope, rowIds: JSON.stringify(ids) }),
+    scoresOf: (imageIds: readonly string[]): readonly ImageScoreRecord[] => scores.all(JSON.stringify(imageIds)),
+    /** Every image of every planned row once, by URI. */
+    exportedImages: (): IterableIterator<ExportedImage> => exportedImages.iterate(scope),
+    close: (): void => db.close(),
+  };
+}
+
+const DROP_UNSTORED = `
+  delete from plan_rows where row_id in (
+    select p.row_id from images as i join preferences as p on p.prompt_key = i.prompt_key
+    where i.state in ('listed', 'rejected', 'excluded') and p.pair_set = @pairSet and ${SHOWS})`;
+
+// Each file of the later split is looked up once, and each of its copies once: linear even where all files are equal.
+const findShared = (earlier: number): string => `
+  insert into shared_files select distinct sha256 from ${IMAGES_OF_SPLIT} as own
+  where exists (select 1 from images as i join preferences as p on p.prompt_key = i.prompt_key
+    where i.sha256 = own.sha256 and ${SHOWS} and ${isPlanned(String(earlier))})`;
+
+const DROP_SHARED = `
+  delete from plan_rows where split = @split and row_id in (
+    select row_id from ${IMAGES_OF_SPLIT} as own where sha256 in (select sha256 from shared_files))`;
+
+const COUNT_PROMPTS = `
+  select count(*) from prompts where exists (
+    select 1 from preferences as p where p.prompt_key = prompts.prompt_key and ${isPlanned("0, 1, 2")})`;
+
+// 2^53 - 1. Seeds are decimal text without leading zeros.
+const FIRST_LARGE_SEED = `
+  select jobs.seed, prompts.prompt from jobs join images as i using (job) join prompts on prompts.prompt_key = i.prompt_key
+  where (length(jobs.seed) > 16 or (length(jobs.seed) = 16 and jobs.seed > '9007199254740991')) and exists (
+    select 1 from preferences as p where p.prompt_key = i.prompt_key and ${SHOWS} and ${isPlanned("0, 1, 2")})
+  order by jobs.prompt_key, jobs.seed limit 1`;

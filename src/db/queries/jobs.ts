@@ -1,0 +1,122 @@
+import type { RejectReason } from "../../errors.ts";
+import type { Db } from "../open.ts";
+
+/** A job as the scheduler needs it: what to send, and what happened so far. */
+export interface JobRow {
+  readonly job: string;
+  readonly promptKey: string;
+  readonly variant: string;
+  /** Decimal. */
+  readonly seed: string;
+  readonly position: number;
+  readonly attempt: number;
+  readonly failures: number;
+  readonly freeFirst: 0 | 1;
+  readonly sent: string;
+  readonly negative: string;
+  /** JSON object of per-prompt bound values. */
+  readonly bound: string;
+}
+
+export interface SubmittedJob extends JobRow {
+  readonly promptId: string;
+  readonly server: string;
+  readonly submittedAtMs: number;
+}
+
+/** One image that a finished job saved. */
+export interface ListedImage {
+  readonly imageId: string;
+  readonly nodeId: string;
+  readonly batchIndex: number;
+  readonly filename: string;
+  readonly subfolder: string;
+  readonly type: string;
+}
+
+export interface JobCounts {
+  readonly planned: number;
+  readonly submitted: number;
+  readonly done: number;
+  readonly failed: number;
+}
+
+const JOB_COLUMNS = `
+  jobs.job, jobs.prompt_key as promptKey, jobs.variant, jobs.seed, jobs.position, jobs.attempt, jobs.failures,
+  jobs.free_first as freeFirst, prompts.sent, prompts.negative, prompts.bound`;
+
+export type JobQueries = ReturnType<typeof jobQueries>;
+
+/** The scheduler's statements, prepared once: a night runs each of them hundreds of thousands of times. */
+export function jobQueries({ client }: Pick<Db, "client">) {
+  const planned = client.prepare<[number, string, number], JobRow>(`
+    select ${JOB_COLUMNS} from jobs join prompts using (prompt_key)
+    where jobs.state = 'planned' and jobs.aside = 0 and (jobs.position, jobs.job) > (?, ?)
+    order by jobs.position, jobs.job limit ?`);
+  const submitted = client.prepare<[], SubmittedJob>(`
+    select ${JOB_COLUMNS}, jobs.prompt_id as promptId, jobs.server, jobs.submitted_at_ms as submittedAtMs
+    from jobs join prompts using (prompt_key) where jobs.state = 'submitted' order by jobs.position`);
+  const markSubmitted = client.prepare<[number, string, string, number, string]>(`
+    update jobs set state = 'submitted', attempt = ?, prompt_id = ?, server = ?, submitted_at_ms = ? where job = ? and state = 'planned'`);
+  const markDone = client.prepare<[number, string, string]>(
+    `update jobs set state = 'done', finished_at_ms = ?, free_first = 0 where job = ? and prompt_id = ? and state = 'submitted'`,
+  );
+  const markPlanned = client.prepare<[number, number, string]>(
+    `update jobs set state = 'planned', failures = failures + ?, free_first = max(free_first, ?) where job = ? and state = 'submitted'`,
+  );
+  const markFailed = client.prepare<[string, string, number, string]>(
+    `update jobs set state = 'failed', failures = failures + 1, reason = ?, detail = ?, finished_at_ms = ? where job = ? and state in ('planned', 'submitted')`,
+  );
+  // A stored image keeps its row: first stored wins, whatever a later attempt lists.
+  const listImage = client.prepare<[ListedImage & Pick<SubmittedJob, "job" | "promptKey" | "promptId" | "server" | "attempt">]>(`
+    insert into images (image_id, job, prompt_key, prompt_id, server, attempt, node_id, batch_index, filename, subfolder, type)
+    values (@imageId, @job, @promptKey, @promptId, @server, @attempt, @nodeId, @batchIndex, @filename, @subfolder, @type)
+    on conflict (image_id) do update set prompt_id = excluded.prompt_id, server = excluded.server, attempt = excluded.attempt,
+      filename = excluded.filename, subfolder = excluded.subfolder, type = excluded.type, state = 'listed', reason = null, detail = null, bad_fetches = 0
+    where images.state <> 'stored'`);
+  const quarantine = client.prepare<[string, string]>(`update variants set state = 'quarantined', reason = ? where variant = ?`);
+  const failVariant = client.prepare<[string, number, string]>(
+    `update jobs set state = 'failed', reason = 'variant-quarantined', detail = ?, finished_at_ms = ? where variant = ? and state = 'planned'`,
+  );
+  const states = client.prepare<[], { state: keyof JobCounts; count: number }>(
+    `select state, count(*) as count from jobs where aside = 0 group by state`,
+  );
+  const anyOpen = client.prepare<[]>(`select 1 from jobs where state = 'submitted' or (state = 'planned' and aside = 0) limit 1`);
+
+  return {
+    /** Planned jobs after `after` (null: from the first) in scheduling order. */
+    planned: (after: Pick<JobRow, "position" | "job"> | null, limit: number) => planned.all(after?.position ?? -1, after?.job ?? "", limit),
+    /** Every job that some server was or may have been given and that is not settled. */
+    submitted: () => submitted.all(),
+    /** The intent, committed before POST /prompt. False if the job is no longer planned. */
+    markSubmitted: (
+      job: string,
+      intent: { readonly attempt: number; readonly promptId: string; readonly server: string; readonly nowMs: number },
+    ) => markSubmitted.run(intent.attempt, intent.promptId, intent.server, intent.nowMs, job).changes === 1,
+    /** The job ran: its images wait for harvest. One transaction. */
+    settleDone: client.transaction((job: SubmittedJob, images: readonly ListedImage[], nowMs: number) => {
+      if (markDone.run(nowMs, job.job, job.promptId).changes === 0) return false;
+      const { job: id, promptKey, promptId, server, attempt } = job;
+      for (const image of images) listImage.run({ ...image, job: id, promptKey, promptId, server, attempt });
+      return true;
+    }).immediate,
+    /** Plans the job again under its next attempt. `failure`: a server spoke against the job, which counts towards max_attempts. */
+    planAgain: (job: string, { failure, freeFirst = false }: { readonly failure: boolean; readonly freeFirst?: boolean }) =>
+      void markPlanned.run(failure ? 1 : 0, freeFirst ? 1 : 0, job),
+    fail: (job: string, reason: RejectReason, { detail, nowMs }: { readonly detail: string; readonly nowMs: number }) =>
+      void markFailed.run(reason, detail, nowMs, job),
+    /** Sets the variant aside with its planned jobs. Answers how many those were. */
+    quarantine: client.transaction((variant: string, reason: string, nowMs: number) => {
+      quarantine.run(reason, variant);
+      return failVariant.run(reason, nowMs, variant).changes;
+    }).immediate,
+    /** One scan of the state index: call it at the start, then count on. */
+    counts: (): JobCounts => {
+      const counts = { planned: 0, submitted: 0, done: 0, failed: 0 };
+      for (const { state, count } of states.all()) if (state in counts) counts[state] = count;
+      return counts;
+    },
+    /** True while a job is planned or submitted. */
+    anyOpen: () => anyOpen.get() !== undefined,
+  };
+}

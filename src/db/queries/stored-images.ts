@@ -1,0 +1,34 @@
+import type { Db } from "../open.ts";
+
+/** What the database says of an image in the store. */
+export interface StoredImageRow {
+  readonly imageId: string;
+  readonly key: string;
+  /** Hex. */
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+const COLUMNS = `image_id as imageId, key, sha256, bytes`;
+
+/** Stored images for those who read the store again; pages, so that no read transaction stays open beside a night. */
+export function storedImages({ client }: Pick<Db, "client">) {
+  const page = client.prepare<[string, number], StoredImageRow>(
+    `select ${COLUMNS} from images where image_id > ? and state = 'stored' order by image_id limit ?`,
+  );
+  const count = client.prepare<[], number>(`select count(*) from images where state = 'stored'`).pluck();
+  const sample = client.prepare<[{ total: number; count: number }], StoredImageRow>(`
+    select imageId, key, sha256, bytes from (
+      select ${COLUMNS}, row_number() over (order by image_id) - 1 as place from images where state = 'stored')
+    where place = 0 or place * @count / @total <> (place - 1) * @count / @total order by imageId`);
+  const find = client.prepare<[string], StoredImageRow>(`select ${COLUMNS} from images where image_id = ? and state = 'stored'`);
+
+  return {
+    /** Images after `after`, by image_id. */
+    page: (after: string, limit: number) => page.all(after, limit),
+    count: () => count.get() ?? 0,
+    /** `wanted` images spread evenly over all, the same ones each time. Image ids are hashes, so this is a fair sample. */
+    sample: (wanted: number) => sample.all({ total: Math.max(1, count.get() ?? 0), count: wanted }),
+    find: (imageId: string) => find.get(imageId),
+  };
+}

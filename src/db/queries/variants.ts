@@ -1,0 +1,53 @@
+import { and, eq, inArray, sql } from "../drizzle.ts";
+import type { Db } from "../open.ts";
+import { jobs, variants } from "../schema.ts";
+
+export type VariantRow = typeof variants.$inferSelect;
+
+export function listVariants(db: Db): readonly VariantRow[] {
+  return db.orm.select().from(variants).orderBy(variants.variant).all();
+}
+
+export function findVariant(db: Db, variant: string): VariantRow | undefined {
+  return db.orm.select().from(variants).where(eq(variants.variant, variant)).get();
+}
+
+/** Adds or refreshes variants; those not named are set aside with their planned jobs. A quarantined one stays so. */
+export function replaceVariants(db: Db, rows: readonly (typeof variants.$inferInsert)[]): void {
+  db.orm.transaction(
+    (tx) => {
+      tx.update(variants).set({ state: "aside" }).where(eq(variants.state, "active")).run();
+      for (const row of rows) {
+        const { variant: _key, ...columns } = row;
+        tx.insert(variants)
+          .values(row)
+          .onConflictDoUpdate({
+            target: variants.variant,
+            set: { ...columns, state: sql`case when ${variants.state} = 'quarantined' then 'quarantined' else 'active' end` },
+          })
+          .run();
+      }
+    },
+    { behavior: "immediate" },
+  );
+}
+
+/** Puts quarantined variants back, with the jobs that were set aside for it. Answers how many jobs. */
+export function releaseVariants(db: Db, names: readonly string[]): number {
+  return db.orm.transaction(
+    (tx) => {
+      tx.update(variants)
+        .set({ state: "active", reason: null })
+        .where(and(eq(variants.state, "quarantined"), inArray(variants.variant, [...names])))
+        .run();
+      return tx
+        .update(jobs)
+        .set({ state: "planned", reason: null, detail: null, failures: 0 })
+        .where(
+          and(eq(jobs.state, "failed"), inArray(jobs.variant, [...names]), inArray(jobs.reason, ["variant-quarantined", "validation"])),
+        )
+        .run().changes;
+    },
+    { behavior: "immediate" },
+  );
+}

@@ -1,0 +1,317 @@
+import { check, index, integer, primaryKey, real, sql, sqliteTable, text, uniqueIndex } from "./drizzle.ts";
+
+// One row per fact; states as text with CHECK; instants as epoch milliseconds. Seeds and free-form JSON are text: SQLite's
+// own JSON functions and INTEGER columns lose the digits of 64-bit integers. Every table is STRICT (see migrations/).
+
+const states = (column: string, values: readonly string[]) => sql.raw(`${column} in (${values.map((value) => `'${value}'`).join(", ")})`);
+const isSeed = (column: string) => sql.raw(`${column} not glob '*[^0-9]*' and length(${column}) between 1 and 20`);
+
+/** One row: which dataset this file holds and what was decided for ever. */
+export const dataset = sqliteTable("dataset", {
+  id: integer().primaryKey(),
+  name: text().notNull(),
+  /** Random, made with the database; namespace of prompt_ids, marker at the store's prefix. UUID. */
+  datasetId: text("dataset_id").notNull(),
+  /** The configuration last planned from, JSON without `${}` values. */
+  config: text(),
+  storeUri: text("store_uri"),
+  baseSeed: text("base_seed"),
+  /** Hash of everything the plan was made from: planning again from the same changes nothing and is left out. */
+  planFingerprint: text("plan_fingerprint"),
+  /** JSON {train, validation, test}, decided at the first export, kept for ever. */
+  splits: text(),
+  createdAtMs: integer("created_at_ms").notNull(),
+});
+
+export const prompts = sqliteTable(
+  "prompts",
+  {
+    /** H{text in NFC, negative, references, bound values}. */
+    promptKey: text("prompt_key").primaryKey(),
+    /** Order in the file, from 0; scheduling only. */
+    position: integer().notNull(),
+    prompt: text().notNull(),
+    /** What the model is sent. */
+    sent: text().notNull(),
+    negative: text().notNull().default(""),
+    /** Per-prompt bound values, JSON object. */
+    bound: text().notNull().default("{}"),
+    /** sha256 of reference files by bound name, JSON object. */
+    references: text("reference_files").notNull().default("{}"),
+    sourceId: text("source_id"),
+    /** Kept columns, JSON object with sorted keys. */
+    meta: text().notNull().default("{}"),
+    /** 0: no longer in the configured file; set aside, not deleted. */
+    active: integer().notNull().default(1),
+  },
+  (table) => [index("prompts_position").on(table.position), check("prompts_active", sql.raw("active in (0, 1)"))],
+);
+
+export const variants = sqliteTable(
+  "variants",
+  {
+    /** Expanded: `sweep/guidance=2.5,lora=a`. */
+    variant: text().primaryKey(),
+    workflow: text().notNull(),
+    /** Of the graph after `set`, without prompt, seed and prefix. */
+    workflowSha256: text("workflow_sha256").notNull(),
+    /** The graph after `set`, API format, verbatim 64-bit integers. */
+    graph: text().notNull(),
+    /** Everything around the graph in a wrapped file, JSON object. */
+    wrapper: text().notNull().default("{}"),
+    /** Resolved places, JSON {bound name: [[node_id, input], …]}. */
+    bindings: text().notNull(),
+    /** Output node ids, JSON array. */
+    outputs: text().notNull(),
+    /** Set values by bound name, JSON object. */
+    params: text().notNull().default("{}"),
+    /** Checkpoint, UNet, VAE and LoRA inputs: jobs with one signature run together. */
+    loaderSignature: text("loader_signature").notNull().default(""),
+    /** First checkpoint or UNet name, "" where none. */
+    model: text().notNull().default(""),
+    state: text().notNull().default("active"),
+    reason: text(),
+  },
+  () => [check("variants_state", states("state", ["active", "quarantined", "aside"]))],
+);
+
+export const jobs = sqliteTable(
+  "jobs",
+  {
+    /** H{prompt_key, variant, workflow_sha256, seed}: the candidate's identity. */
+    job: text().primaryKey(),
+    promptKey: text("prompt_key")
+      .notNull()
+      .references(() => prompts.promptKey),
+    variant: text()
+      .notNull()
+      .references(() => variants.variant),
+    /** Unsigned 64 bit, decimal. */
+    seed: text().notNull(),
+    seedIndex: integer("seed_index").notNull(),
+    /** Scheduling order: block of 64 prompts, loader signature, prompt, variant, seed. */
+    position: integer().notNull(),
+    state: text().notNull().default("planned"),
+    /** 1: the configuration no longer asks for it (prompt, seed or variant removed). Kept, but neither run, linked nor exported. */
+    aside: integer().notNull().default(0),
+    /** Counts submissions, from 1; part of prompt_id. Losses count here, not in `failures`. */
+    attempt: integer().notNull().default(0),
+    /** What a server said against this job: only these count towards max_attempts. */
+    failures: integer().notNull().default(0),
+    /** Of the current attempt; committed before POST /prompt. */
+    promptId: text("prompt_id"),
+    server: text(),
+    /** 1: POST /free and wait for an empty queue before submitting again (the node cache names a lost file). */
+    freeFirst: integer("free_first").notNull().default(0),
+    /** Closed list, see errors.ts; with `failed` only. */
+    reason: text(),
+    detail: text(),
+    /** 1: the server's history entry is deleted. */
+    historyDeleted: integer("history_deleted").notNull().default(0),
+    submittedAtMs: integer("submitted_at_ms"),
+    finishedAtMs: integer("finished_at_ms"),
+  },
+  (table) => [
+    index("jobs_state_position").on(table.state, table.aside, table.position, table.job),
+    index("jobs_prompt").on(table.promptKey),
+    index("jobs_server_state").on(table.server, table.state),
+    uniqueIndex("jobs_prompt_id").on(table.promptId),
+    check("jobs_state", states("state", ["planned", "submitted", "done", "failed"])),
+    check("jobs_seed", isSeed("seed")),
+    check("jobs_reason", sql.raw("(state = 'failed') = (reason is not null)")),
+  ],
+);
+
+export const images = sqliteTable(
+  "images",
+  {
+    /** H{candidate, output node, index in the batch}. */
+    imageId: text("image_id").primaryKey(),
+    job: text()
+      .notNull()
+      .references(() => jobs.job),
+    promptKey: text("prompt_key").notNull(),
+    promptId: text("prompt_id").notNull(),
+    server: text().notNull(),
+    attempt: integer().notNull(),
+    nodeId: text("node_id").notNull(),
+    batchIndex: integer("batch_index").notNull(),
+    filename: text().notNull(),
+    subfolder: text().notNull(),
+    type: text().notNull(),
+    state: text().notNull().default("listed"),
+    reason: text(),
+    detail: text(),
+    /** Fetches that a server answered with a bad image in this attempt. */
+    badFetches: integer("bad_fetches").notNull().default(0),
+    key: text(),
+    uri: text(),
+    sha256: text(),
+    bytes: integer(),
+    format: text(),
+    width: integer(),
+    height: integer(),
+    /** 1: stored without an embedded prompt that names this job. */
+    unproven: integer().notNull().default(0),
+    storedAtMs: integer("stored_at_ms"),
+  },
+  (table) => [
+    index("images_state").on(table.state, table.server),
+    index("images_job").on(table.job),
+    index("images_prompt").on(table.promptKey),
+    index("images_sha256").on(table.sha256),
+    check("images_state", states("state", ["listed", "stored", "rejected", "excluded"])),
+    check("images_stored", sql.raw("state <> 'stored' or (key is not null and sha256 is not null and bytes > 0)")),
+    check("images_rejected", sql.raw("state <> 'rejected' or reason is not null")),
+  ],
+);
+
+/** Facts of one decode, made once per stored image. */
+export const inspections = sqliteTable("inspections", {
+  imageId: text("image_id")
+    .primaryKey()
+    .references(() => images.imageId),
+  /** Null where the picture could not be decoded. */
+  pixelSha256: text("pixel_sha256"),
+  perceptualHash: text("perceptual_hash"),
+  width: integer(),
+  height: integer(),
+  lumaStd: real("luma_std"),
+  sharpness: real(),
+  entropy: real(),
+  /** Why it could not be decoded. */
+  error: text(),
+});
+
+export const scores = sqliteTable(
+  "scores",
+  {
+    imageId: text("image_id")
+      .notNull()
+      .references(() => images.imageId),
+    judge: text().notNull(),
+    version: text().notNull(),
+    promptKey: text("prompt_key").notNull(),
+    /** Null: the judge could not tell. */
+    score: real(),
+    sigma: real(),
+    raw: text(),
+  },
+  (table) => [primaryKey({ columns: [table.imageId, table.judge, table.version] }), index("scores_prompt").on(table.promptKey)],
+);
+
+export const votes = sqliteTable(
+  "votes",
+  {
+    voteId: text("vote_id").primaryKey(),
+    promptKey: text("prompt_key")
+      .notNull()
+      .references(() => prompts.promptKey),
+    criterion: text().notNull(),
+    annotator: text().notNull(),
+    /** Images shown, in the order shown, JSON array of image_ids. */
+    shown: text().notNull(),
+    /** JSON array of arrays, best first; images of one inner array are tied. Empty: skipped. */
+    ranking: text().notNull(),
+    kind: text().notNull(),
+    /** Flags by image_id, JSON object of arrays. */
+    flags: text().notNull().default("{}"),
+    durationMs: integer("duration_ms"),
+    castAtMs: integer("cast_at_ms"),
+    source: text().notNull(),
+  },
+  (table) => [index("votes_prompt").on(table.promptKey), check("votes_kind", states("kind", ["choice", "tie", "both_bad", "skip"]))],
+);
+
+/** Links of a named pair set: one row is one training row. */
+export const preferences = sqliteTable(
+  "preferences",
+  {
+    pairSet: text("pair_set").notNull(),
+    /** H{prompt_key, criterion, chosen, sorted rejected}. */
+    rowId: text("row_id").notNull(),
+    promptKey: text("prompt_key")
+      .notNull()
+      .references(() => prompts.promptKey),
+    criterion: text().notNull(),
+    chosen: text()
+      .notNull()
+      .references(() => images.imageId),
+    /** `people`, `judge:<name>` or `combined`. */
+    source: text().notNull(),
+    margin: real(),
+    agreement: real(),
+    nVotes: integer("n_votes").notNull(),
+    nCandidates: integer("n_candidates").notNull(),
+    chosenScore: real("chosen_score"),
+  },
+  (table) => [primaryKey({ columns: [table.pairSet, table.rowId] }), index("preferences_prompt").on(table.promptKey)],
+);
+
+export const preferenceRejected = sqliteTable(
+  "preference_rejected",
+  {
+    pairSet: text("pair_set").notNull(),
+    rowId: text("row_id").notNull(),
+    /** From 0, best loser first. */
+    rank: integer().notNull(),
+    imageId: text("image_id")
+      .notNull()
+      .references(() => images.imageId),
+    score: real(),
+  },
+  (table) => [primaryKey({ columns: [table.pairSet, table.rowId, table.rank] })],
+);
+
+/** What linking left out, by reason. `unit` says whether an image, a pair or a whole prompt was dropped. */
+export const drops = sqliteTable(
+  "drops",
+  {
+    pairSet: text("pair_set").notNull(),
+    promptKey: text("prompt_key").notNull(),
+    criterion: text().notNull(),
+    unit: text().notNull(),
+    reason: text().notNull(),
+    count: integer().notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.pairSet, table.promptKey, table.criterion, table.unit, table.reason] }),
+    check("drops_unit", states("unit", ["image", "pair", "prompt"])),
+  ],
+);
+
+export const exports = sqliteTable(
+  "exports",
+  {
+    uri: text().notNull(),
+    version: text().notNull(),
+    state: text().notNull(),
+    /** SHA-256 over SHA256SUMS: equal content gives an equal digest. */
+    contentSha256: text("content_sha256"),
+    rows: integer(),
+    createdAtMs: integer("created_at_ms").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.uri, table.version] }), check("exports_state", states("state", ["writing", "complete"]))],
+);
+
+/** What is remembered of a server between runs. */
+export const servers = sqliteTable(
+  "servers",
+  {
+    url: text().primaryKey(),
+    state: text().notNull().default("up"),
+    /** Highest `number` that POST /prompt answered: a lower one later means that the server restarted. */
+    lastNumber: integer("last_number"),
+    detail: text(),
+    /** 1: started with --disable-metadata, its PNGs name no job. */
+    withoutMetadata: integer("without_metadata").notNull().default(0),
+    seenAtMs: integer("seen_at_ms"),
+  },
+  () => [check("servers_state", states("state", ["up", "down", "latched", "drained", "removed"]))],
+);
+
+/** Things counted that leave no other row: duplicate prompts, replaced surrogates, ambiguous submissions. */
+export const counters = sqliteTable("counters", {
+  name: text().primaryKey(),
+  value: integer().notNull().default(0),
+});

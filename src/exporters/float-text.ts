@@ -1,0 +1,19 @@
+/** Decimals that scores, margin and agreement are rounded to. */
+const DECIMALS = 6;
+
+/** To 6 decimals, −0 as 0; null for what JSON has no number for. */
+export function roundFloat(value: number | null): number | null {
+  if (value === null || !Number.isFinite(value)) return null;
+  // toFixed() rounds the exact value; multiplying first would round twice and overflow. `+ 0` turns −0 into 0.
+  return Number(value.toFixed(DECIMALS)) + 0;
+}
+
+/**
+ * The shortest JSON number that reads back as `value`, with a point in it: loaders take a column whose first numbers have none for
+ * integers, and fail at the first that has one.
+ */
+export function floatText(value: number): string {
+  const text = String(value + 0);
+  if (text.includes(".")) return text;
+  return text.includes("e") ? text.replace("e", ".0e") : `${text}.0`;
+}

@@ -1,0 +1,87 @@
+import { createHash } from "node:crypto";
+import { identityHash, type JsonObject } from "./lib/exact-json.ts";
+
+// Every identity of the dataset. They decide seeds, file names, object keys, row order and splits: changing anything here
+// makes every user's dataset a different one. test/identity.test.ts pins each with a known value.
+
+export interface PromptIdentity {
+  readonly text: string;
+  readonly negative: string;
+  /** SHA-256 (hex) of each reference file by bound name. */
+  readonly references: Readonly<Record<string, string>>;
+  /** Per-prompt values by bound name. */
+  readonly bound: JsonObject;
+}
+
+/** `p_…`: what makes two prompts the same prompt. */
+export function promptKeyOf({ text, negative, references, bound }: PromptIdentity): string {
+  return `p_${identityHash({ text: text.normalize("NFC"), negative, references, bound })}`;
+}
+
+export interface CandidateIdentity {
+  readonly promptKey: string;
+  readonly variant: string;
+  readonly workflowSha256: string;
+  readonly seed: bigint;
+}
+
+/** The job's identity: one candidate is one submission to ComfyUI, whatever the attempt and the server. */
+export function candidateOf({ promptKey, variant, workflowSha256, seed }: CandidateIdentity): string {
+  return identityHash({ prompt_key: promptKey, variant, workflow_sha256: workflowSha256, seed });
+}
+
+/**
+ * The first `count` seeds of a prompt, below 2^32, the same for every variant. A seed that the prompt has already
+ * is hashed again. Adding prompts or raising `count` never changes the others.
+ */
+export function derivedSeeds(baseSeed: bigint, promptKey: string, count: number): bigint[] {
+  const seeds = new Set<bigint>();
+  for (let index = 0; index < count; index++) {
+    let digest = Buffer.from(
+      createHash("sha256")
+        .update(canonicalSeedInput(baseSeed, promptKey, index))
+        .digest(),
+    );
+    while (seeds.has(BigInt(digest.readUInt32BE(0)))) digest = Buffer.from(createHash("sha256").update(digest).digest());
+    seeds.add(BigInt(digest.readUInt32BE(0)));
+  }
+  return [...seeds];
+}
+
+function canonicalSeedInput(baseSeed: bigint, promptKey: string, index: number): string {
+  return `{"base_seed":${baseSeed},"index":${index},"prompt_key":${JSON.stringify(promptKey)}}`;
+}
+
+/** ComfyUI's prompt_id of one attempt: UUIDv5 (RFC 9562 §5.5) in the dataset's own namespace, so that no two datasets share one. */
+export function promptIdOf(datasetId: string, candidate: string, attempt: number): string {
+  const namespace = Buffer.from(datasetId.replaceAll("-", ""), "hex");
+  const bytes = createHash("sha1").update(namespace).update(`${candidate}|${attempt}`).digest().subarray(0, 16);
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x50, 6); // version 5
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8); // variant 10
+  return bytes.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
+
+/** SaveImage's prefix. No attempt in it: the prefix is embedded in the PNG, and an attempt would make the same picture another file. */
+export function filenamePrefixOf(dataset: string, candidate: string): string {
+  return `${dataset}/${candidate.slice(0, 3)}/${candidate}`;
+}
+
+/** `i_…`: an image is a candidate, the output node that saved it and its index in the batch. */
+export function imageIdOf(candidate: string, nodeId: string, batchIndex: number): string {
+  return `i_${identityHash({ candidate, output_node: nodeId, batch_index: batchIndex })}`;
+}
+
+/** Object key below the store's URI; `extension` without the dot. */
+export function storeKeyOf(imageId: string, extension: string): string {
+  return `images/${imageId.slice(2, 5)}/${imageId}.${extension}`;
+}
+
+/** `d_…`: a training row is a choice between images. No scores in it, so that a new judge version keeps the ids of equal choices. */
+export function rowIdOf(promptKey: string, criterion: string, chosen: string, rejected: readonly string[]): string {
+  return `d_${identityHash({ prompt_key: promptKey, criterion, chosen, rejected: rejected.toSorted() })}`;
+}
+
+/** SHA-256 (hex) of a graph as canonical JSON. */
+export function workflowSha256Of(canonicalGraph: string): string {
+  return createHash("sha256").update(canonicalGraph, "utf8").digest("hex");
+}

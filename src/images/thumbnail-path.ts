@@ -1,0 +1,6 @@
+import { join } from "node:path";
+
+/** Where inspection puts an image's thumbnail. `dir`: the dataset's folder. Sharded as the store's keys are, 4,096 folders. */
+export function thumbnailPath(dir: string, imageId: string): string {
+  return join(dir, "thumbs", imageId.slice(2, 5), `${imageId}.webp`);
+}

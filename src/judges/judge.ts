@@ -1,0 +1,47 @@
+/** One candidate as a judge sees it. */
+export interface JudgeImage {
+  readonly imageId: string;
+  readonly sha256: string;
+  /** The stored bytes, read when asked for. */
+  bytes(signal: AbortSignal): Promise<Uint8Array>;
+  /** What inspection measured from the one decode; judges that need no pixels read only this. */
+  readonly inspection: Inspection;
+}
+
+/** Facts of one decoded image, made once per stored image whatever the judges. */
+export interface Inspection {
+  readonly widthPx: number;
+  readonly heightPx: number;
+  /** SHA-256 (hex) of size and decoded 8-bit RGBA pixels: equal for equal pictures whatever their metadata. */
+  readonly pixelSha256: string;
+  /** 64-bit difference hash, 16 hex digits. */
+  readonly perceptualHash: string;
+  /** Standard deviation of luma, 0…127.5. Near 0 is a blank picture. */
+  readonly lumaStd: number;
+  /** Mean absolute Laplacian of luma, ≥ 0. */
+  readonly sharpness: number;
+  /** Shannon entropy of the luma histogram, bits, 0…8. */
+  readonly entropy: number;
+}
+
+/** A judge's word on one image; null where it could not tell (never 0). */
+export interface Score {
+  readonly imageId: string;
+  readonly score: number | null;
+  readonly sigma?: number;
+  /** The judge's raw answer, where it has one. */
+  readonly raw?: string;
+}
+
+/**
+ * Scores candidates of one prompt; scores are comparable only within that prompt. Higher is better.
+ * Name, version and template are stored with every score: a new version scores anew, old scores stay.
+ */
+export interface Judge {
+  readonly name: string;
+  readonly version: string;
+  /** True for measures such as sharpness that say nothing of people's preference. */
+  readonly technical: boolean;
+  /** Answers one score per image, same order. Throws TransientError or FatalError. */
+  score(prompt: string, images: readonly JudgeImage[], signal: AbortSignal): Promise<readonly Score[]>;
+}

@@ -1,0 +1,50 @@
+/** One line of a file, without its end. */
+export interface ByteLine {
+  /** From 1. */
+  readonly number: number;
+  readonly bytes: Buffer;
+}
+
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+
+/**
+ * Cuts chunks into lines at LF or CRLF; empty lines are left out but counted. Memory is bounded by the longest line.
+ * @throws {RangeError} naming the line that is longer than `maxBytes`.
+ */
+export async function* byteLines(chunks: AsyncIterable<Buffer>, { maxBytes }: { readonly maxBytes: number }): AsyncGenerator<ByteLine> {
+  let number = 0;
+  /** The pieces of a line whose end has not come. */
+  let pending: Buffer[] = [];
+  let pendingBytes = 0;
+
+  const hold = (piece: Buffer): void => {
+    pending.push(piece);
+    pendingBytes += piece.length;
+    if (pendingBytes > maxBytes) throw new RangeError(`line ${number + 1} is longer than ${maxBytes} bytes`);
+  };
+  const take = (): ByteLine | null => {
+    const bytes = withoutReturn(Buffer.concat(pending));
+    pending = [];
+    pendingBytes = 0;
+    number++;
+    return bytes.length === 0 ? null : { number, bytes };
+  };
+
+  for await (const chunk of chunks) {
+    let start = 0;
+    for (let end = chunk.indexOf(LINE_FEED); end !== -1; end = chunk.indexOf(LINE_FEED, start)) {
+      hold(chunk.subarray(start, end));
+      start = end + 1;
+      const line = take();
+      if (line !== null) yield line;
+    }
+    if (start < chunk.length) hold(chunk.subarray(start));
+  }
+  const last = pendingBytes === 0 ? null : take();
+  if (last !== null) yield last;
+}
+
+function withoutReturn(line: Buffer): Buffer {
+  return line.at(-1) === CARRIAGE_RETURN ? line.subarray(0, -1) : line;
+}

@@ -1,0 +1,111 @@
+import type { Writable } from "node:stream";
+import type { Clock } from "./clock.ts";
+import { stringifyExact } from "./exact-json.ts";
+import { LOG_LEVELS, type Log, type LogLevel, type Progress } from "./log.ts";
+
+/** Between two redraws of the live bars, ms: the eye sees no more than ten a second. */
+const REDRAW_MS = 100;
+/** Between two plain progress lines where no terminal is, ms. */
+const PLAIN_LINE_MS = 30_000;
+const BAR_WIDTH = 24;
+/** Rates are means over about this long, ms. */
+const RATE_WINDOW_MS = 60_000;
+
+export interface TerminalLogOptions {
+  readonly level: LogLevel;
+  /** Events go to stdout. */
+  readonly json: boolean;
+  readonly stderr: Writable & { readonly isTTY?: boolean; readonly columns?: number };
+  readonly stdout: Writable;
+  readonly clock: Clock;
+}
+
+export interface TerminalLog extends Log {
+  /** Draws the last state and leaves the terminal in order. */
+  close(): void;
+}
+
+interface Track {
+  latest: Progress;
+  /** Where the rate is measured from. */
+  sinceMs: number;
+  sinceDone: number;
+}
+
+/** Messages and live bars on stderr, events on stdout. */
+export function createTerminalLog({ level, json, stderr, stdout, clock }: TerminalLogOptions): TerminalLog {
+  const tracks = new Map<string, Track>();
+  const live = stderr.isTTY === true && level !== "error";
+  let drawnLines = 0;
+  let drawnAtMs = 0;
+
+  const clear = (): void => {
+    if (drawnLines > 0) stderr.write(`\u001B[${drawnLines}A\u001B[0J`);
+    drawnLines = 0;
+  };
+  const draw = (): void => {
+    clear();
+    const lines = [...tracks].map(([stage, track]) => line(stage, track, clock.nowMs()).slice(0, (stderr.columns ?? 120) - 1));
+    if (lines.length > 0) stderr.write(`${lines.join("\n")}\n`);
+    drawnLines = lines.length;
+    drawnAtMs = clock.nowMs();
+  };
+  const say = (at: LogLevel, message: string): void => {
+    if (LOG_LEVELS.indexOf(at) > LOG_LEVELS.indexOf(level)) return;
+    if (live) clear();
+    stderr.write(`${at === "error" ? "Error: " : at === "warn" ? "Warning: " : ""}${printable(message)}\n`);
+    if (live) draw();
+  };
+
+  return {
+    error: (message) => say("error", message),
+    warn: (message) => say("warn", message),
+    info: (message) => say("info", message),
+    debug: (message) => say("debug", message),
+    event(event, fields) {
+      if (json) stdout.write(`${stringifyExact({ event, ...fields })}\n`);
+    },
+    progress(stage, latest) {
+      const nowMs = clock.nowMs();
+      const track = tracks.get(stage) ?? { latest, sinceMs: nowMs, sinceDone: latest.done };
+      track.latest = latest;
+      tracks.set(stage, track);
+      if (nowMs - drawnAtMs < (live ? REDRAW_MS : PLAIN_LINE_MS)) return;
+      if (live) draw();
+      else if (level !== "error" && drawnAtMs > 0) for (const [name, each] of tracks) stderr.write(`${line(name, each, nowMs)}\n`);
+      drawnAtMs = nowMs;
+    },
+    close() {
+      if (live) draw();
+    },
+  };
+}
+
+function line(stage: string, track: Track, nowMs: number): string {
+  const { done, total, failed, note } = track.latest;
+  const elapsedMs = nowMs - track.sinceMs;
+  const perSecond = elapsedMs > 0 ? ((done - track.sinceDone) * 1_000) / elapsedMs : 0;
+  if (elapsedMs > RATE_WINDOW_MS) {
+    // Half of the window is kept, so that the rate follows without jumping.
+    track.sinceMs += elapsedMs / 2;
+    track.sinceDone += (done - track.sinceDone) / 2;
+  }
+  const share = total > 0 ? Math.min(1, done / total) : 0;
+  const filled = Math.round(share * BAR_WIDTH);
+  const bar = `${"█".repeat(filled)}${"░".repeat(BAR_WIDTH - filled)}`;
+  const eta = perSecond > 0 && done < total ? ` · ${duration((total - done) / perSecond)} left` : "";
+  const failures = failed > 0 ? ` · ${failed} failed` : "";
+  return `${stage.padEnd(9)} ${bar} ${done}/${total} · ${perSecond.toFixed(1)}/s${eta}${failures}${note === undefined ? "" : ` · ${note}`}`;
+}
+
+function duration(seconds: number): string {
+  const hours = Math.floor(seconds / 3_600);
+  const minutes = Math.floor((seconds % 3_600) / 60);
+  return hours > 0 ? `${hours} h ${minutes} min` : minutes > 0 ? `${minutes} min` : `${Math.ceil(seconds)} s`;
+}
+
+/** Servers' words may hold escape sequences: control characters except newline and tab are shown, not sent to the terminal. */
+function printable(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what this is about
+  return text.replaceAll(/[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`);
+}

@@ -1,0 +1,89 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { CommandInput } from "./commands/command.ts";
+import { loadConfig } from "./config/load-config.ts";
+import type { Config } from "./config/schema.ts";
+import type { Context } from "./context.ts";
+import { ensureDataset } from "./db/queries/dataset.ts";
+import { acquireProcessLock } from "./db/process-lock.ts";
+import { openDatabase } from "./db/open.ts";
+import { ConfigError } from "./errors.ts";
+
+/** What runs for itself and may run beside the others; `run` takes all. */
+export type LockName = "generate" | "harvest" | "judge" | "link";
+
+export const ALL_LOCKS: readonly LockName[] = ["generate", "harvest", "judge", "link"];
+
+export interface OpenOptions {
+  readonly locks: readonly LockName[];
+  /** Fires for --until and --for; counts as a good end. */
+  readonly deadline?: AbortSignal;
+  /** Changes the configuration before anything is opened. */
+  readonly adjust?: (config: Config) => Config;
+}
+
+/** The context and what has to be closed after it. */
+export interface OpenContext extends AsyncDisposable {
+  readonly context: Context;
+}
+
+/** Opens configuration, locks, database, store, clients and judges once; they close in reverse order. */
+export async function openContext(input: CommandInput, { locks, deadline, adjust }: OpenOptions): Promise<OpenContext> {
+  const loaded = loadConfig(configFileOf(input), { env: input.env });
+  const config = adjust?.(loaded) ?? loaded;
+  const [{ openStore }, { claimPrefix }, { openJudges }, { comfyClient }] = await Promise.all([
+    import("./stores/registry.ts"),
+    import("./stores/ownership.ts"),
+    import("./judges/registry.ts"),
+    import("./comfy/client.ts"),
+  ]);
+  await using opened = new AsyncDisposableStack();
+  for (const name of locks) {
+    const lock = acquireProcessLock(config.dir, name);
+    opened.defer(() => lock.release());
+  }
+  const db = openDatabase(databaseFile(config));
+  opened.defer(() => db.close());
+  const dataset = ensureDataset(db, { name: config.dataset, nowMs: input.clock.nowMs() });
+  refuseOtherDataset(config, dataset.name);
+  const store = await openStore(config.store, { concurrency: config.harvest.concurrency });
+  opened.defer(() => store.close());
+  await claimPrefix(store, { datasetName: dataset.name, datasetId: dataset.datasetId }, input.signal);
+  const clients = config.servers.map((server) => comfyClient({ url: server.url, headers: server.headers, caFile: server.ca_file }));
+  for (const client of clients) opened.defer(() => client.close());
+  const context: Context = {
+    config,
+    db,
+    store,
+    comfy: new Map(clients.map((client) => [client.url, client])),
+    judges: openJudges(config.annotate.judges),
+    clock: input.clock,
+    log: input.log,
+    stopping: deadline === undefined ? input.stopping : AbortSignal.any([input.stopping, deadline]),
+    signal: input.signal,
+  };
+  const rest = opened.move();
+  return { context, [Symbol.asyncDispose]: () => rest.disposeAsync() };
+}
+
+export function configFileOf(input: Pick<CommandInput, "options">): string {
+  return String(input.options["config"]);
+}
+
+export function databaseFile(config: Pick<Config, "dir">): string {
+  return join(config.dir, "pipeline.db");
+}
+
+function refuseOtherDataset(config: Config, name: string): void {
+  if (name === config.dataset) return;
+  throw new ConfigError(`Cannot use ${config.dir} for the dataset "${config.dataset}": it holds the dataset "${name}"`, {
+    hint: `set another \`dir\`, or dataset: ${name}`,
+  });
+}
+
+/** The version of this program, for manifests and --version. */
+export function programVersion(): string {
+  const text = readFileSync(join(import.meta.dirname, "../package.json"), "utf8");
+  const { version } = JSON.parse(text) as { version: string }; // Our own package.json.
+  return version;
+}

@@ -1,0 +1,21 @@
+import { ConfigError, messageOf } from "../errors.ts";
+
+/** `Cannot read the prompts FILE: …`. */
+export function promptsError(
+  file: string,
+  why: string,
+  { hint, cause }: { readonly hint?: string; readonly cause?: unknown } = {},
+): ConfigError {
+  return new ConfigError(`Cannot read the prompts ${file}: ${why}`, { ...(hint === undefined ? {} : { hint }), cause });
+}
+
+/** What the file system or gzip said, as an error that names the file; a ConfigError as it is. */
+export function readError(file: string, error: unknown): ConfigError {
+  if (error instanceof ConfigError) return error;
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  if (code.startsWith("Z_"))
+    return promptsError(file, `it is no whole gzip file (${messageOf(error)})`, { hint: "compress it again", cause: error });
+  if (code === "EISDIR") return promptsError(file, "it is a folder", { cause: error });
+  const why = code === "ENOENT" ? "there is no such file" : messageOf(error);
+  return promptsError(file, why, { hint: "check prompts.file; relative paths start at the config file", cause: error });
+}

@@ -1,0 +1,147 @@
+import type { Config } from "../config/schema.ts";
+import { ConfigError } from "../errors.ts";
+import { promptKeyOf } from "../identity.ts";
+import { canonicalJson, type Json, type JsonObject } from "../lib/exact-json.ts";
+import { expectColumns } from "./expect-columns.ts";
+import { openNotes } from "./notes.ts";
+import type { RawPrompt } from "./prompt-source.ts";
+import { openPromptSource } from "./registry.ts";
+
+const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+
+/** What dynamic prompt extensions would expand: `{a|b}` and `__wildcard__`. Linear: each part excludes what ends it. */
+const DYNAMIC = /\{[^{}|]*\|[^{}]*\}|__[A-Za-z0-9][A-Za-z0-9_./*-]*?__/;
+
+/** A prompt as the plan takes it. All text is well-formed Unicode. */
+export interface PromptRow {
+  /** `p_…`; rows of one key are one prompt, the first wins. */
+  readonly promptKey: string;
+  /** The text trained on. */
+  readonly prompt: string;
+  /** The text sent to the model. */
+  readonly sent: string;
+  /** "" where there is none. */
+  readonly negative: string;
+  /** Bound name → value of this prompt; without those that the row leaves empty. */
+  readonly bound: JsonObject;
+  /** SHA-256 of reference files by bound name. */
+  readonly references: Readonly<Record<string, string>>;
+  readonly sourceId: string | null;
+  /** Kept columns, canonical JSON. */
+  readonly meta: string;
+  /** 1-based line, item or row of the file. */
+  readonly position: number;
+}
+
+/** What was counted up to now; complete once the rows are read to their end. */
+export interface PromptCounts {
+  /** Prompts given, duplicates included. */
+  readonly prompts: number;
+  /** Rows without a prompt: skipped. */
+  readonly empty: number;
+  /** Prompts in which a lone surrogate became U+FFFD. */
+  readonly replacedSurrogates: number;
+}
+
+export interface Prompts {
+  rows(): AsyncIterable<PromptRow>;
+  readonly counts: PromptCounts;
+}
+
+type PromptSettings = Config["prompts"];
+
+/**
+ * Reads the prompts that the configuration names, streamed. `warn` gets a sentence for each thing worth a look, once, at the end.
+ * @throws {ConfigError} for a file that cannot be read, a column that is not there, and a file without any prompt.
+ */
+export function readPrompts(settings: PromptSettings, { warn }: { readonly warn: (message: string) => void }): Prompts {
+  const counts = { prompts: 0, empty: 0, replacedSurrogates: 0 };
+  async function* rows(): AsyncGenerator<PromptRow, void, undefined> {
+    Object.assign(counts, { prompts: 0, empty: 0, replacedSurrogates: 0 });
+    const source = await openPromptSource(settings.file);
+    const columns = expectColumns(settings, source);
+    const notes = openNotes(source.unit);
+    const limit = settings.limit ?? Infinity;
+    const makeRow = createRowMaker(settings);
+    for await (const raw of source.rows({ columns: columns.wanted })) {
+      columns.see(raw);
+      if ((raw.fields[settings.prompt] ?? "").trim() === "") {
+        counts.empty++;
+        notes.add("rows without a prompt were skipped", raw);
+        continue;
+      }
+      const { row, replaced } = makeRow(raw);
+      if (replaced) {
+        counts.replacedSurrogates++;
+        notes.add("prompts held half of a surrogate pair, replaced by U+FFFD", raw);
+      }
+      if (settings.send !== undefined && (raw.fields[settings.send] ?? "").trim() === "")
+        notes.add(`prompts are sent themselves, column "${settings.send}" is empty there`, raw);
+      if (DYNAMIC.test(row.sent)) notes.add("prompts hold {a|b} or __wildcards__, which are sent as they are", raw);
+      counts.prompts++;
+      yield row;
+      if (counts.prompts >= limit) break;
+    }
+    if (counts.prompts < limit) columns.refuseUnseen();
+    if (counts.prompts === 0) throw noPrompts(settings, counts.empty);
+    notes.tell((note) => warn(`${settings.file}: ${note}`));
+  }
+  return { rows, counts };
+}
+
+interface MadeRow {
+  readonly row: PromptRow;
+  /** True if a lone surrogate was replaced in it. */
+  readonly replaced: boolean;
+}
+
+function createRowMaker(settings: PromptSettings): (raw: RawPrompt) => MadeRow {
+  const { template } = settings;
+  const boundColumns = Object.entries(settings.columns);
+  return ({ position, fields }) => {
+    let replaced = false;
+    const textOf = (column: string | undefined): string => {
+      const text = column === undefined ? "" : (fields[column] ?? "");
+      if (text.isWellFormed()) return text;
+      replaced = true;
+      return text.toWellFormed();
+    };
+    const prompt = textOf(settings.prompt);
+    const negative = textOf(settings.negative);
+    const sendText = textOf(settings.send);
+    const toSend = sendText.trim() === "" ? prompt : sendText;
+    const bound: [string, Json][] = [];
+    for (const [name, column] of boundColumns) {
+      const text = textOf(column);
+      if (text.trim() !== "") bound.push([name, boundValue(text)]);
+    }
+    const kept = settings.keep.flatMap((column): [string, string][] => (fields[column] === undefined ? [] : [[column, textOf(column)]]));
+    const identity = { text: prompt, negative, references: {}, bound: Object.fromEntries(bound) };
+    const row = {
+      promptKey: promptKeyOf(identity),
+      prompt,
+      // A function, since in a replacement text $& and the like have a meaning.
+      sent: template === "{prompt}" ? toSend : template.replaceAll("{prompt}", () => toSend),
+      negative,
+      bound: identity.bound,
+      references: identity.references,
+      sourceId: textOf(settings.id) || null,
+      meta: kept.length === 0 ? "{}" : canonicalJson(Object.fromEntries(kept)),
+      position,
+    };
+    return { row, replaced };
+  };
+}
+
+/** Tables know only text: what is a number in JSON is one here, exactly, if a double or an integer can hold it. */
+function boundValue(text: string): Json {
+  if (!JSON_NUMBER.test(text)) return text;
+  const number = Number(text);
+  if (!Number.isFinite(number)) return text;
+  return /^-?\d+$/.test(text) && !Number.isSafeInteger(number) ? BigInt(text) : number;
+}
+
+function noPrompts({ file, prompt }: PromptSettings, empty: number): ConfigError {
+  const why = empty === 0 ? "it holds no prompt" : `it holds no prompt: "${prompt}" is empty in all of its ${empty} rows`;
+  return new ConfigError(`Cannot use the prompts ${file}: ${why}`, { hint: "check prompts.file and prompts.prompt" });
+}

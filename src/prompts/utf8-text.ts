@@ -1,0 +1,87 @@
+import { isUtf8 } from "node:buffer";
+import { createReadStream } from "node:fs";
+import { pipeline, type Readable } from "node:stream";
+import { createGunzip } from "node:zlib";
+import { promptsError, readError } from "./prompts-error.ts";
+
+const CHUNK_BYTES = 64 * 1024;
+const NEWLINE = 0x0a;
+const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
+
+/**
+ * The text of a file in chunks, without its byte order mark. Chunks end between characters, not between lines.
+ * @throws {ConfigError} naming the line where the bytes are no UTF-8: replacing them would change prompts silently.
+ */
+export async function* utf8Text(file: string, { gzip }: { readonly gzip: boolean }): AsyncGenerator<string, void, undefined> {
+  let line = 1;
+  let rest: Buffer = Buffer.alloc(0);
+  let isStart = true;
+  const take = (bytes: Buffer, end: number): string => {
+    const body = isStart ? withoutMark(bytes.subarray(0, end), file) : bytes.subarray(0, end);
+    isStart = false;
+    if (!isUtf8(body)) throw notUtf8(file, line + newlines(upToBadLine(body)));
+    line += newlines(body);
+    rest = bytes.subarray(end);
+    return body.toString("utf8");
+  };
+  try {
+    for await (const chunk of openBytes(file, gzip)) {
+      const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+      rest = bytes;
+      // A mark of three bytes may come in pieces.
+      if (isStart && bytes.length < BYTE_ORDER_MARK.length) continue;
+      yield take(bytes, wholeLength(bytes));
+    }
+    if (rest.length > 0) yield take(rest, rest.length);
+  } catch (error) {
+    throw readError(file, error);
+  }
+}
+
+async function* openBytes(file: string, gzip: boolean): AsyncGenerator<Buffer, void, undefined> {
+  const raw: Readable = createReadStream(file, { highWaterMark: CHUNK_BYTES });
+  // What goes wrong with either stream reaches the reader of the last; pipeline closes both.
+  const bytes: Readable = gzip ? pipeline(raw, createGunzip({ chunkSize: CHUNK_BYTES }), () => undefined) : raw;
+  for await (const chunk of bytes) yield chunk as Buffer; // No encoding is set: streams of bytes give Buffers.
+}
+
+/** Length without the first bytes of a character whose last are still to come. */
+function wholeLength(bytes: Buffer): number {
+  for (let back = 1; back <= 3 && back <= bytes.length; back++) {
+    const byte = bytes[bytes.length - back] ?? 0;
+    if ((byte & 0xc0) === 0x80) continue; // A later byte of a character.
+    const needed = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+    return needed > back ? bytes.length - back : bytes.length;
+  }
+  return bytes.length;
+}
+
+function withoutMark(bytes: Buffer, file: string): Buffer {
+  const [first, second] = bytes;
+  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) {
+    throw promptsError(file, "it is UTF-16", { hint: "save it as UTF-8" });
+  }
+  return bytes.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK) ? bytes.subarray(BYTE_ORDER_MARK.length) : bytes;
+}
+
+/** The lines before the first that is no UTF-8; a newline byte is never part of another character. */
+function upToBadLine(bytes: Buffer): Buffer {
+  let start = 0;
+  for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, start)) {
+    if (!isUtf8(bytes.subarray(start, end))) break;
+    start = end + 1;
+  }
+  return bytes.subarray(0, start);
+}
+
+function newlines(bytes: Buffer): number {
+  let count = 0;
+  for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) count++;
+  return count;
+}
+
+function notUtf8(file: string, line: number): Error {
+  return promptsError(file, `line ${line} is not UTF-8 text`, {
+    hint: "save the file as UTF-8 (iconv -f WINDOWS-1252 -t UTF-8 OLD > NEW)",
+  });
+}

@@ -1,0 +1,143 @@
+import { setImmediate } from "node:timers/promises";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { Context } from "../context.ts";
+import { openExportSnapshot } from "../db/queries/export-rows.ts";
+import { countActivePrompts, decidedSplits, decideSplits } from "../db/queries/exports.ts";
+import { ConfigError, InterruptedError } from "../errors.ts";
+import { openExporter } from "../exporters/registry.ts";
+import type { ObjectStore } from "../stores/object-store.ts";
+import { makeVersion, type Drops, type MadeVersion } from "./export/make-version.ts";
+import { publishVersion } from "./export/publish-version.ts";
+import { openSpool } from "./export/spool.ts";
+import { checkVersionName } from "./export/versions.ts";
+import { firstRatios, SPLITS, type SplitRatios } from "./split.ts";
+
+export type ExportNeeds = Pick<Context, "config" | "db" | "judges" | "log" | "clock" | "stopping" | "signal">;
+
+export interface ExportOptions {
+  /** A name for the version instead of v1, v2, …. */
+  readonly as?: string;
+  /** False: candidates or votes are still to come, and the manifest says so. */
+  readonly complete: boolean;
+  /** SHA-256 of what decides the content. */
+  readonly configHash: string;
+  /** Opens the place of versions, `s3://…` or `file:///…`. */
+  openStore(uri: string): Promise<ObjectStore>;
+  /** Read for SOURCE_DATE_EPOCH. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+export interface ExportReport {
+  /** "empty": there was no pair, and nothing was written. */
+  readonly outcome: "created" | "unchanged" | "continued" | "empty";
+  /** Null where there was no pair. */
+  readonly version: string | null;
+  /** Of the version: a folder, or `s3://…`. */
+  readonly uri: string;
+  readonly rows: number;
+  /** Rows by split. */
+  readonly splits: Readonly<Record<string, number>>;
+  /** `unit:reason` → count. */
+  readonly drops: Readonly<Record<string, number>>;
+}
+
+/**
+ * Writes the linked pairs as a version of the dataset. Reads one consistent view of the database; writes `exports`, once the split
+ * ratios, and files. A complete version never changes: the same content again is "unchanged", an interrupted version is continued,
+ * other content becomes the next. Killed anywhere, it leaves a version without manifest or a complete one.
+ * @throws {ConfigError} for a seed too large for a number, or a version's name that is taken by other content.
+ * @throws {InterruptedError} where it was told to stop; nothing is lost, the next export continues.
+ */
+export async function exportDataset(needs: ExportNeeds, options: ExportOptions): Promise<ExportReport> {
+  const { config, db, judges, log } = needs;
+  if (options.as !== undefined) checkVersionName(options.as);
+  const checkpoint = (): Promise<void> => goOn(needs);
+  const createdAt = createdAtOf(options.env ?? process.env, needs.clock.nowMs());
+  const ratios = ratiosOf(needs);
+  const [exporter] = await Promise.all(config.export.formats.map(openExporter));
+  if (exporter === undefined) throw new Error("export.formats is empty");
+
+  await using spool = await openSpool(join(config.dir, ".export-spool"));
+  const snapshot = openExportSnapshot(db.file, { pairSet: config.export.pairs, uriPrefix: uriPrefixOf(config.export.uri_base) });
+  let result: Awaited<ReturnType<typeof makeVersion>>;
+  try {
+    result = await makeVersion({ config, judges, log, snapshot, spool, exporter, ratios, complete: options.complete, checkpoint });
+  } finally {
+    snapshot.close();
+  }
+  const { made, drops } = result;
+  if (made === null) return { outcome: "empty", version: null, uri: config.export.uri, rows: 0, splits: {}, drops: flatten(drops) };
+
+  if (config.export.card.license === null) log.warn("The dataset card says that the licence is unknown. Set export.card.license");
+  const store = await options.openStore(exportStoreUri(config.export.uri));
+  try {
+    decideRatios(needs, ratios);
+    const { complete, configHash } = options;
+    const { dataFiles: files, contentSha256, layout, counts, seeds } = made;
+    const facts = { config, judges, complete, createdAt, configHash, contentSha256, layout, ratios, files, counts, drops, seeds };
+    const published = await publishVersion({ ...needs, store, spool, checkpoint }, { as: options.as, made, facts });
+    return { ...published, rows: counts.rows, splits: rowsBySplit(made), drops: flatten(drops) };
+  } finally {
+    await store.close();
+  }
+}
+
+/** Lets signals and sockets have their turn, and stops where that is wanted. */
+async function goOn({ stopping, signal }: Pick<Context, "stopping" | "signal">): Promise<void> {
+  await setImmediate();
+  if (stopping.aborted || signal.aborted) {
+    throw new InterruptedError("Export interrupted: no version was completed", { hint: "export again continues it" });
+  }
+}
+
+function ratiosOf({ config, db, log }: ExportNeeds): SplitRatios {
+  const decided = decidedSplits(db);
+  if (decided === null) return firstRatios(config.export.splits, countActivePrompts(db));
+  const ratios = JSON.parse(decided) as SplitRatios; // Written by decideSplits, from a checked configuration.
+  const written = config.export.splits;
+  if (written !== undefined && SPLITS.some((split) => written[split] !== ratios[split])) {
+    log.warn(
+      `export.splits is not followed: the first export decided ${decided} for good, so that nothing moves from train to test. A new dataset can have others`,
+    );
+  }
+  return ratios;
+}
+
+function decideRatios({ config, db, log }: ExportNeeds, ratios: SplitRatios): void {
+  if (decidedSplits(db) !== null) return;
+  decideSplits(db, JSON.stringify(ratios));
+  if (config.export.splits !== undefined || ratios.validation + ratios.test > 0) return;
+  log.info(
+    "All rows go to train, now and later, because the dataset has under 1,000 prompts. export.splits says otherwise before a dataset's first export",
+  );
+}
+
+/** What stands before an image's key instead of its store's URI. */
+function uriPrefixOf(base: string | null): string | null {
+  return base === null || base === "" || base.endsWith("/") ? base : `${base}/`;
+}
+
+/** `export.uri` as a store takes it: a folder becomes `file:///…`. */
+export function exportStoreUri(uri: string): string {
+  return /^[a-z][a-z0-9+.-]+:/.test(uri) ? uri : pathToFileURL(uri).href;
+}
+
+function rowsBySplit({ dataFiles }: MadeVersion): Record<string, number> {
+  const bySplit = Map.groupBy(dataFiles, ({ split }) => split);
+  return Object.fromEntries([...bySplit].map(([split, files]) => [split, files.reduce((sum, { rows }) => sum + rows, 0)]));
+}
+
+function flatten(drops: Drops): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(drops).flatMap(([unit, reasons]) => Object.entries(reasons).map(([reason, count]) => [`${unit}:${reason}`, count])),
+  );
+}
+
+/** @see https://reproducible-builds.org/specs/source-date-epoch/ */
+function createdAtOf(env: Readonly<Record<string, string | undefined>>, nowMs: number): string {
+  const epoch = env["SOURCE_DATE_EPOCH"] ?? "";
+  if (epoch === "") return new Date(nowMs).toISOString();
+  if (!/^\d{1,12}$/.test(epoch)) throw new ConfigError(`Cannot use SOURCE_DATE_EPOCH=${epoch}: expected whole seconds since 1970`);
+  return new Date(Number(epoch) * 1_000).toISOString();
+}

@@ -1,0 +1,148 @@
+import { stringify } from "yaml";
+import type { Config } from "../../config/schema.ts";
+import type { RowLayout } from "../../exporters/exporter.ts";
+import { rowColumns } from "../../exporters/row-columns.ts";
+import type { SplitRatios } from "../split.ts";
+import { cardFeatures, columnTable, pythonFeatures } from "./card-columns.ts";
+import type { PlannedSplit } from "./plan-rows.ts";
+
+export interface CardFacts {
+  readonly config: Pick<Config, "dataset" | "annotate" | "export">;
+  readonly layout: RowLayout;
+  readonly splits: readonly PlannedSplit[];
+  readonly ratios: SplitRatios;
+  readonly counts: { readonly rows: number; readonly prompts: number; readonly images: number };
+  /** Rows by source. */
+  readonly sources: Readonly<Record<string, number>>;
+  readonly models: readonly string[];
+  /** Judges that measure something else than preference. */
+  readonly technicalJudges: readonly string[];
+  readonly complete: boolean;
+  /** Of the data files. */
+  readonly extension: string;
+}
+
+/** `README.md`: what `datasets` and the Hub read, and what a person has to know. Neither place, version nor time is in it. */
+export function cardText(facts: CardFacts): string {
+  const sections = [title(facts), warnings(facts), loading(facts), rows(facts), making(facts), licence(facts)];
+  return `---\n${stringify(frontMatter(facts), { lineWidth: 0 })}---\n\n${sections.filter((section) => section !== "").join("\n\n")}\n`;
+}
+
+function frontMatter({ config, layout, splits, counts }: CardFacts): object {
+  return {
+    pretty_name: config.dataset,
+    ...licenceKeys(config.export.card),
+    task_categories: ["text-to-image"],
+    tags: ["dpo", "preference"],
+    size_categories: [sizeCategory(counts.rows)],
+    configs: [{ config_name: "default", default: true, data_files: splits.map(({ split }) => ({ split, path: `data/${split}-*` })) }],
+    dataset_info: [{ config_name: "default", features: cardFeatures(rowColumns(layout)) }],
+  };
+}
+
+/** The Hub takes its own identifiers only; anything else is `other` with a name. */
+function licenceKeys({ license, license_link: link }: CardFacts["config"]["export"]["card"]): object {
+  if (license === null) return { license: "unknown" };
+  const isIdentifier = /^[a-z0-9][a-z0-9.+-]*$/.test(license);
+  return {
+    ...(isIdentifier ? { license } : { license: "other", license_name: license }),
+    ...(link === null ? {} : { license_link: link }),
+  };
+}
+
+/** In the Hub's words. */
+function sizeCategory(rowCount: number): string {
+  const limits = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8];
+  const names = ["n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M"];
+  return names[limits.findIndex((limit) => rowCount < limit)] ?? "100M<n<1B";
+}
+
+function title({ config, counts, splits }: CardFacts): string {
+  const { authors } = config.export.card;
+  const by = authors === null ? "" : ` By ${[authors].flat().join(", ")}.`;
+  const sizes = splits.map(({ split, rows: count }) => `${split} ${count}`).join(", ");
+  return `# ${config.dataset}
+
+Preference pairs for training text-to-image models (DPO and its relatives): ${counts.rows} rows (${sizes}) from ${counts.prompts} prompts, showing ${counts.images} images. Made with comfy-dpo.${by}`;
+}
+
+function warnings({ sources, technicalJudges, complete, counts }: CardFacts): string {
+  const technical = technicalJudges.map((name) => ({ name, count: sources[`judge:${name}`] ?? 0 })).filter(({ count }) => count > 0);
+  return [
+    ...technical.map(
+      ({ name, count }) =>
+        `> **Technical score, not preference.** ${count} of ${counts.rows} rows were decided by \`judge:${name}\`, which measures the picture (sharpness, contrast, blankness) and knows nothing of the prompt or of what people like. A model trained on them learns that measure.`,
+    ),
+    ...(complete
+      ? []
+      : ["> **Not complete.** When this version was written, candidates or votes were still to come. A later version has them."]),
+  ].join("\n\n");
+}
+
+function loading({ layout, extension, splits }: CardFacts): string {
+  const [first] = splits;
+  const split = first?.split ?? "train";
+  const columns = rowColumns(layout);
+  return `## Load
+
+\`\`\`python
+from datasets import Features, Image, Value, load_dataset
+
+FOLDER = "."  # where this file is
+ds = load_dataset(FOLDER, split="${split}")  # add streaming=True to read it row by row
+\`\`\`
+
+From object storage \`datasets\` does not read this file, so the types have to be given (\`pip install s3fs\` for \`s3://\`):
+
+\`\`\`python
+features = ${pythonFeatures(columns)}
+files = {"${split}": "s3://BUCKET/PREFIX/VERSION/data/${split}-*.${extension}"}
+ds = load_dataset("json", data_files=files, features=features, split="${split}", streaming=True)
+\`\`\`
+
+Images are not in the rows. With \`"uri": Image()\` in the place of \`"uri": Value("string")\` they are read as rows are, by fsspec; \`images.csv\` lists each once, with its SHA-256, to fetch and check them all.
+\`sha256sum -c SHA256SUMS\` checks the files here.`;
+}
+
+function rows({ layout, ratios, splits }: CardFacts): string {
+  const leftOut =
+    layout.omitted.length === 0
+      ? ""
+      : `\n\nLeft out, because no row has a value: ${layout.omitted.map((name) => `\`${name}\``).join(", ")}.`;
+  const ratio = `train ${ratios.train}, validation ${ratios.validation}, test ${ratios.test}`;
+  return `## Rows
+
+${columnTable(rowColumns(layout))}${leftOut}
+
+Chosen and rejected share the prompt and the size, and differ in their pixels. Ties are not in these rows. Rows are in the order of their ids; where some columns can be null, a row without nulls stands first, because loaders infer types from it.
+
+Splits (${ratio}) follow from the prompt alone: prompts that differ only in case, punctuation or the order of their words go together, and no image is in two splits.${splits.length === 1 ? " So far all rows are in one." : ""}`;
+}
+
+function making({ config, sources }: CardFacts): string {
+  const policy = config.annotate.pairs[config.export.pairs];
+  const decided = Object.entries(sources).map(([source, count]) => `${count} by \`${source}\``);
+  const rules =
+    policy === undefined
+      ? ""
+      : ` Pairs: \`${policy.policy}\`, margin at least ${policy.min_margin}, at most ${policy.max_per_prompt} a prompt.`;
+  return `## How it was made
+
+Images come from ComfyUI, several seeds a prompt. Who preferred: ${decided.join(", ")}.${rules} Scores are comparable within one prompt only. \`manifest.json\` has the policies and what was left out, by reason; \`stats.json\` has distributions.`;
+}
+
+function licence({ config, models }: CardFacts): string {
+  const { license, license_link: link, models: told } = config.export.card;
+  const own =
+    license === null
+      ? "**Unknown.** Nobody has said under which terms this dataset may be used."
+      : `${license}${link === null ? "" : ` (${link})`}.`;
+  const list = models.map(
+    (model) => `- ${model === "" ? "(no model named in the workflow)" : `\`${model}\``}: ${told[model] ?? "terms not stated"}`,
+  );
+  return `## Licence
+
+${own} The images are outputs of these models, whose licences may bind what is made with them:
+
+${list.join("\n")}`;
+}

@@ -1,0 +1,147 @@
+import type { Context } from "../../context.ts";
+import type { ExportSnapshot } from "../../db/queries/export-rows.ts";
+import { ConfigError } from "../../errors.ts";
+import type { Exporter, Row, RowLayout } from "../../exporters/exporter.ts";
+import { SPLITS, type SplitRatios } from "../split.ts";
+import { cardText } from "./card.ts";
+import { checksumsText } from "./checksums.ts";
+import { imagesCsv } from "./images-csv.ts";
+import { CHECKSUMS, sha256Of, type DataFile } from "./manifest.ts";
+import { planRows, type PlannedSplit, type RowPlan } from "./plan-rows.ts";
+import { readRows } from "./read-rows.ts";
+import { variantFacts, type RowFacts } from "./row.ts";
+import { shardPath, shardSizes } from "./shards.ts";
+import type { Spool, SpooledFile } from "./spool.ts";
+import { openStats, type SeedRange } from "./stats.ts";
+
+export interface MakeNeeds extends Pick<Context, "config" | "judges" | "log"> {
+  readonly snapshot: ExportSnapshot;
+  readonly spool: Spool;
+  readonly exporter: Exporter;
+  readonly ratios: SplitRatios;
+  readonly complete: boolean;
+  /** Throws where the export is to stop. */
+  readonly checkpoint: () => Promise<void>;
+}
+
+/** Unit → reason → count. */
+export type Drops = Readonly<Record<string, Readonly<Record<string, number>>>>;
+
+/** A whole version in the spool, but for its manifest. */
+export interface MadeVersion {
+  readonly dataFiles: readonly DataFile[];
+  /** Every file, in the order in which they are published. */
+  readonly files: readonly SpooledFile[];
+  /** SHA-256 of SHA256SUMS: equal content, equal digest. */
+  readonly contentSha256: string;
+  readonly layout: RowLayout;
+  readonly counts: { readonly rows: number; readonly prompts: number; readonly images: number };
+  readonly seeds: SeedRange;
+}
+
+export type Made = { readonly drops: Drops } & ({ readonly made: MadeVersion } | { readonly made: null });
+
+/**
+ * Makes the files of a version: equal database and configuration give equal bytes. `made` is null where there is no row.
+ * @throws {ConfigError} for a seed that rows cannot carry as a number.
+ */
+export async function makeVersion(needs: MakeNeeds): Promise<Made> {
+  const { config, snapshot, spool, exporter, ratios } = needs;
+  const { fields, seed_format: seedFormat, gzip } = config.export;
+  const plan = await planRows(snapshot, { ratios, fields, checkpoint: needs.checkpoint });
+  const drops = dropsOf(snapshot, plan);
+  if (plan.rows === 0) return { made: null, drops };
+  if (seedFormat === "number") refuseLargeSeeds(snapshot);
+
+  const layout: RowLayout = { fields, seedFormat, omitted: plan.omitted };
+  const { dataFiles, stats } = await writeShards(needs, { plan, layout });
+  let images = 0;
+  const imageList = await spool.write(
+    "images.csv",
+    imagesCsv(snapshot.exportedImages(), () => images++),
+  );
+  const counts = { rows: plan.rows, prompts: plan.prompts, images };
+  const { json, sources, models, seeds } = stats.result(counts, drops);
+  const card = cardText({
+    config,
+    layout,
+    ratios,
+    counts,
+    sources,
+    models,
+    splits: plan.splits,
+    complete: needs.complete,
+    technicalJudges: needs.judges.filter(({ technical }) => technical).map(({ name }) => name),
+    extension: exporter.extension({ gzip }),
+  });
+  const others = [
+    imageList,
+    await spool.write("stats.json", [Buffer.from(`${JSON.stringify(json, null, 2)}\n`)]),
+    await spool.write("README.md", [Buffer.from(card)]),
+  ];
+  const checksums = checksumsText([...dataFiles, ...others]);
+  const files = [...dataFiles, ...others, await spool.write(CHECKSUMS, [Buffer.from(checksums)])];
+  return { made: { dataFiles, files, contentSha256: sha256Of(checksums), layout, counts, seeds }, drops };
+}
+
+interface Planned {
+  readonly plan: RowPlan;
+  readonly layout: RowLayout;
+}
+
+async function writeShards(needs: MakeNeeds, { plan, layout }: Planned) {
+  const { config, judges, snapshot, spool, exporter, log, checkpoint } = needs;
+  const { gzip, shards } = config.export;
+  const facts: RowFacts = {
+    variants: variantFacts(snapshot.variants()),
+    judgeVersions: new Map(judges.map(({ name, version }) => [name, version])),
+  };
+  const stats = openStats(plan.ranges);
+  const dataFiles: DataFile[] = [];
+  let done = 0;
+  const counted = async function* ({ split, front }: PlannedSplit): AsyncGenerator<Row> {
+    for await (const row of readRows(snapshot, { split: SPLITS.indexOf(split), front, facts, checkpoint })) {
+      stats.add(row, split);
+      log.progress("export", { done: ++done, total: plan.rows, failed: 0 });
+      yield row;
+    }
+  };
+  for (const planned of plan.splits) {
+    const { split } = planned;
+    const sizes = shardSizes(planned.rows, shards);
+    const rows = counted(planned);
+    for (const [index, size] of sizes.entries()) {
+      const path = shardPath(split, { index, count: sizes.length, extension: exporter.extension({ gzip }) });
+      const file = await spool.write(path, exporter.encode(take(rows, size), { layout, gzip }));
+      dataFiles.push({ ...file, table: "default", split, rows: size });
+    }
+  }
+  return { dataFiles, stats };
+}
+
+/** The next `count` of some rows; leaves the rest to be taken later. */
+async function* take(rows: AsyncIterator<Row>, count: number): AsyncGenerator<Row> {
+  for (let taken = 0; taken < count; taken++) {
+    const next = await rows.next();
+    if (next.done === true) throw new Error(`${count - taken} rows of a shard are missing`);
+    yield next.value;
+  }
+}
+
+function dropsOf(snapshot: ExportSnapshot, { dropped }: RowPlan): Drops {
+  const linked = Map.groupBy(snapshot.drops(), ({ unit }) => unit);
+  const byUnit = [...linked].map(([unit, own]) => [unit, Object.fromEntries(own.map(({ reason, count }) => [reason, count]))] as const);
+  return Object.fromEntries(Object.keys(dropped).length === 0 ? byUnit : [...byUnit, ["row", dropped] as const]);
+}
+
+function refuseLargeSeeds(snapshot: ExportSnapshot): void {
+  const found = snapshot.firstLargeSeed();
+  if (found === undefined) return;
+  const { seed, prompt } = found;
+  throw new ConfigError(
+    `Cannot export seed ${seed} of the prompt ${JSON.stringify(prompt.slice(0, 80))} as a number: loaders round what is over 2^53 - 1`,
+    {
+      hint: "set export.seed_format: string, for the whole export",
+    },
+  );
+}

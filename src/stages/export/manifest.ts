@@ -1,0 +1,127 @@
+import { createHash } from "node:crypto";
+import type { Config } from "../../config/schema.ts";
+import type { RowLayout } from "../../exporters/exporter.ts";
+import type { Judge } from "../../judges/judge.ts";
+import { isJsonObject, parseExact } from "../../lib/exact-json.ts";
+import type { Split, SplitRatios } from "../split.ts";
+import type { SpooledFile } from "./spool.ts";
+import type { SeedRange } from "./stats.ts";
+
+/** Raised whenever a row gains a column or a column's meaning changes. */
+export const ROW_SCHEMA = 1;
+
+export const MANIFEST = "manifest.json";
+export const CHECKSUMS = "SHA256SUMS";
+
+/** A file of rows. */
+export interface DataFile extends SpooledFile {
+  readonly table: "default";
+  readonly split: Split;
+  readonly rows: number;
+}
+
+export interface ManifestFacts {
+  readonly config: Pick<Config, "dataset" | "annotate" | "export">;
+  readonly judges: readonly Pick<Judge, "name" | "version" | "technical">[];
+  readonly version: string;
+  readonly complete: boolean;
+  readonly createdAt: string;
+  readonly configHash: string;
+  readonly contentSha256: string;
+  readonly layout: RowLayout;
+  readonly ratios: SplitRatios;
+  readonly files: readonly DataFile[];
+  readonly counts: { readonly rows: number; readonly prompts: number; readonly images: number };
+  /** Unit → reason → count. */
+  readonly drops: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  readonly seeds: SeedRange;
+}
+
+/**
+ * `manifest.json`: the commit marker, written last. Its own checksum closes it, over every byte before that line, so that a flipped
+ * bit in it is found like one anywhere else.
+ */
+export function manifestText(facts: ManifestFacts): string {
+  const { config, layout, counts, files } = facts;
+  const pairSet = config.export.pairs;
+  const manifest = {
+    row_schema: ROW_SCHEMA,
+    complete: facts.complete,
+    dataset: config.dataset,
+    version: facts.version,
+    created_at: facts.createdAt,
+    config_hash: facts.configHash,
+    content_sha256: facts.contentSha256,
+    tables: ["default"],
+    fields: layout.fields,
+    seed_format: layout.seedFormat,
+    columns_left_out: layout.omitted,
+    counts: {
+      ...counts,
+      splits: Object.fromEntries(
+        Map.groupBy(files, ({ split }) => split)
+          .entries()
+          .map(([split, own]) => [split, sumRows(own)]),
+      ),
+    },
+    drops: facts.drops,
+    splits: { method: 'first 64 bits of SHA-256("split v1" || group key) against the cumulated ratios', ratios: facts.ratios },
+    policies: {
+      pair_set: pairSet,
+      criteria: config.annotate.criteria,
+      ...config.annotate.pairs[pairSet],
+      filters: config.annotate.filters,
+    },
+    judges: facts.judges.map(({ name, version, technical }) => ({ name, version, technical })),
+    seeds: facts.seeds,
+    files: files.map(({ path, table, split, rows, sizeBytes, sha256 }) => ({ path, table, split, rows, bytes: sizeBytes, sha256 })),
+  };
+  const body = JSON.stringify(manifest, null, 2).replace(/\n\}$/, ",\n");
+  return `${body}  "manifest_sha256": "${sha256Of(body)}"\n}\n`;
+}
+
+export interface ParsedManifest {
+  readonly dataset: string;
+  readonly version: string;
+  readonly contentSha256: string;
+  readonly layout: RowLayout;
+  readonly files: readonly DataFile[];
+  readonly counts: { readonly rows: number; readonly prompts: number; readonly images: number };
+}
+
+/** Reads a manifest back; a sentence saying why not where it is none, or was changed. */
+export function parseManifest(text: string): ParsedManifest | string {
+  const [, body = "", sum] = /^([^]*,\n) {2}"manifest_sha256": "([0-9a-f]{64})"\n\}\n$/.exec(text) ?? [];
+  if (sum === undefined) return "it does not end in its own checksum";
+  if (sum !== sha256Of(body)) return "it does not have the bytes that it was written with";
+  const value = parseExact(text);
+  if (!isJsonObject(value) || value["row_schema"] !== ROW_SCHEMA)
+    return `it is not of row_schema ${ROW_SCHEMA}, which is all that this version reads`;
+  // Its checksum says that manifestText() wrote it, and its row_schema with which shape.
+  const manifest = value as unknown as {
+    dataset: string;
+    version: string;
+    content_sha256: string;
+    fields: RowLayout["fields"];
+    seed_format: RowLayout["seedFormat"];
+    columns_left_out: RowLayout["omitted"];
+    counts: ParsedManifest["counts"];
+    files: { path: string; table: "default"; split: Split; rows: number; bytes: number; sha256: string }[];
+  };
+  return {
+    dataset: manifest.dataset,
+    version: manifest.version,
+    contentSha256: manifest.content_sha256,
+    layout: { fields: manifest.fields, seedFormat: manifest.seed_format, omitted: manifest.columns_left_out },
+    files: manifest.files.map(({ bytes, ...file }) => ({ ...file, sizeBytes: bytes })),
+    counts: manifest.counts,
+  };
+}
+
+function sumRows(files: readonly DataFile[]): number {
+  return files.reduce((sum, { rows }) => sum + rows, 0);
+}
+
+export function sha256Of(text: string): string {
+  return createHash("sha256").update(text, "utf8").digest("hex");
+}

@@ -1,0 +1,94 @@
+import type { ExportSnapshot, LinkedRow } from "../../db/queries/export-rows.ts";
+import { OPTIONAL_COLUMNS, type OptionalColumn } from "../../exporters/exporter.ts";
+import { roundFloat } from "../../exporters/float-text.ts";
+import { SPLITS, splitter, type Split, type SplitRatios } from "../split.ts";
+import { frontRows } from "./front-rows.ts";
+import { groupKeyOf } from "./group-key.ts";
+import { marginOf } from "./row.ts";
+import { scoreRanges, type ScoreRanges } from "./stats.ts";
+
+/** Rows read and planned at a time. */
+const PAGE_ROWS = 1_000;
+
+/** What is known of the rows of a version before the first of them is written. */
+export interface RowPlan {
+  readonly splits: readonly PlannedSplit[];
+  readonly rows: number;
+  readonly prompts: number;
+  /** Columns that no row fills. */
+  readonly omitted: readonly OptionalColumn[];
+  /** Rows left out here, by reason. */
+  readonly dropped: Readonly<Record<string, number>>;
+  readonly ranges: ScoreRanges;
+}
+
+/** A split with rows. */
+export interface PlannedSplit {
+  readonly split: Split;
+  readonly rows: number;
+  /** Ids of the rows that stand before all others. */
+  readonly front: readonly string[];
+}
+
+export interface PlanOptions {
+  readonly ratios: SplitRatios;
+  readonly fields: "full" | "minimal";
+  /** Throws where the export is to stop. */
+  readonly checkpoint: () => Promise<void>;
+}
+
+/** Decides which rows there are, in which split, and which stand first. */
+export async function planRows(snapshot: ExportSnapshot, { ratios, fields, checkpoint }: PlanOptions): Promise<RowPlan> {
+  const splitOf = splitter(ratios);
+  const ranges = scoreRanges();
+  let page = snapshot.linkedRows("", PAGE_ROWS);
+  while (page.length > 0) {
+    snapshot.plan(
+      page.map((row) => {
+        ranges.add(row);
+        const split = SPLITS.indexOf(splitOf(groupKeyOf(snapshot.promptOf(row.promptKey))));
+        return { rowId: row.rowId, split, fills: fields === "full" ? filledColumns(row) : 0 };
+      }),
+    );
+    await checkpoint();
+    page = snapshot.linkedRows(page.at(-1)?.rowId ?? "", PAGE_ROWS);
+  }
+  const dropped = dropRows(snapshot);
+  const splits = SPLITS.map((split, index): PlannedSplit & { readonly fills: number } => {
+    const fillers = snapshot.fillers(index);
+    return {
+      split,
+      rows: snapshot.countRows(index),
+      front: frontRows(fillers),
+      fills: fillers.reduce((all, filler) => all | filler.fills, 0),
+    };
+  });
+  const filled = splits.reduce((all, { fills }) => all | fills, 0);
+  return {
+    splits: splits.filter(({ rows }) => rows > 0).map(({ split, rows, front }) => ({ split, rows, front })),
+    rows: splits.reduce((sum, { rows }) => sum + rows, 0),
+    prompts: snapshot.countPrompts(),
+    omitted: fields === "full" ? OPTIONAL_COLUMNS.filter((_, bit) => (filled & (1 << bit)) === 0) : [],
+    dropped,
+    ranges: ranges.result(),
+  };
+}
+
+/** A bit for each of OPTIONAL_COLUMNS: true where the row's value says what type the column has. */
+function filledColumns({ chosenScore, rejectedScore, rejectedHigh, margin, agreement, hasReferences }: LinkedRow): number {
+  const isFilled: Readonly<Record<OptionalColumn, boolean>> = {
+    "chosen.score": roundFloat(chosenScore) !== null,
+    "rejected.score": rejectedHigh !== null,
+    margin: marginOf(chosenScore, { rejectedScore, kept: margin }) !== null,
+    agreement: roundFloat(agreement) !== null,
+    references: hasReferences === 1,
+  };
+  return OPTIONAL_COLUMNS.reduce((fills, column, bit) => fills | (isFilled[column] ? 1 << bit : 0), 0);
+}
+
+/** An image that two splits would show stays in the earlier one: a model must not be tested on what it was trained on. */
+function dropRows(snapshot: ExportSnapshot): Record<string, number> {
+  const unstored = snapshot.dropUnstored();
+  const shared = snapshot.dropShared(0, 1) + snapshot.dropShared(0, 2) + snapshot.dropShared(1, 2);
+  return { ...(unstored > 0 ? { "image-not-stored": unstored } : {}), ...(shared > 0 ? { "image-in-two-splits": shared } : {}) };
+}

@@ -1,0 +1,99 @@
+import { createHash } from "node:crypto";
+import { text } from "node:stream/consumers";
+import { TransientError } from "../../errors.ts";
+import { backoffMs } from "../../lib/backoff.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { ObjectStore } from "../../stores/object-store.ts";
+import { MANIFEST } from "./manifest.ts";
+import type { Spool, SpooledFile } from "./spool.ts";
+import { LATEST } from "./versions.ts";
+
+/** Tries of one request, and the waits between them: a store that is slow for a minute does not cost a night's export. */
+const TRIES = 6;
+const BACKOFF = { firstMs: 500, maxMs: 20_000 };
+
+export interface PublishNeeds {
+  readonly store: ObjectStore;
+  readonly spool: Spool;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Throws where the export is to stop. */
+  readonly checkpoint: () => Promise<void>;
+}
+
+export type Publisher = ReturnType<typeof publisher>;
+
+/** Brings files of the spool to where versions lie. Every call leaves whole objects only, so that it may end anywhere. */
+export function publisher({ store, spool, clock, signal, checkpoint }: PublishNeeds) {
+  const retried = async <Result>(request: () => Promise<Result>): Promise<Result> => {
+    for (let failedTries = 0; ; failedTries++) {
+      try {
+        return await request();
+      } catch (error) {
+        if (!(error instanceof TransientError) || failedTries + 1 >= TRIES) throw error;
+        await clock.sleep(backoffMs(failedTries, { ...BACKOFF, retryAfterMs: error.retryAfterMs }), signal);
+      }
+    }
+  };
+
+  const isThere = async (key: string, file: SpooledFile): Promise<boolean> => {
+    if ((await store.head(key, signal))?.sizeBytes !== file.sizeBytes) return false;
+    const body = await store.get(key, signal);
+    if (body === null) return false;
+    const hash = createHash("sha256");
+    for await (const chunk of body as AsyncIterable<Buffer>) hash.update(chunk); // Without an encoding a stream yields Buffers.
+    return hash.digest("hex") === file.sha256;
+  };
+
+  const putText = (key: string, content: string, contentType: string): Promise<void> => {
+    const bytes = Buffer.from(content);
+    return retried(() => store.put(key, bytes, bytes.length, { contentType, signal }));
+  };
+
+  /** A small text, null where nothing is. */
+  const read = (key: string): Promise<string | null> =>
+    retried(async () => {
+      const body = await store.get(key, signal);
+      return body === null ? null : text(body);
+    });
+
+  return {
+    read,
+
+    /** All keys of all versions, and what LATEST names. */
+    async look(): Promise<{ readonly keys: readonly string[]; readonly latest: string | null }> {
+      const keys = await retried(async () => {
+        const found: string[] = [];
+        for await (const { key } of store.list("", signal)) found.push(key);
+        return found;
+      });
+      return { keys, latest: (await read(LATEST))?.trim() ?? null };
+    },
+
+    /** Puts the files of a version where they belong. What an interrupted export left there is kept where it is the same, else removed. */
+    async putFiles(version: string, files: readonly SpooledFile[], left: readonly string[]): Promise<void> {
+      const present = new Set(left);
+      for (const file of files) {
+        await checkpoint();
+        const key = `${version}/${file.path}`;
+        if (present.delete(key) && (await retried(() => isThere(key, file)))) continue;
+        await retried(() => store.put(key, spool.read(file.path), file.sizeBytes, { contentType: contentTypeOf(file.path), signal }));
+      }
+      for (const key of present) await retried(() => store.delete(key, signal));
+    },
+
+    putManifest: (version: string, manifest: string): Promise<void> => putText(`${version}/${MANIFEST}`, manifest, "application/json"),
+    putLatest: (version: string): Promise<void> => putText(LATEST, `${version}\n`, "text/plain"),
+  };
+}
+
+function contentTypeOf(path: string): string {
+  const types: readonly (readonly [string, string])[] = [
+    [".jsonl", "application/jsonl"],
+    [".gz", "application/gzip"],
+    [".json", "application/json"],
+    [".csv", "text/csv"],
+    [".md", "text/markdown"],
+  ];
+  return types.find(([ending]) => path.endsWith(ending))?.[1] ?? "text/plain";
+}

@@ -1,0 +1,149 @@
+import type { ImageScoreRecord, RowImageRecord, RowRecord } from "../../db/queries/export-rows.ts";
+import type { ImageCell, ReferenceCell, Row } from "../../exporters/exporter.ts";
+import { floatText, roundFloat } from "../../exporters/float-text.ts";
+import { canonicalJson, isJsonArray, isJsonObject, parseExact, type Json, type JsonObject } from "../../lib/exact-json.ts";
+
+interface VariantFacts {
+  readonly model: string;
+  readonly params: JsonObject;
+  /** The same, as rows carry it where a prompt adds nothing. */
+  readonly paramsJson: string;
+}
+
+/** What rows of an export share. */
+export interface RowFacts {
+  /** By variant's name. */
+  readonly variants: ReadonlyMap<string, VariantFacts>;
+  /** The version of each judge whose scores count, by name. */
+  readonly judgeVersions: ReadonlyMap<string, string>;
+}
+
+/** Reads every variant's parameters once, not once an image. */
+export function variantFacts(
+  rows: readonly { readonly variant: string; readonly model: string; readonly params: string }[],
+): RowFacts["variants"] {
+  return new Map(
+    rows.map(({ variant, model, params }) => {
+      const parsed = parseObject(params);
+      return [variant, { model, params: parsed, paramsJson: sortedJson(parsed) }];
+    }),
+  );
+}
+
+export interface RowRecords {
+  readonly row: RowRecord;
+  /** The chosen first, then the rejected, best first. */
+  readonly images: readonly RowImageRecord[];
+  /** By image_id. */
+  readonly scores: ReadonlyMap<string, readonly ImageScoreRecord[]>;
+}
+
+/** Makes a training row of what the database has of it. Pure; nothing that a night leaves behind goes in. */
+export function toRow({ row, images, scores }: RowRecords, facts: RowFacts): Row {
+  const [chosen, ...rejected] = images.map((image) => imageCell(image, { row, scores: scores.get(image.imageId) ?? [], facts }));
+  if (chosen === undefined || rejected.length === 0) throw new Error(`row ${row.rowId} lacks images`);
+  return {
+    id: row.rowId,
+    prompt: row.prompt,
+    chosen,
+    rejected,
+    promptKey: row.promptKey,
+    negativePrompt: row.negative,
+    criterion: row.criterion,
+    source: row.source,
+    margin: marginOf(chosen.score, { rejectedScore: rejected[0]?.score ?? null, kept: row.margin }),
+    agreement: roundFloat(row.agreement),
+    nVotes: row.nVotes,
+    nCandidates: row.nCandidates,
+    references: referencesOf(row.references),
+    meta: metaOf(row),
+  };
+}
+
+/** Of the scores as they are exported, so that whoever subtracts them gets it; where there are none, the one that linking kept. */
+export function marginOf(
+  chosenScore: number | null,
+  { rejectedScore, kept }: { readonly rejectedScore: number | null; readonly kept: number | null },
+): number | null {
+  const [chosen, rejected] = [roundFloat(chosenScore), roundFloat(rejectedScore)];
+  return roundFloat(chosen === null || rejected === null ? kept : chosen - rejected);
+}
+
+interface ImageContext {
+  readonly row: RowRecord;
+  readonly scores: readonly ImageScoreRecord[];
+  readonly facts: RowFacts;
+}
+
+function imageCell(image: RowImageRecord, { row, scores, facts }: ImageContext): ImageCell {
+  const { uri, sha256, widthPx, heightPx, seed, batchIndex, imageId } = image;
+  const variant = facts.variants.get(image.variant);
+  if (uri === null || sha256 === null || widthPx === null || heightPx === null || variant === undefined) {
+    throw new Error(`image ${imageId} is linked, and was never stored and inspected`);
+  }
+  return {
+    uri,
+    seed,
+    batchIndex,
+    imageId,
+    sha256,
+    widthPx,
+    heightPx,
+    variant: image.variant,
+    model: variant.model,
+    params: paramsOf(variant, row),
+    score: roundFloat(image.score),
+    scores: scoresJson(scores, facts.judgeVersions),
+  };
+}
+
+/** Set and bound values, and under `prompt` what the model was sent instead of the prompt. */
+function paramsOf({ params, paramsJson }: VariantFacts, { bound, sent, prompt }: RowRecord): string {
+  if (bound === "{}" && sent === prompt) return paramsJson;
+  const values = { ...params, ...parseObject(bound) };
+  return sortedJson(sent === prompt ? values : { ...values, prompt: sent });
+}
+
+/** Kept columns, and the user's own key under `source_id`. */
+function metaOf({ meta, sourceId }: RowRecord): string {
+  const kept = parseObject(meta);
+  return sortedJson(sourceId === null ? kept : { source_id: sourceId, ...kept });
+}
+
+function scoresJson(scores: readonly ImageScoreRecord[], versions: RowFacts["judgeVersions"]): string {
+  const current = scores.filter(({ judge, version }) => versions.get(judge) === version);
+  const fields = current
+    .toSorted((first, second) => (first.judge < second.judge ? -1 : 1))
+    .map(({ judge, score }) => {
+      const rounded = roundFloat(score);
+      return `${JSON.stringify(judge)}:${rounded === null ? "null" : floatText(rounded)}`;
+    });
+  return `{${fields.join(",")}}`;
+}
+
+function referencesOf(references: string): readonly ReferenceCell[] {
+  return Object.entries(parseObject(references))
+    .toSorted(([first], [second]) => (first < second ? -1 : 1))
+    .flatMap(([name, sha256]) => (typeof sha256 === "string" ? [{ name, sha256 }] : []));
+}
+
+function parseObject(text: string): JsonObject {
+  if (text === "{}") return {};
+  const value = parseExact(text);
+  if (!isJsonObject(value)) throw new Error(`the database holds ${text.slice(0, 80)} where an object belongs`);
+  return value;
+}
+
+/** Canonical JSON of well-formed strings: a lone surrogate would come back when the string is parsed. */
+function sortedJson(value: JsonObject): string {
+  const text = canonicalJson(value);
+  // canonicalJson writes lone surrogates, and nothing else, as \ud8xx.
+  return text.includes("\\ud") ? canonicalJson(wellFormed(value)) : text;
+}
+
+function wellFormed(value: Json): Json {
+  if (typeof value === "string") return value.toWellFormed();
+  if (isJsonArray(value)) return value.map(wellFormed);
+  if (!isJsonObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key.toWellFormed(), wellFormed(inner)]));
+}

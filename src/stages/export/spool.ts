@@ -1,0 +1,57 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { mkdir, open, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { Readable } from "node:stream";
+import { FatalError, messageOf } from "../../errors.ts";
+
+/** A finished file of the version to be. */
+export interface SpooledFile {
+  /** In the version, with slashes. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** Hex. */
+  readonly sha256: string;
+}
+
+export interface Spool extends AsyncDisposable {
+  write(path: string, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<SpooledFile>;
+  read(path: string): Readable;
+}
+
+/**
+ * A folder in which a whole version is made before any of it is published: only then are sizes and checksums known, and whether it is
+ * a new version at all. What a crashed process left in it is removed.
+ */
+export async function openSpool(folder: string): Promise<Spool> {
+  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  await remove();
+  return {
+    async write(path, chunks) {
+      const file = join(folder, path);
+      const hash = createHash("sha256");
+      let sizeBytes = 0;
+      await onDisk(file, () => mkdir(dirname(file), { recursive: true }));
+      await using handle = await onDisk(file, () => open(file, "w"));
+      for await (const chunk of chunks) {
+        hash.update(chunk);
+        sizeBytes += chunk.length;
+        await onDisk(file, () => handle.writeFile(chunk));
+      }
+      return { path, sizeBytes, sha256: hash.digest("hex") };
+    },
+    read: (path) => createReadStream(join(folder, path)),
+    [Symbol.asyncDispose]: remove,
+  };
+}
+
+async function onDisk<Result>(file: string, call: () => Promise<Result>): Promise<Result> {
+  try {
+    return await call();
+  } catch (error) {
+    throw new FatalError(`Cannot write ${file}: ${messageOf(error)}`, {
+      hint: "an export needs room for itself under `dir` while it is made; free some, or let this user write there, and export again",
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,243 @@
+import { createHash } from "node:crypto";
+import { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
+import { createGunzip } from "node:zlib";
+import { openExportIndex, type ExportIndex } from "../../db/queries/export-check.ts";
+import { messageOf } from "../../errors.ts";
+import { OPTIONAL_COLUMNS, type OptionalColumn, type Row } from "../../exporters/exporter.ts";
+import { byteLines } from "../../lib/byte-lines.ts";
+import type { ObjectStore } from "../../stores/object-store.ts";
+import { SPLITS } from "../split.ts";
+import { rowChecker } from "./check-row.ts";
+import { splitChecker } from "./check-split.ts";
+import { parseChecksums } from "./checksums.ts";
+import { groupKeyOf } from "./group-key.ts";
+import { readImagesCsv } from "./images-csv.ts";
+import { CHECKSUMS, MANIFEST, parseManifest, sha256Of, type DataFile, type ParsedManifest } from "./manifest.ts";
+
+/** A row is a prompt and some images; a line longer than this is damage, not data. */
+const LINE_BYTES_MAX = 64 * 1024 * 1024;
+
+/** What is wrong with an export, and where. */
+export interface ExportProblem {
+  /** In the version, with slashes. */
+  readonly path: string;
+  /** From 1; null where it is about the whole file. */
+  readonly line: number | null;
+  readonly text: string;
+}
+
+export interface VerifyExportNeeds {
+  /** The place of versions. */
+  readonly store: Pick<ObjectStore, "get" | "list">;
+  readonly signal: AbortSignal;
+  /** Called for each problem, in no promised order. */
+  readonly report: (problem: ExportProblem) => void;
+  /** Called for each image that the version lists, with what the list says. */
+  readonly onImage?: (image: { readonly uri: string; readonly sha256: string; readonly bytes: number; readonly line: number }) => void;
+}
+
+export interface VerifiedExport {
+  readonly files: number;
+  readonly rows: number;
+  readonly images: number;
+}
+
+/**
+ * Re-reads every byte of a version against its checksums, its manifest and the rules of a row. Memory does not grow with the dataset.
+ * Nothing is thrown for damage: it is reported. @throws TransientError, FatalError as the store does.
+ */
+export async function verifyExport(version: string, needs: VerifyExportNeeds): Promise<VerifiedExport> {
+  const { store, signal } = needs;
+  const report = (path: string, problem: string, line: number | null = null): void => needs.report({ path, line, text: problem });
+  const manifestText = await readText(store, `${version}/${MANIFEST}`, signal);
+  if (manifestText === null) {
+    report(MANIFEST, "is missing: the version was never completed");
+    return { files: 0, rows: 0, images: 0 };
+  }
+  const manifest = parseManifest(manifestText);
+  if (typeof manifest === "string") {
+    report(MANIFEST, `cannot be trusted: ${manifest}`);
+    return { files: 0, rows: 0, images: 0 };
+  }
+  const sums = await readSums(version, { store, signal, manifest, report });
+  const index = openExportIndex();
+  try {
+    const check: Check = { version, manifest, sums, index, store, signal, report };
+    await compareListing(check);
+    const images = await readImageList(check, needs.onImage);
+    const rows = await readShards(check);
+    await hashOthers(check);
+    compareImages(check);
+    compareCounts(check, { rows, images });
+    return { files: sums.size + 2, rows, images }; // The manifest and SHA256SUMS themselves are the two.
+  } finally {
+    index.close();
+  }
+}
+
+interface Check {
+  readonly version: string;
+  readonly manifest: ParsedManifest;
+  /** SHA-256 by path. */
+  readonly sums: ReadonlyMap<string, string>;
+  readonly index: ExportIndex;
+  readonly store: VerifyExportNeeds["store"];
+  readonly signal: AbortSignal;
+  readonly report: (path: string, problem: string, line?: number) => void;
+}
+
+async function readSums(
+  version: string,
+  { store, signal, manifest, report }: Pick<Check, "store" | "signal" | "manifest" | "report">,
+): Promise<ReadonlyMap<string, string>> {
+  const sums = await readText(store, `${version}/${CHECKSUMS}`, signal);
+  if (sums === null) {
+    report(CHECKSUMS, "is missing");
+    return new Map();
+  }
+  if (sha256Of(sums) !== manifest.contentSha256) report(CHECKSUMS, "is not the file that the manifest was written with");
+  return parseChecksums(sums);
+}
+
+/** Files that are missing, and files that nobody listed: `data/train-*` of a loader would take those in. */
+async function compareListing({ version, sums, store, signal, manifest, report }: Check): Promise<void> {
+  const expected = new Set([...sums.keys(), MANIFEST, CHECKSUMS]);
+  for await (const { key } of store.list(`${version}/`, signal)) {
+    const path = key.slice(version.length + 1);
+    if (!expected.delete(path)) report(path, "is not listed in SHA256SUMS: somebody else put it there");
+  }
+  for (const path of expected) report(path, "is missing");
+  for (const { path, sha256 } of manifest.files) {
+    if (sums.size > 0 && sums.get(path) !== sha256) report(path, "has one checksum in the manifest and another in SHA256SUMS");
+  }
+}
+
+async function readImageList(check: Check, onImage: VerifyExportNeeds["onImage"]): Promise<number> {
+  const path = "images.csv";
+  let images = 0;
+  await hashed(check, path, async (chunks) => {
+    for await (const image of readImagesCsv(chunks)) {
+      if (typeof image === "string") {
+        check.report(path, image);
+        continue;
+      }
+      images++;
+      if (!check.index.addListed(image)) check.report(path, `lists ${image.uri} a second time`, image.line);
+      onImage?.(image);
+    }
+  });
+  return images;
+}
+
+async function readShards(check: Check): Promise<number> {
+  const { manifest, report } = check;
+  const filled = new Set<OptionalColumn>();
+  let rows = 0;
+  for (const [split, files] of Map.groupBy(manifest.files, (file) => file.split)) {
+    const rules = splitChecker();
+    for (const file of files) rows += await readShard(check, file, rules);
+    for (const column of rules.lateColumns())
+      report(files[0]?.path ?? split, `has ${column} only after its first rows: loaders take it for null`);
+    for (const column of rules.filledColumns()) filled.add(column);
+  }
+  if (manifest.layout.fields === "full") {
+    const all = new Set([...filled, ...manifest.layout.omitted]);
+    for (const column of OPTIONAL_COLUMNS) {
+      if (rows > 0 && !all.has(column)) report(MANIFEST, `keeps the column ${column}, which no row fills`);
+    }
+  }
+  return rows;
+}
+
+/** Answers the number of rows. */
+async function readShard(check: Check, file: DataFile, rules: ReturnType<typeof splitChecker>): Promise<number> {
+  const { manifest, report } = check;
+  const checkRow = rowChecker(manifest.layout);
+  let rows = 0;
+  await hashed(check, file.path, async (chunks) => {
+    const plain = file.path.endsWith(".gz") ? Readable.from(chunks).compose(createGunzip()) : chunks;
+    for await (const { number, bytes } of byteLines(plain as AsyncIterable<Buffer>, { maxBytes: LINE_BYTES_MAX })) {
+      rows++;
+      const { row, problems } = checkRow(bytes.toString("utf8"));
+      for (const problem of problems) report(file.path, `the row ${problem}`, number);
+      if (row === null) continue;
+      const place = rules.add(row);
+      if (place !== null) report(file.path, `the row ${place}`, number);
+      for (const problem of placeProblems(check, row, SPLITS.indexOf(file.split))) report(file.path, `the row ${problem}`, number);
+    }
+  });
+  if (rows !== file.rows) report(file.path, `has ${rows} rows, the manifest says ${file.rows}`);
+  return rows;
+}
+
+/** What only the other rows and the list of images can tell. */
+function placeProblems({ index }: Check, { prompt, chosen, rejected }: Row, split: number): readonly string[] {
+  const images = [chosen, ...rejected].flatMap(({ uri, sha256 }) => {
+    const listed = index.show(uri, split);
+    if (listed === undefined) return [`shows ${uri}, which images.csv does not list`];
+    return sha256 === "" || sha256 === listed ? [] : [`gives ${uri} another sha256 than images.csv`];
+  });
+  const first = index.addGroup(groupKeyOf(prompt), split);
+  return first === split ? images : [...images, `has a prompt that is in ${SPLITS[first] ?? "another split"}, too`];
+}
+
+/** Reads what no other step has read: every byte of a version is looked at. */
+async function hashOthers(check: Check): Promise<void> {
+  const read = new Set(["images.csv", ...check.manifest.files.map(({ path }) => path)]);
+  for (const path of check.sums.keys()) {
+    if (read.has(path)) continue;
+    await hashed(check, path, async (chunks) => {
+      for await (const _chunk of chunks) continue; // The hash is all that is wanted.
+    });
+  }
+}
+
+function compareImages({ index, report }: Check): void {
+  for (const { uri, line } of index.unshown()) report("images.csv", `lists ${uri}, which no row shows`, line);
+  for (const { sha256, line } of index.shared()) report("images.csv", `the image with sha256 ${sha256} is in two splits`, line);
+}
+
+function compareCounts({ manifest, report }: Check, { rows, images }: { readonly rows: number; readonly images: number }): void {
+  if (rows !== manifest.counts.rows) report(MANIFEST, `counts ${manifest.counts.rows} rows, there are ${rows}`);
+  if (images !== manifest.counts.images) report(MANIFEST, `counts ${manifest.counts.images} images, images.csv has ${images}`);
+}
+
+/** Hands a file's bytes to `read` and reports where they are not the ones that SHA256SUMS says. */
+async function hashed(check: Check, path: string, read: (chunks: AsyncIterable<Buffer>) => Promise<void>): Promise<void> {
+  const { version, store, signal, sums, report } = check;
+  const body = await store.get(`${version}/${path}`, signal);
+  if (body === null) return; // compareListing() has said that it is missing.
+  const hash = createHash("sha256");
+  const tee = async function* (): AsyncGenerator<Buffer> {
+    // Without an encoding a stream yields Buffers.
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      hash.update(chunk);
+      yield chunk;
+    }
+  };
+  const chunks = tee();
+  try {
+    await read(chunks);
+    for await (const _chunk of chunks) continue; // Where `read` gave up early the rest still counts for the hash.
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    report(path, `cannot be read to its end: ${messageOf(error)}`);
+    return;
+  } finally {
+    body.destroy();
+  }
+  const sum = sums.get(path);
+  if (sum !== undefined && sum !== hash.digest("hex")) report(path, "does not have the SHA-256 that SHA256SUMS says");
+}
+
+/** What a broken file makes gunzip, the CSV parser and byteLines() throw; a store's error or a bug is none of these. */
+function isDamage(error: unknown): boolean {
+  if (error instanceof RangeError) return true;
+  return error instanceof Error && "code" in error && typeof error.code === "string" && /^(?:Z_|CSV_)/.test(error.code);
+}
+
+async function readText(store: VerifyExportNeeds["store"], key: string, signal: AbortSignal): Promise<string | null> {
+  const body = await store.get(key, signal);
+  return body === null ? null : text(body);
+}

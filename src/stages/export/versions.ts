@@ -1,0 +1,65 @@
+import { ConfigError } from "../../errors.ts";
+import { MANIFEST } from "./manifest.ts";
+
+/** The file that names the newest version. */
+export const LATEST = "LATEST";
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+const NUMBERED = /^v([1-9]\d{0,8})$/;
+
+/** @throws {ConfigError} if a version cannot have the name: it becomes a folder and part of every URI. */
+export function checkVersionName(name: string): string {
+  if (NAME.test(name) && name !== LATEST) return name;
+  throw new ConfigError(
+    `Cannot name a version ${JSON.stringify(name)}: expected letters, digits, '.', '_' and '-', a letter or digit first`,
+    {
+      hint: "export --as NAME, or without it for v1, v2, …",
+    },
+  );
+}
+
+/** What is at a place, as its files say. */
+export interface KnownVersions {
+  /** With a manifest. */
+  readonly complete: ReadonlySet<string>;
+  /** Begun, without one. */
+  readonly begun: ReadonlySet<string>;
+  /** What LATEST names. */
+  readonly latest: string | null;
+}
+
+export function knownVersions(keys: Iterable<string>, latest: string | null): KnownVersions {
+  const complete = new Set<string>();
+  const begun = new Set<string>();
+  for (const key of keys) {
+    const [version = "", ...rest] = key.split("/");
+    if (rest.length === 0 || !NAME.test(version)) continue;
+    if (rest.join("/") === MANIFEST) complete.add(version);
+    else begun.add(version);
+  }
+  return { complete, begun: begun.difference(complete), latest };
+}
+
+/**
+ * The version that was completed last. LATEST is written after the manifest: `unfinished` (begun in the database, and its manifest is
+ * there) is newer than what it names, and so is a higher number.
+ */
+export function newestVersion({ complete, latest }: KnownVersions, unfinished: readonly string[]): string | null {
+  const late = unfinished.findLast((version) => complete.has(version));
+  if (late !== undefined) return late;
+  const highest = highestNumber(complete);
+  const named = latest !== null && complete.has(latest) ? latest : null;
+  const isNumbered = named === null || NUMBERED.test(named);
+  return isNumbered && highest > 0 ? `v${highest}` : named;
+}
+
+/** The version to write: the one that was interrupted, else the next number. */
+export function nextVersion({ complete, begun }: KnownVersions): string {
+  const last = highestNumber(complete);
+  const interrupted = highestNumber(begun);
+  return `v${interrupted > last ? interrupted : last + 1}`;
+}
+
+function highestNumber(versions: ReadonlySet<string>): number {
+  return Math.max(0, ...[...versions].map((version) => Number(NUMBERED.exec(version)?.[1] ?? 0)));
+}

@@ -1,0 +1,91 @@
+import type { NodeError, SubmitAnswer } from "../../comfy/submit.ts";
+import { FatalError, isAbort, messageOf, RejectError, TransientError } from "../../errors.ts";
+import type { GenerateRun } from "./run.ts";
+import type { OutJob, ServerState } from "./server-worker.ts";
+
+/** Between two looks at a queue that shall become empty, ms. */
+const EMPTY_QUEUE_POLL_MS = 250;
+
+/** Sends a job whose intent is committed, and acts on the answer. A lost answer is never answered by posting again. */
+export async function submitJob(out: OutJob, server: ServerState, run: GenerateRun): Promise<void> {
+  const { job } = out;
+  try {
+    if (job.freeFirst === 1) await forgetNodeCache(server, run);
+    const answer = await server.client.submit(
+      { ...run.renderJob(job), promptId: job.promptId, clientId: server.events?.clientId ?? run.fallbackClientId },
+      run.signal,
+    );
+    onAnswer(answer, out, { server, run });
+  } catch (error) {
+    if (isAbort(error) && run.signal.aborted) return; // The row stays `submitted`; the next run asks the server.
+    if (error instanceof RejectError) return reject(out, error, { server, run });
+    if (!(error instanceof TransientError) && !(error instanceof FatalError)) throw error;
+    // The request surely never reached the server: the job goes back without an attempt being held against it.
+    takeBack(out, server, run);
+    run.jobs.planAgain(job.job, { failure: false });
+    if (error instanceof FatalError) run.serverUnusable(server.client.url, error);
+    else run.serverDown(server.client.url, messageOf(error));
+  } finally {
+    server.wake();
+  }
+}
+
+function onAnswer(answer: SubmitAnswer, out: OutJob, { server, run }: { readonly server: ServerState; readonly run: GenerateRun }): void {
+  if (answer.kind === "unknown") {
+    out.state = "unknown";
+    run.log.debug(`${server.client.url} did not answer for ${out.job.promptId}: ${answer.cause.message}. Asking its queue and history`);
+    return;
+  }
+  if (answer.kind === "refused") {
+    takeBack(out, server, run);
+    return run.refused(out.job, { url: server.client.url, why: describeRefusal(answer.message, answer.nodeErrors) });
+  }
+  out.state = "sent";
+  if (run.noteNumber(server.client.url, answer.number)) server.restarted = true;
+  if (answer.nodeErrors.length === 0) return;
+  // 200 with node_errors: an output was dropped. Only bound outputs are sent, so the job cannot give what it was sent for.
+  takeBack(out, server, run);
+  run.inBackground(server.client.deleteFromQueue([out.job.promptId], run.signal));
+  run.refused(out.job, { url: server.client.url, why: describeRefusal("it accepted the workflow only in part", answer.nodeErrors) });
+}
+
+/** A value of this prompt that the workflow cannot take: the job fails alone, its variant goes on. */
+function reject(out: OutJob, error: RejectError, { server, run }: { readonly server: ServerState; readonly run: GenerateRun }): void {
+  takeBack(out, server, run);
+  run.jobs.fail(out.job.job, error.reason, { detail: error.message, nowMs: run.clock.nowMs() });
+  run.settled(out.job, "failed");
+}
+
+function takeBack(out: OutJob, server: ServerState, run: GenerateRun): void {
+  server.out.delete(out.job.promptId);
+  run.countOut(server);
+}
+
+/** ComfyUI's own words, with the node and input they are about. */
+function describeRefusal(message: string, nodeErrors: readonly NodeError[]): string {
+  const details = nodeErrors.flatMap((node) =>
+    node.errors.map(
+      (error) => `node ${node.nodeId} (${node.classType}): ${error.message}${error.details === "" ? "" : `: ${error.details}`}`,
+    ),
+  );
+  return details.length > 0 ? details.join("; ") : message;
+}
+
+/**
+ * Makes the server run every node again: its cache names a file that is gone. /free takes effect between prompts, so the queue has to
+ * be empty, which is waited for no longer than the stall timeout (other people's jobs may keep it full).
+ */
+async function forgetNodeCache(server: ServerState, run: GenerateRun): Promise<void> {
+  server.exclusive = true;
+  try {
+    const deadlineMs = run.clock.nowMs() + run.config.generate.stall_timeout_s * 1_000;
+    while ((await server.client.queueRemaining(run.signal)) > 0 && run.clock.nowMs() < deadlineMs) {
+      await run.clock.sleep(EMPTY_QUEUE_POLL_MS, run.signal);
+    }
+    await server.client.free({ unloadModels: false, freeMemory: true }, run.signal);
+    // The flag is read by the worker thread between prompts: one more look gives it the time.
+    await run.clock.sleep(EMPTY_QUEUE_POLL_MS, run.signal);
+  } finally {
+    server.exclusive = false;
+  }
+}

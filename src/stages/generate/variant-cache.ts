@@ -1,0 +1,57 @@
+import type { Bindings } from "../../comfy/binding.ts";
+import type { Submission } from "../../comfy/submit.ts";
+import type { ApiGraph } from "../../comfy/graph.ts";
+import { render } from "../../comfy/render.ts";
+import { extraDataOf } from "../../comfy/workflow.ts";
+import type { Context } from "../../context.ts";
+import type { JobRow } from "../../db/queries/jobs.ts";
+import { findVariant } from "../../db/queries/variants.ts";
+import { filenamePrefixOf } from "../../identity.ts";
+import { isJsonObject, parseExact, type JsonObject } from "../../lib/exact-json.ts";
+
+/** A variant read from its row, ready to make jobs from. */
+export interface ReadyVariant {
+  readonly graph: ApiGraph;
+  readonly bindings: Bindings;
+  readonly outputs: readonly string[];
+  readonly extraData: JsonObject;
+}
+
+/** Variants by name, each read from the database once. */
+export function variantCache({ db, config }: Pick<Context, "db" | "config">) {
+  const cache = new Map<string, ReadyVariant>();
+
+  function get(name: string): ReadyVariant {
+    const cached = cache.get(name);
+    if (cached !== undefined) return cached;
+    const row = findVariant(db, name);
+    if (row === undefined) throw new Error(`variant "${name}" has jobs but no row`); // A foreign key rules it out.
+    const wrapper = parseExact(row.wrapper);
+    const ready: ReadyVariant = {
+      // Written by the planner from checked values of these very types.
+      graph: parseExact(row.graph) as unknown as ApiGraph,
+      bindings: parseExact(row.bindings) as unknown as Bindings,
+      outputs: parseExact(row.outputs) as readonly string[],
+      extraData: extraDataOf(isJsonObject(wrapper) ? wrapper : {}),
+    };
+    cache.set(name, ready);
+    return ready;
+  }
+
+  return {
+    get,
+    /** What POST /prompt is sent for a job. Equal for every attempt and server. */
+    render(job: JobRow): Pick<Submission, "prompt" | "extraData"> {
+      const { graph, bindings, outputs, extraData } = get(job.variant);
+      const bound = parseExact(job.bound);
+      const values: JsonObject = {
+        ...(isJsonObject(bound) ? bound : {}),
+        prompt: job.sent,
+        ...(config.prompts.negative === undefined ? {} : { negative: job.negative }),
+        seed: BigInt(job.seed),
+      };
+      const filenamePrefix = filenamePrefixOf(config.dataset, job.job);
+      return { prompt: render(graph, { bindings, values, outputs, filenamePrefix, saveAs: config.generate.save_as }), extraData };
+    },
+  };
+}

@@ -1,0 +1,107 @@
+import type { Context } from "../context.ts";
+import { imageQueries, type ImageQueries } from "../db/queries/images.ts";
+import { RejectError } from "../errors.ts";
+import { filenamePrefixOf } from "../identity.ts";
+import { drain, type Work } from "./drain.ts";
+import { checkSourceName } from "./harvest/check-source-name.ts";
+import { historyCleaner } from "./harvest/history-cleaner.ts";
+import { harvestQueue, type HarvestItem } from "./harvest/queue.ts";
+import { imageSettler, makeElsewhere } from "./harvest/settle-image.ts";
+import type { Stage } from "./stage.ts";
+import { transfer, type TransferOutcome } from "./transfer.ts";
+
+/** Between two counts of what is listed, for the progress line, ms. */
+const COUNT_INTERVAL_MS = 1_000;
+const MIB = 1024 * 1024;
+
+type Needs = "config" | "db" | "store" | "comfy" | "clock" | "log" | "stopping" | "signal";
+
+/**
+ * Moves every listed image into the store, verified on the way.
+ * Reads images (listed), servers. Writes images (stored, rejected), jobs (planned again, failed, history deleted), objects.
+ * Resumes by what is still listed. Fails with FatalError where the store cannot go on.
+ */
+export const harvest: Stage<Needs> = async (context, upstream) => {
+  const { config, db, store, comfy, clock, log, signal } = context;
+  const images = imageQueries(db);
+  const isKnown = (server: string): boolean => comfy.has(server);
+  const queue = harvestQueue({ images, clock, isKnown });
+  const cleaner = historyCleaner({ images, comfy, log, signal, enabled: config.harvest.delete_history });
+  const counts = { stored: 0, failed: 0 };
+  const settle = imageSettler({ config, clock, log, store, images, queue, cleaner, counts });
+  const showProgress = progressLine({ images, clock, log });
+
+  const work: Work<HarvestItem, TransferOutcome> = {
+    concurrency: config.harvest.concurrency,
+    claim(limit) {
+      for (const server of images.serversWithListed()) {
+        if (!isKnown(server)) makeElsewhere({ images, queue, log }, server, "it is no longer in the configuration");
+      }
+      return queue.claim(limit);
+    },
+    nextDueMs: () => queue.nextDueMs(),
+    perform: (item) => fetchImage(item, context),
+    settle(item, outcome) {
+      settle(item, outcome);
+      showProgress(counts);
+    },
+    fail(item, error) {
+      queue.release(item);
+      throw error; // transfer() tells every failure that a policy exists for in its outcome.
+    },
+  };
+
+  const leftovers = cleaner.deleteLeftovers();
+  leftovers.catch(() => undefined); // Awaited below; until then nobody listens.
+  try {
+    const { stopped } = await drain(work, upstream, context);
+    return { stage: "harvest", done: counts.stored, failed: counts.failed, stopped };
+  } finally {
+    await leftovers;
+    await cleaner.flush();
+  }
+};
+
+async function fetchImage(item: HarvestItem, { config, store, comfy, signal }: Pick<Context, Needs>): Promise<TransferOutcome> {
+  const client = comfy.get(item.server);
+  if (client === undefined) throw new Error(`claimed an image of ${item.server}, which is not configured`);
+  try {
+    checkSourceName(item);
+  } catch (error) {
+    if (error instanceof RejectError) return { kind: "bad", error };
+    throw error;
+  }
+  const task = {
+    imageId: item.imageId,
+    source: { filename: item.filename, subfolder: item.subfolder, type: item.type },
+    outputNodeId: item.nodeId,
+    filenamePrefix: filenamePrefixOf(config.dataset, item.job),
+    withoutMetadata: item.withoutMetadata === 1,
+    maxBytes: config.harvest.max_image_mb * MIB,
+  };
+  return transfer(task, { client, store, signal });
+}
+
+/** Shows how far harvest is, counting what is listed (which generate adds to) only now and then. */
+function progressLine({
+  images,
+  clock,
+  log,
+}: Pick<Context, "clock" | "log"> & { readonly images: Pick<ImageQueries, "counts" | "countListed"> }) {
+  const before = images.counts();
+  let listed = before.listed ?? 0;
+  let countedAtMs = clock.nowMs();
+  return ({ stored, failed }: { readonly stored: number; readonly failed: number }): void => {
+    if (clock.nowMs() - countedAtMs > COUNT_INTERVAL_MS) {
+      listed = images.countListed() + stored + failed;
+      countedAtMs = clock.nowMs();
+    }
+    const done = (before.stored ?? 0) + stored;
+    const rejected = (before.rejected ?? 0) + failed;
+    log.progress("harvest", {
+      done,
+      failed: rejected,
+      total: (before.stored ?? 0) + (before.rejected ?? 0) + Math.max(listed, stored + failed),
+    });
+  };
+}

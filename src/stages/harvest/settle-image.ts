@@ -1,0 +1,134 @@
+import type { Context } from "../../context.ts";
+import type { ImageQueries, ListedImageRow, Settled } from "../../db/queries/images.ts";
+import { RejectError, type RejectReason, type TransientError } from "../../errors.ts";
+import type { ObjectStore } from "../../stores/object-store.ts";
+import type { TransferOutcome } from "../transfer.ts";
+import type { HistoryCleaner } from "./history-cleaner.ts";
+import type { HarvestItem, HarvestQueue } from "./queue.ts";
+
+/** Fetching such an image again, or making it again, gives the same. */
+const FINAL: ReadonlySet<RejectReason> = new Set(["hostile-name", "too-large", "unsupported-format"]);
+
+export interface SettleNeeds extends Pick<Context, "config" | "clock" | "log"> {
+  readonly store: Pick<ObjectStore, "uriOf">;
+  readonly images: ImageQueries;
+  readonly queue: HarvestQueue;
+  readonly cleaner: Pick<HistoryCleaner, "jobDone">;
+  readonly counts: { stored: number; failed: number };
+}
+
+/** Applies the failure policy (ARCHITECTURE.md, "What goes wrong") to a transfer's outcome, and commits it. */
+export function imageSettler(needs: SettleNeeds): (item: HarvestItem, outcome: TransferOutcome) => void {
+  const { config, clock, log, store, images, queue, cleaner, counts } = needs;
+  const maxAttempts = config.generate.max_attempts;
+
+  function jobDone(item: ListedImageRow, settled: Settled | null): void {
+    if (settled?.jobComplete === true) cleaner.jobDone(item);
+  }
+
+  function stored(item: HarvestItem, { key, facts, unproven }: TransferOutcome & { readonly kind: "stored" }): void {
+    const { sha256, sizeBytes, format, widthPx, heightPx } = facts;
+    const settled = images.settleStored(item, {
+      key,
+      uri: store.uriOf(key),
+      sha256,
+      bytes: sizeBytes,
+      format: format.name,
+      width: widthPx,
+      height: heightPx,
+      unproven: unproven ? 1 : 0,
+      storedAtMs: clock.nowMs(),
+    });
+    if (settled === null) return; // Its job was planned again meanwhile; the object is adopted then.
+    counts.stored++;
+    log.event("stored", { image_id: item.imageId, bytes: sizeBytes });
+    jobDone(item, settled);
+  }
+
+  function reject(item: HarvestItem, reason: RejectReason, detail: string): void {
+    const settled = images.settleRejected(item, { reason, detail });
+    if (settled === null) return;
+    counts.failed++;
+    log.warn(`Image ${item.imageId} is rejected (${reason}): ${detail}`);
+    log.event("image_rejected", { image_id: item.imageId, reason });
+    jobDone(item, settled);
+  }
+
+  /** Makes the image anew, as long as its job has attempts left. */
+  function runAgain(item: HarvestItem, reason: RejectReason, detail: string): boolean {
+    if (item.failures + 1 >= maxAttempts || !images.runJobAgain(item, { failure: true })) return false;
+    log.info(`Job ${item.job} runs again (${reason}): ${detail}`);
+    log.event("job_again", { job: item.job, image_id: item.imageId, reason });
+    return true;
+  }
+
+  function lost(item: HarvestItem): void {
+    const detail = `${item.server} no longer has ${JSON.stringify(item.filename)}`;
+    if (runAgain(item, "lost-file", detail)) return;
+    if (!images.failJob(item, { reason: "lost-file", detail, nowMs: clock.nowMs() })) return;
+    counts.failed++;
+    log.warn(`Job ${item.job} failed (lost-file): ${detail}`);
+    log.event("failed", { job: item.job, reason: "lost-file" });
+  }
+
+  function bad(item: HarvestItem, { reason, message }: Pick<RejectError, "reason" | "message">): void {
+    log.debug(`Image ${item.imageId} of ${item.server}: ${message}`);
+    if (FINAL.has(reason)) return reject(item, reason, message);
+    const badFetches = item.badFetches + 1;
+    if (badFetches < maxAttempts) {
+      images.countBadFetch(item);
+      queue.defer({ ...item, badFetches });
+    } else if (!runAgain(item, reason, message)) reject(item, reason, message);
+  }
+
+  /** A restart, once; the image's own fault where it happens again, since the server answered again. */
+  function cut(item: HarvestItem, error: TransientError): void {
+    if (item.troubledAtMs !== null) return bad(item, { reason: "truncated", message: error.message });
+    queue.defer({ ...item, troubledAtMs: clock.nowMs() });
+  }
+
+  function serverTrouble(item: HarvestItem, error: TransientError): void {
+    // It fails at this image again, and has served others meanwhile.
+    if (item.troubledAtMs !== null && queue.lastAnswerMs(item.server) > item.troubledAtMs) {
+      return bad({ ...item, troubledAtMs: clock.nowMs() }, { reason: "not-an-image", message: error.message });
+    }
+    queue.defer({ ...item, troubledAtMs: item.troubledAtMs ?? clock.nowMs() });
+    const downMs = queue.serverFailed(item.server, error.retryAfterMs);
+    log.debug(`${item.server} fails since ${downMs} ms: ${error.message}`);
+    if (downMs > config.generate.give_up_s * 1_000)
+      makeElsewhere(needs, item.server, `it does not answer for ${config.generate.give_up_s} s`);
+  }
+
+  return (item, outcome) => {
+    queue.release(item);
+    if (outcome.kind === "store-trouble") {
+      queue.storeFailed(outcome.error.retryAfterMs);
+      log.debug(`The store fails: ${outcome.error.message}`);
+      return;
+    }
+    if (outcome.kind === "server-trouble") return serverTrouble(item, outcome.error);
+    queue.serverAnswered(item.server);
+    if (outcome.kind === "lost") return lost(item);
+    if (outcome.kind === "cut") return cut(item, outcome.error);
+    if (outcome.kind === "bad") return bad(item, outcome.error);
+    queue.storeWorked();
+    stored(item, outcome);
+  };
+}
+
+/** Jobs planned again with one look at the database. */
+const PAGE = 200;
+
+/** Has everything that waits at a server made on another one. It counts against no job. */
+export function makeElsewhere({ images, queue, log }: Pick<SettleNeeds, "images" | "queue" | "log">, server: string, why: string): void {
+  let jobs = 0;
+  for (let page = images.listedAt(server, PAGE); page.length > 0; page = images.listedAt(server, PAGE)) {
+    for (const image of page) {
+      if (images.runJobAgain(image, { failure: false })) jobs++;
+      // A job that failed over another of its images does not run again.
+      else images.settleRejected(image, { reason: "lost-file", detail: `${server}: ${why}` });
+    }
+  }
+  queue.forget(server);
+  log.warn(`${server}: ${why}. The images of ${jobs} jobs there are made again elsewhere`);
+}

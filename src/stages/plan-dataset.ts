@@ -1,0 +1,217 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { pipeline } from "node:stream/promises";
+import { rememberedConfig } from "../config/remembered-config.ts";
+import type { Context } from "../context.ts";
+import { setCounter } from "../db/queries/counters.ts";
+import { ensureDataset, rememberPlan, type DatasetRow } from "../db/queries/dataset.ts";
+import { planQueries, type PlannedPrompt } from "../db/queries/plan.ts";
+import { listVariants, replaceVariants, type VariantRow } from "../db/queries/variants.ts";
+import { ConfigError } from "../errors.ts";
+import { canonicalJson, identityHash, stringifyExact, type Json } from "../lib/exact-json.ts";
+import { readPrompts, type PromptRow } from "../prompts/read-prompts.ts";
+import { createPlanner, type SeedRule } from "./plan.ts";
+import { prepareVariants, type ReadyToPlan } from "./prepare-variants.ts";
+
+/** Prompts per transaction: short enough that harvest beside us never waits long. */
+const CHUNK_PROMPTS = 256;
+
+export type PlanNeeds = Pick<Context, "config" | "db" | "clock" | "log">;
+
+export interface PlanOptions {
+  /** Only the first so many prompts; a later plan without it goes on with the rest. */
+  readonly promptsLimit?: number;
+}
+
+export interface PlanReport {
+  /** False: the same plan as last time, nothing was read again. */
+  readonly changed: boolean;
+  readonly newPrompts: number;
+  readonly newJobs: number;
+  readonly newVariants: readonly string[];
+  readonly asideVariants: readonly string[];
+  readonly duplicates: number;
+}
+
+/**
+ * Brings the plan in the database in line with the configuration: new prompts, seeds and variants add candidates, removed ones are set
+ * aside. What would mix two datasets is refused before anything is written. Interrupted at any point, the next call completes it.
+ */
+export async function planDataset(needs: PlanNeeds, { promptsLimit }: PlanOptions = {}): Promise<PlanReport> {
+  const { config, db, clock } = needs;
+  const dataset = ensureDataset(db, { name: config.dataset, nowMs: clock.nowMs() });
+  const variants = await prepareVariants(config);
+  const known = listVariants(db);
+  refuseMixing(config, { dataset, known, variants });
+
+  const planFingerprint = await fingerprintOf(config, { variants, promptsLimit });
+  const nothing = { changed: false, newPrompts: 0, newJobs: 0, newVariants: [], asideVariants: [], duplicates: 0 };
+  if (dataset.planFingerprint === planFingerprint) return nothing;
+
+  const limited = { ...config.prompts, limit: Math.min(promptsLimit ?? Infinity, config.prompts.limit ?? Infinity) };
+  const counted = await checkPrompts(limited, needs);
+  // An interrupted plan must not pass for a whole one.
+  rememberPlan(db, {
+    config: rememberedConfig(config),
+    storeUri: config.store.uri,
+    baseSeed: config.seed.toString(),
+    planFingerprint: null,
+  });
+  replaceVariants(db, variants.map(toRow));
+  const report = await writePlan(needs, { limited, variants });
+  for (const [name, value] of Object.entries(counted)) setCounter(db, name as keyof typeof counted, value); // Object.entries widens the keys.
+  rememberPlan(db, { planFingerprint });
+  return { ...report, ...compareVariants(known, variants), changed: true, duplicates: counted.duplicate_prompts };
+}
+
+type LimitedPrompts = Context["config"]["prompts"] & { readonly limit: number };
+
+/** First pass: everything is read and checked before anything is written. */
+async function checkPrompts(prompts: LimitedPrompts, { db, log }: PlanNeeds) {
+  const plan = planQueries(db);
+  const keys = new Set<string>();
+  let duplicates = 0;
+  const source = readPrompts(prompts, { warn: (message) => log.warn(message) });
+  for await (const row of source.rows()) {
+    if (keys.has(row.promptKey)) duplicates++;
+    keys.add(row.promptKey);
+    const before = plan.sentOf(row.promptKey);
+    if (before !== undefined && before !== row.sent) {
+      throw new ConfigError(
+        `Cannot change the text sent to the model for the prompt ${JSON.stringify(row.prompt.slice(0, 80))}: images made from another text exist`,
+        {
+          hint: "put prompts.template and prompts.send back, or start a new dataset under another name",
+        },
+      );
+    }
+  }
+  return { duplicate_prompts: duplicates, empty_prompts: source.counts.empty, replaced_surrogates: source.counts.replacedSurrogates };
+}
+
+/** Second pass: writes chunk by chunk, each in a short transaction. */
+async function writePlan(
+  { config, db }: PlanNeeds,
+  { limited, variants }: { readonly limited: LimitedPrompts; readonly variants: readonly ReadyToPlan[] },
+) {
+  const plan = planQueries(db);
+  const planner = createPlanner(variants, seedRuleOf(config));
+  const total = { newPrompts: 0, newJobs: 0 };
+  let chunk: PlannedPrompt[] = [];
+  const flush = (): void => {
+    const added = plan.addChunk(chunk);
+    total.newPrompts += added.newPrompts;
+    total.newJobs += added.newJobs;
+    chunk = [];
+  };
+  plan.setAllAside();
+  let position = 0;
+  for await (const row of readPrompts(limited, { warn: () => undefined }).rows()) {
+    chunk.push({ prompt: toPromptRow(row, position), jobs: planner.jobsOf(row.promptKey, position) });
+    position++;
+    if (chunk.length >= CHUNK_PROMPTS) flush();
+  }
+  flush();
+  return total;
+}
+
+export function seedRuleOf(config: Pick<Context["config"], "seed" | "candidates">): SeedRule {
+  const { seeds, per_prompt: perPrompt } = config.candidates;
+  return { baseSeed: config.seed, perPrompt, seeds: seeds === "derived" ? null : seeds.map(BigInt) };
+}
+
+function toPromptRow(row: PromptRow, position: number): PlannedPrompt["prompt"] {
+  const { promptKey, prompt, sent, negative, sourceId, meta } = row;
+  return {
+    promptKey,
+    position,
+    prompt,
+    sent,
+    negative,
+    bound: canonicalJson(row.bound),
+    references: canonicalJson(row.references),
+    sourceId,
+    meta,
+  };
+}
+
+function toRow(variant: ReadyToPlan) {
+  return {
+    variant: variant.variant,
+    workflow: variant.workflow,
+    workflowSha256: variant.workflowSha256,
+    // ApiGraph and Bindings are JSON values; their interfaces have no index signature to say so.
+    graph: stringifyExact(variant.graph as unknown as Json),
+    wrapper: stringifyExact(variant.wrapper),
+    bindings: stringifyExact(variant.bound.bindings as unknown as Json),
+    outputs: stringifyExact(variant.bound.outputs),
+    params: canonicalJson(variant.params),
+    loaderSignature: variant.loaderSignature,
+    model: variant.model,
+  };
+}
+
+interface Before {
+  readonly dataset: DatasetRow;
+  readonly known: readonly VariantRow[];
+  readonly variants: readonly ReadyToPlan[];
+}
+
+/** Refuses what would mix pictures of two kinds under one name. */
+function refuseMixing(config: Context["config"], { dataset, known, variants }: Before): void {
+  const refuse = (what: string, hint: string): never => {
+    throw new ConfigError(`Cannot go on with dataset "${config.dataset}": ${what}, which would mix two datasets in one`, { hint });
+  };
+  if (dataset.baseSeed !== null && dataset.baseSeed !== config.seed.toString() && config.candidates.seeds === "derived") {
+    refuse(`seed changed from ${dataset.baseSeed} to ${config.seed}`, `put seed: ${dataset.baseSeed} back, or use another dataset name`);
+  }
+  if (dataset.storeUri !== null && dataset.storeUri !== config.store.uri) {
+    refuse(
+      `store.uri changed from ${dataset.storeUri} to ${config.store.uri}`,
+      `put store.uri: ${dataset.storeUri} back, or use another dataset name`,
+    );
+  }
+  for (const { variant, workflowSha256 } of variants) {
+    const before = known.find((row) => row.variant === variant);
+    if (before === undefined || before.workflowSha256 === workflowSha256) continue;
+    refuse(`the workflow, bind or set of variant "${variant}" changed`, "put it back, or give the changed variant a new name");
+  }
+}
+
+function compareVariants(known: readonly VariantRow[], variants: readonly ReadyToPlan[]) {
+  const names = new Set(variants.map((variant) => variant.variant));
+  const before = new Set(known.map((row) => row.variant));
+  return {
+    newVariants: [...names].filter((name) => !before.has(name)),
+    asideVariants: known.filter((row) => row.state !== "aside" && !names.has(row.variant)).map((row) => row.variant),
+  };
+}
+
+interface FingerprintParts {
+  readonly variants: readonly ReadyToPlan[];
+  readonly promptsLimit: number | undefined;
+}
+
+/** Equal fingerprints mean an equal plan: reading a million prompts again at every start would cost a minute. */
+async function fingerprintOf(config: Context["config"], { variants, promptsLimit }: FingerprintParts): Promise<string> {
+  const fileHash = createHash("sha256");
+  try {
+    await pipeline(createReadStream(config.prompts.file), fileHash);
+  } catch (error) {
+    throw new ConfigError(`Cannot read the prompts ${config.prompts.file}: ${error instanceof Error ? error.message : String(error)}`, {
+      hint: "check prompts.file; relative paths start at the config file",
+      cause: error,
+    });
+  }
+  // Everything below is plain data that zod has checked.
+  const prompts = config.prompts as unknown as Json;
+  const seeds = config.candidates.seeds === "derived" ? "derived" : config.candidates.seeds.map(String);
+  return identityHash({
+    prompts,
+    file: fileHash.digest("hex"),
+    limit: promptsLimit ?? null,
+    seed: config.seed,
+    seeds,
+    perPrompt: config.candidates.per_prompt,
+    variants: variants.map(({ variant, workflowSha256 }) => [variant, workflowSha256]),
+  });
+}

@@ -1,0 +1,67 @@
+import { readFile } from "node:fs/promises";
+import { checkAllowedNodes } from "../comfy/allowed-nodes.ts";
+import { resolveBindings } from "../comfy/binding.ts";
+import { graphProblems } from "../comfy/graph-problems.ts";
+import { resolveOutputs } from "../comfy/outputs.ts";
+import { prepareVariant, type BoundWorkflow, type PreparedVariant } from "../comfy/prepare-variant.ts";
+import { parseWorkflow } from "../comfy/workflow.ts";
+import type { Config, WorkflowConfig } from "../config/schema.ts";
+import { ConfigError, messageOf } from "../errors.ts";
+import type { JsonObject } from "../lib/exact-json.ts";
+import { expandVariants, perJobNames } from "./variants.ts";
+
+/** A variant as the plan writes it. */
+export interface ReadyToPlan extends PreparedVariant {
+  readonly variant: string;
+  readonly workflow: string;
+  readonly bound: BoundWorkflow;
+  /** What stands around the graph in a wrapped file. */
+  readonly wrapper: JsonObject;
+}
+
+type LoadedWorkflow = BoundWorkflow & { readonly wrapper: JsonObject };
+
+/**
+ * Reads and checks every workflow file, and multiplies out the variants. Touches no server and no database.
+ * @throws {ConfigError} for anything wrong with a file, a binding, an output, a node that is not allowed, or a variant.
+ */
+export async function prepareVariants(
+  config: Pick<Config, "workflows" | "candidates" | "prompts" | "generate">,
+): Promise<readonly ReadyToPlan[]> {
+  const entries = await Promise.all(
+    Object.entries(config.workflows).map(
+      async ([name, workflow]) => [name, await loadWorkflow(name, workflow, config.generate.save_as)] as const,
+    ),
+  );
+  const workflows = Object.fromEntries(entries);
+  const perJob = perJobNames(config.prompts);
+  return expandVariants(config.candidates.variants, workflows).map(({ variant, workflow, set }) => {
+    const bound = workflows[workflow];
+    if (bound === undefined) throw new Error(`expandVariants answered an unknown workflow "${workflow}"`);
+    return { ...prepareVariant(bound, { variant, set, perJob }), variant, workflow, bound, wrapper: bound.wrapper };
+  });
+}
+
+async function loadWorkflow(name: string, config: WorkflowConfig, saveAs: "output" | "temp"): Promise<LoadedWorkflow> {
+  const { graph, wrapper } = parseWorkflow(await readText(config.file), { file: config.file });
+  const problems = graphProblems(graph);
+  if (problems.length > 0) {
+    throw new ConfigError(`Cannot use the workflow ${config.file}:\n  ${problems.map((problem) => problem.message).join("\n  ")}`, {
+      hint: "mend it in ComfyUI and export it again in API format",
+    });
+  }
+  checkAllowedNodes(graph, config.allow_nodes, { workflow: name });
+  const bindings = resolveBindings(graph, config.bind);
+  return { graph, wrapper, bindings, outputs: resolveOutputs(graph, { outputs: config.outputs, saveAs, workflow: name }) };
+}
+
+async function readText(file: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    throw new ConfigError(`Cannot read the workflow ${file}: ${messageOf(error)}`, {
+      hint: "check workflow.file; relative paths start at the config file",
+      cause: error,
+    });
+  }
+}

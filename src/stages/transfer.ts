@@ -1,0 +1,157 @@
+import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
+import { pipeline } from "node:stream/promises";
+import type { ComfyClient, ViewAnswer } from "../comfy/client.ts";
+import { messageOf, RejectError, TransientError } from "../errors.ts";
+import { storeKeyOf } from "../identity.ts";
+import type { ObjectStore } from "../stores/object-store.ts";
+import { createVerifier, type ImageFacts, type Verifier } from "./verify.ts";
+import { proveJob, type JobProof } from "./verify/names-job.ts";
+
+/** Longer than any timeout of a client or a store, ms: those say what hangs. */
+const TRANSFER_BASE_MS = 180_000;
+/** Slower than this counts as a hang. */
+const SLOWEST_BYTES_PER_S = 64 * 1024;
+
+export interface TransferTask extends JobProof {
+  readonly imageId: string;
+  /** Where the server has it, checked before. */
+  readonly source: { readonly filename: string; readonly subfolder: string; readonly type: string };
+  /** The server was told not to embed prompts. */
+  readonly withoutMetadata: boolean;
+  readonly maxBytes: number;
+}
+
+export interface TransferNeeds {
+  readonly client: Pick<ComfyClient, "view">;
+  readonly store: ObjectStore;
+  readonly signal: AbortSignal;
+}
+
+/** How a transfer ended. Only FatalErrors, aborts and bugs are thrown. */
+export type TransferOutcome =
+  /** `adopted`: the store had it already, whole and the job's. */
+  | { readonly kind: "stored"; readonly key: string; readonly facts: ImageFacts; readonly unproven: boolean; readonly adopted: boolean }
+  /** The server does not have the file. */
+  | { readonly kind: "lost" }
+  /** The server answered with something that is not the image. */
+  | { readonly kind: "bad"; readonly error: RejectError }
+  /** The server answered, and stopped or closed in the middle of the image. */
+  | { readonly kind: "cut"; readonly error: TransientError }
+  /** The server did not answer, or said that it cannot now. */
+  | { readonly kind: "server-trouble"; readonly error: TransientError }
+  | { readonly kind: "store-trouble"; readonly error: TransientError };
+
+/** Moves one image from a server to the store, verified on the way; no temporary file, and no buffer where its length is known. */
+export async function transfer(task: TransferTask, needs: TransferNeeds): Promise<TransferOutcome> {
+  const first = await attempt(task, needs, "new");
+  if (first.kind !== "exists") return first;
+  const adopted = await adopt(task, needs, first.key);
+  if (adopted !== null) return adopted;
+  // What is there is no whole picture, or another job's.
+  const second = await attempt(task, needs, "replace");
+  if (second.kind === "exists") throw new Error("a replacing put cannot find that the key exists");
+  return second;
+}
+
+type Attempt = TransferOutcome | { readonly kind: "exists"; readonly key: string };
+
+async function attempt(task: TransferTask, needs: TransferNeeds, mode: "new" | "replace"): Promise<Attempt> {
+  let view: ViewAnswer;
+  try {
+    view = await needs.client.view(task.source, needs.signal);
+  } catch (error) {
+    if (error instanceof TransientError) return { kind: "server-trouble", error };
+    throw error;
+  }
+  if (view.kind === "missing") return { kind: "lost" };
+  const announcedBytes = view.sizeBytes !== null && Number.isSafeInteger(view.sizeBytes) ? view.sizeBytes : null;
+  const { verifier, isUnproven } = verifierFor(task, announcedBytes);
+  const timeout = AbortSignal.timeout(TRANSFER_BASE_MS + Math.ceil(((announcedBytes ?? task.maxBytes) / SLOWEST_BYTES_PER_S) * 1_000));
+  const signal = AbortSignal.any([needs.signal, timeout]);
+  const read = pipeline(view.body, verifier.stream, { signal });
+  const written = write(verifier, { ...task, store: needs.store, announcedBytes, mode, signal }).finally(() => verifier.stream.destroy());
+  const [reading, writing] = await Promise.allSettled([read, written]);
+  if (writing.status === "fulfilled") {
+    const { outcome, key } = writing.value;
+    if (outcome === "exists") return { kind: "exists", key };
+    return { kind: "stored", key, facts: verifier.facts(), unproven: isUnproven(), adopted: false };
+  }
+  needs.signal.throwIfAborted();
+  if (timeout.aborted) return { kind: "cut", error: new TransientError(`Cannot read ${quoted(task)}: it came too slowly`) };
+  const source = reading.status === "rejected" ? (reading.reason as unknown) : null;
+  return failureOf({ source, store: writing.reason as unknown, what: quoted(task) });
+}
+
+function verifierFor(task: TransferTask, announcedBytes: number | null): { verifier: Verifier; isUnproven: () => boolean } {
+  let proof: "proven" | "unproven" = "unproven";
+  const verifier = createVerifier({
+    maxBytes: task.maxBytes,
+    announcedBytes,
+    accept({ embeddedPrompt, format }) {
+      proof = proveJob(embeddedPrompt, { ...task, mayLackPrompt: task.withoutMetadata || !format.carriesPrompt });
+    },
+  });
+  return { verifier, isUnproven: () => proof === "unproven" };
+}
+
+interface Writing extends Pick<TransferTask, "imageId"> {
+  readonly store: ObjectStore;
+  readonly announcedBytes: number | null;
+  readonly mode: "new" | "replace";
+  readonly signal: AbortSignal;
+}
+
+async function write({ stream, format }: Verifier, { store, imageId, announcedBytes, mode, signal }: Writing) {
+  const { extension, contentType } = await format;
+  const key = storeKeyOf(imageId, extension);
+  // A store needs the length first; the verifier bounds what is held here.
+  const whole = announcedBytes === null ? await buffer(stream) : null;
+  const body = whole === null ? stream : Readable.from([whole]);
+  const sizeBytes = whole?.length ?? announcedBytes ?? 0;
+  if (mode === "new") return { key, outcome: await store.putNew(key, body, sizeBytes, { contentType, signal }) };
+  await store.put(key, body, sizeBytes, { contentType, signal });
+  return { key, outcome: "replaced" as const };
+}
+
+interface Failures {
+  /** Null: the source had no fault. */
+  readonly source: unknown;
+  readonly store: unknown;
+  readonly what: string;
+}
+
+/** Says who failed. A failing store closes the source and a failing source is what the store throws, so each side's error may be the other's. */
+function failureOf({ source, store, what }: Failures): TransferOutcome {
+  if (source instanceof RejectError) return { kind: "bad", error: source };
+  if (store !== source && store instanceof TransientError) return { kind: "store-trouble", error: store };
+  if (store !== source && !isStreamError(store)) throw store;
+  if (!isStreamError(source)) throw source;
+  return { kind: "cut", error: new TransientError(`Cannot read ${what}: ${messageOf(source)}`, { cause: source }) };
+}
+
+/** A server's words, safe for a terminal. */
+function quoted({ source }: TransferTask): string {
+  return JSON.stringify(source.filename);
+}
+
+/** What sockets and streams raise; a bug's error has no code. */
+function isStreamError(error: unknown): error is Error & { readonly code: string } {
+  return error instanceof Error && "code" in error && typeof error.code === "string";
+}
+
+/** Takes what is in the store if it is a whole picture and names the job, else null. */
+async function adopt(task: TransferTask, { store, signal }: TransferNeeds, key: string): Promise<TransferOutcome | null> {
+  const { verifier, isUnproven } = verifierFor(task, null);
+  try {
+    const body = await store.get(key, signal);
+    if (body === null) return null;
+    await pipeline(body, verifier.stream.resume(), { signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof RejectError) return null;
+    if (error instanceof TransientError) return { kind: "store-trouble", error };
+    throw error;
+  }
+  return { kind: "stored", key, facts: verifier.facts(), unproven: isUnproven(), adopted: true };
+}

@@ -1,0 +1,14 @@
+import { RejectError } from "../../errors.ts";
+
+/** What a picture's own structure says. */
+export interface Picture {
+  readonly widthPx: number;
+  readonly heightPx: number;
+  /** ComfyUI's `prompt`, JSON of the graph that ran; null where the picture carries none. */
+  readonly embeddedPrompt: string | null;
+}
+
+/** For bytes that no writer of the format leaves. `what` completes "The picture is corrupt: …". */
+export function corrupt(what: string): RejectError {
+  return new RejectError("corrupt", `The picture is corrupt: ${what}`);
+}

@@ -1,0 +1,173 @@
+import { createReadStream } from "node:fs";
+import { link, mkdir, open, readdir, rename, rm, stat, unlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { ConfigError } from "../errors.ts";
+import { mapStreamErrors } from "../lib/map-stream-errors.ts";
+import { errnoOf, fileError } from "./file-errors.ts";
+import { checkKey } from "./key.ts";
+import type { ObjectInfo, ObjectStore } from "./object-store.ts";
+import { partialFiles, PARTIAL_FOLDER } from "./partial-files.ts";
+
+/** File systems without hard links (exFAT, some network mounts) say one of these. */
+const NO_HARD_LINKS = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
+
+/**
+ * A folder as an object store: `file:///absolute/folder`. An object is written beside the others under a temporary name, flushed to
+ * the disk and linked to its own name, so that no name ever shows half an object, whatever crashes.
+ * @throws {ConfigError} if the URI names no absolute folder.
+ */
+export function fileStore(uri: string): ObjectStore {
+  const root = folderOf(uri);
+  const partials = partialFiles(root);
+
+  const pathOf = (key: string): string => join(root, ...checkKey(key).split("/"));
+
+  return {
+    uri: pathToFileURL(root).href,
+    uriOf: (key) => pathToFileURL(pathOf(key)).href,
+
+    async putNew(key, body, sizeBytes, { signal }) {
+      const path = pathOf(key);
+      if ((await infoOf(path)) !== null) {
+        body.destroy();
+        return "exists";
+      }
+      const partial = await partials.write(body, sizeBytes, signal);
+      try {
+        return await publishNew(partial, path);
+      } finally {
+        await rm(partial, { force: true });
+      }
+    },
+
+    async put(key, body, sizeBytes, { signal }) {
+      const path = pathOf(key);
+      const partial = await partials.write(body, sizeBytes, signal);
+      try {
+        await inFolderOf(path, () => rename(partial, path));
+        await syncFolder(dirname(path));
+      } catch (error) {
+        await rm(partial, { force: true });
+        throw fileError(error, `write ${path}`);
+      }
+    },
+
+    head: (key) => infoOf(pathOf(key)),
+
+    async get(key) {
+      const path = pathOf(key);
+      try {
+        const handle = await open(path, "r");
+        return mapStreamErrors(createReadStream(path, { fd: handle }), (error) => fileError(error, `read ${path}`));
+      } catch (error) {
+        if (isMissing(error)) return null;
+        throw fileError(error, `read ${path}`);
+      }
+    },
+
+    async delete(key) {
+      const path = pathOf(key);
+      try {
+        await unlink(path);
+      } catch (error) {
+        if (!isMissing(error)) throw fileError(error, `delete ${path}`);
+      }
+    },
+
+    list: (prefix) => listFolder(root, { folder: "", prefix }),
+    close: () => Promise.resolve(),
+  };
+}
+
+function folderOf(uri: string): string {
+  // fileURLToPath takes "file:images" for /images.
+  if (uri.startsWith("file:///")) return fileURLToPath(uri);
+  throw new ConfigError(`Cannot use the store ${uri}: it is no absolute folder`, { hint: "write file:///absolute/folder" });
+}
+
+async function infoOf(path: string): Promise<ObjectInfo | null> {
+  try {
+    const found = await stat(path);
+    return found.isFile() ? { sizeBytes: found.size, uri: pathToFileURL(path).href } : null;
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw fileError(error, `look at ${path}`);
+  }
+}
+
+/** Gives a complete file its name. link() never replaces, rename() does. */
+async function publishNew(partial: string, path: string): Promise<"created" | "exists"> {
+  try {
+    await inFolderOf(path, () => link(partial, path));
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code === "EEXIST") return "exists";
+    if (code === undefined || !NO_HARD_LINKS.has(code)) throw fileError(error, `write ${path}`);
+    if ((await infoOf(path)) !== null) return "exists";
+    await rename(partial, path).catch((cause: unknown) => Promise.reject(fileError(cause, `write ${path}`) as Error));
+  }
+  await syncFolder(dirname(path));
+  return "created";
+}
+
+/** Runs a call that names a file, making its folder if that is what was missing. */
+async function inFolderOf(path: string, call: () => Promise<void>): Promise<void> {
+  try {
+    await call();
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    await mkdir(dirname(path), { recursive: true });
+    await syncFolder(dirname(dirname(path)));
+    await call();
+  }
+}
+
+/** Without this a power cut may take the new name away again. Windows has no such call on folders and needs none. */
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === "win32") return;
+  try {
+    await using handle = await open(folder, "r");
+    await handle.sync();
+  } catch (error) {
+    throw fileError(error, `write to ${folder}`);
+  }
+}
+
+interface Listing {
+  /** Below the root, "" or ending in a slash. */
+  readonly folder: string;
+  readonly prefix: string;
+}
+
+async function* listFolder(root: string, { folder, prefix }: Listing): AsyncGenerator<{ key: string; sizeBytes: number }> {
+  const names = (await entriesOf(join(root, folder)))
+    .filter((entry) => entry.isDirectory() || entry.isFile())
+    .map((entry) => folder + entry.name + (entry.isDirectory() ? "/" : ""))
+    .filter(
+      (key) =>
+        key !== `${PARTIAL_FOLDER}/` && (key.endsWith("/") ? key.startsWith(prefix) || prefix.startsWith(key) : key.startsWith(prefix)),
+    )
+    // Byte order of whole keys: a folder sorts with its slash.
+    .toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  for (const key of names) {
+    if (key.endsWith("/")) yield* listFolder(root, { folder: key, prefix });
+    else {
+      const info = await infoOf(join(root, key));
+      if (info !== null) yield { key, sizeBytes: info.sizeBytes };
+    }
+  }
+}
+
+async function entriesOf(folder: string) {
+  try {
+    return await readdir(folder, { withFileTypes: true });
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw fileError(error, `list ${folder}`);
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return errnoOf(error) === "ENOENT";
+}

@@ -1,0 +1,11 @@
+const KEY = /^[A-Za-z0-9._-]+(?:\/[A-Za-z0-9._-]+)*$/;
+
+/**
+ * Lets only keys through that are the same on every store: letters, digits, `.`, `_`, `-`, single slashes, no `.` or `..` part.
+ * @throws {RangeError} otherwise: keys are ours, so a bad one is a bug and no user's mistake.
+ */
+export function checkKey(key: string): string {
+  const isClean = KEY.test(key) && key.split("/").every((part) => part !== "." && part !== "..");
+  if (!isClean) throw new RangeError(`Bad object key ${JSON.stringify(key)}`);
+  return key;
+}

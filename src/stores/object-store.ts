@@ -1,0 +1,45 @@
+import type { Readable } from "node:stream";
+
+/** What is known of a stored object without reading it. */
+export interface ObjectInfo {
+  readonly sizeBytes: number;
+  readonly uri: string;
+}
+
+export interface PutOptions {
+  readonly contentType: string;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * A place for bytes, addressed by key (`images/0ab/i_….png`): the contract of every store.
+ * Keys are ours (`[A-Za-z0-9._/-]`, no `..`), relative to the store's URI.
+ * All methods throw TransientError (try again), FatalError (credentials, bucket, disk) or the signal's reason.
+ */
+export interface ObjectStore {
+  /** Where it is, without secrets: `s3://bucket/prefix` or `file:///…`. */
+  readonly uri: string;
+  /** The permanent URI of a key, whether or not it exists. Never presigned. */
+  uriOf(key: string): string;
+  /**
+   * Streams `body`, exactly `sizeBytes` long, under `key`, only if nothing is there yet.
+   * "exists" means that the key was taken and nothing was changed; the body may then be half read.
+   * If the body fails or ends short, no object appears and the body's own error is thrown.
+   */
+  putNew(key: string, body: Readable, sizeBytes: number, options: PutOptions): Promise<"created" | "exists">;
+  /** Writes a whole small object, replacing what was there. */
+  put(key: string, body: Uint8Array | Readable, sizeBytes: number, options: PutOptions): Promise<void>;
+  /** Null where nothing is. */
+  head(key: string, signal?: AbortSignal): Promise<ObjectInfo | null>;
+  /** The object's bytes, null where nothing is. The caller reads the stream to its end or destroys it. */
+  get(key: string, signal?: AbortSignal): Promise<Readable | null>;
+  /** Deleting what is not there is no error. */
+  delete(key: string, signal?: AbortSignal): Promise<void>;
+  /**
+   * Keys under a prefix, paged behind the scenes. Ascending (UTF-8 bytes), except that some stores list what is in a folder `a/` before
+   * a neighbour `a-b`: keys of one depth and one length are in order everywhere.
+   */
+  list(prefix: string, signal?: AbortSignal): AsyncIterable<{ readonly key: string; readonly sizeBytes: number }>;
+  /** Releases sockets. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,160 @@
+import type { Readable } from "node:stream";
+import type { PutObjectCommandInput } from "@aws-sdk/client-s3";
+import { isAbort, TransientError } from "../errors.ts";
+import { mapStreamErrors } from "../lib/map-stream-errors.ts";
+import { checkKey } from "./key.ts";
+import type { ObjectStore } from "./object-store.ts";
+import { openS3Client, type S3ClientOptions } from "./s3-client.ts";
+import { codeOf, s3Error, statusOf } from "./s3-errors.ts";
+import { putStream } from "./s3-put.ts";
+import { parseS3Uri } from "./s3-uri.ts";
+
+export interface S3Options extends Omit<S3ClientOptions, "stallTimeoutMs"> {
+  /** `s3://bucket/prefix`. */
+  readonly uri: string;
+  readonly storageClass?: string | undefined;
+  /** `AES256`, `aws:kms`, … */
+  readonly sse?: string | undefined;
+  readonly tags?: Readonly<Record<string, string>> | undefined;
+  /** Without an answer for so long a request is given up, ms. Bodies have their size at SLOWEST_BYTES_PER_S on top. */
+  readonly stallTimeoutMs?: number | undefined;
+}
+
+const STALL_TIMEOUT_MS = 60_000;
+/** A store slower than this counts as one that hangs. */
+const SLOWEST_BYTES_PER_S = 64 * 1024;
+
+interface RequestOptions {
+  /** For messages: `write s3://…`. */
+  readonly doing: string;
+  readonly sizeBytes?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * A prefix of a bucket on AWS or any S3-compatible server. Credentials come from the AWS chain (environment, profile, role).
+ * @throws {ConfigError} if the URI names no bucket.
+ */
+export async function s3Store(options: S3Options): Promise<ObjectStore> {
+  const { bucket, prefix } = parseS3Uri(options.uri);
+  const stallTimeoutMs = options.stallTimeoutMs ?? STALL_TIMEOUT_MS;
+  const sdk = await import("@aws-sdk/client-s3");
+  const client = await openS3Client({ ...options, stallTimeoutMs });
+  const uriOf = (key: string): string => `s3://${bucket}/${prefix}${checkKey(key)}`;
+  const at = (key: string) => ({ Bucket: bucket, Key: prefix + checkKey(key) });
+  /** False once the store said that it has no If-None-Match. */
+  let isConditional = true;
+
+  /** One request under a deadline, its errors classed. */
+  async function request<Answer>(call: (abortSignal: AbortSignal) => Promise<Answer>, { doing, sizeBytes = 0, signal }: RequestOptions) {
+    const deadline = AbortSignal.timeout(stallTimeoutMs + Math.ceil((sizeBytes / SLOWEST_BYTES_PER_S) * 1_000));
+    try {
+      signal?.throwIfAborted();
+      return await call(signal === undefined ? deadline : AbortSignal.any([deadline, signal]));
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (deadline.aborted && isAbort(error)) throw new TransientError(`Cannot ${doing}: the store did not answer in time`);
+      throw s3Error(error, doing);
+    }
+  }
+
+  async function head(key: string, signal?: AbortSignal) {
+    const found = await request((abortSignal) => client.send(new sdk.HeadObjectCommand(at(key)), { abortSignal }).catch(nullIfMissing), {
+      doing: `look at ${uriOf(key)}`,
+      signal,
+    });
+    return found === null ? null : { sizeBytes: found.ContentLength ?? 0, uri: uriOf(key) };
+  }
+
+  /** One PUT. "exists" only under If-None-Match. */
+  async function putOnce(input: PutObjectCommandInput, about: RequestOptions): Promise<{ ETag?: string | undefined } | "exists"> {
+    return request(
+      (abortSignal) =>
+        client.send(new sdk.PutObjectCommand(input), { abortSignal }).catch((error: unknown) => {
+          if (input.IfNoneMatch === undefined) throw error;
+          if (statusOf(error) === 412) return "exists" as const;
+          if (statusOf(error) === 501) isConditional = false; // Transient: the next try asks with HEAD first.
+          throw error;
+        }),
+      about,
+    );
+  }
+
+  function inputFor(key: string, sizeBytes: number, contentType: string): PutObjectCommandInput {
+    const { storageClass, sse, tags = {} } = options;
+    return {
+      ...at(key),
+      ContentLength: sizeBytes,
+      ContentType: contentType,
+      // Both are open lists: S3-compatible stores have values of their own.
+      ...(storageClass === undefined ? {} : { StorageClass: storageClass as PutObjectCommandInput["StorageClass"] }),
+      ...(sse === undefined ? {} : { ServerSideEncryption: sse as PutObjectCommandInput["ServerSideEncryption"] }),
+      ...(Object.keys(tags).length === 0 ? {} : { Tagging: new URLSearchParams(tags).toString() }),
+    };
+  }
+
+  function sendBody(body: Readable, input: PutObjectCommandInput, about: RequestOptions & { readonly sizeBytes: number }) {
+    const { signal } = about;
+    return putStream(body, about.sizeBytes, (stream, unwanted) =>
+      putOnce({ ...input, Body: stream }, { ...about, signal: signal === undefined ? unwanted : AbortSignal.any([signal, unwanted]) }),
+    );
+  }
+
+  return {
+    uri: `s3://${bucket}/${prefix}`.replace(/\/$/, ""),
+    uriOf,
+    head,
+
+    async putNew(key, body, sizeBytes, { contentType, signal }) {
+      if (!isConditional && (await head(key, signal)) !== null) {
+        body.destroy();
+        return "exists";
+      }
+      const input = { ...inputFor(key, sizeBytes, contentType), ...(isConditional ? { IfNoneMatch: "*" } : {}) };
+      return sendBody(body, input, { doing: `write ${uriOf(key)}`, sizeBytes, signal });
+    },
+
+    async put(key, body, sizeBytes, { contentType, signal }) {
+      const input = inputFor(key, sizeBytes, contentType);
+      const about = { doing: `write ${uriOf(key)}`, sizeBytes, signal };
+      await (body instanceof Uint8Array ? putOnce({ ...input, Body: body }, about) : sendBody(body, input, about));
+    },
+
+    async get(key, signal) {
+      const doing = `read ${uriOf(key)}`;
+      const found = await request((abortSignal) => client.send(new sdk.GetObjectCommand(at(key)), { abortSignal }).catch(nullIfMissing), {
+        doing,
+        signal,
+      });
+      // In Node the SDK answers with an http.IncomingMessage, whatever its type allows.
+      return found === null ? null : mapStreamErrors(found.Body as Readable, (error) => s3Error(error, doing));
+    },
+
+    async delete(key, signal) {
+      const doing = `delete ${uriOf(key)}`;
+      await request((abortSignal) => client.send(new sdk.DeleteObjectCommand(at(key)), { abortSignal }).catch(nullIfMissing), {
+        doing,
+        signal,
+      });
+    },
+
+    async *list(below, signal) {
+      const doing = `list s3://${bucket}/${prefix}${below}`;
+      let after: string | undefined;
+      do {
+        const input = { Bucket: bucket, Prefix: prefix + below, ContinuationToken: after };
+        const page = await request((abortSignal) => client.send(new sdk.ListObjectsV2Command(input), { abortSignal }), { doing, signal });
+        for (const { Key = "", Size = 0 } of page.Contents ?? []) yield { key: Key.slice(prefix.length), sizeBytes: Size };
+        after = page.NextContinuationToken;
+      } while (after !== undefined);
+    },
+
+    close: async () => client.destroy(),
+  };
+}
+
+/** A missing object is an answer; a missing bucket is not. */
+function nullIfMissing(error: unknown): null {
+  if (statusOf(error) === 404 && codeOf(error) !== "NoSuchBucket") return null;
+  throw error;
+}

@@ -1,0 +1,98 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { candidateOf, derivedSeeds, filenamePrefixOf, imageIdOf, promptIdOf, promptKeyOf, rowIdOf, storeKeyOf } from "../src/identity.ts";
+
+// The values pinned here are in users' databases, file names and exports: a change makes every dataset a different one.
+
+const prompt = { text: "a red fox", negative: "", references: {}, bound: {} };
+const key = "p_" + "0".repeat(32);
+
+describe("promptKeyOf()", () => {
+  it("is pinned", () => {
+    expect(promptKeyOf(prompt)).toMatchInlineSnapshot(`"p_3caf5e101d8b0d3c2fdfa6baa41df56b"`);
+  });
+
+  it("takes text in NFC: composed and decomposed letters are one prompt", () => {
+    expect(promptKeyOf({ ...prompt, text: "cafe\u0301" })).toBe(promptKeyOf({ ...prompt, text: "caf\u00e9" }));
+  });
+
+  it("tells negatives, references and bound values apart", () => {
+    const keys = [
+      prompt,
+      { ...prompt, negative: "blurry" },
+      { ...prompt, references: { reference: "ab" } },
+      { ...prompt, bound: { width: 512 } },
+      { ...prompt, bound: { width: "512" } },
+    ].map(promptKeyOf);
+    expect(new Set(keys).size).toBe(keys.length);
+  });
+});
+
+describe("candidateOf()", () => {
+  it("is pinned, with a seed of 64 bits", () => {
+    const candidate = candidateOf({ promptKey: key, variant: "base", workflowSha256: "0".repeat(64), seed: 18446744073709551615n });
+    expect(candidate).toMatchInlineSnapshot(`"285ccd4f5b1a6ef2350478e218ee54f0"`);
+  });
+
+  it("tells seeds apart that a double cannot", () => {
+    const of = (seed: bigint) => candidateOf({ promptKey: key, variant: "base", workflowSha256: "", seed });
+    expect(of(9007199254740993n)).not.toBe(of(9007199254740992n));
+  });
+});
+
+describe("derivedSeeds()", () => {
+  it("is pinned", () => {
+    expect(derivedSeeds(7n, key, 4).map(String)).toMatchInlineSnapshot(`
+      [
+        "3259512692",
+        "719739504",
+        "3626182291",
+        "974036350",
+      ]
+    `);
+  });
+
+  it("gives distinct seeds below 2^32, and more of them without changing the first", () => {
+    fc.assert(
+      fc.property(
+        fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+        fc.integer({ min: 1, max: 64 }),
+        fc.integer({ min: 0, max: 64 }),
+        (base, count, more) => {
+          const seeds = derivedSeeds(base, key, count);
+          expect(new Set(seeds).size).toBe(count);
+          expect(seeds.every((seed) => seed >= 0n && seed < 2n ** 32n)).toBe(true);
+          expect(derivedSeeds(base, key, count + more).slice(0, count)).toEqual(seeds);
+        },
+      ),
+    );
+  });
+});
+
+describe("promptIdOf()", () => {
+  it("is a canonical UUID of version 5, another for each attempt", () => {
+    const first = promptIdOf("f47ac10b-58cc-4372-a567-0e02b2c3d479", "c".repeat(32), 1);
+    expect(first).toMatchInlineSnapshot(`"2159fdf8-86b4-524a-b17f-34e62d2169df"`);
+    expect(first).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    expect(promptIdOf("f47ac10b-58cc-4372-a567-0e02b2c3d479", "c".repeat(32), 2)).not.toBe(first);
+  });
+
+  it("agrees with the RFC's algorithm on its namespace", () => {
+    // uuid.uuid5(uuid.NAMESPACE_DNS, "www.example.com|1") of Python 3.11
+    expect(promptIdOf("6ba7b810-9dad-11d1-80b4-00c04fd430c8", "www.example.com", 1)).toBe("86554ffb-26a3-556a-aa9f-0ca78f184961");
+  });
+});
+
+describe("names made from identities", () => {
+  it("are pinned", () => {
+    const image = imageIdOf("abc" + "0".repeat(29), "7", 0);
+    expect(image).toMatchInlineSnapshot(`"i_3fb5f824fe9945d7d9b6b77f70edf54e"`);
+    expect(storeKeyOf(image, "png")).toBe(`images/${image.slice(2, 5)}/${image}.png`);
+    expect(filenamePrefixOf("parti-sd15", "abc" + "0".repeat(29))).toBe(`parti-sd15/abc/abc${"0".repeat(29)}`);
+  });
+
+  it("rowIdOf() does not depend on the order of the rejected images", () => {
+    expect(rowIdOf(key, "overall", "i_a", ["i_b", "i_c"])).toBe(rowIdOf(key, "overall", "i_a", ["i_c", "i_b"]));
+    expect(rowIdOf(key, "overall", "i_a", ["i_b"])).not.toBe(rowIdOf(key, "overall", "i_b", ["i_a"]));
+  });
+});

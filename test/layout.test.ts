@@ -1,0 +1,153 @@
+import { readFileSync, readdirSync } from "node:fs";
+import { builtinModules } from "node:module";
+import { basename, dirname, join, posix, relative } from "node:path";
+import { describe, expect, it } from "vitest";
+
+// ARCHITECTURE.md's rules, held against the code.
+
+const ROOT = join(import.meta.dirname, "..");
+const LINES_MAX = 400;
+
+interface Source {
+  /** From the repository's root, with forward slashes. */
+  readonly path: string;
+  readonly text: string;
+  readonly imports: readonly { readonly target: string; readonly isType: boolean }[];
+}
+
+const sources: readonly Source[] = readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" })
+  .filter((name) => name.endsWith(".ts") && !name.endsWith(".d.ts"))
+  .map((name) => {
+    const path = posix.join("src", name.replaceAll("\\", "/"));
+    const text = readFileSync(join(ROOT, path), "utf8");
+    const statements = [
+      ...text.matchAll(/^(?:import|export)\s+(type\s+)?[^;"()]*?from\s+"([^"]+)"/gm),
+      ...text.matchAll(/\bimport\(()"([^"]+)"\)/g),
+    ];
+    return {
+      path,
+      text,
+      imports: statements.map((match) => ({ target: resolve(path, match[2]!), isType: match[1] !== undefined && match[1] !== "" })),
+    };
+  });
+
+function resolve(from: string, target: string): string {
+  return target.startsWith(".") ? posix.normalize(posix.join(dirname(from), target)) : target;
+}
+
+/** Folder → what its files may import of ours, besides errors.ts, identity.ts, lib/ and their own folder. Types may come from anywhere. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  "src/lib": [],
+  "src/config": [],
+  "src/db": [],
+  "src/comfy": [],
+  "src/images": [],
+  "src/judges": [],
+  "src/stores": [],
+  "src/prompts": [],
+  "src/exporters": [],
+  "src/votes": ["src/db"],
+  "src/stages": ["src/db", "src/comfy", "src/images", "src/prompts", "src/stores", "src/exporters", "src/config"],
+};
+
+describe("layout", () => {
+  it("keeps every file at 400 lines or fewer", () => {
+    expect(sources.filter(({ text }) => text.split("\n").length > LINES_MAX).map(({ path }) => path)).toEqual([]);
+  });
+
+  it("has no default exports, no barrels and no junk drawers", () => {
+    expect(sources.filter(({ text }) => /^export default/m.test(text)).map(({ path }) => path)).toEqual([]);
+    expect(
+      sources
+        .filter(({ text, path }) => /^export (?:\*|\{[^}]*\}) from/m.test(text) && path !== "src/db/drizzle.ts")
+        .map(({ path }) => path),
+    ).toEqual([]);
+    expect(
+      sources
+        .filter(({ path }) => /^(?:index|utils?|helpers?|types|constants|common|misc)\.ts$/.test(basename(path)))
+        .map(({ path }) => path),
+    ).toEqual([]);
+  });
+
+  it("imports only what ARCHITECTURE.md allows", () => {
+    const forbidden = sources.flatMap(({ path, imports }) => {
+      const folder = Object.keys(MAY_IMPORT).find((candidate) => path.startsWith(`${candidate}/`));
+      if (folder === undefined) return [];
+      const allowed = [
+        "src/errors.ts",
+        "src/identity.ts",
+        "src/lib/",
+        `${folder}/`,
+        ...(MAY_IMPORT[folder] ?? []).map((each) => `${each}/`),
+      ];
+      return imports
+        .filter(({ target, isType }) => target.startsWith("src/") && !isType && !allowed.some((prefix) => target.startsWith(prefix)))
+        .map(({ target }) => `${path} → ${target}`);
+    });
+    expect(forbidden).toEqual([]);
+  });
+
+  it("keeps the database libraries in src/db, and SQL with them", () => {
+    const users = sources.filter(
+      ({ path, imports }) =>
+        !path.startsWith("src/db/") && imports.some(({ target, isType }) => !isType && /^(?:better-sqlite3|drizzle-orm)/.test(target)),
+    );
+    expect(users.map(({ path }) => path)).toEqual([]);
+    const sql = sources.filter(
+      ({ path, text }) =>
+        !path.startsWith("src/db/") &&
+        /\b(?:select\s[^;]{1,200}\sfrom\s|insert into\s|update \w+ set\s|delete from\s)/i.test(
+          text.replaceAll(/^\s*(?:\/\/|\*|\/\*).*$/gm, ""),
+        ),
+    );
+    expect(sql.map(({ path }) => path)).toEqual([]);
+  });
+
+  it("touches console and process.exit in cli.ts only", () => {
+    expect(
+      sources.filter(({ path, text }) => path !== "src/cli.ts" && /\bconsole\.|process\.exit\(/.test(text)).map(({ path }) => path),
+    ).toEqual([]);
+  });
+
+  it("has no import cycle", () => {
+    const graph = new Map(sources.map(({ path, imports }) => [path, imports.filter(({ isType }) => !isType).map(({ target }) => target)]));
+    const done = new Set<string>();
+    const visit = (path: string, trail: readonly string[]): readonly string[] | null => {
+      if (trail.includes(path)) return [...trail.slice(trail.indexOf(path)), path];
+      if (done.has(path)) return null;
+      for (const target of graph.get(path) ?? []) {
+        const cycle = visit(target, [...trail, path]);
+        if (cycle !== null) return cycle;
+      }
+      done.add(path);
+      return null;
+    };
+    for (const path of graph.keys()) expect(visit(path, [])).toBeNull();
+  });
+
+  it("depends on every package that it imports, and lists none that it does not", () => {
+    const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { dependencies: Record<string, string> };
+    const used = new Set(
+      sources
+        .flatMap(({ imports, text }) => [
+          ...imports.map(({ target }) => target),
+          ...[...text.matchAll(/\brequire\("([^"]+)"\)/g)].map((match) => match[1]!),
+        ])
+        .filter((target) => !target.startsWith("src/") && !target.startsWith("node:") && !builtinModules.includes(target))
+        .map((target) =>
+          target
+            .split("/")
+            .slice(0, target.startsWith("@") ? 2 : 1)
+            .join("/"),
+        ),
+    );
+    // `node` is the runtime itself: the npm package puts Node 24 where the scripts find it.
+    expect([...used, "node"].toSorted()).toEqual(Object.keys(manifest.dependencies).toSorted());
+  });
+
+  it("speaks of itself alone: no paths of a machine, nothing of how it was made", () => {
+    const files = [...sources.map(({ path }) => path), "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"];
+    const told = files.filter((path) => /\.\.\/shared|\/work\/|\/root\//.test(readFileSync(join(ROOT, path), "utf8")));
+    expect(told.map((path) => relative(ROOT, join(ROOT, path)))).toEqual([]);
+  });
+});

@@ -1,0 +1,81 @@
+import { execSync } from "node:child_process";
+import { once } from "node:events";
+import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import { comfyClient } from "../../src/comfy/client.ts";
+import { makeProject, type Project } from "../e2e/project.ts";
+import { runCli, startCli } from "../helpers/run-cli.ts";
+
+// Against real ComfyUI servers, named in COMFY_URLS (a,b). The workflow needs no model. With COMFY_KILL and COMFY_START, commands that get
+// a URL as their last argument, a server is killed in the middle, too.
+
+const urls = (process.env["COMFY_URLS"] ?? "").split(",").filter((url) => url !== "");
+const { COMFY_KILL, COMFY_START } = process.env;
+const PROMPTS = Array.from({ length: 40 }, (_, index) => `live prompt ${index}`);
+const signal = new AbortController().signal;
+
+beforeAll(() => {
+  if (urls.length === 0) throw new Error("COMFY_URLS is not set: name one or more real ComfyUI servers, separated by commas");
+});
+
+let project: Project;
+afterEach(() => project.remove());
+
+/** A dataset name of its own for each run: a server's disk and cache remember. */
+const open = (name: string): Project => {
+  project = makeProject({
+    servers: urls,
+    prompts: PROMPTS,
+    workflow: "tiny.json",
+    config: {
+      dataset: `live-${name}-${Date.now()}`,
+      workflow: { file: "workflow.json", bind: { prompt: "none", seed: "class:ImageAddNoise#seed" } },
+      candidates: { per_prompt: 4 },
+    },
+  });
+  return project;
+};
+
+describe("a real ComfyUI", () => {
+  it("runs a whole dataset, and history is clean after harvest", async () => {
+    const made = open("whole");
+    const { exit, stderr, events } = await runCli(["run", "-c", made.config, "--json"]);
+    expect(exit, stderr).toBe(0);
+    expect(events.at(-1)).toMatchObject({ planned: 160, stored: 160, failed: 0, rejected: 0, images: 160 });
+    expect((await runCli(["verify", "-c", made.config])).exit).toBe(0);
+  });
+
+  it("finishes after kill -9 of the program, and makes nothing twice that a server had finished", async () => {
+    const made = open("kill");
+    for (const stored of [20, 70]) {
+      const cli = startCli(["run", "-c", made.config, "--log-level", "debug"]);
+      while (
+        !(cli.output().match(/harvest\s+\S+ (\d+)/)?.[1] ?? "").startsWith(String(stored).slice(0, 1)) &&
+        cli.child.exitCode === null
+      ) {
+        await Promise.race([once(cli.child.stderr!, "data"), once(cli.child, "close")]);
+      }
+      cli.child.kill("SIGKILL");
+      await once(cli.child, "close");
+    }
+    const { exit, stderr, events } = await runCli(["run", "-c", made.config, "--json"]);
+    expect(exit, stderr).toBe(0);
+    expect(events.at(-1)).toMatchObject({ stored: 160, failed: 0 });
+    for (const url of urls) {
+      const client = comfyClient({ url, headers: {} });
+      expect(await client.queueRemaining(signal)).toBe(0);
+      await client.close();
+    }
+  });
+
+  it.skipIf(COMFY_KILL === undefined || COMFY_START === undefined)("finishes when a server is killed and started again", async () => {
+    const made = open("restart");
+    const [victim = ""] = urls;
+    const cli = startCli(["run", "-c", made.config, "--json"]);
+    while (!cli.output().includes("is up") && cli.child.exitCode === null) await once(cli.child.stderr!, "data");
+    execSync(`${COMFY_KILL} ${victim}`);
+    execSync(`${COMFY_START} ${victim}`);
+    const { exit, stderr, events } = await cli.result;
+    expect(exit, stderr).toBe(0);
+    expect(events.at(-1)).toMatchObject({ stored: 160, failed: 0 });
+  });
+});

@@ -1,0 +1,141 @@
+import { describe, expect, it } from "vitest";
+import { FatalError, TransientError } from "../../src/errors.ts";
+import type { Judge, JudgeImage } from "../../src/judges/judge.ts";
+import { judge } from "../../src/stages/judge.ts";
+import { nothingUpstream } from "../../src/stages/stage.ts";
+import { imageId, openTestDataset, type TestDataset } from "../helpers/annotated-dataset.ts";
+
+const idOf = (name: string) => imageId(name);
+
+/** Scores by position; remembers what it was asked. */
+function recorder(options: Partial<Judge> & { readonly scores?: readonly (number | null)[] } = {}) {
+  const asked: { readonly prompt: string; readonly ids: readonly string[] }[] = [];
+  const { scores = [0.5, 0.4, 0.3, 0.2], ...rest } = options;
+  const one: Judge = {
+    name: "rec",
+    version: "1",
+    technical: false,
+    async score(prompt: string, images: readonly JudgeImage[]) {
+      asked.push({ prompt, ids: images.map((image) => image.imageId) });
+      return images.map((image, index) => ({ imageId: image.imageId, score: scores[index] ?? null, raw: "said" }));
+    },
+    ...rest,
+  };
+  return { one, asked };
+}
+
+function addFinalGroup(dataset: TestDataset, promptKey: string, names: readonly string[]): void {
+  for (const name of names) {
+    dataset.addImage(idOf(name), { promptKey });
+    dataset.addInspection(idOf(name));
+  }
+}
+
+const scoresIn = ({ db }: TestDataset, judgeName = "rec") =>
+  db.client.prepare("select image_id, version, score from scores where judge = ? order by image_id, version").raw().all(judgeName);
+
+describe("judge()", () => {
+  it("judges a final group as one list in image_id order, and stores null as null", async () => {
+    await using dataset = await openTestDataset();
+    addFinalGroup(dataset, "p_1", ["b", "c", "a"]);
+    const { one, asked } = recorder({ scores: [1, null, Number.NaN] });
+    expect(await judge({ ...dataset.context, judges: [one] }, nothingUpstream)).toEqual({
+      stage: "judge",
+      done: 1,
+      failed: 0,
+      stopped: false,
+    });
+    expect(asked).toEqual([{ prompt: "a picture of p_1", ids: [idOf("a"), idOf("b"), idOf("c")] }]);
+    expect(scoresIn(dataset)).toEqual([
+      [idOf("a"), "1", 1],
+      [idOf("b"), "1", null],
+      [idOf("c"), "1", null],
+    ]);
+    expect(await judge({ ...dataset.context, judges: [one] }, nothingUpstream)).toMatchObject({ done: 0 });
+  });
+
+  it("waits for groups that can still change", async () => {
+    await using dataset = await openTestDataset();
+    addFinalGroup(dataset, "p_running", ["a"]);
+    dataset.addJob("running", { promptKey: "p_running", state: "submitted" });
+    addFinalGroup(dataset, "p_planned", ["b"]);
+    dataset.addJob("planned", { promptKey: "p_planned", state: "planned" });
+    addFinalGroup(dataset, "p_listed", ["c"]);
+    dataset.addImage(idOf("d"), { promptKey: "p_listed", state: "listed" });
+    addFinalGroup(dataset, "p_uninspected", ["e"]);
+    dataset.addImage(idOf("f"), { promptKey: "p_uninspected" });
+    const { one, asked } = recorder();
+    await judge({ ...dataset.context, judges: [one] }, nothingUpstream);
+    expect(asked).toEqual([]);
+  });
+
+  it("takes failed jobs and rejected, undecodable or unwanted images for final, and does not judge these", async () => {
+    await using dataset = await openTestDataset();
+    addFinalGroup(dataset, "p_1", ["a"]);
+    dataset.addJob("failed", { promptKey: "p_1", state: "failed" });
+    dataset.addImage(idOf("b"), { promptKey: "p_1", state: "rejected" });
+    dataset.addImage(idOf("c"), { promptKey: "p_1" });
+    dataset.addInspection(idOf("c"), { error: "broken" });
+    dataset.addImage(idOf("d"), { promptKey: "p_1" });
+    dataset.addInspection(idOf("d"));
+    dataset.addJob("aside", { promptKey: "p_1", state: "planned" });
+    dataset.db.client.prepare("update jobs set aside = 1 where job in ('aside', ?)").run(`job-${idOf("d")}`);
+    const { one, asked } = recorder();
+    await judge({ ...dataset.context, judges: [one] }, nothingUpstream);
+    expect(asked.map(({ ids }) => ids)).toEqual([[idOf("a")]]);
+  });
+
+  it("judges only what is new when a group grows, and everything under a new version", async () => {
+    await using dataset = await openTestDataset();
+    addFinalGroup(dataset, "p_1", ["a", "b"]);
+    const first = recorder();
+    await judge({ ...dataset.context, judges: [first.one] }, nothingUpstream);
+    addFinalGroup(dataset, "p_1", ["c"]);
+    await judge({ ...dataset.context, judges: [first.one] }, nothingUpstream);
+    expect(first.asked.map(({ ids }) => ids)).toEqual([[idOf("a"), idOf("b")], [idOf("c")]]);
+    const second = recorder({ version: "2" });
+    await judge({ ...dataset.context, judges: [second.one] }, nothingUpstream);
+    expect(second.asked.map(({ ids }) => ids.length)).toEqual([3]);
+    expect(scoresIn(dataset)).toHaveLength(6);
+  });
+
+  it("tries again after passing trouble, and commits no group by halves", async () => {
+    await using dataset = await openTestDataset();
+    addFinalGroup(dataset, "p_1", ["a", "b"]);
+    const { one } = recorder();
+    let trouble = 1;
+    const score: Judge["score"] = (...args) => (trouble-- > 0 ? Promise.reject(new TransientError("busy")) : one.score(...args));
+    expect(await judge({ ...dataset.context, judges: [{ ...one, score }] }, nothingUpstream)).toMatchObject({ done: 1, failed: 0 });
+    expect(scoresIn(dataset)).toHaveLength(2);
+  });
+
+  it("asks several judges, and ends them all where one cannot go on", async () => {
+    await using dataset = await openTestDataset();
+    addFinalGroup(dataset, "p_1", ["a", "b"]);
+    const { one } = recorder();
+    expect(await judge({ ...dataset.context, judges: [one, ...dataset.context.judges] }, nothingUpstream)).toMatchObject({ done: 2 });
+    const dead: Judge = { ...one, name: "dead", score: () => Promise.reject(new FatalError("401")) };
+    const waiting = { moreToCome: () => true, waitForWork: (signal: AbortSignal) => dataset.context.clock.sleep(60_000, signal) };
+    await expect(judge({ ...dataset.context, judges: [one, dead] }, waiting)).rejects.toThrow("401");
+  });
+
+  it("takes an answer of the wrong length or order for a bug", async () => {
+    await using dataset = await openTestDataset();
+    addFinalGroup(dataset, "p_1", ["a", "b"]);
+    const { one } = recorder();
+    const score: Judge["score"] = async (...args) => (await one.score(...args)).toReversed();
+    await expect(judge({ ...dataset.context, judges: [{ ...one, score }] }, nothingUpstream)).rejects.toThrow("in another order");
+    expect(scoresIn(dataset)).toEqual([]);
+  });
+
+  it("hands out the stored bytes", async () => {
+    await using dataset = await openTestDataset();
+    await dataset.storeImage(idOf("a"), Buffer.from("bytes of a"), { promptKey: "p_1" });
+    dataset.addInspection(idOf("a"));
+    const { one } = recorder();
+    const score: Judge["score"] = async (_prompt, images, signal) =>
+      Promise.all(images.map(async (image) => ({ imageId: image.imageId, score: (await image.bytes(signal)).byteLength })));
+    await judge({ ...dataset.context, judges: [{ ...one, score }] }, nothingUpstream);
+    expect(scoresIn(dataset)).toEqual([[idOf("a"), "1", 10]]);
+  });
+});

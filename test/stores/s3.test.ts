@@ -1,0 +1,238 @@
+import { randomBytes } from "node:crypto";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { ConfigError, FatalError, TransientError } from "../../src/errors.ts";
+import type { ObjectStore } from "../../src/stores/object-store.ts";
+import { s3Store, type S3Options } from "../../src/stores/s3.ts";
+import { chunked, objectStoreContract } from "../contracts/object-store.ts";
+import { requirePart } from "../helpers/parts.ts";
+import { findWeed, SEAWEED_CREDENTIALS, startSeaweed, type Seaweed } from "../helpers/seaweed.ts";
+
+const PNG = { contentType: "image/png" };
+const hasWeed = requirePart("seaweedfs", findWeed() !== undefined);
+
+beforeAll(() => {
+  for (const [name, value] of Object.entries(SEAWEED_CREDENTIALS)) vi.stubEnv(name, value);
+});
+afterAll(() => vi.unstubAllEnvs());
+
+describe.skipIf(!hasWeed)("on SeaweedFS", () => {
+  let seaweed: Seaweed;
+  let runs = 0;
+  beforeAll(async () => {
+    seaweed = await startSeaweed();
+  }, 60_000);
+  afterAll(() => seaweed.stop());
+
+  const open = (options: Partial<S3Options> = {}) =>
+    s3Store({ uri: `s3://${seaweed.bucket}/run${runs++}`, endpoint: seaweed.endpoint, concurrency: 4, ...options });
+
+  objectStoreContract("s3", async () => {
+    const store = await open();
+    return { store, close: () => store.close() };
+  });
+
+  test("list() goes on after a page of 1,000", async () => {
+    const store = await open({ concurrency: 16 });
+    const keys = Array.from({ length: 1_040 }, (_, i) => `many/${String(i).padStart(4, "0")}`);
+    for (let at = 0; at < keys.length; at += 40)
+      await Promise.all(keys.slice(at, at + 40).map((key) => store.put(key, Buffer.from("x"), 1, PNG)));
+    expect((await Array.fromAsync(store.list("many/"))).map(({ key }) => key)).toEqual(keys);
+    await store.close();
+  });
+
+  test("a bucket without prefix", async () => {
+    const store = await open({ uri: `s3://${seaweed.bucket}` });
+    await store.put("top", Buffer.from("x"), 1, PNG);
+    expect(store.uriOf("top")).toBe(`s3://${seaweed.bucket}/top`);
+    expect(await store.head("top")).toEqual({ sizeBytes: 1, uri: `s3://${seaweed.bucket}/top` });
+    await store.close();
+  });
+
+  test("storage class and tags are accepted", async () => {
+    const store = await open({ storageClass: "STANDARD", tags: { project: "a b&c" } });
+    expect(await store.putNew("tagged", chunked(randomBytes(100_000)), 100_000, PNG)).toBe("created");
+    await store.close();
+  });
+
+  test("a missing bucket is a FatalError with what to do", async () => {
+    const store = await open({ uri: "s3://no-such-bucket/x" });
+    const error = await store.putNew("a", chunked(randomBytes(500_000)), 500_000, PNG).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ name: "FatalError", hint: expect.stringContaining("create the bucket") });
+    await expect(store.put("a", Buffer.from("x"), 1, PNG)).rejects.toBeInstanceOf(FatalError);
+    await expect(Array.fromAsync(store.list(""))).rejects.toBeInstanceOf(FatalError);
+    await store.close();
+  });
+
+  test("refused credentials are a FatalError that shows no secret", async () => {
+    vi.stubEnv("AWS_SECRET_ACCESS_KEY", "wrong-secret");
+    const store = await open();
+    const error = await store.putNew("a", chunked(randomBytes(10)), 10, PNG).catch((thrown: unknown) => thrown);
+    vi.stubEnv("AWS_SECRET_ACCESS_KEY", SEAWEED_CREDENTIALS.AWS_SECRET_ACCESS_KEY);
+    expect(error).toBeInstanceOf(FatalError);
+    expect(JSON.stringify(error, Object.getOwnPropertyNames(error)) + String(error)).not.toContain("wrong-secret");
+    await store.close();
+  });
+});
+
+describe("s3Store() and stores that fail", () => {
+  const closers: (() => Promise<void>)[] = [];
+  afterEach(async () => {
+    for (const close of closers.splice(0)) await close();
+  });
+
+  /** A store on a server that answers as told. */
+  async function storeOn(answer: (request: IncomingMessage, response: ServerResponse) => void, options: Partial<S3Options> = {}) {
+    const server = createServer(answer);
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo; // TCP.
+    const store = await s3Store({ uri: "s3://bucket/p", endpoint: `http://127.0.0.1:${port}`, concurrency: 4, ...options });
+    closers.push(async () => {
+      await store.close();
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    });
+    return { store, server };
+  }
+
+  const refuse = (response: ServerResponse, status: number, code: string): void => {
+    response.writeHead(status, { "content-type": "application/xml" });
+    response.end(`<?xml version="1.0"?><Error><Code>${code}</Code><Message>because</Message></Error>`);
+  };
+  const whole = (request: IncomingMessage, then: () => void): void => {
+    request.resume();
+    request.on("end", then);
+  };
+  const failPut = async (store: ObjectStore, body = chunked(randomBytes(1_000_000))): Promise<unknown> => {
+    const error = await store.putNew("a", body, 1_000_000, PNG).catch((thrown: unknown) => thrown);
+    expect(body.destroyed).toBe(true);
+    return error;
+  };
+
+  test.each([
+    [503, "SlowDown"],
+    [500, "InternalError"],
+    [429, "TooManyRequests"],
+    [400, "RequestTimeout"],
+    [409, "ConditionalRequestConflict"],
+  ])("%i %s is tried again", async (status, code) => {
+    const { store } = await storeOn((request, response) => whole(request, () => refuse(response, status, code)));
+    expect(await failPut(store)).toBeInstanceOf(TransientError);
+  });
+
+  test.each([
+    [403, "AccessDenied", "allow"],
+    [403, "InvalidAccessKeyId", "AWS_ACCESS_KEY_ID"],
+    [404, "NoSuchBucket", "create the bucket"],
+    [301, "PermanentRedirect", "region"],
+    [400, "InvalidStorageClass", "keys under"],
+    [507, "XMinioStorageFull", "free space"],
+  ])("%i %s stops the run with a hint", async (status, code, hint) => {
+    const { store } = await storeOn((request, response) => whole(request, () => refuse(response, status, code)));
+    const error = await failPut(store);
+    expect(error).toBeInstanceOf(FatalError);
+    expect(error).toMatchObject({ hint: expect.stringContaining(hint) });
+  });
+
+  test("412 before the body was read: the object exists, and no socket stays busy", async () => {
+    const { store, server } = await storeOn((_request, response) => refuse(response, 412, "PreconditionFailed"), { concurrency: 1 });
+    for (let i = 0; i < 5; i++) expect(await store.putNew("a", chunked(randomBytes(5_000_000)), 5_000_000, PNG)).toBe("exists");
+    await expect.poll(() => connections(server)).toBeLessThanOrEqual(1);
+  });
+
+  test("503 before the body was read, then silence: no hang, no socket used up", async () => {
+    const { store } = await storeOn((_request, response) => refuse(response, 503, "SlowDown"), { concurrency: 1 });
+    for (let i = 0; i < 5; i++) expect(await failPut(store)).toBeInstanceOf(TransientError);
+  });
+
+  test("a connection cut in the middle is tried again", async () => {
+    const { store } = await storeOn((request) => void request.once("data", () => request.socket.destroy()));
+    expect(await failPut(store)).toBeInstanceOf(TransientError);
+  });
+
+  test("a refused connection is tried again", async () => {
+    const { store, server } = await storeOn(() => undefined);
+    await new Promise((resolve) => server.close(resolve));
+    expect(await failPut(store)).toBeInstanceOf(TransientError);
+  });
+
+  test.each(["reads nothing", "reads all and never answers"])(
+    "a store that %s ends in a TransientError",
+    async (how) => {
+      const { store } = await storeOn((request) => void (how === "reads nothing" || request.resume()), { stallTimeoutMs: 300 });
+      const error = await failPut(store);
+      expect(error).toBeInstanceOf(TransientError);
+      await expect(store.head("a")).rejects.toBeInstanceOf(TransientError);
+    },
+    60_000,
+  );
+
+  test("an answer with another MD5 is not trusted", async () => {
+    const { store } = await storeOn((request, response) =>
+      whole(request, () => response.writeHead(200, { etag: `"${"0".repeat(32)}"` }).end()),
+    );
+    expect(await failPut(store)).toMatchObject({ name: "TransientError", message: expect.stringContaining("MD5") });
+  });
+
+  test("an ETag that is no MD5 is left alone", async () => {
+    const { store } = await storeOn((request, response) => whole(request, () => response.writeHead(200, { etag: '"kms-key"' }).end()));
+    expect(await store.putNew("a", chunked(randomBytes(10)), 10, PNG)).toBe("created");
+  });
+
+  test("a store without If-None-Match is asked with HEAD instead", async () => {
+    const seen: string[] = [];
+    const { store } = await storeOn((request, response) =>
+      whole(request, () => {
+        seen.push(`${request.method} ${request.headers["if-none-match"] ?? "-"}`);
+        if (request.headers["if-none-match"] !== undefined) return refuse(response, 501, "NotImplemented");
+        response.writeHead(request.method === "HEAD" ? 404 : 200).end();
+      }),
+    );
+    expect(await failPut(store)).toBeInstanceOf(TransientError);
+    expect(await store.putNew("a", chunked(randomBytes(10)), 10, PNG)).toBe("created");
+    expect(seen).toEqual(["PUT *", "HEAD -", "PUT -"]);
+  });
+
+  test("a body cut while being read is a TransientError", async () => {
+    const { store } = await storeOn((_request, response) => {
+      response.writeHead(200, { "content-length": "1000000" });
+      response.write(randomBytes(1_000), () => response.destroy());
+    });
+    const body = await store.get("a");
+    await expect(buffer(body ?? Readable.from([]))).rejects.toBeInstanceOf(TransientError);
+  });
+
+  test("the wire form that every S3-compatible server takes: plain length, no trailer, path style", async () => {
+    let seen: IncomingMessage | undefined;
+    const { store } = await storeOn((request, response) => {
+      seen = request;
+      whole(request, () => response.writeHead(200).end());
+    });
+    await store.putNew("a", chunked(randomBytes(3_000_000)), 3_000_000, PNG);
+    expect(seen?.url?.split("?")[0]).toBe("/bucket/p/a");
+    expect(seen?.headers).toMatchObject({ "content-length": "3000000", "content-type": "image/png", "if-none-match": "*" });
+    for (const header of ["transfer-encoding", "content-encoding", "x-amz-trailer", "expect"])
+      expect(seen?.headers).not.toHaveProperty(header);
+  });
+
+  test("without credentials: a FatalError that names the variables, at once", async () => {
+    const { store } = await storeOn((request, response) => whole(request, () => response.writeHead(200).end()));
+    for (const name of ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"]) vi.stubEnv(name, undefined);
+    vi.stubEnv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent");
+    vi.stubEnv("AWS_CONFIG_FILE", "/nonexistent");
+    const error = await failPut(store);
+    for (const [name, value] of Object.entries(SEAWEED_CREDENTIALS)) vi.stubEnv(name, value);
+    expect(error).toMatchObject({ name: "FatalError", hint: expect.stringContaining("AWS_ACCESS_KEY_ID") });
+  });
+
+  test.each(["s3://", "s3:///prefix", "http://bucket"])("refuses the URI %s", async (uri) => {
+    await expect(s3Store({ uri, concurrency: 1 })).rejects.toBeInstanceOf(ConfigError);
+  });
+});
+
+function connections(server: ReturnType<typeof createServer>): Promise<number> {
+  return new Promise((resolve, reject) => server.getConnections((error, count) => (error ? reject(error) : resolve(count))));
+}

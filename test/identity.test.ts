@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { candidateOf, derivedSeeds, filenamePrefixOf, imageIdOf, promptIdOf, promptKeyOf, rowIdOf, storeKeyOf } from "../src/identity.ts";
 

@@ -157,6 +157,6 @@ function cycleProblem(graph: ApiGraph, path: readonly string[]): GraphProblem {
     kind: "cycle",
     nodeId: first,
     input: "",
-    message: `${describeNode(graph, first)}: its result is needed for its own input: ${steps}`,
+    message: `${describeNode(graph, first)}: is part of a cycle, its result is needed for its own input: ${steps}`,
   };
 }

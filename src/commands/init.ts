@@ -6,7 +6,7 @@ import { detectBindings, type DetectedName } from "../comfy/detect.ts";
 import { describeNode, formatPlace, type ApiGraph, type Place } from "../comfy/graph.ts";
 import { parseWorkflow } from "../comfy/workflow.ts";
 import { ConfigError, EXIT, messageOf } from "../errors.ts";
-import { stringifyExact, type Json } from "../lib/exact-json.ts";
+import { stringifyExact } from "../lib/exact-json.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
 import { readWorkflowSource } from "./workflow-source.ts";
 
@@ -33,7 +33,7 @@ export async function run(input: CommandInput): Promise<CommandResult> {
   });
   const workflowFile = source.file ?? join(dirname(out), "workflows", `${basename(out, ".yaml")}.json`);
   await mkdir(dirname(workflowFile), { recursive: true });
-  if (source.file === null) await writeFile(workflowFile, `${stringifyExact(graph as unknown as Json, 2)}\n`, { flag: "wx" }); // ApiGraph is JSON.
+  if (source.file === null) await writeFile(workflowFile, `${stringifyExact(graph, 2)}\n`, { flag: "wx" });
   await mkdir(dirname(out), { recursive: true });
   const prompts = typeof input.options["promptsFile"] === "string" ? input.options["promptsFile"] : null;
   const text = configText({

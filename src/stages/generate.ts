@@ -58,7 +58,7 @@ interface Ending {
   readonly run: GenerateRun;
   readonly upstream: Upstream;
   /** Resolves at the next change in what is in flight. */
-  nextChange(): Promise<void>;
+  readonly nextChange: () => Promise<void>;
 }
 
 /** Resolves when nothing is left to do, or everything in flight is settled after a stop. Rejects when no server answers for too long. */

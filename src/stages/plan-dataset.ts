@@ -139,8 +139,8 @@ function toRow(variant: ReadyToPlan) {
     variant: variant.variant,
     workflow: variant.workflow,
     workflowSha256: variant.workflowSha256,
-    // ApiGraph and Bindings are JSON values; their interfaces have no index signature to say so.
-    graph: stringifyExact(variant.graph as unknown as Json),
+    // Bindings are JSON values; their interface has no index signature to say so.
+    graph: stringifyExact(variant.graph),
     wrapper: stringifyExact(variant.wrapper),
     bindings: stringifyExact(variant.bound.bindings as unknown as Json),
     outputs: stringifyExact(variant.bound.outputs),

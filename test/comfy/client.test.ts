@@ -4,7 +4,7 @@ import { comfyClient, type ComfyClient } from "../../src/comfy/client.ts";
 import type { ApiGraph } from "../../src/comfy/graph.ts";
 import { FatalError, TransientError } from "../../src/errors.ts";
 import { isJsonObject, parseExact, stringifyExact, type JsonObject } from "../../src/lib/exact-json.ts";
-import { bytesOf, objectOf, readRecording, recordingNames, replay, type Received } from "./replay-server.ts";
+import { bytesOf, objectOf, readRecording, recordingNames, replay, textOf, type Received } from "./replay-server.ts";
 
 // Every exchange with a real ComfyUI that the client can have is had again: what it sends has to be what was recorded, and what it
 // makes of the recorded answer is written out here.
@@ -40,8 +40,8 @@ const submitted = (name: string, expected: unknown): Case => ({
     return client.submit(
       {
         prompt: (sent["prompt"] ?? {}) as ApiGraph,
-        promptId: String((sent["prompt_id"] ?? answered["prompt_id"] ?? "p") as string),
-        clientId: String((sent["client_id"] ?? "c") as string),
+        promptId: textOf(sent["prompt_id"] ?? answered["prompt_id"] ?? "p"),
+        clientId: textOf(sent["client_id"] ?? "c"),
         ...(sent["extra_data"] === undefined ? {} : { extraData: objectOf(sent["extra_data"]) }),
         ...(sent["front"] === undefined ? {} : { front: true }),
         ...(sent["number"] === undefined ? {} : { number: Number(sent["number"]) }),
@@ -256,8 +256,8 @@ const CASES: Readonly<Record<string, Case>> = {
     call: (client) => client.queue(signal),
     expected: {
       running: [{ number: 10, promptId: "c368c278-f75d-499a-96a7-270110ec4152", clientId: null }],
-      // The wire says -12, -5, 11.
-      pending: [-12, -5, 11].map((number) => ({ number, promptId: expect.any(String), clientId: null })),
+      // The wire says -12, 11, 0.0 (a heap; a given number stays the float that Python made of it).
+      pending: [-12, 0, 11].map((number) => ({ number, promptId: expect.any(String), clientId: null })),
     },
   },
   queue_get_running_and_pending: {
@@ -431,7 +431,6 @@ function expectAsRecorded(name: string, received: Received): void {
 function expectMultipart({ fields, file }: JsonObject, received: Received): void {
   const text = received.body.toString("latin1");
   expect(received.headers["content-type"]).toMatch(/^multipart\/form-data; boundary=/);
-  expect(text).toContain(`name="image"; filename="${String(objectOf(file)["filename"] as string)}"`);
-  for (const [key, value] of Object.entries(objectOf(fields)))
-    expect(text).toContain(`name="${key}"\r\n\r\n${String(value as string)}\r\n`);
+  expect(text).toContain(`name="image"; filename="${textOf(objectOf(file)["filename"])}"`);
+  for (const [key, value] of Object.entries(objectOf(fields))) expect(text).toContain(`name="${key}"\r\n\r\n${textOf(value)}\r\n`);
 }

@@ -116,7 +116,7 @@ describe("graphProblems()", () => {
       "4": ["SaveImage", { images: ["3", 0] }],
     });
     expect(problemsOf(graph)).toEqual([
-      'cycle: node 2 (ImageInvert): its result is needed for its own input: node 2 (ImageInvert) → node 3 (ImageInvert) → node 1 (ImageInvert "First") → node 2 (ImageInvert)',
+      'cycle: node 2 (ImageInvert): is part of a cycle, its result is needed for its own input: node 2 (ImageInvert) → node 3 (ImageInvert) → node 1 (ImageInvert "First") → node 2 (ImageInvert)',
     ]);
   });
 });

@@ -37,7 +37,7 @@ export function readRecording(name: string): Recording {
   const { request, response } = objectOf(parseExact(readFileSync(join(RECORDINGS, "http", `${name}.json`), "utf8")));
   const [asked, answered] = [objectOf(request), objectOf(response)];
   return {
-    request: { method: String(asked["method"] as string), path: String(asked["path"] as string), body: asked["body"] ?? null },
+    request: { method: textOf(asked["method"]), path: textOf(asked["path"]), body: asked["body"] ?? null },
     response: {
       status: Number(answered["status"]),
       headers: objectOf(answered["headers"]) as Record<string, string>,
@@ -109,5 +109,12 @@ export function bytesOf(body: Json): Buffer {
 
 export function objectOf(value: Json | undefined): JsonObject {
   if (isJsonObject(value)) return value;
+  throw new TypeError("a recording is not as expected");
+}
+
+/** Recorded texts, and numbers as a form sends them. */
+export function textOf(value: Json | undefined): string {
+  if (typeof value === "string") return value;
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
   throw new TypeError("a recording is not as expected");
 }

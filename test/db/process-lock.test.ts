@@ -50,7 +50,10 @@ describe("acquireProcessLock()", () => {
 
   it("locks each stage apart", () => {
     const generate = acquireProcessLock(dir, "generate");
-    acquireProcessLock(dir, "harvest").release();
+    const harvest = acquireProcessLock(dir, "harvest");
+    expect([isLocked(dir, "generate"), isLocked(dir, "harvest")]).toEqual([true, true]);
+    harvest.release();
+    expect([isLocked(dir, "generate"), isLocked(dir, "harvest")]).toEqual([true, false]);
     generate.release();
   });
 });

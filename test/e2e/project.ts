@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import Database from "better-sqlite3";
 import { stringify } from "yaml";
 
 const WORKFLOWS = join(import.meta.dirname, "../../configs/workflows");
@@ -25,6 +26,8 @@ export interface Project {
   /** Path → SHA-256 of every file of an exported version but the manifest, which has a time. */
   exported(version?: string): Readonly<Record<string, string>>;
   rows(version?: string): readonly Record<string, unknown>[];
+  /** The number that a query answers, read beside the running program as any user may; 0 where there is no database yet. */
+  count(query: string): number;
   remove(): void;
 }
 
@@ -70,6 +73,20 @@ export function makeProject({ servers, config = {}, prompts = PROMPTS, workflow 
         .flatMap((name) => readFileSync(join(versionDir(version), "data", name), "utf8").split("\n"))
         .filter((line) => line !== "")
         .map((line) => JSON.parse(line) as Record<string, unknown>), // Rows are objects; seeds here are below 2^32.
+    count: (query) => countIn(join(dir, "runs/pipeline.db"), query),
     remove: () => rmSync(dir, { recursive: true, force: true }),
   };
+}
+
+function countIn(file: string, query: string): number {
+  let db: Database.Database | undefined;
+  try {
+    db = new Database(file, { readonly: true, fileMustExist: true });
+    return Number(db.prepare(query).pluck().get());
+  } catch (error) {
+    if (error instanceof Database.SqliteError) return 0; // Neither file nor tables yet.
+    throw error;
+  } finally {
+    db?.close();
+  }
 }

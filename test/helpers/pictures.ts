@@ -35,5 +35,5 @@ export async function picture(options: PictureOptions = {}): Promise<Buffer> {
   }
   const image = sharp(data, { raw: { width: widthPx, height: heightPx, channels: 3 } });
   if (comment !== undefined) image.withExif({ IFD0: { ImageDescription: comment } });
-  return await image.toFormat(format).toBuffer();
+  return image.toFormat(format).toBuffer();
 }

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { FatalError, TransientError } from "../../src/errors.ts";
 import { systemClock } from "../../src/lib/clock.ts";

@@ -32,7 +32,7 @@ export function summarize({ client }: Pick<Db, "client">): Summary {
     )
     .get() ?? { planned: 0, failed: 0, rejected: 0, stored: 0 };
   const images = client.prepare<[], number>(`select count(*) from images where state = 'stored'`).pluck().get() ?? 0;
-  return { ...jobs, images: Number(images), pending: jobs.planned - jobs.stored - jobs.rejected - jobs.failed };
+  return { ...jobs, images, pending: jobs.planned - jobs.stored - jobs.rejected - jobs.failed };
 }
 
 /** Failures of jobs and rejections of images, by reason, most first. */

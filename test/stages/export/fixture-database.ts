@@ -194,18 +194,16 @@ function addRow(db: Db, row: FixtureRow): AddedRow {
         nodeId: "7",
         batchIndex: 0,
         filename: "f",
-        ...{
-          subfolder: "",
-          type: "output",
-          state,
-          key,
-          uri: `${STORE_URI}/${key}`,
-          sha256,
-          bytes: 100 + index,
-          format: "png",
-          width: 64,
-          height: 64,
-        },
+        subfolder: "",
+        type: "output",
+        state,
+        key,
+        uri: `${STORE_URI}/${key}`,
+        sha256,
+        bytes: 100 + index,
+        format: "png",
+        width: 64,
+        height: 64,
       })
       .onConflictDoNothing()
       .run();

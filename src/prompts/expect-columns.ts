@@ -6,11 +6,14 @@ import type { PromptSource, RawPrompt } from "./prompt-source.ts";
 /** Keys named in a message at most. */
 const KEYS_SHOWN = 20;
 
+/** Keys remembered at most, to look for the nearest: rows may have any. */
+const KEYS_COMPARED = 1_000;
+
 /** Column → the key of the configuration that names it. */
 type NamedColumns = ReadonlyMap<string, string>;
 
 /**
- * Finds columns that are not there: at once where the file has a header, else when no row had a value under them.
+ * Finds columns that are not there: at once where the file has a header, else when no row had such a key.
  * @throws {ConfigError} naming file, column, the columns there are and the nearest.
  */
 export function expectColumns(settings: Config["prompts"], { columns }: PromptSource) {
@@ -22,13 +25,15 @@ export function expectColumns(settings: Config["prompts"], { columns }: PromptSo
 
   return {
     wanted: [...named.keys()],
-    see({ fields }: RawPrompt): void {
+    see({ fields, nulls = [] }: RawPrompt): void {
       if (unseen.size === 0) return;
-      for (const key of Object.keys(fields)) {
+      for (const key of [...Object.keys(fields), ...nulls]) {
         unseen.delete(key);
-        if (seen.size <= KEYS_SHOWN) seen.add(key);
+        if (seen.size < KEYS_COMPARED) seen.add(key);
       }
     },
+    /** True if nothing further on can matter. */
+    allSeen: (): boolean => unseen.size === 0,
     /** At the end of the file. */
     refuseUnseen(): void {
       const [column] = unseen.keys();

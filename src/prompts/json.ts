@@ -29,9 +29,9 @@ async function* readArray(file: string, gzip: boolean): AsyncGenerator<RawPrompt
     for await (const item of items) {
       position++;
       const { value } = item as { readonly value: unknown }; // streamArray gives {key, value}.
-      const fields = fieldsOfJson(value);
-      if (fields === undefined) throw promptsError(file, `item ${position} is neither an object nor a string`);
-      yield { position, fields };
+      const given = fieldsOfJson(value);
+      if (given === undefined) throw promptsError(file, `item ${position} is neither an object nor a string`);
+      yield { position, ...given };
     }
   } catch (error) {
     if (error instanceof ConfigError) throw error;

@@ -11,9 +11,9 @@ export function jsonlSource(file: string, { gzip }: { readonly gzip: boolean }):
     unit: "line",
     async *rows() {
       for await (const { number, text } of linesOf(file, { gzip })) {
-        const fields = fieldsOfJson(parseLine(text, { file, number }));
-        if (fields === undefined) throw promptsError(file, `line ${number} is neither an object nor a string`, { hint: hintFor(text) });
-        yield { position: number, fields };
+        const given = fieldsOfJson(parseLine(text, { file, number }));
+        if (given === undefined) throw promptsError(file, `line ${number} is neither an object nor a string`, { hint: hintFor(text) });
+        yield { position: number, ...given };
       }
     },
   });

@@ -32,6 +32,7 @@ export const parquetSource: PromptSourceFactory = async (file, { gzip }) => {
   const bytes = await asyncBufferFromFile(file).catch((error: unknown) => {
     throw readError(file, error);
   });
+  if (bytes.byteLength === 0) throw promptsError(file, "it is empty");
   const metadata = await parquetMetadataAsync(bytes).catch((error: unknown) => {
     throw unreadable(file, error);
   });
@@ -133,6 +134,8 @@ function plain(cell: unknown): Json {
 
 function unreadable(file: string, error: unknown, where = ""): ConfigError {
   if (error instanceof ConfigError) return error;
+  // What the file system says is no matter of the format.
+  if (error instanceof Error && "syscall" in error) return readError(file, error);
   const notText = error instanceof TypeError && "code" in error && error.code === "ERR_ENCODING_INVALID_ENCODED_DATA";
   if (notText) return promptsError(file, `text${where} is not UTF-8`, { cause: error });
   return promptsError(file, `it cannot be read as Parquet${where}: ${messageOf(error)}`, {

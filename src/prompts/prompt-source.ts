@@ -4,6 +4,8 @@ export interface RawPrompt {
   readonly position: number;
   /** Without those that are null or missing. Has no prototype, so that a column may have any name. */
   readonly fields: Readonly<Record<string, string>>;
+  /** Keys that hold null here; only from formats without a header, where a column is known by its rows. */
+  readonly nulls?: readonly string[];
 }
 
 export interface RowsOptions {

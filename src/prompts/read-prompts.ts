@@ -65,6 +65,11 @@ export function readPrompts(settings: PromptSettings, { warn }: { readonly warn:
     const makeRow = createRowMaker(settings);
     for await (const raw of source.rows({ columns: columns.wanted })) {
       columns.see(raw);
+      // Past the limit, only for columns that no row has had: the first few may lack a key that others have, or it may be misspelt.
+      if (counts.prompts >= limit) {
+        if (columns.allSeen()) break;
+        continue;
+      }
       if ((raw.fields[settings.prompt] ?? "").trim() === "") {
         counts.empty++;
         notes.add("rows without a prompt were skipped", raw);
@@ -80,9 +85,9 @@ export function readPrompts(settings: PromptSettings, { warn }: { readonly warn:
       if (DYNAMIC.test(row.sent)) notes.add("prompts hold {a|b} or __wildcards__, which are sent as they are", raw);
       counts.prompts++;
       yield row;
-      if (counts.prompts >= limit) break;
+      if (counts.prompts >= limit && columns.allSeen()) break;
     }
-    if (counts.prompts < limit) columns.refuseUnseen();
+    columns.refuseUnseen();
     if (counts.prompts === 0) throw noPrompts(settings, counts.empty);
     notes.tell((note) => warn(`${settings.file}: ${note}`));
   }

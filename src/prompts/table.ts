@@ -78,9 +78,11 @@ async function* readCsv(file: string, options: { readonly gzip: boolean }): Asyn
     let linesBefore = 0;
     for await (const parsed of parser) {
       const { record, raw } = parsed as { readonly record: readonly string[]; readonly raw: string }; // `raw: true`.
-      // The parser's own count leaves out empty lines. `raw` has them, before the record.
-      yield { line: linesBefore + lineBreaksIn(/^[\r\n]*/.exec(raw)?.[0] ?? "") + 1, cells: record };
-      linesBefore += lineBreaksIn(raw);
+      // The parser's own count leaves out empty lines. `raw` has them, before the record, and of "\r\n" between lines only "\r".
+      const emptyLines = /^[\r\n]*/.exec(raw)?.[0].length ?? 0;
+      // To the parser a line of white space is a cell; to people it is empty.
+      if (raw.trim() !== "") yield { line: linesBefore + emptyLines + 1, cells: record };
+      linesBefore += emptyLines + (raw.slice(emptyLines).match(/\n|\r$/g)?.length ?? 0);
     }
   } catch (error) {
     if (error instanceof ConfigError) throw error;
@@ -89,9 +91,4 @@ async function* readCsv(file: string, options: { readonly gzip: boolean }): Asyn
       cause: error,
     });
   }
-}
-
-/** `raw` has "\r" where a record ended in "\r\n". */
-function lineBreaksIn(raw: string): number {
-  return raw.match(/\r\n?|\n/g)?.length ?? 0;
 }

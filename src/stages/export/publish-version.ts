@@ -66,8 +66,23 @@ export async function publishVersion(needs: PublishNeeds, { as, made, facts }: P
   );
   await publish.putManifest(version, manifestText({ ...facts, version }));
   await publish.putLatest(version);
+  await settleLate(publish, { db, uri: store.uri, versions: unfinished.filter((late) => late !== version && known.complete.has(late)) });
   completeExport(db, key, content);
   return { outcome: known.begun.has(version) || unfinished.includes(version) ? "continued" : "created", version, uri };
+}
+
+interface LateVersions extends Pick<Context, "db"> {
+  readonly uri: string;
+  readonly versions: readonly string[];
+}
+
+/** Versions that got their manifest and then nothing more. Left as begun they would pass for the newest for ever. */
+async function settleLate(publish: Publisher, { db, uri, versions }: LateVersions): Promise<void> {
+  for (const version of versions) {
+    const manifest = parseManifest((await publish.read(`${version}/${MANIFEST}`)) ?? "");
+    if (typeof manifest === "string") continue;
+    completeExport(db, { uri, version }, { contentSha256: manifest.contentSha256, rows: manifest.counts.rows });
+  }
 }
 
 interface Present extends Omit<Publishing, "made"> {
@@ -78,7 +93,8 @@ interface Present extends Omit<Publishing, "made"> {
 /** The version that has this content already, null if there is none. */
 async function findSame(publish: Publisher, { as, facts, known, unfinished }: Present): Promise<string | null> {
   const { config, contentSha256 } = facts;
-  const candidate = as === undefined ? newestVersion(known, unfinished) : known.complete.has(as) ? as : null;
+  // Under a new name, too, the newest says whose place this is.
+  const candidate = as !== undefined && known.complete.has(as) ? as : newestVersion(known, unfinished);
   if (candidate === null) return null;
   const manifest = parseManifest((await publish.read(`${candidate}/${MANIFEST}`)) ?? "");
   if (typeof manifest !== "string" && manifest.dataset !== config.dataset) {
@@ -86,6 +102,7 @@ async function findSame(publish: Publisher, { as, facts, known, unfinished }: Pr
       hint: "choose another place in export.uri",
     });
   }
+  if (as !== undefined && as !== candidate) return null;
   if (typeof manifest !== "string" && manifest.contentSha256 === contentSha256) return candidate;
   if (as === undefined) return null;
   throw new ConfigError(`Cannot export as ${as}: this version is complete and has other content`, {

@@ -133,7 +133,7 @@ interface Given {
 function rowsContract({ format, putRows }: Given): void {
   it("gives the prompts of the contract's rows: text, negative, bound values, metadata, identity", async () => {
     const { rows, counts } = await readAll(await putRows());
-    expect(rows.map(({ position: _, ...rest }) => rest)).toEqual(expectedRows(format));
+    expect(rows).toEqual(expectedRows(format).map((expected) => ({ ...expected, position: expect.any(Number) as number })));
     // Only a table knows of a row without a prompt; a line without one is an empty line.
     expect(counts).toEqual({ prompts: rows.length, empty: format.hasColumns ? 2 : 0, replacedSurrogates: 0 });
   });

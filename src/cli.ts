@@ -1,4 +1,4 @@
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import type { CommandInput, CommandResult, CommandSpec } from "./commands/command.ts";
 import { commands } from "./commands/registry.ts";
 import { ConfigError, EXIT, FatalError, InterruptedError, RejectError, TransientError, isAbort } from "./errors.ts";
@@ -34,7 +34,7 @@ function buildProgram(run: (spec: CommandSpec, command: Command) => Promise<void
       .option("-c, --config <file>", "configuration", "configs/pipeline.yaml")
       .option("--json", "events as NDJSON on stdout")
       .option("--quiet", "errors only")
-      .option("--log-level <level>", LOG_LEVELS.join(", "), "info")
+      .addOption(new Option("--log-level <level>", "how much is said").choices(LOG_LEVELS).default("info"))
       .addHelpText("after", `\nExample:\n  $ pnpm pipeline ${spec.example}`)
       .exitOverride();
     for (const arg of spec.args ?? []) command.argument(arg.name, arg.description);
@@ -71,7 +71,7 @@ async function execute(spec: CommandSpec, command: Command): Promise<void> {
     });
     if (signals.stopping.aborted) result = { ...result, exit: EXIT.interrupted };
   } catch (error) {
-    result = { exit: explain(error, log) };
+    result = { exit: explain(error, { log, stopping: signals.stopping }) };
   } finally {
     signals.dispose();
   }
@@ -87,8 +87,8 @@ function levelOf(value: string | boolean | undefined): LogLevel {
 }
 
 /** Prints what a person can do about the error, and answers the exit code. */
-function explain(error: unknown, log: Log): number {
-  if (error instanceof InterruptedError || isAbort(error)) {
+function explain(error: unknown, { log, stopping }: { readonly log: Log; readonly stopping: AbortSignal }): number {
+  if (error instanceof InterruptedError || (stopping.aborted && isAbort(error))) {
     log.error("Interrupted. The same command again continues");
     return EXIT.interrupted;
   }

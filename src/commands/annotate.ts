@@ -5,7 +5,7 @@ import { annotate } from "../stages/annotate.ts";
 import { nothingUpstream } from "../stages/stage.ts";
 import { importVotes } from "../votes/import-votes.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
-import { describeLinked } from "./describe-linked.ts";
+import { tellLinked } from "./tell-linked.ts";
 import { stageResult } from "./stage-result.ts";
 
 const LATER = new Set(["serve", "export-tasks", "invite", "people", "revoke", "exclude", "forget"]);
@@ -19,7 +19,7 @@ export async function run(input: CommandInput): Promise<CommandResult> {
   await using opened = await openContext(input, { locks: ["judge", "link"] });
   const { inspected, judged, linked } = await annotate(opened.context, nothingUpstream);
   return stageResult(opened.context.db, input, {
-    done: describeLinked(linked),
+    done: tellLinked(opened.context, linked),
     stopped: inspected.stopped || judged.stopped || linked.stopped,
   });
 }

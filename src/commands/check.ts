@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { graphProblems } from "../comfy/graph-problems.ts";
@@ -6,37 +5,37 @@ import type { ComfyClient } from "../comfy/client.ts";
 import { parseObjectInfo } from "../comfy/object-info.ts";
 import { loadConfig } from "../config/load-config.ts";
 import type { Config } from "../config/schema.ts";
-import { ConfigError, EXIT, messageOf } from "../errors.ts";
+import { ConfigError, EXIT } from "../errors.ts";
 import { configFileOf } from "../open-context.ts";
+import { openJudges } from "../judges/registry.ts";
 import { readPrompts } from "../prompts/read-prompts.ts";
+import { exportStoreUri } from "../stages/export.ts";
 import { candidatesPerPrompt } from "../stages/plan.ts";
 import { seedRuleOf } from "../stages/plan-dataset.ts";
 import { prepareVariants, type ReadyToPlan } from "../stages/prepare-variants.ts";
-import type { ObjectStore } from "../stores/object-store.ts";
+import { failedFinding, type Finding } from "./check/finding.ts";
+import { probeStore } from "./check/probe-store.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
 
 /** What a 1024 px PNG of ComfyUI takes, for the estimate. Measured: 2.87 MB for a detailed 1024² picture. */
 const ASSUMED_BYTES_PER_PIXEL = 2.7;
 const DEFAULT_SIDE_PX = 512;
 
-interface Finding {
-  readonly what: string;
-  readonly ok: boolean;
-  readonly text: string;
-}
-
 /** The doctor: looks at everything that a night depends on, and changes nothing. */
 export async function run(input: CommandInput): Promise<CommandResult> {
   if (input.options["canary"] === true) throw new ConfigError("Cannot run a canary yet: --canary comes with a later version");
   const config = loadConfig(configFileOf(input), { env: input.env });
   const variants = await prepareVariants(config);
+  const plan = await countCandidates(config, { variants, input });
   const findings: Finding[] = [
     { what: "config", ok: true, text: config.configFile },
-    await countCandidates(config, { variants, input }),
+    { what: "plan", ok: true, text: `${plan.text}, about ${gigabytes(plan.bytes)} as PNG` },
     ...sizesThatNeverPair(variants),
     ...(await Promise.all(config.servers.map((server) => checkServer(server, { variants, input })))).flat(),
-    await checkStore(config, input),
-    await checkDisk(config),
+    await probeStore("store", config.store, input.signal),
+    await probeStore("export", { ...config.store, uri: exportStoreUri(config.export.uri) }, input.signal),
+    await checkDisk(config, plan.bytes),
+    ...describeJudges(config),
   ];
   const width = Math.max(...findings.map((finding) => finding.what.length));
   for (const { what, ok, text } of findings) input.print(`${ok ? "ok  " : "FAIL"}  ${what.padEnd(width)}  ${text}`);
@@ -49,17 +48,13 @@ interface Checked {
   readonly input: Pick<CommandInput, "log" | "signal">;
 }
 
-async function countCandidates(config: Config, { variants, input }: Checked): Promise<Finding> {
+async function countCandidates(config: Config, { variants, input }: Checked): Promise<{ readonly text: string; readonly bytes: number }> {
   const keys = new Set<string>();
   for await (const row of readPrompts(config.prompts, { warn: (message) => input.log.warn(message) }).rows()) keys.add(row.promptKey);
   const each = candidatesPerPrompt(variants, seedRuleOf(config));
   const bytes =
     keys.size * variants.reduce((sum, variant) => sum + (each / variants.length) * pixelsOf(variant), 0) * ASSUMED_BYTES_PER_PIXEL;
-  return {
-    what: "plan",
-    ok: true,
-    text: `${keys.size} prompts × ${each} = ${keys.size * each} candidates, about ${(bytes / 1e9).toFixed(1)} GB as PNG`,
-  };
+  return { text: `${keys.size} prompts × ${each} = ${keys.size * each} candidates`, bytes };
 }
 
 function sideOf(variant: ReadyToPlan, name: "width" | "height"): number {
@@ -89,7 +84,7 @@ async function checkServer(server: Config["servers"][number], { variants, input 
     for (const variant of variants) findings.push(await checkWorkflow(client, variant, input.signal));
     return findings;
   } catch (error) {
-    return [{ what: client.url, ok: false, text: messageOf(error) }];
+    return [failedFinding(client.url, error)];
   } finally {
     await client.close();
   }
@@ -108,32 +103,29 @@ async function checkWorkflow(client: ComfyClient, { variant, graph, bound }: Rea
   };
 }
 
-async function checkStore(config: Config, input: Pick<CommandInput, "signal">): Promise<Finding> {
-  const { openStore } = await import("../stores/registry.ts");
-  let store: ObjectStore | null = null;
-  try {
-    store = await openStore(config.store, { concurrency: 1 });
-    const key = `.comfy-dpo-check-${randomBytes(8).toString("hex")}`;
-    const probe = Buffer.from("comfy-dpo check");
-    await store.put(key, probe, probe.length, { contentType: "text/plain", signal: input.signal });
-    const read = await store.head(key, input.signal);
-    await store.delete(key, input.signal);
-    return { what: "store", ok: read?.sizeBytes === probe.length, text: `${store.uri}: written, read and deleted a probe` };
-  } catch (error) {
-    return { what: "store", ok: false, text: messageOf(error) };
-  } finally {
-    await store?.close();
-  }
-}
-
-async function checkDisk(config: Config): Promise<Finding> {
+/** Room for the images, where they come to this disk; the database needs little. */
+async function checkDisk(config: Config, expectedBytes: number): Promise<Finding> {
+  const needed = config.store.uri.startsWith("file:") ? expectedBytes : 0;
   for (let folder = config.dir; ; folder = dirname(folder)) {
     try {
       const { bavail, bsize } = await statfs(folder);
-      return { what: "disk", ok: true, text: `${((bavail * bsize) / 1e9).toFixed(1)} GB free at ${config.dir}` };
+      const free = bavail * bsize;
+      const short = free < needed ? `, but the images will take about ${gigabytes(needed)}` : "";
+      return { what: "disk", ok: short === "", text: `${gigabytes(free)} free at ${config.dir}${short}` };
     } catch (error) {
-      if (folder === dirname(folder)) return { what: "disk", ok: false, text: messageOf(error) };
+      if (folder === dirname(folder)) return failedFinding("disk", error);
       // The folder is not made yet: its parent is on the same disk, most likely.
     }
   }
+}
+
+const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
+
+function describeJudges(config: Config): readonly Finding[] {
+  const from = config.annotate.pairs[config.export.pairs]?.from.join(", then ") ?? "nobody";
+  const judges = openJudges(config.annotate.judges).map(({ name, version, technical }) => {
+    const nature = technical ? "a technical score: filters, and links only where nobody else speaks" : "a preference score";
+    return { what: `judge ${name}`, ok: true, text: `version ${version}, ${nature}` };
+  });
+  return [...judges, { what: "pairs", ok: true, text: `${config.export.pairs} is linked by ${from}` }];
 }

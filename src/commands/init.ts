@@ -2,12 +2,14 @@ import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
+import { coreNodes } from "../comfy/core-nodes.ts";
 import { detectBindings, type DetectedName } from "../comfy/detect.ts";
 import { describeNode, formatPlace, type ApiGraph, type Place } from "../comfy/graph.ts";
 import { parseWorkflow } from "../comfy/workflow.ts";
 import { ConfigError, EXIT, messageOf } from "../errors.ts";
 import { stringifyExact } from "../lib/exact-json.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
+import { findPromptColumn } from "./find-prompt-column.ts";
 import { readWorkflowSource } from "./workflow-source.ts";
 
 const REQUIRED: readonly DetectedName[] = ["prompt", "seed"];
@@ -43,6 +45,7 @@ export async function run(input: CommandInput): Promise<CommandResult> {
         .replaceAll(/[^a-z0-9]+/g, "-")
         .replaceAll(/^-+|-+$/g, "") || "mine",
     workflowFile: relative(dirname(out), workflowFile),
+    promptColumn: prompts === null ? undefined : await findPromptColumn(prompts),
     promptsFile: prompts === null ? "prompts.txt" : relative(dirname(out), resolve(prompts)),
     server: typeof input.options["server"] === "string" ? input.options["server"] : "http://127.0.0.1:8188",
     bind,
@@ -51,7 +54,7 @@ export async function run(input: CommandInput): Promise<CommandResult> {
   });
   await writeFile(out, text, { flag: "wx" });
   input.print(
-    `${out}\nNext: put your prompts in ${prompts ?? join(dirname(out), "prompts.txt")}, then pnpm pipeline check -c ${relative(process.cwd(), out)}`,
+    `${out}\nNext: ${prompts === null ? `put your prompts in ${join(dirname(out), "prompts.txt")}, then ` : ""}pnpm pipeline check -c ${relative(process.cwd(), out)}`,
   );
   return { exit: EXIT.done };
 }
@@ -68,7 +71,9 @@ async function choose(name: DetectedName | "output", { candidates, graph, input 
   if (first === undefined) {
     if (!REQUIRED.some((required) => required === name)) return null;
     throw new ConfigError(`Cannot find the ${name} in this workflow`, {
-      hint: `write the config by hand: bind.${name}: NODE_ID.input (docs in configs/pipeline.yaml)`,
+      hint:
+        `copy configs/pipeline.yaml and write bind.${name}: NODE_ID.input there` +
+        (name === "prompt" ? ", or bind.prompt: none for a workflow that takes no text" : ""),
     });
   }
   if (others.length === 0) return first;
@@ -98,18 +103,30 @@ interface ConfigParts {
   readonly dataset: string;
   readonly workflowFile: string;
   readonly promptsFile: string;
+  /** Undefined where the default serves. */
+  readonly promptColumn: string | undefined;
   readonly server: string;
   readonly bind: Readonly<Record<string, readonly Place[]>>;
   readonly outputs: readonly string[];
   readonly classes: readonly string[];
 }
 
-function configText({ dataset, workflowFile, promptsFile, server, bind, outputs }: ConfigParts): string {
+function configText({ dataset, workflowFile, promptsFile, promptColumn, server, bind, outputs, classes }: ConfigParts): string {
   const quote = (text: string): string => JSON.stringify(text);
   const placeText = (places: readonly Place[]): string => {
     const texts = places.map((place) => quote(formatPlace(place)));
     return texts.length === 1 ? (texts[0] ?? "") : `[${texts.join(", ")}]`;
   };
+  const promptLine =
+    promptColumn === undefined || promptColumn === "prompt"
+      ? '  # prompt: Prompt           # column or key of the text, default "prompt"'
+      : `  prompt: ${quote(promptColumn)} # column or key of the text`;
+  const core = coreNodes();
+  const others = classes.filter((name) => !core.has(name));
+  const allowHint =
+    others.length === 0
+      ? "add the class of each custom node that you trust"
+      : `this workflow also has ${others.join(", ")}: add them if you trust them`;
   const bindLines = Object.entries(bind).map(([name, places]) => `    ${name}: ${placeText(places)}`);
   return `# What every key means: README, "Configuration". \`pnpm pipeline check -c THIS_FILE\` looks at everything before a night.
 dataset: ${dataset}
@@ -117,13 +134,13 @@ seed: 7 # every candidate's seed derives from it
 
 prompts:
   file: ${quote(promptsFile)} # .txt (one a line) .jsonl .json .csv .tsv .parquet
-  # prompt: Prompt           # column or key of the text, default "prompt"
+${promptLine}
 
 workflow:
   file: ${quote(workflowFile)}
   bind: # bound name: NODE_ID.input
 ${bindLines.join("\n")}
-${outputs.length > 0 ? `  outputs: [${outputs.map(quote).join(", ")}]\n` : ""}  allow_nodes: [core] # add the class of each custom node that you trust
+${outputs.length > 0 ? `  outputs: [${outputs.map(quote).join(", ")}]\n` : ""}  allow_nodes: [core] # ${allowHint}
 
 candidates:
   per_prompt: 4 # seeds per prompt

@@ -7,7 +7,7 @@ import { link } from "../stages/link.ts";
 import type { LinkResult } from "../stages/link/tally.ts";
 import { openStore } from "../stores/registry.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
-import { describeLinked } from "./describe-linked.ts";
+import { tellLinked } from "./tell-linked.ts";
 import { stageResult } from "./stage-result.ts";
 
 export interface LinkAndExportOptions {
@@ -29,7 +29,7 @@ export async function linkAndExport(
   if (!exports) return stageResult(db, input, { done: "Stopped", stopped });
   // A deadline ends the making of images, not the writing down of what is there.
   const linked = await link({ ...context, stopping: input.stopping });
-  log.info(describeLinked(linked));
+  log.info(tellLinked(context, linked));
   const people = missingVotes(context, linked);
   if (people !== null) log.info(people);
   const { pending } = summarize(db);

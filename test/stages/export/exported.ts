@@ -4,7 +4,8 @@ import type { Fixture } from "./fixture-database.ts";
 /** An image as a user reads it. */
 export interface ReadImage {
   readonly uri: string;
-  readonly seed: number;
+  /** Text with seed_format: string. */
+  readonly seed: number | string;
   readonly image_id: string;
   readonly sha256: string;
   readonly score?: number | null;

@@ -1,4 +1,5 @@
 import { didYouMean } from "../lib/nearest.ts";
+import { pathOfSet } from "./normalise-pairs.ts";
 import { notYet } from "./not-yet.ts";
 import { formatPath, type Path } from "./path.ts";
 import type { Problem } from "./problem.ts";
@@ -9,17 +10,23 @@ import { resolveExportUri, resolveStoreUri } from "./store-uri.ts";
 /** Names that a judge cannot have: they are sources of their own. */
 const OWN_SOURCES = ["people", "combined"];
 
+/** How the file was written. */
+interface FileForm {
+  /** True if `annotate.pairs` was one mapping alone. */
+  readonly wrapped: boolean;
+}
+
 /** Finds what each key by itself cannot show: names that lead nowhere, things said twice, addresses that no request goes to. */
-export function crossChecks(config: ConfigFile): readonly Problem[] {
+export function crossChecks(config: ConfigFile, file: FileForm): readonly Problem[] {
   return [
     ...checkPrompts(config),
     ...checkWorkflows(config),
     ...checkCandidates(config),
     ...checkServers(config),
     ...checkStores(config),
-    ...checkAnnotate(config),
+    ...checkAnnotate(config, file),
     ...checkExport(config),
-    ...notYet(config).map(({ path, what }) => problem(path, ` (${what}) comes with a later version`)),
+    ...notYet(config, file).map(({ path, what }) => problem(path, ` (${what}) comes with a later version`)),
   ];
 }
 
@@ -108,7 +115,10 @@ function checkStores({ store: { uri, endpoint } }: ConfigFile): readonly Problem
   ];
 }
 
-function checkAnnotate({ annotate: { criteria, judges, pairs, people }, candidates: { variants } }: ConfigFile): readonly Problem[] {
+function checkAnnotate(
+  { annotate: { criteria, judges, pairs, people }, candidates: { variants } }: ConfigFile,
+  file: FileForm,
+): readonly Problem[] {
   const names = judges.map(({ name }) => name);
   const sources = [...OWN_SOURCES, ...names];
   return [
@@ -129,14 +139,14 @@ function checkAnnotate({ annotate: { criteria, judges, pairs, people }, candidat
     ),
     ...(people.public_url === null ? [] : whyNot(checkHttpUrl(people.public_url), ["annotate", "people", "public_url"])),
     ...Object.entries(pairs).flatMap(([set, { from = [], across }]) => [
-      ...(typeof across === "string" ? [] : checkAcross(across, { set, variants: variants.map(({ name }) => name) })),
-      ...twice(from, (index) => ["annotate", "pairs", set, "from", index]),
+      ...(typeof across === "string" ? [] : checkAcross(across, { at: pathOfSet(set, file), variants: variants.map(({ name }) => name) })),
+      ...twice(from, (index) => [...pathOfSet(set, file), "from", index]),
       ...from.flatMap((source, index) =>
         sources.includes(source)
           ? []
           : [
               problem(
-                ["annotate", "pairs", set, "from", index],
+                [...pathOfSet(set, file), "from", index],
                 ` is "${source}", which is no source${didYouMean(source, sources) || `; there is people${names.map((name) => `, ${name}`).join("")}`}`,
               ),
             ],
@@ -146,14 +156,15 @@ function checkAnnotate({ annotate: { criteria, judges, pairs, people }, candidat
 }
 
 interface AcrossPlace {
-  readonly set: string;
+  /** Path of the set. */
+  readonly at: Path;
   readonly variants: readonly string[];
 }
 
 /** A variant's name stands for all that its lists expand to; `name/key=value` for one of them. */
 function checkAcross(
   across: { readonly chosen: readonly string[]; readonly rejected: readonly string[] },
-  { set, variants }: AcrossPlace,
+  { at, variants }: AcrossPlace,
 ): readonly Problem[] {
   return (["chosen", "rejected"] as const).flatMap((side) =>
     across[side].flatMap((variant, index) => {
@@ -161,7 +172,7 @@ function checkAcross(
       if (variants.includes(name)) return [];
       return [
         problem(
-          ["annotate", "pairs", set, "across", side, index],
+          [...at, "across", side, index],
           ` is "${variant}", which is no variant${didYouMean(name, variants) || `; there is ${variants.join(", ")}`}`,
         ),
       ];

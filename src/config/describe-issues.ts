@@ -1,11 +1,12 @@
 import type { z } from "zod";
 import { isJsonArray, isJsonObject, stringifyExact, type Json } from "../lib/exact-json.ts";
 import { didYouMean, nearest } from "../lib/nearest.ts";
-import { expectedAt, keysAt, sectionsWith } from "./expected.ts";
+import { expectedAt, keysAt, optionsAt, sectionsWith } from "./expected.ts";
 import type { JsonSchema } from "./json-schema.ts";
 import { asWritten } from "./normalise-pairs.ts";
 import { formatPath, type Path } from "./path.ts";
 import type { Problem } from "./problem.ts";
+import { valueAt } from "./value-at.ts";
 
 type Issue = z.core.$ZodIssue;
 
@@ -40,30 +41,19 @@ function describe(issue: Issue, above: Path, input: DescribeInput): readonly Pro
   const value = valueAt(input.written, path);
   if (value === undefined) return [{ path, message: `${name} is missing, expected ${expected}` }];
   const needsQuotes = issue.code === "invalid_type" && issue.expected === "string" && typeof value !== "object";
-  const near = typeof value === "string" ? nearest(value, issue.code === "invalid_value" ? issue.values.map(String) : []) : undefined;
+  const near = typeof value === "string" ? nearest(value, optionsAt(input.schema, path)) : undefined;
   const hint = needsQuotes ? " (put it in quotes)" : near === undefined ? "" : ` (did you mean ${near}?)`;
   return [{ path, message: `${name === "" ? "the whole file" : name} is ${shown(value, path)}, expected ${expected}${hint}` }];
 }
 
-function unknownKey(path: Path, { schema, wrapped }: DescribeInput): Problem {
+function unknownKey(path: Path, { schema, wrapped, written }: DescribeInput): Problem {
   const parent = path.slice(0, -1);
   const key = String(path.at(-1));
-  const known = keysAt(schema, parent);
+  const known = keysAt(schema, parent, valueAt(written, parent));
   const sections = sectionsWith(schema, key).map((section) => formatPath([...section, key]));
   const instead =
     didYouMean(key, known) || (sections.length > 0 ? ` (did you mean ${sections.join(" or ")}?)` : `; there is ${known.join(", ")}`);
   return { path, part: "key", message: `${formatPath(asWritten(path, wrapped))} is no key${instead}` };
-}
-
-/** What the file has at a path, undefined if nothing. */
-function valueAt(value: Json, path: Path): Json | undefined {
-  let found: Json | undefined = value;
-  for (const step of path) {
-    if (typeof step === "number" && isJsonArray(found)) found = found[step];
-    else if (typeof step === "string" && isJsonObject(found) && Object.hasOwn(found, step)) found = found[step];
-    else return undefined;
-  }
-  return found;
 }
 
 function shown(value: Json, path: Path): string {

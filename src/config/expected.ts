@@ -1,3 +1,4 @@
+import { isJsonObject, type Json, type JsonObject } from "../lib/exact-json.ts";
 import type { JsonSchema } from "./json-schema.ts";
 import type { Path } from "./path.ts";
 
@@ -18,9 +19,21 @@ export function expectedAt(schema: JsonSchema, path: Path): string {
   return words.size === 0 ? "something else" : [...words].join(" or ");
 }
 
-/** The keys that a mapping may have; undefined where it takes any. */
-export function keysAt(schema: JsonSchema, path: Path): readonly string[] {
-  return [...new Set(schemasAt(schema, path).flatMap((each) => Object.keys(each.properties ?? {})))];
+/** The words that a value may be, where only some are taken. */
+export function optionsAt(schema: JsonSchema, path: Path): readonly string[] {
+  return schemasAt(schema, path).flatMap((each) => (each.const === undefined ? (each.enum ?? []) : [each.const]).map(String));
+}
+
+/** The keys that the mapping at a path may have. `written` is that mapping: of a judge, its kind decides. */
+export function keysAt(schema: JsonSchema, path: Path, written?: Json): readonly string[] {
+  const schemas = schemasAt(schema, path);
+  const fitting = schemas.filter((each) => isJsonObject(written) && hasConstants(written, each));
+  return [...new Set((fitting.length > 0 ? fitting : schemas).flatMap((each) => Object.keys(each.properties ?? {})))];
+}
+
+/** True if the mapping has every value that the schema fixes. */
+function hasConstants(written: JsonObject, { properties = {} }: JsonSchema): boolean {
+  return Object.entries(properties).every(([key, property]) => property.const === undefined || written[key] === property.const);
 }
 
 /** Sections that have such a key, for "it belongs under …". */

@@ -13,6 +13,7 @@ import type { Path } from "./path.ts";
 import type { Problem } from "./problem.ts";
 import { resolveConfig } from "./resolve-config.ts";
 import { configSchema, type Config, type ConfigFile } from "./schema.ts";
+import { valueAt } from "./value-at.ts";
 import { withoutHeaders } from "./without-headers.ts";
 
 export interface LoadOptions {
@@ -41,7 +42,7 @@ export function loadConfig(file: string, { env }: LoadOptions): Config {
   const isQuoted = (path: Path): boolean => yaml.isQuoted(asWritten(path, wrapped));
   const parsed = parseLeniently(expanded.value, { wholes: expanded.wholes, isQuoted });
   if (!parsed.success) throw tell(describeIssues(parsed.error.issues, { written, wrapped, schema: configJsonSchema() }));
-  const problems = crossChecks(parsed.data);
+  const problems = crossChecks(parsed.data, { wrapped });
   if (problems.length > 0) throw tell(problems);
   return resolveConfig(parsed.data, { configFile, written: withoutHeaders(written) });
 }
@@ -83,7 +84,28 @@ function parseLeniently(config: Json, { wholes, isQuoted }: Leniency): z.ZodSafe
   // What fits neither way is told as what it would be without quotes: a port of 99999 is too large, not text.
   const stillBad = badPaths(second.error.issues);
   for (const { path, typed } of wholes) if (stillBad.has(JSON.stringify(path))) value = withValue(value, path, typed);
-  return configSchema.safeParse(value);
+  return parseWithSections(value);
+}
+
+/** Takes required sections that are missing for empty ones: then each key that is required there is told, all at once. */
+function parseWithSections(config: Json): z.ZodSafeParseResult<ConfigFile> {
+  const hasWorkflow = isJsonObject(config) && (Object.hasOwn(config, "workflow") || Object.hasOwn(config, "workflows"));
+  let value = isJsonObject(config) && !hasWorkflow ? { ...config, workflow: {} } : config;
+  for (;;) {
+    const result = configSchema.safeParse(value);
+    const filled = result.success ? value : addMissingSections(value, result.error.issues);
+    if (filled === value) return result;
+    value = filled;
+  }
+}
+
+function addMissingSections(config: Json, issues: readonly z.core.$ZodIssue[]): Json {
+  return sectionsIn(issues).reduce((tree, path) => {
+    const parent = valueAt(tree, path.slice(0, -1));
+    const key = path.at(-1);
+    if (typeof key !== "string" || !isJsonObject(parent) || Object.hasOwn(parent, key)) return tree;
+    return withValue(tree, path.slice(0, -1), { ...parent, [key]: {} });
+  }, config);
 }
 
 function badPaths(issues: readonly z.core.$ZodIssue[]): ReadonlySet<string> {
@@ -92,8 +114,14 @@ function badPaths(issues: readonly z.core.$ZodIssue[]): ReadonlySet<string> {
 
 /** `harvest:` with all its keys commented out is null in YAML, and means the defaults. */
 function fillEmptySections(config: Json, issues: readonly z.core.$ZodIssue[]): Json {
-  const sections = issues.filter((issue) => issue.code === "invalid_type" && (issue.expected === "object" || issue.expected === "record"));
-  return sections.reduce((tree, { path }) => withValue(tree, path.map(stepOf), (present) => (present === null ? {} : present)), config);
+  return sectionsIn(issues).reduce((tree, path) => withValue(tree, path, (present) => (present === null ? {} : present)), config);
+}
+
+/** Where a mapping was expected and something else, or nothing, was found. */
+function sectionsIn(issues: readonly z.core.$ZodIssue[]): readonly Path[] {
+  return issues
+    .filter((issue) => issue.code === "invalid_type" && (issue.expected === "object" || issue.expected === "record"))
+    .map(({ path }) => path.map(stepOf));
 }
 
 function stepOf(step: PropertyKey): string | number {

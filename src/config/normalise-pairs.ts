@@ -8,9 +8,16 @@ import { pairsPolicySchema } from "./schema.ts";
  */
 export function wrapLonePairs(config: Json): { readonly config: Json; readonly wrapped: boolean } {
   const annotate = isJsonObject(config) ? config["annotate"] : undefined;
-  const pairs = isJsonObject(annotate) ? annotate["pairs"] : undefined;
+  const given = isJsonObject(annotate) ? annotate["pairs"] : undefined;
+  // `pairs:` with all its keys commented out.
+  const pairs = given === null ? {} : given;
   if (!isJsonObject(config) || !isJsonObject(annotate) || !isJsonObject(pairs) || !isLone(pairs)) return { config, wrapped: false };
   return { config: { ...config, annotate: { ...annotate, pairs: { main: pairs } } }, wrapped: true };
+}
+
+/** Where the settings of a set stand, as the user wrote it. */
+export function pathOfSet(set: string, { wrapped }: { readonly wrapped: boolean }): Path {
+  return asWritten(["annotate", "pairs", set], wrapped);
 }
 
 /** A path as the user wrote it, where `wrapLonePairs` put a step in between. */

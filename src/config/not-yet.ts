@@ -1,3 +1,4 @@
+import { pathOfSet } from "./normalise-pairs.ts";
 import type { Path } from "./path.ts";
 import type { ConfigFile } from "./schema.ts";
 
@@ -9,7 +10,7 @@ export interface NotYet {
 }
 
 /** What the configuration asks for and a later version brings. To be shortened line by line. */
-export function notYet(config: ConfigFile): readonly NotYet[] {
+export function notYet(config: ConfigFile, file: { readonly wrapped: boolean }): readonly NotYet[] {
   const { annotate, export: exported, store, harvest } = config;
   const workflows = [
     ...(config.workflow === undefined ? [] : [{ at: ["workflow"], workflow: config.workflow }]),
@@ -20,7 +21,7 @@ export function notYet(config: ConfigFile): readonly NotYet[] {
       kind === "builtin" ? [] : [{ path: ["annotate", "judges", index, "kind"], what: `judges of kind ${kind}` }],
     ),
     ...Object.entries(annotate.pairs).flatMap(([set, { from = [] }]) =>
-      from.includes("combined") ? [{ path: ["annotate", "pairs", set, "from"], what: "the source combined" }] : [],
+      from.includes("combined") ? [{ path: [...pathOfSet(set, file), "from"], what: "the source combined" }] : [],
     ),
     ...exported.formats.flatMap((format, index) =>
       format === "jsonl" ? [] : [{ path: ["export", "formats", index], what: `the format ${format}` }],

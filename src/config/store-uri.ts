@@ -23,7 +23,11 @@ export function resolveStoreUri(uri: string, dir: string): CheckedUri {
   }
   // Of file://images/a the first part would be a host.
   if (!uri.startsWith("file:///")) return { why: "names a host: expected file:folder or file:///absolute/folder" };
-  return { uri: pathToFileURL(fileURLToPath(uri)).href.replace(/(?<=[^/])\/+$/, "") };
+  try {
+    return { uri: pathToFileURL(fileURLToPath(uri)).href.replace(/(?<=[^/])\/+$/, "") };
+  } catch {
+    return { why: "holds a % that stands for no character of a path: write %25, or file:folder, which takes % as it is" };
+  }
 }
 
 /** A folder for the export as an absolute path (relative ones start at `dir`), or an S3 URI. */

@@ -25,7 +25,7 @@ export interface Spool extends AsyncDisposable {
  */
 export async function openSpool(folder: string): Promise<Spool> {
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
-  await remove();
+  await onDisk(folder, remove);
   return {
     async write(path, chunks) {
       const file = join(folder, path);

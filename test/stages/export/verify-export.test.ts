@@ -138,6 +138,21 @@ describe("verifyExport()", () => {
     expect(paths).toContain("stats.json");
   });
 
+  test.each([
+    ["a few bytes", Buffer.from("tail")],
+    ["a megabyte", Buffer.alloc(1_000_000, "x")],
+    ["another member", gzipSync("{}\n")],
+    ["zeros", Buffer.alloc(300_000)],
+  ])("finds %s after the end of gzip", async (_, tail) => {
+    await using fixture = await openFixture();
+    const at = await exported(fixture, { gzip: true });
+    await appendFile(at(`${DATA}.gz`), tail);
+    await appendFile(at("stats.json"), " ");
+    const paths = new Set((await verify(fixture)).problems.map(({ path }) => path));
+    expect(paths).toContain(`${DATA}.gz`);
+    expect(paths).toContain("stats.json");
+  });
+
   test("finds broken gzip, and goes on with the other files", async () => {
     await using fixture = await openFixture();
     const at = await exported(fixture, { gzip: true });

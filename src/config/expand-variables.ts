@@ -2,9 +2,12 @@ import { isJsonArray, isJsonObject, type Json } from "../lib/exact-json.ts";
 import { formatPath, type Path } from "./path.ts";
 import type { Problem } from "./problem.ts";
 
-/** `$${` is a literal `${`. The name is checked afterwards, so that a slip is told and not passed over. */
-const VARIABLE = /\$\$\{|\$\{([^}]*)\}/g;
-const NAME = /^(?<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?<fallback>[^]*))?$/;
+/**
+ * `$${` is a literal `${`. The name, the closing brace and what the default holds are checked afterwards, so that a slip is told and
+ * not passed over.
+ */
+const VARIABLE = /\$\$\{|\$\{([^}]*)(?:\}|$)/g;
+const NAME = /^(?<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?<fallback>(?:(?!\$\{)[^])*))?$/;
 
 /** A scalar that is one `${…}` and nothing else: which type it gets depends on what the key takes. */
 export interface WholeVariable {
@@ -42,7 +45,7 @@ export function expandVariables(value: Json, env: Readonly<Record<string, string
   };
 
   const valueOf = (inside: string, { match, path }: { readonly match: string; readonly path: Path }): string => {
-    const { name, fallback } = NAME.exec(inside)?.groups ?? {};
+    const { name, fallback } = (match.endsWith("}") ? NAME.exec(inside)?.groups : undefined) ?? {};
     if (name === undefined) {
       problems.push({
         path,

@@ -24,7 +24,7 @@ export function resolveStoreUri(uri: string, dir: string): CheckedUri {
   // Of file://images/a the first part would be a host.
   if (!uri.startsWith("file:///")) return { why: "names a host: expected file:folder or file:///absolute/folder" };
   try {
-    return { uri: pathToFileURL(fileURLToPath(uri)).href.replace(/(?<=[^/])\/+$/, "") };
+    return { uri: pathToFileURL(resolve(fileURLToPath(uri))).href };
   } catch {
     return { why: "holds a % that stands for no character of a path: write %25, or file:folder, which takes % as it is" };
   }

@@ -6,6 +6,7 @@ import { systemClock } from "./lib/clock.ts";
 import { LOG_LEVELS, type Log, type LogLevel } from "./lib/log.ts";
 import { createTerminalLog } from "./lib/terminal-log.ts";
 import { onSignals } from "./lib/signals.ts";
+import { programVersion } from "./program-version.ts";
 
 /** argv → command → exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -24,6 +25,7 @@ function buildProgram(run: (spec: CommandSpec, command: Command) => Promise<void
     .description(
       "Turns prompts and headless ComfyUI servers into DPO preference datasets, in resumable runs.\nStages: generate → harvest → annotate → export; `run` does all four.",
     )
+    .version(programVersion())
     .exitOverride()
     .showSuggestionAfterError()
     .showHelpAfterError("(add --help for what it takes)");
@@ -38,7 +40,8 @@ function buildProgram(run: (spec: CommandSpec, command: Command) => Promise<void
       .addHelpText("after", `\nExample:\n  $ pnpm pipeline ${spec.example}`)
       .exitOverride();
     for (const arg of spec.args ?? []) command.argument(arg.name, arg.description);
-    for (const option of spec.options ?? []) command.option(option.flags, option.description);
+    for (const { flags, description, later } of spec.options ?? []) command.addOption(new Option(flags, description).hideHelp(later));
+    if (spec.later === true) command.allowUnknownOption().allowExcessArguments();
     command.action(() => run(spec, command));
   }
   return program;
@@ -57,6 +60,7 @@ async function execute(spec: CommandSpec, command: Command): Promise<void> {
   const signals = onSignals(process, log);
   let result: CommandResult;
   try {
+    refuseLater(spec, options);
     const { run } = await spec.load();
     result = await run({
       args: command.args,
@@ -80,6 +84,14 @@ async function execute(spec: CommandSpec, command: Command): Promise<void> {
   process.exitCode = result.exit;
   // A command that has ended leaves nothing behind that must be waited for; a socket that some library keeps would hold the process.
   if (signals.signal.aborted) process.exit(result.exit);
+}
+
+/** @throws {ConfigError} for an option that is promised and not there yet. */
+function refuseLater(spec: CommandSpec, options: CommandInput["options"]): void {
+  for (const { flags } of (spec.options ?? []).filter((option) => option.later === true)) {
+    if (options[new Option(flags).attributeName()] === undefined) continue;
+    throw new ConfigError(`Cannot use ${flags} with ${spec.name}: it comes with a later version`);
+  }
 }
 
 function levelOf(value: string | boolean | undefined): LogLevel {

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { CommandInput } from "./commands/command.ts";
 import { loadConfig } from "./config/load-config.ts";
@@ -31,13 +31,20 @@ export interface OpenContext extends AsyncDisposable {
 export async function openContext(input: CommandInput, { locks, deadline, adjust }: OpenOptions): Promise<OpenContext> {
   const loaded = loadConfig(configFileOf(input), { env: input.env });
   const config = adjust?.(loaded) ?? loaded;
-  const [{ openStore }, { claimPrefix }, { openJudges }, { comfyClient }] = await Promise.all([
+  const [{ openStore }, { claimPrefix, expectFreePrefix }, { openJudges }, { comfyClient }] = await Promise.all([
     import("./stores/registry.ts"),
     import("./stores/ownership.ts"),
     import("./judges/registry.ts"),
     import("./comfy/client.ts"),
   ]);
   await using opened = new AsyncDisposableStack();
+  const store = await openStore(config.store, { concurrency: config.harvest.concurrency });
+  opened.defer(() => store.close());
+  if (!existsSync(databaseFile(config))) {
+    const { checkPlan } = await import("./stages/check-plan.ts");
+    await checkPlan({ config });
+    await expectFreePrefix(store, { datasetName: config.dataset }, input.signal);
+  }
   for (const name of locks) {
     const lock = acquireProcessLock(config.dir, name);
     opened.defer(() => lock.release());
@@ -46,8 +53,6 @@ export async function openContext(input: CommandInput, { locks, deadline, adjust
   opened.defer(() => db.close());
   const dataset = ensureDataset(db, { name: config.dataset, nowMs: input.clock.nowMs() });
   refuseOtherDataset(config, dataset.name);
-  const store = await openStore(config.store, { concurrency: config.harvest.concurrency });
-  opened.defer(() => store.close());
   await claimPrefix(store, { datasetName: dataset.name, datasetId: dataset.datasetId }, input.signal);
   const clients = config.servers.map((server) => comfyClient({ url: server.url, headers: server.headers, caFile: server.ca_file }));
   for (const client of clients) opened.defer(() => client.close());
@@ -79,11 +84,4 @@ function refuseOtherDataset(config: Config, name: string): void {
   throw new ConfigError(`Cannot use ${config.dir} for the dataset "${config.dataset}": it holds the dataset "${name}"`, {
     hint: `set another \`dir\`, or dataset: ${name}`,
   });
-}
-
-/** The version of this program, for manifests and --version. */
-export function programVersion(): string {
-  const text = readFileSync(join(import.meta.dirname, "../package.json"), "utf8");
-  const { version } = JSON.parse(text) as { version: string }; // Our own package.json.
-  return version;
 }

@@ -6,6 +6,7 @@ import { nothingUpstream } from "../stages/stage.ts";
 import { importVotes } from "../votes/import-votes.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
 import { tellLinked } from "./tell-linked.ts";
+import { openStage } from "./open-stage.ts";
 import { stageResult } from "./stage-result.ts";
 
 const LATER = new Set(["serve", "export-tasks", "invite", "people", "revoke", "exclude", "forget"]);
@@ -16,7 +17,7 @@ export async function run(input: CommandInput): Promise<CommandResult> {
   if (action !== undefined && LATER.has(action)) throw new ConfigError(`Cannot annotate ${action}: it comes with a later version`);
   if (action !== undefined)
     throw new ConfigError(`Cannot annotate ${action}: no such action`, { hint: "annotate, or annotate import FILE" });
-  await using opened = await openContext(input, { locks: ["judge", "link"] });
+  await using opened = await openStage(input, { locks: ["judge", "link"] });
   const { inspected, judged, linked } = await annotate(opened.context, nothingUpstream);
   return stageResult(opened.context.db, input, {
     done: tellLinked(opened.context, linked),

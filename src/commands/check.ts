@@ -5,7 +5,7 @@ import type { ComfyClient } from "../comfy/client.ts";
 import { parseObjectInfo } from "../comfy/object-info.ts";
 import { loadConfig } from "../config/load-config.ts";
 import type { Config } from "../config/schema.ts";
-import { ConfigError, EXIT } from "../errors.ts";
+import { EXIT } from "../errors.ts";
 import { configFileOf } from "../open-context.ts";
 import { openJudges } from "../judges/registry.ts";
 import { readPrompts } from "../prompts/read-prompts.ts";
@@ -23,7 +23,6 @@ const DEFAULT_SIDE_PX = 512;
 
 /** The doctor: looks at everything that a night depends on, and changes nothing. */
 export async function run(input: CommandInput): Promise<CommandResult> {
-  if (input.options["canary"] === true) throw new ConfigError("Cannot run a canary yet: --canary comes with a later version");
   const config = loadConfig(configFileOf(input), { env: input.env });
   const variants = await prepareVariants(config);
   const plan = await countCandidates(config, { variants, input });

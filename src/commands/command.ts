@@ -5,6 +5,8 @@ import type { Clock } from "../lib/clock.ts";
 export interface OptionSpec {
   readonly flags: string;
   readonly description: string;
+  /** Promised, but not there yet: hidden from the help, and said so where it is used. */
+  readonly later?: true;
 }
 
 /** What a command gets from the command line. Values are strings or true, as typed; commands check them. */
@@ -41,5 +43,7 @@ export interface CommandSpec {
   readonly args?: readonly { readonly name: string; readonly description: string }[];
   readonly options?: readonly OptionSpec[];
   readonly example: string;
+  /** Promised, but not there yet: takes any arguments, to say so. */
+  readonly later?: true;
   readonly load: () => Promise<{ readonly run: RunCommand }>;
 }

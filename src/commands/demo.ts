@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { startEmulators } from "../comfy/emulator.ts";
 import type { Config } from "../config/schema.ts";
 import { ALL_LOCKS, openContext } from "../open-context.ts";
@@ -25,7 +25,7 @@ export async function run(input: CommandInput): Promise<CommandResult> {
       return { ...config, servers: emulators.map(({ url }) => ({ ...server, url })) };
     };
     await using opened = await openContext(
-      { ...input, options: { ...input.options, config: DEMO_CONFIG } },
+      { ...input, options: { ...input.options, config: DEMO_CONFIG }, env: { ...input.env, DEMO_DIR: resolve("runs/demo") } },
       { locks: ALL_LOCKS, adjust: useEmulators },
     );
     const { context } = opened;

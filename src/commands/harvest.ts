@@ -1,21 +1,19 @@
 import type { Context } from "../context.ts";
 import { isLocked } from "../db/process-lock.ts";
 import { jobQueries } from "../db/queries/jobs.ts";
-import { ConfigError } from "../errors.ts";
-import { openContext } from "../open-context.ts";
 import { harvest } from "../stages/harvest.ts";
 import { nothingUpstream, type Upstream } from "../stages/stage.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
 import { deadlineOf } from "./deadline.ts";
 import { stageResult } from "./stage-result.ts";
+import { openStage } from "./open-stage.ts";
 
 /** Between two looks at what generate, in another process, has finished, ms. */
 const FOLLOW_POLL_MS = 500;
 
 export async function run(input: CommandInput): Promise<CommandResult> {
-  if (input.options["adopt"] !== undefined) throw new ConfigError("Cannot adopt images yet: --adopt comes with a later version");
   const deadline = deadlineOf(input);
-  await using opened = await openContext(input, { locks: ["harvest"], ...(deadline === undefined ? {} : { deadline }) });
+  await using opened = await openStage(input, { locks: ["harvest"], ...(deadline === undefined ? {} : { deadline }) });
   const { context } = opened;
   const report = await harvest(context, input.options["follow"] === true ? followGenerate(context) : nothingUpstream);
   return stageResult(context.db, input, { done: `Harvested ${report.done} images`, stopped: report.stopped });

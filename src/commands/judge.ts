@@ -1,12 +1,12 @@
-import { openContext } from "../open-context.ts";
 import { inspect } from "../stages/inspect.ts";
 import { judge } from "../stages/judge.ts";
 import { nothingUpstream } from "../stages/stage.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
 import { stageResult } from "./stage-result.ts";
+import { openStage } from "./open-stage.ts";
 
 export async function run(input: CommandInput): Promise<CommandResult> {
-  await using opened = await openContext(input, { locks: ["judge"] });
+  await using opened = await openStage(input, { locks: ["judge"] });
   const inspected = await inspect(opened.context, nothingUpstream);
   const judged = await judge(opened.context, nothingUpstream);
   const done = `Looked at ${inspected.done} images and scored ${judged.done} groups`;

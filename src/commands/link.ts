@@ -1,11 +1,11 @@
-import { openContext } from "../open-context.ts";
 import { link } from "../stages/link.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
 import { tellLinked } from "./tell-linked.ts";
 import { stageResult } from "./stage-result.ts";
+import { openStage } from "./open-stage.ts";
 
 export async function run(input: CommandInput): Promise<CommandResult> {
-  await using opened = await openContext(input, { locks: ["link"] });
+  await using opened = await openStage(input, { locks: ["link"] });
   const linked = await link(opened.context);
   return stageResult(opened.context.db, input, { done: tellLinked(opened.context, linked), stopped: false });
 }

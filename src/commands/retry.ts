@@ -3,7 +3,7 @@ import { ConfigError, EXIT, REJECT_REASONS } from "../errors.ts";
 import { didYouMean } from "../lib/nearest.ts";
 import { loadConfig } from "../config/load-config.ts";
 import { acquireProcessLock } from "../db/process-lock.ts";
-import { openDatabase } from "../db/open.ts";
+import { expectDatabase, openDatabase } from "../db/open.ts";
 import { configFileOf, databaseFile } from "../open-context.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
 
@@ -18,6 +18,7 @@ export function run(input: CommandInput): Promise<CommandResult> {
     });
   }
   const config = loadConfig(configFileOf(input), { env: input.env });
+  expectDatabase(databaseFile(config));
   // A running generate counts its jobs in memory: putting some back under it would not be seen.
   using _lock = acquireProcessLock(config.dir, "generate");
   const db = openDatabase(databaseFile(config));

@@ -52,13 +52,25 @@ export function openDatabase(file: string, migrationsFolder = MIGRATIONS_FOLDER)
 
 /** Opens an existing database for reading only: a consistent snapshot beside running writers. */
 export function openReadonly(file: string): Db {
-  if (!existsSync(file)) {
-    throw new FatalError(`Cannot read the database ${file}: it does not exist`, {
-      hint: "run generate first, or check `dir` in the config",
-    });
-  }
+  expectDatabase(file);
   const client = new Database(file, { readonly: true, timeout: BUSY_TIMEOUT_MS });
+  try {
+    if (pendingMigrations(client, file, MIGRATIONS_FOLDER).pending.length > 0) {
+      throw new FatalError(`Cannot read the database ${file}: it was written by an older version of this program`, {
+        hint: "run any stage first (pnpm pipeline link, for one): it brings the database up to date",
+      });
+    }
+  } catch (error) {
+    client.close();
+    throw error;
+  }
   return { client, orm: drizzle({ client, schema, casing: "snake_case" }), file, close: () => client.close() };
+}
+
+/** @throws {FatalError} where no stage has made the database yet. */
+export function expectDatabase(file: string): void {
+  if (existsSync(file)) return;
+  throw new FatalError(`Cannot read the database ${file}: it does not exist`, { hint: "run generate first, or check `dir` in the config" });
 }
 
 interface JournalEntry {
@@ -66,7 +78,14 @@ interface JournalEntry {
   readonly tag: string;
 }
 
-function migrateGuarded(client: Database.Database, file: string, folder: string): void {
+interface Migrations {
+  readonly pending: readonly JournalEntry[];
+  /** When each was written that the database has. */
+  readonly applied: ReadonlySet<number>;
+}
+
+/** @throws {FatalError} if the database is newer than this program. */
+function pendingMigrations(client: Database.Database, file: string, folder: string): Migrations {
   // drizzle-kit writes this file; its shape is fixed by drizzle's migrator, which reads it too.
   const journal = (JSON.parse(readFileSync(join(folder, "meta/_journal.json"), "utf8")) as { entries: JournalEntry[] }).entries;
   const applied = appliedMigrations(client);
@@ -76,7 +95,11 @@ function migrateGuarded(client: Database.Database, file: string, folder: string)
       hint: "update comfy-dpo, or use the version that made the database",
     });
   }
-  const pending = journal.filter((entry) => !applied.has(entry.when));
+  return { pending: journal.filter((entry) => !applied.has(entry.when)), applied };
+}
+
+function migrateGuarded(client: Database.Database, file: string, folder: string): void {
+  const { pending, applied } = pendingMigrations(client, file, folder);
   const [first] = pending;
   if (first === undefined) return;
   if (pending.some((entry) => entry.when < Math.max(0, ...applied))) {

@@ -21,7 +21,24 @@ type Store = Pick<ObjectStore, "uri" | "get" | "putNew">;
  * @throws {ConfigError} if the prefix is another dataset's.
  */
 export async function claimPrefix(store: Store, owner: Owner, signal?: AbortSignal): Promise<void> {
-  const found = (await readOwner(store, signal)) ?? (await writeMarker(store, owner, signal));
+  refuseForeign(store, (await readOwner(store, signal)) ?? (await writeMarker(store, owner, signal)), owner);
+}
+
+/**
+ * Looks whether a dataset that has no database yet could claim the prefix. Writes nothing.
+ * @throws {ConfigError} if the prefix is somebody's; whatever the store throws where it cannot be read.
+ */
+export async function expectFreePrefix(store: Store, { datasetName }: Pick<Owner, "datasetName">, signal?: AbortSignal): Promise<void> {
+  refuseForeign(store, await readOwner(store, signal), { datasetName, datasetId: null });
+}
+
+interface Claimant {
+  readonly datasetName: string;
+  /** Null before there is one. */
+  readonly datasetId: string | null;
+}
+
+function refuseForeign(store: Pick<Store, "uri">, found: Owner | null, owner: Claimant): void {
   if (found === null || found.datasetId === owner.datasetId) return;
   const whose = found.datasetName === owner.datasetName ? `an earlier database of ${owner.datasetName}` : `dataset ${found.datasetName}`;
   throw new ConfigError(`Cannot use ${store.uri} for dataset ${owner.datasetName}: it belongs to ${whose} (id ${found.datasetId})`, {

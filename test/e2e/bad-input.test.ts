@@ -103,6 +103,7 @@ describe("exit 2", () => {
     expect(stderr).toMatch(/^Error: /m);
     for (const words of says) expect(stderr).toMatch(words);
     expect(emulator.stats.submitted).toBe(0);
+    expect(made.started(), "something was written").toBe(false);
   });
 
   it("for no configuration", async () => {
@@ -171,6 +172,7 @@ describe("exit 1", () => {
     });
     expect(exit, stderr).toBe(1);
     expect(stderr).toMatch(/credentials/i);
+    expect(made.started(), "something was written").toBe(false);
   });
 });
 

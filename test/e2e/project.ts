@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
@@ -28,6 +28,8 @@ export interface Project {
   rows(version?: string): readonly Record<string, unknown>[];
   /** The number that a query answers, read beside the running program as any user may; 0 where there is no database yet. */
   count(query: string): number;
+  /** True if anything was written below `dir`. */
+  started(): boolean;
   remove(): void;
 }
 
@@ -74,6 +76,7 @@ export function makeProject({ servers, config = {}, prompts = PROMPTS, workflow 
         .filter((line) => line !== "")
         .map((line) => JSON.parse(line) as Record<string, unknown>), // Rows are objects; seeds here are below 2^32.
     count: (query) => countIn(join(dir, "runs/pipeline.db"), query),
+    started: () => existsSync(join(dir, "runs")),
     remove: () => rmSync(dir, { recursive: true, force: true }),
   };
 }

@@ -1,0 +1,197 @@
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { startEmulator, type Emulator } from "../../src/comfy/emulator.ts";
+import { runCli, type CliResult } from "../helpers/run-cli.ts";
+import { makeProject, PROMPTS, type Project } from "./project.ts";
+
+// The commands around the stages, as a person at 3 a.m. uses them.
+
+const CANDIDATES = PROMPTS.length * 3;
+let emulator: Emulator;
+let project: Project;
+beforeAll(async () => {
+  emulator = await startEmulator();
+});
+afterAll(() => emulator.stop());
+afterEach(() => {
+  emulator.setFaults("");
+  project.remove();
+});
+
+const open = (config: Readonly<Record<string, unknown>> = {}): Project => (project = makeProject({ servers: [emulator.url], config }));
+const cli = (...args: readonly string[]): Promise<CliResult> => runCli([...args, "-c", project.config]);
+
+async function succeed(...args: readonly string[]): Promise<CliResult> {
+  const result = await cli(...args);
+  expect(result.exit, result.stderr).toBe(0);
+  return result;
+}
+
+describe("demo", () => {
+  it("ends with rows, a card and a report, and shows the first row", async () => {
+    const made = open(); // For its folder: the demo brings its own configuration.
+    const { exit, stdout, stderr } = await runCli(["demo"], { cwd: made.dir });
+    expect(exit, stderr).toBe(0);
+    for (const name of ["rows", "card", "report"]) {
+      const place = new RegExp(`^${name} +(\\S.*)$`, "m").exec(stdout)?.[1] ?? "";
+      expect(existsSync(place.startsWith("file:") ? fileURLToPath(place) : place), `${name}: ${place}`).toBe(true);
+    }
+    expect(stdout).toContain('{"id":"d_');
+    expect(stderr).toContain("technical score");
+  });
+});
+
+describe("status", () => {
+  it("counts by state and reason, and names the way back", async () => {
+    open();
+    emulator.setFaults("execution-error:1:always");
+    const run = await cli("run");
+    expect(run.exit).toBe(3);
+    expect(run.stderr).toContain(`${CANDIDATES} candidates failed`);
+    expect(run.stderr).toContain("retry");
+    const { exit, stdout } = await cli("status");
+    expect(exit).toBe(3);
+    expect(stdout).toContain(`${CANDIDATES} planned = 0 pending + 0 stored + 0 rejected + ${CANDIDATES} failed`);
+    expect(stdout).toContain(`${CANDIDATES} jobs: execution-error`);
+  });
+
+  it("says that there is nothing yet, and makes nothing", async () => {
+    const made = open();
+    for (const command of ["status", "report", "verify", "retry"]) {
+      const { exit, stderr } = await cli(command);
+      expect(exit, `${command}: ${stderr}`).toBe(1);
+      expect(stderr, command).toContain("Try:");
+      expect(made.started(), command).toBe(false);
+    }
+  });
+});
+
+describe("retry", () => {
+  it("puts failed candidates back, by reason, and they succeed then", async () => {
+    open();
+    emulator.setFaults("execution-error:1:always");
+    expect((await cli("run")).exit).toBe(3);
+    emulator.setFaults("");
+    expect((await succeed("retry", "--reason", "oom")).stdout).toContain("0 failed candidates");
+    expect((await succeed("retry", "--stage", "generate", "--reason", "execution-error")).stdout).toContain(
+      `${CANDIDATES} failed candidates`,
+    );
+    const { events } = await succeed("run", "--json");
+    expect(events.at(-1)).toMatchObject({ stored: CANDIDATES, failed: 0 });
+  });
+});
+
+describe("verify", () => {
+  it("finds a changed image, a missing image, and a changed shard", async () => {
+    const made = open();
+    await succeed("run");
+    expect((await succeed("verify")).stdout).toContain("All is well");
+
+    const images = readdirSync(join(made.runs, "images"), { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".png"));
+    const [first = "", second = ""] = images.map((name) => join(made.runs, "images", name));
+    const bytes = readFileSync(first);
+    bytes[bytes.length - 20]! ^= 1;
+    writeFileSync(first, bytes);
+    rmSync(second);
+    const shard = join(made.runs, "export/v1/data/train-00000-of-00001.jsonl");
+    writeFileSync(shard, readFileSync(shard, "utf8").replace("fox", "cat"));
+
+    const { exit, stdout } = await cli("verify");
+    expect(exit).toBe(3);
+    for (const what of [first, second, "v1/data/train-00000-of-00001.jsonl"]) expect(stdout).toContain(what);
+    expect(stdout).toMatch(/\d problems/);
+    expect((await cli("verify", "v7")).exit).toBe(2);
+  });
+});
+
+describe("report", () => {
+  it("is one HTML page with the pictures in it", async () => {
+    const made = open();
+    await succeed("run");
+    await succeed("report");
+    const html = readFileSync(join(made.runs, "report.html"), "utf8");
+    expect(html).toContain(PROMPTS[0]);
+    expect(html).toContain('src="data:image/');
+    expect(html).not.toMatch(/(?:src|href)="(?!data:|#)/);
+  });
+});
+
+describe("init and check", () => {
+  it("init writes a configuration that check accepts and run takes", async () => {
+    const made = open();
+    const config = join(made.dir, "configs/mine.yaml");
+    const init = ["init", join(made.dir, "workflow.json"), "--prompts-file", join(made.dir, "prompts.txt"), "--out", config];
+    const { exit, stdout, stderr } = await runCli(init);
+    expect(exit, stderr).toBe(0);
+    expect(stdout).toContain("pnpm pipeline check -c");
+    writeFileSync(config, readFileSync(config, "utf8").replace("http://127.0.0.1:8188", emulator.url));
+    const checked = await runCli(["check", "-c", config]);
+    expect(checked.exit, checked.stdout).toBe(0);
+    expect(existsSync(join(made.dir, "runs")), "check leaves nothing").toBe(false);
+    const dry = await runCli(["generate", "--dry-run", "-c", config]);
+    expect(dry.stdout).toContain("4 prompts (0 duplicates) × 4 seeds × 1 variants = 16 candidates");
+
+    const again = await runCli(init);
+    expect(again.exit).toBe(2);
+    expect(again.stderr).toContain("never overwrites");
+  });
+
+  it("init takes the newest prompt of a server", async () => {
+    const made = open({ harvest: { delete_history: false } });
+    await succeed("run", "--prompts", "1");
+    const config = join(made.dir, "from-server.yaml");
+    const { exit, stderr } = await runCli(["init", "--server", emulator.url, "--out", config]);
+    expect(exit, stderr).toBe(0);
+    expect(readFileSync(config, "utf8")).toContain('seed: "4.seed"');
+  });
+
+  it("check names what is wrong: a server that is off, a checkpoint that it does not have", async () => {
+    const made = open({ servers: [{ url: "http://127.0.0.1:9" }, { url: emulator.url }] });
+    const file = join(made.dir, "workflow.json");
+    writeFileSync(file, readFileSync(file, "utf8").replace("v1-5-pruned-emaonly.safetensors", "v1-5-pruned-emaonlyy.safetensors"));
+    const { exit, stdout } = await cli("check");
+    expect(exit).toBe(1);
+    expect(stdout).toMatch(/FAIL +http:\/\/127\.0\.0\.1:9 /);
+    expect(stdout).toMatch(/v1-5-pruned-emaonlyy\.safetensors.*v1-5-pruned-emaonly\.safetensors/);
+  });
+});
+
+describe("annotate import", () => {
+  it("takes votes of people, which then decide", async () => {
+    const made = open();
+    await succeed("run");
+    const [row] = made.rows() as readonly { chosen: { image_id: string }; rejected: readonly { image_id: string }[] }[];
+    const [loser] = row!.rejected;
+    const votes = join(made.dir, "votes.jsonl");
+    const images = [row!.chosen.image_id, loser!.image_id];
+    writeFileSync(votes, `${JSON.stringify({ vote_id: "1", annotator: "ann", images, choice: loser!.image_id })}\n`);
+    expect((await succeed("annotate", "import", votes)).stdout).toContain("1 votes imported");
+    expect((await succeed("annotate", "import", votes)).stdout).toContain("1 were there already");
+    await succeed("export");
+    const decided = made.rows("v2").filter((next) => next["source"] === "people");
+    expect(decided).toHaveLength(1);
+    expect(decided[0]).toMatchObject({ chosen: { image_id: loser!.image_id }, n_votes: 1, agreement: 1 });
+
+    writeFileSync(votes, '{"vote_id":"2"}\n');
+    const bad = await cli("annotate", "import", votes);
+    expect(bad.exit).toBe(3);
+    expect(bad.stderr).toContain("votes.jsonl:1");
+  });
+});
+
+describe("a promised command or option", () => {
+  it.each([
+    ["servers", "drain", "http://x"],
+    ["harvest", "--adopt", "x"],
+    ["check", "--canary"],
+    ["prune", "--yes"],
+    ["annotate", "serve"],
+  ])("%s %s says that it comes later", async (...args) => {
+    open();
+    const { exit, stderr } = await cli(...args);
+    expect(exit).toBe(2);
+    expect(stderr).toContain("comes with a later version");
+  });
+});

@@ -1,0 +1,73 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { startEmulators, type Emulator } from "../../src/comfy/emulator.ts";
+import { requirePart } from "../helpers/parts.ts";
+import { runCli, startCli } from "../helpers/run-cli.ts";
+import { findWeed, SEAWEED_CREDENTIALS, startSeaweed, type Seaweed } from "../helpers/seaweed.ts";
+import { makeProject, PROMPTS, type Project } from "./project.ts";
+
+// The whole program with a real S3 server as store and as place of exports.
+
+const CANDIDATES = PROMPTS.length * 3;
+const env = SEAWEED_CREDENTIALS;
+const POLL = { timeout: 20_000, interval: 10 };
+
+describe.runIf(requirePart("seaweedfs", findWeed() !== undefined))("run with S3", () => {
+  let seaweed: Seaweed;
+  let servers: readonly Emulator[] = [];
+  let project: Project;
+  beforeAll(async () => {
+    [seaweed, servers] = await Promise.all([startSeaweed(), startEmulators(2, { execMs: 30 })]);
+  });
+  afterAll(() => Promise.all([seaweed.stop(), ...servers.map((server) => server.stop())]));
+  afterEach(() => project.remove());
+
+  const open = (prefix: string, bucket = seaweed.bucket): Project =>
+    (project = makeProject({
+      servers: servers.map(({ url }) => url),
+      config: {
+        store: { uri: `s3://${bucket}/${prefix}`, endpoint: seaweed.endpoint },
+        export: { uri: `s3://${bucket}/${prefix}-exports` },
+      },
+    }));
+
+  it("stores, exports and verifies, also after kill -9", async () => {
+    const made = open("whole");
+    for (const stored of [2, 6]) {
+      const cli = startCli(["run", "-c", made.config], { env });
+      await expect.poll(() => made.count("select count(*) from images where state = 'stored'"), POLL).toBeGreaterThanOrEqual(stored);
+      cli.child.kill("SIGKILL");
+      await cli.result;
+    }
+    const { exit, stderr, events } = await runCli(["run", "-c", made.config, "--json"], { env });
+    expect(exit, stderr).toBe(0);
+    expect(events.at(-1)).toMatchObject({ planned: CANDIDATES, stored: CANDIDATES, images: CANDIDATES });
+    expect(made.count(`select count(*) from images where uri like 's3://${seaweed.bucket}/whole/images/%'`)).toBe(CANDIDATES);
+
+    const verified = await runCli(["verify", "-c", made.config], { env });
+    expect(verified.exit, verified.stderr).toBe(0);
+    expect(verified.stdout).toContain(`${CANDIDATES} images in s3://${seaweed.bucket}/whole read`);
+
+    const again = await runCli(["run", "-c", made.config], { env });
+    expect(again.stderr).toContain("Nothing new since v1");
+  });
+
+  it("ends with exit 1 where the bucket is missing, and leaves nothing behind", async () => {
+    const made = open("prefix", "no-such-bucket");
+    const { exit, stderr } = await runCli(["run", "-c", made.config], { env });
+    expect(exit, stderr).toBe(1);
+    expect(stderr).toContain("no-such-bucket");
+    expect(stderr).toContain("Try:");
+    expect(made.started()).toBe(false);
+  });
+
+  it("refuses a prefix that is another dataset's", async () => {
+    const first = open("shared");
+    expect((await runCli(["run", "-c", first.config, "--prompts", "1"], { env })).exit).toBe(0);
+    first.remove();
+    const second = open("shared");
+    const { exit, stderr } = await runCli(["run", "-c", second.config], { env });
+    expect(exit, stderr).toBe(2);
+    expect(stderr).toContain("belongs to");
+    expect(second.started()).toBe(false);
+  });
+});

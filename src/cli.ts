@@ -69,7 +69,7 @@ async function execute(spec: CommandSpec, command: Command): Promise<void> {
       log,
       clock: systemClock,
       json,
-      print: (text) => void process.stdout.write(`${text}\n`),
+      print: log.print,
       stopping: signals.stopping,
       signal: signals.signal,
     });

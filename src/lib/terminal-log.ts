@@ -21,7 +21,9 @@ export interface TerminalLogOptions {
 }
 
 export interface TerminalLog extends Log {
-  /** Draws the last state and leaves the terminal in order. */
+  /** Writes a result to stdout. On a terminal it takes the bars' place, so that no later redraw wipes it. */
+  print(text: string): void;
+  /** Draws the last state, unless results came after it, and leaves the terminal in order. */
   close(): void;
 }
 
@@ -50,6 +52,10 @@ export function createTerminalLog({ level, json, stderr, stdout, clock }: Termin
     drawnLines = lines.length;
     drawnAtMs = clock.nowMs();
   };
+  const print = (text: string): void => {
+    clear();
+    stdout.write(`${text}\n`);
+  };
   const say = (at: LogLevel, message: string): void => {
     if (LOG_LEVELS.indexOf(at) > LOG_LEVELS.indexOf(level)) return;
     if (live) clear();
@@ -63,7 +69,7 @@ export function createTerminalLog({ level, json, stderr, stdout, clock }: Termin
     info: (message) => say("info", message),
     debug: (message) => say("debug", message),
     event(event, fields) {
-      if (json) stdout.write(`${stringifyExact({ event, ...fields })}\n`);
+      if (json) print(stringifyExact({ event, ...fields }));
     },
     progress(stage, latest) {
       const nowMs = clock.nowMs();
@@ -75,8 +81,9 @@ export function createTerminalLog({ level, json, stderr, stdout, clock }: Termin
       else if (level !== "error" && drawnAtMs > 0) for (const [name, each] of tracks) stderr.write(`${line(name, each, nowMs)}\n`);
       drawnAtMs = nowMs;
     },
+    print,
     close() {
-      if (live) draw();
+      if (drawnLines > 0) draw();
     },
   };
 }

@@ -69,7 +69,7 @@ async function execute(spec: CommandSpec, command: Command): Promise<void> {
       log,
       clock: systemClock,
       json,
-      print: log.print,
+      print: (text) => log.print(text),
       stopping: signals.stopping,
       signal: signals.signal,
     });

@@ -108,9 +108,12 @@ export function submit(server: Emulator, fields: Readonly<Record<string, PyValue
   return send(server, { method: "POST", path: "/prompt", headers: { "Content-Type": "application/json" }, body });
 }
 
+const HISTORY_TIMEOUT_MS = 15_000;
+
 /** The history entry of a prompt, once it is there. */
 export async function historyOf(server: Emulator, promptId: string): Promise<PyDict> {
-  for (let attempt = 0; attempt < 2000; attempt++) {
+  // By time, not by tries: how many fit into a run depends on the machine.
+  for (const deadlineMs = Date.now() + HISTORY_TIMEOUT_MS; Date.now() < deadlineMs;) {
     const entry = jsonOf(await send(server, { path: `/history/${promptId}` })).get(promptId);
     if (isPyDict(entry)) return entry;
   }

@@ -206,7 +206,7 @@ export const configSchema = z.strictObject({
   dataset: z
     .string()
     .regex(/^[a-z0-9][a-z0-9-]*$/)
-    .meta({ patternErrorMessage: "lower-case letters, digits and '-'" }),
+    .meta({ patternErrorMessage: "lower-case letters, digits and '-', a letter or digit first" }),
   dir: text.optional().describe("database, logs, local images and exports; default ../runs/<dataset>, relative to this file"),
   seed: z.union([z.int(), z.bigint()]).default(0),
   prompts,

@@ -100,6 +100,7 @@ describe("values that do not fit", () => {
     ["candidates: { seeds: drived }", 'candidates.seeds is "drived", expected derived or a list'],
     ["candidates: { seeds: [1, 18446744073709551616] }", "candidates.seeds[1] is 18446744073709551616, expected"],
     ["candidates: { variants: [] }", "candidates.variants is an empty list"],
+    ["annotate: { criteria: [a b] }", 'annotate.criteria[0] is "a b", expected letters, digits'],
     ["dir: 5", "dir is 5, expected text (put it in quotes)"],
     ["annotate: { pairs: { across: { chosen: [base] } } }", "annotate.pairs.across.rejected is missing"],
     [
@@ -108,6 +109,11 @@ describe("values that do not fit", () => {
     ],
   ])("%s", (more, expected) => {
     expect(problemsOf(more)).toEqual([expect.stringContaining(expected)]);
+  });
+
+  it.each(["-foxes", "Foxes", "red_foxes", '""', "5"])("are told for a dataset's name: %s", (name) => {
+    const [problem] = problemsIn(refusalOf(REQUIRED.replace("foxes", name)));
+    expect(problem).toMatch(/^line 1, column 10: dataset is .*, expected lower-case letters, digits and '-', a letter or digit first/);
   });
 
   it("show no header's value", () => {

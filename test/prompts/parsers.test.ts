@@ -193,6 +193,23 @@ function acceptedItems(text: string, extension: string): number | undefined {
 }
 
 describe("files longer than a chunk", () => {
+  it.each([
+    ["txt", "a\n", "x\n", Buffer.from([0xff])],
+    ["tsv", "prompt\na\n", "x\n", Buffer.from([0xff])],
+    ["csv", "prompt\na\n", "x\n", Buffer.from([0xff])],
+    ["jsonl", '"a"\n', '"x"\n', Buffer.from("{")],
+    ["json", '["a"', ',"x"', Buffer.from("}")],
+  ])(".%s are streamed: what comes early is given before the rest is read", async (extension, first, filler, broken) => {
+    const file = join(dir, `streamed.${extension}`);
+    await writeFile(file, Buffer.concat([Buffer.from(first + filler.repeat((32 * CHUNK_BYTES) / filler.length)), broken]));
+    const given = async (wanted: number) => {
+      for await (const { fields } of (await openPromptSource(file)).rows()) if (--wanted === 0) return fields["prompt"];
+      return undefined;
+    };
+    expect(await given(1)).toBe("a");
+    await expect(given(Infinity)).rejects.toBeInstanceOf(ConfigError);
+  });
+
   // The end of one line and the start of the next, byte by byte across the border.
   const [before, after] = ['🦊é"x', '"é🦊,"y'];
   const formats: Readonly<Record<string, (filler: string) => string>> = {

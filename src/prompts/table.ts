@@ -69,7 +69,6 @@ async function* readCsv(file: string, options: { readonly gzip: boolean }): Asyn
     // Named, since the parser would take the first it sees for the only one.
     record_delimiter: ["\r\n", "\n"],
     relax_column_count: true, // Counted here, for one message for both formats.
-    skip_empty_lines: true,
     max_record_size: RECORD_MAX_BYTES,
   });
   // What goes wrong with the text reaches the reader of `parser`.
@@ -78,11 +77,10 @@ async function* readCsv(file: string, options: { readonly gzip: boolean }): Asyn
     let linesBefore = 0;
     for await (const parsed of parser) {
       const { record, raw } = parsed as { readonly record: readonly string[]; readonly raw: string }; // `raw: true`.
-      // The parser's own count leaves out empty lines. `raw` has them, before the record, and of "\r\n" between lines only "\r".
-      const emptyLines = /^[\r\n]*/.exec(raw)?.[0].length ?? 0;
-      // To the parser a line of white space is a cell; to people it is empty.
-      if (raw.trim() !== "") yield { line: linesBefore + emptyLines + 1, cells: record };
-      linesBefore += emptyLines + (raw.slice(emptyLines).match(/\n|\r$/g)?.length ?? 0);
+      // To the parser an empty line, or one of white space, is a cell.
+      if (raw.trim() !== "") yield { line: linesBefore + 1, cells: record };
+      // `raw` has "\r" where a record ended in "\r\n"; elsewhere a lone "\r" is part of a cell.
+      linesBefore += raw.match(/\n|\r$/g)?.length ?? 0;
     }
   } catch (error) {
     if (error instanceof ConfigError) throw error;

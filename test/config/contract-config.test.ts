@@ -166,7 +166,7 @@ describe("the documented configuration", () => {
       [{ name: "pickscore", kind: "openai", url: "http://127.0.0.1:8000/v1", model: "m", mode: "pairwise", prompt_file: "p.txt" }],
     ],
     ["workflows.sd15.uploads", { reference: "refs/" }],
-  ])("takes %s: %j, or says that it comes later", (path, value) => {
+  ])("says of %s: %j that it comes later, rather than doing nothing", (path, value) => {
     for (const problem of problemsOfWhole(changed({ ...now, [path]: value }))) {
       expect(problem).toMatch(LATER);
       expect(problem).toContain(path);

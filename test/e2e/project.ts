@@ -28,6 +28,8 @@ export interface Project {
   rows(version?: string): readonly Record<string, unknown>[];
   /** The number that a query answers, read beside the running program as any user may; 0 where there is no database yet. */
   count(query: string): number;
+  /** The first column of what a query answers; [] where there is no database yet. */
+  column(query: string): readonly unknown[];
   /** True if anything was written below `dir`. */
   started(): boolean;
   remove(): void;
@@ -75,19 +77,20 @@ export function makeProject({ servers, config = {}, prompts = PROMPTS, workflow 
         .flatMap((name) => readFileSync(join(versionDir(version), "data", name), "utf8").split("\n"))
         .filter((line) => line !== "")
         .map((line) => JSON.parse(line) as Record<string, unknown>), // Rows are objects; seeds here are below 2^32.
-    count: (query) => countIn(join(dir, "runs/pipeline.db"), query),
+    count: (query) => Number(columnOf(join(dir, "runs/pipeline.db"), query)[0] ?? 0),
+    column: (query) => columnOf(join(dir, "runs/pipeline.db"), query),
     started: () => existsSync(join(dir, "runs")),
     remove: () => rmSync(dir, { recursive: true, force: true }),
   };
 }
 
-function countIn(file: string, query: string): number {
+function columnOf(file: string, query: string): readonly unknown[] {
   let db: Database.Database | undefined;
   try {
     db = new Database(file, { readonly: true, fileMustExist: true });
-    return Number(db.prepare(query).pluck().get());
+    return db.prepare(query).pluck().all();
   } catch (error) {
-    if (error instanceof Database.SqliteError) return 0; // Neither file nor tables yet.
+    if (error instanceof Database.SqliteError) return []; // Neither file nor tables yet.
     throw error;
   } finally {
     db?.close();

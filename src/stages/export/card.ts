@@ -20,6 +20,8 @@ export interface CardFacts {
   readonly complete: boolean;
   /** Of the data files. */
   readonly extension: string;
+  /** SHA-256 (hex) over the data files' checksums. */
+  readonly dataSha256: string;
 }
 
 /** `README.md`: what `datasets` and the Hub read, and what a person has to know. Neither place, version nor time is in it. */
@@ -28,14 +30,18 @@ export function cardText(facts: CardFacts): string {
   return `---\n${stringify(frontMatter(facts), { lineWidth: 0 })}---\n\n${sections.filter((section) => section !== "").join("\n\n")}\n`;
 }
 
-function frontMatter({ config, layout, splits, counts }: CardFacts): object {
+function frontMatter({ config, layout, splits, counts, dataSha256 }: CardFacts): object {
+  // `datasets` 5.2 names the cache of a local folder by its last name and this block (load.py, LocalDatasetModuleFactory): without the
+  // description, v1 of another dataset with the same columns would be loaded in place of this one.
+  const description = `rows sha256:${dataSha256}`;
+  const files = splits.map(({ split }) => ({ split, path: `data/${split}-*` }));
   return {
     pretty_name: config.dataset,
     ...licenceKeys(config.export.card),
     task_categories: ["text-to-image"],
     tags: ["dpo", "preference"],
     size_categories: [sizeCategory(counts.rows)],
-    configs: [{ config_name: "default", default: true, data_files: splits.map(({ split }) => ({ split, path: `data/${split}-*` })) }],
+    configs: [{ config_name: "default", default: true, description, data_files: files }],
     dataset_info: [{ config_name: "default", features: cardFeatures(rowColumns(layout)) }],
   };
 }

@@ -73,6 +73,7 @@ export async function makeVersion(needs: MakeNeeds): Promise<Made> {
     complete: needs.complete,
     technicalJudges: needs.judges.filter(({ technical }) => technical).map(({ name }) => name),
     extension: exporter.extension({ gzip }),
+    dataSha256: sha256Of(checksumsText(dataFiles)),
   });
   const others = [
     imageList,

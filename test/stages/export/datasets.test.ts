@@ -85,6 +85,20 @@ describe.skipIf(!hasDatasets)("Python datasets", () => {
     }
   }, 60_000);
 
+  // `datasets` names its cache by the folder's last name and the card: with equal cards it answers with the other dataset's rows.
+  test("never takes another dataset's rows of the same version name from the cache", async () => {
+    await using first = await openFixture();
+    await using second = await openFixture();
+    first.addRow({ prompt: "a cat" });
+    second.addRow({ prompt: "a dog" });
+    await first.export();
+    await second.export();
+    const jobs = [first, second].map(({ exportDir }, index) => ({ name: String(index), folder: join(exportDir, "v1") }));
+    const read = await loadWithDatasets(jobs, join(first.dir, "cache"));
+    expect(read["0"]!.map["train"]).toEqual((await readVersion(first)).rows());
+    expect(read["1"]!.map["train"]).toEqual((await readVersion(second)).rows());
+  }, 60_000);
+
   test("takes gzip for the same rows", () => {
     const rows = loaded["gzipped"]!.map["train"];
     expect(rows).toEqual(loaded["full"]!.map["train"]);

@@ -190,6 +190,7 @@ describe("README.md", () => {
       {
         config_name: "default",
         default: true,
+        description: expect.stringMatching(/^rows sha256:[0-9a-f]{64}$/),
         data_files: ["train", "validation", "test"].map((split) => ({ split, path: `data/${split}-*` })),
       },
     ]);

@@ -8,6 +8,8 @@ import { createTerminalLog } from "./lib/terminal-log.ts";
 import { onSignals } from "./lib/signals.ts";
 import { programVersion } from "./program-version.ts";
 
+const SETTLING = "Stopping: settling what is in flight. Ctrl-C again stops at once; nothing is lost either way, the same command continues";
+
 /** argv → command → exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
   const program = buildProgram((spec, command) => execute(spec, command));
@@ -40,7 +42,8 @@ function buildProgram(run: (spec: CommandSpec, command: Command) => Promise<void
       .addHelpText("after", `\nExample:\n  $ pnpm pipeline ${spec.example}`)
       .exitOverride();
     for (const arg of spec.args ?? []) command.argument(arg.name, arg.description);
-    for (const { flags, description, later } of spec.options ?? []) command.addOption(new Option(flags, description).hideHelp(later));
+    for (const { flags, description, later } of spec.options ?? [])
+      command.addOption(new Option(flags, description).hideHelp(later === true));
     if (spec.later === true) command.allowUnknownOption().allowExcessArguments();
     command.action(() => run(spec, command));
   }
@@ -57,7 +60,7 @@ async function execute(spec: CommandSpec, command: Command): Promise<void> {
     stdout: process.stdout,
     clock: systemClock,
   });
-  const signals = onSignals(process, log);
+  const signals = onSignals(process, log, { asks: spec.asks === true, message: spec.serves === true ? "Stopping" : SETTLING });
   let result: CommandResult;
   try {
     refuseLater(spec, options);

@@ -43,6 +43,10 @@ export interface CommandSpec {
   readonly args?: readonly { readonly name: string; readonly description: string }[];
   readonly options?: readonly OptionSpec[];
   readonly example: string;
+  /** Reads answers from the keyboard. */
+  readonly asks?: true;
+  /** Shows or serves until it is stopped: Ctrl-C is its good end, there is no work to settle. */
+  readonly serves?: true;
   /** Promised, but not there yet: takes any arguments, to say so. */
   readonly later?: true;
   readonly load: () => Promise<{ readonly run: RunCommand }>;

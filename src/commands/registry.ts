@@ -98,6 +98,7 @@ export const commands: readonly CommandSpec[] = [
       { flags: "--yes", description: "ask nothing; what is ambiguous is an error that lists the candidates" },
     ],
     example: "init workflow_api.json --out configs/mine.yaml",
+    asks: true,
     load: () => import("./init.ts"),
   },
   {
@@ -135,6 +136,7 @@ export const commands: readonly CommandSpec[] = [
       { flags: "--faults <spec>", description: "faults to play, e.g. view-cut:0.1,oom:0.01" },
     ],
     example: "emulate --servers 2 --exec-ms 100",
+    serves: true,
     load: () => import("./emulate.ts"),
   },
   ...(["servers", "exclude", "prune", "lifecycle"] as const).map((name): CommandSpec => ({

@@ -11,6 +11,11 @@ import { deadlineOf } from "./deadline.ts";
 import { linkAndExport } from "./link-and-export.ts";
 import { planAndTell } from "./plan-and-tell.ts";
 
+/**
+ * After a stop: how long harvest may still fetch once generate has settled what was in flight, ms. Those pictures lie on servers that
+ * may be gone tomorrow.
+ */
+const HARVEST_GRACE_MS = 30_000;
 /** Between two looks of a stage at what the one before it has written, ms. */
 const FOLLOW_POLL_MS = 200;
 
@@ -42,19 +47,22 @@ export async function streamStages(context: Context): Promise<boolean> {
       running.delete(name);
     }
   };
-  const results = await Promise.allSettled([
-    // Harvest may find that a file is lost, and plan its job again.
-    start(
-      "generate",
-      generate(
-        shared,
-        follow(() => running.has("harvest") && anyListed(context.db)),
-      ),
+  // Harvest may find that a file is lost, and plan its job again.
+  const generating = start(
+    "generate",
+    generate(
+      shared,
+      follow(() => running.has("harvest") && anyListed(context.db)),
     ),
+  );
+  const ended = new AbortController();
+  const grace = graceAfter(generating, { ...context, signal: AbortSignal.any([context.signal, ended.signal]) });
+  const results = await Promise.allSettled([
+    generating,
     start(
       "harvest",
       harvest(
-        shared,
+        { ...context, stopping: AbortSignal.any([grace, failed.signal]) },
         follow(() => running.has("generate")),
       ),
     ),
@@ -73,6 +81,26 @@ export async function streamStages(context: Context): Promise<boolean> {
       ),
     ),
   ]);
+  ended.abort();
   for (const result of results) if (result.status === "rejected") throw result.reason;
   return results.some((result) => result.status === "fulfilled" && result.value.stopped);
+}
+
+/** Fires HARVEST_GRACE_MS after both a stop and the end of generate. Harvest that is done earlier ends by itself. */
+function graceAfter(
+  generating: Promise<unknown>,
+  { stopping, signal, clock }: Pick<Context, "stopping" | "signal" | "clock">,
+): AbortSignal {
+  const over = new AbortController();
+  const stopped = new Promise<void>((resolve) => {
+    if (stopping.aborted) resolve();
+    else stopping.addEventListener("abort", () => resolve(), { once: true });
+  });
+  const wait = async (): Promise<void> => {
+    await Promise.all([stopped, generating]);
+    await clock.sleep(HARVEST_GRACE_MS, signal);
+    over.abort();
+  };
+  wait().catch(() => over.abort()); // Generate failed, the second Ctrl-C, or the end: told elsewhere.
+  return over.signal;
 }

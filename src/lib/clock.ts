@@ -2,7 +2,7 @@
 export interface Clock {
   /** Milliseconds since the epoch. */
   nowMs(): number;
-  /** Resolves after `delayMs`, or rejects with the signal's reason. Does not keep the process alive on its own. */
+  /** Resolves after `delayMs`, or rejects with the signal's reason. Keeps the process alive until then. */
   sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
 }
 

@@ -1,5 +1,9 @@
+import { isatty } from "node:tty";
 import { InterruptedError } from "../errors.ts";
 import type { Log } from "./log.ts";
+import { processKeyHost, takeTerminalKeys } from "./terminal-keys.ts";
+
+const STDIN_FD = 0;
 
 export interface Signals extends Disposable {
   /** First Ctrl-C or SIGTERM: stop taking work, settle what is in flight. */
@@ -9,18 +13,27 @@ export interface Signals extends Disposable {
   dispose(): void;
 }
 
-/** Turns SIGINT and SIGTERM into two abort signals. */
-export function onSignals(from: NodeJS.Process, log: Pick<Log, "info">): Signals {
+export interface SignalOptions {
+  /** The command reads the keyboard itself. */
+  readonly asks: boolean;
+  /** What to say at the first one. */
+  readonly message: string;
+}
+
+/** Turns SIGINT, SIGTERM and Ctrl-C into two abort signals. */
+export function onSignals(from: NodeJS.Process, log: Pick<Log, "info">, { asks, message }: SignalOptions): Signals {
   const stopping = new AbortController();
   const leaving = new AbortController();
   const onSignal = (): void => {
     if (stopping.signal.aborted) return leaving.abort(new InterruptedError("Interrupted twice"));
-    log.info("Stopping: settling what is in flight. Ctrl-C again stops at once; nothing is lost either way, the same command continues");
+    log.info(message);
     stopping.abort(new InterruptedError("Interrupted"));
   };
   const names = ["SIGINT", "SIGTERM"] as const;
   for (const name of names) from.on(name, onSignal);
+  const giveBackKeys = asks || !isatty(STDIN_FD) ? () => undefined : takeTerminalKeys(processKeyHost(from), onSignal);
   const dispose = (): void => {
+    giveBackKeys();
     for (const name of names) from.off(name, onSignal);
   };
   return { stopping: stopping.signal, signal: leaving.signal, dispose, [Symbol.dispose]: dispose };

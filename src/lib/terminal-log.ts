@@ -23,7 +23,7 @@ export interface TerminalLogOptions {
 export interface TerminalLog extends Log {
   /** Writes a result to stdout. On a terminal it takes the bars' place, so that no later redraw wipes it. */
   print(text: string): void;
-  /** Draws the last state, unless results came after it, and leaves the terminal in order. */
+  /** Takes the bars away: what remains are messages and results, and a bar with an ETA after the end would only confuse. */
   close(): void;
 }
 
@@ -82,9 +82,7 @@ export function createTerminalLog({ level, json, stderr, stdout, clock }: Termin
       drawnAtMs = nowMs;
     },
     print,
-    close() {
-      if (drawnLines > 0) draw();
-    },
+    close: clear,
   };
 }
 

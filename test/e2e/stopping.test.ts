@@ -34,6 +34,7 @@ describe("Ctrl-C", () => {
     expect(exit, stderr).toBe(130);
     expect(stderr).toContain("the same command continues");
     expect(made.count("select count(*) from jobs where state = 'submitted'"), "in flight").toBe(0);
+    expect(made.count("select count(*) from images where state = 'listed'"), "left on the server").toBe(0);
     const { events } = await runCli(["run", "-c", made.config, "--json"]);
     expect(events.at(-1)).toMatchObject({ exit: 0, stored: CANDIDATES });
     expect(emulator!.stats.executed).toBe(CANDIDATES);

@@ -62,7 +62,7 @@ describe("a real ComfyUI", () => {
     expect(made.column("select filename from images where filename not like '%_00001_.png'"), "jobs run twice on a server").toEqual([]);
     const views = made.column("select '/view?type=output&subfolder=' || subfolder || '&filename=' || filename from images");
     const copies = await Promise.all(
-      views.map(async (view) => (await Promise.all(urls.map((url) => hasFile(`${url}${view}`)))).filter(Boolean)),
+      views.map(async (view) => (await Promise.all(urls.map((url) => hasFile(`${url}${String(view)}`)))).filter(Boolean)),
     );
     expect(
       copies.filter((found) => found.length !== 1),

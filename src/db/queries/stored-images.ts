@@ -17,10 +17,11 @@ export function storedImages({ client }: Pick<Db, "client">) {
     `select ${COLUMNS} from images where image_id > ? and state = 'stored' order by image_id limit ?`,
   );
   const count = client.prepare<[], number>(`select count(*) from images where state = 'stored'`).pluck();
+  // The casts: better-sqlite3 binds every number as REAL, which divides without rounding down.
   const sample = client.prepare<[{ total: number; count: number }], StoredImageRow>(`
     select imageId, key, sha256, bytes from (
       select ${COLUMNS}, row_number() over (order by image_id) - 1 as place from images where state = 'stored')
-    where place = 0 or place * @count / @total <> (place - 1) * @count / @total order by imageId`);
+    where place = 0 or cast(place * @count / @total as integer) <> cast((place - 1) * @count / @total as integer) order by imageId`);
   const find = client.prepare<[string], StoredImageRow>(`select ${COLUMNS} from images where image_id = ? and state = 'stored'`);
 
   return {

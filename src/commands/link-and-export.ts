@@ -1,5 +1,6 @@
 import { configHash } from "../config/config-hash.ts";
 import type { Context } from "../context.ts";
+import { isWholePlan } from "../db/queries/dataset.ts";
 import { summarize } from "../db/queries/summary.ts";
 import { EXIT } from "../errors.ts";
 import { exportDataset, type ExportReport } from "../stages/export.ts";
@@ -33,10 +34,12 @@ export async function linkAndExport(
   const people = missingVotes(context, linked);
   if (people !== null) log.info(people);
   const { pending } = summarize(db);
+  const isWhole = isWholePlan(db);
+  if (!isWhole) log.info("Only a part of the prompts is planned (--prompts, or a plan that was interrupted): this export is not complete");
   const report = await exportDataset(
     { ...context, stopping: input.stopping },
     {
-      complete: pending === 0 && linked.pending === 0 && !linked.stopped && people === null,
+      complete: isWhole && pending === 0 && linked.pending === 0 && !linked.stopped && people === null,
       configHash: configHash(config),
       openStore: (uri) => openStore({ ...config.store, uri }, { concurrency: config.harvest.concurrency }),
       ...(as === undefined ? {} : { as }),

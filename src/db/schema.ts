@@ -18,6 +18,8 @@ export const dataset = sqliteTable("dataset", {
   baseSeed: text("base_seed"),
   /** Hash of everything the plan was made from: planning again from the same changes nothing and is left out. */
   planFingerprint: text("plan_fingerprint"),
+  /** 1: planned for the first prompts only (--prompts), the configuration asks for more. */
+  planPartial: integer("plan_partial").notNull().default(0),
   /** JSON {train, validation, test}, decided at the first export, kept for ever. */
   splits: text(),
   createdAtMs: integer("created_at_ms").notNull(),

@@ -49,13 +49,14 @@ export async function planDataset(needs: PlanNeeds, { promptsLimit }: PlanOption
   if (dataset.planFingerprint === planFingerprint) return nothing;
 
   const limited = { ...config.prompts, limit: Math.min(promptsLimit ?? Infinity, config.prompts.limit ?? Infinity) };
-  const counted = await checkPrompts(limited, needs);
+  const { counted, isPartial } = await checkPrompts(limited, needs);
   // An interrupted plan must not pass for a whole one.
   rememberPlan(db, {
     config: rememberedConfig(config),
     storeUri: config.store.uri,
     baseSeed: config.seed.toString(),
     planFingerprint: null,
+    planPartial: isPartial ? 1 : 0,
   });
   replaceVariants(db, variants.map(toRow));
   const report = await writePlan(needs, { limited, variants });
@@ -66,26 +67,34 @@ export async function planDataset(needs: PlanNeeds, { promptsLimit }: PlanOption
 
 type LimitedPrompts = Context["config"]["prompts"] & { readonly limit: number };
 
-/** First pass: everything is read and checked before anything is written. */
-async function checkPrompts(prompts: LimitedPrompts, { db, log }: PlanNeeds) {
+/** First pass: everything is read and checked before anything is written. `isPartial`: --prompts leaves prompts out that the configuration wants. */
+async function checkPrompts(prompts: LimitedPrompts, { config, db, log }: PlanNeeds) {
   const plan = planQueries(db);
   const keys = new Set<string>();
   let duplicates = 0;
-  const source = readPrompts(prompts, { warn: (message) => log.warn(message) });
+  let rows = 0;
+  const isCut = prompts.limit < (config.prompts.limit ?? Infinity);
+  // One row more than wanted tells whether there is more.
+  const source = readPrompts({ ...prompts, limit: isCut ? prompts.limit + 1 : prompts.limit }, { warn: (message) => log.warn(message) });
   for await (const row of source.rows()) {
-    if (keys.has(row.promptKey)) duplicates++;
+    if (++rows > prompts.limit) break;
+    if (keys.has(row.promptKey)) {
+      duplicates++; // The first row of a prompt is the one that is planned.
+      continue;
+    }
     keys.add(row.promptKey);
-    const before = plan.sentOf(row.promptKey);
-    if (before !== undefined && before !== row.sent) {
+    if (plan.isSentOtherwise(row.promptKey, row.sent)) {
       throw new ConfigError(
-        `Cannot change the text sent to the model for the prompt ${JSON.stringify(row.prompt.slice(0, 80))}: images made from another text exist`,
+        `Cannot change the text sent to the model for the prompt ${JSON.stringify(row.prompt.slice(0, 80))}: images were made from another text`,
         {
           hint: "put prompts.template and prompts.send back, or start a new dataset under another name",
         },
       );
     }
   }
-  return { duplicate_prompts: duplicates, empty_prompts: source.counts.empty, replaced_surrogates: source.counts.replacedSurrogates };
+  const { empty, replacedSurrogates } = source.counts;
+  const counted = { duplicate_prompts: duplicates, empty_prompts: empty, replaced_surrogates: replacedSurrogates };
+  return { counted, isPartial: rows > prompts.limit };
 }
 
 /** Second pass: writes chunk by chunk, each in a short transaction. */

@@ -21,6 +21,15 @@ export function findDataset(db: Db): DatasetRow | undefined {
 }
 
 /** Remembers what was planned from; the next run compares with it. */
-export function rememberPlan(db: Db, plan: Partial<Pick<DatasetRow, "config" | "storeUri" | "baseSeed" | "planFingerprint">>): void {
+export function rememberPlan(
+  db: Db,
+  plan: Partial<Pick<DatasetRow, "config" | "storeUri" | "baseSeed" | "planFingerprint" | "planPartial">>,
+): void {
   db.orm.update(dataset).set(plan).where(eq(dataset.id, 1)).run();
+}
+
+/** True if the plan holds every prompt that the configuration asks for: neither cut by --prompts nor interrupted. */
+export function isWholePlan(db: Db): boolean {
+  const row = findDataset(db);
+  return row !== undefined && row.planFingerprint !== null && row.planPartial === 0;
 }

@@ -29,11 +29,13 @@ export interface PlanCounts {
 /** The statements of planning, prepared once. */
 export function planQueries(db: Db) {
   const { client } = db;
-  const findSent = client.prepare<[string], { sent: string }>(`select sent from prompts where prompt_key = ?`);
+  const findPrompt = client.prepare<[string]>(`select 1 from prompts where prompt_key = ?`);
+  const findOtherSent = client.prepare<[string, string]>(`
+    select 1 from prompts where prompt_key = ? and sent <> ? and exists (select 1 from jobs where jobs.prompt_key = prompts.prompt_key and attempt > 0)`);
   const upsertPrompt = client.prepare(`
     insert into prompts (prompt_key, position, prompt, sent, negative, bound, reference_files, source_id, meta, active)
     values (@promptKey, @position, @prompt, @sent, @negative, @bound, @references, @sourceId, @meta, 1)
-    on conflict (prompt_key) do update set position = excluded.position, source_id = excluded.source_id, meta = excluded.meta, active = 1
+    on conflict (prompt_key) do update set position = excluded.position, sent = excluded.sent, source_id = excluded.source_id, meta = excluded.meta, active = 1
     where prompts.active = 0`);
   const insertJob = client.prepare<[PlannedJob]>(`
     insert into jobs (job, prompt_key, variant, seed, seed_index, position) values (@job, @promptKey, @variant, @seed, @seedIndex, @position)
@@ -41,8 +43,8 @@ export function planQueries(db: Db) {
   const wantJob = client.prepare<[number, string]>(`update jobs set aside = 0, position = ? where job = ? and aside = 1`);
 
   return {
-    /** What an earlier plan sends for a prompt, undefined where the prompt is new. */
-    sentOf: (promptKey: string) => findSent.get(promptKey)?.sent,
+    /** True if some server was given another text for the prompt: its images would not fit the new one. */
+    isSentOtherwise: (promptKey: string, sent: string) => findOtherSent.get(promptKey, sent) !== undefined,
     /** Before planning anew: what the plan does not name again stays aside. */
     setAllAside: client.transaction(() => {
       client.exec(`update prompts set active = 0 where active = 1`);
@@ -52,7 +54,7 @@ export function planQueries(db: Db) {
     addChunk: client.transaction((chunk: readonly PlannedPrompt[]): PlanCounts => {
       const counts = { newPrompts: 0, newJobs: 0 };
       for (const { prompt, jobs } of chunk) {
-        if (findSent.get(prompt.promptKey) === undefined) counts.newPrompts++;
+        if (findPrompt.get(prompt.promptKey) === undefined) counts.newPrompts++;
         upsertPrompt.run({ negative: "", bound: "{}", references: "{}", sourceId: null, meta: "{}", ...prompt });
         for (const job of jobs) {
           if (wantJob.run(job.position, job.job).changes > 0) continue;

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { Place } from "../../comfy/graph.ts";
 import type { Submission } from "../../comfy/submit.ts";
 import type { SystemStats } from "../../comfy/system-stats.ts";
 import type { ComfyEvent } from "../../comfy/event.ts";
@@ -38,8 +39,15 @@ export interface GenerateRun extends Omit<GenerateNeeds, "db" | "comfy"> {
   promptIdOf(job: string, attempt: number): string;
   variantOf(variant: string): ReadyVariant;
   renderJob(job: JobRow): Pick<Submission, "prompt" | "extraData">;
-  /** Records the `number` of an accepted prompt. True if it went down: the server restarted. */
-  noteNumber(url: string, number: number): boolean;
+  /** The inputs that the job fills with values of its own. */
+  placesOf(job: JobRow): readonly Place[];
+  /** The highest `number` that the server gave a prompt of ours since it started; -1 where none is known. */
+  lastNumberOf(url: string): number;
+  /**
+   * Records the `number` of an accepted prompt. True if it is not above `before`, the last number known when the prompt was sent: the
+   * server restarted. (Not the last one now: answers of prompts sent together may overtake each other.)
+   */
+  noteNumber(url: string, number: number, before: number): boolean;
   /** The job may be running at a server that cannot be asked: it is planned again, and may run twice. */
   ambiguous(job: SubmittedJob): void;
   /** The server has the job neither in queue nor in history. */
@@ -139,10 +147,13 @@ export function createRun(needs: GenerateNeeds, options: RunOptions): GenerateRu
     promptIdOf: (job, attempt) => promptIdOf(options.datasetId, job, attempt),
     variantOf: (variant) => variants.get(variant),
     renderJob: (job) => variants.render(job),
-    noteNumber(url, number) {
-      const restarted = number < (lastNumbers.get(url) ?? -1);
-      lastNumbers.set(url, number);
-      rememberServer(db, url, { lastNumber: number });
+    placesOf: (job) => variants.placesOf(job),
+    lastNumberOf: (url) => lastNumbers.get(url) ?? -1,
+    noteNumber(url, number, before) {
+      const restarted = number <= before && before === (lastNumbers.get(url) ?? -1);
+      const last = restarted ? number : Math.max(number, lastNumbers.get(url) ?? -1);
+      if (last !== lastNumbers.get(url)) rememberServer(db, url, { lastNumber: last });
+      lastNumbers.set(url, last);
       if (restarted) {
         addToCounter(db, "server_restarts", 1);
         log.warn(`${url} restarted: its prompts count from 0 again. Its jobs are asked for and planned again where they are lost`);

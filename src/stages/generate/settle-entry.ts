@@ -1,5 +1,6 @@
 import type { HistoryEntry } from "../../comfy/history-entry.ts";
 import type { SubmittedJob } from "../../db/queries/jobs.ts";
+import { TransientError } from "../../errors.ts";
 import { imageIdOf } from "../../identity.ts";
 import { outcomeOf } from "./outcome.ts";
 import type { GenerateRun } from "./run.ts";
@@ -7,6 +8,9 @@ import type { ServerState } from "./server-worker.ts";
 
 /** What to try when a job does not fit into a GPU's memory. */
 const OUT_OF_MEMORY_HINT = "Try: a lower width and height, a smaller batch_size, or a server with more VRAM";
+
+/** The flag of /free is read by ComfyUI's worker thread between prompts; this gives it the time, ms. */
+const FREE_SETTLE_MS = 250;
 
 interface Where {
   readonly server: ServerState;
@@ -16,7 +20,7 @@ interface Where {
 /** Applies the failure policy to a finished run, and commits it. */
 export function settleEntry(job: SubmittedJob, entry: HistoryEntry, { server, run }: Where): void {
   const { outputs } = run.variantOf(job.variant);
-  const outcome = outcomeOf(entry, { outputs, type: run.config.generate.save_as });
+  const outcome = outcomeOf(entry, { outputs });
   switch (outcome.kind) {
     case "images":
       run.jobs.settleDone(
@@ -54,8 +58,19 @@ function onOutOfMemory(job: SubmittedJob, detail: string, { server, run }: Where
   const { url } = server.client;
   if (run.schedule.isPinned(job.job)) run.schedule.avoid(job.job, url);
   else run.schedule.pin(job.job, url);
-  run.inBackground(server.client.free({ unloadModels: true, freeMemory: true }, run.signal));
-  failOrPlanAgain(job, { reason: "oom", detail: `${detail}. ${OUT_OF_MEMORY_HINT}` }, run);
+  run.inBackground(freeThen(server, run, () => failOrPlanAgain(job, { reason: "oom", detail: `${detail}. ${OUT_OF_MEMORY_HINT}` }, run)));
+}
+
+/** /free takes effect between prompts, so it has to be there before the job is. A server that does not answer has lost its memory, too. */
+async function freeThen({ client }: ServerState, run: GenerateRun, next: () => void): Promise<void> {
+  try {
+    await client.free({ unloadModels: true, freeMemory: true }, run.signal);
+    await run.clock.sleep(FREE_SETTLE_MS, run.signal);
+  } catch (error) {
+    if (!(error instanceof TransientError)) throw error;
+    run.log.debug(`${client.url} was not told to free its memory: ${error.message}`);
+  }
+  next();
 }
 
 interface Failure {

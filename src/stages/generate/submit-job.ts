@@ -1,3 +1,4 @@
+import { formatPlace, type Place } from "../../comfy/graph.ts";
 import type { NodeError, SubmitAnswer } from "../../comfy/submit.ts";
 import { FatalError, isAbort, messageOf, RejectError, TransientError } from "../../errors.ts";
 import type { GenerateRun } from "./run.ts";
@@ -11,11 +12,12 @@ export async function submitJob(out: OutJob, server: ServerState, run: GenerateR
   const { job } = out;
   try {
     if (job.freeFirst === 1) await forgetNodeCache(server, run);
+    const numberBefore = run.lastNumberOf(server.client.url);
     const answer = await server.client.submit(
       { ...run.renderJob(job), promptId: job.promptId, clientId: server.events?.clientId ?? run.fallbackClientId },
       run.signal,
     );
-    onAnswer(answer, out, { server, run });
+    onAnswer(answer, out, { server, run, numberBefore });
   } catch (error) {
     if (isAbort(error) && run.signal.aborted) return; // The row stays `submitted`; the next run asks the server.
     if (error instanceof RejectError) return reject(out, error, { server, run });
@@ -30,23 +32,56 @@ export async function submitJob(out: OutJob, server: ServerState, run: GenerateR
   }
 }
 
-function onAnswer(answer: SubmitAnswer, out: OutJob, { server, run }: { readonly server: ServerState; readonly run: GenerateRun }): void {
+interface Answered {
+  readonly server: ServerState;
+  readonly run: GenerateRun;
+  /** The highest number known when the prompt was sent. */
+  readonly numberBefore: number;
+}
+
+function onAnswer(answer: SubmitAnswer, out: OutJob, { server, run, numberBefore }: Answered): void {
   if (answer.kind === "unknown") {
     out.state = "unknown";
     run.log.debug(`${server.client.url} did not answer for ${out.job.promptId}: ${answer.cause.message}. Asking its queue and history`);
     return;
   }
   if (answer.kind === "refused") {
-    takeBack(out, server, run);
-    return run.refused(out.job, { url: server.client.url, why: describeRefusal(answer.message, answer.nodeErrors) });
+    return refuse(out, answer, { server, run });
   }
   out.state = "sent";
-  if (run.noteNumber(server.client.url, answer.number)) server.restarted = true;
+  if (run.noteNumber(server.client.url, answer.number, numberBefore)) server.restarted = true;
   if (answer.nodeErrors.length === 0) return;
   // 200 with node_errors: an output was dropped. Only bound outputs are sent, so the job cannot give what it was sent for.
-  takeBack(out, server, run);
   run.inBackground(server.client.deleteFromQueue([out.job.promptId], run.signal));
-  run.refused(out.job, { url: server.client.url, why: describeRefusal("it accepted the workflow only in part", answer.nodeErrors) });
+  refuse(out, { message: "it accepted the workflow only in part", nodeErrors: answer.nodeErrors }, { server, run });
+}
+
+interface Refusal {
+  readonly message: string;
+  readonly nodeErrors: readonly NodeError[];
+}
+
+/** Refused for what this job alone brings (a cell of its prompt, its seed) the job fails; for anything else the variant is to blame. */
+function refuse(
+  out: OutJob,
+  { message, nodeErrors }: Refusal,
+  { server, run }: { readonly server: ServerState; readonly run: GenerateRun },
+): void {
+  takeBack(out, server, run);
+  const { url } = server.client;
+  const why = describeRefusal(message, nodeErrors);
+  if (!isAboutJobAlone(nodeErrors, run.placesOf(out.job))) return run.refused(out.job, { url, why });
+  run.jobs.fail(out.job.job, "validation", { detail: `${url} refused the values of this prompt: ${why}`, nowMs: run.clock.nowMs() });
+  run.settled(out.job, "failed");
+}
+
+/** True if every complaint names an input that the job fills with a value of its own. */
+function isAboutJobAlone(nodeErrors: readonly NodeError[], places: readonly Place[]): boolean {
+  const own = new Set(places.map(formatPlace));
+  const inputs = nodeErrors.flatMap(({ nodeId, errors }) =>
+    errors.map(({ inputName }) => (inputName === undefined ? null : formatPlace({ nodeId, input: inputName }))),
+  );
+  return inputs.length > 0 && inputs.every((place) => place !== null && own.has(place));
 }
 
 /** A value of this prompt that the workflow cannot take: the job fails alone, its variant goes on. */

@@ -1,6 +1,6 @@
 import type { Bindings } from "../../comfy/binding.ts";
 import type { Submission } from "../../comfy/submit.ts";
-import type { ApiGraph } from "../../comfy/graph.ts";
+import type { ApiGraph, Place } from "../../comfy/graph.ts";
 import { render } from "../../comfy/render.ts";
 import { extraDataOf } from "../../comfy/workflow.ts";
 import type { Context } from "../../context.ts";
@@ -38,20 +38,27 @@ export function variantCache({ db, config }: Pick<Context, "db" | "config">) {
     return ready;
   }
 
+  /** Bound name → value of this job. */
+  function valuesOf(job: JobRow): JsonObject {
+    const bound = parseExact(job.bound);
+    return {
+      ...(isJsonObject(bound) ? bound : {}),
+      prompt: job.sent,
+      ...(config.prompts.negative === undefined ? {} : { negative: job.negative }),
+      seed: BigInt(job.seed),
+    };
+  }
+
   return {
     get,
+    /** The inputs that the job fills with values of its own. */
+    placesOf: (job: JobRow): readonly Place[] => Object.keys(valuesOf(job)).flatMap((name) => get(job.variant).bindings[name] ?? []),
     /** What POST /prompt is sent for a job. Equal for every attempt and server. */
     render(job: JobRow): Pick<Submission, "prompt" | "extraData"> {
       const { graph, bindings, outputs, extraData } = get(job.variant);
-      const bound = parseExact(job.bound);
-      const values: JsonObject = {
-        ...(isJsonObject(bound) ? bound : {}),
-        prompt: job.sent,
-        ...(config.prompts.negative === undefined ? {} : { negative: job.negative }),
-        seed: BigInt(job.seed),
-      };
       const filenamePrefix = filenamePrefixOf(config.dataset, job.job);
-      return { prompt: render(graph, { bindings, values, outputs, filenamePrefix, saveAs: config.generate.save_as }), extraData };
+      const options = { bindings, values: valuesOf(job), outputs, filenamePrefix, saveAs: config.generate.save_as };
+      return { prompt: render(graph, options), extraData };
     },
   };
 }

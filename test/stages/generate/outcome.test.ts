@@ -15,12 +15,17 @@ const entry = (changes: Partial<HistoryEntry>): HistoryEntry => ({
   finishedAtMs: null,
   ...changes,
 });
-const options = { outputs: ["7"], type: "output" } as const;
+const options = { outputs: ["7"] };
 
 describe("outcomeOf()", () => {
   it("takes the bound node's images and no previews, nor what other nodes saved", () => {
     const outputs = [image("7", "output", 0), image("7", "output", 1), image("7", "temp"), image("9", "output")];
     expect(outcomeOf(entry({ outputs }), options)).toEqual({ kind: "images", images: outputs.slice(0, 2) });
+  });
+
+  it("takes previews where nothing else was saved, as save_as: temp asks, whatever the configuration says now", () => {
+    const outputs = [image("7", "temp", 0), image("9", "output")];
+    expect(outcomeOf(entry({ outputs }), options)).toEqual({ kind: "images", images: outputs.slice(0, 1) });
   });
 
   it("calls a success without an image what it is", () => {

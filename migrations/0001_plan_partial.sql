@@ -1,0 +1,1 @@
+ALTER TABLE `dataset` ADD `plan_partial` integer DEFAULT 0 NOT NULL;

@@ -1,4 +1,4 @@
-import type { ComfyClient } from "./comfy/client.ts";
+import type { ComfyPool } from "./comfy/pool.ts";
 import type { Config } from "./config/schema.ts";
 import type { Db } from "./db/open.ts";
 import type { Judge } from "./judges/judge.ts";
@@ -11,8 +11,7 @@ export interface Context {
   readonly config: Config;
   readonly db: Db;
   readonly store: ObjectStore;
-  /** By server URL. Servers may be added and removed while a run goes on. */
-  readonly comfy: ReadonlyMap<string, ComfyClient>;
+  readonly comfy: ComfyPool;
   readonly judges: readonly Judge[];
   readonly clock: Clock;
   readonly log: Log;

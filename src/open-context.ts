@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { CommandInput } from "./commands/command.ts";
 import { loadConfig } from "./config/load-config.ts";
+import { watchServers } from "./watch-servers.ts";
 import type { Config } from "./config/schema.ts";
 import type { Context } from "./context.ts";
 import { ensureDataset } from "./db/queries/dataset.ts";
@@ -31,11 +32,11 @@ export interface OpenContext extends AsyncDisposable {
 export async function openContext(input: CommandInput, { locks, deadline, adjust }: OpenOptions): Promise<OpenContext> {
   const loaded = loadConfig(configFileOf(input), { env: input.env });
   const config = adjust?.(loaded) ?? loaded;
-  const [{ openStore }, { claimPrefix, expectFreePrefix }, { openJudges }, { comfyClient }] = await Promise.all([
+  const [{ openStore }, { claimPrefix, expectFreePrefix }, { openJudges }, { openComfyPool }] = await Promise.all([
     import("./stores/registry.ts"),
     import("./stores/ownership.ts"),
     import("./judges/registry.ts"),
-    import("./comfy/client.ts"),
+    import("./comfy/pool.ts"),
   ]);
   await using opened = new AsyncDisposableStack();
   const store = await openStore(config.store, { concurrency: config.harvest.concurrency });
@@ -54,13 +55,17 @@ export async function openContext(input: CommandInput, { locks, deadline, adjust
   const dataset = ensureDataset(db, { name: config.dataset, nowMs: input.clock.nowMs() });
   refuseOtherDataset(config, dataset.name);
   await claimPrefix(store, { datasetName: dataset.name, datasetId: dataset.datasetId }, input.signal);
-  const clients = config.servers.map((server) => comfyClient({ url: server.url, headers: server.headers, caFile: server.ca_file }));
-  for (const client of clients) opened.defer(() => client.close());
+  const comfy = openComfyPool(config.servers);
+  opened.defer(() => comfy.close());
+  if (locks.includes("generate") || locks.includes("harvest")) {
+    const watch = watchServers(configFileOf(input), { env: input.env, comfy, log: input.log });
+    opened.defer(() => watch.close());
+  }
   const context: Context = {
     config,
     db,
     store,
-    comfy: new Map(clients.map((client) => [client.url, client])),
+    comfy,
     judges: openJudges(config.annotate.judges),
     clock: input.clock,
     log: input.log,

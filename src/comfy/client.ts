@@ -1,6 +1,7 @@
 import type { Readable } from "node:stream";
 import { FormData } from "undici";
 import { isJsonArray, isJsonObject, stringifyExact, type Json, type JsonObject } from "../lib/exact-json.ts";
+import { comfyEvents, type ComfyEvents, type ComfyEventsOptions } from "./events.ts";
 import { parseHistoryAnswer, type HistoryEntry, type OutputImage } from "./history-entry.ts";
 import { streamHistory } from "./history-stream.ts";
 import { openHttp, type Http } from "./http.ts";
@@ -71,6 +72,8 @@ export interface ComfyClient {
   /** An image's bytes. The caller reads the body to its end or destroys it: an unread body keeps its socket. */
   view(image: Pick<OutputImage, "filename" | "subfolder" | "type">, signal: AbortSignal): Promise<ViewAnswer>;
   uploadImage(upload: Upload, signal: AbortSignal): Promise<Uploaded>;
+  /** Opens the WebSocket: a hint only, connected again whenever it breaks. */
+  events(options: Omit<ComfyEventsOptions, "url" | "headers" | "caFile">): ComfyEvents;
   close(): Promise<void>;
 }
 
@@ -107,6 +110,7 @@ export function comfyClient({ url, headers, caFile = null, connections = 32, tim
       ),
     view: (image, signal) => view(http, image, signal),
     uploadImage: (upload, signal) => uploadImage(http, upload, signal),
+    events: (options) => comfyEvents({ ...options, url: http.url, headers, caFile }),
     close: () => http.close(),
   };
 }

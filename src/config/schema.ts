@@ -72,6 +72,13 @@ const generate = z.strictObject({
   window: count.default(2),
   max_attempts: count.default(3),
   stall_timeout_s: z.number().positive().default(600),
+  probe_after_s: z
+    .number()
+    .positive()
+    .default(60)
+    .describe("a server left alone is tried again with one job after so long, then after twice as long, …"),
+  min_free_vram_mb: z.number().min(0).default(0).describe("a server with less gets no new job; 0: not looked at"),
+  min_free_ram_mb: z.number().min(0).default(0).describe("likewise"),
   give_up_s: z.number().positive().default(3600),
   save_as: z.enum(["output", "temp"]).default("output"),
 });

@@ -73,6 +73,8 @@ export const variants = sqliteTable(
     model: text().notNull().default(""),
     state: text().notNull().default("active"),
     reason: text(),
+    /** 1: some server has made a picture of it. What never worked is at fault itself when it fails everywhere. */
+    hasWorked: integer("has_worked").notNull().default(0),
   },
   () => [check("variants_state", states("state", ["active", "quarantined", "aside"]))],
 );
@@ -296,6 +298,33 @@ export const exports = sqliteTable(
   (table) => [primaryKey({ columns: [table.uri, table.version] }), check("exports_state", states("state", ["writing", "complete"]))],
 );
 
+/**
+ * What servers said against jobs. `open`: not decided yet whether the job or the server is to blame; `counted`: the job, it is in
+ * jobs.failures; `forgiven`: the server, which was latched out. Open ones are in jobs.failures, too.
+ */
+export const jobFailures = sqliteTable(
+  "job_failures",
+  {
+    id: integer().primaryKey(),
+    job: text()
+      .notNull()
+      .references(() => jobs.job),
+    promptKey: text("prompt_key").notNull(),
+    variant: text().notNull(),
+    server: text().notNull(),
+    attempt: integer().notNull(),
+    reason: text().notNull(),
+    detail: text().notNull(),
+    state: text().notNull(),
+    atMs: integer("at_ms").notNull(),
+  },
+  (table) => [
+    index("job_failures_job").on(table.job),
+    index("job_failures_server_state").on(table.server, table.state),
+    check("job_failures_state", states("state", ["open", "counted", "forgiven"])),
+  ],
+);
+
 /** What is remembered of a server between runs. */
 export const servers = sqliteTable(
   "servers",
@@ -308,8 +337,15 @@ export const servers = sqliteTable(
     /** 1: started with --disable-metadata, its PNGs name no job. */
     withoutMetadata: integer("without_metadata").notNull().default(0),
     seenAtMs: integer("seen_at_ms"),
+    /** What a person asked for with `servers drain|resume`; a running generate reads it. */
+    wanted: text().notNull().default("run"),
+    /** Model of the last job sent there, "" where its workflow names none. */
+    model: text().notNull().default(""),
   },
-  () => [check("servers_state", states("state", ["up", "down", "latched", "drained", "removed"]))],
+  () => [
+    check("servers_state", states("state", ["up", "down", "latched", "drained", "removed"])),
+    check("servers_wanted", states("wanted", ["run", "drain"])),
+  ],
 );
 
 /** Things counted that leave no other row: duplicate prompts, replaced surrogates, ambiguous submissions. */

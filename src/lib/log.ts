@@ -11,6 +11,8 @@ export interface Progress {
   readonly failed: number;
   /** Per server, what is in flight, …: short, for people. */
   readonly note?: string;
+  /** Lines below the bar on a live terminal: one a server. */
+  readonly details?: () => readonly string[];
 }
 
 /** Where stages tell people and scripts what happens. Messages are for people, events (`--json`) for scripts. No secrets in either. */

@@ -1,6 +1,7 @@
 import type { Writable } from "node:stream";
 import type { Clock } from "./clock.ts";
 import { stringifyExact } from "./exact-json.ts";
+import { createRateMeter, type RateMeter } from "./rate-meter.ts";
 import { LOG_LEVELS, type Log, type LogLevel, type Progress } from "./log.ts";
 
 /** Between two redraws of the live bars, ms: the eye sees no more than ten a second. */
@@ -8,8 +9,6 @@ const REDRAW_MS = 100;
 /** Between two plain progress lines where no terminal is, ms. */
 const PLAIN_LINE_MS = 30_000;
 const BAR_WIDTH = 24;
-/** Rates are means over about this long, ms. */
-const RATE_WINDOW_MS = 60_000;
 
 export interface TerminalLogOptions {
   readonly level: LogLevel;
@@ -29,9 +28,7 @@ export interface TerminalLog extends Log {
 
 interface Track {
   latest: Progress;
-  /** Where the rate is measured from. */
-  sinceMs: number;
-  sinceDone: number;
+  readonly rate: RateMeter;
 }
 
 /** Messages and live bars on stderr, events on stdout. */
@@ -47,7 +44,11 @@ export function createTerminalLog({ level, json, stderr, stdout, clock }: Termin
   };
   const draw = (): void => {
     clear();
-    const lines = [...tracks].map(([stage, track]) => line(stage, track, clock.nowMs()).slice(0, (stderr.columns ?? 120) - 1));
+    const width = (stderr.columns ?? 120) - 1;
+    const lines = [...tracks].flatMap(([stage, track]) => {
+      const details = (track.latest.details?.() ?? []).map((detail) => `  ${printable(detail)}`);
+      return [line(stage, track, clock.nowMs()), ...details].map((text) => text.slice(0, width));
+    });
     if (lines.length > 0) stderr.write(`${lines.join("\n")}\n`);
     drawnLines = lines.length;
     drawnAtMs = clock.nowMs();
@@ -73,7 +74,7 @@ export function createTerminalLog({ level, json, stderr, stdout, clock }: Termin
     },
     progress(stage, latest) {
       const nowMs = clock.nowMs();
-      const track = tracks.get(stage) ?? { latest, sinceMs: nowMs, sinceDone: latest.done };
+      const track = tracks.get(stage) ?? { latest, rate: createRateMeter(latest.done, nowMs) };
       track.latest = latest;
       tracks.set(stage, track);
       if (nowMs - drawnAtMs < (live ? REDRAW_MS : PLAIN_LINE_MS)) return;
@@ -88,13 +89,7 @@ export function createTerminalLog({ level, json, stderr, stdout, clock }: Termin
 
 function line(stage: string, track: Track, nowMs: number): string {
   const { done, total, failed, note } = track.latest;
-  const elapsedMs = nowMs - track.sinceMs;
-  const perSecond = elapsedMs > 0 ? ((done - track.sinceDone) * 1_000) / elapsedMs : 0;
-  if (elapsedMs > RATE_WINDOW_MS) {
-    // Half of the window is kept, so that the rate follows without jumping.
-    track.sinceMs += elapsedMs / 2;
-    track.sinceDone += (done - track.sinceDone) / 2;
-  }
+  const perSecond = track.rate.read(done, nowMs);
   const share = total > 0 ? Math.min(1, done / total) : 0;
   const filled = Math.round(share * BAR_WIDTH);
   const bar = `${"█".repeat(filled)}${"░".repeat(BAR_WIDTH - filled)}`;

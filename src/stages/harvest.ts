@@ -12,6 +12,8 @@ import { transfer, type TransferOutcome } from "./transfer.ts";
 
 /** Between two counts of what is listed, for the progress line, ms. */
 const COUNT_INTERVAL_MS = 1_000;
+/** How long a server that is not in the configuration may still come to be in it, ms. */
+const UNKNOWN_GRACE_MS = 10_000;
 const MIB = 1024 * 1024;
 
 type Needs = "config" | "db" | "store" | "comfy" | "clock" | "log" | "stopping" | "signal";
@@ -31,11 +33,18 @@ export const harvest: Stage<Needs> = async (context, upstream) => {
   const settle = imageSettler({ config, clock, log, store, images, queue, cleaner, counts });
   const showProgress = progressLine({ images, clock, log });
 
+  const unknownSinceMs = new Map<string, number>();
+
   const work: Work<HarvestItem, TransferOutcome> = {
     concurrency: config.harvest.concurrency,
     claim(limit) {
       for (const server of images.serversWithListed()) {
-        if (!isKnown(server)) makeElsewhere({ images, queue, log }, server, "it is no longer in the configuration");
+        if (isKnown(server)) continue;
+        const since = unknownSinceMs.get(server) ?? clock.nowMs();
+        unknownSinceMs.set(server, since);
+        // Generate, in another process, may have seen a new server in the configuration before we did.
+        if (upstream.moreToCome() && clock.nowMs() - since < UNKNOWN_GRACE_MS) continue;
+        makeElsewhere({ images, queue, log }, server, "it is no longer in the configuration");
       }
       return queue.claim(limit);
     },

@@ -10,6 +10,7 @@ import type { Inspection } from "../../src/judges/judge.ts";
 import { builtinJudge } from "../../src/judges/builtin.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import type { Log } from "../../src/lib/log.ts";
+import { poolOf } from "./pool-of.ts";
 import { fileStore } from "../../src/stores/file.ts";
 
 export interface TestDataset extends AsyncDisposable {
@@ -98,7 +99,7 @@ export async function openTestDataset(annotate: object = {}): Promise<TestDatase
     config: testConfig(dir, annotate),
     db,
     store,
-    comfy: new Map(),
+    comfy: poolOf(new Map()),
     judges: [builtinJudge({ name: "quality" })],
     clock: systemClock,
     log,

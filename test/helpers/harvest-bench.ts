@@ -6,6 +6,7 @@ import { buffer } from "node:stream/consumers";
 import { pathToFileURL } from "node:url";
 import { expect } from "vitest";
 import { comfyClient, type ComfyClient } from "../../src/comfy/client.ts";
+import { poolOf } from "./pool-of.ts";
 import { startEmulators, type Emulator, type EmulatorOptions } from "../../src/comfy/emulator.ts";
 import type { Config } from "../../src/config/schema.ts";
 import type { Context } from "../../src/context.ts";
@@ -46,7 +47,8 @@ export interface HarvestBench extends AsyncDisposable {
   expectStoreIsSound(): Promise<void>;
 }
 
-export interface BenchChanges extends Partial<Pick<Context, "store" | "comfy" | "clock" | "stopping" | "signal">> {
+export interface BenchChanges extends Partial<Pick<Context, "store" | "clock" | "stopping" | "signal">> {
+  readonly comfy?: ReadonlyMap<string, ComfyClient>;
   readonly generate?: Partial<Config["generate"]>;
   readonly config?: Partial<Config["harvest"]>;
 }
@@ -147,13 +149,13 @@ export async function harvestBench(options: BenchOptions = {}): Promise<HarvestB
       await runAll(jobs as JobToRun[]);
       return jobs.length;
     },
-    harvest: ({ generate, config: harvestConfig, ...changes } = {}) =>
+    harvest: ({ generate, config: harvestConfig, comfy: clientsByUrl, ...changes } = {}) =>
       harvest(
         {
           config: { ...config, generate: { ...config.generate, ...generate }, harvest: { ...config.harvest, ...harvestConfig } },
           db,
           store,
-          comfy,
+          comfy: poolOf(clientsByUrl ?? comfy),
           clock: systemClock,
           log,
           stopping: never,

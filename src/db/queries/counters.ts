@@ -9,6 +9,7 @@ export type CounterName =
   | "replaced_surrogates"
   | "ambiguous_submissions"
   | "lost_jobs"
+  | "stalled_jobs"
   | "server_restarts";
 
 export function addToCounter(db: Db, name: CounterName, amount: number): void {

@@ -9,6 +9,8 @@ export interface JobRow {
   /** Decimal. */
   readonly seed: string;
   readonly position: number;
+  /** Of its prompt in the plan, from 0. */
+  readonly promptPosition: number;
   readonly attempt: number;
   readonly failures: number;
   readonly freeFirst: 0 | 1;
@@ -43,7 +45,7 @@ export interface JobCounts {
 
 const JOB_COLUMNS = `
   jobs.job, jobs.prompt_key as promptKey, jobs.variant, jobs.seed, jobs.position, jobs.attempt, jobs.failures,
-  jobs.free_first as freeFirst, prompts.sent, prompts.negative, prompts.bound`;
+  jobs.free_first as freeFirst, prompts.position as promptPosition, prompts.sent, prompts.negative, prompts.bound`;
 
 export type JobQueries = ReturnType<typeof jobQueries>;
 

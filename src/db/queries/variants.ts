@@ -12,6 +12,20 @@ export function findVariant(db: Db, variant: string): VariantRow | undefined {
   return db.orm.select().from(variants).where(eq(variants.variant, variant)).get();
 }
 
+/** What of a variant decides whether it is run, by name. */
+export function variantsToRun(db: Db): Pick<VariantRow, "variant" | "state" | "hasWorked">[] {
+  return db.orm
+    .select({ variant: variants.variant, state: variants.state, hasWorked: variants.hasWorked })
+    .from(variants)
+    .orderBy(variants.variant)
+    .all();
+}
+
+/** Some server has made a picture of the variant. */
+export function markWorked(db: Db, variant: string): void {
+  db.orm.update(variants).set({ hasWorked: 1 }).where(eq(variants.variant, variant)).run();
+}
+
 /** Adds or refreshes variants; those not named are set aside with their planned jobs. A quarantined one stays so. */
 export function replaceVariants(db: Db, rows: readonly (typeof variants.$inferInsert)[]): void {
   db.orm.transaction(

@@ -1,28 +1,33 @@
 import type { JobQueries, JobRow } from "../../db/queries/jobs.ts";
-
-/** Planned jobs looked at per query. */
-const PAGE_SIZE = 64;
+import { chooseJob, type Habit } from "./choose-job.ts";
+import { createJobPool } from "./job-pool.ts";
 
 export interface ScheduleOptions {
   readonly jobs: Pick<JobQueries, "planned">;
-  /** Jobs out at one server. 2 keeps a GPU busy: one runs, one waits, and at most two are lost with the server. */
-  readonly window: number;
+  /** Prompts per block; pairs of a block are complete before the next one starts. */
+  readonly blockPrompts: number;
+  /** What a job's workflow loads: jobs of one signature need the same models. */
+  readonly signatureOf: (variant: string) => string;
   /** Every server of the configuration. */
   readonly servers: readonly string[];
+  /** Whether a server may be given jobs of a variant. */
+  readonly permits: (url: string, variant: string) => boolean;
 }
 
 /**
- * Which job goes to which server next. Pull, not push: a server with room asks. All servers get one job before any gets two,
- * so that few jobs spread over all GPUs; jobs go in planning order, which keeps a prompt's seeds and a checkpoint together.
+ * Which job goes to which server next. Pull, not push: a server with room asks. All servers get one job before any gets two, so that few
+ * jobs spread over all GPUs. A server stays with its block, its loaded models and its prompt as long as it can.
  */
 export type Schedule = ReturnType<typeof createSchedule>;
 
-export function createSchedule({ jobs, window, servers }: ScheduleOptions) {
+export function createSchedule({ jobs, blockPrompts, signatureOf, servers, permits }: ScheduleOptions) {
+  const blockOf = (job: JobRow): number => Math.floor(job.promptPosition / blockPrompts);
+  const pool = createJobPool({ jobs, blockOf });
   /** Servers that answer, with their jobs out. */
   const inFlight = new Map<string, number>();
   /** Servers that answer, or of which nothing is known yet. */
   const expected = new Set(servers);
-  /** Servers that found nothing to take: they do not hold the others at one job. */
+  /** Servers that found nothing to take, or have no room: they do not hold the others at one job. */
   const sated = new Set<string>();
   /** By job: where it failed. */
   const avoided = new Map<string, Set<string>>();
@@ -30,20 +35,28 @@ export function createSchedule({ jobs, window, servers }: ScheduleOptions) {
   const pinned = new Map<string, string>();
   /** By variant: the servers that refused its workflow. */
   const refused = new Map<string, Set<string>>();
+  const habits = new Map<string, Habit>();
 
   const othersAllow = (url: string): boolean => {
     const mine = inFlight.get(url) ?? 0;
     return mine === 0 || [...inFlight].every(([other, count]) => other === url || sated.has(other) || count >= mine);
   };
 
+  const mayTake = (variant: string, url: string): boolean => refused.get(variant)?.has(url) !== true && permits(url, variant);
+
   const suits = (job: JobRow, url: string): boolean => {
-    if (refused.get(job.variant)?.has(url) === true) return false;
+    if (!mayTake(job.variant, url)) return false;
     const pin = pinned.get(job.job);
-    if (pin !== undefined && pin !== url && inFlight.has(pin)) return false;
+    if (pin !== undefined && pin !== url && inFlight.has(pin) && mayTake(job.variant, pin)) return false;
     const failedAt = avoided.get(job.job);
     if (failedAt?.has(url) !== true) return true;
     // Where it failed is better than nowhere: max_attempts ends it.
-    return [...inFlight.keys()].every((other) => failedAt.has(other) || refused.get(job.variant)?.has(other) === true);
+    return [...inFlight.keys()].every((other) => failedAt.has(other) || !mayTake(job.variant, other));
+  };
+
+  const choose = (url: string): JobRow | undefined => {
+    const others = [...habits].filter(([other]) => other !== url && (inFlight.get(other) ?? 0) > 0).map(([, habit]) => habit);
+    return chooseJob(pool.choices(), { blockOf, signatureOf, suits: (job) => suits(job, url), own: habits.get(url), others });
   };
 
   return {
@@ -56,19 +69,30 @@ export function createSchedule({ jobs, window, servers }: ScheduleOptions) {
       expected.delete(url);
       sated.delete(url);
     },
-    /** New planned jobs may exist: sated servers are hungry again. */
-    moreWork: (): void => sated.clear(),
+    /** Jobs were planned again: sated servers are hungry, and the plan is read from its start. */
+    moreWork: (): void => {
+      sated.clear();
+      pool.reset();
+    },
+    /** Another process may have planned jobs, or time may have changed what servers may take. */
+    look: (): void => {
+      sated.clear();
+      if (pool.isExhausted()) pool.reset();
+    },
+    /** The server has no room now: the others need not wait for it. */
+    full: (url: string): void => void sated.add(url),
     /** The next job for a server, null if it has its share or nothing suits. The caller marks it submitted before asking again. */
     next(url: string): JobRow | null {
-      if (!inFlight.has(url) || (inFlight.get(url) ?? 0) >= window || !othersAllow(url)) return null;
-      let page = jobs.planned(null, PAGE_SIZE);
-      while (page.length > 0) {
-        const found = page.find((job) => suits(job, url));
-        if (found !== undefined) return found;
-        page = jobs.planned(page.at(-1) ?? null, PAGE_SIZE);
+      if (!inFlight.has(url) || !othersAllow(url)) return null;
+      let found = choose(url);
+      while (found === undefined && pool.more()) found = choose(url);
+      if (found === undefined) {
+        sated.add(url);
+        return null;
       }
-      sated.add(url);
-      return null;
+      pool.remove(found.job);
+      habits.set(url, { signature: signatureOf(found.variant), promptKey: found.promptKey });
+      return found;
     },
     /** The server's jobs out, as its worker counts them. */
     setInFlight: (url: string, count: number): void => {

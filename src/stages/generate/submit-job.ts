@@ -2,7 +2,8 @@ import { formatPlace, type Place } from "../../comfy/graph.ts";
 import type { NodeError, SubmitAnswer } from "../../comfy/submit.ts";
 import { FatalError, isAbort, messageOf, RejectError, TransientError } from "../../errors.ts";
 import type { GenerateRun } from "./run.ts";
-import type { OutJob, ServerState } from "./server-worker.ts";
+import type { OutJob, ServerState } from "./server-state.ts";
+import { takeOff } from "./sweep-server.ts";
 
 /** Between two looks at a queue that shall become empty, ms. */
 const EMPTY_QUEUE_POLL_MS = 250;
@@ -12,9 +13,9 @@ export async function submitJob(out: OutJob, server: ServerState, run: GenerateR
   const { job } = out;
   try {
     if (job.freeFirst === 1) await forgetNodeCache(server, run);
-    const numberBefore = run.lastNumberOf(server.client.url);
+    const numberBefore = run.servers.lastNumberOf(server.client.url);
     const answer = await server.client.submit(
-      { ...run.renderJob(job), promptId: job.promptId, clientId: server.events?.clientId ?? run.fallbackClientId },
+      { ...run.variants.render(job), promptId: job.promptId, clientId: server.events?.clientId ?? run.fallbackClientId },
       run.signal,
     );
     onAnswer(answer, out, { server, run, numberBefore });
@@ -23,10 +24,10 @@ export async function submitJob(out: OutJob, server: ServerState, run: GenerateR
     if (error instanceof RejectError) return reject(out, error, { server, run });
     if (!(error instanceof TransientError) && !(error instanceof FatalError)) throw error;
     // The request surely never reached the server: the job goes back without an attempt being held against it.
-    takeBack(out, server, run);
-    run.jobs.planAgain(job.job, { failure: false });
-    if (error instanceof FatalError) run.serverUnusable(server.client.url, error);
-    else run.serverDown(server.client.url, messageOf(error));
+    takeOff(out, server, run);
+    run.jobs.planAgain(job);
+    if (error instanceof FatalError) run.servers.serverUnusable(server.client.url, error);
+    else run.servers.serverDown(server.client.url, messageOf(error));
   } finally {
     server.wake();
   }
@@ -49,7 +50,8 @@ function onAnswer(answer: SubmitAnswer, out: OutJob, { server, run, numberBefore
     return refuse(out, answer, { server, run });
   }
   out.state = "sent";
-  if (run.noteNumber(server.client.url, answer.number, numberBefore)) server.restarted = true;
+  server.swallowed = 0;
+  if (run.servers.noteNumber(server.client.url, answer.number, numberBefore)) server.restarted = true;
   if (answer.nodeErrors.length === 0) return;
   // 200 with node_errors: an output was dropped. Only bound outputs are sent, so the job cannot give what it was sent for.
   run.inBackground(server.client.deleteFromQueue([out.job.promptId], run.signal));
@@ -67,12 +69,12 @@ function refuse(
   { message, nodeErrors }: Refusal,
   { server, run }: { readonly server: ServerState; readonly run: GenerateRun },
 ): void {
-  takeBack(out, server, run);
+  takeOff(out, server, run);
   const { url } = server.client;
   const why = describeRefusal(message, nodeErrors);
-  if (!isAboutJobAlone(nodeErrors, run.placesOf(out.job))) return run.refused(out.job, { url, why });
-  run.jobs.fail(out.job.job, "validation", { detail: `${url} refused the values of this prompt: ${why}`, nowMs: run.clock.nowMs() });
-  run.settled(out.job, "failed");
+  if (isAboutJobAlone(nodeErrors, run.variants.placesOf(out.job)))
+    run.jobs.fail(out.job, "validation", `${url} refused the values of this prompt: ${why}`);
+  else run.jobs.refused(out.job, why);
 }
 
 /** True if every complaint names an input that the job fills with a value of its own. */
@@ -86,14 +88,8 @@ function isAboutJobAlone(nodeErrors: readonly NodeError[], places: readonly Plac
 
 /** A value of this prompt that the workflow cannot take: the job fails alone, its variant goes on. */
 function reject(out: OutJob, error: RejectError, { server, run }: { readonly server: ServerState; readonly run: GenerateRun }): void {
-  takeBack(out, server, run);
-  run.jobs.fail(out.job.job, error.reason, { detail: error.message, nowMs: run.clock.nowMs() });
-  run.settled(out.job, "failed");
-}
-
-function takeBack(out: OutJob, server: ServerState, run: GenerateRun): void {
-  server.out.delete(out.job.promptId);
-  run.countOut(server);
+  takeOff(out, server, run);
+  run.jobs.fail(out.job, error.reason, error.message);
 }
 
 /** ComfyUI's own words, with the node and input they are about. */

@@ -15,7 +15,12 @@ export interface ReadyVariant {
   readonly bindings: Bindings;
   readonly outputs: readonly string[];
   readonly extraData: JsonObject;
+  readonly loaderSignature: string;
+  /** "" where the workflow names none. */
+  readonly model: string;
 }
+
+export type VariantCache = ReturnType<typeof variantCache>;
 
 /** Variants by name, each read from the database once. */
 export function variantCache({ db, config }: Pick<Context, "db" | "config">) {
@@ -33,6 +38,8 @@ export function variantCache({ db, config }: Pick<Context, "db" | "config">) {
       bindings: parseExact(row.bindings) as unknown as Bindings,
       outputs: parseExact(row.outputs) as readonly string[],
       extraData: extraDataOf(isJsonObject(wrapper) ? wrapper : {}),
+      loaderSignature: row.loaderSignature,
+      model: row.model,
     };
     cache.set(name, ready);
     return ready;

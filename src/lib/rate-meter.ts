@@ -1,0 +1,25 @@
+/** Rates are means over about this long, ms. */
+const WINDOW_MS = 60_000;
+
+/** How fast a counter rises. */
+export interface RateMeter {
+  /** Counts up to `done`; answers the rate per second. */
+  read(done: number, nowMs: number): number;
+}
+
+export function createRateMeter(firstDone: number, firstMs: number): RateMeter {
+  let sinceMs = firstMs;
+  let sinceDone = firstDone;
+  return {
+    read(done, nowMs) {
+      const elapsedMs = nowMs - sinceMs;
+      const perSecond = elapsedMs > 0 ? ((done - sinceDone) * 1_000) / elapsedMs : 0;
+      if (elapsedMs > WINDOW_MS) {
+        // Half of the window is kept, so that the rate follows without jumping.
+        sinceMs += elapsedMs / 2;
+        sinceDone += (done - sinceDone) / 2;
+      }
+      return perSecond;
+    },
+  };
+}

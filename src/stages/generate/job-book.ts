@@ -1,0 +1,103 @@
+import type { Context } from "../../context.ts";
+import { addToCounter, type CounterName } from "../../db/queries/counters.ts";
+import type { FailureQueries, JobFailure } from "../../db/queries/failures.ts";
+import type { JobQueries, ListedImage, SubmittedJob } from "../../db/queries/jobs.ts";
+import type { RejectReason } from "../../errors.ts";
+import type { Health } from "./health.ts";
+import type { GenerateProgress } from "./progress.ts";
+import type { Schedule } from "./schedule.ts";
+import type { ServerBook } from "./server-book.ts";
+import type { Act } from "./verdicts.ts";
+
+export interface JobBookNeeds extends Pick<Context, "config" | "db" | "log" | "clock"> {
+  readonly jobs: JobQueries;
+  readonly failures: FailureQueries;
+  readonly schedule: Schedule;
+  readonly health: Health;
+  readonly progress: GenerateProgress;
+  readonly servers: Pick<ServerBook, "serverRecovered">;
+  readonly act: Act;
+  /** A variant made its first picture ever. */
+  readonly worked: (variant: string) => void;
+  readonly changed: () => void;
+}
+
+export type JobBook = ReturnType<typeof jobBook>;
+
+/** How jobs end, in the database, for the schedule, for who is to blame, and on the screen. */
+export function jobBook(needs: JobBookNeeds) {
+  const { config, db, log, clock, jobs, failures, schedule, health, progress, act, changed } = needs;
+  const fieldsOf = (job: SubmittedJob) => ({ prompt_id: job.promptId, job: job.job, server: job.server });
+
+  function fail(job: SubmittedJob, reason: RejectReason, detail: string): void {
+    jobs.fail(job.job, reason, { detail, nowMs: clock.nowMs() });
+    health.returned(job.server, job.variant);
+    schedule.forget(job.job);
+    progress.failed(1);
+    log.event("failed", { ...fieldsOf(job), reason, detail });
+    changed();
+  }
+
+  return {
+    /** Plans the job again; nothing counts against it. */
+    planAgain(job: SubmittedJob, counter?: CounterName): void {
+      jobs.planAgain(job.job, { failure: false });
+      health.returned(job.server, job.variant);
+      schedule.moreWork();
+      if (counter !== undefined) {
+        addToCounter(db, counter, 1);
+        log.event(counter, fieldsOf(job));
+      }
+      changed();
+    },
+    /** The job fails whoever runs it: its own values were refused, or the run had no image. */
+    fail,
+    /** The server refused the job's workflow. Other servers may take it; where none is left, the variant is set aside. */
+    refused(job: SubmittedJob, why: string): void {
+      const reason = `${job.server} refused the workflow of variant "${job.variant}": ${why}`;
+      if (schedule.refuse(job.variant, job.server)) {
+        fail(job, "validation", reason);
+        act([{ kind: "quarantine", variant: job.variant, why: `${reason}. No server is left for it` }]);
+        return;
+      }
+      jobs.planAgain(job.job, { failure: false });
+      health.returned(job.server, job.variant);
+      schedule.moreWork();
+      log.warn(`${reason}. Its jobs go to other servers`);
+      changed();
+    },
+    /** A server failed at the job: who is to blame is for `health` to say. */
+    erred(job: SubmittedJob, { reason, detail }: Pick<JobFailure, "reason" | "detail">): void {
+      const isLast = job.failures + 1 >= config.generate.max_attempts;
+      const { state, isCondemned, verdicts } = health.failed(job, { final: isLast });
+      const { job: id, promptKey, variant, server, attempt } = job;
+      const final = isLast && state !== "forgiven";
+      failures.record({ job: id, promptKey, variant, server, attempt, reason, detail }, { state, final, nowMs: clock.nowMs() });
+      if (isCondemned) failures.countJob(id);
+      if (final) {
+        schedule.forget(id);
+        progress.failed(1);
+      }
+      log.event(final ? "failed" : "erred", { ...fieldsOf(job), reason, detail });
+      act(verdicts);
+      schedule.moreWork();
+      changed();
+    },
+    /** The job ran: its pictures wait for harvest. */
+    done(job: SubmittedJob, images: readonly ListedImage[]): void {
+      jobs.settleDone(job, images, clock.nowMs());
+      const { clears, recovered, isNew, verdicts } = health.succeeded(job);
+      if (clears) failures.countOpen(job.server, job.variant);
+      if (isNew) needs.worked(job.variant);
+      if (recovered) {
+        needs.servers.serverRecovered(job.server);
+        schedule.look();
+      }
+      schedule.forget(job.job);
+      progress.done(job.server);
+      log.event("generated", fieldsOf(job));
+      act(verdicts);
+      changed();
+    },
+  };
+}

@@ -1,0 +1,36 @@
+export interface RoomFacts {
+  readonly window: number;
+  /** Our jobs out at the server. */
+  readonly ours: number;
+  /** Other people's, as the queue was last seen. */
+  readonly theirs: number;
+  /** Why its memory is too low to take more, if it is. */
+  readonly shortage: string | null;
+  /** It is being tried with one job. */
+  readonly isProbe: boolean;
+}
+
+/** How many jobs more a server may be given: a server that people share is not flooded. */
+export function roomOf({ window, ours, theirs, shortage, isProbe }: RoomFacts): number {
+  if (shortage !== null) return 0;
+  return Math.max(0, (isProbe ? 1 : window) - ours - theirs);
+}
+
+export interface MemoryMarks {
+  /** 0: not looked at. */
+  readonly minFreeVramMb: number;
+  readonly minFreeRamMb: number;
+}
+
+const MB = 1e6;
+
+/** Why there is too little memory, null where there is enough. The tightest device counts. */
+export function shortageOf(
+  stats: { readonly ramFreeBytes: number; readonly devices: readonly { readonly name: string; readonly vramFreeBytes: number }[] },
+  { minFreeVramMb, minFreeRamMb }: MemoryMarks,
+): string | null {
+  const tight = stats.devices.find(({ vramFreeBytes }) => vramFreeBytes < minFreeVramMb * MB);
+  if (tight !== undefined) return `${Math.round(tight.vramFreeBytes / MB)} MB of VRAM free on ${tight.name}, under ${minFreeVramMb}`;
+  if (stats.ramFreeBytes < minFreeRamMb * MB) return `${Math.round(stats.ramFreeBytes / MB)} MB of RAM free, under ${minFreeRamMb}`;
+  return null;
+}

@@ -1,0 +1,110 @@
+import type { SystemStats } from "../../comfy/system-stats.ts";
+import type { Context } from "../../context.ts";
+import { addToCounter } from "../../db/queries/counters.ts";
+import { findServer, rememberServer } from "../../db/queries/servers.ts";
+import type { FatalError } from "../../errors.ts";
+import type { Health } from "./health.ts";
+import type { GenerateProgress } from "./progress.ts";
+import type { Schedule } from "./schedule.ts";
+
+export interface ServerBookNeeds extends Pick<Context, "db" | "log" | "clock"> {
+  readonly schedule: Schedule;
+  readonly health: Health;
+  readonly progress: GenerateProgress;
+  /** Servers that answer. */
+  readonly up: Set<string>;
+  /** Why servers do not answer or are left alone, by URL. */
+  readonly downReasons: Map<string, string>;
+  /** How many servers the configuration names now. */
+  readonly serverCount: () => number;
+  readonly fail: (error: unknown) => void;
+  readonly changed: () => void;
+}
+
+export type ServerBook = ReturnType<typeof serverBook>;
+
+/** What is known of each server, kept in memory, in the database and on the screen. */
+export function serverBook(needs: ServerBookNeeds) {
+  const { db, log, clock, schedule, health, progress, up, downReasons } = needs;
+  const unusable = new Set<string>();
+  const lastNumbers = new Map<string, { readonly number: number; isWritten: boolean }>();
+  const lastNumberOf = (url: string): number => lastNumbers.get(url)?.number ?? -1;
+
+  function serverDown(url: string, why: string): void {
+    downReasons.set(url, why);
+    if (up.delete(url)) log.warn(`${url} does not answer: ${why}. Trying again until it does`);
+    else log.debug(`${url} still does not answer: ${why}`);
+    schedule.serverDown(url);
+    schedule.moreWork();
+    rememberServer(db, url, { state: "down", detail: why });
+    progress.setState(url, "does not answer");
+    needs.changed();
+  }
+
+  return {
+    isUp: (url: string): boolean => up.has(url),
+    downReasons,
+    serverUp(url: string, { version, withoutMetadata }: Pick<SystemStats, "version" | "withoutMetadata">): void {
+      up.add(url);
+      unusable.delete(url);
+      schedule.serverUp(url);
+      if (!lastNumbers.has(url)) lastNumbers.set(url, { number: findServer(db, url)?.lastNumber ?? -1, isWritten: true });
+      const latched = health.whyLatched(url);
+      if (latched === undefined) downReasons.delete(url);
+      const state = latched === undefined ? "up" : "latched";
+      rememberServer(db, url, { state, detail: latched ?? version, withoutMetadata: withoutMetadata ? 1 : 0, seenAtMs: clock.nowMs() });
+      log.info(`${url} is up: ComfyUI ${version}`);
+      progress.setState(url, latched === undefined ? "up" : "left alone");
+      needs.changed();
+    },
+    serverDown,
+    /** Trying again cannot help before a person acts: credentials. The other servers go on; where none is left, the run ends. */
+    serverUnusable(url: string, error: FatalError): void {
+      serverDown(url, error.message);
+      unusable.add(url);
+      if (unusable.size >= needs.serverCount()) needs.fail(error);
+    },
+    /** The server left the configuration, and nothing of it is waited for. */
+    serverGone(url: string): void {
+      up.delete(url);
+      unusable.delete(url);
+      downReasons.delete(url);
+      schedule.serverDown(url);
+      health.forget(url);
+      progress.gone(url);
+      rememberServer(db, url, { state: "removed", detail: "no longer in the configuration" });
+      needs.changed();
+    },
+    /** It was left alone, and a job went well there. */
+    serverRecovered(url: string): void {
+      downReasons.delete(url);
+      rememberServer(db, url, { state: "up", detail: null });
+      log.info(`${url} works again: it is given jobs as before`);
+      log.event("server_recovered", { server: url });
+      progress.setState(url, "up");
+    },
+    /** The highest `number` that the server gave a prompt of ours since it started; -1 where none is known. */
+    lastNumberOf,
+    /**
+     * Records the `number` of an accepted prompt. True if it is not above `before`, the last number known when the prompt was sent: the
+     * server restarted. (Not the last one now: answers of prompts sent together may overtake each other.)
+     */
+    noteNumber(url: string, number: number, before: number): boolean {
+      const last = lastNumberOf(url);
+      const restarted = number <= before && before === last;
+      lastNumbers.set(url, { number: restarted ? number : Math.max(number, last), isWritten: false });
+      if (restarted) {
+        addToCounter(db, "server_restarts", 1);
+        log.warn(`${url} was started anew since it was last asked. What it had of ours is looked for, and made again where it is lost`);
+      }
+      return restarted;
+    },
+    /** Writes the last number down: once a sweep, not once a job. Behind the truth it only makes a restart cost the grace period. */
+    remember(url: string): void {
+      const last = lastNumbers.get(url);
+      if (last === undefined || last.isWritten) return;
+      last.isWritten = true;
+      rememberServer(db, url, { lastNumber: last.number, seenAtMs: clock.nowMs() });
+    },
+  };
+}

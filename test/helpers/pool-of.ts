@@ -1,0 +1,16 @@
+import type { ComfyClient } from "../../src/comfy/client.ts";
+import type { ComfyPool } from "../../src/comfy/pool.ts";
+
+/** A pool of clients that somebody else opens and closes. */
+export function poolOf(clients: ReadonlyMap<string, ComfyClient>): ComfyPool {
+  return {
+    size: clients.size,
+    get: (url) => clients.get(url),
+    has: (url) => clients.has(url),
+    isConfigured: (url) => clients.has(url),
+    keys: () => clients.keys(),
+    values: () => clients.values(),
+    update: () => ({ added: [], removed: [] }),
+    close: () => Promise.resolve(),
+  };
+}

@@ -1,0 +1,35 @@
+import { describe, expect, it } from "vitest";
+import { roomOf, shortageOf } from "../../../src/stages/generate/room.ts";
+
+const free = { window: 2, ours: 0, theirs: 0, shortage: null, isProbe: false };
+
+describe("roomOf()", () => {
+  it.each([
+    [{}, 2],
+    [{ ours: 1 }, 1],
+    [{ theirs: 1 }, 1],
+    [{ ours: 1, theirs: 1 }, 0],
+    [{ theirs: 40 }, 0],
+    [{ isProbe: true }, 1],
+    [{ isProbe: true, ours: 1 }, 0],
+    [{ shortage: "100 MB free" }, 0],
+  ])("of %j is %i", (changes, room) => {
+    expect(roomOf({ ...free, ...changes })).toBe(room);
+  });
+});
+
+describe("shortageOf()", () => {
+  const stats = {
+    ramFreeBytes: 8e9,
+    devices: [
+      { name: "cuda:0", vramFreeBytes: 10e9 },
+      { name: "cuda:1", vramFreeBytes: 1e9 },
+    ],
+  };
+
+  it("looks at the tightest device, and at nothing where no mark is set", () => {
+    expect(shortageOf(stats, { minFreeVramMb: 2_000, minFreeRamMb: 0 })).toContain("1000 MB of VRAM free on cuda:1, under 2000");
+    expect(shortageOf(stats, { minFreeVramMb: 500, minFreeRamMb: 9_000 })).toContain("8000 MB of RAM free");
+    expect(shortageOf(stats, { minFreeVramMb: 0, minFreeRamMb: 0 })).toBeNull();
+  });
+});

@@ -27,6 +27,7 @@ export type ServerBook = ReturnType<typeof serverBook>;
 export function serverBook(needs: ServerBookNeeds) {
   const { db, log, clock, schedule, health, progress, up, downReasons } = needs;
   const unusable = new Set<string>();
+  const models = new Map<string, string>();
   const lastNumbers = new Map<string, { readonly number: number; isWritten: boolean }>();
   const lastNumberOf = (url: string): number => lastNumbers.get(url)?.number ?? -1;
 
@@ -82,6 +83,12 @@ export function serverBook(needs: ServerBookNeeds) {
       log.info(`${url} works again: it is given jobs as before`);
       log.event("server_recovered", { server: url });
       progress.setState(url, "up");
+    },
+    /** A job goes there whose workflow loads this model. */
+    loads(url: string, model: string): void {
+      if (models.get(url) === model) return;
+      models.set(url, model);
+      rememberServer(db, url, { model });
     },
     /** The highest `number` that the server gave a prompt of ours since it started; -1 where none is known. */
     lastNumberOf,

@@ -109,6 +109,7 @@ function fill(server: ServerState, run: GenerateRun): void {
     if (server.out.size === 0) server.movedAtMs = run.clock.nowMs();
     server.out.set(job.promptId, out);
     run.health.sent(url, job.variant);
+    run.servers.loads(url, run.variants.get(job.variant).model);
     run.schedule.setInFlight(url, server.out.size);
     run.progress.setOut(url, server.out.size);
     run.inBackground(submitJob(out, server, run));

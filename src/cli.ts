@@ -1,28 +1,37 @@
 import { Command, CommanderError, Option } from "commander";
 import type { CommandInput, CommandResult, CommandSpec } from "./commands/command.ts";
+import { laterAction } from "./commands/later-action.ts";
 import { commands } from "./commands/registry.ts";
-import { ConfigError, EXIT, FatalError, InterruptedError, RejectError, TransientError, isAbort } from "./errors.ts";
+import { ConfigError, EXIT, FatalError, InterruptedError, RejectError, TransientError, isAbort, messageOf } from "./errors.ts";
 import { systemClock } from "./lib/clock.ts";
-import { LOG_LEVELS, type Log, type LogLevel } from "./lib/log.ts";
-import { createTerminalLog } from "./lib/terminal-log.ts";
+import { DEFAULT_CONFIG_FILE } from "./lib/command-hint.ts";
+import { errnoOf } from "./lib/errno.ts";
+import { fileProblem } from "./lib/file-problem.ts";
+import { LOG_LEVELS, type LogLevel } from "./lib/log.ts";
 import { onSignals } from "./lib/signals.ts";
+import { createTerminalLog, type TerminalLog } from "./lib/terminal-log.ts";
 import { programVersion } from "./program-version.ts";
 
 const SETTLING = "Stopping: settling what is in flight. Ctrl-C again stops at once; nothing is lost either way, the same command continues";
 
+/** What a machine may lack anywhere: no mistake of the program's, wherever it is met first. */
+const SYSTEM_ERRORS: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EACCES", "EPERM", "EROFS", "EMFILE", "ENFILE", "EIO", "ENOTDIR"]);
+
 /** argv → command → exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
-  const program = buildProgram((spec, command) => execute(spec, command));
+  const program = buildProgram(argv, (spec, command) => execute(spec, command));
   try {
     await program.parseAsync([...argv], { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     // commander has printed its own message; --help and --version come here too, with exit code 0.
-    process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    const exit = error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    if (exit === EXIT.usage && argv.includes("--json")) openLog({ json: true }).event("done", { exit });
+    process.exitCode = exit;
   }
 }
 
-function buildProgram(run: (spec: CommandSpec, command: Command) => Promise<void>): Command {
+function buildProgram(argv: readonly string[], run: (spec: CommandSpec, command: Command) => Promise<void>): Command {
   const program = new Command("pnpm pipeline")
     .description(
       "Turns prompts and headless ComfyUI servers into DPO preference datasets, in resumable runs.\nStages: generate → harvest → annotate → export; `run` does all four.",
@@ -35,7 +44,7 @@ function buildProgram(run: (spec: CommandSpec, command: Command) => Promise<void
     const command = program
       .command(spec.name)
       .description(spec.summary)
-      .option("-c, --config <file>", "configuration", "configs/pipeline.yaml")
+      .option("-c, --config <file>", "configuration", DEFAULT_CONFIG_FILE)
       .option("--json", "events as NDJSON on stdout")
       .option("--quiet", "errors only")
       .addOption(new Option("--log-level <level>", "how much is said").choices(LOG_LEVELS).default("info"))
@@ -44,7 +53,8 @@ function buildProgram(run: (spec: CommandSpec, command: Command) => Promise<void
     for (const arg of spec.args ?? []) command.argument(arg.name, arg.description);
     for (const { flags, description, later } of spec.options ?? [])
       command.addOption(new Option(flags, description).hideHelp(later === true));
-    if (spec.later === true) command.allowUnknownOption().allowExcessArguments();
+    // What comes later has arguments and options that nobody knows yet.
+    if (spec.later === true || laterAction(spec, command, argv) !== undefined) command.allowUnknownOption().allowExcessArguments();
     command.action(() => run(spec, command));
   }
   return program;
@@ -53,17 +63,11 @@ function buildProgram(run: (spec: CommandSpec, command: Command) => Promise<void
 async function execute(spec: CommandSpec, command: Command): Promise<void> {
   const options: CommandInput["options"] = command.opts();
   const json = options["json"] === true;
-  const log = createTerminalLog({
-    level: options["quiet"] === true ? "error" : levelOf(options["logLevel"]),
-    json,
-    stderr: process.stderr,
-    stdout: process.stdout,
-    clock: systemClock,
-  });
+  const log = openLog({ json, quiet: options["quiet"] === true, level: options["logLevel"] });
   const signals = onSignals(process, log, { asks: spec.asks === true, message: spec.serves === true ? "Stopping" : SETTLING });
   let result: CommandResult;
   try {
-    refuseLater(spec, options);
+    refuseLater(spec, command);
     const { run } = await spec.load();
     result = await run({
       args: command.args,
@@ -71,14 +75,16 @@ async function execute(spec: CommandSpec, command: Command): Promise<void> {
       env: process.env,
       log,
       clock: systemClock,
-      json,
-      print: (text) => log.print(text),
+      show({ event, ...fields }, text) {
+        if (json) log.event(event, fields);
+        else if (text !== null) log.print(text);
+      },
       stopping: signals.stopping,
       signal: signals.signal,
     });
-    if (signals.stopping.aborted) result = { ...result, exit: EXIT.interrupted };
+    if (signals.stopping.aborted && spec.serves !== true) result = { ...result, exit: EXIT.interrupted };
   } catch (error) {
-    result = { exit: explain(error, { log, stopping: signals.stopping }) };
+    result = { exit: explain(error, { spec, log, stopping: signals.stopping }) };
   } finally {
     signals.dispose();
   }
@@ -89,27 +95,60 @@ async function execute(spec: CommandSpec, command: Command): Promise<void> {
   if (signals.signal.aborted) process.exit(result.exit);
 }
 
-/** @throws {ConfigError} for an option that is promised and not there yet. */
-function refuseLater(spec: CommandSpec, options: CommandInput["options"]): void {
+/** @throws {ConfigError} for an option or an action that is promised and not there yet. */
+function refuseLater(spec: CommandSpec, command: Command): void {
+  const [action = ""] = command.args;
+  if (spec.laterActions?.includes(action) === true) throw new ConfigError(`Cannot ${spec.name} ${action}: it comes with a later version`);
   for (const { flags } of (spec.options ?? []).filter((option) => option.later === true)) {
-    if (options[new Option(flags).attributeName()] === undefined) continue;
+    if (command.getOptionValue(new Option(flags).attributeName()) === undefined) continue;
     throw new ConfigError(`Cannot use ${flags} with ${spec.name}: it comes with a later version`);
   }
+}
+
+interface LogSettings {
+  readonly json: boolean;
+  readonly quiet?: boolean;
+  readonly level?: string | boolean | undefined;
+}
+
+function openLog({ json, quiet = false, level }: LogSettings): TerminalLog {
+  return createTerminalLog({
+    level: quiet ? "error" : levelOf(level),
+    json,
+    stderr: process.stderr,
+    stdout: process.stdout,
+    clock: systemClock,
+  });
 }
 
 function levelOf(value: string | boolean | undefined): LogLevel {
   return LOG_LEVELS.find((level) => level === value) ?? "info";
 }
 
+interface Explaining {
+  readonly spec: Pick<CommandSpec, "serves">;
+  readonly log: TerminalLog;
+  readonly stopping: AbortSignal;
+}
+
 /** Prints what a person can do about the error, and answers the exit code. */
-function explain(error: unknown, { log, stopping }: { readonly log: Log; readonly stopping: AbortSignal }): number {
+function explain(error: unknown, { spec, log, stopping }: Explaining): number {
   if (error instanceof InterruptedError || (stopping.aborted && isAbort(error))) {
+    if (spec.serves === true) return EXIT.done;
     log.error("Interrupted. The same command again continues");
     return EXIT.interrupted;
   }
   if (error instanceof ConfigError || error instanceof FatalError || error instanceof TransientError || error instanceof RejectError) {
     log.error(error.hint === undefined ? error.message : `${error.message}\nTry: ${error.hint}`);
+    log.event("error", { message: error.message, hint: error.hint ?? null });
     return error instanceof ConfigError ? EXIT.usage : EXIT.cannotGoOn;
+  }
+  const system = SYSTEM_ERRORS.has(errnoOf(error) ?? "") ? fileProblem(error) : null;
+  if (system !== null) {
+    log.error(
+      `Cannot go on: ${system} (${messageOf(error)})\nTry: mend that on this machine, then the same command again; nothing is lost`,
+    );
+    return EXIT.cannotGoOn;
   }
   log.error(`This is a bug in comfy-dpo: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
   return EXIT.bug;

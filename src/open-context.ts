@@ -7,8 +7,9 @@ import type { Config } from "./config/schema.ts";
 import type { Context } from "./context.ts";
 import { ensureDataset } from "./db/queries/dataset.ts";
 import { acquireProcessLock } from "./db/process-lock.ts";
-import { openDatabase } from "./db/open.ts";
+import { expectDatabase, openDatabase, type CommandHint } from "./db/open.ts";
 import { ConfigError } from "./errors.ts";
+import { commandHint } from "./lib/command-hint.ts";
 
 /** What runs for itself and may run beside the others; `run` takes all. */
 export type LockName = "generate" | "harvest" | "judge" | "link";
@@ -19,6 +20,8 @@ export interface OpenOptions {
   readonly locks: readonly LockName[];
   /** Fires for --until and --for; counts as a good end. */
   readonly deadline?: AbortSignal;
+  /** Refuses a dataset that no stage has planned yet, and changes nothing then. */
+  readonly planned?: true;
   /** Changes the configuration before anything is opened. */
   readonly adjust?: (config: Config) => Config;
 }
@@ -29,9 +32,10 @@ export interface OpenContext extends AsyncDisposable {
 }
 
 /** Opens configuration, locks, database, store, clients and judges once; they close in reverse order. */
-export async function openContext(input: CommandInput, { locks, deadline, adjust }: OpenOptions): Promise<OpenContext> {
+export async function openContext(input: CommandInput, { locks, deadline, adjust, planned }: OpenOptions): Promise<OpenContext> {
   const loaded = loadConfig(configFileOf(input), { env: input.env });
   const config = adjust?.(loaded) ?? loaded;
+  if (planned === true) expectDatabase(databaseFile(config), hintFor(input));
   const [{ openStore }, { claimPrefix, expectFreePrefix }, { openJudges }, { openComfyPool }] = await Promise.all([
     import("./stores/registry.ts"),
     import("./stores/ownership.ts"),
@@ -78,6 +82,11 @@ export async function openContext(input: CommandInput, { locks, deadline, adjust
 
 export function configFileOf(input: Pick<CommandInput, "options">): string {
   return String(input.options["config"]);
+}
+
+/** Hints that name the configuration as the user did. */
+export function hintFor(input: Pick<CommandInput, "options">): CommandHint {
+  return (words) => commandHint(words, configFileOf(input));
 }
 
 export function databaseFile(config: Pick<Config, "dir">): string {

@@ -69,7 +69,10 @@ const CHECKPOINTS = [
   "juggernautXL_v9.safetensors",
 ];
 
-/** Starts a ComfyUI server without a GPU: real HTTP, WebSocket, queue, history and node cache, painted pictures. @throws {ConfigError} */
+/**
+ * Starts a ComfyUI server without a GPU: real HTTP, WebSocket, queue, history and node cache, painted pictures.
+ * @throws {ConfigError} for faults that are none, FatalError where the port cannot be had.
+ */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   return startWith(options, faultPlan(options.faults ?? "", options.seed ?? 0));
 }
@@ -78,7 +81,14 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
 export async function startEmulators(count: number, options: EmulatorOptions = {}): Promise<Emulator[]> {
   const plan = faultPlan(options.faults ?? "", options.seed ?? 0);
   const ports = Array.from({ length: count }, (_, index) => (options.port === undefined || options.port === 0 ? 0 : options.port + index));
-  return Promise.all(ports.map((port) => startWith({ ...options, port }, plan)));
+  const started = await Promise.allSettled(ports.map((port) => startWith({ ...options, port }, plan)));
+  const emulators = started.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+  for (const result of started) {
+    if (result.status === "fulfilled") continue;
+    await Promise.all(emulators.map((emulator) => emulator.stop())); // Those that could start would keep the process alive.
+    throw result.reason;
+  }
+  return emulators;
 }
 
 async function startWith(options: EmulatorOptions, plan: FaultPlan): Promise<Emulator> {

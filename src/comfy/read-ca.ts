@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import { ConfigError, messageOf } from "../errors.ts";
+import { ConfigError } from "../errors.ts";
+import { fileProblem } from "../lib/file-problem.ts";
 
 /** The TLS option for a certificate authority of the user's own. @throws {ConfigError} if its file cannot be read. */
 export function readCa(caFile: string | null): { readonly ca?: string } {
@@ -7,7 +8,7 @@ export function readCa(caFile: string | null): { readonly ca?: string } {
   try {
     return { ca: readFileSync(caFile, "utf8") };
   } catch (error) {
-    throw new ConfigError(`Cannot read the CA certificate ${caFile}: ${messageOf(error)}`, {
+    throw new ConfigError(`Cannot read the CA certificate ${caFile}: ${fileProblem(error)}`, {
       hint: "correct servers[].ca_file",
       cause: error,
     });

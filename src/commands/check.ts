@@ -6,6 +6,8 @@ import { parseObjectInfo } from "../comfy/object-info.ts";
 import { loadConfig } from "../config/load-config.ts";
 import type { Config } from "../config/schema.ts";
 import { EXIT } from "../errors.ts";
+import { byteSize } from "../lib/byte-size.ts";
+import { counted } from "../lib/counted.ts";
 import { configFileOf } from "../open-context.ts";
 import { openJudges } from "../judges/registry.ts";
 import { readPrompts } from "../prompts/read-prompts.ts";
@@ -28,7 +30,7 @@ export async function run(input: CommandInput): Promise<CommandResult> {
   const plan = await countCandidates(config, { variants, input });
   const findings: Finding[] = [
     { what: "config", ok: true, text: config.configFile },
-    { what: "plan", ok: true, text: `${plan.text}, about ${gigabytes(plan.bytes)} as PNG` },
+    { what: "plan", ok: true, text: `${plan.text}, about ${byteSize(plan.bytes)} as PNG` },
     ...sizesThatNeverPair(variants),
     ...(await Promise.all(config.servers.map((server) => checkServer(server, { variants, input })))).flat(),
     await probeStore("store", config.store, input.signal),
@@ -37,7 +39,8 @@ export async function run(input: CommandInput): Promise<CommandResult> {
     ...describeJudges(config),
   ];
   const width = Math.max(...findings.map((finding) => finding.what.length));
-  for (const { what, ok, text } of findings) input.print(`${ok ? "ok  " : "FAIL"}  ${what.padEnd(width)}  ${text}`);
+  for (const { what, ok, text } of findings)
+    input.show({ event: "finding", what, ok, text }, `${ok ? "ok  " : "FAIL"}  ${what.padEnd(width)}  ${text}`);
   const failed = findings.filter((finding) => !finding.ok).length;
   return { exit: failed > 0 ? EXIT.cannotGoOn : EXIT.done, counts: { checks: findings.length, failed } };
 }
@@ -53,7 +56,7 @@ async function countCandidates(config: Config, { variants, input }: Checked): Pr
   const each = candidatesPerPrompt(variants, seedRuleOf(config));
   const bytes =
     keys.size * variants.reduce((sum, variant) => sum + (each / variants.length) * pixelsOf(variant), 0) * ASSUMED_BYTES_PER_PIXEL;
-  return { text: `${keys.size} prompts × ${each} = ${keys.size * each} candidates`, bytes };
+  return { text: `${counted(keys.size, "prompt")} × ${each} = ${counted(keys.size * each, "candidate")}`, bytes };
 }
 
 function sideOf(variant: ReadyToPlan, name: "width" | "height"): number {
@@ -109,16 +112,14 @@ async function checkDisk(config: Config, expectedBytes: number): Promise<Finding
     try {
       const { bavail, bsize } = await statfs(folder);
       const free = bavail * bsize;
-      const short = free < needed ? `, but the images will take about ${gigabytes(needed)}` : "";
-      return { what: "disk", ok: short === "", text: `${gigabytes(free)} free at ${config.dir}${short}` };
+      const short = free < needed ? `, but the images will take about ${byteSize(needed)}` : "";
+      return { what: "disk", ok: short === "", text: `${byteSize(free)} free at ${config.dir}${short}` };
     } catch (error) {
       if (folder === dirname(folder)) return failedFinding("disk", error);
       // The folder is not made yet: its parent is on the same disk, most likely.
     }
   }
 }
-
-const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
 
 function describeJudges(config: Config): readonly Finding[] {
   const from = config.annotate.pairs[config.export.pairs]?.from.join(", then ") ?? "nobody";

@@ -1,5 +1,6 @@
 import type { Log } from "../lib/log.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { ResultEvent } from "./result-event.ts";
 
 /** A flag as a user types it, in commander's notation. */
 export interface OptionSpec {
@@ -16,10 +17,8 @@ export interface CommandInput {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: Log;
   readonly clock: Clock;
-  /** True with --json: results go out as events. */
-  readonly json: boolean;
-  /** Writes a command's result to stdout. */
-  print(text: string): void;
+  /** Writes a result to stdout: the text for people (null: nothing), with --json the event alone, so that every line there is one. */
+  show(result: ResultEvent, text: string | null): void;
   /** First Ctrl-C, SIGTERM. */
   readonly stopping: AbortSignal;
   /** Second Ctrl-C. */
@@ -49,5 +48,7 @@ export interface CommandSpec {
   readonly serves?: true;
   /** Promised, but not there yet: takes any arguments, to say so. */
   readonly later?: true;
+  /** First arguments that are promised likewise. */
+  readonly laterActions?: readonly string[];
   readonly load: () => Promise<{ readonly run: RunCommand }>;
 }

@@ -6,12 +6,21 @@ const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 const UNITS_MS: Readonly<Record<string, number>> = { s: 1_000, m: MINUTE_MS, h: 60 * MINUTE_MS, d: DAY_MS };
 
+/** The longest that Node's timers wait, ms: they count in 32 bits, and what is longer fires at once. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
+
 /** A signal that fires at --until or after --for, undefined where neither is given. The timer keeps no process alive. */
 export function deadlineOf({ options, clock }: Pick<CommandInput, "options" | "clock">): AbortSignal | undefined {
   const waits = [untilMs(options["until"], clock), forMs(options["for"])].filter((ms) => ms !== null);
   if (waits.length === 0) return undefined;
   const deadline = new AbortController();
-  setTimeout(() => deadline.abort(), Math.min(...waits)).unref();
+  const endMs = clock.nowMs() + Math.min(...waits);
+  const wait = (): void => {
+    const leftMs = endMs - clock.nowMs();
+    if (leftMs <= 0) deadline.abort();
+    else setTimeout(wait, Math.min(leftMs, TIMER_MAX_MS)).unref();
+  };
+  wait();
   return deadline.signal;
 }
 

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { startEmulators } from "../comfy/emulator.ts";
 import type { Config } from "../config/schema.ts";
+import { parseExact } from "../lib/exact-json.ts";
 import { ALL_LOCKS, openContext } from "../open-context.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
 import { linkAndExport } from "./link-and-export.ts";
@@ -42,7 +43,7 @@ export async function run(input: CommandInput): Promise<CommandResult> {
 }
 
 interface Results {
-  readonly input: Pick<CommandInput, "print">;
+  readonly input: Pick<CommandInput, "show">;
   readonly report: string;
 }
 
@@ -51,6 +52,10 @@ async function showResults(config: Config, { input, report }: Results): Promise<
   const folder = join(config.export.uri, version);
   const shard = join(folder, "data/train-00000-of-00001.jsonl");
   const [firstRow = ""] = (await readFile(shard, "utf8")).split("\n", 1);
-  input.print(`rows    ${shard}\ncard    ${join(folder, "README.md")}\nreport  ${report}`);
-  input.print(`\nThe first row:\n${firstRow.length > ROW_CHARS ? `${firstRow.slice(0, ROW_CHARS)}…` : firstRow}`);
+  const card = join(folder, "README.md");
+  input.show(
+    { event: "demo", rows: shard, card, report, first_row: parseExact(firstRow) },
+    `rows    ${shard}\ncard    ${card}\nreport  ${report}\n\n` +
+      `The first row:\n${firstRow.length > ROW_CHARS ? `${firstRow.slice(0, ROW_CHARS)}…` : firstRow}`,
+  );
 }

@@ -1,5 +1,6 @@
 import { loadConfig } from "../config/load-config.ts";
 import { EXIT } from "../errors.ts";
+import { counted } from "../lib/counted.ts";
 import { stringifyExact } from "../lib/exact-json.ts";
 import { configFileOf } from "../open-context.ts";
 import { readPrompts } from "../prompts/read-prompts.ts";
@@ -9,9 +10,12 @@ import { prepareVariants } from "../stages/prepare-variants.ts";
 import { countVariants } from "../stages/variants.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
 import { promptsLimitOf } from "./plan-and-tell.ts";
+import type { ResultEvent } from "./result-event.ts";
 
 /** Plans shown as an example. */
 const PLANS_SHOWN = 5;
+
+type Plan = Omit<Extract<ResultEvent, { readonly event: "plan" }>, "event">;
 
 /** The arithmetic and the first plans; no server, no database. */
 export async function dryRun(input: CommandInput): Promise<CommandResult> {
@@ -21,21 +25,29 @@ export async function dryRun(input: CommandInput): Promise<CommandResult> {
   const planner = createPlanner(variants, rule);
   const limit = Math.min(promptsLimitOf(input) ?? Infinity, config.prompts.limit ?? Infinity);
   const keys = new Set<string>();
-  const shown: string[] = [];
+  const shown: Plan[] = [];
   let rows = 0;
   for await (const row of readPrompts({ ...config.prompts, limit }, { warn: (message) => input.log.warn(message) }).rows()) {
     rows++;
     if (keys.has(row.promptKey)) continue;
     for (const job of planner.jobsOf(row.promptKey, keys.size)) {
-      if (shown.length < PLANS_SHOWN)
-        shown.push(stringifyExact({ prompt: row.sent, variant: job.variant, seed: BigInt(job.seed), job: job.job }));
+      if (shown.length < PLANS_SHOWN) shown.push({ prompt: row.sent, variant: job.variant, seed: BigInt(job.seed), job: job.job });
     }
     keys.add(row.promptKey);
   }
   const seeds = rule.seeds?.length ?? rule.perPrompt;
   const total = keys.size * seeds * variants.length;
-  input.print(`${keys.size} prompts (${rows - keys.size} duplicates) × ${seeds} seeds × ${variants.length} variants = ${total} candidates`);
-  input.print(`variants: ${countVariants(config.candidates.variants).text}`);
-  for (const line of shown) input.print(line);
+  const duplicates = rows - keys.size;
+  const { text } = countVariants(config.candidates.variants);
+  const factors = [
+    `${counted(keys.size, "prompt")} (${counted(duplicates, "duplicate")})`,
+    counted(seeds, "seed"),
+    counted(variants.length, "variant"),
+  ];
+  input.show(
+    { event: "arithmetic", prompts: keys.size, duplicates, seeds, variants: variants.length, candidates: total, text },
+    `${factors.join(" × ")} = ${counted(total, "candidate")}\nvariants: ${text}`,
+  );
+  for (const plan of shown) input.show({ event: "plan", ...plan }, stringifyExact({ ...plan }));
   return { exit: EXIT.done, counts: { planned: total } };
 }

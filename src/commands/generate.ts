@@ -1,4 +1,5 @@
 import { openContext } from "../open-context.ts";
+import { counted } from "../lib/counted.ts";
 import { generate } from "../stages/generate.ts";
 import { nothingUpstream } from "../stages/stage.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
@@ -13,5 +14,9 @@ export async function run(input: CommandInput): Promise<CommandResult> {
   await using opened = await openContext(input, { locks: ["generate"], ...(deadline === undefined ? {} : { deadline }) });
   await planAndTell(opened.context, input);
   const report = await generate(opened.context, nothingUpstream);
-  return stageResult(opened.context.db, input, { done: `Generated ${report.done} candidates`, stopped: report.stopped });
+  return stageResult(opened.context.db, input, {
+    done: `Generated ${counted(report.done, "candidate")}`,
+    stopped: report.stopped,
+    pairSet: opened.context.config.export.pairs,
+  });
 }

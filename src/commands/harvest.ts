@@ -1,6 +1,7 @@
 import type { Context } from "../context.ts";
 import { isLocked } from "../db/process-lock.ts";
 import { jobQueries } from "../db/queries/jobs.ts";
+import { counted } from "../lib/counted.ts";
 import { harvest } from "../stages/harvest.ts";
 import { nothingUpstream, type Upstream } from "../stages/stage.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
@@ -16,7 +17,11 @@ export async function run(input: CommandInput): Promise<CommandResult> {
   await using opened = await openStage(input, { locks: ["harvest"], ...(deadline === undefined ? {} : { deadline }) });
   const { context } = opened;
   const report = await harvest(context, input.options["follow"] === true ? followGenerate(context) : nothingUpstream);
-  return stageResult(context.db, input, { done: `Harvested ${report.done} images`, stopped: report.stopped });
+  return stageResult(context.db, input, {
+    done: `Harvested ${counted(report.done, "image")}`,
+    stopped: report.stopped,
+    pairSet: context.config.export.pairs,
+  });
 }
 
 /** More may come while generate runs in some process, or has left work that only a new generate can do. */

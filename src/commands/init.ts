@@ -1,26 +1,64 @@
 import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
-import { basename, dirname, join, relative, resolve } from "node:path";
+import { basename, dirname, extname, join, relative, resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
-import { coreNodes } from "../comfy/core-nodes.ts";
 import { detectBindings, type DetectedName } from "../comfy/detect.ts";
 import { describeNode, formatPlace, type ApiGraph, type Place } from "../comfy/graph.ts";
 import { parseWorkflow } from "../comfy/workflow.ts";
 import { ConfigError, EXIT, messageOf } from "../errors.ts";
+import { commandHint } from "../lib/command-hint.ts";
 import { stringifyExact } from "../lib/exact-json.ts";
+import { fileProblem } from "../lib/file-problem.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
 import { findPromptColumn } from "./find-prompt-column.ts";
+import { configText } from "./init/config-text.ts";
 import { readWorkflowSource } from "./workflow-source.ts";
 
+/** Where --out is not given. */
+const DEFAULT_OUT = "configs/mine.yaml";
 const REQUIRED: readonly DetectedName[] = ["prompt", "seed"];
 
-/** Writes a commented configuration for a workflow that nobody described. */
+const SCHEMA_FILE = join(import.meta.dirname, "../../configs/schema.json");
+const DEFAULT_SERVER = "http://127.0.0.1:8188";
+
+/** Writes a commented configuration for a workflow that nobody described. Everything is checked before anything is written. */
 export async function run(input: CommandInput): Promise<CommandResult> {
-  const out = resolve(typeof input.options["out"] === "string" ? input.options["out"] : "configs/mine.yaml");
-  if (existsSync(out))
-    throw new ConfigError(`Cannot write ${out}: it exists, and init never overwrites a configuration`, { hint: "--out with another name" });
+  const { server, out: wanted } = input.options;
+  const outWritten = typeof wanted === "string" ? wanted : DEFAULT_OUT;
+  const out = resolve(outWritten);
   const source = await readWorkflowSource(input);
   const { graph } = parseWorkflow(source.text, { file: source.name });
+  const prompts = await readPromptsOption(input);
+  if (existsSync(out))
+    throw new ConfigError(`Cannot write ${out}: it exists, and init never overwrites a configuration`, { hint: "--out with another name" });
+  const workflowFile = source.file ?? join(dirname(out), "workflows", `${basename(out, extname(out))}.json`);
+  if (source.file === null && existsSync(workflowFile))
+    throw new ConfigError(`Cannot write the workflow to ${workflowFile}: it exists`, { hint: "--out with another name" });
+  const { bind, outputs } = await chooseAll(graph, input);
+  const text = configText({
+    schemaFile: relative(dirname(out), SCHEMA_FILE),
+    dataset: datasetNameOf(out),
+    workflowFile: relative(dirname(out), workflowFile),
+    promptColumn: prompts?.column,
+    promptsFile: prompts === null ? "prompts.txt" : relative(dirname(out), prompts.file),
+    server: typeof server === "string" ? server : DEFAULT_SERVER,
+    bind,
+    outputs,
+    classes: [...new Set(Object.values(graph).map((node) => node.class_type))],
+  });
+  if (source.file === null) await writeNew(workflowFile, `${stringifyExact(graph, 2)}\n`);
+  await writeNew(out, text);
+  const next = `${prompts === null ? `put your prompts in ${join(dirname(out), "prompts.txt")}, then ` : ""}${commandHint("check", outWritten)}`;
+  const written = source.file === null ? `${workflowFile} (the workflow)\n` : "";
+  input.show(
+    { event: "config", file: out, workflow: workflowFile, workflow_written: source.file === null },
+    `Wrote ${written === "" ? "" : `${written}and `}${out}\nNext: ${next}`,
+  );
+  return { exit: EXIT.done };
+}
+
+/** A place for every name that the workflow has one for, and the nodes that save. */
+async function chooseAll(graph: ApiGraph, input: Choice["input"]) {
   const detection = detectBindings(graph);
   const bind: Record<string, readonly Place[]> = {};
   for (const name of Object.keys(detection.bind) as DetectedName[]) {
@@ -28,35 +66,35 @@ export async function run(input: CommandInput): Promise<CommandResult> {
     const choice = await choose(name, { candidates: detection.bind[name], graph, input });
     if (choice !== null) bind[name] = choice;
   }
-  const output = await choose("output", {
-    candidates: detection.outputs.map((nodeId) => [{ nodeId, input: "filename_prefix" }]),
-    graph,
-    input,
-  });
-  const workflowFile = source.file ?? join(dirname(out), "workflows", `${basename(out, ".yaml")}.json`);
-  await mkdir(dirname(workflowFile), { recursive: true });
-  if (source.file === null) await writeFile(workflowFile, `${stringifyExact(graph, 2)}\n`, { flag: "wx" });
-  await mkdir(dirname(out), { recursive: true });
-  const prompts = typeof input.options["promptsFile"] === "string" ? input.options["promptsFile"] : null;
-  const text = configText({
-    dataset:
-      basename(out, ".yaml")
-        .toLowerCase()
-        .replaceAll(/[^a-z0-9]+/g, "-")
-        .replaceAll(/^-+|-+$/g, "") || "mine",
-    workflowFile: relative(dirname(out), workflowFile),
-    promptColumn: prompts === null ? undefined : await findPromptColumn(prompts),
-    promptsFile: prompts === null ? "prompts.txt" : relative(dirname(out), resolve(prompts)),
-    server: typeof input.options["server"] === "string" ? input.options["server"] : "http://127.0.0.1:8188",
-    bind,
-    outputs: output?.map((place) => place.nodeId) ?? [],
-    classes: [...new Set(Object.values(graph).map((node) => node.class_type))],
-  });
-  await writeFile(out, text, { flag: "wx" });
-  input.print(
-    `${out}\nNext: ${prompts === null ? `put your prompts in ${join(dirname(out), "prompts.txt")}, then ` : ""}pnpm pipeline check -c ${relative(process.cwd(), out)}`,
-  );
-  return { exit: EXIT.done };
+  const candidates = detection.outputs.map((nodeId) => [{ nodeId, input: "filename_prefix" }]);
+  const output = await choose("output", { candidates, graph, input });
+  return { bind, outputs: output?.map((place) => place.nodeId) ?? [] };
+}
+
+/** The file of --prompts-file and the column that its prompts are in, null without the option. */
+async function readPromptsOption({ options }: Pick<CommandInput, "options">) {
+  const { promptsFile } = options;
+  if (typeof promptsFile !== "string") return null;
+  const file = resolve(promptsFile);
+  if (!existsSync(file)) throw new ConfigError(`Cannot use the prompts ${file}: there is no such file`, { hint: "check --prompts-file" });
+  return { file, column: await findPromptColumn(file) };
+}
+
+function datasetNameOf(out: string): string {
+  const name = basename(out, extname(out))
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, "-");
+  return name.replaceAll(/^-+|-+$/g, "") || "mine";
+}
+
+/** Never over a file that somebody else made meanwhile. */
+async function writeNew(file: string, text: string): Promise<void> {
+  try {
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, text, { flag: "wx" });
+  } catch (error) {
+    throw new ConfigError(`Cannot write ${file}: ${fileProblem(error)}`, { hint: "--out with another place", cause: error });
+  }
 }
 
 interface Choice {
@@ -97,58 +135,4 @@ async function choose(name: DetectedName | "output", { candidates, graph, input 
   } finally {
     terminal.close();
   }
-}
-
-interface ConfigParts {
-  readonly dataset: string;
-  readonly workflowFile: string;
-  readonly promptsFile: string;
-  /** Undefined where the default serves. */
-  readonly promptColumn: string | undefined;
-  readonly server: string;
-  readonly bind: Readonly<Record<string, readonly Place[]>>;
-  readonly outputs: readonly string[];
-  readonly classes: readonly string[];
-}
-
-function configText({ dataset, workflowFile, promptsFile, promptColumn, server, bind, outputs, classes }: ConfigParts): string {
-  const quote = (text: string): string => JSON.stringify(text);
-  const placeText = (places: readonly Place[]): string => {
-    const texts = places.map((place) => quote(formatPlace(place)));
-    return texts.length === 1 ? (texts[0] ?? "") : `[${texts.join(", ")}]`;
-  };
-  const promptLine =
-    promptColumn === undefined || promptColumn === "prompt"
-      ? '  # prompt: Prompt           # column or key of the text, default "prompt"'
-      : `  prompt: ${quote(promptColumn)} # column or key of the text`;
-  const core = coreNodes();
-  const others = classes.filter((name) => !core.has(name));
-  const allowHint =
-    others.length === 0
-      ? "add the class of each custom node that you trust"
-      : `this workflow also has ${others.join(", ")}: add them if you trust them`;
-  const bindLines = Object.entries(bind).map(([name, places]) => `    ${name}: ${placeText(places)}`);
-  return `# What every key means: README, "Configuration". \`pnpm pipeline check -c THIS_FILE\` looks at everything before a night.
-dataset: ${dataset}
-seed: 7 # every candidate's seed derives from it
-
-prompts:
-  file: ${quote(promptsFile)} # .txt (one a line) .jsonl .json .csv .tsv .parquet
-${promptLine}
-
-workflow:
-  file: ${quote(workflowFile)}
-  bind: # bound name: NODE_ID.input
-${bindLines.join("\n")}
-${outputs.length > 0 ? `  outputs: [${outputs.map(quote).join(", ")}]\n` : ""}  allow_nodes: [core] # ${allowHint}
-
-candidates:
-  per_prompt: 4 # seeds per prompt
-
-servers:
-  - url: ${quote(server)}
-
-store:
-  uri: file:images # or s3://bucket/prefix
-`;
 }

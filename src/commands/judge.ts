@@ -1,3 +1,4 @@
+import { counted } from "../lib/counted.ts";
 import { inspect } from "../stages/inspect.ts";
 import { judge } from "../stages/judge.ts";
 import { nothingUpstream } from "../stages/stage.ts";
@@ -9,6 +10,10 @@ export async function run(input: CommandInput): Promise<CommandResult> {
   await using opened = await openStage(input, { locks: ["judge"] });
   const inspected = await inspect(opened.context, nothingUpstream);
   const judged = await judge(opened.context, nothingUpstream);
-  const done = `Looked at ${inspected.done} images and scored ${judged.done} groups`;
-  return stageResult(opened.context.db, input, { done, stopped: inspected.stopped || judged.stopped });
+  const done = `Looked at ${counted(inspected.done, "image")} and scored ${counted(judged.done, "group")}`;
+  return stageResult(opened.context.db, input, {
+    done,
+    stopped: inspected.stopped || judged.stopped,
+    pairSet: opened.context.config.export.pairs,
+  });
 }

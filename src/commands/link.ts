@@ -7,5 +7,9 @@ import { openStage } from "./open-stage.ts";
 export async function run(input: CommandInput): Promise<CommandResult> {
   await using opened = await openStage(input, { locks: ["link"] });
   const linked = await link(opened.context);
-  return stageResult(opened.context.db, input, { done: tellLinked(opened.context, linked), stopped: false });
+  return stageResult(opened.context.db, input, {
+    done: tellLinked(opened.context, linked),
+    stopped: linked.stopped,
+    pairSet: opened.context.config.export.pairs,
+  });
 }

@@ -7,7 +7,7 @@ import { planAndTell } from "./plan-and-tell.ts";
  * takes generate's lock: a plan must not change under a running generate.
  */
 export async function openStage(input: CommandInput, options: OpenOptions): Promise<OpenContext> {
-  if (input.options["prompts"] === undefined) return openContext(input, options);
+  if (input.options["prompts"] === undefined) return openContext(input, { ...options, planned: true });
   const opened = await openContext(input, { ...options, locks: ["generate", ...options.locks] });
   try {
     await planAndTell(opened.context, input);

@@ -1,5 +1,6 @@
 import type { Context } from "../context.ts";
 import { ConfigError } from "../errors.ts";
+import { counted } from "../lib/counted.ts";
 import { planDataset } from "../stages/plan-dataset.ts";
 import type { CommandInput } from "./command.ts";
 
@@ -11,8 +12,11 @@ export async function planAndTell(
   const promptsLimit = promptsLimitOf(input);
   const plan = await planDataset(context, promptsLimit === undefined ? {} : { promptsLimit });
   if (!plan.changed) return;
-  const lines = [`Planned: ${plan.newPrompts} new prompts, ${plan.newJobs} new candidates`];
-  if (plan.duplicates > 0) lines.push(`${plan.duplicates} prompts stand in the file more than once and are made once`);
+  const lines = [`Planned: ${counted(plan.newPrompts, "new prompt")}, ${counted(plan.newJobs, "new candidate")}`];
+  if (plan.duplicates > 0)
+    lines.push(
+      `${counted(plan.duplicates, "row")} of the file ${plan.duplicates === 1 ? "repeats a prompt" : "repeat prompts"}, made once`,
+    );
   if (plan.newVariants.length > 0) lines.push(`new variants: ${plan.newVariants.join(", ")}`);
   if (plan.asideVariants.length > 0) lines.push(`set aside, images kept: ${plan.asideVariants.join(", ")}`);
   context.log.info(lines.join("; "));

@@ -55,6 +55,7 @@ export const commands: readonly CommandSpec[] = [
       { name: "[action]", description: "import; nothing: judge, then link" },
       { name: "[file]", description: "votes as JSONL (docs/votes.md)" },
     ],
+    laterActions: ["serve", "export-tasks", "invite", "people", "revoke", "exclude", "forget"],
     options: [PROMPTS, { flags: "--skip-bad", description: "import: leave out lines that cannot be imported" }],
     example: "annotate import votes.jsonl",
     load: () => import("./annotate.ts"),
@@ -62,7 +63,12 @@ export const commands: readonly CommandSpec[] = [
   {
     name: "export",
     summary: "write the dataset as its next version: sharded JSONL, card, manifest",
-    options: [PROMPTS, { flags: "--as <name>", description: "a name of your own instead of v1, v2, …" }],
+    options: [
+      PROMPTS,
+      { flags: "--as <name>", description: "a name of your own instead of v1, v2, …" },
+      { flags: "--since <version>", description: "only what an earlier version does not have", later: true },
+    ],
+    laterActions: ["diff"],
     example: "export",
     load: () => import("./export.ts"),
   },
@@ -71,6 +77,7 @@ export const commands: readonly CommandSpec[] = [
     summary: "what is planned, stored, rejected and failed, and why",
     options: [{ flags: "--watch", description: "again every 2 s" }],
     example: "status --watch",
+    serves: true,
     load: () => import("./status.ts"),
   },
   {
@@ -93,7 +100,7 @@ export const commands: readonly CommandSpec[] = [
     args: [{ name: "[source]", description: "workflow.json in API format, or image.png" }],
     options: [
       { flags: "--server <url>", description: "take the newest prompt of this server's history" },
-      { flags: "--out <file>", description: "config to write, never over an existing one" },
+      { flags: "--out <file>", description: "config to write, default configs/mine.yaml; never over an existing one" },
       { flags: "--prompts-file <file>", description: "prompts to name in the config" },
       { flags: "--yes", description: "ask nothing; what is ambiguous is an error that lists the candidates" },
     ],
@@ -107,7 +114,7 @@ export const commands: readonly CommandSpec[] = [
     options: [
       { flags: "--stage <stage>", description: "generate or harvest; default both" },
       { flags: "--reason <reason>", description: "only this reason, as `status` shows it" },
-      { flags: "--id <id>", description: "only this job or image_id" },
+      { flags: "--id <id>", description: "only this job or image_id; a stored image is fetched, or made, again" },
     ],
     example: "retry --stage generate --reason oom",
     load: () => import("./retry.ts"),
@@ -139,7 +146,7 @@ export const commands: readonly CommandSpec[] = [
     serves: true,
     load: () => import("./emulate.ts"),
   },
-  ...(["servers", "exclude", "prune", "lifecycle"] as const).map((name): CommandSpec => ({
+  ...(["servers", "exclude", "prune", "lifecycle", "push", "worker"] as const).map((name): CommandSpec => ({
     name,
     summary: "comes with a later version",
     example: name,

@@ -1,38 +1,99 @@
-import { retryImages, retryJobs } from "../db/queries/retry.ts";
-import { ConfigError, EXIT, REJECT_REASONS } from "../errors.ts";
-import { didYouMean } from "../lib/nearest.ts";
 import { loadConfig } from "../config/load-config.ts";
+import { expectDatabase, openDatabase, type Db } from "../db/open.ts";
+import type { Context } from "../context.ts";
 import { acquireProcessLock } from "../db/process-lock.ts";
-import { expectDatabase, openDatabase } from "../db/open.ts";
-import { configFileOf, databaseFile } from "../open-context.ts";
+import { storedImages } from "../db/queries/stored-images.ts";
+import { fetchAgain, isKnownId, retryImages, retryJobs } from "../db/queries/retry.ts";
+import { ConfigError, EXIT, REJECT_REASONS } from "../errors.ts";
+import { counted } from "../lib/counted.ts";
+import { didYouMean } from "../lib/nearest.ts";
+import { configFileOf, databaseFile, hintFor } from "../open-context.ts";
+import { storedProblem } from "../stages/stored-problem.ts";
+import { openStore } from "../stores/registry.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
+import { datasetCounts } from "./dataset-counts.ts";
 
-export function run(input: CommandInput): Promise<CommandResult> {
-  const stage = textOf(input, "stage");
-  const filter = { reason: textOf(input, "reason"), id: textOf(input, "id") };
-  if (stage !== null && stage !== "generate" && stage !== "harvest")
-    throw new ConfigError(`Cannot retry stage "${stage}": expected generate or harvest`);
-  if (filter.reason !== null && !REJECT_REASONS.some((reason) => reason === filter.reason)) {
-    throw new ConfigError(`Cannot retry reason "${filter.reason}": no such reason${didYouMean(filter.reason, REJECT_REASONS)}`, {
-      hint: `there is ${REJECT_REASONS.join(", ")}`,
-    });
-  }
+interface Fetching {
+  readonly wanted: Wanted;
+  readonly input: Pick<CommandInput, "log" | "signal">;
+}
+
+interface Wanted {
+  readonly stage: "generate" | "harvest" | null;
+  readonly reason: string | null;
+  readonly id: string | null;
+}
+
+export async function run(input: CommandInput): Promise<CommandResult> {
+  const wanted = wantedOf(input);
   const config = loadConfig(configFileOf(input), { env: input.env });
-  expectDatabase(databaseFile(config));
+  const hint = hintFor(input);
+  expectDatabase(databaseFile(config), hint);
   // A running generate counts its jobs in memory: putting some back under it would not be seen.
   using _lock = acquireProcessLock(config.dir, "generate");
   const db = openDatabase(databaseFile(config));
   try {
-    const jobs = stage === "harvest" ? 0 : retryJobs(db, filter);
-    const images = stage === "generate" ? 0 : retryImages(db, filter);
-    input.print(`${jobs} failed candidates and ${images} candidates with rejected images are planned again`);
-    return Promise.resolve({ exit: EXIT.done, counts: { retried: jobs + images } });
+    if (wanted.id !== null && !isKnownId(db, wanted.id)) {
+      throw new ConfigError(`Cannot retry ${wanted.id}: no job or image of this dataset has this id`, {
+        hint: `image_ids (i_…) and jobs stand in the view image_index and in what ${hint("verify")} tells`,
+      });
+    }
+    const fetched = (await fetchLost({ db, config }, { wanted, input })) ? 1 : 0;
+    const { jobs, images } = putBack(db, wanted);
+    const parts = [
+      `${counted(jobs, "failed candidate")} and ${counted(images, "candidate")} with rejected images`,
+      ...(fetched > 0 ? [`; 1 stored image is fetched from its server again, or made again`] : []),
+    ];
+    const total = jobs + images + fetched;
+    input.show(
+      { event: "retried", jobs, images, fetched_again: fetched },
+      `Put back: ${parts.join("")}${total > 0 ? `. Next: ${hint("run")}` : ""}`,
+    );
+    return { exit: EXIT.done, counts: { ...datasetCounts({ db, config }), retried: total } };
   } finally {
     db.close();
   }
 }
 
-function textOf(input: Pick<CommandInput, "options">, name: string): string | null {
-  const value = input.options[name];
-  return typeof value === "string" ? value : null;
+function putBack(db: Db, { stage, reason, id }: Wanted) {
+  return {
+    jobs: stage === "harvest" ? 0 : retryJobs(db, { reason, id }),
+    images: stage === "generate" ? 0 : retryImages(db, { reason, id }),
+  };
+}
+
+/** A stored image whose file is missing or damaged is fetched again. One that is whole stays: exports may show it. */
+async function fetchLost({ db, config }: Pick<Context, "db" | "config">, { wanted, input }: Fetching): Promise<boolean> {
+  const image = wanted.stage === "generate" || wanted.reason !== null || wanted.id === null ? undefined : storedImages(db).find(wanted.id);
+  if (image === undefined) return false;
+  const { signal } = input;
+  const store = await openStore(config.store, { concurrency: 1 });
+  try {
+    const problem = await storedProblem(image, { store, signal });
+    if (problem === null) {
+      input.log.info(`${image.imageId} is in the store as it should be: nothing to put back`);
+      return false;
+    }
+    // What is damaged must go first: harvest would take it for the picture if its damage does not show.
+    await store.delete(image.key, signal);
+    fetchAgain(db, image.imageId);
+    return true;
+  } finally {
+    await store.close();
+  }
+}
+
+function wantedOf(input: Pick<CommandInput, "options">): Wanted {
+  const [stage, reason, id] = ["stage", "reason", "id"].map((name) => {
+    const value = input.options[name];
+    return typeof value === "string" ? value : null;
+  });
+  if (stage !== undefined && stage !== null && stage !== "generate" && stage !== "harvest")
+    throw new ConfigError(`Cannot retry stage "${stage}": expected generate or harvest`);
+  if (typeof reason === "string" && !REJECT_REASONS.some((known) => known === reason)) {
+    throw new ConfigError(`Cannot retry reason "${reason}": no such reason${didYouMean(reason, REJECT_REASONS)}`, {
+      hint: `there is ${REJECT_REASONS.join(", ")}`,
+    });
+  }
+  return { stage: stage ?? null, reason: reason ?? null, id: id ?? null };
 }

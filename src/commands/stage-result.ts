@@ -1,6 +1,9 @@
+import { linkedCounts } from "../db/queries/linked-counts.ts";
 import { summarize } from "../db/queries/summary.ts";
 import type { Db } from "../db/open.ts";
 import { EXIT } from "../errors.ts";
+import { counted } from "../lib/counted.ts";
+import { hintFor } from "../open-context.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
 
 export interface Ending {
@@ -8,19 +11,31 @@ export interface Ending {
   readonly done: string;
   /** True where work remains on purpose: --until, --prompts. */
   readonly stopped: boolean;
+  /** What the export wrote. */
   readonly rows?: number;
   readonly drops?: Readonly<Record<string, number>>;
+  /** Where nothing was exported: the pair set whose links are counted instead. */
+  readonly pairSet?: string;
 }
 
 /** Says how the dataset stands, and answers 3 where jobs failed or images were rejected. */
-export function stageResult(db: Db, input: Pick<CommandInput, "log">, { done, stopped, rows = 0, drops = {} }: Ending): CommandResult {
+export function stageResult(db: Db, input: Pick<CommandInput, "log" | "options">, ending: Ending): CommandResult {
+  const { done, stopped, pairSet } = ending;
+  const linked = pairSet === undefined ? { rows: 0, drops: {} } : linkedCounts(db, pairSet);
+  const { rows = linked.rows, drops = linked.drops } = ending;
   const summary = summarize(db);
   const { planned, pending, stored, rejected, failed } = summary;
   input.log.info(
     `${done}. Candidates: ${planned} planned = ${pending} pending + ${stored} stored + ${rejected} rejected + ${failed} failed`,
   );
-  if (stopped && pending > 0) input.log.info(`Stopped: ${pending} candidates remain. The same command again goes on`);
+  if (stopped && pending > 0)
+    input.log.info(`Stopped: ${counted(pending, "candidate")} ${pending === 1 ? "remains" : "remain"}. The same command again goes on`);
   const bad = rejected + failed;
-  if (bad > 0) input.log.warn(`${bad} candidates failed or were rejected. See pnpm pipeline status; pnpm pipeline retry puts them back`);
+  if (bad > 0) {
+    const [status, retry] = ["status", "retry"].map(hintFor(input));
+    input.log.warn(
+      `${counted(bad, "candidate")} failed or ${bad === 1 ? "was" : "were"} rejected. See ${status}; ${retry} puts back what failed`,
+    );
+  }
   return { exit: bad > 0 ? EXIT.incomplete : EXIT.done, counts: { ...summary, rows, drops } };
 }

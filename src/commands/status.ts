@@ -3,69 +3,92 @@ import type { Context } from "../context.ts";
 import { openReadonly } from "../db/open.ts";
 import { listExports } from "../db/queries/exports.ts";
 import { readCounters } from "../db/queries/counters.ts";
-import { listServers } from "../db/queries/servers.ts";
 import { countReasons, summarize } from "../db/queries/summary.ts";
 import { listVariants } from "../db/queries/variants.ts";
 import { EXIT } from "../errors.ts";
-import { configFileOf, databaseFile } from "../open-context.ts";
+import { counted } from "../lib/counted.ts";
+import { oneLine } from "../lib/one-line.ts";
+import { configFileOf, databaseFile, hintFor } from "../open-context.ts";
+import { exportStoreUri } from "../stages/export.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
+import { datasetCounts } from "./dataset-counts.ts";
+import { describeServers } from "./describe-servers.ts";
 
 const WATCH_INTERVAL_MS = 2_000;
 /** Details are servers' words and may be long. */
 const DETAIL_CHARS = 160;
 
+type ShowInput = Pick<CommandInput, "show" | "clock" | "options">;
+
 export async function run(input: CommandInput): Promise<CommandResult> {
   const config = loadConfig(configFileOf(input), { env: input.env });
-  const db = openReadonly(databaseFile(config));
+  const db = openReadonly(databaseFile(config), hintFor(input));
   try {
     let before = show({ db, config }, input);
     while (input.options["watch"] === true && !input.stopping.aborted) {
       const sinceMs = input.clock.nowMs();
       await input.clock.sleep(WATCH_INTERVAL_MS, input.stopping).catch((error: unknown) => {
-        if (!input.stopping.aborted) throw error; // Ctrl-C is how --watch ends.
+        if (!input.stopping.aborted) throw error;
       });
+      if (input.stopping.aborted) break;
       const now = summarize(db);
       const rate = (now.images - before) / ((input.clock.nowMs() - sinceMs) / 1_000);
       before = show({ db, config }, input, rate);
     }
-    const summary = summarize(db);
-    return { exit: summary.failed + summary.rejected > 0 ? EXIT.incomplete : EXIT.done, counts: { ...summary } };
+    const counts = datasetCounts({ db, config });
+    // Ctrl-C is how --watch ends: it says nothing about the dataset.
+    const isBad = input.options["watch"] !== true && counts.failed + counts.rejected > 0;
+    return { exit: isBad ? EXIT.incomplete : EXIT.done, counts: { ...counts } };
   } finally {
     db.close();
   }
 }
 
 /** Prints the dataset's state. Answers the number of stored images. */
-function show({ db, config }: Pick<Context, "db" | "config">, input: Pick<CommandInput, "print" | "json" | "log">, rate?: number): number {
-  const summary = summarize(db);
+function show({ db, config }: Pick<Context, "db" | "config">, input: ShowInput, rate?: number): number {
+  const { planned, pending, stored, rejected, failed, images } = summarize(db);
   const reasons = countReasons(db);
-  if (input.json) {
-    input.log.event("status", { ...summary, reasons: reasons.map((reason) => ({ ...reason })) });
-    return summary.images;
-  }
-  const { planned, pending, stored, rejected, failed, images } = summary;
+  const servers = describeServers({ db, config }, input.clock.nowMs());
+  const versions = listExports(db, exportStoreUri(config.export.uri));
+  const speed = rate === undefined ? "" : `, ${rate.toFixed(1)}/s${rate > 0 ? `, ${Math.ceil(pending / rate)} s left` : ""}`;
   const lines = [
     `candidates  ${planned} planned = ${pending} pending + ${stored} stored + ${rejected} rejected + ${failed} failed`,
-    `images      ${images} stored${rate === undefined ? "" : `, ${rate.toFixed(1)}/s${rate > 0 ? `, ${Math.ceil(pending / rate)} s left` : ""}`}`,
+    `images      ${images} stored${speed}`,
     ...reasons.map(
-      ({ what, reason, count, example }) =>
-        `  ${count} ${what}s: ${reason}${example === null ? "" : ` — ${example.slice(0, DETAIL_CHARS)}`}`,
+      ({ what, reason, count, example }) => `  ${counted(count, what)}: ${reason}${example === null ? "" : ` — ${shortened(example)}`}`,
     ),
     ...listVariants(db)
       .filter((variant) => variant.state !== "active")
-      .map(
-        (variant) =>
-          `variant     ${variant.variant} is ${variant.state}${variant.reason === null ? "" : `: ${variant.reason.slice(0, DETAIL_CHARS)}`}`,
-      ),
-    ...listServers(db).map(
-      (server) => `server      ${server.url} ${server.state}${server.detail === null ? "" : ` (${server.detail.slice(0, DETAIL_CHARS)})`}`,
-    ),
+      .map(({ variant, state, reason }) => `variant     ${variant} is ${state}${reason === null ? "" : `: ${shortened(reason)}`}`),
+    ...servers.map(({ url, text }) => `server      ${url} ${text}`),
     ...Object.entries(readCounters(db))
       .filter(([, value]) => value > 0)
-      .map(([name, value]) => `counted     ${value} ${name.replaceAll("_", " ")}`),
-    ...listExports(db, config.export.uri).map((row) => `export      ${row.version} ${row.state}, ${row.rows ?? 0} rows, ${row.uri}`),
+      .map(([name, value]) => `counted     ${countedName(name, value)}`),
+    ...versions.map((row) => `export      ${row.version} ${row.state}, ${counted(row.rows ?? 0, "row")}, ${config.export.uri}`),
+    ...(failed + rejected > 0 ? [`${hintFor(input)("retry")} puts failed and rejected candidates back`] : []),
   ];
-  if (failed + rejected > 0) lines.push("pnpm pipeline retry puts failed and rejected candidates back");
-  input.print(lines.join("\n"));
+  input.show(
+    {
+      event: "status",
+      planned,
+      pending,
+      stored,
+      rejected,
+      failed,
+      images,
+      reasons: reasons.map((reason) => ({ ...reason })),
+      servers: servers.map(({ url, state, seenAtMs, configured }) => ({ url, state, seen_at_ms: seenAtMs, configured })),
+      exports: versions.map(({ version, state, rows }) => ({ version, state, rows, uri: config.export.uri })),
+    },
+    lines.join("\n"),
+  );
   return images;
 }
+
+/** Counters are named in the plural: `duplicate_prompts`. */
+function countedName(name: string, value: number): string {
+  const words = name.replaceAll("_", " ");
+  return counted(value, words.replace(/s$/, ""), words);
+}
+
+const shortened = (text: string): string => oneLine(text, DETAIL_CHARS);

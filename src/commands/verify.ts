@@ -5,14 +5,16 @@ import type { Config } from "../config/schema.ts";
 import { openReadonly, type Db } from "../db/open.ts";
 import { storedImages } from "../db/queries/stored-images.ts";
 import { ConfigError, EXIT } from "../errors.ts";
-import { configFileOf, databaseFile } from "../open-context.ts";
+import { counted } from "../lib/counted.ts";
+import { configFileOf, databaseFile, hintFor } from "../open-context.ts";
 import { exportStoreUri } from "../stages/export.ts";
 import { verifyExport, type VerifiedExport } from "../stages/export/verify-export.ts";
-import { checkVersionName, LATEST } from "../stages/export/versions.ts";
+import { checkVersionName, knownVersions, LATEST } from "../stages/export/versions.ts";
 import { verifyStore } from "../stages/verify-store.ts";
 import type { ObjectStore } from "../stores/object-store.ts";
 import { openStore } from "../stores/registry.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
+import { datasetCounts } from "./dataset-counts.ts";
 
 /** Problems told one by one; the rest is a number. */
 const TOLD_MAX = 50;
@@ -21,24 +23,30 @@ const TOLD_MAX = 50;
 export async function run(input: CommandInput): Promise<CommandResult> {
   const config = loadConfig(configFileOf(input), { env: input.env });
   const sample = sampleOf(input);
-  const db = openReadonly(databaseFile(config));
+  const db = openReadonly(databaseFile(config), hintFor(input));
   let problems = 0;
-  const report = (where: string, problem: string): void => {
-    if (++problems <= TOLD_MAX) input.print(`${where}: ${problem}`);
-    input.log.event("problem", { where, problem });
+  const badImages: string[] = [];
+  const report = (where: string, problem: string, imageId: string | null = null): void => {
+    input.show({ event: "problem", where, problem, image_id: imageId }, ++problems <= TOLD_MAX ? `${where}: ${problem}` : null);
+    if (imageId !== null) badImages.push(imageId);
   };
   try {
     const exported = await checkExport({ config, db }, { input, report });
     const store = await openStore(config.store, { concurrency: config.harvest.concurrency });
     try {
       const { stopping, signal, clock, log } = input;
-      const stored = await verifyStore({ db, store, config, clock, log, stopping, signal }, { sample, report });
-      if (problems > TOLD_MAX) input.print(`… and ${problems - TOLD_MAX} more`);
-      const all = sample === undefined ? "" : ` (a sample of ${storedImages(db).count()})`;
-      input.print(
-        `${describe(exported)}${stored.images} images in ${store.uri} read${all}. ${problems === 0 ? "All is well" : `${problems} problems`}`,
+      const stored = await verifyStore(
+        { db, store, config, clock, log, stopping, signal },
+        { sample, report: (imageId, problem) => report(imageId, problem, imageId) },
       );
-      return { exit: problems > 0 ? EXIT.incomplete : EXIT.done, counts: { images: stored.images, rows: exported?.rows ?? 0, problems } };
+      const all = sample === undefined ? "" : ` (a sample of ${storedImages(db).count()})`;
+      const lines = [
+        ...(problems > TOLD_MAX ? [`… and ${problems - TOLD_MAX} more`] : []),
+        `${describe(exported)}${counted(stored.images, "image")} in ${store.uri} read${all}. ${problems === 0 ? "All is well" : counted(problems, "problem")}`,
+        ...nextStep(badImages, input),
+      ];
+      input.show({ event: "verified", version: exported, store: store.uri, stored_images: stored.images, problems }, lines.join("\n"));
+      return { exit: problems > 0 ? EXIT.incomplete : EXIT.done, counts: { ...datasetCounts({ db, config }), problems } };
     } finally {
       await store.close();
     }
@@ -47,9 +55,16 @@ export async function run(input: CommandInput): Promise<CommandResult> {
   }
 }
 
-interface Exported extends VerifiedExport {
-  readonly uri: string;
+/** How a picture comes back that the store has lost. */
+function nextStep(badImages: readonly string[], input: Pick<CommandInput, "options">): readonly string[] {
+  const [first, ...others] = badImages;
+  if (first === undefined) return [];
+  const hint = hintFor(input);
+  const each = others.length > 0 ? " (once for each such image)" : "";
+  return [`Try: ${hint(`retry --stage harvest --id ${first}`)}${each}, then ${hint("run")}: fetched from its server again, or made again`];
 }
+
+type Exported = VerifiedExport & { readonly uri: string };
 
 interface Reporting {
   readonly input: CommandInput;
@@ -72,7 +87,7 @@ async function checkExport(
     }
     if (wanted !== undefined && !(await anyKey(store, wanted, signal))) {
       throw new ConfigError(`Cannot verify ${wanted}: there is no such version in ${config.export.uri}`, {
-        hint: "pnpm pipeline status lists the versions",
+        hint: await versionsAt(store, signal),
       });
     }
     const stored = storedImages(db);
@@ -98,13 +113,25 @@ async function newest(store: Pick<ObjectStore, "get">, signal: AbortSignal): Pro
   return body === null ? null : checkVersionName((await text(body)).trim());
 }
 
+async function versionsAt(store: Pick<ObjectStore, "list">, signal: AbortSignal): Promise<string> {
+  const keys: string[] = [];
+  for await (const { key } of store.list("", signal)) keys.push(key);
+  const { complete, begun } = knownVersions(keys, null);
+  const names = [...complete, ...[...begun].map((name) => `${name} (not complete)`)].toSorted((a, b) =>
+    a.localeCompare(b, "en", { numeric: true }),
+  );
+  return names.length === 0 ? "export first: nothing is there yet" : `one of ${names.join(", ")}`;
+}
+
 async function anyKey(store: Pick<ObjectStore, "list">, version: string, signal: AbortSignal): Promise<boolean> {
   for await (const _key of store.list(`${version}/`, signal)) return true;
   return false;
 }
 
 function describe(exported: Exported | null): string {
-  return exported === null ? "" : `${exported.uri}: ${exported.files} files, ${exported.rows} rows, ${exported.images} images checked. `;
+  return exported === null
+    ? ""
+    : `${exported.uri}: ${counted(exported.files, "file")}, ${counted(exported.rows, "row")}, ${counted(exported.images, "image")} checked. `;
 }
 
 function sampleOf({ options }: Pick<CommandInput, "options">): number | undefined {

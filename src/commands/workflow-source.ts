@@ -2,8 +2,13 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { ConfigError, messageOf } from "../errors.ts";
 import { stringifyExact } from "../lib/exact-json.ts";
+import { fileProblem } from "../lib/file-problem.ts";
 import { readPngText } from "../lib/png-text.ts";
 import type { CommandInput } from "./command.ts";
+
+/** No JSON begins with it. Source: PNG specification, 5.2 (https://www.w3.org/TR/png-3/). */
+const PNG_FIRST_BYTE = 0x89;
+const WHAT_IT_TAKES = "pnpm pipeline init workflow_api.json, or image.png, or --server URL";
 
 /** Where `init` takes a workflow from. */
 export interface WorkflowSource {
@@ -21,20 +26,32 @@ export async function readWorkflowSource(input: Pick<CommandInput, "args" | "opt
   if (source === undefined && typeof server === "string") return fromServer(server, input.signal);
   if (source === undefined)
     throw new ConfigError("Cannot write a config: no workflow given", {
-      hint: "init workflow_api.json, init image.png, or init --server URL",
+      hint: WHAT_IT_TAKES,
     });
   const file = resolve(source);
   const bytes = await readFile(file).catch((error: unknown) => {
-    throw new ConfigError(`Cannot read ${file}: ${messageOf(error)}`, { cause: error });
+    throw new ConfigError(`Cannot read ${file}: ${fileProblem(error)}`, { hint: WHAT_IT_TAKES, cause: error });
   });
-  if (bytes.readUInt8(0) !== 0x89) return { text: bytes.toString("utf8"), name: file, file };
-  const prompt = readPngText(bytes).get("prompt");
+  if (bytes.length === 0) throw new ConfigError(`Cannot take a workflow from ${file}: it is empty`, { hint: WHAT_IT_TAKES });
+  if (bytes[0] !== PNG_FIRST_BYTE) return { text: bytes.toString("utf8"), name: file, file };
+  const prompt = promptChunkOf(bytes, file);
   if (prompt === undefined) {
     throw new ConfigError(`Cannot take a workflow from ${file}: it has no text chunk "prompt"`, {
       hint: "take a PNG that ComfyUI saved itself, without --disable-metadata",
     });
   }
   return { text: prompt, name: file, file: null };
+}
+
+function promptChunkOf(bytes: Buffer, file: string): string | undefined {
+  try {
+    return readPngText(bytes).get("prompt");
+  } catch (error) {
+    throw new ConfigError(`Cannot read the text chunks of ${file}: ${messageOf(error)}`, {
+      hint: "the picture is damaged: take another one that ComfyUI saved",
+      cause: error,
+    });
+  }
 }
 
 async function fromServer(url: string, signal: AbortSignal): Promise<WorkflowSource> {

@@ -3,6 +3,7 @@ import { isJsonArray, isJsonObject, stringifyExact, type Json } from "../lib/exa
 import { didYouMean, nearest } from "../lib/nearest.ts";
 import { expectedAt, keysAt, optionsAt, sectionsWith } from "./expected.ts";
 import type { JsonSchema } from "./json-schema.ts";
+import { LATER_KEYS } from "./later-keys.ts";
 import { asWritten } from "./normalise-pairs.ts";
 import { formatPath, type Path } from "./path.ts";
 import type { Problem } from "./problem.ts";
@@ -49,11 +50,13 @@ function describe(issue: Issue, above: Path, input: DescribeInput): readonly Pro
 function unknownKey(path: Path, { schema, wrapped, written }: DescribeInput): Problem {
   const parent = path.slice(0, -1);
   const key = String(path.at(-1));
+  const name = formatPath(asWritten(path, wrapped));
+  if (LATER_KEYS.has(key)) return { path, part: "key", message: `${name} comes with a later version: leave it out for now` };
   const known = keysAt(schema, parent, valueAt(written, parent));
   const sections = sectionsWith(schema, key).map((section) => formatPath([...section, key]));
   const instead =
     didYouMean(key, known) || (sections.length > 0 ? ` (did you mean ${sections.join(" or ")}?)` : `; there is ${known.join(", ")}`);
-  return { path, part: "key", message: `${formatPath(asWritten(path, wrapped))} is no key${instead}` };
+  return { path, part: "key", message: `${name} is no key${instead}` };
 }
 
 function shown(value: Json, path: Path): string {

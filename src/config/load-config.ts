@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { z } from "zod";
-import { ConfigError, messageOf } from "../errors.ts";
+import { ConfigError } from "../errors.ts";
+import { fileProblem } from "../lib/file-problem.ts";
 import { isJsonArray, isJsonObject, type Json } from "../lib/exact-json.ts";
 import { crossChecks } from "./cross-checks.ts";
 import { describeIssues } from "./describe-issues.ts";
@@ -51,9 +52,9 @@ function readText(file: string): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(file));
   } catch (error) {
-    const why = error instanceof TypeError ? "it is not UTF-8 text" : messageOf(error);
+    const why = error instanceof TypeError ? "it is not UTF-8 text" : fileProblem(error);
     throw new ConfigError(`Cannot read the config ${file}: ${why}`, {
-      hint: "name the config with --config FILE, or write one with init",
+      hint: "name it with -c FILE, or have one written: pnpm pipeline init WORKFLOW.json",
       cause: error,
     });
   }

@@ -6,6 +6,9 @@ import { FatalError } from "../errors.ts";
 import { drizzle, migrate } from "./drizzle.ts";
 import * as schema from "./schema.ts";
 
+/** Makes a command that can be pasted of the words after the program's name. */
+export type CommandHint = (words: string) => string;
+
 /** How long a statement waits for another process's transaction, ms. Writers hold theirs for a few ms. */
 const BUSY_TIMEOUT_MS = 10_000;
 /** How long a start waits for another process's migration, ms. */
@@ -29,10 +32,10 @@ export interface Db {
 export function openDatabase(file: string, migrationsFolder = MIGRATIONS_FOLDER): Db {
   if (file !== ":memory:") mkdirSync(dirname(file), { recursive: true });
   // A mutex across processes that the system frees with the process.
-  const lock = new Database(file === ":memory:" ? file : `${file}.lock`, { timeout: MIGRATION_LOCK_TIMEOUT_MS });
+  const lock = connect(file === ":memory:" ? file : `${file}.lock`, { timeout: MIGRATION_LOCK_TIMEOUT_MS });
   lock.exec("BEGIN EXCLUSIVE");
   try {
-    const client = new Database(file, { timeout: BUSY_TIMEOUT_MS });
+    const client = connect(file, { timeout: BUSY_TIMEOUT_MS });
     try {
       client.pragma("journal_mode = WAL");
       migrateGuarded(client, file, migrationsFolder);
@@ -41,7 +44,7 @@ export function openDatabase(file: string, migrationsFolder = MIGRATIONS_FOLDER)
       client.pragma("synchronous = FULL");
     } catch (error) {
       client.close();
-      throw error;
+      throw explained(error, file);
     }
     return { client, orm: drizzle({ client, schema, casing: "snake_case" }), file, close: () => client.close() };
   } finally {
@@ -50,27 +53,56 @@ export function openDatabase(file: string, migrationsFolder = MIGRATIONS_FOLDER)
   }
 }
 
-/** Opens an existing database for reading only: a consistent snapshot beside running writers. */
-export function openReadonly(file: string): Db {
-  expectDatabase(file);
-  const client = new Database(file, { readonly: true, timeout: BUSY_TIMEOUT_MS });
+/**
+ * Opens an existing database for reading only: a consistent snapshot beside running writers. `hint` makes a command of its words.
+ * @throws {FatalError} where no stage has made it yet, or another version of the program has.
+ */
+export function openReadonly(file: string, hint: CommandHint = (words) => `pnpm pipeline ${words}`): Db {
+  expectDatabase(file, hint);
+  const client = connect(file, { readonly: true, timeout: BUSY_TIMEOUT_MS });
   try {
     if (pendingMigrations(client, file, MIGRATIONS_FOLDER).pending.length > 0) {
       throw new FatalError(`Cannot read the database ${file}: it was written by an older version of this program`, {
-        hint: "run any stage first (pnpm pipeline link, for one): it brings the database up to date",
+        hint: `${hint("link")} brings it up to date, as every stage does`,
       });
     }
   } catch (error) {
     client.close();
-    throw error;
+    throw explained(error, file);
   }
   return { client, orm: drizzle({ client, schema, casing: "snake_case" }), file, close: () => client.close() };
 }
 
 /** @throws {FatalError} where no stage has made the database yet. */
-export function expectDatabase(file: string): void {
+export function expectDatabase(file: string, hint: CommandHint): void {
   if (existsSync(file)) return;
-  throw new FatalError(`Cannot read the database ${file}: it does not exist`, { hint: "run generate first, or check `dir` in the config" });
+  throw new FatalError(`Cannot read the database ${file}: it does not exist`, {
+    hint: `${hint("run")} (or generate alone) makes it; or check \`dir\` in the config`,
+  });
+}
+
+function connect(file: string, options: Database.Options): Database.Database {
+  try {
+    return new Database(file, options);
+  } catch (error) {
+    throw explained(error, file);
+  }
+}
+
+/** What SQLite says of a file that it cannot take for a database, as an error that a person can act on; others as they are. */
+function explained(error: unknown, file: string): unknown {
+  if (!(error instanceof Database.SqliteError)) return error;
+  if (error.code === "SQLITE_NOTADB" || error.code.startsWith("SQLITE_CORRUPT")) {
+    return new FatalError(`Cannot open the database ${file}: it is no SQLite database, or a damaged one (${error.message})`, {
+      hint: "put a backup of it there, or check `dir` in the config",
+      cause: error,
+    });
+  }
+  if (!/^SQLITE_(?:CANTOPEN|READONLY|PERM|FULL|IOERR)/.test(error.code)) return error;
+  return new FatalError(`Cannot open the database ${file}: ${error.message}`, {
+    hint: "it has to be a file that this user may write, on a disk with free space; or check `dir` in the config",
+    cause: error,
+  });
 }
 
 interface JournalEntry {

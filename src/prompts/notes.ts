@@ -1,16 +1,18 @@
+import { counted } from "../lib/counted.ts";
 import type { PromptSource, RawPrompt } from "./prompt-source.ts";
 
 /** Counts by kind, with the place of the first. */
 export function openNotes(unit: PromptSource["unit"]) {
-  const notes = new Map<string, { count: number; readonly first: number }>();
+  const notes = new Map<string, { readonly noun: string; count: number; readonly first: number }>();
   return {
-    add(what: string, { position }: RawPrompt): void {
+    /** `noun` is counted, `what` follows it. */
+    add(noun: "row" | "prompt", what: string, { position }: RawPrompt): void {
       const note = notes.get(what);
-      if (note === undefined) notes.set(what, { count: 1, first: position });
+      if (note === undefined) notes.set(what, { noun, count: 1, first: position });
       else note.count++;
     },
     tell(say: (note: string) => void): void {
-      for (const [what, { count, first }] of notes) say(`${count} ${what} (the first: ${unit} ${first})`);
+      for (const [what, { noun, count, first }] of notes) say(`${counted(count, noun)} ${what} (the first: ${unit} ${first})`);
     },
   };
 }

@@ -1,4 +1,5 @@
 import { ConfigError, messageOf } from "../errors.ts";
+import { fileProblem } from "../lib/file-problem.ts";
 
 /** `Cannot read the prompts FILE: …`. */
 export function promptsError(
@@ -15,7 +16,5 @@ export function readError(file: string, error: unknown): ConfigError {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   if (code.startsWith("Z_"))
     return promptsError(file, `it is no whole gzip file (${messageOf(error)})`, { hint: "compress it again", cause: error });
-  if (code === "EISDIR") return promptsError(file, "it is a folder", { cause: error });
-  const why = code === "ENOENT" ? "there is no such file" : messageOf(error);
-  return promptsError(file, why, { hint: "check prompts.file; relative paths start at the config file", cause: error });
+  return promptsError(file, fileProblem(error), { hint: "check prompts.file; relative paths start at the config file", cause: error });
 }

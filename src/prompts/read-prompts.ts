@@ -72,17 +72,17 @@ export function readPrompts(settings: PromptSettings, { warn }: { readonly warn:
       }
       if ((raw.fields[settings.prompt] ?? "").trim() === "") {
         counts.empty++;
-        notes.add("rows without a prompt were skipped", raw);
+        notes.add("row", "without a prompt: skipped", raw);
         continue;
       }
       const { row, replaced } = makeRow(raw);
       if (replaced) {
         counts.replacedSurrogates++;
-        notes.add("prompts held half of a surrogate pair, replaced by U+FFFD", raw);
+        notes.add("prompt", "with half of a surrogate pair: replaced by U+FFFD", raw);
       }
       if (settings.send !== undefined && (raw.fields[settings.send] ?? "").trim() === "")
-        notes.add(`prompts are sent themselves, column "${settings.send}" is empty there`, raw);
-      if (DYNAMIC.test(row.sent)) notes.add("prompts hold {a|b} or __wildcards__, which are sent as they are", raw);
+        notes.add("prompt", `with the column "${settings.send}" empty: sent as it stands`, raw);
+      if (DYNAMIC.test(row.sent)) notes.add("prompt", "with {a|b} or __wildcards__: sent as written", raw);
       counts.prompts++;
       yield row;
       if (counts.prompts >= limit && columns.allSeen()) break;
@@ -147,6 +147,9 @@ function boundValue(text: string): Json {
 }
 
 function noPrompts({ file, prompt }: PromptSettings, empty: number): ConfigError {
-  const why = empty === 0 ? "it holds no prompt" : `it holds no prompt: "${prompt}" is empty in all of its ${empty} rows`;
+  const why =
+    empty === 0
+      ? "it holds no prompt"
+      : `it holds no prompt: "${prompt}" is empty in ${empty === 1 ? "its only row" : `all of its ${empty} rows`}`;
   return new ConfigError(`Cannot use the prompts ${file}: ${why}`, { hint: "check prompts.file and prompts.prompt" });
 }

@@ -4,6 +4,7 @@ import { dirname } from "node:path";
 import type { Context } from "../context.ts";
 import { inspectionQueries, type InspectionRow, type UninspectedImage } from "../db/queries/inspections.ts";
 import { FatalError, RejectError, TransientError, messageOf } from "../errors.ts";
+import { fileProblem } from "../lib/file-problem.ts";
 import { type DecodeImage, openDecoder } from "../images/decode.ts";
 import { thumbnailPath } from "../images/thumbnail-path.ts";
 import { readAll } from "../stores/read-all.ts";
@@ -101,7 +102,7 @@ async function writeThumbnail(path: string, bytes: Uint8Array): Promise<void> {
     await writeFile(temporary, bytes);
     await rename(temporary, path);
   } catch (error) {
-    throw new FatalError(`Cannot write the thumbnail ${path}: ${messageOf(error)}`, {
+    throw new FatalError(`Cannot write the thumbnail ${path}: ${fileProblem(error)}`, {
       cause: error,
       hint: "free some space, or check who may write there",
     });

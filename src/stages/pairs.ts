@@ -11,6 +11,7 @@ import {
   type PairDrop,
   type PromptDrop,
 } from "./pairs/group-facts.ts";
+import { partsOf } from "./pairs/parts.ts";
 import type { PeopleVerdict } from "./pairs/people.ts";
 import { type Field, POLICIES, type Ranked, type Selection } from "./pairs/policies.ts";
 import { firstVerdict, roundScore, type Verdict } from "./pairs/verdict.ts";
@@ -42,11 +43,6 @@ export function linkGroup(facts: GroupFacts, rules: LinkRules): Linked {
     drops.push({ unit: "prompt", reason: PROMPT_DROPS[hurdle] ?? "too-few-candidates", count: 1 });
   }
   return { links: kept, drops: summed(drops) };
-}
-
-/** Under `within` each variant is a group of its own, with its own common size and its own ranking. */
-function partsOf(images: readonly CandidateImage[], across: PairsPolicy["across"]): readonly (readonly CandidateImage[])[] {
-  return across === "within" ? [...Map.groupBy(images, ({ variant }) => variant).values()] : [images];
 }
 
 interface Part {

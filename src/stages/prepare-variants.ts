@@ -6,7 +6,8 @@ import { resolveOutputs } from "../comfy/outputs.ts";
 import { prepareVariant, type BoundWorkflow, type PreparedVariant } from "../comfy/prepare-variant.ts";
 import { parseWorkflow } from "../comfy/workflow.ts";
 import type { Config, WorkflowConfig } from "../config/schema.ts";
-import { ConfigError, messageOf } from "../errors.ts";
+import { ConfigError } from "../errors.ts";
+import { fileProblem } from "../lib/file-problem.ts";
 import type { JsonObject } from "../lib/exact-json.ts";
 import { expandVariants, perJobNames } from "./variants.ts";
 
@@ -59,7 +60,7 @@ async function readText(file: string): Promise<string> {
   try {
     return await readFile(file, "utf8");
   } catch (error) {
-    throw new ConfigError(`Cannot read the workflow ${file}: ${messageOf(error)}`, {
+    throw new ConfigError(`Cannot read the workflow ${file}: ${fileProblem(error)}`, {
       hint: "check workflow.file; relative paths start at the config file",
       cause: error,
     });

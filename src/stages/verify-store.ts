@@ -1,9 +1,9 @@
-import { createHash } from "node:crypto";
 import PQueue from "p-queue";
 import type { Context } from "../context.ts";
 import { storedImages, type StoredImageRow } from "../db/queries/stored-images.ts";
 import { TransientError } from "../errors.ts";
 import { backoffMs } from "../lib/backoff.ts";
+import { storedProblem } from "./stored-problem.ts";
 
 /** Rows read from the database at a time. */
 const PAGE_ROWS = 1_000;
@@ -39,26 +39,13 @@ export async function verifyStore(
   let images = 0;
   let bad = 0;
   const check = async (image: StoredImageRow): Promise<void> => {
-    const problem = await retried(() => problemOf(image));
+    const problem = await retried(() => storedProblem(image, { store, signal }));
     images++;
     if (problem !== null) {
       bad++;
       report(image.imageId, problem);
     }
     log.progress("verify", { done: images, total, failed: bad });
-  };
-  const problemOf = async ({ key, sha256, bytes }: StoredImageRow): Promise<string | null> => {
-    const body = await store.get(key, signal);
-    if (body === null) return `${store.uriOf(key)} is missing`;
-    const hash = createHash("sha256");
-    let length = 0;
-    // Without an encoding a stream yields Buffers.
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      hash.update(chunk);
-      length += chunk.length;
-    }
-    if (length !== bytes) return `${store.uriOf(key)} has ${length} bytes, the database says ${bytes}`;
-    return hash.digest("hex") === sha256 ? null : `${store.uriOf(key)} has other bytes than the ones that were verified and stored`;
   };
   const retried = async <Result>(request: () => Promise<Result>): Promise<Result> => {
     for (let failedTries = 0; ; failedTries++) {

@@ -1,4 +1,6 @@
-import { FatalError, messageOf, TransientError } from "../errors.ts";
+import { FatalError, TransientError } from "../errors.ts";
+import { errnoOf } from "../lib/errno.ts";
+import { fileProblem } from "../lib/file-problem.ts";
 
 /** What to try, by errno. Everything here needs a person. */
 const HINTS: Readonly<Record<string, string>> = {
@@ -18,13 +20,7 @@ const TRANSIENT = new Set(["EMFILE", "ENFILE", "EAGAIN", "EBUSY", "ETIMEDOUT", "
 export function fileError(error: unknown, doing: string): unknown {
   const code = errnoOf(error);
   if (code === undefined) return error;
-  const message = `Cannot ${doing}: ${messageOf(error)}`;
+  const message = `Cannot ${doing}: ${fileProblem(error)}`;
   if (TRANSIENT.has(code)) return new TransientError(message, { cause: error });
   return new FatalError(message, { hint: HINTS[code] ?? "check the folder in `store.uri`", cause: error });
-}
-
-/** `ENOENT` and the like, of errors that a system call raised. */
-export function errnoOf(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !("syscall" in error) || !("code" in error)) return undefined;
-  return typeof error.code === "string" ? error.code : undefined;
 }

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { addAbortListener } from "node:events";
 import type { Readable } from "node:stream";
 import { TransientError } from "../errors.ts";
-import { errnoOf, fileError } from "./file-errors.ts";
+import { errnoOf } from "../lib/errno.ts";
+import { fileError } from "./file-errors.ts";
 
 /** Where objects are written before they have their name; no key starts with it. */
 export const PARTIAL_FOLDER = ".partial";

@@ -2,9 +2,10 @@ import { createReadStream } from "node:fs";
 import type { Config } from "../config/schema.ts";
 import { stageVotes, voteQueries, type VoteRow } from "../db/queries/votes.ts";
 import type { Db } from "../db/open.ts";
-import { ConfigError, isAbort, messageOf } from "../errors.ts";
+import { ConfigError, isAbort } from "../errors.ts";
 import { canonicalJson } from "../lib/exact-json.ts";
 import { byteLines } from "../lib/byte-lines.ts";
+import { fileProblem } from "../lib/file-problem.ts";
 import { resolveVote } from "./resolve-vote.ts";
 import { readVote, VoteError, type VoteProblem } from "./vote-format.ts";
 
@@ -98,7 +99,7 @@ async function* linesOf(file: string, signal: AbortSignal | undefined): ReturnTy
     yield* byteLines(createReadStream(file, { signal }) as AsyncIterable<Buffer>, { maxBytes: LINE_MAX_BYTES });
   } catch (error) {
     if (isAbort(error)) throw error;
-    throw new ConfigError(`Cannot read the votes ${file}: ${messageOf(error)}`, {
+    throw new ConfigError(`Cannot read the votes ${file}: ${fileProblem(error)}`, {
       cause: error,
       hint: "one JSON object a line; see docs/votes.md",
     });

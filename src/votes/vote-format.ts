@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { messageOf } from "../errors.ts";
-import { parseExact } from "../lib/exact-json.ts";
+import { parseExact, type Json } from "../lib/exact-json.ts";
+import { describeVoteIssues } from "./describe-vote-issues.ts";
 
 // One vote a line, as docs/votes.md describes it for users. Here is its shape; what it means is `readVote`.
 
@@ -64,12 +65,9 @@ export class VoteError extends Error {
 
 /** Reads one line in UTF-8. @throws {VoteError} not-json, bad-shape or contradiction. */
 export function readVote(line: Uint8Array): RawVote {
-  const { success, data, error } = voteLine.safeParse(parseLine(line));
-  if (!success)
-    throw new VoteError(
-      "bad-shape",
-      error.issues.map(({ path, message }) => (path.length === 0 ? message : `${path.join(".")}: ${message}`)).join("; "),
-    );
+  const parsed = parseLine(line);
+  const { success, data, error } = voteLine.safeParse(parsed);
+  if (!success) throw new VoteError("bad-shape", describeVoteIssues(error.issues, parsed));
   return {
     voteId: data.vote_id,
     annotator: data.annotator,
@@ -86,11 +84,11 @@ export function readVote(line: Uint8Array): RawVote {
 /** Fatal: a replaced character would change a name without a word. A byte order mark is left out. */
 const UTF8 = new TextDecoder("utf-8", { fatal: true });
 
-function parseLine(line: Uint8Array): unknown {
+function parseLine(line: Uint8Array): Json {
   try {
     return parseExact(UTF8.decode(line));
   } catch (error) {
-    throw new VoteError("not-json", messageOf(error));
+    throw new VoteError("not-json", `it is no JSON in UTF-8 (${messageOf(error)})`);
   }
 }
 

@@ -39,6 +39,7 @@ interface Case {
 
 const USAGE: readonly Case[] = [
   { name: "bad YAML", arrange: (made) => writeFileSync(made.config, "dataset: [a\n  b: c"), says: [/pipeline\.yaml/, /line|:\d+/] },
+  { name: "a key that comes later", config: { runner: { kind: "slurm" } }, says: [/runner comes with a later version/] },
   { name: "an unknown key", config: { generat: { window: 2 } }, says: [/generat/, /generate/] },
   { name: "a missing workflow file", config: { workflow: { file: "nowhere.json", bind } }, says: [/nowhere\.json/] },
   {
@@ -110,7 +111,7 @@ describe("exit 2", () => {
     open();
     const { exit, stderr } = await runCli(["run", "-c", join(project.dir, "none.yaml")]);
     expect(exit, stderr).toBe(2);
-    expect(stderr).toContain("none.yaml");
+    expect(stderr).toContain("none.yaml: there is no such file");
   });
 
   it("for a changed base seed, workflow or store on an existing dataset", async () => {
@@ -192,8 +193,8 @@ describe("accepted", () => {
     const { exit, stderr } = await runCli(["run", "-c", made.config]);
     expect(exit, stderr).toBe(0);
     const { stdout } = await runCli(["status", "-c", made.config]);
-    expect(stdout).toContain("1 duplicate prompts");
-    expect(stdout).toContain("1 replaced surrogates");
+    expect(stdout).toContain("1 duplicate prompt");
+    expect(stdout).toContain("1 replaced surrogate");
     const rows = JSON.stringify(made.rows());
     expect(rows).toContain('"18446744073709551615"');
     expect(rows).toContain("half \uFFFD of a pair");

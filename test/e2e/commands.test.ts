@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { startEmulator, type Emulator } from "../../src/comfy/emulator.ts";
@@ -102,7 +102,30 @@ describe("verify", () => {
     expect(exit).toBe(3);
     for (const what of [first, second, "v1/data/train-00000-of-00001.jsonl"]) expect(stdout).toContain(what);
     expect(stdout).toMatch(/\d problems/);
-    expect((await cli("verify", "v7")).exit).toBe(2);
+    expect(stdout).toMatch(/Try: pnpm pipeline retry --stage harvest --id i_[0-9a-f]+ -c \S+ \(once for each such image\), then/);
+    const unknown = await cli("verify", "v7");
+    expect(unknown.exit).toBe(2);
+    expect(unknown.stderr).toContain("Try: one of v1");
+  });
+
+  it("names a way back for a lost and a damaged image that works, whether or not the server still has them", async () => {
+    const made = open();
+    await succeed("run");
+    const before = made.exported();
+    const ids = made.column("select image_id from images order by image_id").map(String);
+    const [lost = "", damaged = "", remade = "", whole = ""] = ids;
+    const fileOf = (id: string): string => join(made.runs, "images/images", id.slice(2, 5), `${id}.png`);
+    rmSync(fileOf(lost));
+    writeFileSync(fileOf(damaged), "damaged");
+    rmSync(fileOf(remade));
+    const column = (name: string): string => String(made.column(`select ${name} from images where image_id = '${remade}'`)[0]);
+    expect(emulator.deleteFile(column("filename"), column("subfolder"), "output")).toBe(true);
+    for (const id of [lost, damaged, remade])
+      expect((await succeed("retry", "--stage", "harvest", "--id", id)).stdout).toContain("1 stored image is fetched");
+    expect((await succeed("retry", "--stage", "harvest", "--id", whole)).stderr).toContain("nothing to put back");
+    await succeed("run");
+    expect((await succeed("verify")).stdout).toContain("All is well");
+    expect(made.exported()).toEqual(before);
   });
 });
 
@@ -125,17 +148,31 @@ describe("init and check", () => {
     const init = ["init", join(made.dir, "workflow.json"), "--prompts-file", join(made.dir, "prompts.txt"), "--out", config];
     const { exit, stdout, stderr } = await runCli(init);
     expect(exit, stderr).toBe(0);
-    expect(stdout).toContain("pnpm pipeline check -c");
+    expect(stdout).toContain(`pnpm pipeline check -c ${config}`);
+    const [schemaLine = ""] = readFileSync(config, "utf8").split("\n", 1);
+    const schema = /^# yaml-language-server: \$schema=(.+)$/.exec(schemaLine)?.[1] ?? "";
+    expect(existsSync(join(dirname(config), schema)), schemaLine).toBe(true);
     writeFileSync(config, readFileSync(config, "utf8").replace("http://127.0.0.1:8188", emulator.url));
     const checked = await runCli(["check", "-c", config]);
     expect(checked.exit, checked.stdout).toBe(0);
     expect(existsSync(join(made.dir, "runs")), "check leaves nothing").toBe(false);
     const dry = await runCli(["generate", "--dry-run", "-c", config]);
-    expect(dry.stdout).toContain("4 prompts (0 duplicates) × 4 seeds × 1 variants = 16 candidates");
+    expect(dry.stdout).toContain("4 prompts (0 duplicates) × 4 seeds × 1 variant = 16 candidates");
 
     const again = await runCli(init);
     expect(again.exit).toBe(2);
     expect(again.stderr).toContain("never overwrites");
+  });
+
+  it("init takes a picture, and says that it wrote the workflow", async () => {
+    const made = open();
+    await succeed("run", "--prompts", "1");
+    const [uri = ""] = made.column("select uri from images limit 1").map(String);
+    const out = join(made.dir, "from-picture.yaml");
+    const { exit, stdout, stderr } = await runCli(["init", fileURLToPath(uri), "--out", out]);
+    expect(exit, stderr).toBe(0);
+    expect(stdout).toContain(`${join(made.dir, "workflows/from-picture.json")} (the workflow)`);
+    expect((await runCli(["init", "--help"])).stdout).toContain("default configs/mine.yaml");
   });
 
   it("init takes the newest prompt of a server", async () => {
@@ -167,17 +204,20 @@ describe("annotate import", () => {
     const votes = join(made.dir, "votes.jsonl");
     const images = [row!.chosen.image_id, loser!.image_id];
     writeFileSync(votes, `${JSON.stringify({ vote_id: "1", annotator: "ann", images, choice: loser!.image_id })}\n`);
-    expect((await succeed("annotate", "import", votes)).stdout).toContain("1 votes imported");
-    expect((await succeed("annotate", "import", votes)).stdout).toContain("1 were there already");
+    expect((await succeed("annotate", "import", votes)).stdout).toContain("1 vote imported");
+    expect((await succeed("annotate", "import", votes)).stdout).toContain("1 was there already");
     await succeed("export");
     const decided = made.rows("v2").filter((next) => next["source"] === "people");
     expect(decided).toHaveLength(1);
     expect(decided[0]).toMatchObject({ chosen: { image_id: loser!.image_id }, n_votes: 1, agreement: 1 });
 
-    writeFileSync(votes, '{"vote_id":"2"}\n');
+    writeFileSync(votes, '{"vote_id":"2"}\nnothing\n');
     const bad = await cli("annotate", "import", votes);
-    expect(bad.exit).toBe(3);
-    expect(bad.stderr).toContain("votes.jsonl:1");
+    expect(bad.exit).toBe(2);
+    expect(bad.stderr).toContain("votes.jsonl:1: bad-shape: annotator is missing, expected text of 1 to 200 characters");
+    expect(bad.stderr).toMatch(/^Error: Cannot import .*: 2 lines cannot be imported \(1 bad-shape, 1 not-json\), so nothing was$/m);
+    expect(bad.stderr).toContain(`annotate import ${votes} --skip-bad -c ${made.config}`);
+    expect((await cli("annotate", "import", votes, "--skip-bad")).exit).toBe(3);
   });
 });
 
@@ -187,11 +227,23 @@ describe("a promised command or option", () => {
     ["harvest", "--adopt", "x"],
     ["check", "--canary"],
     ["prune", "--yes"],
+    ["push", "hub", "--private"],
+    ["worker", "--port", "1"],
     ["annotate", "serve"],
+    ["annotate", "serve", "--host", "x"],
+    ["annotate", "invite", "a", "b", "c"],
+    ["export", "--since", "v1"],
+    ["export", "diff", "v1", "v2"],
   ])("%s %s says that it comes later", async (...args) => {
     open();
     const { exit, stderr } = await cli(...args);
     expect(exit).toBe(2);
     expect(stderr).toContain("comes with a later version");
+  });
+
+  it("is no excuse for a slip of the pen", async () => {
+    open();
+    expect((await cli("annotate", "--host", "x")).stderr).toContain("unknown option");
+    expect((await cli("export", "dif")).stderr).toContain("too many arguments");
   });
 });

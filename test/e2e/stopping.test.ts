@@ -54,6 +54,19 @@ describe("Ctrl-C", () => {
   });
 });
 
+describe("Ctrl-C of what only shows or serves", () => {
+  it.each([[["emulate", "--port", "0"]], [["status", "--watch"]]])("%j is its good end", async (args) => {
+    const made = await open(0);
+    await runCli(["run", "-c", made.config]);
+    const cli = startCli([...args, "-c", made.config]);
+    await expect.poll(() => cli.output(), POLL).toMatch(/http:|candidates/);
+    cli.child.kill("SIGINT");
+    const { exit, stdout, stderr } = await cli.result;
+    expect(exit, stderr).toBe(0);
+    expect(stdout + stderr).not.toContain("same command");
+  });
+});
+
 describe("--for", () => {
   it("ends with exit 0, exports what is there, and says what remains", async () => {
     const made = await open(300);

@@ -44,7 +44,7 @@ describe("the text of a prompt", () => {
       ["\ufffd🦊"],
     ]);
     expect(counts.replacedSurrogates).toBe(2);
-    expect(warnings.join()).toMatch(/2 prompts held half of a surrogate pair.*line 1/);
+    expect(warnings.join()).toMatch(/2 prompts with half of a surrogate pair.*line 1/);
   });
 
   it("has one identity however its accents are composed, and keeps the user's form", async () => {
@@ -92,7 +92,7 @@ describe("what is sent", () => {
       ["a $& fox", "<a $& fox> (a $& fox)"],
       ["b", "<b, 35 mm $1> (b, 35 mm $1)"],
     ]);
-    expect(warnings).toEqual([expect.stringMatching(/1 prompts are sent themselves, column "long" is empty there.*line 2/)]);
+    expect(warnings).toEqual([expect.stringMatching(/1 prompt with the column "long" empty: sent as it stands.*line 2/)]);
   });
 
   it("holds {a|b} and __wildcards__ verbatim, with one warning", async () => {
@@ -100,7 +100,7 @@ describe("what is sent", () => {
       await put("dynamic.txt", "a fox\na {red|blue} fox\n__animal__ at dusk\nsnake_case__ {x} a | b\n"),
     );
     expect(rows.map(({ sent }) => sent)).toContain("a {red|blue} fox");
-    expect(warnings).toEqual([expect.stringMatching(/2 prompts hold \{a\|b\} or __wildcards__.*line 2/)]);
+    expect(warnings).toEqual([expect.stringMatching(/2 prompts with \{a\|b\} or __wildcards__.*line 2/)]);
   });
 });
 
@@ -211,7 +211,7 @@ describe("bad input", () => {
       ["b", 7],
     ]);
     expect(counts.empty).toBe(1);
-    expect(warnings).toEqual([expect.stringMatching(/1 rows without a prompt were skipped \(the first: line 6\)/)]);
+    expect(warnings).toEqual([expect.stringMatching(/1 row without a prompt: skipped \(the first: line 6\)/)]);
   });
 });
 

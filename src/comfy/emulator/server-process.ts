@@ -1,6 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
+import { FatalError } from "../../errors.ts";
+import { errnoOf } from "../../lib/errno.ts";
 import { comfyState, type ComfyOptions } from "./comfy-state.ts";
 import type { HttpExchange } from "./http-exchange.ts";
 
@@ -48,11 +50,27 @@ export async function startProcess(options: ProcessOptions): Promise<ServerProce
 
 function listen(server: Server, { host, port }: Pick<ProcessOptions, "host" | "port">): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once("error", reject);
+    const refuse = (error: Error): void => reject(portError(error, `${host}:${String(port)}`));
+    server.once("error", refuse);
     server.listen(port, host, () => {
-      server.off("error", reject);
+      server.off("error", refuse);
       resolve();
     });
+  });
+}
+
+const PORT_PROBLEMS: Readonly<Record<string, string>> = {
+  EADDRINUSE: "another program uses this port",
+  EACCES: "this user may not use this port",
+  EADDRNOTAVAIL: "this machine has no such address",
+};
+
+function portError(error: Error, place: string): Error {
+  const why = PORT_PROBLEMS[errnoOf(error) ?? ""];
+  if (why === undefined) return error;
+  return new FatalError(`Cannot listen on ${place}: ${why}`, {
+    hint: "--port with another one, or --port 0 for any free one",
+    cause: error,
   });
 }
 

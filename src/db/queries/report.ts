@@ -1,35 +1,60 @@
 import type { Db } from "../open.ts";
 
-/** One picture of a contact sheet. */
-export interface SheetImage {
+/** A prompt of the contact sheet. */
+export interface SheetPrompt {
+  /** Of the table, for what reads ranges of prompts. */
+  readonly row: number;
   readonly promptKey: string;
   readonly prompt: string;
+}
+
+/** One picture of it. */
+export interface SheetImage {
   readonly imageId: string;
   readonly seed: string;
   readonly variant: string;
-  readonly score: number | null;
-  /** `chosen`, `rejected` or null where the image is in no row. */
-  readonly role: "chosen" | "rejected" | null;
 }
 
-/** The images of the first `groups` linked prompts of a pair set, in the order of the prompts. */
-export function contactSheet(
-  { client }: Pick<Db, "client">,
-  { pairSet, groups }: { readonly pairSet: string; readonly groups: number },
-): readonly SheetImage[] {
-  return client
-    .prepare<[string, number, string, string], SheetImage>(
-      `with shown as (
-        select distinct prompts.prompt_key, prompts.prompt, prompts.position from preferences join prompts using (prompt_key)
-        where pair_set = ? order by prompts.position limit ?)
-      select shown.prompt_key as promptKey, shown.prompt, images.image_id as imageId, jobs.seed, jobs.variant, max(scores.score) as score,
-        case when exists (select 1 from preferences where pair_set = ? and chosen = images.image_id) then 'chosen'
-          when exists (select 1 from preference_rejected where pair_set = ? and image_id = images.image_id) then 'rejected' end as role
-      from shown join images using (prompt_key) join jobs using (job) left join scores using (image_id)
-      where images.state = 'stored' group by images.image_id
-      order by shown.position, role is null, role, score desc, images.image_id`,
-    )
-    .all(pairSet, groups, pairSet, pairSet);
+/** A picture's part in a training row. */
+export interface SheetPlace {
+  readonly imageId: string;
+  readonly role: "chosen" | "rejected";
+  readonly criterion: string;
+  /** `people` or `judge:<name>`: who decided. */
+  readonly source: string;
+  /** The deciding source's. */
+  readonly score: number | null;
+  readonly nVotes: number;
+}
+
+/** What the contact sheet shows of a pair set. */
+export function sheetQueries({ client }: Pick<Db, "client">, pairSet: string) {
+  const prompts = client.prepare<[string, number], SheetPrompt>(
+    `select distinct prompts.rowid as row, prompts.prompt_key as promptKey, prompts.prompt
+      from preferences join prompts using (prompt_key) where pair_set = ? order by prompts.position limit ?`,
+  );
+  const images = client.prepare<[string], SheetImage>(
+    `select image_id as imageId, jobs.seed, jobs.variant from images join jobs using (job)
+      where images.prompt_key = ? and images.state = 'stored' and jobs.aside = 0 order by image_id`,
+  );
+  const places = client.prepare<{ pairSet: string; promptKey: string }, SheetPlace>(
+    `select imageId, role, criterion, source, score, nVotes from (
+      select chosen as imageId, 'chosen' as role, -1 as rank, criterion, source, chosen_score as score, n_votes as nVotes, margin, row_id
+      from preferences where pair_set = @pairSet and prompt_key = @promptKey
+      union all
+      select image_id, 'rejected', rank, criterion, source, score, n_votes, margin, row_id
+      from preferences join preference_rejected using (pair_set, row_id) where pair_set = @pairSet and prompt_key = @promptKey)
+      order by margin desc, row_id, rank`,
+  );
+
+  return {
+    /** The first linked prompts, in the order of the prompts. */
+    prompts: (count: number) => prompts.all(pairSet, count),
+    /** The stored candidates of a prompt, in image_id order. */
+    imagesOf: (promptKey: string) => images.all(promptKey),
+    /** The clearest row first, in each the chosen image before the rejected ones. */
+    placesOf: (promptKey: string) => places.all({ pairSet, promptKey }),
+  };
 }
 
 export interface HistogramBin {
@@ -51,16 +76,4 @@ export function scoreHistogram({ client }: Pick<Db, "client">): readonly Histogr
       from scores join ranges using (judge) where score is not null group by 1, 2 order by 1, 2`,
     )
     .all();
-}
-
-/** What linking dropped, by unit and reason, of one pair set. */
-export function dropsByReason(
-  { client }: Pick<Db, "client">,
-  pairSet: string,
-): readonly { readonly unit: string; readonly reason: string; readonly count: number }[] {
-  return client
-    .prepare<[string], { unit: string; reason: string; count: number }>(
-      `select unit, reason, sum(count) as count from drops where pair_set = ? group by unit, reason order by count desc, unit, reason`,
-    )
-    .all(pairSet);
 }

@@ -27,6 +27,34 @@ export function retryJobs({ client }: Pick<Db, "client">, { reason, id }: RetryF
     .immediate();
 }
 
+/** True if there is a job or an image of this name. */
+export function isKnownId({ client }: Pick<Db, "client">, id: string): boolean {
+  return client.prepare(`select 1 from jobs where job = @id union all select 1 from images where image_id = @id`).get({ id }) !== undefined;
+}
+
+/**
+ * Has one stored image fetched from its server again, and made again where the server no longer has it: for a file that the store has
+ * lost. What was seen, scored and linked of it is forgotten, because another run may give other pixels; votes stay.
+ */
+export function fetchAgain({ client }: Pick<Db, "client">, imageId: string): void {
+  const statements = [
+    `update images set state = 'listed', reason = null, detail = null, bad_fetches = 0 where image_id = @imageId and state = 'stored'`,
+    `update jobs set failures = 0 where job = (select job from images where image_id = @imageId)`,
+    `delete from inspections where image_id = @imageId`,
+    `delete from scores where image_id = @imageId`,
+    // Their rows first: only they know which preferences showed the image as a loser.
+    `delete from preferences where chosen = @imageId
+      or (pair_set, row_id) in (select pair_set, row_id from preference_rejected where image_id = @imageId)`,
+    `delete from preference_rejected where not exists (select 1 from preferences
+      where preferences.pair_set = preference_rejected.pair_set and preferences.row_id = preference_rejected.row_id)`,
+  ].map((sql) => client.prepare<{ imageId: string }>(sql));
+  client
+    .transaction(() => {
+      for (const statement of statements) statement.run({ imageId });
+    })
+    .immediate();
+}
+
 /** Runs the jobs of rejected images again. Answers how many jobs. */
 export function retryImages({ client }: Pick<Db, "client">, { reason, id }: RetryFilter): number {
   return client

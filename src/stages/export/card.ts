@@ -2,6 +2,7 @@ import { stringify } from "yaml";
 import type { Config } from "../../config/schema.ts";
 import type { RowLayout } from "../../exporters/exporter.ts";
 import { rowColumns } from "../../exporters/row-columns.ts";
+import { counted } from "../../lib/counted.ts";
 import type { SplitRatios } from "../split.ts";
 import { cardFeatures, columnTable, pythonFeatures } from "./card-columns.ts";
 import type { PlannedSplit } from "./plan-rows.ts";
@@ -69,7 +70,7 @@ function title({ config, counts, splits }: CardFacts): string {
   const sizes = splits.map(({ split, rows: count }) => `${split} ${count}`).join(", ");
   return `# ${config.dataset}
 
-Preference pairs for training text-to-image models (DPO and its relatives): ${counts.rows} rows (${sizes}) from ${counts.prompts} prompts, showing ${counts.images} images. Made with comfy-dpo.${by}`;
+Preference pairs for training text-to-image models (DPO and its relatives): ${counted(counts.rows, "row")} (${sizes}) from ${counted(counts.prompts, "prompt")}, showing ${counted(counts.images, "image")}. Made with comfy-dpo.${by}`;
 }
 
 function warnings({ sources, technicalJudges, complete, counts }: CardFacts): string {
@@ -77,7 +78,7 @@ function warnings({ sources, technicalJudges, complete, counts }: CardFacts): st
   return [
     ...technical.map(
       ({ name, count }) =>
-        `> **Technical score, not preference.** ${count} of ${counts.rows} rows were decided by \`judge:${name}\`, which measures the picture (sharpness, contrast, blankness) and knows nothing of the prompt or of what people like. A model trained on them learns that measure.`,
+        `> **Technical score, not preference.** ${count} of ${counted(counts.rows, "row")} ${count === 1 ? "was" : "were"} decided by \`judge:${name}\`, which measures the picture (sharpness, contrast, blankness) and knows nothing of the prompt or of what people like. A model trained on them learns that measure.`,
     ),
     ...(complete
       ? []

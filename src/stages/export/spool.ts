@@ -3,7 +3,8 @@ import { createReadStream } from "node:fs";
 import { mkdir, open, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
-import { FatalError, messageOf } from "../../errors.ts";
+import { FatalError } from "../../errors.ts";
+import { fileProblem } from "../../lib/file-problem.ts";
 
 /** A finished file of the version to be. */
 export interface SpooledFile {
@@ -49,7 +50,7 @@ async function onDisk<Result>(file: string, call: () => Promise<Result>): Promis
   try {
     return await call();
   } catch (error) {
-    throw new FatalError(`Cannot write ${file}: ${messageOf(error)}`, {
+    throw new FatalError(`Cannot write ${file}: ${fileProblem(error)}`, {
       hint: "an export needs room for itself under `dir` while it is made; free some, or let this user write there, and export again",
       cause: error,
     });

@@ -7,6 +7,7 @@ import { openExportIndex, type ExportIndex } from "../../db/queries/export-check
 import { messageOf } from "../../errors.ts";
 import { OPTIONAL_COLUMNS, type OptionalColumn, type Row } from "../../exporters/exporter.ts";
 import { byteLines } from "../../lib/byte-lines.ts";
+import { counted } from "../../lib/counted.ts";
 import type { ObjectStore } from "../../stores/object-store.ts";
 import { SPLITS } from "../split.ts";
 import { rowChecker } from "./check-row.ts";
@@ -168,7 +169,7 @@ async function readShard(check: Check, file: DataFile, rules: ReturnType<typeof 
       for (const problem of placeProblems(check, row, SPLITS.indexOf(file.split))) report(file.path, `the row ${problem}`, number);
     }
   });
-  if (rows !== file.rows) report(file.path, `has ${rows} rows, the manifest says ${file.rows}`);
+  if (rows !== file.rows) report(file.path, `has ${counted(rows, "row")}, the manifest says ${file.rows}`);
   return rows;
 }
 
@@ -210,8 +211,8 @@ function compareImages({ index, report }: Check): void {
 }
 
 function compareCounts({ manifest, report }: Check, { rows, images }: { readonly rows: number; readonly images: number }): void {
-  if (rows !== manifest.counts.rows) report(MANIFEST, `counts ${manifest.counts.rows} rows, there are ${rows}`);
-  if (images !== manifest.counts.images) report(MANIFEST, `counts ${manifest.counts.images} images, images.csv has ${images}`);
+  if (rows !== manifest.counts.rows) report(MANIFEST, `counts ${counted(manifest.counts.rows, "row")}, the files have ${rows}`);
+  if (images !== manifest.counts.images) report(MANIFEST, `counts ${counted(manifest.counts.images, "image")}, images.csv has ${images}`);
 }
 
 /** Hands a file's bytes to `read` and reports where they are not the ones that SHA256SUMS says. */

@@ -1,6 +1,7 @@
 import type { Context } from "../../context.ts";
 import type { ImageQueries, ListedImageRow, Settled } from "../../db/queries/images.ts";
 import { RejectError, type RejectReason, type TransientError } from "../../errors.ts";
+import { counted } from "../../lib/counted.ts";
 import type { ObjectStore } from "../../stores/object-store.ts";
 import type { TransferOutcome } from "../transfer.ts";
 import type { HistoryCleaner } from "./history-cleaner.ts";
@@ -130,5 +131,5 @@ export function makeElsewhere({ images, queue, log }: Pick<SettleNeeds, "images"
     }
   }
   queue.forget(server);
-  log.warn(`${server}: ${why}. The images of ${jobs} jobs there are made again elsewhere`);
+  log.warn(`${server}: ${why}. The images of ${counted(jobs, "job")} there are made again elsewhere`);
 }

@@ -10,6 +10,8 @@ export interface Filtered {
   /** Dropped twins by image_id → the image that stands for them: what people said of one, they said of the other. */
   readonly twins: ReadonlyMap<string, string>;
   readonly drops: readonly Drop[];
+  /** Of each image that is left out, by image_id. */
+  readonly reasons: ReadonlyMap<string, ImageDrop>;
 }
 
 export interface UsableImage extends CandidateImage {
@@ -25,8 +27,7 @@ type Filters = Config["annotate"]["filters"];
  * not transitive, and dropping one of two would throw away what people said about it.
  */
 export function filterImages(images: readonly CandidateImage[], filters: Filters): Filtered {
-  const counts = new Map<ImageDrop, number>();
-  const count = (reason: ImageDrop): void => void counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  const reasons = new Map<string, ImageDrop>();
   const twins = new Map<string, string>();
   const byFile = new Map<string, string>();
   const byPixels = new Map<string, string>();
@@ -36,7 +37,7 @@ export function filterImages(images: readonly CandidateImage[], filters: Filters
     const { look, sha256, imageId } = image;
     const reason = ownReason(image, filters);
     if (reason !== null || look === null) {
-      count(reason ?? "undecodable");
+      reasons.set(imageId, reason ?? "undecodable");
       continue;
     }
     if (filters.same_pixels) {
@@ -44,7 +45,7 @@ export function filterImages(images: readonly CandidateImage[], filters: Filters
       const twin = sameFile ?? byPixels.get(look.pixelSha256);
       if (twin !== undefined) {
         twins.set(imageId, twin);
-        count(sameFile === undefined ? "same-pixels" : "same-file");
+        reasons.set(imageId, sameFile === undefined ? "same-pixels" : "same-file");
         continue;
       }
       if (sha256 !== null) byFile.set(sha256, imageId);
@@ -55,8 +56,13 @@ export function filterImages(images: readonly CandidateImage[], filters: Filters
 
   const size = commonSize(whole);
   const fitting = whole.filter(({ look }) => sizeOf(look) === size);
-  for (let dropped = fitting.length; dropped < whole.length; dropped++) count("wrong-size");
-  return { images: fitting, twins, drops: [...counts].map(([reason, n]) => ({ unit: "image", reason, count: n })) };
+  for (const { imageId, look } of whole) if (sizeOf(look) !== size) reasons.set(imageId, "wrong-size");
+  const drops = [...Map.groupBy(reasons.values(), (reason) => reason)].map(([reason, each]): Drop => ({
+    unit: "image",
+    reason,
+    count: each.length,
+  }));
+  return { images: fitting, twins, drops, reasons };
 }
 
 /** Why an image is left out by itself, whatever the others are. */

@@ -118,7 +118,7 @@ describe("verifyExport()", () => {
       expect.arrayContaining([
         `${DATA} has 4 rows, the manifest says 6`,
         `${DATA} does not have the SHA-256 that SHA256SUMS says`,
-        "manifest.json counts 6 rows, there are 4",
+        "manifest.json counts 6 rows, the files have 4",
       ]),
     );
   });
@@ -216,7 +216,10 @@ describe("verifyExport() of files whose checksums all agree", () => {
       (text) => text,
       (manifest) => manifest.replaceAll('"rows": 6', '"rows": 7'),
     );
-    expect((await verify(fixture)).texts).toEqual([`${DATA} has 6 rows, the manifest says 7`, "manifest.json counts 7 rows, there are 6"]);
+    expect((await verify(fixture)).texts).toEqual([
+      `${DATA} has 6 rows, the manifest says 7`,
+      "manifest.json counts 7 rows, the files have 6",
+    ]);
   });
 
   const breaks: readonly (readonly [string, Edit, RegExp])[] = [

@@ -1,0 +1,46 @@
+import type { Json } from "../lib/exact-json.ts";
+
+/** What commands write to stdout with --json, besides the events of the stages and the last one, `done`. Public: scripts read them. */
+export type ResultEvent =
+  /** check: one line of the doctor's table. */
+  | { readonly event: "finding"; readonly what: string; readonly ok: boolean; readonly text: string }
+  /** generate --dry-run. */
+  | {
+      readonly event: "arithmetic";
+      readonly prompts: number;
+      readonly duplicates: number;
+      readonly seeds: number;
+      readonly variants: number;
+      readonly candidates: number;
+      /** How the variants come about. */
+      readonly text: string;
+    }
+  /** generate --dry-run: one of the first candidates. */
+  | { readonly event: "plan"; readonly prompt: string; readonly variant: string; readonly seed: bigint; readonly job: string }
+  /** init. `workflow_written`: the workflow came out of a picture or a server. */
+  | { readonly event: "config"; readonly file: string; readonly workflow: string; readonly workflow_written: boolean }
+  | { readonly event: "report"; readonly uri: string }
+  | { readonly event: "demo"; readonly rows: string; readonly card: string; readonly report: string; readonly first_row: Json }
+  /** emulate: one server. */
+  | { readonly event: "emulator"; readonly url: string }
+  | { readonly event: "retried"; readonly jobs: number; readonly images: number; readonly fetched_again: number }
+  /** verify: `image_id` where it is one image of the store. */
+  | { readonly event: "problem"; readonly where: string; readonly problem: string; readonly image_id: string | null }
+  | {
+      readonly event: "verified";
+      /** Null where nothing was exported yet. */
+      readonly version: { readonly uri: string; readonly files: number; readonly rows: number; readonly images: number } | null;
+      readonly store: string;
+      readonly stored_images: number;
+      readonly problems: number;
+    }
+  /** annotate import: a line that is no vote. */
+  | { readonly event: "vote_problem"; readonly line: number; readonly reason: string; readonly message: string }
+  | {
+      readonly event: "votes";
+      readonly imported: number;
+      readonly already: number;
+      readonly refused: { readonly [reason: string]: number };
+    }
+  /** status. */
+  | ({ readonly event: "status" } & { readonly [key: string]: Json });

@@ -1,0 +1,25 @@
+import { messageOf } from "../errors.ts";
+import { errnoOf } from "./errno.ts";
+
+const WORDS: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file",
+  EEXIST: "it exists",
+  EISDIR: "it is a folder",
+  ENOTDIR: "a part of its path is a file, not a folder",
+  EACCES: "permission denied",
+  EPERM: "permission denied",
+  EROFS: "its file system is read-only",
+  ENOSPC: "the disk is full",
+  EDQUOT: "the disk quota is used up",
+  EMFILE: "too many files are open",
+  ENFILE: "too many files are open",
+  ELOOP: "its links lead in a circle",
+  ENAMETOOLONG: "its name is too long",
+  EIO: "the disk or its mount fails",
+};
+
+/** Why a file could not be read or written, in words; what has none, as the system says it. */
+export function fileProblem(error: unknown): string {
+  const words = WORDS[errnoOf(error) ?? ""];
+  return words ?? messageOf(error);
+}

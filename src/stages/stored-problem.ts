@@ -1,0 +1,23 @@
+import { createHash } from "node:crypto";
+import type { StoredImageRow } from "../db/queries/stored-images.ts";
+import type { ObjectStore } from "../stores/object-store.ts";
+
+export interface StoredProblemNeeds {
+  readonly store: Pick<ObjectStore, "get" | "uriOf">;
+  readonly signal: AbortSignal;
+}
+
+/** Reads a stored image to its last byte: what is wrong with it, null where it is what the database says. */
+export async function storedProblem({ key, sha256, bytes }: StoredImageRow, { store, signal }: StoredProblemNeeds): Promise<string | null> {
+  const body = await store.get(key, signal);
+  if (body === null) return `${store.uriOf(key)} is missing`;
+  const hash = createHash("sha256");
+  let length = 0;
+  // Without an encoding a stream yields Buffers.
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    hash.update(chunk);
+    length += chunk.length;
+  }
+  if (length !== bytes) return `${store.uriOf(key)} has ${length} bytes, the database says ${bytes}`;
+  return hash.digest("hex") === sha256 ? null : `${store.uriOf(key)} has other bytes than the ones that were verified and stored`;
+}

@@ -1,0 +1,25 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { deadlineOf } from "../../src/commands/deadline.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+
+const DAY_MS = 86_400_000;
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+describe("deadlineOf()", () => {
+  it.each([
+    ["30d", 30 * DAY_MS],
+    ["1.5h", 5_400_000],
+  ])("--for %s fires then and not before, beyond what one timer can wait, too", async (duration, ms) => {
+    const deadline = deadlineOf({ options: { for: duration }, clock: systemClock });
+    await vi.advanceTimersByTimeAsync(ms - 1);
+    expect(deadline?.aborted).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(deadline?.aborted).toBe(true);
+  });
+
+  it("is undefined without either option", () => {
+    expect(deadlineOf({ options: {}, clock: systemClock })).toBeUndefined();
+  });
+});

@@ -4,6 +4,7 @@ import { isWholePlan } from "../db/queries/dataset.ts";
 import { summarize } from "../db/queries/summary.ts";
 import { EXIT } from "../errors.ts";
 import { exportDataset, type ExportReport } from "../stages/export.ts";
+import { counted } from "../lib/counted.ts";
 import { link } from "../stages/link.ts";
 import type { LinkResult } from "../stages/link/tally.ts";
 import { openStore } from "../stores/registry.ts";
@@ -66,5 +67,5 @@ function describeExport({ outcome, version, uri, rows, drops }: ExportReport): s
     return `No pairs to export${reasons.length > 0 ? `: ${reasons.join(", ")}` : ""}`;
   }
   if (outcome === "unchanged") return `Nothing new since ${version}: ${uri}`;
-  return `Exported ${rows} rows as ${version}: ${uri}`;
+  return `Exported ${counted(rows, "row")} as ${version}: ${uri}`;
 }

@@ -128,6 +128,16 @@ export const commands: readonly CommandSpec[] = [
     load: () => import("./verify.ts"),
   },
   {
+    name: "servers",
+    summary: "every server: version, model, queue, rate, errors; or tells one: drain, resume, interrupt, free, clear",
+    args: [
+      { name: "[action]", description: "drain, resume, interrupt, free or clear; nothing: list" },
+      { name: "[url]", description: "of the configuration" },
+    ],
+    example: "servers drain http://127.0.0.1:8188",
+    load: () => import("./servers.ts"),
+  },
+  {
     name: "demo",
     summary: "the whole pipeline on embedded parts: emulator, SQLite, folder, built-in judge",
     example: "demo",
@@ -146,7 +156,7 @@ export const commands: readonly CommandSpec[] = [
     serves: true,
     load: () => import("./emulate.ts"),
   },
-  ...(["servers", "exclude", "prune", "lifecycle", "push", "worker"] as const).map((name): CommandSpec => ({
+  ...(["exclude", "prune", "lifecycle", "push", "worker"] as const).map((name): CommandSpec => ({
     name,
     summary: "comes with a later version",
     example: name,

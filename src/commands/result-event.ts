@@ -21,6 +21,24 @@ export type ResultEvent =
   | { readonly event: "config"; readonly file: string; readonly workflow: string; readonly workflow_written: boolean }
   | { readonly event: "report"; readonly uri: string }
   | { readonly event: "demo"; readonly rows: string; readonly card: string; readonly report: string; readonly first_row: Json }
+  /** servers: one of them; and how many there are. */
+  | {
+      readonly event: "server";
+      readonly url: string;
+      readonly state: string;
+      readonly version: string;
+      readonly model: string;
+      readonly ours: number;
+      readonly theirs: number;
+      readonly vram_free_bytes: number;
+      readonly per_minute: number;
+      readonly done: number;
+      readonly errors: number;
+      readonly why: string;
+    }
+  | { readonly event: "servers"; readonly servers: number; readonly answering: number }
+  /** servers drain, resume, interrupt, free, clear. */
+  | { readonly event: "server_told"; readonly url: string; readonly action: string }
   /** emulate: one server. */
   | { readonly event: "emulator"; readonly url: string }
   | { readonly event: "retried"; readonly jobs: number; readonly images: number; readonly fetched_again: number }

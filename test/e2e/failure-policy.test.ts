@@ -101,6 +101,13 @@ describe("a job that fails", () => {
     expect(emulators[0]!.stats.executed, "not every job was tried").toBeLessThan(3 * CANDIDATES);
   });
 
+  it("is tried anew, with all its attempts, after `retry`", async () => {
+    await open([{}], { prompts: [...PROMPTS, "FAIL execution-error 3"] });
+    expect(last(await run())).toMatchObject({ exit: 3, failed: SEEDS });
+    expect((await runCli(["retry", "-c", project.config, "--reason", "execution-error"])).exit).toBe(0);
+    expect(last(await run())).toMatchObject({ exit: 0, stored: CANDIDATES + SEEDS, failed: 0 });
+  });
+
   it("without an image is failed as no-output", async () => {
     await open([{}], { prompts: [...PROMPTS, "FAIL no-output"] });
     expect(last(await run())).toMatchObject({ stored: CANDIDATES, failed: SEEDS });

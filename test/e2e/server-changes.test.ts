@@ -71,6 +71,47 @@ describe("while a run goes on", () => {
   });
 });
 
+describe("servers", () => {
+  it("lists what each server is, has and did, and says which does not answer", async () => {
+    const [first, second] = await open(2);
+    project = makeProject({ servers: [first!.url, second!.url], prompts: PROMPTS.slice(0, 4) });
+    expect((await runCli(["run", "-c", project.config])).exit).toBe(0);
+    await second!.kill();
+    const { exit, events, stdout } = await runCli(["servers", "-c", project.config, "--json"]);
+    expect(exit).toBe(1);
+    const servers = events.filter(({ event }) => event === "server");
+    expect(servers[0]).toMatchObject({
+      url: first!.url,
+      state: "up",
+      version: "0.3.64",
+      model: "v1-5-pruned-emaonly.safetensors",
+      theirs: 0,
+      errors: 0,
+    });
+    expect(servers[1]).toMatchObject({ url: second!.url, state: "does not answer" });
+    expect(Number(servers[0]!["done"]) + Number(servers[1]!["done"])).toBe(12);
+    expect(stdout).not.toContain("SERVER ");
+    const { stdout: table } = await runCli(["servers", "-c", project.config]);
+    expect(table).toMatch(/SERVER +STATE +COMFYUI[^]*does not answer/);
+  });
+
+  it.each([
+    [["servers", "drian", "x"], 2, /did you mean "drain"/],
+    [["servers", "drain"], 2, /no server given/],
+    [["servers", "drain", "http://127.0.0.1:1"], 2, /the configuration has no such server/],
+    [["servers", "interrupt", "URL"], 0, /was told to interrupt/],
+    [["servers", "free", "URL"], 0, /was told to unload/],
+    [["servers", "clear", "URL"], 0, /was told to drop/],
+    [["servers", "drain", "URL"], 1, /does not exist/],
+  ])("%j exits %i", async (args, wanted, said) => {
+    const [first] = await open(1);
+    project = makeProject({ servers: [first!.url] });
+    const { exit, stdout, stderr } = await runCli([...args.map((arg) => (arg === "URL" ? first!.url : arg)), "-c", project.config]);
+    expect(exit, stderr).toBe(wanted);
+    expect(stdout + stderr).toMatch(said);
+  });
+});
+
 describe("a server that people share", () => {
   it("is given no more than the window together with other people's jobs", async () => {
     const [shared] = await open(1);

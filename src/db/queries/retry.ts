@@ -17,6 +17,13 @@ export function retryJobs({ client }: Pick<Db, "client">, { reason, id }: RetryF
           and exists (select 1 from jobs where jobs.variant = variants.variant and state = 'failed' and (@reason is null or reason = @reason) and (@id is null or job = @id))`,
         )
         .run({ reason, id });
+      // What servers said before counts no more: the person has changed something.
+      client
+        .prepare(
+          `delete from job_failures where job in
+          (select job from jobs where state = 'failed' and (@reason is null or reason = @reason) and (@id is null or job = @id))`,
+        )
+        .run({ reason, id });
       return client
         .prepare(
           `update jobs set state = 'planned', reason = null, detail = null, failures = 0

@@ -67,6 +67,8 @@ export const REJECT_REASONS = [
   "no-output", // the run succeeded without an image from the bound output node
   "lost-file", // /view answered 404 after every re-run
   "submit-refused", // the server answered /prompt with something that is no ComfyUI answer
+  "reference-changed", // a reference picture is no longer the file that was planned
+  "upload-refused", // servers did not take a reference picture under its name
   // images
   "hostile-name", // a server's filename or subfolder that no path may come from
   "not-an-image", // HTML, JSON or garbage where a picture was expected

@@ -76,6 +76,16 @@ export function storeKeyOf(imageId: string, extension: string): string {
   return `images/${imageId.slice(2, 5)}/${imageId}.${extension}`;
 }
 
+/** What a reference picture is called at every server, below its input folder; `extension` without the dot. By content: one name is one picture. */
+export function uploadedNameOf(sha256: string, extension: string): string {
+  return `comfy-dpo/${sha256}.${extension}`;
+}
+
+/** Object key of a reference picture below the store's URI. */
+export function referenceKeyOf(sha256: string, extension: string): string {
+  return `references/${sha256.slice(0, 3)}/${sha256}.${extension}`;
+}
+
 /** `d_…`: a training row is a choice between images. No scores in it, so that a new judge version keeps the ids of equal choices. */
 export function rowIdOf(promptKey: string, criterion: string, chosen: string, rejected: readonly string[]): string {
   return `d_${identityHash({ prompt_key: promptKey, criterion, chosen, rejected: rejected.toSorted() })}`;

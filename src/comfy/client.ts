@@ -1,5 +1,4 @@
 import type { Readable } from "node:stream";
-import { FormData } from "undici";
 import { isJsonArray, isJsonObject, stringifyExact, type Json, type JsonObject } from "../lib/exact-json.ts";
 import { comfyEvents, type ComfyEvents, type ComfyEventsOptions } from "./events.ts";
 import { parseHistoryAnswer, type HistoryEntry, type OutputImage } from "./history-entry.ts";
@@ -8,6 +7,7 @@ import { openHttp, type Http } from "./http.ts";
 import { parseQueue, parseQueueRemaining, type Queue } from "./queue.ts";
 import { submit, type Submission, type SubmitAnswer } from "./submit.ts";
 import { parseSystemStats, type SystemStats } from "./system-stats.ts";
+import { uploadImage, type Upload, type Uploaded } from "./upload-image.ts";
 
 export interface ComfyClientOptions {
   /** With a path prefix, if there is one. */
@@ -29,17 +29,6 @@ export type ViewAnswer =
       readonly etag: string | null;
     }
   | { readonly kind: "missing" };
-
-export interface Upload {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly filename: string;
-  readonly subfolder: string;
-  readonly overwrite: boolean;
-  readonly type: "input" | "temp" | "output";
-}
-
-/** Where the server put an upload: another name than asked for means that the asked one was taken by other content. */
-export type Uploaded = Pick<OutputImage, "subfolder" | "type"> & { readonly name: string };
 
 /**
  * One ComfyUI server, every endpoint. All calls throw TransientError (try again), FatalError (credentials) or the abort reason.
@@ -71,6 +60,7 @@ export interface ComfyClient {
   models(folder: string | null, signal: AbortSignal): Promise<readonly string[] | null>;
   /** An image's bytes. The caller reads the body to its end or destroys it: an unread body keeps its socket. */
   view(image: Pick<OutputImage, "filename" | "subfolder" | "type">, signal: AbortSignal): Promise<ViewAnswer>;
+  /** Also throws RejectError where the server does not take this file: too large for it, or it cannot write it. */
   uploadImage(upload: Upload, signal: AbortSignal): Promise<Uploaded>;
   /** Opens the WebSocket: a hint only, connected again whenever it breaks. */
   events(options: Omit<ComfyEventsOptions, "url" | "headers" | "caFile">): ComfyEvents;
@@ -135,17 +125,4 @@ async function view(
     contentType: typeof contentType === "string" ? contentType : null,
     etag: typeof etag === "string" ? etag : null,
   };
-}
-
-async function uploadImage(http: Http, { bytes, filename, subfolder, overwrite, type }: Upload, signal: AbortSignal): Promise<Uploaded> {
-  const form = new FormData();
-  form.set("image", new Blob([bytes]), filename);
-  form.set("subfolder", subfolder);
-  form.set("type", type);
-  form.set("overwrite", String(overwrite));
-  return http.json({ method: "POST", path: "/upload/image", form, signal }, (answer) => {
-    if (!isJsonObject(answer) || typeof answer["name"] !== "string") return undefined;
-    const { name, subfolder: folder, type: kind } = answer;
-    return { name, subfolder: typeof folder === "string" ? folder : "", type: typeof kind === "string" ? kind : "input" };
-  });
 }

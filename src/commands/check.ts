@@ -12,12 +12,14 @@ import { configFileOf } from "../open-context.ts";
 import { openJudges } from "../judges/registry.ts";
 import { readPrompts } from "../prompts/read-prompts.ts";
 import { exportStoreUri } from "../stages/export.ts";
+import { openReferences } from "../stages/open-references.ts";
 import { candidatesPerPrompt } from "../stages/plan.ts";
 import { seedRuleOf } from "../stages/plan-dataset.ts";
 import { prepareVariants, type ReadyToPlan } from "../stages/prepare-variants.ts";
 import { failedFinding, type Finding } from "./check/finding.ts";
 import { probeStore } from "./check/probe-store.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
+import { tellReferences, totalsOf, type ReferenceTotals } from "./tell-references.ts";
 
 /** What a 1024 px PNG of ComfyUI takes, for the estimate. Measured: 2.87 MB for a detailed 1024² picture. */
 const ASSUMED_BYTES_PER_PIXEL = 2.7;
@@ -31,11 +33,12 @@ export async function run(input: CommandInput): Promise<CommandResult> {
   const findings: Finding[] = [
     { what: "config", ok: true, text: config.configFile },
     { what: "plan", ok: true, text: `${plan.text}, about ${byteSize(plan.bytes)} as PNG` },
+    ...(plan.references.files === 0 ? [] : [{ what: "references", ok: true, text: tellReferences(plan.references) }]),
     ...sizesThatNeverPair(variants),
     ...(await Promise.all(config.servers.map((server) => checkServer(server, { variants, input })))).flat(),
     await probeStore("store", config.store, input.signal),
     await probeStore("export", { ...config.store, uri: exportStoreUri(config.export.uri) }, input.signal),
-    await checkDisk(config, plan.bytes),
+    await checkDisk(config, plan.bytes + plan.references.bytes),
     ...describeJudges(config),
   ];
   const width = Math.max(...findings.map((finding) => finding.what.length));
@@ -50,13 +53,22 @@ interface Checked {
   readonly input: Pick<CommandInput, "log" | "signal">;
 }
 
-async function countCandidates(config: Config, { variants, input }: Checked): Promise<{ readonly text: string; readonly bytes: number }> {
+interface Counted {
+  readonly text: string;
+  readonly bytes: number;
+  readonly references: ReferenceTotals;
+}
+
+async function countCandidates(config: Config, { variants, input }: Checked): Promise<Counted> {
   const keys = new Set<string>();
-  for await (const row of readPrompts(config.prompts, { warn: (message) => input.log.warn(message) }).rows()) keys.add(row.promptKey);
+  const references = openReferences(config);
+  const source = readPrompts(config.prompts, { warn: (message) => input.log.warn(message), references });
+  for await (const row of source.rows()) keys.add(row.promptKey);
   const each = candidatesPerPrompt(variants, seedRuleOf(config));
   const bytes =
     keys.size * variants.reduce((sum, variant) => sum + (each / variants.length) * pixelsOf(variant), 0) * ASSUMED_BYTES_PER_PIXEL;
-  return { text: `${counted(keys.size, "prompt")} × ${each} = ${counted(keys.size * each, "candidate")}`, bytes };
+  const text = `${counted(keys.size, "prompt")} × ${each} = ${counted(keys.size * each, "candidate")}`;
+  return { text, bytes, references: totalsOf(references.files()) };
 }
 
 function sideOf(variant: ReadyToPlan, name: "width" | "height"): number {

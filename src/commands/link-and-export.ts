@@ -7,6 +7,7 @@ import { exportDataset, type ExportReport } from "../stages/export.ts";
 import { counted } from "../lib/counted.ts";
 import { link } from "../stages/link.ts";
 import type { LinkResult } from "../stages/link/tally.ts";
+import { storeReferences } from "../stages/store-references.ts";
 import { openStore } from "../stores/registry.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
 import { tellLinked } from "./tell-linked.ts";
@@ -34,6 +35,8 @@ export async function linkAndExport(
   log.info(tellLinked(context, linked));
   const people = missingVotes(context, linked);
   if (people !== null) log.info(people);
+  // Harvest has done so, unless it ran before the plan or the file was away: rows name only what is in the store.
+  await storeReferences({ ...context, stopping: input.stopping });
   const { pending } = summarize(db);
   const isWhole = isWholePlan(db);
   if (!isWhole) log.info("Only a part of the prompts is planned (--prompts, or a plan that was interrupted): this export is not complete");

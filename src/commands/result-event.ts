@@ -12,11 +12,20 @@ export type ResultEvent =
       readonly seeds: number;
       readonly variants: number;
       readonly candidates: number;
+      readonly reference_files: number;
       /** How the variants come about. */
       readonly text: string;
     }
   /** generate --dry-run: one of the first candidates. */
-  | { readonly event: "plan"; readonly prompt: string; readonly variant: string; readonly seed: bigint; readonly job: string }
+  | {
+      readonly event: "plan";
+      readonly prompt: string;
+      readonly variant: string;
+      readonly seed: bigint;
+      readonly job: string;
+      /** SHA-256 of reference pictures by bound name. */
+      readonly references: Readonly<Record<string, string>>;
+    }
   /** init. `workflow_written`: the workflow came out of a picture or a server. */
   | { readonly event: "config"; readonly file: string; readonly workflow: string; readonly workflow_written: boolean }
   | { readonly event: "report"; readonly uri: string }

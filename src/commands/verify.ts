@@ -3,6 +3,7 @@ import { text } from "node:stream/consumers";
 import { loadConfig } from "../config/load-config.ts";
 import type { Config } from "../config/schema.ts";
 import { openReadonly, type Db } from "../db/open.ts";
+import { referenceQueries } from "../db/queries/references.ts";
 import { storedImages } from "../db/queries/stored-images.ts";
 import { ConfigError, EXIT } from "../errors.ts";
 import { counted } from "../lib/counted.ts";
@@ -37,12 +38,12 @@ export async function run(input: CommandInput): Promise<CommandResult> {
       const { stopping, signal, clock, log } = input;
       const stored = await verifyStore(
         { db, store, config, clock, log, stopping, signal },
-        { sample, report: (imageId, problem) => report(imageId, problem, imageId) },
+        { sample, report: (id, problem, kind) => report(id, problem, kind === "images" ? id : null) },
       );
       const all = sample === undefined ? "" : ` (a sample of ${storedImages(db).count()})`;
       const lines = [
         ...(problems > TOLD_MAX ? [`… and ${problems - TOLD_MAX} more`] : []),
-        `${describe(exported)}${counted(stored.images, "image")} in ${store.uri} read${all}. ${problems === 0 ? "All is well" : counted(problems, "problem")}`,
+        `${describe(exported)}${counted(stored.images, "image")}${referencesText(stored.references)} in ${store.uri} read${all}. ${problems === 0 ? "All is well" : counted(problems, "problem")}`,
         ...nextStep(badImages, input),
       ];
       input.show({ event: "verified", version: exported, store: store.uri, stored_images: stored.images, problems }, lines.join("\n"));
@@ -53,6 +54,10 @@ export async function run(input: CommandInput): Promise<CommandResult> {
   } finally {
     db.close();
   }
+}
+
+function referencesText(references: number): string {
+  return references === 0 ? "" : ` and ${counted(references, "reference picture")}`;
 }
 
 /** How a picture comes back that the store has lost. */
@@ -91,12 +96,14 @@ async function checkExport(
       });
     }
     const stored = storedImages(db);
+    const references = referenceQueries(db);
     const result = await verifyExport(version, {
       store,
       signal,
       report: ({ path, line, text: problem }) => report(`${version}/${path}${line === null ? "" : `:${line}`}`, problem),
       onImage({ uri, sha256, bytes, line }) {
-        const known = stored.find(basename(uri).replace(/\.[^.]*$/, ""));
+        const name = basename(uri).replace(/\.[^.]*$/, "");
+        const known = stored.find(name) ?? references.findStored(name);
         if (known?.sha256 === sha256 && known.bytes === bytes) return;
         const how = known === undefined ? "does not have as stored" : "has with another sha256 or length";
         report(`${version}/images.csv:${line}`, `lists ${uri}, which the database ${how}`);

@@ -1,4 +1,5 @@
 import { didYouMean } from "../lib/nearest.ts";
+import { checkUploads } from "./check-uploads.ts";
 import { pathOfSet } from "./normalise-pairs.ts";
 import { notYet } from "./not-yet.ts";
 import { formatPath, type Path } from "./path.ts";
@@ -21,6 +22,7 @@ export function crossChecks(config: ConfigFile, file: FileForm): readonly Proble
   return [
     ...checkPrompts(config),
     ...checkWorkflows(config),
+    ...checkUploads(config),
     ...checkCandidates(config),
     ...checkServers(config),
     ...checkStores(config),

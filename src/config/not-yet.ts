@@ -12,10 +12,6 @@ export interface NotYet {
 /** What the configuration asks for and a later version brings. To be shortened line by line. */
 export function notYet(config: ConfigFile, file: { readonly wrapped: boolean }): readonly NotYet[] {
   const { annotate, export: exported, store, harvest } = config;
-  const workflows = [
-    ...(config.workflow === undefined ? [] : [{ at: ["workflow"], workflow: config.workflow }]),
-    ...Object.entries(config.workflows ?? {}).map(([name, workflow]) => ({ at: ["workflows", name], workflow })),
-  ];
   return [
     ...annotate.judges.flatMap(({ kind }, index) =>
       kind === "builtin" ? [] : [{ path: ["annotate", "judges", index, "kind"], what: `judges of kind ${kind}` }],
@@ -32,8 +28,5 @@ export function notYet(config: ConfigFile, file: { readonly wrapped: boolean }):
     ...(exported.images.format === "original" ? [] : [{ path: ["export", "images", "format"], what: "converting images" }]),
     ...(store.metadata === "keep" ? [] : [{ path: ["store", "metadata"], what: "stripping metadata" }]),
     ...(harvest.reclaim ? [{ path: ["harvest", "reclaim"], what: "deleting the servers' originals" }] : []),
-    ...workflows.flatMap(({ at, workflow }) =>
-      Object.keys(workflow.uploads).length === 0 ? [] : [{ path: [...at, "uploads"], what: "uploading files" }],
-    ),
   ];
 }

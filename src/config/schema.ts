@@ -42,7 +42,10 @@ const workflow = z.strictObject({
     .describe("bound name: NODE_ID.input, title:TITLE#input or class:CLASS#input; prompt may be none"),
   outputs: z.array(z.union([z.string(), z.int()])).optional(),
   allow_nodes: z.union([z.array(z.string()), z.literal("any")]).default(["core"]),
-  uploads: z.record(z.string(), z.string()).default({}),
+  uploads: z
+    .record(z.string(), text)
+    .default({})
+    .describe("bound name: folder of the pictures that the column in prompts.columns names; sent to every server before they are used"),
 });
 
 const variant = z.strictObject({

@@ -49,6 +49,39 @@ export const prompts = sqliteTable(
   (table) => [index("prompts_position").on(table.position), check("prompts_active", sql.raw("active in (0, 1)"))],
 );
 
+/** Pictures that prompts come with, by content: once known, known for ever, so that old exports can still be verified. */
+export const referenceFiles = sqliteTable(
+  "reference_files",
+  {
+    sha256: text().primaryKey(),
+    /** By content: png, jpg or webp. */
+    extension: text().notNull(),
+    bytes: integer().notNull(),
+    /** In the store; both null until its bytes are there. */
+    key: text(),
+    uri: text(),
+  },
+  () => [
+    check("reference_files_extension", states("extension", ["png", "jpg", "webp"])),
+    check("reference_files_bytes", sql.raw("bytes > 0")),
+    check("reference_files_stored", sql.raw("(key is null) = (uri is null)")),
+  ],
+);
+
+/** Where the files lie that the last plan read. Length and time tell whether one has to be hashed again. */
+export const referencePaths = sqliteTable(
+  "reference_paths",
+  {
+    /** Absolute, symbolic links followed. */
+    path: text().primaryKey(),
+    sha256: text()
+      .notNull()
+      .references(() => referenceFiles.sha256),
+    modifiedAtMs: integer("modified_at_ms").notNull(),
+  },
+  (table) => [index("reference_paths_sha256").on(table.sha256)],
+);
+
 export const variants = sqliteTable(
   "variants",
   {

@@ -21,6 +21,7 @@ export interface ImageCell {
 export interface ReferenceCell {
   /** Its bound name. */
   readonly name: string;
+  readonly uri: string;
   readonly sha256: string;
 }
 

@@ -71,6 +71,7 @@ function imageColumns({ fields, seedFormat, omitted }: RowLayout, side: "chosen"
 
 const REFERENCE_COLUMNS: readonly Column<ReferenceCell>[] = [
   stringColumn("name", (reference: ReferenceCell) => reference.name),
+  stringColumn("uri", (reference: ReferenceCell) => reference.uri),
   stringColumn("sha256", (reference: ReferenceCell) => reference.sha256),
 ];
 

@@ -4,7 +4,8 @@ import { promptKeyOf } from "../identity.ts";
 import { canonicalJson, type Json, type JsonObject } from "../lib/exact-json.ts";
 import { expectColumns } from "./expect-columns.ts";
 import { openNotes } from "./notes.ts";
-import type { RawPrompt } from "./prompt-source.ts";
+import type { PromptSource, RawPrompt } from "./prompt-source.ts";
+import type { ReferenceFiles } from "./reference-files.ts";
 import { openPromptSource } from "./registry.ts";
 
 const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
@@ -22,9 +23,9 @@ export interface PromptRow {
   readonly sent: string;
   /** "" where there is none. */
   readonly negative: string;
-  /** Bound name → value of this prompt; without those that the row leaves empty. */
+  /** Bound name → value of this prompt; without those that the row leaves empty, and without files. */
   readonly bound: JsonObject;
-  /** SHA-256 of reference files by bound name. */
+  /** SHA-256 of reference files by bound name; without those that the row leaves empty. */
   readonly references: Readonly<Record<string, string>>;
   readonly sourceId: string | null;
   /** Kept columns, canonical JSON. */
@@ -48,13 +49,24 @@ export interface Prompts {
   readonly counts: PromptCounts;
 }
 
+export interface ReadPromptsOptions {
+  /** Gets a sentence for each thing worth a look, once, at the end. */
+  readonly warn: (message: string) => void;
+  /** Finds the files that columns name. */
+  readonly references?: ReferenceFiles;
+}
+
 type PromptSettings = Config["prompts"];
+type References = PromptRow["references"];
+
+const NO_REFERENCES: References = {};
 
 /**
- * Reads the prompts that the configuration names, streamed. `warn` gets a sentence for each thing worth a look, once, at the end.
- * @throws {ConfigError} for a file that cannot be read, a column that is not there, and a file without any prompt.
+ * Reads the prompts that the configuration names, streamed.
+ * @throws {ConfigError} for a file that cannot be read, a column that is not there, a picture that cannot be used, and a file without any
+ * prompt.
  */
-export function readPrompts(settings: PromptSettings, { warn }: { readonly warn: (message: string) => void }): Prompts {
+export function readPrompts(settings: PromptSettings, { warn, references }: ReadPromptsOptions): Prompts {
   const counts = { prompts: 0, empty: 0, replacedSurrogates: 0 };
   async function* rows(): AsyncGenerator<PromptRow, void, undefined> {
     Object.assign(counts, { prompts: 0, empty: 0, replacedSurrogates: 0 });
@@ -62,7 +74,8 @@ export function readPrompts(settings: PromptSettings, { warn }: { readonly warn:
     const columns = expectColumns(settings, source);
     const notes = openNotes(source.unit);
     const limit = settings.limit ?? Infinity;
-    const makeRow = createRowMaker(settings);
+    const makeRow = createRowMaker(settings, references?.names ?? []);
+    const findReferences = referenceFinder(settings, { unit: source.unit, references, notes });
     for await (const raw of source.rows({ columns: columns.wanted })) {
       columns.see(raw);
       // Past the limit, only for columns that no row has had: the first few may lack a key that others have, or it may be misspelt.
@@ -75,7 +88,7 @@ export function readPrompts(settings: PromptSettings, { warn }: { readonly warn:
         notes.add("row", "without a prompt: skipped", raw);
         continue;
       }
-      const { row, replaced } = makeRow(raw);
+      const { row, replaced } = makeRow(raw, findReferences === null ? NO_REFERENCES : await findReferences(raw));
       if (replaced) {
         counts.replacedSurrogates++;
         notes.add("prompt", "with half of a surrogate pair: replaced by U+FFFD", raw);
@@ -94,16 +107,41 @@ export function readPrompts(settings: PromptSettings, { warn }: { readonly warn:
   return { rows, counts };
 }
 
+interface ReferenceNeeds {
+  readonly unit: PromptSource["unit"];
+  readonly references: ReferenceFiles | undefined;
+  readonly notes: ReturnType<typeof openNotes>;
+}
+
+/** Null where no column names files: a million rows shall not wait a million times for nothing. */
+function referenceFinder({ file, columns }: PromptSettings, { unit, references, notes }: ReferenceNeeds) {
+  const wanted = Object.entries(columns).filter(([name]) => references?.names.includes(name) === true);
+  if (references === undefined || wanted.length === 0) return null;
+  return async (raw: RawPrompt): Promise<References> => {
+    const found: [string, string][] = [];
+    for (const [name, column] of wanted) {
+      const cell = raw.fields[column] ?? "";
+      if (cell.trim() === "") notes.add("prompt", `without a file in column "${column}": the workflow's own value stays there`, raw);
+      else {
+        const place = { promptsFile: file, at: `${unit} ${raw.position}`, column };
+        found.push([name, (await references.find(name, cell, place)).sha256]);
+      }
+    }
+    return Object.fromEntries(found);
+  };
+}
+
 interface MadeRow {
   readonly row: PromptRow;
   /** True if a lone surrogate was replaced in it. */
   readonly replaced: boolean;
 }
 
-function createRowMaker(settings: PromptSettings): (raw: RawPrompt) => MadeRow {
+function createRowMaker(settings: PromptSettings, files: readonly string[]): (raw: RawPrompt, references: References) => MadeRow {
   const { template } = settings;
-  const boundColumns = Object.entries(settings.columns);
-  return ({ position, fields }) => {
+  // A file counts by its content: the same picture under another name is the same prompt.
+  const boundColumns = Object.entries(settings.columns).filter(([name]) => !files.includes(name));
+  return ({ position, fields }, references) => {
     let replaced = false;
     const textOf = (column: string | undefined): string => {
       const text = column === undefined ? "" : (fields[column] ?? "");
@@ -121,7 +159,7 @@ function createRowMaker(settings: PromptSettings): (raw: RawPrompt) => MadeRow {
       if (text.trim() !== "") bound.push([name, boundValue(text)]);
     }
     const kept = settings.keep.flatMap((column): [string, string][] => (fields[column] === undefined ? [] : [[column, textOf(column)]]));
-    const identity = { text: prompt, negative, references: {}, bound: Object.fromEntries(bound) };
+    const identity = { text: prompt, negative, references, bound: Object.fromEntries(bound) };
     const row = {
       promptKey: promptKeyOf(identity),
       prompt,

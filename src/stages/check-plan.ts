@@ -1,14 +1,16 @@
 import type { Context } from "../context.ts";
 import { readPrompts } from "../prompts/read-prompts.ts";
+import { openReferences } from "./open-references.ts";
 import { prepareVariants } from "./prepare-variants.ts";
 
 /**
- * Reads workflows and prompts to their end, as planning will, and writes nothing: a first start that is refused leaves no trace, so that
+ * Reads workflows, prompts and the pictures they name to their end, as planning will, and writes nothing: a first start that is refused leaves no trace, so that
  * a mended configuration, be it another dataset name, starts afresh.
  * @throws {ConfigError} for all that planning would refuse.
  */
 export async function checkPlan({ config }: Pick<Context, "config">): Promise<void> {
   await prepareVariants(config);
   // Planning tells the notes; here they would be told twice.
-  for await (const row of readPrompts(config.prompts, { warn: () => undefined }).rows()) void row;
+  const references = openReferences(config);
+  for await (const row of readPrompts(config.prompts, { warn: () => undefined, references }).rows()) void row;
 }

@@ -59,7 +59,11 @@ export async function exportDataset(needs: ExportNeeds, options: ExportOptions):
   if (exporter === undefined) throw new Error("export.formats is empty");
 
   await using spool = await openSpool(join(config.dir, ".export-spool"));
-  const snapshot = openExportSnapshot(db.file, { pairSet: config.export.pairs, uriPrefix: uriPrefixOf(config.export.uri_base) });
+  const snapshot = openExportSnapshot(db.file, {
+    pairSet: config.export.pairs,
+    uriPrefix: uriPrefixOf(config.export.uri_base),
+    withReferences: config.export.fields === "full",
+  });
   let result: Awaited<ReturnType<typeof makeVersion>>;
   try {
     result = await makeVersion({ config, judges, log, snapshot, spool, exporter, ratios, complete: options.complete, checkpoint });

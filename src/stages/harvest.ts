@@ -8,6 +8,7 @@ import { historyCleaner } from "./harvest/history-cleaner.ts";
 import { harvestQueue, type HarvestItem } from "./harvest/queue.ts";
 import { imageSettler, makeElsewhere } from "./harvest/settle-image.ts";
 import type { Stage } from "./stage.ts";
+import { storeReferences } from "./store-references.ts";
 import { transfer, type TransferOutcome } from "./transfer.ts";
 
 /** Between two counts of what is listed, for the progress line, ms. */
@@ -19,8 +20,8 @@ const MIB = 1024 * 1024;
 type Needs = "config" | "db" | "store" | "comfy" | "clock" | "log" | "stopping" | "signal";
 
 /**
- * Moves every listed image into the store, verified on the way.
- * Reads images (listed), servers. Writes images (stored, rejected), jobs (planned again, failed, history deleted), objects.
+ * Moves every listed image into the store, verified on the way, and beside it the pictures that prompts come with.
+ * Reads images (listed), servers. Writes images (stored, rejected), jobs (planned again, failed, history deleted), reference_files, objects.
  * Resumes by what is still listed. Fails with FatalError where the store cannot go on.
  */
 export const harvest: Stage<Needs> = async (context, upstream) => {
@@ -62,9 +63,17 @@ export const harvest: Stage<Needs> = async (context, upstream) => {
 
   const leftovers = cleaner.deleteLeftovers();
   leftovers.catch(() => undefined); // Awaited below; until then nobody listens.
+  const failed = new AbortController();
+  const references = storeReferences({ ...context, stopping: AbortSignal.any([context.stopping, failed.signal]) });
+  references.catch(() => undefined); // The same.
   try {
     const { stopped } = await drain(work, upstream, context);
+    await references;
     return { stage: "harvest", done: counts.stored, failed: counts.failed, stopped };
+  } catch (error) {
+    failed.abort();
+    await Promise.allSettled([references]);
+    throw error;
   } finally {
     await leftovers;
     await cleaner.flush();

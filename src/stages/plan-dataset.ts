@@ -2,14 +2,19 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { rememberedConfig } from "../config/remembered-config.ts";
+import { uploadFolders } from "../config/upload-folders.ts";
 import type { Context } from "../context.ts";
 import { setCounter } from "../db/queries/counters.ts";
 import { ensureDataset, rememberPlan, type DatasetRow } from "../db/queries/dataset.ts";
 import { planQueries, type PlannedPrompt } from "../db/queries/plan.ts";
+import { referenceQueries } from "../db/queries/references.ts";
 import { listVariants, replaceVariants, type VariantRow } from "../db/queries/variants.ts";
 import { ConfigError } from "../errors.ts";
 import { canonicalJson, identityHash, stringifyExact, type Json } from "../lib/exact-json.ts";
 import { readPrompts, type PromptRow } from "../prompts/read-prompts.ts";
+import type { ReferenceFiles } from "../prompts/reference-files.ts";
+import { areReferencesUnchanged } from "./are-references-unchanged.ts";
+import { openReferences } from "./open-references.ts";
 import { createPlanner, type SeedRule } from "./plan.ts";
 import { prepareVariants, type ReadyToPlan } from "./prepare-variants.ts";
 
@@ -46,10 +51,12 @@ export async function planDataset(needs: PlanNeeds, { promptsLimit }: PlanOption
 
   const planFingerprint = await fingerprintOf(config, { variants, promptsLimit });
   const nothing = { changed: false, newPrompts: 0, newJobs: 0, newVariants: [], asideVariants: [], duplicates: 0 };
-  if (dataset.planFingerprint === planFingerprint) return nothing;
+  const knownFiles = referenceQueries(db);
+  if (dataset.planFingerprint === planFingerprint && (await areReferencesUnchanged(knownFiles))) return nothing;
 
   const limited = { ...config.prompts, limit: Math.min(promptsLimit ?? Infinity, config.prompts.limit ?? Infinity) };
-  const { counted, isPartial } = await checkPrompts(limited, needs);
+  const references = openReferences(config, knownFiles.atPath);
+  const { counted, isPartial } = await checkPrompts(limited, references, needs);
   // An interrupted plan must not pass for a whole one.
   rememberPlan(db, {
     config: rememberedConfig(config),
@@ -59,7 +66,8 @@ export async function planDataset(needs: PlanNeeds, { promptsLimit }: PlanOption
     planPartial: isPartial ? 1 : 0,
   });
   replaceVariants(db, variants.map(toRow));
-  const report = await writePlan(needs, { limited, variants });
+  knownFiles.replacePaths(references.files()); // Before the first job that needs one of them.
+  const report = await writePlan(needs, { limited, references, variants });
   for (const [name, value] of Object.entries(counted)) setCounter(db, name as keyof typeof counted, value); // Object.entries widens the keys.
   rememberPlan(db, { planFingerprint });
   return { ...report, ...compareVariants(known, variants), changed: true, duplicates: counted.duplicate_prompts };
@@ -68,14 +76,15 @@ export async function planDataset(needs: PlanNeeds, { promptsLimit }: PlanOption
 type LimitedPrompts = Context["config"]["prompts"] & { readonly limit: number };
 
 /** First pass: everything is read and checked before anything is written. `isPartial`: --prompts leaves prompts out that the configuration wants. */
-async function checkPrompts(prompts: LimitedPrompts, { config, db, log }: PlanNeeds) {
+async function checkPrompts(prompts: LimitedPrompts, references: ReferenceFiles, { config, db, log }: PlanNeeds) {
   const plan = planQueries(db);
   const keys = new Set<string>();
   let duplicates = 0;
   let rows = 0;
   const isCut = prompts.limit < (config.prompts.limit ?? Infinity);
   // One row more than wanted tells whether there is more.
-  const source = readPrompts({ ...prompts, limit: isCut ? prompts.limit + 1 : prompts.limit }, { warn: (message) => log.warn(message) });
+  const limit = isCut ? prompts.limit + 1 : prompts.limit;
+  const source = readPrompts({ ...prompts, limit }, { warn: (message) => log.warn(message), references });
   for await (const row of source.rows()) {
     if (++rows > prompts.limit) break;
     if (keys.has(row.promptKey)) {
@@ -100,7 +109,11 @@ async function checkPrompts(prompts: LimitedPrompts, { config, db, log }: PlanNe
 /** Second pass: writes chunk by chunk, each in a short transaction. */
 async function writePlan(
   { config, db }: PlanNeeds,
-  { limited, variants }: { readonly limited: LimitedPrompts; readonly variants: readonly ReadyToPlan[] },
+  {
+    limited,
+    references,
+    variants,
+  }: { readonly limited: LimitedPrompts; readonly references: ReferenceFiles; readonly variants: readonly ReadyToPlan[] },
 ) {
   const plan = planQueries(db);
   const planner = createPlanner(variants, seedRuleOf(config));
@@ -114,7 +127,7 @@ async function writePlan(
   };
   plan.setAllAside();
   let position = 0;
-  for await (const row of readPrompts(limited, { warn: () => undefined }).rows()) {
+  for await (const row of readPrompts(limited, { warn: () => undefined, references }).rows()) {
     chunk.push({ prompt: toPromptRow(row, position), jobs: planner.jobsOf(row.promptKey, position) });
     position++;
     if (chunk.length >= CHUNK_PROMPTS) flush();
@@ -222,5 +235,6 @@ async function fingerprintOf(config: Context["config"], { variants, promptsLimit
     seeds,
     perPrompt: config.candidates.per_prompt,
     variants: variants.map(({ variant, workflowSha256 }) => [variant, workflowSha256]),
+    uploads: uploadFolders(config.workflows),
   });
 }

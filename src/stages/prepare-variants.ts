@@ -6,9 +6,11 @@ import { resolveOutputs } from "../comfy/outputs.ts";
 import { prepareVariant, type BoundWorkflow, type PreparedVariant } from "../comfy/prepare-variant.ts";
 import { parseWorkflow } from "../comfy/workflow.ts";
 import type { Config, WorkflowConfig } from "../config/schema.ts";
+import { uploadFolders } from "../config/upload-folders.ts";
 import { ConfigError } from "../errors.ts";
 import { fileProblem } from "../lib/file-problem.ts";
 import type { JsonObject } from "../lib/exact-json.ts";
+import { didYouMean } from "../lib/nearest.ts";
 import { expandVariants, perJobNames } from "./variants.ts";
 
 /** A variant as the plan writes it. */
@@ -35,11 +37,22 @@ export async function prepareVariants(
     ),
   );
   const workflows = Object.fromEntries(entries);
+  refuseUnnamedUploads(config);
   const perJob = perJobNames(config.prompts);
   return expandVariants(config.candidates.variants, workflows).map(({ variant, workflow, set }) => {
     const bound = workflows[workflow];
     if (bound === undefined) throw new Error(`expandVariants answered an unknown workflow "${workflow}"`);
     return { ...prepareVariant(bound, { variant, set, perJob }), variant, workflow, bound, wrapper: bound.wrapper };
+  });
+}
+
+/** What is uploaded is what a column names: without one nothing ever would be. */
+function refuseUnnamedUploads({ workflows, prompts }: Pick<Config, "workflows" | "prompts">): void {
+  const columns = Object.keys(prompts.columns);
+  const name = Object.keys(uploadFolders(workflows)).find((upload) => !columns.includes(upload));
+  if (name === undefined) return;
+  throw new ConfigError(`Cannot upload files for "${name}": no column of the prompts names them${didYouMean(name, columns)}`, {
+    hint: `add prompts.columns: { ${name}: COLUMN }`,
   });
 }
 

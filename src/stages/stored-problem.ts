@@ -7,8 +7,11 @@ export interface StoredProblemNeeds {
   readonly signal: AbortSignal;
 }
 
-/** Reads a stored image to its last byte: what is wrong with it, null where it is what the database says. */
-export async function storedProblem({ key, sha256, bytes }: StoredImageRow, { store, signal }: StoredProblemNeeds): Promise<string | null> {
+/** Reads a stored picture to its last byte: what is wrong with it, null where it is what the database says. */
+export async function storedProblem(
+  { key, sha256, bytes }: Pick<StoredImageRow, "key" | "sha256" | "bytes">,
+  { store, signal }: StoredProblemNeeds,
+): Promise<string | null> {
   const body = await store.get(key, signal);
   if (body === null) return `${store.uriOf(key)} is missing`;
   const hash = createHash("sha256");

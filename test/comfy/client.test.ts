@@ -2,7 +2,7 @@ import { buffer } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
 import { comfyClient, type ComfyClient } from "../../src/comfy/client.ts";
 import type { ApiGraph } from "../../src/comfy/graph.ts";
-import { FatalError, TransientError } from "../../src/errors.ts";
+import { FatalError, RejectError, TransientError } from "../../src/errors.ts";
 import { isJsonObject, parseExact, stringifyExact, type JsonObject } from "../../src/lib/exact-json.ts";
 import { bytesOf, objectOf, readRecording, recordingNames, replay, textOf, type Received } from "./replay-server.ts";
 
@@ -306,14 +306,14 @@ const CASES: Readonly<Record<string, Case>> = {
 };
 
 /** Recorded answers that are errors to the client. */
-const FAILURES: Readonly<Record<string, { readonly call: Case["call"]; readonly message: string }>> = {
+const FAILURES: Readonly<Record<string, { readonly call: Case["call"]; readonly message: string; readonly type?: typeof RejectError }>> = {
   view_bad_type: {
     call: (client) => client.view({ filename: "view_s42_00001_.png", subfolder: "", type: "bogus" }, signal),
     message: "400 Bad Request",
   },
   view_if_none_match: { call: CASES["view_png"]!.call, message: "304" },
   view_range_first_100: { call: CASES["view_png"]!.call, message: "206 Partial Content" },
-  upload_image_no_file: { call: upload("", 0).call, message: "400 Bad Request" },
+  upload_image_no_file: { call: upload("", 0).call, message: "400 Bad Request", type: RejectError },
 };
 
 /** What the client never asks for. */
@@ -370,12 +370,12 @@ describe("comfyClient() with recorded answers", () => {
   });
 
   test.each(Object.keys(FAILURES))("%s is an error that says so", async (name) => {
-    const { call, message } = FAILURES[name]!;
+    const { call, message, type = TransientError } = FAILURES[name]!;
     await using server = await replay(name);
     const client = comfyClient({ url: server.url, headers: {} });
     try {
       const error = await call(client).catch((thrown: unknown) => thrown);
-      expect(error).toBeInstanceOf(TransientError);
+      expect(error).toBeInstanceOf(type);
       expect((error as Error).message).toContain(message);
       expect((error as Error).message).toContain(server.url);
     } finally {

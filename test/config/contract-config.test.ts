@@ -113,7 +113,7 @@ function changed(changes: Readonly<Record<string, unknown>>): string {
 }
 
 /** Without what this version cannot serve. */
-const now = { "workflows.sd15.uploads": undefined, "annotate.judges": [{ name: "pickscore", kind: "builtin" }] };
+const now = { "annotate.judges": [{ name: "pickscore", kind: "builtin" }] };
 
 describe("the documented configuration", () => {
   it("is taken, but for what comes later and says so", () => {
@@ -165,7 +165,6 @@ describe("the documented configuration", () => {
       "annotate.judges",
       [{ name: "pickscore", kind: "openai", url: "http://127.0.0.1:8000/v1", model: "m", mode: "pairwise", prompt_file: "p.txt" }],
     ],
-    ["workflows.sd15.uploads", { reference: "refs/" }],
   ])("says of %s: %j that it comes later, rather than doing nothing", (path, value) => {
     for (const problem of problemsOfWhole(changed({ ...now, [path]: value }))) {
       expect(problem).toMatch(LATER);

@@ -137,7 +137,16 @@ describe("defaults", () => {
   it("are those of the contract", () => {
     const { candidates, generate, harvest, store, annotate, export: exported } = loadText(REQUIRED);
     expect(candidates).toMatchObject({ per_prompt: 4, seeds: "derived" });
-    expect(generate).toEqual({ window: 2, max_attempts: 3, stall_timeout_s: 600, give_up_s: 3600, save_as: "output" });
+    expect(generate).toEqual({
+      window: 2,
+      max_attempts: 3,
+      stall_timeout_s: 600,
+      probe_after_s: 60,
+      min_free_vram_mb: 0,
+      min_free_ram_mb: 0,
+      give_up_s: 3600,
+      save_as: "output",
+    });
     expect(harvest).toEqual({ concurrency: 16, delete_history: true, max_image_mb: 64, reclaim: false });
     expect(store.metadata).toBe("keep");
     expect(annotate.filters).toEqual({ blank: true, same_pixels: true, near_duplicate: 4, flagged: true });

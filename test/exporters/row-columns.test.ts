@@ -13,7 +13,7 @@ describe("rowJson()", () => {
       chosen: imageCell(2, { score: 0.81, scores: '{"pickscore":0.81}' }),
       rejected: [imageCell(3, { score: 0.12 })],
       margin: 0.69,
-      references: [{ name: "reference", sha256: "ab" }],
+      references: [{ name: "reference", uri: "s3://b/r.png", sha256: "ab" }],
       meta: '{"Category":"Animals"}',
     });
     const image = (number: number, score: string, scores: string): string =>
@@ -24,7 +24,7 @@ describe("rowJson()", () => {
       `{"id":"d_00000001","prompt":"a picture of 1","chosen":${image(2, "0.81", '{\\"pickscore\\":0.81}')},` +
         `"rejected":[${image(3, "0.12", '{\\"quality\\":0.5}')}],"prompt_key":"p_1","negative_prompt":"","criterion":"overall",` +
         `"source":"people","margin":0.69,"agreement":1.0,"n_votes":3,"n_candidates":4,` +
-        `"references":[{"name":"reference","sha256":"ab"}],"meta":"{\\"Category\\":\\"Animals\\"}"}`,
+        `"references":[{"name":"reference","uri":"s3://b/r.png","sha256":"ab"}],"meta":"{\\"Category\\":\\"Animals\\"}"}`,
     );
   });
 

@@ -2,6 +2,7 @@ import { execSync } from "node:child_process";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { comfyClient } from "../../src/comfy/client.ts";
 import { makeProject, type Project } from "../e2e/project.ts";
+import { expectedReferences, makeReferenceProject, referenceRows } from "../e2e/reference-project.ts";
 import { runCli, startCli } from "../helpers/run-cli.ts";
 
 // Against real ComfyUI servers, named in COMFY_URLS (a,b). The workflow needs no model. With COMFY_KILL and COMFY_START, commands that get
@@ -73,6 +74,16 @@ describe("a real ComfyUI", () => {
       expect(await client.queueRemaining(signal)).toBe(0);
       await client.close();
     }
+  });
+
+  it("loads the pictures that prompts come with", async () => {
+    const made = await makeReferenceProject(urls, { dataset: `live-references-${Date.now()}` });
+    project = made;
+    const { exit, stderr } = await runCli(["run", "-c", made.config]);
+    expect(exit, stderr).toBe(0);
+    const rows = referenceRows(made).map(({ prompt, references }) => [prompt, references]);
+    expect(Object.fromEntries(rows)).toEqual(expectedReferences(made));
+    expect((await runCli(["verify", "-c", made.config])).stdout).toContain("12 images and 3 reference pictures");
   });
 
   it.skipIf(COMFY_KILL === undefined || COMFY_START === undefined)("finishes when a server is killed and started again", async () => {

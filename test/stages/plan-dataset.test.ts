@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -7,6 +7,7 @@ import { isWholePlan } from "../../src/db/queries/dataset.ts";
 import { openDatabase, type Db } from "../../src/db/open.ts";
 import { planDataset, type PlanNeeds } from "../../src/stages/plan-dataset.ts";
 import { testConfig } from "../helpers/annotated-dataset.ts";
+import { picture } from "../helpers/pictures.ts";
 
 const WORKFLOW = join(import.meta.dirname, "../../configs/workflows/tiny.json");
 const silent = () => undefined;
@@ -86,5 +87,43 @@ describe("planDataset()", () => {
     await planDataset(needs({ prompts, candidates: { ...candidates, per_prompt: 3, variants: more } }));
     expect(count("select count(*) from jobs where aside = 0")).toBe(2 * 3 * 2);
     expect(db.client.prepare("select job from jobs").pluck().all()).toEqual(expect.arrayContaining(before));
+  });
+
+  it("reads reference pictures again where one has changed, and knows contents for ever", async () => {
+    const loader = {
+      "1": { class_type: "LoadImage", inputs: { image: "x.png" } },
+      "2": { class_type: "SaveImage", inputs: { images: ["1", 0], filename_prefix: "x" } },
+    };
+    const workflow = join(dir, "workflow.json");
+    await writeFile(
+      workflow,
+      JSON.stringify({ ...loader, "3": { class_type: "ImageAddNoise", inputs: { image: ["1", 0], seed: 1, strength: 0 } } }),
+    );
+    await mkdir(join(dir, "refs"));
+    const files = await Promise.all([1, 2, 3].map((seed) => picture({ seed })));
+    const put = (name: string, index: number) => writeFile(join(dir, "refs", name), files[index]!);
+    await Promise.all([put("a.png", 0), put("b.png", 1)]);
+    const { send: _send, ...prompts } = { ...config.prompts, columns: { pose: "pose" } };
+    const bind = { prompt: "none", seed: "3.seed", pose: "1.image" };
+    const own = { prompts, workflows: { main: { file: workflow, bind, allow_nodes: ["core"], uploads: { pose: join(dir, "refs") } } } };
+    await write({ prompt: "a cat", pose: "a.png" }, { prompt: "a dog", pose: "b.png" });
+    expect(await planDataset(needs(own))).toMatchObject({ changed: true, newPrompts: 2 });
+    expect(await planDataset(needs(own))).toMatchObject({ changed: false });
+    await put("b.png", 2);
+    expect(await planDataset(needs(own))).toMatchObject({ changed: true, newPrompts: 1 });
+    expect(count("select count(*) from reference_files")).toBe(3);
+    expect(count("select count(*) from reference_paths")).toBe(2);
+    await put("b.png", 1);
+    expect(await planDataset(needs(own))).toMatchObject({ changed: true, newPrompts: 0 });
+    expect(count("select count(*) from jobs where aside = 0")).toBe(4);
+    await rm(join(dir, "refs/b.png"));
+    await expect(planDataset(needs(own))).rejects.toThrow(/line 2 names "b\.png" in column "pose"/);
+  });
+
+  it("refuses uploads that no column names", async () => {
+    await write({ prompt: "a cat" });
+    const bind = { prompt: "none", seed: "2.seed", pose: "1.color" };
+    const workflows = { main: { file: WORKFLOW, bind, allow_nodes: ["core"], uploads: { pose: dir } } };
+    await expect(planDataset(needs({ workflows }))).rejects.toThrow('Cannot upload files for "pose": no column of the prompts names them');
   });
 });

@@ -17,7 +17,8 @@ export function openExportIndex() {
   client.pragma("journal_mode = OFF");
   client.pragma("synchronous = OFF");
   client.exec(`
-    create table images (uri text primary key, sha256 text not null, bytes integer not null, line integer not null, first_split integer, last_split integer)
+    create table images (uri text primary key, sha256 text not null, bytes integer not null, line integer not null, first_split integer, last_split integer,
+      is_reference integer not null default 0)
       without rowid;
     create table prompt_groups (group_key text primary key, split integer not null) without rowid;
     begin`);
@@ -27,6 +28,7 @@ export function openExportIndex() {
   );
   const markSeen = client.prepare(`
     update images set first_split = min(coalesce(first_split, @split), @split), last_split = max(coalesce(last_split, @split), @split) where uri = @uri`);
+  const markReference = client.prepare<[string], string>(`update images set is_reference = 1 where uri = ? returning sha256`).pluck();
   const addGroup = client
     .prepare<[string, number], number>(
       `insert into prompt_groups (group_key, split) values (?, ?) on conflict do update set split = split returning split`,
@@ -42,11 +44,17 @@ export function openExportIndex() {
       if (found !== undefined) markSeen.run({ uri, split });
       return found?.sha256;
     },
+    /** Says that a row's prompt comes with a picture, in whichever split; answers its listed sha256, undefined where it is not listed. */
+    showReference: (uri: string): string | undefined => markReference.get(uri),
     /** The split in which the group was seen first. */
     addGroup: (groupKey: string, split: number): number => addGroup.get(groupKey, split) ?? split,
     /** Listed images that no row shows. */
     unshown: (): IterableIterator<ListedImage> =>
-      client.prepare<[], ListedImage>(`select uri, sha256, bytes, line from images where first_split is null order by line`).iterate(),
+      client
+        .prepare<[], ListedImage>(
+          `select uri, sha256, bytes, line from images where first_split is null and is_reference = 0 order by line`,
+        )
+        .iterate(),
     /** Files that rows of two splits show. */
     shared: (): IterableIterator<{ readonly sha256: string; readonly line: number }> =>
       client

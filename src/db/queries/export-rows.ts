@@ -31,7 +31,6 @@ export interface RowRecord {
   readonly sent: string;
   readonly negative: string;
   readonly bound: string;
-  readonly references: string;
   readonly sourceId: string | null;
   readonly meta: string;
   readonly criterion: string;
@@ -57,6 +56,15 @@ export interface RowImageRecord {
   readonly heightPx: number | null;
 }
 
+/** A picture that a row's prompt comes with. */
+export interface RowReferenceRecord {
+  readonly rowId: string;
+  /** Its bound name. */
+  readonly name: string;
+  readonly uri: string;
+  readonly sha256: string;
+}
+
 export interface ImageScoreRecord {
   readonly imageId: string;
   readonly judge: string;
@@ -68,12 +76,16 @@ export interface ExportedImage {
   readonly uri: string;
   readonly sha256: string;
   readonly bytes: number;
+  /** 1: a picture that a prompt comes with. */
+  readonly isReference: 0 | 1;
 }
 
 export interface ExportScope {
   readonly pairSet: string;
   /** Stands before an image's key instead of its store's URI; null: URIs as they are. */
   readonly uriPrefix: string | null;
+  /** False: rows do not name the pictures that their prompts come with. */
+  readonly withReferences: boolean;
 }
 
 export type ExportSnapshot = ReturnType<typeof openExportSnapshot>;
@@ -94,7 +106,10 @@ const IMAGES_OF_SPLIT = `(
   select q.row_id, i.sha256 from plan_rows as q join preference_rejected as r on r.pair_set = @pairSet and r.row_id = q.row_id
     join images as i on i.image_id = r.image_id where q.split = @split)`;
 
-const URI = `case when @uriPrefix is null then i.uri else @uriPrefix || i.key end`;
+const uriOf = (table: "i" | "f"): string => `case when @uriPrefix is null then ${table}.uri else @uriPrefix || ${table}.key end`;
+
+/** SQL: pictures `f` of prompts, `r.key` the name. JSON of text alone, which SQLite reads exactly. */
+const REFERENCES = `prompts join json_each(prompts.reference_files) as r left join reference_files as f on f.sha256 = r.value`;
 
 /** Infinity is no JSON number. */
 const FINITE = `abs(r.score) < 9e999`;
@@ -104,7 +119,7 @@ const FINITE = `abs(r.score) < 9e999`;
  * (which row goes where) is a temporary table, so that memory does not grow with the dataset. To be closed: an open view keeps the
  * write-ahead log from being emptied.
  */
-export function openExportSnapshot(file: string, { pairSet, uriPrefix }: ExportScope) {
+export function openExportSnapshot(file: string, { pairSet, uriPrefix, withReferences }: ExportScope) {
   const db = openReadonly(file);
   const { client } = db;
   const scope = { pairSet, uriPrefix };
@@ -130,24 +145,30 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix }: ExportS
     .prepare<[number, string, number], string>(`select row_id from plan_rows where split = ? and row_id > ? order by row_id limit ?`)
     .pluck();
   const row = client.prepare<[string, string], RowRecord>(`
-    select row_id as rowId, prompt_key as promptKey, prompt, sent, negative, bound, reference_files as "references", source_id as sourceId, meta,
+    select row_id as rowId, prompt_key as promptKey, prompt, sent, negative, bound, source_id as sourceId, meta,
       criterion, source, margin, agreement, n_votes as nVotes, n_candidates as nCandidates
     from preferences join prompts using (prompt_key) where pair_set = ? and row_id = ?`);
-  const images = client.prepare<[ExportScope & { rowIds: string }], RowImageRecord>(`
+  const references = client.prepare<[{ pairSet: string; uriPrefix: string | null; rowIds: string }], RowReferenceRecord>(`
+    select p.row_id as rowId, r.key as name, ${uriOf("f")} as uri, f.sha256 from json_each(@rowIds) as ids
+      join preferences as p on p.pair_set = @pairSet and p.row_id = ids.value join ${REFERENCES} where prompts.prompt_key = p.prompt_key`);
+  const images = client.prepare<[{ pairSet: string; uriPrefix: string | null; rowIds: string }], RowImageRecord>(`
     with members (row_id, rank, image_id, score) as (
       select p.row_id, -1, p.chosen, p.chosen_score from json_each(@rowIds) as ids
         join preferences as p on p.pair_set = @pairSet and p.row_id = ids.value
       union all
       select r.row_id, r.rank, r.image_id, r.score from json_each(@rowIds) as ids
         join preference_rejected as r on r.pair_set = @pairSet and r.row_id = ids.value)
-    select row_id as rowId, rank, i.image_id as imageId, score, ${URI} as uri, i.sha256, jobs.seed, i.batch_index as batchIndex, jobs.variant,
+    select row_id as rowId, rank, i.image_id as imageId, score, ${uriOf("i")} as uri, i.sha256, jobs.seed, i.batch_index as batchIndex, jobs.variant,
       coalesce(inspections.width, i.width) as widthPx, coalesce(inspections.height, i.height) as heightPx
     from members join images as i using (image_id) join jobs using (job) left join inspections using (image_id) order by row_id, rank`);
   const scores = client.prepare<[string], ImageScoreRecord>(`
     select image_id as imageId, judge, version, score from json_each(?) as ids join scores on image_id = ids.value`);
-  const exportedImages = client.prepare<[ExportScope], ExportedImage>(`
-    select ${URI} as uri, sha256, bytes from images as i
+  const exportedImages = client.prepare<[{ pairSet: string; uriPrefix: string | null; withReferences: 0 | 1 }], ExportedImage>(`
+    select ${uriOf("i")} as uri, sha256, bytes, 0 as isReference from images as i
     where exists (select 1 from preferences as p where p.prompt_key = i.prompt_key and ${SHOWS} and ${isPlanned("0, 1, 2")})
+    union all
+    select distinct ${uriOf("f")} as uri, f.sha256, f.bytes, 1 as isReference from ${REFERENCES} where @withReferences and exists (
+      select 1 from preferences as p where p.prompt_key = prompts.prompt_key and ${isPlanned("0, 1, 2")})
     order by uri`);
 
   return {
@@ -159,6 +180,8 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix }: ExportS
     }),
     /** Takes rows with an image that is no longer stored out of the plan; answers how many. */
     dropUnstored: (): number => client.prepare(DROP_UNSTORED).run({ pairSet }).changes,
+    /** Takes rows with a reference picture that is not stored out of the plan; answers how many. */
+    dropUnstoredReferences: (): number => (withReferences ? client.prepare(DROP_UNSTORED_REFERENCES).run({ pairSet }).changes : 0),
     /** Takes rows of split `later` with a file that a row of split `earlier` shows out of the plan; answers how many. */
     dropShared(earlier: number, later: number): number {
       client.exec(`delete from shared_files`);
@@ -190,9 +213,12 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix }: ExportS
     },
     /** The images of some rows, by row, the chosen first. */
     imagesOf: (ids: readonly string[]): readonly RowImageRecord[] => images.all({ ...scope, rowIds: JSON.stringify(ids) }),
+    /** The pictures that the prompts of some rows come with. */
+    referencesOf: (ids: readonly string[]): readonly RowReferenceRecord[] =>
+      withReferences ? references.all({ ...scope, rowIds: JSON.stringify(ids) }) : [],
     scoresOf: (imageIds: readonly string[]): readonly ImageScoreRecord[] => scores.all(JSON.stringify(imageIds)),
-    /** Every image of every planned row once, by URI. */
-    exportedImages: (): IterableIterator<ExportedImage> => exportedImages.iterate(scope),
+    /** Every image and reference picture of every planned row once, by URI. */
+    exportedImages: (): IterableIterator<ExportedImage> => exportedImages.iterate({ ...scope, withReferences: withReferences ? 1 : 0 }),
     close: (): void => db.close(),
   };
 }
@@ -201,6 +227,11 @@ const DROP_UNSTORED = `
   delete from plan_rows where row_id in (
     select p.row_id from images as i join preferences as p on p.prompt_key = i.prompt_key
     where i.state in ('listed', 'rejected', 'excluded') and p.pair_set = @pairSet and ${SHOWS})`;
+
+const DROP_UNSTORED_REFERENCES = `
+  delete from plan_rows where row_id in (
+    select p.row_id from ${REFERENCES} join preferences as p on p.prompt_key = prompts.prompt_key
+    where f.uri is null and p.pair_set = @pairSet)`;
 
 // Each file of the later split is looked up once, and each of its copies once: linear even where all files are equal.
 const findShared = (earlier: number): string => `

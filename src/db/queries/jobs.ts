@@ -18,6 +18,8 @@ export interface JobRow {
   readonly negative: string;
   /** JSON object of per-prompt bound values. */
   readonly bound: string;
+  /** JSON object: sha256 of the prompt's pictures by bound name. */
+  readonly references: string;
 }
 
 export interface SubmittedJob extends JobRow {
@@ -45,7 +47,8 @@ export interface JobCounts {
 
 const JOB_COLUMNS = `
   jobs.job, jobs.prompt_key as promptKey, jobs.variant, jobs.seed, jobs.position, jobs.attempt, jobs.failures,
-  jobs.free_first as freeFirst, prompts.position as promptPosition, prompts.sent, prompts.negative, prompts.bound`;
+  jobs.free_first as freeFirst, prompts.position as promptPosition, prompts.sent, prompts.negative, prompts.bound,
+  prompts.reference_files as "references"`;
 
 export type JobQueries = ReturnType<typeof jobQueries>;
 

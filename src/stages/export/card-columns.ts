@@ -14,7 +14,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   agreement: "share of the votes that agree with the outcome; null where a judge decided",
   n_votes: "votes that compared these images",
   n_candidates: "images that the prompt had after filtering",
-  references: "pictures that the prompt comes with: their name in the workflow and SHA-256",
+  references: "pictures that the prompt comes with: their name in the workflow, where they are, and the SHA-256 of the file",
   meta: "JSON object: columns kept from the prompts file",
   ".uri": "where the image is, permanent and never presigned",
   ".seed": "of the sampler; -1 where it is not known",

@@ -5,6 +5,7 @@ import { rowColumns } from "../../exporters/row-columns.ts";
 import { counted } from "../../lib/counted.ts";
 import type { SplitRatios } from "../split.ts";
 import { cardFeatures, columnTable, pythonFeatures } from "./card-columns.ts";
+import type { VersionCounts } from "./manifest.ts";
 import type { PlannedSplit } from "./plan-rows.ts";
 
 export interface CardFacts {
@@ -12,7 +13,7 @@ export interface CardFacts {
   readonly layout: RowLayout;
   readonly splits: readonly PlannedSplit[];
   readonly ratios: SplitRatios;
-  readonly counts: { readonly rows: number; readonly prompts: number; readonly images: number };
+  readonly counts: VersionCounts;
   /** Rows by source. */
   readonly sources: Readonly<Record<string, number>>;
   readonly models: readonly string[];
@@ -70,7 +71,11 @@ function title({ config, counts, splits }: CardFacts): string {
   const sizes = splits.map(({ split, rows: count }) => `${split} ${count}`).join(", ");
   return `# ${config.dataset}
 
-Preference pairs for training text-to-image models (DPO and its relatives): ${counted(counts.rows, "row")} (${sizes}) from ${counted(counts.prompts, "prompt")}, showing ${counted(counts.images, "image")}. Made with comfy-dpo.${by}`;
+Preference pairs for training text-to-image models (DPO and its relatives): ${counted(counts.rows, "row")} (${sizes}) from ${counted(counts.prompts, "prompt")}, showing ${counted(counts.images, "image")}${referencesText(counts)}. Made with comfy-dpo.${by}`;
+}
+
+function referencesText({ references = 0 }: VersionCounts): string {
+  return references === 0 ? "" : ` made with ${counted(references, "reference picture")}`;
 }
 
 function warnings({ sources, technicalJudges, complete, counts }: CardFacts): string {

@@ -71,7 +71,9 @@ function toRow(value: JsonObject): Row {
     nVotes: floatAt(value, "n_votes") ?? 0,
     nCandidates: floatAt(value, "n_candidates") ?? 0,
     references: isJsonArray(references)
-      ? references.filter(isJsonObject).map((item) => ({ name: textAt(item, "name"), sha256: textAt(item, "sha256") }))
+      ? references
+          .filter(isJsonObject)
+          .map((item) => ({ name: textAt(item, "name"), uri: textAt(item, "uri"), sha256: textAt(item, "sha256") }))
       : [],
     meta: textAt(value, "meta"),
   };
@@ -107,12 +109,13 @@ function floatAt(value: JsonObject, key: string): number | null {
 }
 
 /** What every layout can break. */
-function choiceProblems({ chosen, rejected }: Row): readonly string[] {
+function choiceProblems({ chosen, rejected, references }: Row): readonly string[] {
   const uris = [chosen, ...rejected].map(({ uri }) => uri);
+  const all = [...uris, ...references.map(({ uri }) => uri)];
   return [
     ...(rejected.length === 0 ? ["has no rejected image"] : []),
     ...(new Set(uris).size === uris.length ? [] : ["shows an image twice"]),
-    ...(uris.some((uri) => /[?&]X-Amz-/i.test(uri)) ? ["has a presigned URI, which will expire"] : []),
+    ...(all.some((uri) => /[?&]X-Amz-/i.test(uri)) ? ["has a presigned URI, which will expire"] : []),
   ];
 }
 
@@ -162,6 +165,8 @@ function fullProblems(row: Row): readonly string[] {
       [row.meta, ...images.map(({ params }) => params)].every(isCanonicalObject),
       "has meta or params that are no JSON object with sorted keys",
     ],
+    [row.references.every(({ sha256 }) => IMAGE_FORMS.sha256.test(sha256)), "has a reference whose sha256 is none"],
+    [isAscending(row.references.map(({ name }) => name)), "does not have its references by name, each once"],
     [images.every(({ scores }) => hasSortedKeys(scores)), "has scores that are no JSON object with sorted keys"],
   ];
   return rules.flatMap(([holds, problem]) => (holds ? [] : [problem]));
@@ -169,6 +174,10 @@ function fullProblems(row: Row): readonly string[] {
 
 function isDescending(values: readonly number[]): boolean {
   return values.every((value, index) => index === 0 || value <= (values[index - 1] ?? value));
+}
+
+function isAscending(names: readonly string[]): boolean {
+  return names.every((name, index) => index === 0 || name > (names[index - 1] ?? name));
 }
 
 function isCanonicalObject(text: string): boolean {

@@ -8,12 +8,13 @@ const CHUNK_CHARS = 64 * 1024;
 const RECORD_CHARS_MAX = 64 * 1024;
 const HEADER = "uri,sha256,bytes\n";
 
-/** `images.csv` (RFC 4180, LF): each image of an export once. `count` is called for each. */
-export function* imagesCsv(images: Iterable<ExportedImage>, count: () => void): Generator<Buffer> {
+/** `images.csv` (RFC 4180, LF): each image and each reference picture of an export once. `count` is called for each. */
+export function* imagesCsv(images: Iterable<ExportedImage>, count: (image: ExportedImage) => void): Generator<Buffer> {
   let text = HEADER;
-  for (const { uri, sha256, bytes } of images) {
+  for (const image of images) {
+    const { uri, sha256, bytes } = image;
     text += `${csvField(uri)},${sha256},${bytes}\n`;
-    count();
+    count(image);
     if (text.length < CHUNK_CHARS) continue;
     yield Buffer.from(text);
     text = "";

@@ -6,7 +6,7 @@ import { SPLITS, type SplitRatios } from "../split.ts";
 import { cardText } from "./card.ts";
 import { checksumsText } from "./checksums.ts";
 import { imagesCsv } from "./images-csv.ts";
-import { CHECKSUMS, sha256Of, type DataFile } from "./manifest.ts";
+import { CHECKSUMS, sha256Of, type DataFile, type VersionCounts } from "./manifest.ts";
 import { planRows, type PlannedSplit, type RowPlan } from "./plan-rows.ts";
 import { readRows } from "./read-rows.ts";
 import { variantFacts, type RowFacts } from "./row.ts";
@@ -35,7 +35,7 @@ export interface MadeVersion {
   /** SHA-256 of SHA256SUMS: equal content, equal digest. */
   readonly contentSha256: string;
   readonly layout: RowLayout;
-  readonly counts: { readonly rows: number; readonly prompts: number; readonly images: number };
+  readonly counts: VersionCounts;
   readonly seeds: SeedRange;
 }
 
@@ -55,12 +55,13 @@ export async function makeVersion(needs: MakeNeeds): Promise<Made> {
 
   const layout: RowLayout = { fields, seedFormat, omitted: plan.omitted };
   const { dataFiles, stats } = await writeShards(needs, { plan, layout });
-  let images = 0;
+  const listed = { images: 0, references: 0 };
   const imageList = await spool.write(
     "images.csv",
-    imagesCsv(snapshot.exportedImages(), () => images++),
+    imagesCsv(snapshot.exportedImages(), ({ isReference }) => listed[isReference === 1 ? "references" : "images"]++),
   );
-  const counts = { rows: plan.rows, prompts: plan.prompts, images };
+  const { images, references } = listed;
+  const counts: VersionCounts = { rows: plan.rows, prompts: plan.prompts, images, ...(references > 0 ? { references } : {}) };
   const { json, sources, models, seeds } = stats.result(counts, drops);
   const card = cardText({
     config,

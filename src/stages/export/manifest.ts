@@ -20,6 +20,15 @@ export interface DataFile extends SpooledFile {
   readonly rows: number;
 }
 
+export interface VersionCounts {
+  readonly rows: number;
+  readonly prompts: number;
+  /** Generated ones. */
+  readonly images: number;
+  /** Pictures that prompts come with; left out where there are none. */
+  readonly references?: number;
+}
+
 export interface ManifestFacts {
   readonly config: Pick<Config, "dataset" | "annotate" | "export">;
   readonly judges: readonly Pick<Judge, "name" | "version" | "technical">[];
@@ -31,7 +40,7 @@ export interface ManifestFacts {
   readonly layout: RowLayout;
   readonly ratios: SplitRatios;
   readonly files: readonly DataFile[];
-  readonly counts: { readonly rows: number; readonly prompts: number; readonly images: number };
+  readonly counts: VersionCounts;
   /** Unit → reason → count. */
   readonly drops: Readonly<Record<string, Readonly<Record<string, number>>>>;
   readonly seeds: SeedRange;
@@ -86,7 +95,7 @@ export interface ParsedManifest {
   readonly contentSha256: string;
   readonly layout: RowLayout;
   readonly files: readonly DataFile[];
-  readonly counts: { readonly rows: number; readonly prompts: number; readonly images: number };
+  readonly counts: VersionCounts;
 }
 
 /** Reads a manifest back; a sentence saying why not where it is none, or was changed. */

@@ -89,6 +89,11 @@ function filledColumns({ chosenScore, rejectedScore, rejectedHigh, margin, agree
 /** An image that two splits would show stays in the earlier one: a model must not be tested on what it was trained on. */
 function dropRows(snapshot: ExportSnapshot): Record<string, number> {
   const unstored = snapshot.dropUnstored();
+  const unstoredReferences = snapshot.dropUnstoredReferences();
   const shared = snapshot.dropShared(0, 1) + snapshot.dropShared(0, 2) + snapshot.dropShared(1, 2);
-  return { ...(unstored > 0 ? { "image-not-stored": unstored } : {}), ...(shared > 0 ? { "image-in-two-splits": shared } : {}) };
+  return {
+    ...(unstored > 0 ? { "image-not-stored": unstored } : {}),
+    ...(unstoredReferences > 0 ? { "reference-not-stored": unstoredReferences } : {}),
+    ...(shared > 0 ? { "image-in-two-splits": shared } : {}),
+  };
 }

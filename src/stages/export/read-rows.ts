@@ -33,9 +33,13 @@ interface Page {
 }
 
 function* readPage(snapshot: ExportSnapshot, { rowIds, facts }: Page): Generator<Row> {
-  const images = snapshot.imagesOf(rowIds);
-  const imagesByRow = Map.groupBy(images, ({ rowId }) => rowId);
-  const imageIds = [...new Set(images.map(({ imageId }) => imageId))];
+  const shown = snapshot.imagesOf(rowIds);
+  const imagesByRow = Map.groupBy(shown, ({ rowId }) => rowId);
+  const referencesByRow = Map.groupBy(snapshot.referencesOf(rowIds), ({ rowId }) => rowId);
+  const imageIds = [...new Set(shown.map(({ imageId }) => imageId))];
   const scores: ReadonlyMap<string, readonly ImageScoreRecord[]> = Map.groupBy(snapshot.scoresOf(imageIds), ({ imageId }) => imageId);
-  for (const rowId of rowIds) yield toRow({ row: snapshot.row(rowId), images: imagesByRow.get(rowId) ?? [], scores }, facts);
+  for (const rowId of rowIds) {
+    const [images, references] = [imagesByRow.get(rowId) ?? [], referencesByRow.get(rowId) ?? []];
+    yield toRow({ row: snapshot.row(rowId), images, references, scores }, facts);
+  }
 }

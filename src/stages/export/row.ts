@@ -1,5 +1,5 @@
-import type { ImageScoreRecord, RowImageRecord, RowRecord } from "../../db/queries/export-rows.ts";
-import type { ImageCell, ReferenceCell, Row } from "../../exporters/exporter.ts";
+import type { ImageScoreRecord, RowImageRecord, RowRecord, RowReferenceRecord } from "../../db/queries/export-rows.ts";
+import type { ImageCell, Row } from "../../exporters/exporter.ts";
 import { floatText, roundFloat } from "../../exporters/float-text.ts";
 import { canonicalJson, isJsonArray, isJsonObject, parseExact, type Json, type JsonObject } from "../../lib/exact-json.ts";
 
@@ -34,12 +34,14 @@ export interface RowRecords {
   readonly row: RowRecord;
   /** The chosen first, then the rejected, best first. */
   readonly images: readonly RowImageRecord[];
+  /** In any order. */
+  readonly references: readonly RowReferenceRecord[];
   /** By image_id. */
   readonly scores: ReadonlyMap<string, readonly ImageScoreRecord[]>;
 }
 
 /** Makes a training row of what the database has of it. Pure; nothing that a night leaves behind goes in. */
-export function toRow({ row, images, scores }: RowRecords, facts: RowFacts): Row {
+export function toRow({ row, images, references, scores }: RowRecords, facts: RowFacts): Row {
   const [chosen, ...rejected] = images.map((image) => imageCell(image, { row, scores: scores.get(image.imageId) ?? [], facts }));
   if (chosen === undefined || rejected.length === 0) throw new Error(`row ${row.rowId} lacks images`);
   return {
@@ -55,7 +57,9 @@ export function toRow({ row, images, scores }: RowRecords, facts: RowFacts): Row
     agreement: roundFloat(row.agreement),
     nVotes: row.nVotes,
     nCandidates: row.nCandidates,
-    references: referencesOf(row.references),
+    references: references
+      .toSorted((first, second) => (first.name < second.name ? -1 : 1))
+      .map(({ name, uri, sha256 }) => ({ name, uri, sha256 })),
     meta: metaOf(row),
   };
 }
@@ -119,12 +123,6 @@ function scoresJson(scores: readonly ImageScoreRecord[], versions: RowFacts["jud
       return `${JSON.stringify(judge)}:${rounded === null ? "null" : floatText(rounded)}`;
     });
   return `{${fields.join(",")}}`;
-}
-
-function referencesOf(references: string): readonly ReferenceCell[] {
-  return Object.entries(parseObject(references))
-    .toSorted(([first], [second]) => (first < second ? -1 : 1))
-    .flatMap(([name, sha256]) => (typeof sha256 === "string" ? [{ name, sha256 }] : []));
 }
 
 function parseObject(text: string): JsonObject {

@@ -184,9 +184,13 @@ async function* gunzipped(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer>
 }
 
 /** What only the other rows and the list of images can tell. */
-function placeProblems({ index }: Check, { prompt, chosen, rejected }: Row, split: number): readonly string[] {
-  const images = [chosen, ...rejected].flatMap(({ uri, sha256 }) => {
-    const listed = index.show(uri, split);
+function placeProblems({ index }: Check, { prompt, chosen, rejected, references }: Row, split: number): readonly string[] {
+  const shown = [
+    ...[chosen, ...rejected].map(({ uri, sha256 }) => ({ uri, sha256, listed: index.show(uri, split) })),
+    // They may be in several splits: no model learns to make them.
+    ...references.map(({ uri, sha256 }) => ({ uri, sha256, listed: index.showReference(uri) })),
+  ];
+  const images = shown.flatMap(({ uri, sha256, listed }) => {
     if (listed === undefined) return [`shows ${uri}, which images.csv does not list`];
     return sha256 === "" || sha256 === listed ? [] : [`gives ${uri} another sha256 than images.csv`];
   });
@@ -212,7 +216,8 @@ function compareImages({ index, report }: Check): void {
 
 function compareCounts({ manifest, report }: Check, { rows, images }: { readonly rows: number; readonly images: number }): void {
   if (rows !== manifest.counts.rows) report(MANIFEST, `counts ${counted(manifest.counts.rows, "row")}, the files have ${rows}`);
-  if (images !== manifest.counts.images) report(MANIFEST, `counts ${counted(manifest.counts.images, "image")}, images.csv has ${images}`);
+  const pictures = manifest.counts.images + (manifest.counts.references ?? 0);
+  if (images !== pictures) report(MANIFEST, `counts ${counted(pictures, "image")}, images.csv has ${images}`);
 }
 
 /** Hands a file's bytes to `read` and reports where they are not the ones that SHA256SUMS says. */

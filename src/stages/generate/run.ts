@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Context } from "../../context.ts";
 import { failureQueries } from "../../db/queries/failures.ts";
 import { jobQueries, type JobQueries } from "../../db/queries/jobs.ts";
+import { referenceQueries } from "../../db/queries/references.ts";
 import { markWorked, variantsToRun } from "../../db/queries/variants.ts";
 import { isAbort, TransientError } from "../../errors.ts";
 import { promptIdOf } from "../../identity.ts";
@@ -11,6 +12,7 @@ import { jobBook, type JobBook } from "./job-book.ts";
 import { generateProgress, type GenerateProgress } from "./progress.ts";
 import { createSchedule, type Schedule } from "./schedule.ts";
 import { serverBook, type ServerBook } from "./server-book.ts";
+import { createUploads, type Uploads } from "./uploads.ts";
 import { variantCache, type VariantCache } from "./variant-cache.ts";
 import { verdictActor } from "./verdicts.ts";
 
@@ -25,6 +27,7 @@ export interface GenerateRun extends Pick<GenerateNeeds, "config" | "comfy" | "c
   readonly health: Health;
   readonly progress: GenerateProgress;
   readonly variants: VariantCache;
+  readonly uploads: Uploads;
   /** Fires when every worker shall end. */
   readonly finished: AbortSignal;
   /** Sent where there is no WebSocket yet. */
@@ -54,6 +57,7 @@ export function createRun(needs: GenerateNeeds, options: RunOptions): GenerateRu
   const queries = jobQueries(db);
   const failures = failureQueries(db);
   const variants = variantCache(needs);
+  const uploads = createUploads(referenceQueries(db));
   const toRun = variantsToRun(db);
   const up = new Set<string>();
   const downReasons = new Map<string, string>();
@@ -77,7 +81,7 @@ export function createRun(needs: GenerateNeeds, options: RunOptions): GenerateRu
   const shared = { config, db, log, clock, failures, schedule, health, progress, changed };
   const retire = (variant: string): void => void retired.add(variant);
   const act = verdictActor({ ...shared, jobs: queries, downReasons, retire });
-  const servers = serverBook({ ...shared, up, downReasons, serverCount: () => comfy.size, fail });
+  const servers = serverBook({ ...shared, up, downReasons, serverCount: () => comfy.size, uploads, fail });
   const jobs = jobBook({ ...shared, jobs: queries, servers, act, worked: (variant) => markWorked(db, variant) });
 
   return {
@@ -93,6 +97,7 @@ export function createRun(needs: GenerateNeeds, options: RunOptions): GenerateRu
     health,
     progress,
     variants,
+    uploads,
     finished: options.finished,
     fallbackClientId: randomUUID(),
     isOver: () => stopping.aborted || options.finished.aborted,

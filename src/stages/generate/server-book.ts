@@ -6,11 +6,13 @@ import type { FatalError } from "../../errors.ts";
 import type { Health } from "./health.ts";
 import type { GenerateProgress } from "./progress.ts";
 import type { Schedule } from "./schedule.ts";
+import type { Uploads } from "./uploads.ts";
 
 export interface ServerBookNeeds extends Pick<Context, "db" | "log" | "clock"> {
   readonly schedule: Schedule;
   readonly health: Health;
   readonly progress: GenerateProgress;
+  readonly uploads: Pick<Uploads, "forget">;
   /** Servers that answer. */
   readonly up: Set<string>;
   /** Why servers do not answer or are left alone, by URL. */
@@ -48,6 +50,7 @@ export function serverBook(needs: ServerBookNeeds) {
     serverUp(url: string, { version, withoutMetadata }: Pick<SystemStats, "version" | "withoutMetadata">): void {
       up.add(url);
       unusable.delete(url);
+      needs.uploads.forget(url);
       schedule.serverUp(url);
       if (!lastNumbers.has(url)) lastNumbers.set(url, { number: findServer(db, url)?.lastNumber ?? -1, isWritten: true });
       const latched = health.whyLatched(url);
@@ -101,6 +104,7 @@ export function serverBook(needs: ServerBookNeeds) {
       const restarted = number <= before && before === last;
       lastNumbers.set(url, { number: restarted ? number : Math.max(number, last), isWritten: false });
       if (restarted) {
+        needs.uploads.forget(url);
         addToCounter(db, "server_restarts", 1);
         log.warn(`${url} was started anew since it was last asked. What it had of ours is looked for, and made again where it is lost`);
       }

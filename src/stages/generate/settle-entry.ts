@@ -45,6 +45,7 @@ export function settleEntry(
       return;
     case "error":
       run.schedule.avoid(job.job, job.server);
+      run.uploads.mistrust(job, job.server); // LoadImage fails in the run where its file has gone since.
       return run.jobs.erred(job, { reason: "execution-error", detail: outcome.detail });
   }
 }

@@ -12,6 +12,7 @@ const EMPTY_QUEUE_POLL_MS = 250;
 export async function submitJob(out: OutJob, server: ServerState, run: GenerateRun): Promise<void> {
   const { job } = out;
   try {
+    await run.uploads.ensure(job, server.client, run.signal);
     if (job.freeFirst === 1) await forgetNodeCache(server, run);
     const numberBefore = run.servers.lastNumberOf(server.client.url);
     const answer = await server.client.submit(
@@ -72,9 +73,10 @@ function refuse(
   takeOff(out, server, run);
   const { url } = server.client;
   const why = describeRefusal(message, nodeErrors);
-  if (isAboutJobAlone(nodeErrors, run.variants.placesOf(out.job)))
-    run.jobs.fail(out.job, "validation", `${url} refused the values of this prompt: ${why}`);
-  else run.jobs.refused(out.job, why);
+  if (!isAboutJobAlone(nodeErrors, run.variants.placesOf(out.job))) return run.jobs.refused(out.job, why);
+  // A picture that was there may be gone: it is sent again before the job is blamed.
+  if (run.uploads.mistrust(out.job, url)) return run.jobs.planAgain(out.job);
+  run.jobs.fail(out.job, "validation", `${url} refused the values of this prompt: ${why}`);
 }
 
 /** True if every complaint names an input that the job fills with a value of its own. */
@@ -86,10 +88,16 @@ function isAboutJobAlone(nodeErrors: readonly NodeError[], places: readonly Plac
   return inputs.length > 0 && inputs.every((place) => place !== null && own.has(place));
 }
 
-/** A value of this prompt that the workflow cannot take: the job fails alone, its variant goes on. */
+/**
+ * A value of this prompt that the workflow cannot take: the job fails alone, its variant goes on. A picture that this server does not
+ * take may be welcome on another.
+ */
 function reject(out: OutJob, error: RejectError, { server, run }: { readonly server: ServerState; readonly run: GenerateRun }): void {
   takeOff(out, server, run);
-  run.jobs.fail(out.job, error.reason, error.message);
+  if (error.reason !== "upload-refused") return run.jobs.fail(out.job, error.reason, error.message);
+  run.schedule.avoid(out.job.job, server.client.url);
+  const detail = error.hint === undefined ? error.message : `${error.message}. Try: ${error.hint}`;
+  run.jobs.erred(out.job, { reason: error.reason, detail });
 }
 
 /** ComfyUI's own words, with the node and input they are about. */

@@ -5,8 +5,9 @@ import { render } from "../../comfy/render.ts";
 import { extraDataOf } from "../../comfy/workflow.ts";
 import type { Context } from "../../context.ts";
 import type { JobRow } from "../../db/queries/jobs.ts";
+import { referenceQueries } from "../../db/queries/references.ts";
 import { findVariant } from "../../db/queries/variants.ts";
-import { filenamePrefixOf } from "../../identity.ts";
+import { filenamePrefixOf, uploadedNameOf } from "../../identity.ts";
 import { isJsonObject, parseExact, type JsonObject } from "../../lib/exact-json.ts";
 
 /** A variant read from its row, ready to make jobs from. */
@@ -25,6 +26,7 @@ export type VariantCache = ReturnType<typeof variantCache>;
 /** Variants by name, each read from the database once. */
 export function variantCache({ db, config }: Pick<Context, "db" | "config">) {
   const cache = new Map<string, ReadyVariant>();
+  const references = referenceQueries(db);
 
   function get(name: string): ReadyVariant {
     const cached = cache.get(name);
@@ -50,10 +52,24 @@ export function variantCache({ db, config }: Pick<Context, "db" | "config">) {
     const bound = parseExact(job.bound);
     return {
       ...(isJsonObject(bound) ? bound : {}),
+      ...uploadedNames(job),
       prompt: job.sent,
       ...(config.prompts.negative === undefined ? {} : { negative: job.negative }),
       seed: BigInt(job.seed),
     };
+  }
+
+  /** Bound name → what the server calls its picture. */
+  function uploadedNames(job: JobRow): JsonObject {
+    const named = job.references === "{}" ? {} : parseExact(job.references);
+    if (!isJsonObject(named)) throw new Error(`the references of ${job.promptKey} are no object`);
+    return Object.fromEntries(
+      Object.entries(named).map(([name, sha256]) => {
+        const file = typeof sha256 === "string" ? references.find(sha256) : undefined;
+        if (file === undefined) throw new Error(`the picture "${name}" of ${job.promptKey} is not in the plan`); // The plan writes it first.
+        return [name, uploadedNameOf(file.sha256, file.extension)];
+      }),
+    );
   }
 
   return {

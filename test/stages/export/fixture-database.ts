@@ -5,7 +5,7 @@ import { join, relative } from "node:path";
 import { configSchema, type Config } from "../../../src/config/schema.ts";
 import { openDatabase, type Db } from "../../../src/db/open.ts";
 import * as tables from "../../../src/db/schema.ts";
-import { candidateOf, imageIdOf, promptKeyOf, rowIdOf, storeKeyOf } from "../../../src/identity.ts";
+import { candidateOf, imageIdOf, promptKeyOf, referenceKeyOf, rowIdOf, storeKeyOf } from "../../../src/identity.ts";
 import { canonicalJson, type JsonObject } from "../../../src/lib/exact-json.ts";
 import type { Log } from "../../../src/lib/log.ts";
 import { exportDataset, type ExportNeeds, type ExportOptions, type ExportReport } from "../../../src/stages/export.ts";
@@ -21,6 +21,7 @@ export interface FixtureRow {
   readonly meta?: JsonObject;
   readonly sourceId?: string;
   readonly bound?: JsonObject;
+  /** Bound name → content of a stored picture; equal text is an equal sha256. */
   readonly references?: Readonly<Record<string, string>>;
   readonly criterion?: string;
   readonly pairSet?: string;
@@ -150,8 +151,9 @@ function addVariant(
 let position = 0;
 
 function addRow(db: Db, row: FixtureRow): AddedRow {
-  const { prompt, sent = prompt, negative = "", meta = {}, sourceId = null, bound = {}, references = {}, state = "stored" } = row;
+  const { prompt, sent = prompt, negative = "", meta = {}, sourceId = null, bound = {}, state = "stored" } = row;
   const { criterion = "overall", pairSet = "main", source = "judge:quality", scores = [0.8, 0.2], agreement = null, nVotes = 0 } = row;
+  const references = Object.fromEntries(Object.entries(row.references ?? {}).map(([name, content]) => [name, addReference(db, content)]));
   const promptKey = promptKeyOf({ text: prompt, negative, references, bound });
   db.orm
     .insert(tables.prompts)
@@ -238,6 +240,18 @@ function addRow(db: Db, row: FixtureRow): AddedRow {
       .run();
   }
   return { rowId, promptKey, imageIds };
+}
+
+/** Answers the sha256. */
+function addReference(db: Db, content: string): string {
+  const sha256 = createHash("sha256").update(content).digest("hex");
+  const key = referenceKeyOf(sha256, "png");
+  db.orm
+    .insert(tables.referenceFiles)
+    .values({ sha256, extension: "png", bytes: 10 + content.length, key, uri: `${STORE_URI}/${key}` })
+    .onConflictDoNothing()
+    .run();
+  return sha256;
 }
 
 /** Files under a folder by path with slashes; none where there is no folder. */

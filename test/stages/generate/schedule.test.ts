@@ -25,6 +25,7 @@ function open(count: number, { variantOf = () => "base", seeds = 1, blockPrompts
     sent: "",
     negative: "",
     bound: "{}",
+    references: "{}",
   }));
   const taken = new Set<string>();
   let reads = 0;

@@ -7,6 +7,7 @@ import { markWorked, variantsToRun } from "../../db/queries/variants.ts";
 import { isAbort, TransientError } from "../../errors.ts";
 import { promptIdOf } from "../../identity.ts";
 import { BLOCK_PROMPTS } from "../plan.ts";
+import { openCommits, type Commits } from "./commit-together.ts";
 import { createHealth, type Health } from "./health.ts";
 import { jobBook, type JobBook } from "./job-book.ts";
 import { generateProgress, type GenerateProgress } from "./progress.ts";
@@ -21,6 +22,7 @@ export type GenerateNeeds = Pick<Context, "config" | "db" | "comfy" | "clock" | 
 /** What the workers of one run of generate share. */
 export interface GenerateRun extends Pick<GenerateNeeds, "config" | "comfy" | "clock" | "log" | "signal"> {
   readonly queries: JobQueries;
+  readonly commits: Commits;
   readonly jobs: JobBook;
   readonly servers: ServerBook;
   readonly schedule: Schedule;
@@ -32,6 +34,8 @@ export interface GenerateRun extends Pick<GenerateNeeds, "config" | "comfy" | "c
   readonly finished: AbortSignal;
   /** Sent where there is no WebSocket yet. */
   readonly fallbackClientId: string;
+  /** By server: has it take what it may. */
+  readonly fillers: Map<string, () => void>;
   /** True once no new job may be taken. */
   isOver(): boolean;
   promptIdOf(job: string, attempt: number): string;
@@ -91,6 +95,7 @@ export function createRun(needs: GenerateNeeds, options: RunOptions): GenerateRu
     log,
     signal,
     queries,
+    commits: openCommits(db),
     jobs,
     servers,
     schedule,
@@ -100,6 +105,7 @@ export function createRun(needs: GenerateNeeds, options: RunOptions): GenerateRu
     uploads,
     finished: options.finished,
     fallbackClientId: randomUUID(),
+    fillers: new Map(),
     isOver: () => stopping.aborted || options.finished.aborted,
     promptIdOf: (job, attempt) => promptIdOf(options.datasetId, job, attempt),
     latch(url, why) {

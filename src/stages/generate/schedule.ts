@@ -35,6 +35,8 @@ export function createSchedule({ jobs, blockPrompts, signatureOf, servers, permi
   const pinned = new Map<string, string>();
   /** By variant: the servers that refused its workflow. */
   const refused = new Map<string, Set<string>>();
+  /** Servers that would take more once the others have their share. */
+  let held = new Set<string>();
   const habits = new Map<string, Habit>();
 
   const othersAllow = (url: string): boolean => {
@@ -83,7 +85,11 @@ export function createSchedule({ jobs, blockPrompts, signatureOf, servers, permi
     full: (url: string): void => void sated.add(url),
     /** The next job for a server, null if it has its share or nothing suits. The caller marks it submitted before asking again. */
     next(url: string): JobRow | null {
-      if (!inFlight.has(url) || !othersAllow(url)) return null;
+      if (!inFlight.has(url)) return null;
+      if (!othersAllow(url)) {
+        held.add(url);
+        return null;
+      }
       let found = choose(url);
       while (found === undefined && pool.more()) found = choose(url);
       if (found === undefined) {
@@ -93,6 +99,12 @@ export function createSchedule({ jobs, blockPrompts, signatureOf, servers, permi
       pool.remove(found.job);
       habits.set(url, { signature: signatureOf(found.variant), promptKey: found.promptKey });
       return found;
+    },
+    /** The servers that were held back until now: they may ask again. */
+    released(): ReadonlySet<string> {
+      const released = held;
+      held = new Set();
+      return released;
     },
     /** The server's jobs out, as its worker counts them. */
     setInFlight: (url: string, count: number): void => {

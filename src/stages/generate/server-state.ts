@@ -38,6 +38,8 @@ export interface ServerState {
   /** Why it has too little memory for more, and when that was looked at. */
   shortage: string | null;
   statsAtMs: number;
+  /** When its queue is looked at next, ms since the epoch. */
+  sweepAtMs: number;
   /** Wakes the worker's loop. */
   wake(): void;
 }
@@ -58,6 +60,7 @@ export function newServerState(client: ComfyClient, nowMs: number): ServerState 
     swallowed: 0,
     shortage: null,
     statsAtMs: 0,
+    sweepAtMs: 0,
     wake: () => undefined,
   };
 }

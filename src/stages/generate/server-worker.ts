@@ -11,10 +11,8 @@ import { submitJob } from "./submit-job.ts";
 import { settleById, sweepServer } from "./sweep-server.ts";
 import { watchMemory } from "./watch-memory.ts";
 
-/** Between two looks at a server's queue, ms. The WebSocket usually tells sooner. */
-const SWEEP_INTERVAL_MS = 1_000;
-/** Between two looks for new planned jobs while a server has nothing to do, ms. */
-const IDLE_POLL_MS = 500;
+/** Between two rounds of a worker that nobody wakes, ms. */
+const ROUND_MS = 500;
 /** Back-off while a server does not answer, ms. */
 const DOWN_BACKOFF = { firstMs: 250, maxMs: 15_000 };
 
@@ -25,6 +23,7 @@ const DOWN_BACKOFF = { firstMs: 250, maxMs: 15_000 };
 export async function serveServer(server: ServerState, run: GenerateRun, adopted: readonly SubmittedJob[]): Promise<void> {
   const { url } = server.client;
   for (const job of adopted) server.out.set(job.promptId, { job, state: "unknown", missingSinceMs: null });
+  run.fillers.set(url, () => fill(server, run));
   let failedTries = 0;
   let downSinceMs = run.clock.nowMs();
   const isOver = (): boolean => run.finished.aborted || (server.leaving && server.out.size === 0);
@@ -38,7 +37,7 @@ export async function serveServer(server: ServerState, run: GenerateRun, adopted
         await watchForStall(server, run);
         await watchMemory(server, run);
         fill(server, run);
-        await pause(run.clock, { delayMs: server.out.size > 0 ? SWEEP_INTERVAL_MS : IDLE_POLL_MS, until: woken, signal: run.finished });
+        await pause(run.clock, { delayMs: ROUND_MS, until: woken, signal: run.finished });
       } catch (error) {
         if (run.finished.aborted || (isAbort(error) && run.signal.aborted)) break;
         if (error instanceof FatalError) {
@@ -55,6 +54,7 @@ export async function serveServer(server: ServerState, run: GenerateRun, adopted
       }
     }
   } finally {
+    run.fillers.delete(url);
     server.events?.close();
   }
 }
@@ -64,7 +64,10 @@ async function connect(server: ServerState, run: GenerateRun): Promise<void> {
   server.events ??= server.client.events({
     clock: run.clock,
     onEvent: (event) => onEvent(event, server, run),
-    onOpen: () => server.wake(), // What was sent while there was no connection is lost: look at history.
+    onOpen: () => {
+      server.sweepAtMs = 0; // What was sent while there was no connection is lost: look at history.
+      server.wake();
+    },
     signal: run.finished,
   });
   server.movedAtMs = run.clock.nowMs();
@@ -82,13 +85,22 @@ function onEvent(event: ComfyEvent, server: ServerState, run: GenerateRun): void
   // `executing` without a node comes after the history entry; execution_success comes before it, too early to read.
   const isRunOver =
     (event.type === "executing" && event.node === null) || event.type === "executionError" || event.type === "executionInterrupted";
-  if (isRunOver) run.inBackground(settleById(event.promptId, server, run).then(() => fill(server, run)));
+  if (isRunOver) run.inBackground(settleById(event.promptId, server, run, () => fill(server, run)));
   else if (event.type === "progress") run.progress.step(server.client.url, event);
 }
 
-/** Takes jobs while there is room. */
+/** Takes jobs while there is room, and has those go on that waited for this server to take its share. */
 function fill(server: ServerState, run: GenerateRun): void {
+  if (run.isOver()) return;
+  run.commits.together(() => {
+    if (take(server, run)) for (const url of run.schedule.released()) run.fillers.get(url)?.();
+  });
+}
+
+/** True if it took any. */
+function take(server: ServerState, run: GenerateRun): boolean {
   const { url } = server.client;
+  let taken = false;
   while (!run.isOver() && !server.exclusive && !server.draining && server.theirs !== null && run.servers.isUp(url)) {
     const room = roomOf({
       window: run.config.generate.window,
@@ -99,10 +111,10 @@ function fill(server: ServerState, run: GenerateRun): void {
     });
     if (room === 0) {
       if (server.out.size < run.config.generate.window) run.schedule.full(url);
-      return;
+      return taken;
     }
     const next = run.schedule.next(url);
-    if (next === null) return;
+    if (next === null) return taken;
     const job = claim(next, server, run);
     if (job === null) continue; // Another process changed it meanwhile.
     const out: OutJob = { job, state: "posting", missingSinceMs: null };
@@ -112,8 +124,10 @@ function fill(server: ServerState, run: GenerateRun): void {
     run.servers.loads(url, run.variants.get(job.variant).model);
     run.schedule.setInFlight(url, server.out.size);
     run.progress.setOut(url, server.out.size);
-    run.inBackground(submitJob(out, server, run));
+    run.commits.afterwards(() => run.inBackground(submitJob(out, server, run)));
+    taken = true;
   }
+  return taken;
 }
 
 /** Commits the intent: the row says which prompt_id goes to which server before anything is sent. */

@@ -30,7 +30,7 @@ export async function submitJob(out: OutJob, server: ServerState, run: GenerateR
     if (error instanceof FatalError) run.servers.serverUnusable(server.client.url, error);
     else run.servers.serverDown(server.client.url, messageOf(error));
   } finally {
-    server.wake();
+    run.fillers.get(server.client.url)?.(); // Its place may be free again.
   }
 }
 

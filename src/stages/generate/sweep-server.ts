@@ -9,8 +9,13 @@ const LOST_GRACE_MS = 5_000;
 /** Submissions in a row that a server cut off and never had, before it is left alone. */
 const SWALLOWED_MAX = 3;
 
+/** Between two looks at a server's queue, ms. The WebSocket usually tells sooner. */
+const SWEEP_INTERVAL_MS = 1_000;
+
 /** Looks where the jobs out there are, and who else is: one /queue for all, and /history for those that left it. */
 export async function sweepServer(server: ServerState, run: GenerateRun): Promise<void> {
+  if (run.clock.nowMs() < server.sweepAtMs) return;
+  server.sweepAtMs = run.clock.nowMs() + SWEEP_INTERVAL_MS;
   // Jobs being posted are left out: this /queue may have been answered before they arrived.
   const asked = [...server.out.values()].filter((out) => out.state !== "posting");
   if (asked.length === 0 && server.theirs === 0) return;
@@ -32,10 +37,14 @@ export async function sweepServer(server: ServerState, run: GenerateRun): Promis
   run.servers.remember(server.client.url);
 }
 
-/** Settles a job whose run is over, by the server's history; nothing where it is not. */
-export async function settleById(promptId: string, server: ServerState, run: GenerateRun): Promise<void> {
+/** Settles a job whose run is over, by the server's history, and calls `next` in the same commit; nothing where it is not over. */
+export async function settleById(promptId: string, server: ServerState, run: GenerateRun, next?: () => void): Promise<void> {
   const entry = await server.client.history(promptId, run.signal);
-  if (entry !== null) settle(entry, server, run);
+  if (entry === null) return;
+  run.commits.together(() => {
+    settle(entry, server, run);
+    next?.();
+  });
 }
 
 function settle(entry: HistoryEntry, server: ServerState, run: GenerateRun): void {
@@ -52,7 +61,6 @@ export function takeOff(out: OutJob, server: ServerState, run: GenerateRun): voi
   server.out.delete(out.job.promptId);
   run.schedule.setInFlight(server.client.url, server.out.size);
   run.progress.setOut(server.client.url, server.out.size);
-  server.wake();
 }
 
 function noteMissing(out: OutJob, server: ServerState, run: GenerateRun): void {

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, hash } from "node:crypto";
 import { identityHash, type JsonObject } from "./lib/exact-json.ts";
 
 // Every identity of the dataset. They decide seeds, file names, object keys, row order and splits: changing anything here
@@ -37,12 +37,8 @@ export function candidateOf({ promptKey, variant, workflowSha256, seed }: Candid
 export function derivedSeeds(baseSeed: bigint, promptKey: string, count: number): bigint[] {
   const seeds = new Set<bigint>();
   for (let index = 0; index < count; index++) {
-    let digest = Buffer.from(
-      createHash("sha256")
-        .update(canonicalSeedInput(baseSeed, promptKey, index))
-        .digest(),
-    );
-    while (seeds.has(BigInt(digest.readUInt32BE(0)))) digest = Buffer.from(createHash("sha256").update(digest).digest());
+    let digest = hash("sha256", canonicalSeedInput(baseSeed, promptKey, index), "buffer");
+    while (seeds.has(BigInt(digest.readUInt32BE(0)))) digest = hash("sha256", digest, "buffer");
     seeds.add(BigInt(digest.readUInt32BE(0)));
   }
   return [...seeds];

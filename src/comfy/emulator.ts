@@ -1,7 +1,7 @@
 import { emulatorDisk, type EmulatorDisk, type FolderType } from "./emulator/disk.ts";
+import type { TimedRun } from "./emulator/executor.ts";
 import { faultPlan, type FaultPlan } from "./emulator/faults.ts";
 import { HISTORY_CAP, type QueueItem } from "./emulator/prompt-queue.ts";
-import type { PromptRun } from "./emulator/prompt-run.ts";
 import { startProcess, type ServerProcess } from "./emulator/server-process.ts";
 
 export interface EmulatorOptions {
@@ -40,6 +40,11 @@ export interface EmulatorStats {
   readonly errors: number;
   /** Answers of GET /view with a picture in it, spoiled ones included. */
   readonly viewed: number;
+  /** For how long a prompt ran, ms. */
+  readonly busyMs: number;
+  /** When the first prompt started and the last one ended, ms since the epoch; null before that. */
+  readonly firstStartedAtMs: number | null;
+  readonly lastFinishedAtMs: number | null;
 }
 
 /** A pretend ComfyUI server. */
@@ -94,14 +99,27 @@ export async function startEmulators(count: number, options: EmulatorOptions = {
 async function startWith(options: EmulatorOptions, plan: FaultPlan): Promise<Emulator> {
   const disk = options.disk ?? emulatorDisk();
   const host = options.host ?? "127.0.0.1";
-  const stats = { submitted: 0, executed: 0, cached: 0, saved: 0, errors: 0, viewed: 0 };
+  const stats: { -readonly [Name in keyof EmulatorStats]: EmulatorStats[Name] } = {
+    submitted: 0,
+    executed: 0,
+    cached: 0,
+    saved: 0,
+    errors: 0,
+    viewed: 0,
+    busyMs: 0,
+    firstStartedAtMs: null,
+    lastFinishedAtMs: null,
+  };
   const executions = new Map<string, number>();
   const faults = switchableFaults(plan);
   let finished = 0;
   let boots = 0;
   let { port = 0 } = options;
 
-  function onFinished({ promptId }: QueueItem, { ran, success }: PromptRun): void {
+  function onFinished({ promptId }: QueueItem, { ran, success, startedAtMs, finishedAtMs }: TimedRun): void {
+    stats.busyMs += finishedAtMs - startedAtMs;
+    stats.firstStartedAtMs ??= startedAtMs;
+    stats.lastFinishedAtMs = finishedAtMs;
     if (ran > 0) stats.executed++;
     else if (success) stats.cached++;
     if (!success) stats.errors++;

@@ -24,7 +24,13 @@ export async function generate(needs: GenerateNeeds, upstream: Upstream): Promis
     finished.abort();
   };
   let changed: () => void = () => undefined;
-  const run = createRun(needs, { datasetId, finished: finished.signal, fail, changed: () => changed() });
+  const run: GenerateRun = createRun(needs, {
+    datasetId,
+    finished: finished.signal,
+    fail,
+    // While anything is out there is nothing to decide here.
+    changed: () => (run.schedule.totalInFlight() === 0 ? changed() : undefined),
+  });
   const before = run.queries.counts();
   const fleet = openFleet(run, fail);
   try {

@@ -4,6 +4,7 @@ import { pipeline } from "node:stream/promises";
 import { rememberedConfig } from "../config/remembered-config.ts";
 import { uploadFolders } from "../config/upload-folders.ts";
 import type { Context } from "../context.ts";
+import { inBulk } from "../db/bulk.ts";
 import { setCounter } from "../db/queries/counters.ts";
 import { ensureDataset, rememberPlan, type DatasetRow } from "../db/queries/dataset.ts";
 import { planQueries, type PlannedPrompt } from "../db/queries/plan.ts";
@@ -11,6 +12,7 @@ import { referenceQueries } from "../db/queries/references.ts";
 import { listVariants, replaceVariants, type VariantRow } from "../db/queries/variants.ts";
 import { ConfigError } from "../errors.ts";
 import { canonicalJson, identityHash, stringifyExact, type Json } from "../lib/exact-json.ts";
+import { hexSet } from "../lib/hex-set.ts";
 import { readPrompts, type PromptRow } from "../prompts/read-prompts.ts";
 import type { ReferenceFiles } from "../prompts/reference-files.ts";
 import { areReferencesUnchanged } from "./are-references-unchanged.ts";
@@ -20,6 +22,17 @@ import { prepareVariants, type ReadyToPlan } from "./prepare-variants.ts";
 
 /** Prompts per transaction: short enough that harvest beside us never waits long. */
 const CHUNK_PROMPTS = 256;
+/**
+ * The same for the first plan, when there is nothing yet for anyone beside us to do. A candidate's key is a hash, so that each row changes
+ * pages all over the index: the more rows a transaction has, the fewer pages it writes for each.
+ */
+const FIRST_PLAN_CHUNK_PROMPTS = 8_192;
+/** Between two long transactions, ms: whoever waits for one to end looks every 100 ms. Source: sqlite3.c, sqliteDefaultBusyCallback. */
+const GAP_MS = 110;
+/** Prompts held in memory until they are written; what lives longer makes V8 keep more memory for ever. */
+const HELD_PROMPTS = 16;
+/** What a prompt_key has before its hash. Source: identity.ts, promptKeyOf. */
+const PROMPT_KEY_MARK = "p_";
 
 export type PlanNeeds = Pick<Context, "config" | "db" | "clock" | "log">;
 
@@ -67,7 +80,7 @@ export async function planDataset(needs: PlanNeeds, { promptsLimit }: PlanOption
   });
   replaceVariants(db, variants.map(toRow));
   knownFiles.replacePaths(references.files()); // Before the first job that needs one of them.
-  const report = await writePlan(needs, { limited, references, variants });
+  const report = await inBulk(db, () => writePlan(needs, { limited, references, variants }));
   for (const [name, value] of Object.entries(counted)) setCounter(db, name as keyof typeof counted, value); // Object.entries widens the keys.
   rememberPlan(db, { planFingerprint });
   return { ...report, ...compareVariants(known, variants), changed: true, duplicates: counted.duplicate_prompts };
@@ -78,21 +91,21 @@ type LimitedPrompts = Context["config"]["prompts"] & { readonly limit: number };
 /** First pass: everything is read and checked before anything is written. `isPartial`: --prompts leaves prompts out that the configuration wants. */
 async function checkPrompts(prompts: LimitedPrompts, references: ReferenceFiles, { config, db, log }: PlanNeeds) {
   const plan = planQueries(db);
-  const keys = new Set<string>();
+  using keys = hexSet();
   let duplicates = 0;
   let rows = 0;
+  const isNew = plan.isNew();
   const isCut = prompts.limit < (config.prompts.limit ?? Infinity);
   // One row more than wanted tells whether there is more.
   const limit = isCut ? prompts.limit + 1 : prompts.limit;
   const source = readPrompts({ ...prompts, limit }, { warn: (message) => log.warn(message), references });
   for await (const row of source.rows()) {
     if (++rows > prompts.limit) break;
-    if (keys.has(row.promptKey)) {
+    if (!keys.add(row.promptKey.slice(PROMPT_KEY_MARK.length))) {
       duplicates++; // The first row of a prompt is the one that is planned.
       continue;
     }
-    keys.add(row.promptKey);
-    if (plan.isSentOtherwise(row.promptKey, row.sent)) {
+    if (!isNew && plan.isSentOtherwise(row.promptKey, row.sent)) {
       throw new ConfigError(
         `Cannot change the text sent to the model for the prompt ${JSON.stringify(row.prompt.slice(0, 80))}: images were made from another text`,
         {
@@ -106,9 +119,9 @@ async function checkPrompts(prompts: LimitedPrompts, references: ReferenceFiles,
   return { counted, isPartial: rows > prompts.limit };
 }
 
-/** Second pass: writes chunk by chunk, each in a short transaction. */
+/** Second pass: writes chunk by chunk. */
 async function writePlan(
-  { config, db }: PlanNeeds,
+  { config, db, clock }: PlanNeeds,
   {
     limited,
     references,
@@ -125,14 +138,24 @@ async function writePlan(
     total.newJobs += added.newJobs;
     chunk = [];
   };
-  plan.setAllAside();
+  const isNew = plan.isNew();
+  for (const _ of plan.setAllAside()) await clock.sleep(GAP_MS);
   let position = 0;
-  for await (const row of readPrompts(limited, { warn: () => undefined, references }).rows()) {
-    chunk.push({ prompt: toPromptRow(row, position), jobs: planner.jobsOf(row.promptKey, position) });
-    position++;
-    if (chunk.length >= CHUNK_PROMPTS) flush();
+  try {
+    for await (const row of readPrompts(limited, { warn: () => undefined, references }).rows()) {
+      if (isNew && position % FIRST_PLAN_CHUNK_PROMPTS === 0) {
+        if (position > 0) await clock.sleep(GAP_MS);
+        plan.begin();
+      }
+      chunk.push({ prompt: toPromptRow(row, position), jobs: planner.jobsOf(row.promptKey, position) });
+      position++;
+      if (chunk.length >= (isNew ? HELD_PROMPTS : CHUNK_PROMPTS)) flush();
+      if (isNew && position % FIRST_PLAN_CHUNK_PROMPTS === 0) plan.commit();
+    }
+    flush();
+  } finally {
+    plan.commit(); // What was added is right, and the next plan goes on from it.
   }
-  flush();
   return total;
 }
 

@@ -1,14 +1,13 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { EmulatorDisk } from "./disk.ts";
-import { executor } from "./executor.ts";
+import { executor, type TimedRun } from "./executor.ts";
 import type { FaultPlan } from "./faults.ts";
 import type { HttpExchange } from "./http-exchange.ts";
 import { messageHub } from "./message-hub.ts";
 import { nodeClasses } from "./node-classes.ts";
 import { promptQueue, type QueueItem } from "./prompt-queue.ts";
 import { promptRoute } from "./prompt-route.ts";
-import type { PromptRun } from "./prompt-run.ts";
 import { answer, queueInfo } from "./routes.ts";
 import { systemStats } from "./system-stats.ts";
 import { acceptWebSocket } from "./websocket.ts";
@@ -26,7 +25,7 @@ export interface ComfyOptions {
   onQueued(): void;
   onSaved(files: number): void;
   onViewed(): void;
-  onFinished(item: QueueItem, run: PromptRun): void;
+  onFinished(item: QueueItem, run: TimedRun): void;
 }
 
 /** All that a ComfyUI process keeps in memory: queue, history, node cache, sockets, the thread that runs prompts. */

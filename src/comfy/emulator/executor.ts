@@ -35,7 +35,13 @@ export interface ExecutorDeps {
   /** Differs for each start of each server: PreviewImage's names come from it. */
   readonly bootId: string;
   onSaved(files: number): void;
-  onFinished(item: QueueItem, run: PromptRun): void;
+  onFinished(item: QueueItem, run: TimedRun): void;
+}
+
+/** A run with the time that it kept the server from any other prompt, ms since the epoch. */
+export interface TimedRun extends PromptRun {
+  readonly startedAtMs: number;
+  readonly finishedAtMs: number;
 }
 
 /** One prompt in ten is late in history; how late, ms. Source: 23 of 200 reads right after execution_success missed the entry. */
@@ -57,6 +63,7 @@ export function executor(deps: ExecutorDeps): Executor {
 
   async function runNext(item: QueueItem): Promise<void> {
     interrupted = false;
+    const startedAtMs = nowMs();
     const current = { clientId: clientIdOf(item), nodeId: undefined as string | undefined };
     running = current;
     suffixes.startPrompt(item);
@@ -75,7 +82,7 @@ export function executor(deps: ExecutorDeps): Executor {
     await (isLate ? setTimeout(HISTORY_LAG_MS, undefined, { signal: deps.signal }) : setImmediate(undefined, { signal: deps.signal }));
     deps.queue.finish(item, run);
     run.tell.executing(null);
-    deps.onFinished(item, run);
+    deps.onFinished(item, { ...run, startedAtMs, finishedAtMs: nowMs() });
   }
 
   async function work(): Promise<void> {
@@ -110,6 +117,11 @@ export function executor(deps: ExecutorDeps): Executor {
     },
     runningNode: (clientId) => (running?.clientId === clientId ? running.nodeId : undefined),
   };
+}
+
+/** With fractions, which Date.now() cuts off. */
+function nowMs(): number {
+  return performance.timeOrigin + performance.now();
 }
 
 interface TempSuffixes {

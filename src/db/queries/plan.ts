@@ -26,39 +26,62 @@ export interface PlanCounts {
   readonly newJobs: number;
 }
 
+/** Rows set aside in one transaction: half a second. */
+const ROWS_ASIDE = 50_000;
+
 /** The statements of planning, prepared once. */
 export function planQueries(db: Db) {
   const { client } = db;
-  const findPrompt = client.prepare<[string]>(`select 1 from prompts where prompt_key = ?`);
   const findOtherSent = client.prepare<[string, string]>(`
     select 1 from prompts where prompt_key = ? and sent <> ? and exists (select 1 from jobs where jobs.prompt_key = prompts.prompt_key and attempt > 0)`);
-  const upsertPrompt = client.prepare(`
+  // A new plan needs the inserts alone, a changed one both: what is there already may be aside.
+  const insertPrompt = client.prepare(`
     insert into prompts (prompt_key, position, prompt, sent, negative, bound, reference_files, source_id, meta, active)
-    values (@promptKey, @position, @prompt, @sent, @negative, @bound, @references, @sourceId, @meta, 1)
-    on conflict (prompt_key) do update set position = excluded.position, sent = excluded.sent, source_id = excluded.source_id, meta = excluded.meta, active = 1
-    where prompts.active = 0`);
-  const insertJob = client.prepare<[PlannedJob]>(`
-    insert into jobs (job, prompt_key, variant, seed, seed_index, position) values (@job, @promptKey, @variant, @seed, @seedIndex, @position)
-    on conflict (job) do nothing`);
+    values (@promptKey, @position, @prompt, @sent, @negative, @bound, @references, @sourceId, @meta, 1) on conflict (prompt_key) do nothing`);
+  const wantPrompt = client.prepare(`
+    update prompts set position = @position, sent = @sent, source_id = @sourceId, meta = @meta, active = 1
+    where prompt_key = @promptKey and active = 0`);
+  const insertJob = client.prepare<[string, string, string, string, number, number]>(`
+    insert into jobs (job, prompt_key, variant, seed, seed_index, position) values (?, ?, ?, ?, ?, ?) on conflict (job) do nothing`);
+  const firstJob = client.prepare<[]>(`select 1 from jobs limit 1`);
+  const lastPrompt = client.prepare<[], number>(`select max(rowid) from prompts`).pluck();
+  const lastJob = client.prepare<[], number>(`select max(rowid) from jobs`).pluck();
+  const setPromptsAside = client.prepare<[number, number]>(`update prompts set active = 0 where rowid > ? and rowid <= ? and active = 1`);
+  const setJobsAside = client.prepare<[number, number]>(`update jobs set aside = 1 where rowid > ? and rowid <= ? and aside = 0`);
   const wantJob = client.prepare<[number, string]>(`update jobs set aside = 0, position = ? where job = ? and aside = 1`);
 
   return {
     /** True if some server was given another text for the prompt: its images would not fit the new one. */
     isSentOtherwise: (promptKey: string, sent: string) => findOtherSent.get(promptKey, sent) !== undefined,
-    /** Before planning anew: what the plan does not name again stays aside. */
-    setAllAside: client.transaction(() => {
-      client.exec(`update prompts set active = 0 where active = 1`);
-      client.exec(`update jobs set aside = 1 where aside = 0`);
-    }).immediate,
-    /** Adds a chunk of prompts with their candidates; repeating it changes nothing, and a prompt's first row wins. One transaction. */
+    /** True before the first plan: nobody else has anything to do with the database yet. */
+    isNew: () => firstJob.get() === undefined,
+    /** Before planning anew: what the plan does not name again stays aside. Stops after each of its transactions: others may want to write. */
+    *setAllAside(): Generator<void, void, undefined> {
+      for (const [set, last] of [
+        [setPromptsAside, lastPrompt],
+        [setJobsAside, lastJob],
+      ] as const) {
+        const end = last.get() ?? 0;
+        for (let from = 0; from < end; from += ROWS_ASIDE) {
+          set.run(from, from + ROWS_ASIDE);
+          yield;
+        }
+      }
+    },
+    /** Puts the chunks added until `commit` into one transaction. */
+    begin: () => void client.exec("begin immediate"),
+    /** Nothing where no transaction is open: SQLite has ended it for an error. */
+    commit: () => void (client.inTransaction && client.exec("commit")),
+    /** Adds a chunk of prompts with their candidates; repeating it changes nothing, and a prompt's first row wins. All of it or nothing. */
     addChunk: client.transaction((chunk: readonly PlannedPrompt[]): PlanCounts => {
       const counts = { newPrompts: 0, newJobs: 0 };
       for (const { prompt, jobs } of chunk) {
-        if (findPrompt.get(prompt.promptKey) === undefined) counts.newPrompts++;
-        upsertPrompt.run({ negative: "", bound: "{}", references: "{}", sourceId: null, meta: "{}", ...prompt });
-        for (const job of jobs) {
-          if (wantJob.run(job.position, job.job).changes > 0) continue;
-          counts.newJobs += insertJob.run(job).changes;
+        const row = { negative: "", bound: "{}", references: "{}", sourceId: null, meta: "{}", ...prompt };
+        if (insertPrompt.run(row).changes > 0) counts.newPrompts++;
+        else wantPrompt.run(row);
+        for (const { job, promptKey, variant, seed, seedIndex, position } of jobs) {
+          if (insertJob.run(job, promptKey, variant, seed, seedIndex, position).changes > 0) counts.newJobs++;
+          else wantJob.run(position, job);
         }
       }
       return counts;

@@ -1,0 +1,28 @@
+import type { Db } from "./open.ts";
+
+/**
+ * SQLite's page cache while much is written, KiB. Jobs are keyed by hashes, so each insert changes another page of the index: with the
+ * default of 2 MB nearly every one is read from the file again, and written for one row.
+ */
+const CACHE_KIB = 32 * 1024;
+/** Pages in the log before they are copied into the database, 128 MB (default 1,000): the more, the more changes of a page are copied at once. */
+const CHECKPOINT_PAGES = 32_000;
+
+/**
+ * Runs work that writes very much and is done again from its start if it is interrupted. Its commits are not flushed one by one: a power
+ * cut may lose the last ones, never the order. The first commit afterwards flushes them all.
+ */
+export async function inBulk<T>({ client }: Pick<Db, "client">, work: () => Promise<T>): Promise<T> {
+  const settings = ["synchronous", "cache_size", "wal_autocheckpoint"].map(
+    (name) => [name, client.pragma(name, { simple: true })] as const,
+  );
+  client.pragma("synchronous = NORMAL");
+  client.pragma(`cache_size = -${CACHE_KIB}`);
+  client.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+  try {
+    return await work();
+  } finally {
+    for (const [name, value] of settings) client.pragma(`${name} = ${String(value)}`);
+    client.pragma("shrink_memory");
+  }
+}

@@ -1,0 +1,51 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const BIN = join(import.meta.dirname, "../../src/bin.ts");
+export const WORKFLOW = join(import.meta.dirname, "../../configs/workflows/sd15.json");
+/** Small pictures: the emulator shall cost as little as it can. */
+export const PICTURE_SIDE = 64;
+const SEEDS_PER_PROMPT = 4;
+const STYLES = ["oil painting", "watercolour", "studio light", "at dusk", "35 mm film"];
+
+export interface BenchProject extends Disposable {
+  /** Arguments for Node that run a command of the program on this project. */
+  command(name: string, ...options: readonly string[]): readonly string[];
+  /** Writes the configuration for other servers. */
+  useServers(urls: readonly string[]): void;
+}
+
+/** A folder with a configuration and prompts for so many jobs. */
+export function benchProject({ jobs, urls }: { readonly jobs: number; readonly urls: readonly string[] }): BenchProject {
+  const dir = mkdtempSync(join(tmpdir(), "comfy-dpo-bench-"));
+  const config = join(dir, "pipeline.yaml");
+  writeFileSync(join(dir, "prompts.txt"), promptLines(Math.ceil(jobs / SEEDS_PER_PROMPT)));
+  const useServers = (servers: readonly string[]): void =>
+    // JSON is YAML.
+    writeFileSync(
+      config,
+      JSON.stringify({
+        dataset: "bench",
+        dir: "runs",
+        seed: 7,
+        prompts: { file: "prompts.txt" },
+        workflow: { file: WORKFLOW, bind: { prompt: "2.text", seed: "4.seed", width: "5.width", height: "5.height" } },
+        candidates: { per_prompt: SEEDS_PER_PROMPT, variants: [{ name: "base", set: { width: PICTURE_SIDE, height: PICTURE_SIDE } }] },
+        servers: servers.map((url) => ({ url })),
+      }),
+    );
+  useServers(urls);
+  return {
+    command: (name, ...options) => [BIN, name, "-c", config, "--json", ...options],
+    useServers,
+    [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }),
+  };
+}
+
+function promptLines(count: number): string {
+  let lines = "";
+  for (let index = 0; index < count; index++)
+    lines += `subject number ${index} in a wide landscape, ${STYLES[index % STYLES.length]}, highly detailed\n`;
+  return lines;
+}

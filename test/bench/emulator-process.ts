@@ -1,0 +1,34 @@
+import { emulatorDisk } from "../../src/comfy/emulator/disk.ts";
+import { startEmulator } from "../../src/comfy/emulator.ts";
+import type { EmulatorReport, EmulatorSpec } from "./emulators.ts";
+
+// Runs emulators in a process of their own, tells the parent their URLs, and when asked what they did.
+
+const specs = JSON.parse(process.argv[2] ?? "[]") as readonly EmulatorSpec[]; // emulators.ts wrote it.
+const emulators = await Promise.all(
+  specs.map(async ({ isDead, ...options }) => {
+    const disk = emulatorDisk();
+    const emulator = await startEmulator({ ...options, disk });
+    if (isDead === true) await emulator.stop();
+    return { emulator, disk };
+  }),
+);
+
+process.on("message", () => {
+  const files = new Map<string, number>();
+  for (const { disk } of emulators) {
+    for (const { filename } of disk.places("output")) {
+      const job = filename.replace(/_\d+_\.png$/, ""); // SaveImage puts a counter behind the prefix.
+      files.set(job, (files.get(job) ?? 0) + 1);
+    }
+  }
+  const report: EmulatorReport = {
+    servers: emulators.map(({ emulator }) => ({ ...emulator.stats })),
+    jobsSaved: files.size,
+    jobsSavedTwice: [...files.values()].filter((count) => count > 1).length,
+    promptsRunTwice: emulators.flatMap(({ emulator }) => [...emulator.executions.values()]).filter((count) => count > 1).length,
+  };
+  process.send?.(report);
+});
+process.on("disconnect", () => process.exit());
+process.send?.(emulators.map(({ emulator }) => emulator.url));

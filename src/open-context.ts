@@ -10,6 +10,7 @@ import { acquireProcessLock } from "./db/process-lock.ts";
 import { expectDatabase, openDatabase, type CommandHint } from "./db/open.ts";
 import { ConfigError } from "./errors.ts";
 import { commandHint } from "./lib/command-hint.ts";
+import { refuseOtherStore } from "./stages/refuse-mixing.ts";
 
 /** What runs for itself and may run beside the others; `run` takes all. */
 export type LockName = "generate" | "harvest" | "judge" | "link";
@@ -58,6 +59,8 @@ export async function openContext(input: CommandInput, { locks, deadline, adjust
   opened.defer(() => db.close());
   const dataset = ensureDataset(db, { name: config.dataset, nowMs: input.clock.nowMs() });
   refuseOtherDataset(config, dataset.name);
+  // Before the prefix is claimed: a refused start leaves no mark in the other store.
+  refuseOtherStore(config, dataset);
   await claimPrefix(store, { datasetName: dataset.name, datasetId: dataset.datasetId }, input.signal);
   const comfy = openComfyPool(config.servers);
   opened.defer(() => comfy.close());
@@ -93,7 +96,8 @@ export function databaseFile(config: Pick<Config, "dir">): string {
   return join(config.dir, "pipeline.db");
 }
 
-function refuseOtherDataset(config: Config, name: string): void {
+/** @throws {ConfigError} where `dir` holds a dataset of another name. */
+export function refuseOtherDataset(config: Config, name: string): void {
   if (name === config.dataset) return;
   throw new ConfigError(`Cannot use ${config.dir} for the dataset "${config.dataset}": it holds the dataset "${name}"`, {
     hint: `set another \`dir\`, or dataset: ${name}`,

@@ -1,12 +1,13 @@
 import type { Readable } from "node:stream";
 import { isJsonArray, isJsonObject, stringifyExact, type Json, type JsonObject } from "../lib/exact-json.ts";
 import { comfyEvents, type ComfyEvents, type ComfyEventsOptions } from "./events.ts";
+import { readSystemStats } from "./first-contact.ts";
 import { parseHistoryAnswer, type HistoryEntry, type OutputImage } from "./history-entry.ts";
 import { streamHistory } from "./history-stream.ts";
 import { openHttp, type Http } from "./http.ts";
 import { parseQueue, parseQueueRemaining, type Queue } from "./queue.ts";
 import { submit, type Submission, type SubmitAnswer } from "./submit.ts";
-import { parseSystemStats, type SystemStats } from "./system-stats.ts";
+import type { SystemStats } from "./system-stats.ts";
 import { uploadImage, type Upload, type Uploaded } from "./upload-image.ts";
 
 export interface ComfyClientOptions {
@@ -89,7 +90,7 @@ export function comfyClient({ url, headers, caFile = null, connections = 32, tim
     clearQueue: (signal) => post("/queue", { clear: true }, signal),
     interrupt: (promptId, signal) => post("/interrupt", promptId === null ? {} : { prompt_id: promptId }, signal),
     free: ({ unloadModels, freeMemory }, signal) => post("/free", { unload_models: unloadModels, free_memory: freeMemory }, signal),
-    systemStats: (signal) => get("/system_stats", signal, parseSystemStats),
+    systemStats: (signal) => readSystemStats(http, signal),
     objectInfo: (classType, signal) =>
       get(classType === null ? "/object_info" : `/object_info/${encodeURIComponent(classType)}`, signal, (answer) =>
         isJsonObject(answer) ? answer : undefined,

@@ -17,6 +17,10 @@ export interface EmulatorOptions {
   readonly disableMetadata?: boolean;
   /** What /system_stats says. @default 0.3.64 */
   readonly version?: string;
+  /** Whose prompt_ids it uses: `any` of the client's (0.3.64), only a `uuid` (newer: others are refused), its `own` (older). @default any */
+  readonly promptIds?: "any" | "uuid" | "own";
+  /** Answers GET /api/jobs and /api/jobs/ID, as newer servers do. */
+  readonly jobsApi?: boolean;
   /** Entries kept in the history. @default 10,001 */
   readonly historyCap?: number;
   readonly checkpoints?: readonly string[];
@@ -137,6 +141,8 @@ async function startWith(options: EmulatorOptions, plan: FaultPlan): Promise<Emu
       execMs: options.execMs ?? 0,
       disableMetadata: options.disableMetadata ?? false,
       version: options.version ?? "0.3.64",
+      promptIds: options.promptIds ?? "any",
+      jobsApi: options.jobsApi ?? false,
       historyCap: options.historyCap ?? HISTORY_CAP,
       checkpoints: options.checkpoints ?? CHECKPOINTS,
       disk,

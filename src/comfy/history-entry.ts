@@ -1,4 +1,5 @@
 import { isJsonArray, isJsonObject, type Json, type JsonObject } from "../lib/exact-json.ts";
+import { markIn, type JobMark } from "./job-mark.ts";
 
 /** An image that a node saved, as history lists it. Names are a server's words: data, never a path. */
 export interface OutputImage {
@@ -23,6 +24,8 @@ export interface ExecutionError {
 /** A finished run. */
 export interface HistoryEntry {
   readonly promptId: string;
+  /** Which job of ours it was; null for other people's. */
+  readonly mark: JobMark | null;
   readonly number: number;
   readonly outputs: readonly OutputImage[];
   /** ComfyUI calls an interrupted run an error; its last message tells which. */
@@ -58,6 +61,7 @@ export function parseHistoryEntry(promptId: string, entry: JsonObject): HistoryE
   const times = messages.map(([, data]) => data["timestamp"]).filter((time) => typeof time === "number");
   return {
     promptId,
+    mark: markIn(item[3]),
     number: Number(item[0] ?? 0),
     outputs,
     status: statusOf(objectOf(entry["status"])["status_str"], { lastEvent: messages.at(-1)?.[0], hasOutputs: outputs.length > 0 }),

@@ -1,4 +1,5 @@
 import { isJsonArray, isJsonObject, type Json } from "../lib/exact-json.ts";
+import { markIn, type JobMark } from "./job-mark.ts";
 
 export interface QueueItem {
   /** Runs in this order, lowest first. */
@@ -6,6 +7,8 @@ export interface QueueItem {
   readonly promptId: string;
   /** Who submitted it; null where it does not say. */
   readonly clientId: string | null;
+  /** Which job of ours it is; null for other people's. */
+  readonly mark: JobMark | null;
 }
 
 export interface Queue {
@@ -28,7 +31,7 @@ function itemsOf(list: Json | undefined): readonly QueueItem[] | undefined {
   const items = list.filter(isJsonArray).flatMap(([number, promptId, , extraData]): QueueItem[] => {
     if (typeof promptId !== "string") return [];
     const clientId = isJsonObject(extraData) ? extraData["client_id"] : undefined;
-    return [{ number: Number(number), promptId, clientId: typeof clientId === "string" ? clientId : null }];
+    return [{ number: Number(number), promptId, clientId: typeof clientId === "string" ? clientId : null, mark: markIn(extraData) }];
   });
   return items.toSorted((a, b) => a.number - b.number);
 }

@@ -4,6 +4,7 @@ import type { ApiGraph } from "./graph.ts";
 import { wordsOf } from "./http-failure.ts";
 import type { Call } from "./connection.ts";
 import type { Answer, Http } from "./http.ts";
+import { withMark, type JobMark } from "./job-mark.ts";
 import { parseAnswer } from "./parse-answer.ts";
 
 /** What POST /prompt is sent. */
@@ -14,6 +15,8 @@ export interface Submission {
   /** Whose WebSocket gets the events; older servers lose the outputs of cached runs without it (ComfyUI PR#14939). */
   readonly clientId: string;
   readonly extraData?: JsonObject;
+  /** Goes along in extra_data, to find the prompt by where the server calls it otherwise. */
+  readonly mark?: Omit<JobMark, "promptId">;
   /** Before all that waits. */
   readonly front?: boolean;
   /** Its place in the queue: lower runs first. */
@@ -35,7 +38,10 @@ export interface NodeError {
 }
 
 export type SubmitAnswer =
-  /** nodeErrors may be there all the same: outputs that failed validation are dropped, the rest runs. */
+  /**
+   * `promptId` is the server's name for the prompt: older servers ignore ours, and queue, history and events know only theirs.
+   * nodeErrors may be there all the same: outputs that failed validation are dropped, the rest runs.
+   */
   | { readonly kind: "accepted"; readonly promptId: string; readonly number: number; readonly nodeErrors: readonly NodeError[] }
   /** Sending it again cannot help. `message` is ComfyUI's own; what it holds against single nodes is in nodeErrors. */
   | { readonly kind: "refused"; readonly status: number; readonly message: string; readonly nodeErrors: readonly NodeError[] }
@@ -44,13 +50,15 @@ export type SubmitAnswer =
 
 /** aiohttp's page for an exception in a handler: ComfyUI's raises before it queues anything. A proxy's own 500 does not say so. */
 const HANDLER_RAISED = "Server got itself in trouble";
+/** A UUID has 36; anything much longer is no id. */
+const PROMPT_ID_MAX_CHARS = 200;
 /** Of one detail, characters: some hold tracebacks. */
 const DETAIL_CHARS = 1_000;
 
 /**
  * POST /prompt.
  * @throws {TransientError} where the prompt surely was not taken: no connection, 404, 405, 429, a redirect, a 4xx that is not ComfyUI's.
- * @throws {FatalError} where credentials are missing, or the server gave the prompt an id of its own.
+ * @throws {FatalError} where credentials are missing.
  */
 export async function submit(http: Http, submission: Submission, signal: AbortSignal): Promise<SubmitAnswer> {
   const call: Call = { method: "POST", path: "/prompt", json: stringifyExact(bodyOf(submission)), signal };
@@ -59,7 +67,7 @@ export async function submit(http: Http, submission: Submission, signal: AbortSi
   const { status, text } = answer;
   const parsed = parseAnswer(text);
   const fields = isJsonObject(parsed) ? parsed : null;
-  if (status === 200) return accepted(fields, submission.promptId) ?? { kind: "unknown", cause: http.foreign(call, text) };
+  if (status === 200) return accepted(fields) ?? { kind: "unknown", cause: http.foreign(call, text) };
   const message = refusalMessage(status, { text, fields });
   if (message !== null) return { kind: "refused", status, message, nodeErrors: nodeErrorsOf(fields?.["node_errors"]) };
   const error = http.refusal(call, answer);
@@ -68,12 +76,12 @@ export async function submit(http: Http, submission: Submission, signal: AbortSi
   return { kind: "unknown", cause: error };
 }
 
-function bodyOf({ prompt, promptId, clientId, extraData = {}, front, number }: Submission): JsonObject {
+function bodyOf({ prompt, promptId, clientId, extraData = {}, mark, front, number }: Submission): JsonObject {
   return {
     prompt,
     prompt_id: promptId,
     client_id: clientId,
-    extra_data: extraData,
+    extra_data: mark === undefined ? extraData : withMark(extraData, { ...mark, promptId }),
     ...(front === undefined ? {} : { front }),
     ...(number === undefined ? {} : { number }),
   };
@@ -91,15 +99,9 @@ async function post(http: Http, call: Call): Promise<Answer | TransientError> {
 }
 
 /** Null where the answer is not ComfyUI's. */
-function accepted(fields: JsonObject | null, promptId: string): SubmitAnswer | null {
-  const given = fields?.["prompt_id"];
-  if (fields === null || typeof given !== "string") return null;
-  if (given !== promptId) {
-    // Its runs could be followed neither in the queue nor after a restart of ours: each would count as lost and be sent again.
-    throw new FatalError(`Cannot use this ComfyUI server: it took prompt ${promptId} under an id of its own, ${wordsOf(given)}`, {
-      hint: "update ComfyUI: newer ones keep the prompt_id that they are sent",
-    });
-  }
+function accepted(fields: JsonObject | null): SubmitAnswer | null {
+  const promptId = fields?.["prompt_id"];
+  if (fields === null || typeof promptId !== "string" || promptId === "" || promptId.length > PROMPT_ID_MAX_CHARS) return null;
   return { kind: "accepted", promptId, number: Number(fields["number"]), nodeErrors: nodeErrorsOf(fields["node_errors"]) };
 }
 

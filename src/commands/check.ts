@@ -10,12 +10,14 @@ import { byteSize } from "../lib/byte-size.ts";
 import { counted } from "../lib/counted.ts";
 import { configFileOf } from "../open-context.ts";
 import { openJudges } from "../judges/registry.ts";
-import { readPrompts } from "../prompts/read-prompts.ts";
+import { readPrompts, type PromptRow } from "../prompts/read-prompts.ts";
+import type { ReferenceFile } from "../prompts/reference-files.ts";
 import { exportStoreUri } from "../stages/export.ts";
 import { openReferences } from "../stages/open-references.ts";
 import { candidatesPerPrompt } from "../stages/plan.ts";
 import { seedRuleOf } from "../stages/plan-dataset.ts";
 import { prepareVariants, type ReadyToPlan } from "../stages/prepare-variants.ts";
+import { unfitCells } from "../stages/unfit-cells.ts";
 import { failedFinding, type Finding } from "./check/finding.ts";
 import { probeStore } from "./check/probe-store.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
@@ -25,17 +27,19 @@ import { tellReferences, totalsOf, type ReferenceTotals } from "./tell-reference
 const ASSUMED_BYTES_PER_PIXEL = 2.7;
 const DEFAULT_SIDE_PX = 512;
 
-/** The doctor: looks at everything that a night depends on, and changes nothing. */
+/** The doctor: looks at everything that a night depends on, and changes nothing here; --canary has every server make one picture. */
 export async function run(input: CommandInput): Promise<CommandResult> {
   const config = loadConfig(configFileOf(input), { env: input.env });
   const variants = await prepareVariants(config);
   const plan = await countCandidates(config, { variants, input });
+  const servers = await Promise.all(config.servers.map((server) => checkServer(server, { variants, input })));
   const findings: Finding[] = [
     { what: "config", ok: true, text: config.configFile },
     { what: "plan", ok: true, text: `${plan.text}, about ${byteSize(plan.bytes)} as PNG` },
     ...(plan.references.files === 0 ? [] : [{ what: "references", ok: true, text: tellReferences(plan.references) }]),
     ...sizesThatNeverPair(variants),
-    ...(await Promise.all(config.servers.map((server) => checkServer(server, { variants, input })))).flat(),
+    ...servers.flat(),
+    ...(input.options["canary"] === true ? await canary(config, { variants, input, prompt: plan.first, files: plan.files, servers }) : []),
     await probeStore("store", config.store, input.signal),
     await probeStore("export", { ...config.store, uri: exportStoreUri(config.export.uri) }, input.signal),
     await checkDisk(config, plan.bytes + plan.references.bytes),
@@ -50,25 +54,32 @@ export async function run(input: CommandInput): Promise<CommandResult> {
 
 interface Checked {
   readonly variants: readonly ReadyToPlan[];
-  readonly input: Pick<CommandInput, "log" | "signal">;
+  readonly input: CommandInput;
 }
 
-interface Counted {
+interface CandidateCount {
   readonly text: string;
   readonly bytes: number;
+  readonly first: PromptRow | undefined;
+  readonly files: readonly ReferenceFile[];
   readonly references: ReferenceTotals;
 }
 
-async function countCandidates(config: Config, { variants, input }: Checked): Promise<Counted> {
+async function countCandidates(config: Config, { variants, input }: Checked): Promise<CandidateCount> {
   const keys = new Set<string>();
+  let first: PromptRow | undefined;
   const references = openReferences(config);
-  const source = readPrompts(config.prompts, { warn: (message) => input.log.warn(message), references });
-  for await (const row of source.rows()) keys.add(row.promptKey);
+  const options = { warn: (message: string) => input.log.warn(message), references, notesOf: unfitCells(variants) };
+  for await (const row of readPrompts(config.prompts, options).rows()) {
+    first ??= row;
+    keys.add(row.promptKey);
+  }
   const each = candidatesPerPrompt(variants, seedRuleOf(config));
   const bytes =
     keys.size * variants.reduce((sum, variant) => sum + (each / variants.length) * pixelsOf(variant), 0) * ASSUMED_BYTES_PER_PIXEL;
   const text = `${counted(keys.size, "prompt")} × ${each} = ${counted(keys.size * each, "candidate")}`;
-  return { text, bytes, references: totalsOf(references.files()) };
+  const files = [...references.files()];
+  return { text, bytes, first, files, references: totalsOf(files) };
 }
 
 function sideOf(variant: ReadyToPlan, name: "width" | "height"): number {
@@ -101,6 +112,28 @@ async function checkServer(server: Config["servers"][number], { variants, input 
     return [failedFinding(client.url, error)];
   } finally {
     await client.close();
+  }
+}
+
+interface CanaryChecked extends Checked {
+  readonly prompt: PromptRow | undefined;
+  /** The reference pictures of all prompts. */
+  readonly files: readonly ReferenceFile[];
+  /** What was found of each server, in the configuration's order. */
+  readonly servers: readonly (readonly Finding[])[];
+}
+
+/** On the servers that answer: the others are named already. */
+async function canary(config: Config, { variants, input, prompt, files, servers }: CanaryChecked): Promise<readonly Finding[]> {
+  if (prompt === undefined) return []; // readPrompts throws where there is none.
+  const [{ comfyClient }, { runCanary }] = await Promise.all([import("../comfy/client.ts"), import("./check/canary.ts")]);
+  const clients = config.servers
+    .filter((_, index) => servers[index]?.[0]?.ok === true)
+    .map((server) => comfyClient({ url: server.url, headers: server.headers, caFile: server.ca_file }));
+  try {
+    return await runCanary({ config, variants, clients, prompt, files, input });
+  } finally {
+    await Promise.all(clients.map((client) => client.close()));
   }
 }
 

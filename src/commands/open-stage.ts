@@ -1,16 +1,18 @@
 import { openContext, type OpenContext, type OpenOptions } from "../open-context.ts";
 import type { CommandInput } from "./command.ts";
 import { planAndTell } from "./plan-and-tell.ts";
+import { takeChanges } from "./tell-changes.ts";
 
 /**
- * Opens the context of a stage that follows generate. With --prompts the plan is cut to the first N prompts before it starts, which
- * takes generate's lock: a plan must not change under a running generate.
+ * Opens the context of a stage that follows generate, and says what changed in the configuration. With --prompts the plan is cut to the
+ * first N prompts before it starts, which takes generate's lock: a plan must not change under a running generate.
  */
 export async function openStage(input: CommandInput, options: OpenOptions): Promise<OpenContext> {
-  if (input.options["prompts"] === undefined) return openContext(input, { ...options, planned: true });
-  const opened = await openContext(input, { ...options, locks: ["generate", ...options.locks] });
+  const plans = input.options["prompts"] !== undefined;
+  const opened = await openContext(input, plans ? { ...options, locks: ["generate", ...options.locks] } : { ...options, planned: true });
   try {
-    await planAndTell(opened.context, input);
+    if (plans) await planAndTell(opened.context, input);
+    else await takeChanges(opened.context);
     return opened;
   } catch (error) {
     await opened[Symbol.asyncDispose]();

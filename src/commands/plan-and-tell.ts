@@ -1,8 +1,11 @@
 import type { Context } from "../context.ts";
+import { findDataset } from "../db/queries/dataset.ts";
 import { ConfigError } from "../errors.ts";
 import { counted } from "../lib/counted.ts";
 import { planDataset } from "../stages/plan-dataset.ts";
 import type { CommandInput } from "./command.ts";
+import { describePlan } from "./describe-plan.ts";
+import { tellChanges } from "./tell-changes.ts";
 
 /** Brings the plan up to date and says what changed, in a person's words. */
 export async function planAndTell(
@@ -10,16 +13,26 @@ export async function planAndTell(
   input: Pick<CommandInput, "options">,
 ): Promise<void> {
   const promptsLimit = promptsLimitOf(input);
+  tellChanges({ ...context, dataset: findDataset(context.db) }, { plans: true });
   const plan = await planDataset(context, promptsLimit === undefined ? {} : { promptsLimit });
   if (!plan.changed) return;
-  const lines = [`Planned: ${counted(plan.newPrompts, "new prompt")}, ${counted(plan.newJobs, "new candidate")}`];
+  const lines = [...describePlan(plan, { promptsLimit: plan.isCut ? promptsLimit : undefined })];
   if (plan.duplicates > 0)
     lines.push(
       `${counted(plan.duplicates, "row")} of the file ${plan.duplicates === 1 ? "repeats a prompt" : "repeat prompts"}, made once`,
     );
   if (plan.newVariants.length > 0) lines.push(`new variants: ${plan.newVariants.join(", ")}`);
-  if (plan.asideVariants.length > 0) lines.push(`set aside, images kept: ${plan.asideVariants.join(", ")}`);
-  context.log.info(lines.join("; "));
+  if (plan.asideVariants.length > 0) lines.push(`variants set aside, images kept: ${plan.asideVariants.join(", ")}`);
+  context.log.info(`Planned: ${lines.join("; ")}`);
+  const { newPrompts, newJobs, keptJobs, backJobs, asideJobs, asidePrompts } = plan;
+  context.log.event("planned", {
+    new_prompts: newPrompts,
+    new: newJobs,
+    kept: keptJobs,
+    back: backJobs,
+    aside: asideJobs,
+    aside_prompts: asidePrompts,
+  });
 }
 
 export function promptsLimitOf({ options }: Pick<CommandInput, "options">): number | undefined {

@@ -90,7 +90,7 @@ export const commands: readonly CommandSpec[] = [
   {
     name: "check",
     summary: "the doctor: config, servers, workflow, store; changes nothing",
-    options: [{ flags: "--canary", description: "the same seed on every server", later: true }],
+    options: [{ flags: "--canary", description: "make the same picture on every server and compare" }],
     example: "check",
     load: () => import("./check.ts"),
   },

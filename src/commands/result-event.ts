@@ -1,4 +1,4 @@
-import type { Json } from "../lib/exact-json.ts";
+import type { Json, JsonObject } from "../lib/exact-json.ts";
 
 /** What commands write to stdout with --json, besides the events of the stages and the last one, `done`. Public: scripts read them. */
 export type ResultEvent =
@@ -16,6 +16,17 @@ export type ResultEvent =
       /** How the variants come about. */
       readonly text: string;
     }
+  /** generate --dry-run, where the dataset exists: what planning would change. All but the prompts count candidates. */
+  | {
+      readonly event: "would_plan";
+      readonly new_prompts: number;
+      readonly new: number;
+      readonly kept: number;
+      /** Set aside before. */
+      readonly back: number;
+      readonly aside: number;
+      readonly aside_prompts: number;
+    }
   /** generate --dry-run: one of the first candidates. */
   | {
       readonly event: "plan";
@@ -23,6 +34,8 @@ export type ResultEvent =
       readonly variant: string;
       readonly seed: bigint;
       readonly job: string;
+      /** Values of the prompt's own by bound name. */
+      readonly bound: JsonObject;
       /** SHA-256 of reference pictures by bound name. */
       readonly references: Readonly<Record<string, string>>;
     }

@@ -1,33 +1,16 @@
+import { jobApiAt } from "./job-apis.ts";
+
 /** A URL in its normal form, or why it is none that we use. */
 export type CheckedUrl = { readonly url: string } | { readonly why: string };
-
-/** Services that run ComfyUI behind an API of their own: nothing of ours would work there, and the first error would not say so. */
-const OTHER_APIS: readonly { readonly name: string; readonly is: (url: URL) => boolean; readonly instead: string }[] = [
-  {
-    name: "Comfy Cloud",
-    is: ({ hostname }) => hostname === "cloud.comfy.org" || hostname === "api.comfy.org",
-    instead: "give the address of a ComfyUI of your own",
-  },
-  {
-    name: "a RunPod serverless endpoint",
-    is: ({ hostname, pathname }) => hostname === "api.runpod.ai" || (hostname.endsWith(".runpod.ai") && /^\/v\d+\//.test(pathname)),
-    instead: "start ComfyUI in a pod and give its https://<pod>-8188.proxy.runpod.net",
-  },
-  {
-    name: "Salad's job API",
-    is: ({ hostname }) => hostname === "api.salad.com",
-    instead: "give the access domain name of a container group that runs ComfyUI (https://<name>.salad.cloud)",
-  },
-];
 
 /** Checks the address of a ComfyUI server: http or https, no user, query or fragment; without a slash at its end. */
 export function checkServerUrl(text: string): CheckedUrl {
   const checked = checkHttpUrl(text);
   if ("why" in checked) return checked;
-  const other = OTHER_APIS.find(({ is }) => is(new URL(checked.url)));
+  const other = jobApiAt(new URL(checked.url));
   if (other === undefined) return checked;
   return {
-    why: `is ${other.name}; a server is anything that speaks ComfyUI's own API (POST /prompt, GET /history, GET /view): ${other.instead}`,
+    why: `is ${other.name}; a server is anything that speaks ComfyUI's own API (POST /prompt, GET /history, GET /view), also under a path: ${other.instead}`,
   };
 }
 

@@ -54,6 +54,8 @@ export interface ReadPromptsOptions {
   readonly warn: (message: string) => void;
   /** Finds the files that columns name. */
   readonly references?: ReferenceFiles;
+  /** Finds more that is worth a look in a prompt; what it says is counted, and told with the place of the first. */
+  readonly notesOf?: (row: PromptRow) => readonly string[];
 }
 
 type PromptSettings = Config["prompts"];
@@ -66,7 +68,7 @@ const NO_REFERENCES: References = {};
  * @throws {ConfigError} for a file that cannot be read, a column that is not there, a picture that cannot be used, and a file without any
  * prompt.
  */
-export function readPrompts(settings: PromptSettings, { warn, references }: ReadPromptsOptions): Prompts {
+export function readPrompts(settings: PromptSettings, { warn, references, notesOf = () => [] }: ReadPromptsOptions): Prompts {
   const counts = { prompts: 0, empty: 0, replacedSurrogates: 0 };
   async function* rows(): AsyncGenerator<PromptRow, void, undefined> {
     Object.assign(counts, { prompts: 0, empty: 0, replacedSurrogates: 0 });
@@ -96,6 +98,7 @@ export function readPrompts(settings: PromptSettings, { warn, references }: Read
       if (settings.send !== undefined && (raw.fields[settings.send] ?? "").trim() === "")
         notes.add("prompt", `with the column "${settings.send}" empty: sent as it stands`, raw);
       if (DYNAMIC.test(row.sent)) notes.add("prompt", "with {a|b} or __wildcards__: sent as written", raw);
+      for (const note of notesOf(row)) notes.add("prompt", note, raw);
       counts.prompts++;
       yield row;
       if (counts.prompts >= limit && columns.allSeen()) break;

@@ -6,7 +6,8 @@ import { uploadFolders } from "../config/upload-folders.ts";
 import type { Context } from "../context.ts";
 import { inBulk } from "../db/bulk.ts";
 import { setCounter } from "../db/queries/counters.ts";
-import { ensureDataset, rememberPlan, type DatasetRow } from "../db/queries/dataset.ts";
+import { ensureDataset, rememberPlan } from "../db/queries/dataset.ts";
+import { planChanges, type PlanCounts } from "../db/queries/plan-changes.ts";
 import { planQueries, type PlannedPrompt } from "../db/queries/plan.ts";
 import { referenceQueries } from "../db/queries/references.ts";
 import { listVariants, replaceVariants, type VariantRow } from "../db/queries/variants.ts";
@@ -19,6 +20,9 @@ import { areReferencesUnchanged } from "./are-references-unchanged.ts";
 import { openReferences } from "./open-references.ts";
 import { createPlanner, type SeedRule } from "./plan.ts";
 import { prepareVariants, type ReadyToPlan } from "./prepare-variants.ts";
+import { refuseOtherSeed, refuseOtherStore, refuseOtherVariants } from "./refuse-mixing.ts";
+import { refuseOtherText } from "./refuse-other-text.ts";
+import { unfitCells } from "./unfit-cells.ts";
 
 /** Prompts per transaction: short enough that harvest beside us never waits long. */
 const CHUNK_PROMPTS = 256;
@@ -41,11 +45,11 @@ export interface PlanOptions {
   readonly promptsLimit?: number;
 }
 
-export interface PlanReport {
+export interface PlanReport extends PlanCounts {
   /** False: the same plan as last time, nothing was read again. */
   readonly changed: boolean;
-  readonly newPrompts: number;
-  readonly newJobs: number;
+  /** True if --prompts leaves prompts out that the configuration asks for. */
+  readonly isCut: boolean;
   readonly newVariants: readonly string[];
   readonly asideVariants: readonly string[];
   readonly duplicates: number;
@@ -60,36 +64,61 @@ export async function planDataset(needs: PlanNeeds, { promptsLimit }: PlanOption
   const dataset = ensureDataset(db, { name: config.dataset, nowMs: clock.nowMs() });
   const variants = await prepareVariants(config);
   const known = listVariants(db);
-  refuseMixing(config, { dataset, known, variants });
+  refuseOtherStore(config, dataset);
+  refuseOtherSeed(config, dataset);
+  refuseOtherVariants(config, { known, variants, lacksValue: planQueries(db).lacksValue });
 
   const planFingerprint = await fingerprintOf(config, { variants, promptsLimit });
-  const nothing = { changed: false, newPrompts: 0, newJobs: 0, newVariants: [], asideVariants: [], duplicates: 0 };
   const knownFiles = referenceQueries(db);
-  if (dataset.planFingerprint === planFingerprint && (await areReferencesUnchanged(knownFiles))) return nothing;
+  if (dataset.planFingerprint === planFingerprint && (await areReferencesUnchanged(knownFiles))) {
+    if (dataset.config !== rememberedConfig(config)) rememberPlan(db, { config: rememberedConfig(config) });
+    return NOTHING_NEW;
+  }
 
   const limited = { ...config.prompts, limit: Math.min(promptsLimit ?? Infinity, config.prompts.limit ?? Infinity) };
   const references = openReferences(config, knownFiles.atPath);
-  const { counted, isPartial } = await checkPrompts(limited, references, needs);
+  const wanted: Wanted = { limited, references, variants };
+  const { counted, isPartial } = await checkPrompts(needs, wanted);
   // An interrupted plan must not pass for a whole one.
   rememberPlan(db, {
     config: rememberedConfig(config),
     storeUri: config.store.uri,
-    baseSeed: config.seed.toString(),
+    // What seeds were derived from stays known while the configuration lists seeds of its own.
+    ...(config.candidates.seeds === "derived" ? { baseSeed: config.seed.toString() } : {}),
     planFingerprint: null,
     planPartial: isPartial ? 1 : 0,
   });
   replaceVariants(db, variants.map(toRow));
   knownFiles.replacePaths(references.files()); // Before the first job that needs one of them.
-  const report = await inBulk(db, () => writePlan(needs, { limited, references, variants }));
+  const counts = await inBulk(db, () => writePlan(needs, wanted));
   for (const [name, value] of Object.entries(counted)) setCounter(db, name as keyof typeof counted, value); // Object.entries widens the keys.
   rememberPlan(db, { planFingerprint });
-  return { ...report, ...compareVariants(known, variants), changed: true, duplicates: counted.duplicate_prompts };
+  return { ...counts, ...compareVariants(known, variants), changed: true, isCut: isPartial, duplicates: counted.duplicate_prompts };
 }
 
-type LimitedPrompts = Context["config"]["prompts"] & { readonly limit: number };
+const NOTHING_NEW: PlanReport = {
+  changed: false,
+  isCut: false,
+  newPrompts: 0,
+  newJobs: 0,
+  keptJobs: 0,
+  backJobs: 0,
+  asideJobs: 0,
+  asidePrompts: 0,
+  newVariants: [],
+  asideVariants: [],
+  duplicates: 0,
+};
+
+/** What is to be planned, for both passes. */
+interface Wanted {
+  readonly limited: Context["config"]["prompts"] & { readonly limit: number };
+  readonly references: ReferenceFiles;
+  readonly variants: readonly ReadyToPlan[];
+}
 
 /** First pass: everything is read and checked before anything is written. `isPartial`: --prompts leaves prompts out that the configuration wants. */
-async function checkPrompts(prompts: LimitedPrompts, references: ReferenceFiles, { config, db, log }: PlanNeeds) {
+async function checkPrompts({ config, db, log }: PlanNeeds, { limited: prompts, references, variants }: Wanted) {
   const plan = planQueries(db);
   using keys = hexSet();
   let duplicates = 0;
@@ -98,21 +127,15 @@ async function checkPrompts(prompts: LimitedPrompts, references: ReferenceFiles,
   const isCut = prompts.limit < (config.prompts.limit ?? Infinity);
   // One row more than wanted tells whether there is more.
   const limit = isCut ? prompts.limit + 1 : prompts.limit;
-  const source = readPrompts({ ...prompts, limit }, { warn: (message) => log.warn(message), references });
+  const options = { warn: (message: string) => log.warn(message), references, notesOf: unfitCells(variants) };
+  const source = readPrompts({ ...prompts, limit }, options);
   for await (const row of source.rows()) {
     if (++rows > prompts.limit) break;
     if (!keys.add(row.promptKey.slice(PROMPT_KEY_MARK.length))) {
       duplicates++; // The first row of a prompt is the one that is planned.
       continue;
     }
-    if (!isNew && plan.isSentOtherwise(row.promptKey, row.sent)) {
-      throw new ConfigError(
-        `Cannot change the text sent to the model for the prompt ${JSON.stringify(row.prompt.slice(0, 80))}: images were made from another text`,
-        {
-          hint: "put prompts.template and prompts.send back, or start a new dataset under another name",
-        },
-      );
-    }
+    if (!isNew) refuseOtherText(plan, row);
   }
   const { empty, replacedSurrogates } = source.counts;
   const counted = { duplicate_prompts: duplicates, empty_prompts: empty, replaced_surrogates: replacedSurrogates };
@@ -120,25 +143,17 @@ async function checkPrompts(prompts: LimitedPrompts, references: ReferenceFiles,
 }
 
 /** Second pass: writes chunk by chunk. */
-async function writePlan(
-  { config, db, clock }: PlanNeeds,
-  {
-    limited,
-    references,
-    variants,
-  }: { readonly limited: LimitedPrompts; readonly references: ReferenceFiles; readonly variants: readonly ReadyToPlan[] },
-) {
+async function writePlan({ config, db, clock }: PlanNeeds, { limited, references, variants }: Wanted): Promise<PlanCounts> {
   const plan = planQueries(db);
   const planner = createPlanner(variants, seedRuleOf(config));
-  const total = { newPrompts: 0, newJobs: 0 };
   let chunk: PlannedPrompt[] = [];
   const flush = (): void => {
-    const added = plan.addChunk(chunk);
-    total.newPrompts += added.newPrompts;
-    total.newJobs += added.newJobs;
+    plan.addChunk(chunk);
     chunk = [];
   };
   const isNew = plan.isNew();
+  const changes = planChanges(db);
+  const before = changes.remember();
   for (const _ of plan.setAllAside()) await clock.sleep(GAP_MS);
   let position = 0;
   try {
@@ -156,7 +171,7 @@ async function writePlan(
   } finally {
     plan.commit(); // What was added is right, and the next plan goes on from it.
   }
-  return total;
+  return changes.compare(before);
 }
 
 export function seedRuleOf(config: Pick<Context["config"], "seed" | "candidates">): SeedRule {
@@ -195,33 +210,6 @@ function toRow(variant: ReadyToPlan) {
   };
 }
 
-interface Before {
-  readonly dataset: DatasetRow;
-  readonly known: readonly VariantRow[];
-  readonly variants: readonly ReadyToPlan[];
-}
-
-/** Refuses what would mix pictures of two kinds under one name. */
-function refuseMixing(config: Context["config"], { dataset, known, variants }: Before): void {
-  const refuse = (what: string, hint: string): never => {
-    throw new ConfigError(`Cannot go on with dataset "${config.dataset}": ${what}, which would mix two datasets in one`, { hint });
-  };
-  if (dataset.baseSeed !== null && dataset.baseSeed !== config.seed.toString() && config.candidates.seeds === "derived") {
-    refuse(`seed changed from ${dataset.baseSeed} to ${config.seed}`, `put seed: ${dataset.baseSeed} back, or use another dataset name`);
-  }
-  if (dataset.storeUri !== null && dataset.storeUri !== config.store.uri) {
-    refuse(
-      `store.uri changed from ${dataset.storeUri} to ${config.store.uri}`,
-      `put store.uri: ${dataset.storeUri} back, or use another dataset name`,
-    );
-  }
-  for (const { variant, workflowSha256 } of variants) {
-    const before = known.find((row) => row.variant === variant);
-    if (before === undefined || before.workflowSha256 === workflowSha256) continue;
-    refuse(`the workflow, bind or set of variant "${variant}" changed`, "put it back, or give the changed variant a new name");
-  }
-}
-
 function compareVariants(known: readonly VariantRow[], variants: readonly ReadyToPlan[]) {
   const names = new Set(variants.map((variant) => variant.variant));
   const before = new Set(known.map((row) => row.variant));
@@ -257,7 +245,8 @@ async function fingerprintOf(config: Context["config"], { variants, promptsLimit
     seed: config.seed,
     seeds,
     perPrompt: config.candidates.per_prompt,
-    variants: variants.map(({ variant, workflowSha256 }) => [variant, workflowSha256]),
+    // Whole rows: bindings, params and what stands around the graph are no part of its hash, and jobs are made from them.
+    variants: variants.map(toRow),
     uploads: uploadFolders(config.workflows),
   });
 }

@@ -2,7 +2,7 @@ import { buffer } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
 import { comfyClient, type ComfyClient } from "../../src/comfy/client.ts";
 import type { ApiGraph } from "../../src/comfy/graph.ts";
-import { FatalError, RejectError, TransientError } from "../../src/errors.ts";
+import { RejectError, TransientError } from "../../src/errors.ts";
 import { isJsonObject, parseExact, stringifyExact, type JsonObject } from "../../src/lib/exact-json.ts";
 import { bytesOf, objectOf, readRecording, recordingNames, replay, textOf, type Received } from "./replay-server.ts";
 
@@ -255,16 +255,16 @@ const CASES: Readonly<Record<string, Case>> = {
   queue_get_front_and_number: {
     call: (client) => client.queue(signal),
     expected: {
-      running: [{ number: 10, promptId: "c368c278-f75d-499a-96a7-270110ec4152", clientId: null }],
+      running: [{ number: 10, promptId: "c368c278-f75d-499a-96a7-270110ec4152", clientId: null, mark: null }],
       // The wire says -12, 11, 0.0 (a heap; a given number stays the float that Python made of it).
-      pending: [-12, 0, 11].map((number) => ({ number, promptId: expect.any(String), clientId: null })),
+      pending: [-12, 0, 11].map((number) => ({ number, promptId: expect.any(String), clientId: null, mark: null })),
     },
   },
   queue_get_running_and_pending: {
     call: (client) => client.queue(signal),
     expected: {
-      running: [{ number: 0, promptId: "224d6002-0932-4973-911a-a36614d192c5", clientId: expect.any(String) }],
-      pending: [1, 2].map((number) => ({ number, promptId: expect.any(String), clientId: expect.any(String) })),
+      running: [{ number: 0, promptId: "224d6002-0932-4973-911a-a36614d192c5", clientId: expect.any(String), mark: null }],
+      pending: [1, 2].map((number) => ({ number, promptId: expect.any(String), clientId: expect.any(String), mark: null })),
     },
   },
   queue_clear: done((client) => client.clearQueue(signal)),
@@ -399,11 +399,15 @@ describe("comfyClient() with recorded answers", () => {
 });
 
 describe("comfyClient()", () => {
-  test("refuses a server that gives prompts an id of its own, since they could not be followed", async () => {
+  test("answers the id that a server gave a prompt in place of ours", async () => {
     await using server = await replay("prompt_ok_minimal");
     const client = comfyClient({ url: server.url, headers: {} });
     const submission = { prompt: {}, promptId: "3c836368-298b-453c-9a70-ad14bab1d841", clientId: "c" };
-    await expect(client.submit(submission, signal)).rejects.toThrow(FatalError);
+    const { response } = readRecording("prompt_ok_minimal");
+    await expect(client.submit(submission, signal)).resolves.toMatchObject({
+      kind: "accepted",
+      promptId: objectOf(response.body)["prompt_id"],
+    });
     await client.close();
   });
 });

@@ -82,7 +82,13 @@ describe("addresses", () => {
     ["http://user:s3cret@host:8188", "headers"],
     ["http://host:8188/?token=s3cret", "headers"],
     ["https://cloud.comfy.org/api", "Comfy Cloud"],
+    ["https://api.comfy.org", "Comfy Cloud"],
     ["https://api.runpod.ai/v2/abc/run", "RunPod"],
+    ["https://api.salad.com/api/public", "Salad"],
+    ["https://api.replicate.com/v1/predictions", "Replicate"],
+    ["https://queue.fal.run/fal-ai/flux", "fal"],
+    ["https://api.modal.com", "Modal"],
+    ["https://api.runcomfy.net/prod/v1", "RunComfy"],
     ["", "no URL"],
   ])("%j is no server", (url, expected) => {
     const [problem, ...more] = changed("http://127.0.0.1:8188", url);
@@ -97,6 +103,10 @@ describe("addresses", () => {
     ["https://HOST/comfy//", "https://host/comfy"],
     ["http://[::1]:8188", "http://[::1]:8188"],
     ["https://pod-8188.proxy.runpod.net", "https://pod-8188.proxy.runpod.net"],
+    ["https://words-3e487.salad.cloud", "https://words-3e487.salad.cloud"],
+    ["https://me--comfyui-ui.modal.run", "https://me--comfyui-ui.modal.run"],
+    ["https://1b2c-comfyui.runcomfy.com/", "https://1b2c-comfyui.runcomfy.com"],
+    ["https://notcomfy.org", "https://notcomfy.org"],
   ])("%s is one", (url, expected) => {
     expect(checkServerUrl(url)).toEqual({ url: expected });
   });

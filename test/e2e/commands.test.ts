@@ -54,7 +54,9 @@ describe("status", () => {
     const { exit, stdout } = await cli("status");
     expect(exit).toBe(3);
     expect(stdout).toContain(`${CANDIDATES} planned = 0 pending + 0 stored + 0 rejected + ${CANDIDATES} failed`);
-    expect(stdout).toContain(`${CANDIDATES} jobs: execution-error`);
+    // The variant is quarantined on the way: how many jobs fail by themselves before that depends on what runs at the time.
+    const failed = [/(\d+) jobs?: execution-error/, /(\d+) jobs?: variant-quarantined/].map((line) => Number(line.exec(stdout)?.[1]));
+    expect(failed[0]! + failed[1]!, stdout).toBe(CANDIDATES);
   });
 
   it("says that there is nothing yet, and makes nothing", async () => {
@@ -75,9 +77,12 @@ describe("retry", () => {
     expect((await cli("run")).exit).toBe(3);
     emulator.setFaults("");
     expect((await succeed("retry", "--reason", "oom")).stdout).toContain("0 failed candidates");
-    expect((await succeed("retry", "--stage", "generate", "--reason", "execution-error")).stdout).toContain(
-      `${CANDIDATES} failed candidates`,
-    );
+    let back = 0;
+    for (const reason of ["execution-error", "variant-quarantined"]) {
+      const { stdout } = await succeed("retry", "--stage", "generate", "--reason", reason);
+      back += Number(/(\d+) failed candidates?/.exec(stdout)?.[1]);
+    }
+    expect(back).toBe(CANDIDATES);
     const { events } = await succeed("run", "--json");
     expect(events.at(-1)).toMatchObject({ stored: CANDIDATES, failed: 0 });
   });
@@ -223,9 +228,7 @@ describe("annotate import", () => {
 
 describe("a promised command or option", () => {
   it.each([
-    ["servers", "drain", "http://x"],
     ["harvest", "--adopt", "x"],
-    ["check", "--canary"],
     ["prune", "--yes"],
     ["push", "hub", "--private"],
     ["worker", "--port", "1"],

@@ -71,6 +71,7 @@ describe("--json", () => {
     expect(status).toMatchObject({ event: "status", exports: [{ version: "v1", state: "complete", rows: 4 }] });
     expect(done).toMatchObject({ rows: 4, drops: {} });
     expect(named(await json("report"), "report")).toHaveLength(1);
+    expect(named(await json("servers"), "servers")).toMatchObject([{ servers: 1, answering: 1 }]);
     expect(named(await json("verify"), "verified")).toMatchObject([{ problems: 0, version: { rows: 4 } }]);
     expect(named(await json("retry"), "retried")).toMatchObject([{ jobs: 0, images: 0, fetched_again: 0 }]);
   });

@@ -132,7 +132,7 @@ describe("reference pictures", () => {
     expect(made.count("select count(*) from jobs where reason = 'reference-changed'")).toBe(3);
     expect(made.count("select count(*) from jobs where state = 'done'")).toBe(CANDIDATES - 3);
     const again = await runCli(["run", "-c", made.config]);
-    expect(again.stderr).toContain("Planned: 1 new prompts, 3 new candidates");
+    expect(again.stderr).toContain("Planned: 1 new prompt, 3 new candidates");
     expect(again.exit, again.stderr).toBe(0);
     expect(referenceRows(made).length).toBe(4);
   });
@@ -143,6 +143,9 @@ describe("reference pictures", () => {
     const checked = await runCli(["check", "-c", made.config]);
     expect(checked.exit, checked.stdout).toBe(0);
     expect(checked.stdout).toMatch(/references +3 pictures, 0\.0 MB, sent once to each server/);
+    const canary = await runCli(["check", "--canary", "-c", made.config]);
+    expect(canary.exit, canary.stdout).toBe(0);
+    expect(canary.stdout).toMatch(/^ok +canary base +one server made the picture/m);
     const dry = await runCli(["generate", "--dry-run", "-c", made.config]);
     expect(dry.stdout).toContain("references: 3 pictures");
     expect(dry.stdout).toContain(`"reference":"${sha256(made, "a.png")}"`);

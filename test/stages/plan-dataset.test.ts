@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -32,11 +32,12 @@ afterEach(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
+const warnings: string[] = [];
 const needs = (changed: Partial<Config> = {}): PlanNeeds => ({
   config: { ...config, ...changed },
   db,
   clock: { nowMs: () => 0, sleep: () => Promise.resolve() },
-  log: { error: silent, warn: silent, info: silent, debug: silent, event: silent, progress: silent },
+  log: { error: silent, warn: (message) => void warnings.push(message), info: silent, debug: silent, event: silent, progress: silent },
 });
 const write = (...rows: readonly object[]) => writeFile(config.prompts.file, rows.map((row) => JSON.stringify(row)).join("\n"));
 const count = (query: string): number => Number(db.client.prepare(query).pluck().get());
@@ -87,6 +88,104 @@ describe("planDataset()", () => {
     await planDataset(needs({ prompts, candidates: { ...candidates, per_prompt: 3, variants: more } }));
     expect(count("select count(*) from jobs where aside = 0")).toBe(2 * 3 * 2);
     expect(db.client.prepare("select job from jobs").pluck().all()).toEqual(expect.arrayContaining(before));
+  });
+
+  it("counts what is new, kept, set aside and back", async () => {
+    const prompts = { ...config.prompts, send: undefined };
+    await write({ prompt: "a cat" }, { prompt: "a dog" }, { prompt: "a fox" });
+    const first = await planDataset(needs({ prompts }));
+    expect(first).toMatchObject({ newPrompts: 3, newJobs: 6, keptJobs: 0, backJobs: 0, asideJobs: 0, asidePrompts: 0, isCut: false });
+    const cut = await planDataset(needs({ prompts }), { promptsLimit: 1 });
+    expect(cut).toMatchObject({ newJobs: 0, keptJobs: 2, backJobs: 0, asideJobs: 4, asidePrompts: 2, isCut: true });
+    await write({ prompt: "a cat" }, { prompt: "a dog" }, { prompt: "a cow" });
+    const { candidates } = config;
+    const more = await planDataset(needs({ prompts, candidates: { ...candidates, per_prompt: 3 } }));
+    expect(more).toMatchObject({ newPrompts: 1, newJobs: 5, keptJobs: 2, backJobs: 2, asideJobs: 0, asidePrompts: 0, isCut: false });
+    const fewer = await planDataset(needs({ prompts, candidates: { ...candidates, per_prompt: 1 } }));
+    expect(fewer).toMatchObject({ newJobs: 0, keptJobs: 3, backJobs: 0, asideJobs: 6, asidePrompts: 0 });
+    expect(count("select count(*) from jobs"), "nothing is deleted").toBe(11);
+  });
+
+  it("takes over what is no part of the workflow's hash: names bound to other values, which become params", async () => {
+    await write({ prompt: "a cat", send: "x" });
+    await planDataset(needs());
+    const bind = { prompt: "none", seed: "2.seed", strength: "2.strength" };
+    await planDataset(needs({ workflows: { main: { ...config.workflows["main"]!, bind } } }));
+    expect(db.client.prepare("select params from variants").pluck().get()).toBe('{"strength":0.5}');
+  });
+
+  it("remembers a configuration whose plan is the same", async () => {
+    await write({ prompt: "a cat", send: "x" });
+    await planDataset(needs());
+    await planDataset(needs({ written: { servers: [] } }));
+    expect(db.client.prepare("select config from dataset").pluck().get()).toBe('{"servers":[]}');
+  });
+
+  it("refuses another base seed, also by way of seeds that were listed in between", async () => {
+    await write({ prompt: "a cat", send: "x" });
+    const { candidates } = config;
+    await planDataset(needs({ seed: 1n }));
+    await expect(planDataset(needs({ seed: 2n }))).rejects.toThrow(/seed changed from 1 to 2/);
+    await planDataset(needs({ seed: 2n, candidates: { ...candidates, seeds: [5] } }));
+    await expect(planDataset(needs({ seed: 2n }))).rejects.toThrow(/seed changed from 1 to 2/);
+    await planDataset(needs({ seed: 1n }));
+  });
+
+  it("refuses values of a job in other places of the same graph, which the workflow's hash does not show", async () => {
+    await write({ prompt: "a cat", send: "x", W: 64, H: 32 });
+    const prompts = { ...config.prompts, columns: { width: "W", height: "H" } };
+    const bound = (bind: Readonly<Record<string, string | string[]>>): Partial<Config> => ({
+      prompts,
+      workflows: { main: { ...config.workflows["main"]!, bind: { prompt: "none", seed: "2.seed", ...bind } } },
+    });
+    await planDataset(needs(bound({ width: "1.width", height: "1.height" })));
+    const sha = db.client.prepare("select workflow_sha256 from variants").pluck().get();
+    await expect(planDataset(needs(bound({ width: "1.height", height: "1.width" })))).rejects.toThrow(
+      'variant "base" changed (bind.width: 1.width → 1.height; bind.height: 1.height → 1.width)',
+    );
+    expect(db.client.prepare("select workflow_sha256 from variants").pluck().get(), "the hash alone is the same").toBe(sha);
+    // A name that no job fills may be bound as one likes.
+    await planDataset(needs(bound({ width: "1.width", height: "1.height", color: "1.color" })));
+    await expect(planDataset(needs({ ...bound({ width: "1.width" }), prompts: { ...prompts, columns: { width: "W" } } }))).rejects.toThrow(
+      'variant "base" changed',
+    );
+  });
+
+  it("refuses another value of the workflow's own where some prompt brings none, which its hash does not show", async () => {
+    const prompts = { ...config.prompts, send: undefined, columns: { width: "W" } };
+    const file = join(dir, "workflow.json");
+    const workflows = { main: { ...config.workflows["main"]!, file, bind: { prompt: "none", seed: "2.seed", width: "1.width" } } };
+    const own = await readFile(WORKFLOW, "utf8");
+    await writeFile(file, own);
+    await write({ prompt: "a cat", W: "64" }, { prompt: "a dog", W: 32 });
+    await planDataset(needs({ prompts, workflows }));
+    await writeFile(file, own.replace('"width": 64', '"width": 128'));
+    await planDataset(needs({ prompts, workflows }));
+    await write({ prompt: "a cat", W: "64" }, { prompt: "a dog" });
+    await planDataset(needs({ prompts, workflows }));
+    await writeFile(file, own.replace('"width": 64', '"width": 256'));
+    await expect(planDataset(needs({ prompts, workflows }))).rejects.toThrow('variant "base" changed (1.width: 128 → 256)');
+  });
+
+  it("says which input changed in a variant that makes other pictures now", async () => {
+    await write({ prompt: "a cat", send: "x" });
+    await planDataset(needs());
+    const { candidates } = config;
+    const changed = { ...candidates, variants: [{ name: "base", set: { "1.width": 128 }, zip: [] }] };
+    await expect(planDataset(needs({ candidates: changed }))).rejects.toThrow(/variant "base" changed \(1\.width: \d+ → 128\)/);
+  });
+
+  it("warns of cells that do not fit their input, with the line of the first", async () => {
+    await write({ prompt: "a cat", W: "64" }, { prompt: "a dog", W: "wide" }, { prompt: "a fox", W: "very wide" });
+    const prompts = { ...config.prompts, send: undefined, columns: { width: "W" } };
+    const workflows = { main: { ...config.workflows["main"]!, bind: { prompt: "none", seed: "2.seed", width: "1.width" } } };
+    warnings.length = 0;
+    await planDataset(needs({ prompts, workflows }));
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /2 prompts whose width cannot stand in input "width" of node 1 .*: will fail, the others go on \(the first: line 2\)/,
+      ),
+    ]);
   });
 
   it("reads reference pictures again where one has changed, and knows contents for ever", async () => {

@@ -16,6 +16,8 @@ export interface ComfyOptions {
   readonly execMs: number;
   readonly disableMetadata: boolean;
   readonly version: string;
+  readonly promptIds: "any" | "uuid" | "own";
+  readonly jobsApi: boolean;
   readonly historyCap: number;
   readonly checkpoints: readonly string[];
   readonly disk: EmulatorDisk;

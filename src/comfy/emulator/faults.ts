@@ -30,6 +30,7 @@ export const FAULT_KINDS = {
   "execution-error": "execution_error, a RuntimeError",
   "no-output": "success without any image",
   "hostile-name": "history names a file like ../../etc/passwd",
+  "paint-off": "the picture is another than this workflow makes elsewhere, as with another model under the same name",
   stall: "the prompt starts and never ends, until a restart or other faults are set",
   "ws-drop": "every WebSocket is cut when the prompt starts",
   // GET /view

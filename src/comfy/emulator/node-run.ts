@@ -4,7 +4,7 @@ import { fileAt, imageHash } from "./file-places.ts";
 import { IMAGE_FORMAT, type MessageHub } from "./message-hub.ts";
 import { picturesInput, runNode, stepsOf, type NodeDeps, type NodeInputs, type NodeOutput } from "./nodes.ts";
 import type { Pacer } from "./pacer.ts";
-import { paint } from "./picture.ts";
+import { paint, type Picture } from "./picture.ts";
 import { encodePng, type TextChunk } from "./png.ts";
 import { PREVIEW_JPEG } from "./preview.ts";
 import type { QueueItem } from "./prompt-queue.ts";
@@ -88,7 +88,8 @@ function nodeDeps(nodeId: string, run: NodeRunDeps): NodeDeps {
     },
     save(request) {
       if (run.faults.noOutput) return [];
-      const images = savePictures(disk, { ...request, text: run.disableMetadata ? [] : textChunks(item, disk) });
+      const pictures = run.faults.paintOff ? request.pictures.map((of): Picture => ({ op: "invert", of })) : request.pictures;
+      const images = savePictures(disk, { ...request, pictures, text: run.disableMetadata ? [] : textChunks(item, disk) });
       run.onSaved(request.pictures.length);
       return images;
     },

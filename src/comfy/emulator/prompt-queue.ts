@@ -35,6 +35,8 @@ export interface PromptQueue {
   /** Waiting and running. */
   remaining(): number;
   isRunning(promptId: string): boolean;
+  /** What /api/jobs calls the state of each prompt, by id. */
+  statuses(): ReadonlyMap<string, string>;
   /** The body of GET /queue. */
   queueText(): string;
   /** The body of GET /history and GET /history/ID. */
@@ -93,6 +95,12 @@ export function promptQueue({ historyCap, onChange }: { readonly historyCap: num
     },
     remaining: () => waiting.length + running.size,
     isRunning: (promptId) => [...running].some((item) => item.promptId === promptId),
+    statuses: () =>
+      new Map([
+        ...[...history].map(([id, text]) => [id, text.includes('"status_str": "success"') ? "completed" : "failed"] as const),
+        ...[...running].map(({ promptId }) => [promptId, "in_progress"] as const),
+        ...waiting.map(({ promptId }) => [promptId, "pending"] as const),
+      ]),
     queueText() {
       const lists = dict({ queue_running: [...running].map(itemOf), queue_pending: waiting.map(itemOf) });
       return dumpsPython(lists);

@@ -14,6 +14,8 @@ export interface PromptRouteDeps {
   readonly classes: NodeClasses;
   readonly disk: Pick<EmulatorDisk, "get">;
   readonly faults: { current(): FaultPlan };
+  /** See EmulatorOptions. */
+  readonly promptIds: "any" | "uuid" | "own";
   onQueued(): void;
 }
 
@@ -40,6 +42,9 @@ export function promptRoute(deps: PromptRouteDeps): (exchange: HttpExchange) => 
     if (faults.strikes("submit-drop", text, text)) return void exchange.response.destroy();
     if (isPyDict(graph) && faults.strikes("reject", text, text)) return answerJson(exchange, injectedRefusal(graph), 400);
 
+    const asked = request.get("prompt_id") ?? null;
+    if (deps.promptIds === "uuid" && asked !== null && !isUuid(asked)) return answerJson(exchange, errorBody(noUuid(), new Map()), 400);
+
     const imageExists = (name: string): boolean => fileAt(deps.disk, { name, fallback: "input" }) !== undefined;
     const { classes } = deps;
     const { error, outputs, nodeErrors } = validatePrompt(graph, {
@@ -49,8 +54,8 @@ export function promptRoute(deps: PromptRouteDeps): (exchange: HttpExchange) => 
     });
     if (error !== undefined || !isPyDict(graph)) return answerJson(exchange, errorBody(error ?? new Map(), nodeErrors), 400);
 
-    const asked = request.get("prompt_id");
-    const promptId = asked === undefined ? randomUUID() : pyStr(asked);
+    const isOwn = request.get("prompt_id") === undefined || deps.promptIds === "own" || (deps.promptIds === "uuid" && asked === null);
+    const promptId = isOwn ? randomUUID() : pyStr(asked);
     deps.queue.put({ number, promptId, graph, extraData: extraDataOf(request), outputs });
     deps.onQueued();
     if (faults.strikes("submit-reset", text, text)) return void exchange.response.destroy();
@@ -75,6 +80,18 @@ export function promptRoute(deps: PromptRouteDeps): (exchange: HttpExchange) => 
     }
   };
 }
+
+/** Source: ComfyUI comfy_execution/jobs.py validate_job_id: the canonical form alone, in lower case with hyphens. */
+function isUuid(value: PyValue): boolean {
+  return typeof value === "string" && /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(value);
+}
+
+const noUuid = (): PyDict =>
+  problem(
+    "invalid_prompt_id",
+    "prompt_id must be a valid UUID",
+    "prompt_id must be a UUID string in canonical lowercase hyphenated form; omit it to let the server generate one",
+  );
 
 function extraDataOf(request: PyDict): PyDict {
   const sent = request.get("extra_data");

@@ -11,6 +11,7 @@ import {
 } from "./http-exchange.ts";
 import type { EmulatorDisk } from "./disk.ts";
 import type { Executor } from "./executor.ts";
+import { listJobs, oneJob } from "./jobs-route.ts";
 import { serverFeatures } from "./message-hub.ts";
 import type { NodeClasses } from "./node-classes.ts";
 import { originIsForeign } from "./origin-check.ts";
@@ -31,6 +32,7 @@ export interface RouteDeps extends ViewRouteDeps {
   /** Folder under /models → its files. */
   readonly models: ReadonlyMap<string, readonly string[]>;
   readonly systemStats: () => PyDict;
+  readonly jobsApi: boolean;
 }
 
 type Handler = (exchange: HttpExchange, deps: RouteDeps) => void | Promise<void>;
@@ -77,6 +79,8 @@ const ROUTES: Readonly<Record<string, Handler>> = {
     if (files === undefined) answerEmpty(exchange, 404);
     else answerJson(exchange, dumpsPython(files));
   },
+  "GET /jobs": (exchange, { jobsApi, queue }) => (jobsApi ? listJobs(exchange, queue) : answerNoRoute(exchange)),
+  "GET /jobs/*": (exchange, { jobsApi, queue }) => (jobsApi ? oneJob(exchange, lastSegment(exchange), queue) : answerNoRoute(exchange)),
   "GET /embeddings": (exchange) => answerJson(exchange, "[]"),
   "GET /features": (exchange) => answerJson(exchange, dumpsPython(serverFeatures())),
   "GET /system_stats": (exchange, { systemStats }) => answerJson(exchange, dumpsPython(systemStats())),

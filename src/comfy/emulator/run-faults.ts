@@ -11,9 +11,11 @@ export interface RunFaults {
   readonly noOutput: boolean;
   /** What output nodes say instead of the names of their files. */
   readonly hostileUi: PyDict | undefined;
+  /** Output nodes save another picture. */
+  readonly paintOff: boolean;
 }
 
-export const NO_RUN_FAULTS: RunFaults = { failure: undefined, noOutput: false, hostileUi: undefined };
+export const NO_RUN_FAULTS: RunFaults = { failure: undefined, noOutput: false, hostileUi: undefined, paintOff: false };
 
 /** Names that no path, URL or terminal may be made from as they are. */
 const HOSTILE_NAMES: readonly (readonly [filename: string, subfolder: string])[] = [
@@ -30,7 +32,12 @@ const HOSTILE_NAMES: readonly (readonly [filename: string, subfolder: string])[]
 /** The faults of a run of the workflow `text`, its JSON. Counts them as attempts. */
 export function faultsOfRun(plan: FaultPlan, text: string): RunFaults {
   const strikes = (kind: Parameters<FaultPlan["strikes"]>[0]): boolean => plan.strikes(kind, text, text);
-  return { failure: failureOf(strikes), noOutput: strikes("no-output"), hostileUi: strikes("hostile-name") ? hostileUi(text) : undefined };
+  return {
+    failure: failureOf(strikes),
+    noOutput: strikes("no-output"),
+    hostileUi: strikes("hostile-name") ? hostileUi(text) : undefined,
+    paintOff: strikes("paint-off"),
+  };
 }
 
 function failureOf(strikes: (kind: "oom" | "execution-error") => boolean): NodeFailure | undefined {

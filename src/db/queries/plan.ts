@@ -1,6 +1,5 @@
-import { sql } from "../drizzle.ts";
 import type { Db } from "../open.ts";
-import { prompts } from "../schema.ts";
+import type { prompts } from "../schema.ts";
 
 export type PromptInsert = typeof prompts.$inferInsert;
 
@@ -21,19 +20,17 @@ export interface PlannedPrompt {
   readonly jobs: readonly PlannedJob[];
 }
 
-export interface PlanCounts {
-  readonly newPrompts: number;
-  readonly newJobs: number;
-}
-
 /** Rows set aside in one transaction: half a second. */
 const ROWS_ASIDE = 50_000;
 
-/** The statements of planning, prepared once. */
-export function planQueries(db: Db) {
-  const { client } = db;
+/** The statements that write a plan, prepared once. */
+export function planQueries({ client }: Pick<Db, "client">) {
   const findOtherSent = client.prepare<[string, string]>(`
     select 1 from prompts where prompt_key = ? and sent <> ? and exists (select 1 from jobs where jobs.prompt_key = prompts.prompt_key and attempt > 0)`);
+  // Canonical JSON: inside a text the quotes of a key would stand behind backslashes.
+  const findWithoutValue = client.prepare<[{ readonly name: string }]>(
+    `select 1 from prompts where instr(bound, @name) = 0 and instr(reference_files, @name) = 0 limit 1`,
+  );
   // A new plan needs the inserts alone, a changed one both: what is there already may be aside.
   const insertPrompt = client.prepare(`
     insert into prompts (prompt_key, position, prompt, sent, negative, bound, reference_files, source_id, meta, active)
@@ -43,16 +40,18 @@ export function planQueries(db: Db) {
     where prompt_key = @promptKey and active = 0`);
   const insertJob = client.prepare<[string, string, string, string, number, number]>(`
     insert into jobs (job, prompt_key, variant, seed, seed_index, position) values (?, ?, ?, ?, ?, ?) on conflict (job) do nothing`);
+  const wantJob = client.prepare<[number, string]>(`update jobs set aside = 0, position = ? where job = ? and aside = 1`);
   const firstJob = client.prepare<[]>(`select 1 from jobs limit 1`);
   const lastPrompt = client.prepare<[], number>(`select max(rowid) from prompts`).pluck();
   const lastJob = client.prepare<[], number>(`select max(rowid) from jobs`).pluck();
   const setPromptsAside = client.prepare<[number, number]>(`update prompts set active = 0 where rowid > ? and rowid <= ? and active = 1`);
   const setJobsAside = client.prepare<[number, number]>(`update jobs set aside = 1 where rowid > ? and rowid <= ? and aside = 0`);
-  const wantJob = client.prepare<[number, string]>(`update jobs set aside = 0, position = ? where job = ? and aside = 1`);
 
   return {
     /** True if some server was given another text for the prompt: its images would not fit the new one. */
     isSentOtherwise: (promptKey: string, sent: string) => findOtherSent.get(promptKey, sent) !== undefined,
+    /** True if some prompt brings neither value nor picture of its own for a bound name. */
+    lacksValue: (name: string) => findWithoutValue.get({ name: `${JSON.stringify(name)}:` }) !== undefined,
     /** True before the first plan: nobody else has anything to do with the database yet. */
     isNew: () => firstJob.get() === undefined,
     /** Before planning anew: what the plan does not name again stays aside. Stops after each of its transactions: others may want to write. */
@@ -73,25 +72,14 @@ export function planQueries(db: Db) {
     /** Nothing where no transaction is open: SQLite has ended it for an error. */
     commit: () => void (client.inTransaction && client.exec("commit")),
     /** Adds a chunk of prompts with their candidates; repeating it changes nothing, and a prompt's first row wins. All of it or nothing. */
-    addChunk: client.transaction((chunk: readonly PlannedPrompt[]): PlanCounts => {
-      const counts = { newPrompts: 0, newJobs: 0 };
+    addChunk: client.transaction((chunk: readonly PlannedPrompt[]): void => {
       for (const { prompt, jobs } of chunk) {
         const row = { negative: "", bound: "{}", references: "{}", sourceId: null, meta: "{}", ...prompt };
-        if (insertPrompt.run(row).changes > 0) counts.newPrompts++;
-        else wantPrompt.run(row);
+        if (insertPrompt.run(row).changes === 0) wantPrompt.run(row);
         for (const { job, promptKey, variant, seed, seedIndex, position } of jobs) {
-          if (insertJob.run(job, promptKey, variant, seed, seedIndex, position).changes > 0) counts.newJobs++;
-          else wantJob.run(position, job);
+          if (insertJob.run(job, promptKey, variant, seed, seedIndex, position).changes === 0) wantJob.run(position, job);
         }
       }
-      return counts;
     }).immediate,
-    counts: () => {
-      const row = db.orm
-        .select({ active: sql<number>`coalesce(sum(active), 0)`, all: sql<number>`count(*)` })
-        .from(prompts)
-        .get();
-      return { active: row?.active ?? 0, aside: (row?.all ?? 0) - (row?.active ?? 0) };
-    },
   };
 }

@@ -55,6 +55,7 @@ export function openFleet(run: GenerateRun, fail: (error: unknown) => void): Fle
   function renew(url: string, server: Worker, client: ComfyClient): void {
     if (server.isOver) return start(url);
     server.client = client;
+    server.unusable = null;
     server.events?.close();
     server.events = null;
     run.servers.serverDown(url, "its configuration changed");

@@ -22,7 +22,7 @@ export async function watchForStall(server: ServerState, run: GenerateRun): Prom
   const promptIds = accepted.map((out) => out.job.promptId);
   for (const out of accepted) {
     takeOff(out, server, run);
-    server.abandoned.add(out.job.promptId);
+    server.abandoned.add(out.job.promptId).add(out.sentId);
   }
   run.latch(server.client.url, `it has ${accepted.length} jobs and has done nothing for ${run.config.generate.stall_timeout_s} s`);
   for (const out of accepted) run.jobs.planAgain(out.job, "stalled_jobs");

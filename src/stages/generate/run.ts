@@ -3,6 +3,7 @@ import type { Context } from "../../context.ts";
 import { failureQueries } from "../../db/queries/failures.ts";
 import { jobQueries, type JobQueries } from "../../db/queries/jobs.ts";
 import { referenceQueries } from "../../db/queries/references.ts";
+import { rememberPromptId, type GivenPromptId } from "../../db/queries/server-prompt-id.ts";
 import { markWorked, variantsToRun } from "../../db/queries/variants.ts";
 import { isAbort, TransientError } from "../../errors.ts";
 import { promptIdOf } from "../../identity.ts";
@@ -38,7 +39,10 @@ export interface GenerateRun extends Pick<GenerateNeeds, "config" | "comfy" | "c
   readonly fillers: Map<string, () => void>;
   /** True once no new job may be taken. */
   isOver(): boolean;
+  /** What the job's attempt is sent with. */
   promptIdOf(job: string, attempt: number): string;
+  /** The server calls the prompt otherwise. False: it cannot be followed under that id. */
+  rememberPromptId(given: GivenPromptId): boolean;
   latch(url: string, why: string): void;
   /** Follows a promise that nobody awaits: a TransientError is left to the next sweep, anything else ends the run. */
   inBackground(work: Promise<unknown>): void;
@@ -108,6 +112,7 @@ export function createRun(needs: GenerateNeeds, options: RunOptions): GenerateRu
     fillers: new Map(),
     isOver: () => stopping.aborted || options.finished.aborted,
     promptIdOf: (job, attempt) => promptIdOf(options.datasetId, job, attempt),
+    rememberPromptId: (given) => rememberPromptId(db, given),
     latch(url, why) {
       act([health.latch(url, why)]);
       changed();

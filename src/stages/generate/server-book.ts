@@ -33,14 +33,13 @@ export function serverBook(needs: ServerBookNeeds) {
   const lastNumbers = new Map<string, { readonly number: number; isWritten: boolean }>();
   const lastNumberOf = (url: string): number => lastNumbers.get(url)?.number ?? -1;
 
-  function serverDown(url: string, why: string): void {
+  function takeOut(url: string, { why, state }: { readonly why: string; readonly state: string }): void {
+    up.delete(url);
     downReasons.set(url, why);
-    if (up.delete(url)) log.warn(`${url} does not answer: ${why}. Trying again until it does`);
-    else log.debug(`${url} still does not answer: ${why}`);
     schedule.serverDown(url);
     schedule.moreWork();
     rememberServer(db, url, { state: "down", detail: why });
-    progress.setState(url, "does not answer");
+    progress.setState(url, state);
     needs.changed();
   }
 
@@ -61,12 +60,17 @@ export function serverBook(needs: ServerBookNeeds) {
       progress.setState(url, latched === undefined ? "up" : "left alone");
       needs.changed();
     },
-    serverDown,
+    serverDown(url: string, why: string): void {
+      if (up.has(url)) log.warn(`${url} does not answer: ${why}. Trying again until it does`);
+      else log.debug(`${url} still does not answer: ${why}`);
+      takeOut(url, { why, state: "does not answer" });
+    },
     /** Trying again cannot help before a person acts: credentials. The other servers go on; where none is left, the run ends. */
     serverUnusable(url: string, error: FatalError): void {
-      serverDown(url, error.message);
+      takeOut(url, { why: error.message, state: "cannot be used" });
       unusable.add(url);
-      if (unusable.size >= needs.serverCount()) needs.fail(error);
+      if (unusable.size >= needs.serverCount()) return needs.fail(error);
+      log.warn(`${error.message}. Going on without ${url}${error.hint === undefined ? "" : `\nTry: ${error.hint}`}`);
     },
     /** The server left the configuration, and nothing of it is waited for. */
     serverGone(url: string): void {

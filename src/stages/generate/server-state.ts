@@ -1,10 +1,14 @@
 import type { ComfyClient } from "../../comfy/client.ts";
 import type { ComfyEvents } from "../../comfy/events.ts";
 import type { SubmittedJob } from "../../db/queries/jobs.ts";
+import type { FatalError } from "../../errors.ts";
 
 /** A job out at a server. */
 export interface OutJob {
-  readonly job: SubmittedJob;
+  /** Its promptId is the server's name for it, as far as known. */
+  job: SubmittedJob;
+  /** The id that it was sent with, and that its mark has: servers may give another. */
+  readonly sentId: string;
   /** `posting`: the answer of POST /prompt is not there yet; `sent`: accepted; `unknown`: it may or may not have arrived. */
   state: "posting" | "sent" | "unknown";
   /** Since when it is in neither queue nor history. */
@@ -27,12 +31,14 @@ export interface ServerState {
   leaving: boolean;
   /** Other people's jobs in its queue, as last seen; null before the first look. */
   theirs: number | null;
-  /** Prompts of ours that it never ended: they may still run, and are nobody else's. */
+  /** Prompts of ours that it never ended, by both of their ids: they may still run, and are nobody else's. */
   readonly abandoned: Set<string>;
   /** When something moved there last: an event of our prompts, or its queue, ms since the epoch. */
   movedAtMs: number;
   /** What its queue looked like then. */
   queueShape: string;
+  /** A submission found that the server cannot be used: its worker ends. */
+  unusable: FatalError | null;
   /** Submissions in a row that were cut off and never seen again. */
   swallowed: number;
   /** Why it has too little memory for more, and when that was looked at. */
@@ -57,6 +63,7 @@ export function newServerState(client: ComfyClient, nowMs: number): ServerState 
     abandoned: new Set(),
     movedAtMs: nowMs,
     queueShape: "",
+    unusable: null,
     swallowed: 0,
     shortage: null,
     statsAtMs: 0,

@@ -22,7 +22,8 @@ const DOWN_BACKOFF = { firstMs: 250, maxMs: 15_000 };
  */
 export async function serveServer(server: ServerState, run: GenerateRun, adopted: readonly SubmittedJob[]): Promise<void> {
   const { url } = server.client;
-  for (const job of adopted) server.out.set(job.promptId, { job, state: "unknown", missingSinceMs: null });
+  for (const job of adopted)
+    server.out.set(job.promptId, { job, sentId: run.promptIdOf(job.job, job.attempt), state: "unknown", missingSinceMs: null });
   run.fillers.set(url, () => fill(server, run));
   let failedTries = 0;
   let downSinceMs = run.clock.nowMs();
@@ -31,6 +32,7 @@ export async function serveServer(server: ServerState, run: GenerateRun, adopted
     while (!isOver()) {
       const woken = new Promise<void>((resolve) => (server.wake = resolve));
       try {
+        if (server.unusable !== null) throw server.unusable;
         if (!run.servers.isUp(url)) await connect(server, run);
         failedTries = 0;
         await sweepServer(server, run);
@@ -101,7 +103,9 @@ function fill(server: ServerState, run: GenerateRun): void {
 function take(server: ServerState, run: GenerateRun): boolean {
   const { url } = server.client;
   let taken = false;
-  while (!run.isOver() && !server.exclusive && !server.draining && server.theirs !== null && run.servers.isUp(url)) {
+  const mayTake = (): boolean =>
+    !run.isOver() && !server.exclusive && !server.draining && server.unusable === null && run.servers.isUp(url);
+  while (server.theirs !== null && mayTake()) {
     const room = roomOf({
       window: run.config.generate.window,
       ours: server.out.size,
@@ -117,7 +121,7 @@ function take(server: ServerState, run: GenerateRun): boolean {
     if (next === null) return taken;
     const job = claim(next, server, run);
     if (job === null) continue; // Another process changed it meanwhile.
-    const out: OutJob = { job, state: "posting", missingSinceMs: null };
+    const out: OutJob = { job, sentId: job.promptId, state: "posting", missingSinceMs: null };
     if (server.out.size === 0) server.movedAtMs = run.clock.nowMs();
     server.out.set(job.promptId, out);
     run.health.sent(url, job.variant);

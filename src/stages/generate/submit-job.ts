@@ -1,6 +1,8 @@
+import { describeRefusal } from "../../comfy/describe-refusal.ts";
 import { formatPlace, type Place } from "../../comfy/graph.ts";
 import type { NodeError, SubmitAnswer } from "../../comfy/submit.ts";
 import { FatalError, isAbort, messageOf, RejectError, TransientError } from "../../errors.ts";
+import { followUnder } from "./follow-under.ts";
 import type { GenerateRun } from "./run.ts";
 import type { OutJob, ServerState } from "./server-state.ts";
 import { takeOff } from "./sweep-server.ts";
@@ -16,7 +18,12 @@ export async function submitJob(out: OutJob, server: ServerState, run: GenerateR
     if (job.freeFirst === 1) await forgetNodeCache(server, run);
     const numberBefore = run.servers.lastNumberOf(server.client.url);
     const answer = await server.client.submit(
-      { ...run.variants.render(job), promptId: job.promptId, clientId: server.events?.clientId ?? run.fallbackClientId },
+      {
+        ...run.variants.render(job),
+        promptId: out.sentId,
+        mark: { job: job.job, attempt: job.attempt },
+        clientId: server.events?.clientId ?? run.fallbackClientId,
+      },
       run.signal,
     );
     onAnswer(answer, out, { server, run, numberBefore });
@@ -24,11 +31,12 @@ export async function submitJob(out: OutJob, server: ServerState, run: GenerateR
     if (isAbort(error) && run.signal.aborted) return; // The row stays `submitted`; the next run asks the server.
     if (error instanceof RejectError) return reject(out, error, { server, run });
     if (!(error instanceof TransientError) && !(error instanceof FatalError)) throw error;
+    if (error instanceof FatalError) server.unusable = error;
+    else run.servers.serverDown(server.client.url, messageOf(error));
+    if (out.state === "sent") return; // Accepted, and not to be followed: given away with what else is out there.
     // The request surely never reached the server: the job goes back without an attempt being held against it.
     takeOff(out, server, run);
     run.jobs.planAgain(job);
-    if (error instanceof FatalError) run.servers.serverUnusable(server.client.url, error);
-    else run.servers.serverDown(server.client.url, messageOf(error));
   } finally {
     run.fillers.get(server.client.url)?.(); // Its place may be free again.
   }
@@ -51,6 +59,7 @@ function onAnswer(answer: SubmitAnswer, out: OutJob, { server, run, numberBefore
     return refuse(out, answer, { server, run });
   }
   out.state = "sent";
+  followUnder(out, answer.promptId, { server, run });
   server.swallowed = 0;
   if (run.servers.noteNumber(server.client.url, answer.number, numberBefore)) server.restarted = true;
   if (answer.nodeErrors.length === 0) return;
@@ -72,7 +81,7 @@ function refuse(
 ): void {
   takeOff(out, server, run);
   const { url } = server.client;
-  const why = describeRefusal(message, nodeErrors);
+  const why = describeRefusal({ message, nodeErrors });
   if (!isAboutJobAlone(nodeErrors, run.variants.placesOf(out.job))) return run.jobs.refused(out.job, why);
   // A picture that was there may be gone: it is sent again before the job is blamed.
   if (run.uploads.mistrust(out.job, url)) return run.jobs.planAgain(out.job);
@@ -98,16 +107,6 @@ function reject(out: OutJob, error: RejectError, { server, run }: { readonly ser
   run.schedule.avoid(out.job.job, server.client.url);
   const detail = error.hint === undefined ? error.message : `${error.message}. Try: ${error.hint}`;
   run.jobs.erred(out.job, { reason: error.reason, detail });
-}
-
-/** ComfyUI's own words, with the node and input they are about. */
-function describeRefusal(message: string, nodeErrors: readonly NodeError[]): string {
-  const details = nodeErrors.flatMap((node) =>
-    node.errors.map(
-      (error) => `node ${node.nodeId} (${node.classType}): ${error.message}${error.details === "" ? "" : `: ${error.details}`}`,
-    ),
-  );
-  return details.length > 0 ? details.join("; ") : message;
 }
 
 /**

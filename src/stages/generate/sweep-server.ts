@@ -1,8 +1,11 @@
+import { findByMark } from "../../comfy/find-by-mark.ts";
 import type { HistoryEntry } from "../../comfy/history-entry.ts";
 import type { Queue } from "../../comfy/queue.ts";
+import { followUnder } from "./follow-under.ts";
 import type { GenerateRun } from "./run.ts";
 import type { OutJob, ServerState } from "./server-state.ts";
 import { settleEntry } from "./settle-entry.ts";
+import { idsOf, ownPrompts } from "./whose-prompt.ts";
 
 /** How long a job may be in neither queue nor history before it is lost: a POST whose answer was lost may still arrive, ms. */
 const LOST_GRACE_MS = 5_000;
@@ -21,18 +24,21 @@ export async function sweepServer(server: ServerState, run: GenerateRun): Promis
   if (asked.length === 0 && server.theirs === 0) return;
   const queue = await server.client.queue(run.signal);
   noteQueue(queue, server, run);
-  const waiting = new Set([...queue.running, ...queue.pending].map((item) => item.promptId));
+  // By both ids: where an answer was lost, only the mark says what the server calls the prompt.
+  const waiting = new Map([...queue.running, ...queue.pending].flatMap((item) => idsOf(item).map((id) => [id, item.promptId] as const)));
   for (const out of asked) {
-    const { promptId } = out.job;
-    if (waiting.has(promptId)) {
+    const given = waiting.get(out.job.promptId) ?? waiting.get(out.sentId);
+    if (given !== undefined) {
+      followUnder(out, given, { server, run });
       out.state = "sent";
       out.missingSinceMs = null;
       continue;
     }
     // Queue first, history second: a job moves from the one to the other and never back.
-    await settleById(promptId, server, run);
-    if (server.out.has(promptId)) noteMissing(out, server, run);
+    await settleById(out.job.promptId, server, run);
+    out.missingSinceMs ??= run.clock.nowMs();
   }
+  await giveUpMissing(server, run);
   server.restarted = false;
   run.servers.remember(server.client.url);
 }
@@ -63,10 +69,26 @@ export function takeOff(out: OutJob, server: ServerState, run: GenerateRun): voi
   run.progress.setOut(server.client.url, server.out.size);
 }
 
-function noteMissing(out: OutJob, server: ServerState, run: GenerateRun): void {
+/** What is missing for too long is looked for by its mark, if its answer was lost, and is lost then. */
+async function giveUpMissing(server: ServerState, run: GenerateRun): Promise<void> {
   const nowMs = run.clock.nowMs();
-  out.missingSinceMs ??= nowMs;
-  if (!server.restarted && nowMs - out.missingSinceMs < LOST_GRACE_MS) return;
+  const isOverdue = ({ missingSinceMs }: OutJob): boolean =>
+    missingSinceMs !== null && (server.restarted || nowMs - missingSinceMs >= LOST_GRACE_MS);
+  const missing = [...server.out.values()].filter(isOverdue);
+  const unanswered = missing.filter(({ state }) => state === "unknown").map(({ sentId }) => sentId);
+  const found = await findByMark(server.client, unanswered, run.signal);
+  for (const out of missing) {
+    if (server.out.get(out.job.promptId) !== out) continue; // An event told its end meanwhile.
+    const entry = found.get(out.sentId);
+    if (entry === undefined) lose(out, server, run);
+    else {
+      followUnder(out, entry.promptId, { server, run });
+      settle(entry, server, run);
+    }
+  }
+}
+
+function lose(out: OutJob, server: ServerState, run: GenerateRun): void {
   takeOff(out, server, run);
   run.jobs.planAgain(out.job, "lost_jobs");
   // Accepted and gone is a restart; cut off and never seen is a server, or something before it, that takes nothing.
@@ -77,12 +99,13 @@ function noteMissing(out: OutJob, server: ServerState, run: GenerateRun): void {
 
 /** Whose jobs are there, and whether anything moved since the last look. */
 function noteQueue(queue: Queue, server: ServerState, run: GenerateRun): void {
-  const isOurs = (promptId: string): boolean => server.out.has(promptId) || server.abandoned.has(promptId);
+  const isOurs = ownPrompts(server);
   const all = [...queue.running, ...queue.pending];
-  server.theirs = all.filter((item) => !isOurs(item.promptId)).length;
-  for (const promptId of server.abandoned) if (!all.some((item) => item.promptId === promptId)) server.abandoned.delete(promptId);
+  server.theirs = all.filter((item) => !isOurs(item)).length;
+  const there = new Set(all.flatMap(idsOf));
+  for (const id of server.abandoned) if (!there.has(id)) server.abandoned.delete(id);
   const shape = `${queue.running.map((item) => item.promptId).join()} ${queue.pending.length}`;
   // Waiting behind others is no stall.
-  if (shape !== server.queueShape || queue.running.some((item) => !isOurs(item.promptId))) server.movedAtMs = run.clock.nowMs();
+  if (shape !== server.queueShape || queue.running.some((item) => !isOurs(item))) server.movedAtMs = run.clock.nowMs();
   server.queueShape = shape;
 }

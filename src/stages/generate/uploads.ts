@@ -17,7 +17,7 @@ const SLOWEST_BYTES_PER_S = 64 * 1024;
 /** Files remembered per server; the first of more is sent again when it is needed. */
 const REMEMBERED_MAX = 10_000;
 
-type UploadingJob = Pick<SubmittedJob, "references" | "promptId">;
+type UploadingJob = Pick<SubmittedJob, "references" | "job" | "attempt">;
 type Server = Pick<ComfyClient, "url" | "uploadImage">;
 
 /** Brings the pictures that jobs load to the servers, before the jobs. */
@@ -39,9 +39,11 @@ export interface Uploads {
 }
 
 interface Sent {
-  /** The job that it was sent for. */
-  readonly promptId: string;
+  /** The job's attempt that it was sent for. Not its prompt_id: servers may give another one later. */
+  readonly sentFor: string;
   readonly done: Promise<void>;
+  /** A job found it gone. Kept: jobs that were sent beside that one relied on it, too. */
+  isDoubted: boolean;
 }
 
 interface ServerUploads {
@@ -87,9 +89,9 @@ export function createUploads(references: Pick<ReferenceQueries, "find" | "paths
   ): Promise<void> {
     const { sent, queue } = serverAt(server.url);
     const known = sent.get(sha256);
-    if (known !== undefined) return known.done;
+    if (known?.isDoubted === false) return known.done;
     const done = queue.add(() => all.add(() => send(sha256, server, signal)));
-    const entry: Sent = { promptId: job.promptId, done };
+    const entry: Sent = { sentFor: attemptOf(job), done, isDoubted: false };
     sent.set(sha256, entry);
     if (sent.size > REMEMBERED_MAX) sent.delete(sent.keys().next().value ?? "");
     // Whoever needs it next tries again. Those who wait for it now get the error from `done` itself.
@@ -104,12 +106,15 @@ export function createUploads(references: Pick<ReferenceQueries, "find" | "paths
     forget: (url) => void servers.delete(url),
     mistrust(job, url) {
       const { sent } = serverAt(url);
-      const doubtful = hashesOf(job).filter((sha256) => (sent.get(sha256)?.promptId ?? job.promptId) !== job.promptId);
-      for (const sha256 of doubtful) sent.delete(sha256);
+      const entries = hashesOf(job).flatMap((sha256) => sent.get(sha256) ?? []);
+      const doubtful = entries.filter(({ sentFor }) => sentFor !== attemptOf(job));
+      for (const entry of doubtful) entry.isDoubted = true;
       return doubtful.length > 0;
     },
   };
 }
+
+const attemptOf = ({ job, attempt }: UploadingJob): string => `${job} ${attempt}`;
 
 function hashesOf({ references }: UploadingJob): readonly string[] {
   if (references === "{}") return [];

@@ -5,6 +5,7 @@ import { outcomeOf } from "../../../src/stages/generate/outcome.ts";
 const image = (nodeId: string, type: string, index = 0) => ({ nodeId, index, filename: `${nodeId}_${index}.png`, subfolder: "", type });
 const entry = (changes: Partial<HistoryEntry>): HistoryEntry => ({
   promptId: "a",
+  mark: null,
   number: 1,
   outputs: [],
   status: "success",

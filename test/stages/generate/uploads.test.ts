@@ -47,8 +47,9 @@ function serverAt(url: string, answer: (upload: Upload) => Partial<Uploaded> | P
   };
 }
 
-const job = (promptId: string, ...hashes: readonly string[]) => ({
-  promptId,
+const job = (id: string, ...hashes: readonly string[]) => ({
+  job: id,
+  attempt: 1,
   references: JSON.stringify(Object.fromEntries(hashes.map((sha256, index) => [`r${index}`, sha256]))),
 });
 const failure = (promise: Promise<unknown>): Promise<unknown> => promise.then(() => "no failure").catch((error: unknown) => error);
@@ -159,6 +160,7 @@ describe("mistrust()", () => {
     expect(uploads.mistrust(job("1", a), "http://1")).toBe(false);
     expect(uploads.mistrust(job("2"), "http://1")).toBe(false);
     expect(uploads.mistrust(job("2", a), "http://1")).toBe(true);
+    expect(uploads.mistrust(job("3", a), "http://1"), "which was sent beside job 2").toBe(true);
     await uploads.ensure(job("2", a), server, signal);
     expect(server.received.length).toBe(2);
     expect(uploads.mistrust(job("2", a), "http://1")).toBe(false);

@@ -1,0 +1,17 @@
+import { answerJson, type HttpExchange } from "./http-exchange.ts";
+import type { PromptQueue } from "./prompt-queue.ts";
+import { dict, dumpsPython, type PyDict } from "./python-json.ts";
+
+/** GET /api/jobs of newer servers, as far as a client that polls needs it. Source: ComfyUI comfy_execution/jobs.py */
+export function listJobs(exchange: HttpExchange, queue: Pick<PromptQueue, "statuses">): void {
+  const jobs = [...queue.statuses()].map(([id, status]) => dict({ id, status }));
+  const total = BigInt(jobs.length);
+  answerJson(exchange, dumpsPython(dict({ jobs, pagination: dict({ offset: 0n, limit: null, total, has_more: false }) })));
+}
+
+/** GET /api/jobs/ID */
+export function oneJob(exchange: HttpExchange, id: string, queue: Pick<PromptQueue, "statuses">): void {
+  const status = queue.statuses().get(id);
+  const job: PyDict = status === undefined ? dict({ error: "Job not found" }) : dict({ id, status });
+  answerJson(exchange, dumpsPython(job), status === undefined ? 404 : 200);
+}

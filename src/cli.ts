@@ -8,6 +8,7 @@ import { DEFAULT_CONFIG_FILE } from "./lib/command-hint.ts";
 import { errnoOf } from "./lib/errno.ts";
 import { fileProblem } from "./lib/file-problem.ts";
 import { LOG_LEVELS, type LogLevel } from "./lib/log.ts";
+import { guardOutput, type OutputGuard } from "./lib/output-guard.ts";
 import { onSignals } from "./lib/signals.ts";
 import { createTerminalLog, type TerminalLog } from "./lib/terminal-log.ts";
 import { programVersion } from "./program-version.ts";
@@ -19,7 +20,12 @@ const SYSTEM_ERRORS: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EACCES"
 
 /** argv → command → exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
-  const program = buildProgram(argv, (spec, command) => execute(spec, command));
+  const output = guardOutput(process);
+  output.onLost(({ error, isClosed }) => {
+    if (isClosed) return; // `… | head` has seen enough.
+    openLog({ json: false }).error(`Cannot write to stdout: ${fileProblem(error)}\nTry: send the output elsewhere, or free space there`);
+  });
+  const program = buildProgram(argv, (spec, command) => execute(spec, command, output));
   try {
     await program.parseAsync([...argv], { from: "user" });
   } catch (error) {
@@ -27,7 +33,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     // commander has printed its own message; --help and --version come here too, with exit code 0.
     const exit = error.exitCode === 0 ? EXIT.done : EXIT.usage;
     if (exit === EXIT.usage && argv.includes("--json")) openLog({ json: true }).event("done", { exit });
-    process.exitCode = exit;
+    process.exitCode = output.exitOf(exit);
   }
 }
 
@@ -60,11 +66,12 @@ function buildProgram(argv: readonly string[], run: (spec: CommandSpec, command:
   return program;
 }
 
-async function execute(spec: CommandSpec, command: Command): Promise<void> {
+async function execute(spec: CommandSpec, command: Command, output: OutputGuard): Promise<void> {
   const options: CommandInput["options"] = command.opts();
   const json = options["json"] === true;
   const log = openLog({ json, quiet: options["quiet"] === true, level: options["logLevel"] });
   const signals = onSignals(process, log, { asks: spec.asks === true, message: spec.serves === true ? "Stopping" : SETTLING });
+  output.onLost(signals.stop);
   let result: CommandResult;
   try {
     refuseLater(spec, command);
@@ -90,9 +97,9 @@ async function execute(spec: CommandSpec, command: Command): Promise<void> {
   }
   log.event("done", { exit: result.exit, ...result.counts });
   log.close();
-  process.exitCode = result.exit;
+  process.exitCode = output.exitOf(result.exit);
   // A command that has ended leaves nothing behind that must be waited for; a socket that some library keeps would hold the process.
-  if (signals.signal.aborted) process.exit(result.exit);
+  if (signals.signal.aborted) process.exit();
 }
 
 /** @throws {ConfigError} for an option or an action that is promised and not there yet. */

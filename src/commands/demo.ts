@@ -17,7 +17,13 @@ const EXEC_MS = 60;
 const ROW_CHARS = 600;
 
 /** The whole pipeline on parts that come with the package: two emulated servers, SQLite, a folder as store, the built-in judge. */
-export async function run(input: CommandInput): Promise<CommandResult> {
+export async function run(given: CommandInput): Promise<CommandResult> {
+  // Hints, too, are about the demo's own configuration.
+  const input = {
+    ...given,
+    options: { ...given.options, config: DEMO_CONFIG },
+    env: { ...given.env, DEMO_DIR: resolve("runs/demo") },
+  };
   const emulators = await startEmulators(SERVERS, { port: 0, execMs: EXEC_MS });
   try {
     const useEmulators = (config: Config): Config => {
@@ -25,10 +31,7 @@ export async function run(input: CommandInput): Promise<CommandResult> {
       if (server === undefined) return config; // The schema asks for one at least.
       return { ...config, servers: emulators.map(({ url }) => ({ ...server, url })) };
     };
-    await using opened = await openContext(
-      { ...input, options: { ...input.options, config: DEMO_CONFIG }, env: { ...input.env, DEMO_DIR: resolve("runs/demo") } },
-      { locks: ALL_LOCKS, adjust: useEmulators },
-    );
+    await using opened = await openContext(input, { locks: ALL_LOCKS, adjust: useEmulators });
     const { context } = opened;
     await planAndTell(context, input);
     const stopped = await streamStages(context);

@@ -1,34 +1,39 @@
-import type { Context } from "../context.ts";
-import { isLocked } from "../db/process-lock.ts";
-import { jobQueries } from "../db/queries/jobs.ts";
+import { loadConfig } from "../config/load-config.ts";
+import { ConfigError, EXIT } from "../errors.ts";
 import { counted } from "../lib/counted.ts";
+import { configFileOf, databaseFile, hintFor } from "../open-context.ts";
 import { harvest } from "../stages/harvest.ts";
-import { nothingUpstream, type Upstream } from "../stages/stage.ts";
+import { nothingUpstream } from "../stages/stage.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
 import { deadlineOf } from "./deadline.ts";
+import { followGenerate, waitForDatabase } from "./harvest/follow-generate.ts";
 import { stageResult } from "./stage-result.ts";
 import { openStage } from "./open-stage.ts";
 
-/** Between two looks at what generate, in another process, has finished, ms. */
-const FOLLOW_POLL_MS = 500;
-
 export async function run(input: CommandInput): Promise<CommandResult> {
+  const follows = input.options["follow"] === true;
+  if (follows && input.options["prompts"] !== undefined) {
+    throw new ConfigError("Cannot follow generate with --prompts: harvest would plan, and no generate can start meanwhile", {
+      hint: hintFor(input)("harvest --follow"),
+    });
+  }
   const deadline = deadlineOf(input);
+  const sinceMs = input.clock.nowMs();
+  if (follows) {
+    const signal = deadline === undefined ? input.stopping : AbortSignal.any([input.stopping, deadline]);
+    const file = databaseFile(loadConfig(configFileOf(input), { env: input.env }));
+    await waitForDatabase(file, { ...input, signal });
+    if (signal.aborted) {
+      input.log.info("Stopped: no generate has started yet. The same command again goes on");
+      return { exit: EXIT.done };
+    }
+  }
   await using opened = await openStage(input, { locks: ["harvest"], ...(deadline === undefined ? {} : { deadline }) });
   const { context } = opened;
-  const report = await harvest(context, input.options["follow"] === true ? followGenerate(context) : nothingUpstream);
+  const report = await harvest(context, follows ? followGenerate(context, { sinceMs }) : nothingUpstream);
   return stageResult(context.db, input, {
     done: `Harvested ${counted(report.done, "image")}`,
     stopped: report.stopped,
     pairSet: context.config.export.pairs,
   });
-}
-
-/** More may come while generate runs in some process, or has left work that only a new generate can do. */
-function followGenerate({ config, db, clock }: Pick<Context, "config" | "db" | "clock">): Upstream {
-  const jobs = jobQueries(db);
-  return {
-    moreToCome: () => isLocked(config.dir, "generate") || jobs.anyOpen(),
-    waitForWork: (signal) => clock.sleep(FOLLOW_POLL_MS, signal),
-  };
 }

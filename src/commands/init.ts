@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { basename, dirname, extname, join, relative, resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { detectBindings, type DetectedName } from "../comfy/detect.ts";
@@ -9,6 +9,7 @@ import { ConfigError, EXIT, messageOf } from "../errors.ts";
 import { commandHint } from "../lib/command-hint.ts";
 import { stringifyExact } from "../lib/exact-json.ts";
 import { fileProblem } from "../lib/file-problem.ts";
+import { makeFolder } from "../lib/make-folder.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
 import { findPromptColumn } from "./find-prompt-column.ts";
 import { configText } from "./init/config-text.ts";
@@ -90,7 +91,7 @@ function datasetNameOf(out: string): string {
 /** Never over a file that somebody else made meanwhile. */
 async function writeNew(file: string, text: string): Promise<void> {
   try {
-    await mkdir(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
     await writeFile(file, text, { flag: "wx" });
   } catch (error) {
     throw new ConfigError(`Cannot write ${file}: ${fileProblem(error)}`, { hint: "--out with another place", cause: error });

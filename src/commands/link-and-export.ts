@@ -51,9 +51,9 @@ export async function linkAndExport(
   );
   const result = stageResult(db, input, { done: describeExport(report), stopped, rows: report.rows, drops: report.drops });
   if (report.outcome !== "empty") return result;
-  // People who have not voted yet are no failure; anything else that left no pair is.
+  // Work that the deadline left undone and people who have not voted yet are no failure; anything else that left no pair is.
   const onlyPeople = config.annotate.pairs[config.export.pairs]?.from.every((source) => source === "people") === true;
-  return onlyPeople ? result : { ...result, exit: EXIT.incomplete };
+  return onlyPeople || stopped ? result : { ...result, exit: EXIT.incomplete };
 }
 
 /** Where people decide and have not all voted: how far they are. */

@@ -28,7 +28,7 @@ export const commands: readonly CommandSpec[] = [
     options: [
       PROMPTS,
       ...UNTIL,
-      { flags: "--follow", description: "go on while generate runs in another process" },
+      { flags: "--follow", description: "go on while generate runs in another process or has open jobs; wait 60 s for one to start" },
       { flags: "--adopt <source>", description: "take images that were made elsewhere", later: true },
     ],
     example: "harvest --follow",

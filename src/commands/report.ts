@@ -1,4 +1,4 @@
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { loadConfig } from "../config/load-config.ts";
@@ -10,6 +10,7 @@ import { countReasons, summarize } from "../db/queries/summary.ts";
 import { ConfigError, EXIT } from "../errors.ts";
 import { fileProblem } from "../lib/file-problem.ts";
 import { configFileOf, databaseFile, hintFor } from "../open-context.ts";
+import { makeFolder } from "../lib/make-folder.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
 import { datasetCounts } from "./dataset-counts.ts";
 import { contactSheet } from "./report/contact-sheet.ts";
@@ -50,7 +51,7 @@ export async function writeReport({ config, db }: Pick<Context, "config" | "db">
   ].join("\n");
   const page = `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeHtml(config.dataset)}</title><style>${STYLE}</style><body>${body}</body></html>\n`;
   try {
-    await mkdir(dirname(out), { recursive: true });
+    makeFolder(dirname(out));
     await writeFile(`${out}.tmp`, page);
     await rename(`${out}.tmp`, out);
   } catch (error) {

@@ -1,8 +1,8 @@
 import { basename } from "node:path";
-import { text } from "node:stream/consumers";
 import { loadConfig } from "../config/load-config.ts";
 import type { Config } from "../config/schema.ts";
 import { openReadonly, type Db } from "../db/open.ts";
+import { listExports } from "../db/queries/exports.ts";
 import { referenceQueries } from "../db/queries/references.ts";
 import { storedImages } from "../db/queries/stored-images.ts";
 import { ConfigError, EXIT } from "../errors.ts";
@@ -10,12 +10,13 @@ import { counted } from "../lib/counted.ts";
 import { configFileOf, databaseFile, hintFor } from "../open-context.ts";
 import { exportStoreUri } from "../stages/export.ts";
 import { verifyExport, type VerifiedExport } from "../stages/export/verify-export.ts";
-import { checkVersionName, knownVersions, LATEST } from "../stages/export/versions.ts";
+import { checkVersionName, knownVersions } from "../stages/export/versions.ts";
 import { verifyStore } from "../stages/verify-store.ts";
 import type { ObjectStore } from "../stores/object-store.ts";
 import { openStore } from "../stores/registry.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
 import { datasetCounts } from "./dataset-counts.ts";
+import { findNewest } from "./verify/find-newest.ts";
 
 /** Problems told one by one; the rest is a number. */
 const TOLD_MAX = 50;
@@ -85,9 +86,9 @@ async function checkExport(
   const [wanted] = input.args;
   const store = await openStore({ ...config.store, uri: exportStoreUri(config.export.uri) }, { concurrency: config.harvest.concurrency });
   try {
-    const version = wanted === undefined ? await newest(store, signal) : checkVersionName(wanted);
+    const version = wanted === undefined ? await findNewest({ store, db, signal, report }) : checkVersionName(wanted);
     if (version === null) {
-      input.log.info(`No export in ${config.export.uri} yet`);
+      input.log.info(`No export in ${config.export.uri}${listExports(db, store.uri).length === 0 ? " yet" : ""}`);
       return null;
     }
     if (wanted !== undefined && !(await anyKey(store, wanted, signal))) {
@@ -113,11 +114,6 @@ async function checkExport(
   } finally {
     await store.close();
   }
-}
-
-async function newest(store: Pick<ObjectStore, "get">, signal: AbortSignal): Promise<string | null> {
-  const body = await store.get(LATEST, signal);
-  return body === null ? null : checkVersionName((await text(body)).trim());
 }
 
 async function versionsAt(store: Pick<ObjectStore, "list">, signal: AbortSignal): Promise<string> {

@@ -2,6 +2,7 @@ import { didYouMean } from "../lib/nearest.ts";
 import { checkUploads } from "./check-uploads.ts";
 import { pathOfSet } from "./normalise-pairs.ts";
 import { notYet } from "./not-yet.ts";
+import { isConnectionHeader } from "./is-connection-header.ts";
 import { formatPath, type Path } from "./path.ts";
 import type { Problem } from "./problem.ts";
 import type { ConfigFile } from "./schema.ts";
@@ -60,7 +61,7 @@ function checkWorkflows({ workflow, workflows }: ConfigFile): readonly Problem[]
   return workflows !== undefined && Object.keys(workflows).length === 0 ? [problem(["workflows"], " names no workflow")] : [];
 }
 
-function checkCandidates({ candidates: { variants, seeds }, workflows }: ConfigFile): readonly Problem[] {
+function checkCandidates({ candidates: { variants, seeds }, workflows, export: { seed_format } }: ConfigFile): readonly Problem[] {
   const known = workflows === undefined ? ["main"] : Object.keys(workflows);
   const unknown = variants.flatMap(({ workflow }, index) => {
     const path = ["candidates", "variants", index];
@@ -84,6 +85,19 @@ function checkCandidates({ candidates: { variants, seeds }, workflows }: ConfigF
       (index) => ["candidates", "variants", index, "name"],
     ),
     ...(seeds === "derived" ? [] : twice(seeds.map(String), (index) => ["candidates", "seeds", index])),
+    // The export would refuse them, after the night in which their images were made.
+    ...(seeds === "derived" || seed_format === "string"
+      ? []
+      : seeds.flatMap((seed, index) =>
+          seed <= Number.MAX_SAFE_INTEGER
+            ? []
+            : [
+                problem(
+                  ["candidates", "seeds", index],
+                  ` is ${seed}, and readers of JSON round numbers over 2^53-1: set export.seed_format: string (for the whole export), or take a smaller seed`,
+                ),
+              ],
+        )),
   ];
 }
 
@@ -102,6 +116,7 @@ function checkServers({ servers }: ConfigFile): readonly Problem[] {
 /** Values are not named in messages: they may be secrets. */
 function checkHeaders(headers: Readonly<Record<string, string>>, path: Path): readonly Problem[] {
   return Object.entries(headers).flatMap(([name, value]) => {
+    if (isConnectionHeader(name)) return [problem([...path, name], " is set by the connection itself: leave it out", "key")];
     if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) return [problem([...path, name], " is no name that a header can have", "key")];
     return /^[\t\u0020-\u007e\u0080-\u00ff]*$/.test(value)
       ? []

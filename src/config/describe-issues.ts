@@ -36,7 +36,13 @@ function describe(issue: Issue, above: Path, input: DescribeInput): readonly Pro
   }
   const name = formatPath(asWritten(path, input.wrapped));
   if (issue.code === "invalid_key") {
-    return [{ path, part: "key", message: `${name}: expected a name of letters, digits, '.', '_' or '-', a letter or digit first` }];
+    return [
+      {
+        path,
+        part: "key",
+        message: `${name}: expected a name of letters, digits, '.', '_' or '-', a letter or digit first, at most 128 characters`,
+      },
+    ];
   }
   const expected = expectedAt(input.schema, path);
   const value = valueAt(input.written, path);

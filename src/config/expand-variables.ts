@@ -53,7 +53,8 @@ export function expandVariables(value: Json, env: Readonly<Record<string, string
       });
       return "";
     }
-    const found = env[name];
+    // The environment has Object's prototype: ${constructor} is no variable.
+    const found = Object.hasOwn(env, name) ? env[name] : undefined;
     if (found !== undefined && (found !== "" || fallback === undefined)) return found;
     if (fallback !== undefined) return fallback;
     problems.push({ path, message: `${formatPath(path)} needs the environment variable ${name}, which is not set` });

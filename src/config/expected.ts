@@ -54,7 +54,7 @@ function inWords(schema: JsonSchema): string {
     case "boolean":
       return "true or false";
     case "string":
-      return schema.patternErrorMessage ?? "text";
+      return `${schema.patternErrorMessage ?? "text"}${schema.maxLength === undefined ? "" : `, at most ${schema.maxLength} characters`}`;
     case "array":
       return listInWords(schema);
     case "object":

@@ -16,6 +16,7 @@ export interface JsonSchema {
   readonly maximum?: number;
   readonly exclusiveMinimum?: number;
   readonly minItems?: number;
+  readonly maxLength?: number;
   readonly pattern?: string;
   readonly patternErrorMessage?: string;
   readonly [key: string]: unknown;

@@ -4,6 +4,7 @@ import type { z } from "zod";
 import { ConfigError } from "../errors.ts";
 import { fileProblem } from "../lib/file-problem.ts";
 import { isJsonArray, isJsonObject, type Json } from "../lib/exact-json.ts";
+import { checkPlaces } from "./check-places.ts";
 import { crossChecks } from "./cross-checks.ts";
 import { describeIssues } from "./describe-issues.ts";
 import { expandVariables, type WholeVariable } from "./expand-variables.ts";
@@ -12,6 +13,7 @@ import { asWritten, wrapLonePairs } from "./normalise-pairs.ts";
 import { parseYaml, type YamlFile } from "./parse-yaml.ts";
 import type { Path } from "./path.ts";
 import type { Problem } from "./problem.ts";
+import { reservedKeys } from "./reserved-keys.ts";
 import { resolveConfig } from "./resolve-config.ts";
 import { configSchema, type Config, type ConfigFile } from "./schema.ts";
 import { valueAt } from "./value-at.ts";
@@ -43,9 +45,12 @@ export function loadConfig(file: string, { env }: LoadOptions): Config {
   const isQuoted = (path: Path): boolean => yaml.isQuoted(asWritten(path, wrapped));
   const parsed = parseLeniently(expanded.value, { wholes: expanded.wholes, isQuoted });
   if (!parsed.success) throw tell(describeIssues(parsed.error.issues, { written, wrapped, schema: configJsonSchema() }));
-  const problems = crossChecks(parsed.data, { wrapped });
+  const problems = [...reservedKeys(written), ...crossChecks(parsed.data, { wrapped })];
   if (problems.length > 0) throw tell(problems);
-  return resolveConfig(parsed.data, { configFile, written: withoutHeaders(written) });
+  const config = resolveConfig(parsed.data, { configFile, written: withoutHeaders(written) });
+  const misplaced = checkPlaces(config);
+  if (misplaced.length > 0) throw tell(misplaced);
+  return config;
 }
 
 function readText(file: string): string {

@@ -7,9 +7,17 @@ import type { JsonObject } from "../lib/exact-json.ts";
 /** ComfyUI's largest seed. Source: KSampler's INPUT_TYPES, nodes.py: `"max": 0xffffffffffffffff`. */
 const SEED_MAX = 2n ** 64n - 1n;
 
+/** Names end up in messages, in folders and in every row. */
+const NAME_CHARS_MAX = 128;
+/** The dataset's is the start of every file name at a server, where the rest takes 80 of the 255 bytes that file systems allow. */
+const DATASET_CHARS_MAX = 64;
+/** More candidates of one prompt and variant are a slip of the pen: planning holds one prompt's seeds in memory. */
+const PER_PROMPT_MAX = 100_000;
+
 // `patternErrorMessage` is what editors and our own messages say instead of the pattern.
 const name = z
   .string()
+  .max(NAME_CHARS_MAX)
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/)
   .meta({ patternErrorMessage: "letters, digits, '.', '_' or '-', a letter or digit first" });
 const scalar = z.union([z.string(), z.number(), z.bigint(), z.boolean()]);
@@ -56,7 +64,7 @@ const variant = z.strictObject({
 });
 
 const candidates = z.strictObject({
-  per_prompt: count.default(4),
+  per_prompt: count.max(PER_PROMPT_MAX).default(4),
   seeds: z.union([z.literal("derived"), z.array(z.union([z.int().min(0), z.bigint().min(0n).max(SEED_MAX)])).min(1)]).default("derived"),
   variants: z
     .array(variant)
@@ -215,6 +223,7 @@ const exportSection = z.strictObject({
 export const configSchema = z.strictObject({
   dataset: z
     .string()
+    .max(DATASET_CHARS_MAX)
     .regex(/^[a-z0-9][a-z0-9-]*$/)
     .meta({ patternErrorMessage: "lower-case letters, digits and '-', a letter or digit first" }),
   dir: text.optional().describe("database, logs, local images and exports; default ../runs/<dataset>, relative to this file"),

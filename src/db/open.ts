@@ -1,9 +1,11 @@
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3";
 import { FatalError } from "../errors.ts";
+import { databaseError } from "./database-error.ts";
 import { drizzle, migrate } from "./drizzle.ts";
+import { makeDataFolder } from "./make-data-folder.ts";
 import * as schema from "./schema.ts";
 
 /** Makes a command that can be pasted of the words after the program's name. */
@@ -30,7 +32,7 @@ export interface Db {
  * @throws {FatalError} if the database is newer than this program, or a migration would be skipped.
  */
 export function openDatabase(file: string, migrationsFolder = MIGRATIONS_FOLDER): Db {
-  if (file !== ":memory:") mkdirSync(dirname(file), { recursive: true });
+  if (file !== ":memory:") makeDataFolder(dirname(file));
   // A mutex across processes that the system frees with the process.
   const lock = connect(file === ":memory:" ? file : `${file}.lock`, { timeout: MIGRATION_LOCK_TIMEOUT_MS });
   lock.exec("BEGIN EXCLUSIVE");
@@ -44,7 +46,7 @@ export function openDatabase(file: string, migrationsFolder = MIGRATIONS_FOLDER)
       client.pragma("synchronous = FULL");
     } catch (error) {
       client.close();
-      throw explained(error, file);
+      throw databaseError(error, file);
     }
     return { client, orm: drizzle({ client, schema, casing: "snake_case" }), file, close: () => client.close() };
   } finally {
@@ -68,7 +70,7 @@ export function openReadonly(file: string, hint: CommandHint = (words) => `pnpm 
     }
   } catch (error) {
     client.close();
-    throw explained(error, file);
+    throw databaseError(error, file);
   }
   return { client, orm: drizzle({ client, schema, casing: "snake_case" }), file, close: () => client.close() };
 }
@@ -85,24 +87,8 @@ function connect(file: string, options: Database.Options): Database.Database {
   try {
     return new Database(file, options);
   } catch (error) {
-    throw explained(error, file);
+    throw databaseError(error, file);
   }
-}
-
-/** What SQLite says of a file that it cannot take for a database, as an error that a person can act on; others as they are. */
-function explained(error: unknown, file: string): unknown {
-  if (!(error instanceof Database.SqliteError)) return error;
-  if (error.code === "SQLITE_NOTADB" || error.code.startsWith("SQLITE_CORRUPT")) {
-    return new FatalError(`Cannot open the database ${file}: it is no SQLite database, or a damaged one (${error.message})`, {
-      hint: "put a backup of it there, or check `dir` in the config",
-      cause: error,
-    });
-  }
-  if (!/^SQLITE_(?:CANTOPEN|READONLY|PERM|FULL|IOERR)/.test(error.code)) return error;
-  return new FatalError(`Cannot open the database ${file}: ${error.message}`, {
-    hint: "it has to be a file that this user may write, on a disk with free space; or check `dir` in the config",
-    cause: error,
-  });
 }
 
 interface JournalEntry {

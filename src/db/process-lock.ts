@@ -1,10 +1,16 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { FatalError } from "../errors.ts";
+import { fileProblem } from "../lib/file-problem.ts";
+import { databaseError } from "./database-error.ts";
+import { makeDataFolder } from "./make-data-folder.ts";
 
 /** `isLocked` of another process holds the file for microseconds: that is no second process. */
 const PROBE_TOLERANCE_MS = 1_000;
+
+/** Connections that hold a lock: one that nobody names any more the garbage collector closes, and its lock is gone. */
+const holders = new Set<Database.Database>();
 
 /** A stage of a dataset, held by this process until `release`, the end of its scope or the process's end, however it ends. */
 export interface ProcessLock extends Disposable {
@@ -17,21 +23,34 @@ export interface ProcessLock extends Disposable {
  */
 export function acquireProcessLock(dir: string, stage: string): ProcessLock {
   const folder = join(dir, "locks");
-  mkdirSync(folder, { recursive: true });
+  makeDataFolder(folder);
   const pidFile = join(folder, `${stage}.pid`);
-  const connection = new Database(join(folder, `${stage}.lock`), { timeout: PROBE_TOLERANCE_MS });
+  const lockFile = join(folder, `${stage}.lock`);
+  const connection = connect(lockFile, PROBE_TOLERANCE_MS);
   try {
     connection.exec("BEGIN EXCLUSIVE");
   } catch (error) {
     connection.close();
-    if (!isBusy(error)) throw error;
+    if (!isBusy(error)) throw databaseError(error, lockFile);
     throw new FatalError(`Cannot start ${stage} in ${dir}: process ${readPid(pidFile)} is already doing it`, {
       hint: "wait for it or stop it (Ctrl-C there loses nothing), then start again",
       cause: error,
     });
   }
-  writeFileSync(pidFile, String(process.pid));
-  const release = (): void => void connection.close();
+  try {
+    writeFileSync(pidFile, String(process.pid));
+  } catch (error) {
+    connection.close();
+    throw new FatalError(`Cannot write ${pidFile}: ${fileProblem(error)}`, {
+      hint: "`dir` in the config has to be a folder that this user may write",
+      cause: error,
+    });
+  }
+  holders.add(connection);
+  const release = (): void => {
+    holders.delete(connection);
+    connection.close();
+  };
   return { release, [Symbol.dispose]: release };
 }
 
@@ -47,12 +66,20 @@ export function isLocked(dir: string, stage: string): boolean {
 }
 
 function acquireProbe(dir: string, stage: string): void {
-  mkdirSync(join(dir, "locks"), { recursive: true });
-  const connection = new Database(join(dir, "locks", `${stage}.lock`), { timeout: 0 });
+  makeDataFolder(join(dir, "locks"));
+  const connection = connect(join(dir, "locks", `${stage}.lock`), 0);
   try {
     connection.exec("BEGIN EXCLUSIVE");
   } finally {
     connection.close();
+  }
+}
+
+function connect(file: string, timeoutMs: number): Database.Database {
+  try {
+    return new Database(file, { timeout: timeoutMs });
+  } catch (error) {
+    throw databaseError(error, file);
   }
 }
 

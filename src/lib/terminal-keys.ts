@@ -52,6 +52,8 @@ export function takeTerminalKeys(host: KeyHost, onInterrupt: () => void): () => 
     }
   };
 
+  // A terminal whose window was closed fails with EIO, which must not end what still settles its work.
+  stdin.on("error", () => undefined);
   take();
   host.on("SIGCONT", take); // `fg` after Ctrl-Z.
   return () => {

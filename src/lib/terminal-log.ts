@@ -1,6 +1,7 @@
 import type { Writable } from "node:stream";
 import type { Clock } from "./clock.ts";
 import { stringifyExact } from "./exact-json.ts";
+import { printable } from "./printable.ts";
 import { createRateMeter, type RateMeter } from "./rate-meter.ts";
 import { LOG_LEVELS, type Log, type LogLevel, type Progress } from "./log.ts";
 
@@ -102,10 +103,4 @@ function duration(seconds: number): string {
   const hours = Math.floor(seconds / 3_600);
   const minutes = Math.floor((seconds % 3_600) / 60);
   return hours > 0 ? `${hours} h ${minutes} min` : minutes > 0 ? `${minutes} min` : `${Math.ceil(seconds)} s`;
-}
-
-/** Servers' words may hold escape sequences: control characters except newline and tab are shown, not sent to the terminal. */
-function printable(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what this is about
-  return text.replaceAll(/[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }

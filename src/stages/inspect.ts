@@ -6,6 +6,7 @@ import { inspectionQueries, type InspectionRow, type UninspectedImage } from "..
 import { FatalError, RejectError, TransientError, messageOf } from "../errors.ts";
 import { fileProblem } from "../lib/file-problem.ts";
 import { type DecodeImage, openDecoder } from "../images/decode.ts";
+import { removeStaleThumbnails } from "../images/remove-stale-thumbnails.ts";
 import { thumbnailPath } from "../images/thumbnail-path.ts";
 import { readAll } from "../stores/read-all.ts";
 import { openBacklog } from "./backlog.ts";
@@ -38,6 +39,7 @@ export async function inspect(context: InspectNeeds, upstream: Upstream): Promis
     queries.insertAll(entries.map(({ row }) => row));
     for (const { item } of entries) backlog.settled(item);
   });
+  await removeStaleThumbnails(context.config.dir);
   const perform = inspector(context);
   let done = 0;
   let failed = 0;

@@ -1,17 +1,27 @@
 import { createHash } from "node:crypto";
 import type { StoredImageRow } from "../db/queries/stored-images.ts";
 import type { ObjectStore } from "../stores/object-store.ts";
+import { unreadableReason } from "./unreadable-reason.ts";
 
 export interface StoredProblemNeeds {
   readonly store: Pick<ObjectStore, "get" | "uriOf">;
   readonly signal: AbortSignal;
 }
 
+type ImageFacts = Pick<StoredImageRow, "key" | "sha256" | "bytes">;
+
 /** Reads a stored picture to its last byte: what is wrong with it, null where it is what the database says. */
-export async function storedProblem(
-  { key, sha256, bytes }: Pick<StoredImageRow, "key" | "sha256" | "bytes">,
-  { store, signal }: StoredProblemNeeds,
-): Promise<string | null> {
+export async function storedProblem(image: ImageFacts, needs: StoredProblemNeeds): Promise<string | null> {
+  try {
+    return await readProblem(image, needs);
+  } catch (error) {
+    const reason = unreadableReason(error);
+    if (reason === null) throw error;
+    return reason;
+  }
+}
+
+async function readProblem({ key, sha256, bytes }: ImageFacts, { store, signal }: StoredProblemNeeds): Promise<string | null> {
   const body = await store.get(key, signal);
   if (body === null) return `${store.uriOf(key)} is missing`;
   const hash = createHash("sha256");

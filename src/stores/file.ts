@@ -1,8 +1,9 @@
 import { createReadStream } from "node:fs";
-import { link, mkdir, open, readdir, rename, rm, stat, unlink } from "node:fs/promises";
+import { link, open, readdir, rename, rm, stat, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { ConfigError } from "../errors.ts";
+import { makeFolder } from "../lib/make-folder.ts";
 import { mapStreamErrors } from "../lib/map-stream-errors.ts";
 import { errnoOf } from "../lib/errno.ts";
 import { fileError } from "./file-errors.ts";
@@ -118,7 +119,7 @@ async function inFolderOf(path: string, call: () => Promise<void>): Promise<void
     await call();
   } catch (error) {
     if (!isMissing(error)) throw error;
-    await mkdir(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     await syncFolder(dirname(dirname(path)));
     await call();
   }

@@ -1,10 +1,12 @@
-import { mkdir, open, readdir, rm, stat } from "node:fs/promises";
+import { open, readdir, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { addAbortListener } from "node:events";
 import type { Readable } from "node:stream";
 import { TransientError } from "../errors.ts";
 import { errnoOf } from "../lib/errno.ts";
+import { isAlive } from "../lib/is-alive.ts";
+import { makeFolder } from "../lib/make-folder.ts";
 import { fileError } from "./file-errors.ts";
 
 /** Where objects are written before they have their name; no key starts with it. */
@@ -74,7 +76,7 @@ async function writeFlushed(path: string, { body, sizeBytes, signal }: Writing):
 /** Makes the folder and removes what crashed processes left in it. */
 async function prepare(folder: string): Promise<void> {
   try {
-    await mkdir(folder, { recursive: true });
+    makeFolder(folder);
     for (const name of await readdir(folder)) {
       if (await isAbandoned(join(folder, name), name)) await rm(join(folder, name), { force: true });
     }
@@ -91,13 +93,5 @@ async function isAbandoned(path: string, name: string): Promise<boolean> {
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return false; // Its writer has just finished.
     throw error;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return errnoOf(error) === "EPERM"; // Another user's process.
   }
 }

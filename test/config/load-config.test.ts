@@ -270,7 +270,10 @@ describe("the YAML", () => {
 
   it("keeps every digit of an integer", () => {
     expect(loadMore("seed: 18446744073709551615").seed).toBe(18446744073709551615n);
-    expect(loadMore("candidates: { seeds: [0, 18446744073709551615] }").candidates.seeds).toEqual([0, 18446744073709551615n]);
+    expect(loadMore("candidates: { seeds: [0, 18446744073709551615] }\nexport: { seed_format: string }").candidates.seeds).toEqual([
+      0,
+      18446744073709551615n,
+    ]);
     expect(loadMore("candidates: { variants: [{ name: a, set: { n: 9007199254740993 } }] }").candidates.variants[0]?.set["n"]).toBe(
       9007199254740993n,
     );

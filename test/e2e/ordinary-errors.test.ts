@@ -83,6 +83,14 @@ const CASES: readonly Case[] = [
     exit: 1,
     says: /file/,
   },
+  {
+    // The system says ENOENT there although the parent exists: Node's recursive mkdir tried for ever.
+    name: "a folder that nobody can make",
+    arrange: (made) => made.configure({ dir: "/proc/foo" }),
+    args: () => ["generate"],
+    exit: 1,
+    says: /Cannot make the folder \/proc\/foo[^]*Try: `dir`/,
+  },
   { name: "an export under a path", args: () => ["export", "--as", "../x"], exit: 2, says: /Cannot name a version "\.\.\/x"/ },
 ];
 

@@ -108,9 +108,10 @@ describe("generate, harvest, annotate, export", () => {
   it("generate beside harvest in two processes give the same bytes, too", async () => {
     const wanted = await undisturbed();
     const made = project();
-    const generate = startCli(["generate", "-c", made.config]);
-    await expect.poll(() => made.count("select count(*) from jobs"), POLL).toBeGreaterThan(0);
+    // Before there is anything to follow: it waits for generate.
     const harvest = startCli(["harvest", "--follow", "-c", made.config]);
+    await expect.poll(() => harvest.output(), POLL).toContain("Waiting up to 60 s for generate");
+    const generate = startCli(["generate", "-c", made.config]);
     for (const { result } of [generate, harvest]) expect((await result).exit, (await result).stderr).toBe(0);
     for (const stage of ["annotate", "export"]) expect((await runCli([stage, "-c", made.config])).exit).toBe(0);
     expect(made.exported()).toEqual(wanted);

@@ -79,6 +79,19 @@ describe("--for", () => {
   });
 });
 
+describe("--for that ends before there is a pair", () => {
+  it("ends with exit 0 and says what remains", async () => {
+    const made = await open(1_500);
+    const { exit, stderr, events } = await runCli(["run", "-c", made.config, "--for", "1s", "--json"]);
+    expect(stderr).toContain("No pairs to export");
+    const done = events.at(-1) as { pending: number };
+    expect(done.pending).toBeGreaterThan(0);
+    expect(stderr).toContain(`${done.pending} candidates remain`);
+    expect(done).toMatchObject({ exit: 0, failed: 0, rows: 0 });
+    expect(exit, stderr).toBe(0);
+  });
+});
+
 describe("servers", () => {
   it("that none can be reached end the run after 30 s with exit 1", async () => {
     const made = (project = makeProject({ servers: ["http://127.0.0.1:9"] }));

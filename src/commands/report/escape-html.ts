@@ -1,4 +1,6 @@
-/** Text as HTML shows it, in elements and in quoted attributes. */
+import { printable } from "../../lib/printable.ts";
+
+/** Text as HTML shows it, in elements and in quoted attributes; control characters, which HTML may not hold, as visible escapes. */
 export function escapeHtml(text: string): string {
-  return text.replaceAll(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
+  return printable(text).replaceAll(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
 }

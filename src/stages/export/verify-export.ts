@@ -10,6 +10,7 @@ import { byteLines } from "../../lib/byte-lines.ts";
 import { counted } from "../../lib/counted.ts";
 import type { ObjectStore } from "../../stores/object-store.ts";
 import { SPLITS } from "../split.ts";
+import { unreadableReason } from "../unreadable-reason.ts";
 import { rowChecker } from "./check-row.ts";
 import { splitChecker } from "./check-split.ts";
 import { parseChecksums } from "./checksums.ts";
@@ -223,8 +224,9 @@ function compareCounts({ manifest, report }: Check, { rows, images }: { readonly
 /** Hands a file's bytes to `read` and reports where they are not the ones that SHA256SUMS says. */
 async function hashed(check: Check, path: string, read: (chunks: AsyncIterable<Buffer>) => Promise<void>): Promise<void> {
   const { version, store, signal, sums, report } = check;
-  const body = await store.get(`${version}/${path}`, signal);
+  const body = await store.get(`${version}/${path}`, signal).catch((error: unknown) => unreadable(error));
   if (body === null) return; // compareListing() has said that it is missing.
+  if (typeof body === "string") return report(path, body);
   const hash = createHash("sha256");
   const tee = async function* (): AsyncGenerator<Buffer> {
     // Without an encoding a stream yields Buffers.
@@ -238,7 +240,7 @@ async function hashed(check: Check, path: string, read: (chunks: AsyncIterable<B
     await read(chunks);
     for await (const _chunk of chunks) continue; // Where `read` gave up early the rest still counts for the hash.
   } catch (error) {
-    if (!isDamage(error)) throw error;
+    if (!isDamage(error) && unreadableReason(error) === null) throw error;
     report(path, `cannot be read to its end: ${messageOf(error)}`);
     return;
   } finally {
@@ -254,7 +256,20 @@ function isDamage(error: unknown): boolean {
   return error instanceof Error && "code" in error && typeof error.code === "string" && /^(?:Z_|CSV_)/.test(error.code);
 }
 
+/** Null where nothing is that can be read. */
 async function readText(store: VerifyExportNeeds["store"], key: string, signal: AbortSignal): Promise<string | null> {
-  const body = await store.get(key, signal);
-  return body === null ? null : text(body);
+  try {
+    const body = await store.get(key, signal);
+    return body === null ? null : await text(body);
+  } catch (error) {
+    if (unreadableReason(error) === null) throw error;
+    return null;
+  }
+}
+
+/** Why one file cannot be read. @throws what is wrong with all of them. */
+function unreadable(error: unknown): string {
+  const reason = unreadableReason(error);
+  if (reason === null) throw error;
+  return reason;
 }

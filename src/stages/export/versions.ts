@@ -9,13 +9,17 @@ const NUMBERED = /^v([1-9]\d{0,8})$/;
 
 /** @throws {ConfigError} if a version cannot have the name: it becomes a folder and part of every URI. */
 export function checkVersionName(name: string): string {
-  if (NAME.test(name) && name !== LATEST) return name;
+  if (isVersionName(name)) return name;
   throw new ConfigError(
     `Cannot name a version ${JSON.stringify(name)}: expected letters, digits, '.', '_' and '-', a letter or digit first`,
     {
       hint: "export --as NAME, or without it for v1, v2, …",
     },
   );
+}
+
+export function isVersionName(name: string): boolean {
+  return NAME.test(name) && name !== LATEST;
 }
 
 /** What is at a place, as its files say. */

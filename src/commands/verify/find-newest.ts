@@ -1,0 +1,50 @@
+import { text } from "node:stream/consumers";
+import type { Db } from "../../db/open.ts";
+import { listExports } from "../../db/queries/exports.ts";
+import { MANIFEST } from "../../stages/export/manifest.ts";
+import { isVersionName, knownVersions, LATEST, newestVersion } from "../../stages/export/versions.ts";
+import { unreadableReason } from "../../stages/unreadable-reason.ts";
+import type { ObjectStore } from "../../stores/object-store.ts";
+
+export interface FindNewestNeeds {
+  /** The place of versions. */
+  readonly store: Pick<ObjectStore, "uri" | "get" | "list">;
+  readonly db: Pick<Db, "orm">;
+  readonly signal: AbortSignal;
+  readonly report: (where: string, problem: string) => void;
+}
+
+/**
+ * The newest version at a place: what LATEST names, and without it what the files, then the database say, which is reported. Null where
+ * nothing was ever exported, and where all that was is gone.
+ */
+export async function findNewest({ store, db, signal, report }: FindNewestNeeds): Promise<string | null> {
+  const latest = await readLatest(store, signal);
+  if (latest !== null && isVersionName(latest)) return latest;
+  const keys: string[] = [];
+  for await (const { key } of store.list("", signal)) keys.push(key);
+  const known = knownVersions(keys, null);
+  const rows = listExports(db, store.uri);
+  const completed = rows.filter(({ state }) => state === "complete").map(({ version }) => version);
+  const found =
+    completed.findLast((version) => known.complete.has(version)) ??
+    newestVersion(known, []) ??
+    [...known.complete].toSorted().at(-1) ??
+    null;
+  const recorded = completed.at(-1);
+  if (found === null && recorded === undefined) return null;
+  const problem = latest === null ? "is missing or cannot be read" : `names no version: ${JSON.stringify(latest.slice(0, 80))}`;
+  report(LATEST, found === null ? problem : `${problem}; the newest complete version is ${found}, and export writes LATEST again`);
+  if (found === null) report(`${recorded}/${MANIFEST}`, "is missing, though the database has this version as complete");
+  return found;
+}
+
+async function readLatest(store: Pick<ObjectStore, "get">, signal: AbortSignal): Promise<string | null> {
+  try {
+    const body = await store.get(LATEST, signal);
+    return body === null ? null : (await text(body)).trim();
+  } catch (error) {
+    if (unreadableReason(error) === null) throw error;
+    return null;
+  }
+}

@@ -1,0 +1,18 @@
+import Database from "better-sqlite3";
+import { FatalError } from "../errors.ts";
+
+/** What SQLite says of a file that it cannot take for a database, as an error that a person can act on; others as they are. */
+export function databaseError(error: unknown, file: string): unknown {
+  if (!(error instanceof Database.SqliteError)) return error;
+  if (error.code === "SQLITE_NOTADB" || error.code.startsWith("SQLITE_CORRUPT")) {
+    return new FatalError(`Cannot open the database ${file}: it is no SQLite database, or a damaged one (${error.message})`, {
+      hint: "put a backup of it there, or check `dir` in the config",
+      cause: error,
+    });
+  }
+  if (!/^SQLITE_(?:CANTOPEN|READONLY|PERM|FULL|IOERR)/.test(error.code)) return error;
+  return new FatalError(`Cannot open the database ${file}: ${error.message}`, {
+    hint: "it has to be a file that this user may write, on a disk with free space; or check `dir` in the config",
+    cause: error,
+  });
+}

@@ -1,0 +1,62 @@
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
+import { startEmulator, type Emulator } from "../../src/comfy/emulator.ts";
+import { runCli } from "../helpers/run-cli.ts";
+import { makeProject, type Project } from "./project.ts";
+
+// verify finds what was lost or damaged behind the program's back, all of it, in one go.
+
+let emulator: Emulator;
+let project: Project;
+beforeAll(async () => {
+  emulator = await startEmulator();
+});
+afterAll(() => emulator.stop());
+beforeEach(async () => {
+  project = makeProject({ servers: [emulator.url] });
+  await runCli(["run", "-c", project.config]);
+  return () => project.remove();
+});
+
+const verify = () => runCli(["verify", "-c", project.config]);
+
+it("finds the export without LATEST, and says that it is missing", async () => {
+  rmSync(join(project.runs, "export/LATEST"));
+  const { exit, stdout } = await verify();
+  expect(stdout).toContain("LATEST: is missing");
+  expect(stdout).toContain("the newest complete version is v1");
+  expect(stdout).toMatch(/export\/v1: \d+ files/);
+  expect(stdout).not.toContain("All is well");
+  expect(exit).toBe(3);
+  expect((await runCli(["export", "-c", project.config])).exit).toBe(0);
+  expect((await verify()).exit).toBe(0);
+});
+
+it("says that LATEST names nothing, and that an export is gone", async () => {
+  writeFileSync(join(project.runs, "export/LATEST"), "../x");
+  expect((await verify()).stdout).toContain("LATEST: names no version");
+  rmSync(join(project.runs, "export"), { recursive: true });
+  const { exit, stdout, stderr } = await verify();
+  expect(stdout).toContain("v1/manifest.json: is missing, though the database has this version as complete");
+  expect(stderr).not.toContain("yet");
+  expect(exit).toBe(3);
+});
+
+it("goes on after what cannot be read: folders where an image and a shard should be", async () => {
+  const [folder = "", missing = ""] = project
+    .column("select uri from image_index where state = 'stored'")
+    .map((uri) => fileURLToPath(String(uri)));
+  rmSync(folder);
+  mkdirSync(folder);
+  rmSync(missing);
+  const shard = join(project.runs, "export/v1/data/train-00000-of-00001.jsonl");
+  rmSync(shard);
+  mkdirSync(shard);
+  const { exit, stdout, stderr } = await verify();
+  expect(stdout, stderr).toContain("it is a folder");
+  expect(stdout).toContain(`${missing} is missing`);
+  expect(stdout).toContain("v1/data/train-00000-of-00001.jsonl");
+  expect(exit, stderr).toBe(3);
+});

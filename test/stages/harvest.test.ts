@@ -110,9 +110,9 @@ describe("harvest() and bad answers to /view", () => {
   test("a lost file: its job runs again with the node cache freed, and fails after max_attempts", async () => {
     await using bench = await harvestBench();
     await bench.generate(3);
-    const [lost] = bench.column("select filename from images limit 1") as string[];
-    const [subfolder] = bench.column("select subfolder from images limit 1") as string[];
-    const [image] = bench.column("select image_id from images limit 1");
+    const [image] = bench.column("select image_id from images limit 1") as string[];
+    const [lost] = bench.column(`select filename from images where image_id = '${image}'`) as string[];
+    const [subfolder] = bench.column(`select subfolder from images where image_id = '${image}'`) as string[];
     bench.emulators[0]!.deleteFile(lost!, subfolder!, "output");
     expect(await bench.harvest()).toMatchObject({ done: 2, failed: 0 });
     expect(bench.column("select failures || free_first || state from jobs where state = 'planned'")).toEqual(["11planned"]);

@@ -77,6 +77,11 @@ export const REJECT_REASONS = [
   "wrong-prompt", // its embedded prompt names another job
   "too-large", // over `harvest.max_image_mb`
   "unsupported-format",
+  // pictures made elsewhere, that cannot be adopted
+  "no-prompt", // nothing in the picture, or beside it, says from which graph it was made
+  "prompt-unbound", // its graph has no text where `workflow.bind.prompt` says
+  "bad-line", // a line of the JSONL that names no prompt or no picture
+  "unreadable", // its place gave no bytes
 ] as const;
 
 export type RejectReason = (typeof REJECT_REASONS)[number];

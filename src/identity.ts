@@ -67,6 +67,16 @@ export function imageIdOf(candidate: string, nodeId: string, batchIndex: number)
   return `i_${identityHash({ candidate, output_node: nodeId, batch_index: batchIndex })}`;
 }
 
+/** The job of a picture that was made elsewhere: its bytes, under a prompt. So whatever names it, and however often, it is one image. */
+export function adoptedCandidateOf({ promptKey, sha256 }: { readonly promptKey: string; readonly sha256: string }): string {
+  return identityHash({ prompt_key: promptKey, adopted_sha256: sha256 });
+}
+
+/** The image of it; a job of this kind has one. */
+export function adoptedImageIdOf(candidate: string): string {
+  return imageIdOf(candidate, "adopted", 0);
+}
+
 /** Object key below the store's URI; `extension` without the dot. */
 export function storeKeyOf(imageId: string, extension: string): string {
   return `images/${imageId.slice(2, 5)}/${imageId}.${extension}`;

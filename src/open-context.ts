@@ -23,6 +23,8 @@ export interface OpenOptions {
   readonly deadline?: AbortSignal;
   /** Refuses a dataset that no stage has planned yet, and changes nothing then. */
   readonly planned?: true;
+  /** Opens a dataset that needs neither prompts nor workflows of its own: what is in it is adopted. */
+  readonly unplanned?: true;
   /** Changes the configuration before anything is opened. */
   readonly adjust?: (config: Config) => Config;
 }
@@ -33,7 +35,7 @@ export interface OpenContext extends AsyncDisposable {
 }
 
 /** Opens configuration, locks, database, store, clients and judges once; they close in reverse order. */
-export async function openContext(input: CommandInput, { locks, deadline, adjust, planned }: OpenOptions): Promise<OpenContext> {
+export async function openContext(input: CommandInput, { locks, deadline, adjust, planned, unplanned }: OpenOptions): Promise<OpenContext> {
   const loaded = loadConfig(configFileOf(input), { env: input.env });
   const config = adjust?.(loaded) ?? loaded;
   if (planned === true) expectDatabase(databaseFile(config), hintFor(input));
@@ -47,8 +49,10 @@ export async function openContext(input: CommandInput, { locks, deadline, adjust
   const store = await openStore(config.store, { concurrency: config.harvest.concurrency });
   opened.defer(() => store.close());
   if (!existsSync(databaseFile(config))) {
-    const { checkPlan } = await import("./stages/check-plan.ts");
-    await checkPlan({ config });
+    if (unplanned !== true) {
+      const { checkPlan } = await import("./stages/check-plan.ts");
+      await checkPlan({ config });
+    }
     await expectFreePrefix(store, { datasetName: config.dataset }, input.signal);
   }
   for (const name of locks) {

@@ -1,6 +1,17 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { candidateOf, derivedSeeds, filenamePrefixOf, imageIdOf, promptIdOf, promptKeyOf, rowIdOf, storeKeyOf } from "../src/identity.ts";
+import {
+  adoptedCandidateOf,
+  adoptedImageIdOf,
+  candidateOf,
+  derivedSeeds,
+  filenamePrefixOf,
+  imageIdOf,
+  promptIdOf,
+  promptKeyOf,
+  rowIdOf,
+  storeKeyOf,
+} from "../src/identity.ts";
 
 // The values pinned here are in users' databases, file names and exports: a change makes every dataset a different one.
 
@@ -94,5 +105,14 @@ describe("names made from identities", () => {
   it("rowIdOf() does not depend on the order of the rejected images", () => {
     expect(rowIdOf(key, "overall", "i_a", ["i_b", "i_c"])).toBe(rowIdOf(key, "overall", "i_a", ["i_c", "i_b"]));
     expect(rowIdOf(key, "overall", "i_a", ["i_b"])).not.toBe(rowIdOf(key, "overall", "i_b", ["i_a"]));
+  });
+});
+
+describe("adopted images", () => {
+  it("are a file under a prompt, and pinned", () => {
+    const candidate = adoptedCandidateOf({ promptKey: key, sha256: "ab" });
+    expect(candidate).toMatchInlineSnapshot(`"e6b33d52ec6703593c1683d93d2a7092"`);
+    expect(adoptedImageIdOf(candidate)).toMatchInlineSnapshot(`"i_6f17fd475261739b7971f63cb87c96c7"`);
+    expect(adoptedCandidateOf({ promptKey: key, sha256: "cd" })).not.toBe(candidate);
   });
 });

@@ -11,6 +11,10 @@ import { stageResult } from "./stage-result.ts";
 import { openStage } from "./open-stage.ts";
 
 export async function run(input: CommandInput): Promise<CommandResult> {
+  if (typeof input.options["adopt"] === "string") {
+    const { runAdopt } = await import("./harvest/run-adopt.ts");
+    return runAdopt(input, input.options["adopt"]);
+  }
   const follows = input.options["follow"] === true;
   if (follows && input.options["prompts"] !== undefined) {
     throw new ConfigError("Cannot follow generate with --prompts: harvest would plan, and no generate can start meanwhile", {

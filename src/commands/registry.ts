@@ -29,7 +29,10 @@ export const commands: readonly CommandSpec[] = [
       PROMPTS,
       ...UNTIL,
       { flags: "--follow", description: "go on while generate runs in another process or has open jobs; wait 60 s for one to start" },
-      { flags: "--adopt <source>", description: "take images that were made elsewhere", later: true },
+      {
+        flags: "--adopt <source>",
+        description: "take images that were made elsewhere: a ComfyUI server's URL (its history), a folder of ComfyUI PNGs, a .jsonl",
+      },
     ],
     example: "harvest --follow",
     load: () => import("./harvest.ts"),

@@ -82,5 +82,13 @@ export type ResultEvent =
       readonly already: number;
       readonly refused: { readonly [reason: string]: number };
     }
+  /** harvest --adopt. `known`: there before. `refused`: files, entries and lines by reason. */
+  | {
+      readonly event: "adopted";
+      readonly source: string;
+      readonly images: number;
+      readonly known: number;
+      readonly refused: { readonly [reason: string]: number };
+    }
   /** status. */
   | ({ readonly event: "status" } & { readonly [key: string]: Json });

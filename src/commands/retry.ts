@@ -42,7 +42,7 @@ export async function run(input: CommandInput): Promise<CommandResult> {
     const { jobs, images } = putBack(db, wanted);
     const parts = [
       `${counted(jobs, "failed candidate")} and ${counted(images, "candidate")} with rejected images`,
-      ...(fetched > 0 ? [`; 1 stored image is fetched from its server again, or made again`] : []),
+      ...(fetched > 0 ? [`; 1 stored image is fetched again, made again, or waits until its source is adopted again`] : []),
     ];
     const total = jobs + images + fetched;
     input.show(

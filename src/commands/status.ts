@@ -1,6 +1,7 @@
 import { loadConfig } from "../config/load-config.ts";
 import type { Context } from "../context.ts";
 import { openReadonly } from "../db/open.ts";
+import { countRefused } from "../db/queries/adoption.ts";
 import { listExports } from "../db/queries/exports.ts";
 import { readCounters } from "../db/queries/counters.ts";
 import { countReasons, summarize } from "../db/queries/summary.ts";
@@ -48,6 +49,7 @@ export async function run(input: CommandInput): Promise<CommandResult> {
 function show({ db, config }: Pick<Context, "db" | "config">, input: ShowInput, rate?: number): number {
   const { planned, pending, stored, rejected, failed, images } = summarize(db);
   const reasons = countReasons(db);
+  const refused = countRefused(db);
   const servers = describeServers({ db, config }, input.clock.nowMs());
   const versions = listExports(db, exportStoreUri(config.export.uri));
   const speed = rate === undefined ? "" : `, ${rate.toFixed(1)}/s${rate > 0 ? `, ${Math.ceil(pending / rate)} s left` : ""}`;
@@ -57,6 +59,7 @@ function show({ db, config }: Pick<Context, "db" | "config">, input: ShowInput, 
     ...reasons.map(
       ({ what, reason, count, example }) => `  ${counted(count, what)}: ${reason}${example === null ? "" : ` — ${shortened(example)}`}`,
     ),
+    ...refused.map(({ reason, count, example }) => `not adopted ${count}: ${reason} — ${shortened(example)}`),
     ...listVariants(db)
       .filter((variant) => variant.state !== "active")
       .map(({ variant, state, reason }) => `variant     ${variant} is ${state}${reason === null ? "" : `: ${shortened(reason)}`}`),
@@ -77,6 +80,7 @@ function show({ db, config }: Pick<Context, "db" | "config">, input: ShowInput, 
       failed,
       images,
       reasons: reasons.map((reason) => ({ ...reason })),
+      not_adopted: refused.map((each) => ({ ...each })),
       servers: servers.map(({ url, state, seenAtMs, configured }) => ({ url, state, seen_at_ms: seenAtMs, configured })),
       exports: versions.map(({ version, state, rows }) => ({ version, state, rows, uri: config.export.uri })),
     },

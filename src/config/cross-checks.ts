@@ -11,6 +11,8 @@ import { resolveExportUri, resolveStoreUri } from "./store-uri.ts";
 
 /** Names that a judge cannot have: they are sources of their own. */
 const OWN_SOURCES = ["people", "combined"];
+/** The variant of images made elsewhere, which `harvest --adopt` takes. */
+const ADOPTED = "adopted";
 
 /** How the file was written. */
 interface FileForm {
@@ -80,6 +82,16 @@ function checkCandidates({ candidates: { variants, seeds }, workflows, export: {
   });
   return [
     ...unknown,
+    ...variants.flatMap(({ name }, index) =>
+      name === ADOPTED
+        ? [
+            problem(
+              ["candidates", "variants", index, "name"],
+              ` is "${ADOPTED}", which is what images made elsewhere are called; choose another`,
+            ),
+          ]
+        : [],
+    ),
     ...twice(
       variants.map(({ name }) => name),
       (index) => ["candidates", "variants", index, "name"],
@@ -186,7 +198,7 @@ function checkAcross(
   return (["chosen", "rejected"] as const).flatMap((side) =>
     across[side].flatMap((variant, index) => {
       const [name = ""] = variant.split("/", 1);
-      if (variants.includes(name)) return [];
+      if (variants.includes(name) || name === ADOPTED) return [];
       return [
         problem(
           [...at, "across", side, index],

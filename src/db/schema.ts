@@ -4,7 +4,8 @@ import { check, index, integer, primaryKey, real, sql, sqliteTable, text, unique
 // own JSON functions and INTEGER columns lose the digits of 64-bit integers. Every table is STRICT (see migrations/).
 
 const states = (column: string, values: readonly string[]) => sql.raw(`${column} in (${values.map((value) => `'${value}'`).join(", ")})`);
-const isSeed = (column: string) => sql.raw(`${column} not glob '*[^0-9]*' and length(${column}) between 1 and 20`);
+/** -1: a picture that was made elsewhere, and nothing says from which seed. */
+const isSeed = (column: string) => sql.raw(`${column} = '-1' or (${column} not glob '*[^0-9]*' and length(${column}) between 1 and 20)`);
 
 /** One row: which dataset this file holds and what was decided for ever. */
 export const dataset = sqliteTable("dataset", {
@@ -30,7 +31,7 @@ export const prompts = sqliteTable(
   {
     /** H{text in NFC, negative, references, bound values}. */
     promptKey: text("prompt_key").primaryKey(),
-    /** Order in the file, from 0; scheduling only. */
+    /** Order in the file, from 0; scheduling only. Negative: only adopted images have this prompt. */
     position: integer().notNull(),
     prompt: text().notNull(),
     /** What the model is sent. */
@@ -45,6 +46,8 @@ export const prompts = sqliteTable(
     meta: text().notNull().default("{}"),
     /** 0: no longer in the configured file; set aside, not deleted. */
     active: integer().notNull().default(1),
+    /** 1: adopted images have it, so that it stays active whatever the file says. */
+    adopted: integer().notNull().default(0),
   },
   (table) => [index("prompts_position").on(table.position), check("prompts_active", sql.raw("active in (0, 1)"))],
 );
@@ -87,6 +90,7 @@ export const variants = sqliteTable(
   {
     /** Expanded: `sweep/guidance=2.5,lora=a`. */
     variant: text().primaryKey(),
+    /** "" for images made elsewhere (`adopted/…`): nothing is ever run of it. */
     workflow: text().notNull(),
     /** Of the graph after `set`, without prompt, seed and prefix. */
     workflowSha256: text("workflow_sha256").notNull(),
@@ -123,7 +127,7 @@ export const jobs = sqliteTable(
     variant: text()
       .notNull()
       .references(() => variants.variant),
-    /** Unsigned 64 bit, decimal. */
+    /** Unsigned 64 bit, decimal; -1: unknown. */
     seed: text().notNull(),
     seedIndex: integer("seed_index").notNull(),
     /** Scheduling order: block of 64 prompts, loader signature, prompt, variant, seed. */
@@ -147,6 +151,8 @@ export const jobs = sqliteTable(
     historyDeleted: integer("history_deleted").notNull().default(0),
     submittedAtMs: integer("submitted_at_ms"),
     finishedAtMs: integer("finished_at_ms"),
+    /** 1: made elsewhere. Never run, never set aside; its server's history is left alone. */
+    adopted: integer().notNull().default(0),
   },
   (table) => [
     index("jobs_state_position").on(table.state, table.aside, table.position, table.job),

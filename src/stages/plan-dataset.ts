@@ -215,7 +215,8 @@ function compareVariants(known: readonly VariantRow[], variants: readonly ReadyT
   const before = new Set(known.map((row) => row.variant));
   return {
     newVariants: [...names].filter((name) => !before.has(name)),
-    asideVariants: known.filter((row) => row.state !== "aside" && !names.has(row.variant)).map((row) => row.variant),
+    // Those of adopted images have no workflow, and are never set aside.
+    asideVariants: known.filter((row) => row.state !== "aside" && row.workflow !== "" && !names.has(row.variant)).map((row) => row.variant),
   };
 }
 

@@ -228,7 +228,6 @@ describe("annotate import", () => {
 
 describe("a promised command or option", () => {
   it.each([
-    ["harvest", "--adopt", "x"],
     ["prune", "--yes"],
     ["push", "hub", "--private"],
     ["worker", "--port", "1"],

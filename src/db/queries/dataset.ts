@@ -28,8 +28,11 @@ export function rememberPlan(
   db.orm.update(dataset).set(plan).where(eq(dataset.id, 1)).run();
 }
 
-/** True if the plan holds every prompt that the configuration asks for: neither cut by --prompts nor interrupted. */
+/**
+ * True if the plan holds every prompt that the configuration asks for: neither cut by --prompts nor interrupted. A dataset that was
+ * never planned holds adopted images only, and is whole.
+ */
 export function isWholePlan(db: Db): boolean {
   const row = findDataset(db);
-  return row !== undefined && row.planFingerprint !== null && row.planPartial === 0;
+  return row !== undefined && (row.config === null || row.planFingerprint !== null) && row.planPartial === 0;
 }

@@ -52,6 +52,8 @@ export interface RowImageRecord {
   readonly seed: string;
   readonly batchIndex: number;
   readonly variant: string;
+  /** JSON object, of adopted images; null: the variant's. */
+  readonly params: string | null;
   readonly widthPx: number | null;
   readonly heightPx: number | null;
 }
@@ -158,9 +160,10 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix, withRefer
       union all
       select r.row_id, r.rank, r.image_id, r.score from json_each(@rowIds) as ids
         join preference_rejected as r on r.pair_set = @pairSet and r.row_id = ids.value)
-    select row_id as rowId, rank, i.image_id as imageId, score, ${uriOf("i")} as uri, i.sha256, jobs.seed, i.batch_index as batchIndex, jobs.variant,
-      coalesce(inspections.width, i.width) as widthPx, coalesce(inspections.height, i.height) as heightPx
-    from members join images as i using (image_id) join jobs using (job) left join inspections using (image_id) order by row_id, rank`);
+    select row_id as rowId, members.rank, i.image_id as imageId, score, ${uriOf("i")} as uri, i.sha256, jobs.seed, i.batch_index as batchIndex, jobs.variant,
+      adopted_images.params, coalesce(inspections.width, i.width) as widthPx, coalesce(inspections.height, i.height) as heightPx
+    from members join images as i using (image_id) join jobs using (job) left join inspections using (image_id)
+      left join adopted_images using (image_id) order by row_id, members.rank`);
   const scores = client.prepare<[string], ImageScoreRecord>(`
     select image_id as imageId, judge, version, score from json_each(?) as ids join scores on image_id = ids.value`);
   const exportedImages = client.prepare<[{ pairSet: string; uriPrefix: string | null; withReferences: 0 | 1 }], ExportedImage>(`

@@ -29,7 +29,7 @@ export function planChanges({ client }: Pick<Db, "client">) {
     prompts: client.prepare<[], number>(`select count(*) from prompts where ${where.prompts}`).pluck().get() ?? 0,
     jobs: client.prepare<[], number>(`select count(*) from jobs where ${where.jobs}`).pluck().get() ?? 0,
   });
-  const countWanted = (): RowCounts => countRows({ prompts: "active = 1", jobs: "aside = 0" });
+  const countWanted = (): RowCounts => countRows({ prompts: "active = 1", jobs: "aside = 0 and adopted = 0" });
   const countAll = (): RowCounts => countRows({ prompts: "true", jobs: "true" });
   const findJob = client.prepare<[string], 0 | 1>(`select aside from jobs where job = ?`).pluck();
   const findPrompt = client.prepare<[string], 0 | 1>(`select active from prompts where prompt_key = ?`).pluck();

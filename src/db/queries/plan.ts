@@ -37,15 +37,18 @@ export function planQueries({ client }: Pick<Db, "client">) {
     values (@promptKey, @position, @prompt, @sent, @negative, @bound, @references, @sourceId, @meta, 1) on conflict (prompt_key) do nothing`);
   const wantPrompt = client.prepare(`
     update prompts set position = @position, sent = @sent, source_id = @sourceId, meta = @meta, active = 1
-    where prompt_key = @promptKey and active = 0`);
+    where prompt_key = @promptKey and (active = 0 or position < 0)`);
   const insertJob = client.prepare<[string, string, string, string, number, number]>(`
     insert into jobs (job, prompt_key, variant, seed, seed_index, position) values (?, ?, ?, ?, ?, ?) on conflict (job) do nothing`);
   const wantJob = client.prepare<[number, string]>(`update jobs set aside = 0, position = ? where job = ? and aside = 1`);
   const firstJob = client.prepare<[]>(`select 1 from jobs limit 1`);
   const lastPrompt = client.prepare<[], number>(`select max(rowid) from prompts`).pluck();
   const lastJob = client.prepare<[], number>(`select max(rowid) from jobs`).pluck();
-  const setPromptsAside = client.prepare<[number, number]>(`update prompts set active = 0 where rowid > ? and rowid <= ? and active = 1`);
-  const setJobsAside = client.prepare<[number, number]>(`update jobs set aside = 1 where rowid > ? and rowid <= ? and aside = 0`);
+  const setPromptsAside = client.prepare<[number, number]>(`
+    update prompts set active = adopted, position = iif(adopted, -1, position), source_id = iif(adopted, null, source_id), meta = iif(adopted, '{}', meta)
+    where rowid > ? and rowid <= ? and active = 1`);
+  const setJobsAside = client.prepare<[number, number]>(`
+    update jobs set aside = 1 where rowid > ? and rowid <= ? and aside = 0 and adopted = 0`);
 
   return {
     /** True if some server was given another text for the prompt: its images would not fit the new one. */
@@ -54,7 +57,10 @@ export function planQueries({ client }: Pick<Db, "client">) {
     lacksValue: (name: string) => findWithoutValue.get({ name: `${JSON.stringify(name)}:` }) !== undefined,
     /** True before the first plan: nobody else has anything to do with the database yet. */
     isNew: () => firstJob.get() === undefined,
-    /** Before planning anew: what the plan does not name again stays aside. Stops after each of its transactions: others may want to write. */
+    /**
+     * Before planning anew: what the plan does not name again stays aside. Adopted images and their prompts stay, the prompts as if the file
+     * had never had them, until it names them again. Stops after each of its transactions: others may want to write.
+     */
     *setAllAside(): Generator<void, void, undefined> {
       for (const [set, last] of [
         [setPromptsAside, lastPrompt],

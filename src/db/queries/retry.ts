@@ -41,10 +41,13 @@ export function isKnownId({ client }: Pick<Db, "client">, id: string): boolean {
 
 /**
  * Has one stored image fetched from its server again, and made again where the server no longer has it: for a file that the store has
- * lost. What was seen, scored and linked of it is forgotten, because another run may give other pixels; votes stay.
+ * lost. What was seen, scored and linked of it is forgotten, because another run may give other pixels; votes stay. An adopted image can
+ * only be adopted again: until then it is rejected.
  */
 export function fetchAgain({ client }: Pick<Db, "client">, imageId: string): void {
   const statements = [
+    `update images set state = 'rejected', reason = 'lost-file', detail = 'adopted, and lost in the store: adopt its source again'
+      where image_id = @imageId and state = 'stored' and exists (select 1 from jobs where jobs.job = images.job and adopted = 1)`,
     `update images set state = 'listed', reason = null, detail = null, bad_fetches = 0 where image_id = @imageId and state = 'stored'`,
     `update jobs set failures = 0 where job = (select job from images where image_id = @imageId)`,
     `delete from inspections where image_id = @imageId`,
@@ -69,12 +72,14 @@ export function retryImages({ client }: Pick<Db, "client">, { reason, id }: Retr
       const changes = client
         .prepare(
           `update jobs set state = 'planned', reason = null, detail = null, failures = 0 where state = 'done' and job in
-          (select job from images where state = 'rejected' and (@reason is null or reason = @reason) and (@id is null or image_id = @id or job = @id))`,
+          (select job from images where state = 'rejected' and (@reason is null or reason = @reason) and (@id is null or image_id = @id or job = @id))
+          and adopted = 0`,
         )
         .run({ reason, id }).changes;
       client
         .prepare(
-          `delete from images where state = 'rejected' and (@reason is null or reason = @reason) and (@id is null or image_id = @id or job = @id)`,
+          `delete from images where state = 'rejected' and (@reason is null or reason = @reason) and (@id is null or image_id = @id or job = @id)
+          and not exists (select 1 from jobs where jobs.job = images.job and adopted = 1)`,
         )
         .run({ reason, id });
       return changes;

@@ -1,4 +1,4 @@
-import { and, eq, inArray, sql } from "../drizzle.ts";
+import { and, eq, inArray, ne, sql } from "../drizzle.ts";
 import type { Db } from "../open.ts";
 import { jobs, variants } from "../schema.ts";
 
@@ -12,11 +12,12 @@ export function findVariant(db: Db, variant: string): VariantRow | undefined {
   return db.orm.select().from(variants).where(eq(variants.variant, variant)).get();
 }
 
-/** What of a variant decides whether it is run, by name. */
+/** What of a variant decides whether it is run, by name; without those of adopted images, which are not run. */
 export function variantsToRun(db: Db): Pick<VariantRow, "variant" | "state" | "hasWorked">[] {
   return db.orm
     .select({ variant: variants.variant, state: variants.state, hasWorked: variants.hasWorked })
     .from(variants)
+    .where(ne(variants.workflow, ""))
     .orderBy(variants.variant)
     .all();
 }
@@ -26,11 +27,14 @@ export function markWorked(db: Db, variant: string): void {
   db.orm.update(variants).set({ hasWorked: 1 }).where(eq(variants.variant, variant)).run();
 }
 
-/** Adds or refreshes variants; those not named are set aside with their planned jobs. A quarantined one stays so. */
+/** Adds or refreshes variants; those not named are set aside with their planned jobs. A quarantined one stays so, and those of adopted images stay. */
 export function replaceVariants(db: Db, rows: readonly (typeof variants.$inferInsert)[]): void {
   db.orm.transaction(
     (tx) => {
-      tx.update(variants).set({ state: "aside" }).where(eq(variants.state, "active")).run();
+      tx.update(variants)
+        .set({ state: "aside" })
+        .where(and(eq(variants.state, "active"), ne(variants.workflow, "")))
+        .run();
       for (const row of rows) {
         const { variant: _key, ...columns } = row;
         tx.insert(variants)

@@ -95,7 +95,8 @@ function imageCell(image: RowImageRecord, { row, scores, facts }: ImageContext):
     heightPx,
     variant: image.variant,
     model: variant.model,
-    params: paramsOf(variant, row),
+    // An adopted image's are its own: the text sent, and what the prompt binds, is not known to be what made it.
+    params: image.params === null ? paramsOf(variant, row) : sortedJson(parseObject(image.params)),
     score: roundFloat(image.score),
     scores: scoresJson(scores, facts.judgeVersions),
   };

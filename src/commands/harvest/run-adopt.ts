@@ -1,0 +1,60 @@
+import type { Context } from "../../context.ts";
+import { findDataset, rememberPlan } from "../../db/queries/dataset.ts";
+import { ConfigError, EXIT } from "../../errors.ts";
+import { counted } from "../../lib/counted.ts";
+import { hintFor, openContext } from "../../open-context.ts";
+import { adopt, type AdoptReport } from "../../stages/adopt.ts";
+import { openSource } from "../../stages/adopt/open-source.ts";
+import { sourceKind } from "../../stages/adopt/source-kind.ts";
+import type { CommandInput, CommandResult } from "../command.ts";
+import { datasetCounts } from "../dataset-counts.ts";
+import { deadlineOf } from "../deadline.ts";
+
+/** `harvest --adopt SOURCE`. */
+export async function runAdopt(input: CommandInput, written: string): Promise<CommandResult> {
+  for (const name of ["follow", "prompts"]) {
+    if (input.options[name] !== undefined) throw new ConfigError(`Cannot use --${name} with --adopt: a source is taken whole`);
+  }
+  const kind = await sourceKind(written);
+  const deadline = deadlineOf(input);
+  await using opened = await openContext(input, { locks: ["harvest"], unplanned: true, ...(deadline === undefined ? {} : { deadline }) });
+  const { context } = opened;
+  await using source = openSource(kind, context);
+  rememberStore(context);
+  const report = await adopt(source, context);
+  return tell(report, { context, input, source: source.name });
+}
+
+/** A dataset's pictures lie in one store: where it was never planned, adopting decides which. */
+function rememberStore({ db, config }: Pick<Context, "db" | "config">): void {
+  const known = findDataset(db)?.storeUri ?? null;
+  if (known === null) rememberPlan(db, { storeUri: config.store.uri });
+  else if (known !== config.store.uri) {
+    throw new ConfigError(`Cannot adopt into dataset "${config.dataset}": store.uri changed from ${known} to ${config.store.uri}`, {
+      hint: `put store.uri: ${known} back, or use another dataset name`,
+    });
+  }
+}
+
+interface Telling {
+  readonly context: Pick<Context, "db" | "config" | "log">;
+  readonly input: Pick<CommandInput, "show" | "options">;
+  readonly source: string;
+}
+
+function tell({ images, known, refused, stopped }: AdoptReport, { context, input, source }: Telling): CommandResult {
+  const { log } = context;
+  const reasons = Object.entries(refused).toSorted(([, a], [, b]) => b - a);
+  const total = reasons.reduce((sum, [, count]) => sum + count, 0);
+  const hint = hintFor(input);
+  log.info(`Adopted ${counted(images, "new image")} from ${source}; ${known} ${known === 1 ? "was" : "were"} there already`);
+  if (stopped) log.info("Stopped: the same command again goes on");
+  if (total > 0) {
+    const list = reasons.map(([reason, count]) => `${count} ${reason}`).join(", ");
+    log.warn(
+      `${counted(total, "picture")} could not be adopted (${list}). ${hint("status")} shows one of each; adopting again tries them again`,
+    );
+  } else if (images > 0) log.info(`Next: ${hint("annotate")}`);
+  input.show({ event: "adopted", source, images, known, refused }, null);
+  return { exit: total > 0 ? EXIT.incomplete : EXIT.done, counts: { ...datasetCounts(context), refused: total } };
+}

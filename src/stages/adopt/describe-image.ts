@@ -1,0 +1,176 @@
+import type { ApiGraph } from "../../comfy/graph.ts";
+import { modelOf } from "../../comfy/loader-signature.ts";
+import { parseAnswer } from "../../comfy/parse-answer.ts";
+import { saverKindOf } from "../../comfy/savers.ts";
+import { withInputs } from "../../comfy/with-inputs.ts";
+import { parseWorkflow } from "../../comfy/workflow.ts";
+import type { Config } from "../../config/schema.ts";
+import { ConfigError, RejectError } from "../../errors.ts";
+import { promptKeyOf, workflowSha256Of } from "../../identity.ts";
+import { canonicalJson, isJsonObject, stringifyExact, type Json, type JsonObject } from "../../lib/exact-json.ts";
+import type { Claim, Origin, Said } from "./adopt-source.ts";
+import { readBindings, readOtherBindings } from "./read-bindings.ts";
+
+/** ComfyUI's largest seed. Source: KSampler's INPUT_TYPES, nodes.py: `"max": 0xffffffffffffffff`. */
+const SEED_MAX = 2n ** 64n - 1n;
+const UNKNOWN_SEED = "-1";
+/** Names of model files are shorter; what is longer is cut, since it becomes a variant's name. */
+const MODEL_CHARS = 200;
+
+export type DescribeRules = Pick<Config, "workflows" | "prompts">;
+
+/** What a row says of an adopted picture, but for its bytes. */
+export interface Description {
+  readonly promptKey: string;
+  readonly prompt: string;
+  readonly negative: string;
+  readonly bound: string;
+  readonly variant: string;
+  readonly model: string;
+  readonly seed: string;
+  readonly workflowSha256: string | null;
+  readonly params: string;
+  readonly rank: string;
+}
+
+export interface Described {
+  /** Of the bytes; null where they carry none. */
+  readonly embeddedPrompt: string | null;
+  readonly claim: Claim;
+  readonly origin: Origin;
+}
+
+/**
+ * Finds out what a picture made elsewhere shows and how it was made. Pure: the same for the same picture, in whichever order
+ * pictures come.
+ * @throws {RejectError} "no-prompt", "prompt-unbound".
+ */
+export function describeImage({ embeddedPrompt, claim, origin }: Described, rules: DescribeRules): Description {
+  const { said } = claim;
+  const graph = graphOf(embeddedPrompt, claim);
+  const facts = said === null ? tell(graph, rules) : listen(said, { graph, rules });
+  const prompt = facts.prompt.toWellFormed();
+  const negative = facts.negative.toWellFormed();
+  const model = cleanModel(facts.model);
+  const identity = { text: prompt, negative, references: {}, bound: facts.bound };
+  const told = {
+    promptKey: promptKeyOf(identity),
+    prompt,
+    negative,
+    bound: canonicalJson(facts.bound),
+    variant: model === "" ? "adopted" : `adopted/${model}`,
+    model,
+    seed: facts.seed,
+    workflowSha256: facts.workflowSha256,
+    params: canonicalJson(facts.params),
+  };
+  const { promptId, nodeId, batchIndex, precedence } = claim;
+  const place = [promptId, nodeId, batchIndex, origin.server, origin.subfolder, origin.filename, origin.type];
+  return { ...told, rank: canonicalJson([precedence, told.seed === UNKNOWN_SEED ? 1 : 0, told, place]) };
+}
+
+interface Facts {
+  readonly prompt: string;
+  readonly negative: string;
+  readonly bound: JsonObject;
+  readonly model: string;
+  readonly seed: string;
+  readonly params: JsonObject;
+  readonly workflowSha256: string | null;
+}
+
+/** From the graph alone. */
+function tell(graph: ApiGraph, { workflows, prompts }: DescribeRules): Facts {
+  const found = readBindings(
+    graph,
+    Object.values(workflows).map(({ bind }) => bind),
+  );
+  return { prompt: found.prompt, ...factsOf(graph, { found, prompts }) };
+}
+
+/** From a line of JSONL; the graph, where there is one, adds what the line does not say. */
+function listen(said: Said, { graph, rules }: { readonly graph: ApiGraph; readonly rules: DescribeRules }): Facts {
+  const found = readOtherBindings(
+    graph,
+    Object.values(rules.workflows).map(({ bind }) => bind),
+  );
+  const facts = factsOf(graph, { found, prompts: rules.prompts });
+  const params = said.id === null ? facts.params : { ...facts.params, id: said.id };
+  const seed = said.seed === null ? facts.seed : said.seed.toString();
+  return { ...facts, prompt: said.prompt, negative: said.negative, bound: {}, model: said.model || facts.model, seed, params };
+}
+
+type Found = ReturnType<typeof readOtherBindings>;
+
+function factsOf(
+  graph: ApiGraph,
+  { found: { values, places }, prompts }: { readonly found: Found; readonly prompts: Config["prompts"] },
+): Omit<Facts, "prompt"> {
+  const { seed, negative, ...others } = values;
+  // As planned prompts have it: a negative of the prompt's own is part of what it is, a workflow's is a parameter.
+  const isOwnNegative = prompts.negative !== undefined;
+  const perPrompt = Object.keys(prompts.columns);
+  const bound = Object.entries(others).filter(([name]) => perPrompt.includes(name));
+  const params = Object.entries(values).filter(
+    ([name]) => name !== "seed" && !perPrompt.includes(name) && !(name === "negative" && isOwnNegative),
+  );
+  const perJob = ["prompt", "seed", ...(isOwnNegative ? ["negative"] : []), ...perPrompt].flatMap((name) => places[name] ?? []);
+  return {
+    negative: isOwnNegative && typeof negative === "string" ? negative : "",
+    bound: Object.fromEntries(bound),
+    model: modelOf(graph),
+    seed: seedOf(seed),
+    params: Object.fromEntries([...params, ...bound]),
+    workflowSha256: Object.keys(graph).length === 0 ? null : graphSha256(graph, perJob),
+  };
+}
+
+/** As of planned variants: classes and inputs, without what each job fills and without names of files. */
+function graphSha256(graph: ApiGraph, perJob: Found["places"][string]): string {
+  const prefixes = Object.entries(graph)
+    .filter(([, node]) => saverKindOf(node) !== undefined)
+    .map(([nodeId]) => ({ nodeId, input: "filename_prefix" }));
+  const constant = withInputs(
+    graph,
+    [...perJob, ...prefixes].map((place) => [place, undefined] as const),
+  );
+  const bare = Object.entries(constant).map(([id, { class_type, inputs }]) => [id, { class_type, inputs }]);
+  return workflowSha256Of(canonicalJson(Object.fromEntries(bare)));
+}
+
+function seedOf(value: Json | undefined): string {
+  if (typeof value !== "bigint" && !(typeof value === "number" && Number.isSafeInteger(value))) return UNKNOWN_SEED;
+  const seed = BigInt(value);
+  return seed >= 0n && seed <= SEED_MAX ? seed.toString() : UNKNOWN_SEED;
+}
+
+/** The graph that the picture embeds, else the run's; {} for a line of JSONL that says all by itself. */
+function graphOf(embeddedPrompt: string | null, { graph, said }: Claim): ApiGraph {
+  const value = embeddedPrompt === null ? undefined : parseAnswer(embeddedPrompt);
+  const text = isJsonObject(value) ? value : graph;
+  if (text === null || Object.keys(text).length === 0) {
+    if (said !== null) return {};
+    throw new RejectError(
+      "no-prompt",
+      embeddedPrompt === null
+        ? "The picture carries no prompt: no API graph is embedded in it (saved by another program, with --disable-metadata, or by the editor)"
+        : "The prompt that the picture carries is no ComfyUI graph",
+    );
+  }
+  try {
+    return parseWorkflow(stringifyExact(text), { file: "in the picture" }).graph;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    if (said !== null) return {};
+    throw new RejectError("no-prompt", `The prompt that the picture carries is no ComfyUI graph: ${error.message}`);
+  }
+}
+
+function cleanModel(model: string): string {
+  return model
+    .toWellFormed()
+    .replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, " ")
+    .trim()
+    .slice(0, MODEL_CHARS)
+    .toWellFormed();
+}

@@ -1,0 +1,82 @@
+import type { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { messageOf, RejectError, TransientError } from "../../errors.ts";
+import { createVerifier, type ImageFacts } from "../verify.ts";
+import type { FoundImage } from "./adopt-source.ts";
+
+/** A picture up to this size is kept in memory between reading and storing, bytes; a larger one is read twice. */
+const HELD_MAX_BYTES = 4 * 1024 * 1024;
+/** Longest that one picture may take, ms. */
+const READ_TIMEOUT_MS = 600_000;
+
+export interface ReadImage {
+  readonly facts: ImageFacts;
+  /** Null where it is too large to be held. */
+  readonly bytes: Buffer | null;
+}
+
+export interface ReadOptions {
+  readonly maxBytes: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Reads a picture to its end, verified like all: what it is called in the store follows from its bytes.
+ * @throws {RejectError} for what is no whole picture, {TransientError} where its place breaks off.
+ */
+export async function readImage(image: Pick<FoundImage, "name" | "open">, { maxBytes, signal }: ReadOptions): Promise<ReadImage> {
+  let held: Buffer[] | null = [];
+  let heldBytes = 0;
+  const facts = await pass(image, {
+    maxBytes,
+    signal,
+    onChunk(chunk) {
+      heldBytes += chunk.length;
+      if (heldBytes > HELD_MAX_BYTES) held = null;
+      held?.push(chunk);
+    },
+  });
+  return { facts, bytes: held === null ? null : Buffer.concat(held) };
+}
+
+interface Pass extends ReadOptions {
+  readonly onChunk: (chunk: Buffer) => void;
+}
+
+async function pass({ name, open }: Pick<FoundImage, "name" | "open">, { maxBytes, signal, onChunk }: Pass): Promise<ImageFacts> {
+  const { body, sizeBytes } = await open(signal);
+  // No AbortSignal.timeout: it would hold what it is given until its time, for every picture of the last ten minutes.
+  const timer = setTimeout(() => body.destroy(new TransientError(`Cannot read ${name}: it came too slowly`)), READ_TIMEOUT_MS);
+  const verifier = createVerifier({ maxBytes, announcedBytes: sizeBytes, accept: () => undefined });
+  try {
+    await pipeline(
+      body,
+      verifier.stream,
+      async (verified: AsyncIterable<Buffer>) => {
+        for await (const chunk of verified) onChunk(chunk);
+      },
+      { signal },
+    );
+    return verifier.facts();
+  } catch (error) {
+    throw readFailure(error, { name, signal, body });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+interface Failing {
+  readonly name: string;
+  readonly signal: AbortSignal;
+  readonly body: Readable;
+}
+
+/** A socket that breaks is tried again; what the verifier says is final. */
+export function readFailure(error: unknown, { name, signal, body }: Failing): unknown {
+  body.destroy();
+  signal.throwIfAborted();
+  if (error instanceof RejectError || error instanceof TransientError) return error;
+  // What sockets and streams raise has a code, but for fetch, whose bodies break with a bare TypeError: "terminated".
+  const isStream = error instanceof Error && ("code" in error || error.message === "terminated");
+  return isStream ? new TransientError(`Cannot read ${name}: ${messageOf(error)}`, { cause: error }) : error;
+}

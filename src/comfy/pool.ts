@@ -1,6 +1,9 @@
 import { comfyClient, type ComfyClient, type ComfyClientOptions } from "./client.ts";
 
-export type PoolServer = Pick<ComfyClientOptions, "url" | "headers"> & { readonly ca_file: string | null };
+export type PoolServer = Pick<ComfyClientOptions, "url" | "headers"> & {
+  readonly ca_file: string | null;
+  readonly output_dir: string | null;
+};
 
 /** The servers of the configuration, which may change while a run goes on. */
 export interface ComfyPool {
@@ -10,6 +13,8 @@ export interface ComfyPool {
   /** Also of servers that left the configuration: their pictures may still be fetched. */
   has(url: string): boolean;
   isConfigured(url: string): boolean;
+  /** Where the server's output folder is on this machine; null where it is not. */
+  outputDir(url: string): string | null;
   keys(): Iterable<string>;
   values(): Iterable<ComfyClient>;
   /** Takes another list of servers. A server whose headers or certificates changed gets a new client. Answers who came and who left. */
@@ -22,6 +27,7 @@ interface Member {
   /** What it was made from. */
   readonly made: string;
   isConfigured: boolean;
+  outputDir: string | null;
 }
 
 export function openComfyPool(servers: readonly PoolServer[]): ComfyPool {
@@ -33,17 +39,18 @@ export function openComfyPool(servers: readonly PoolServer[]): ComfyPool {
     const added: string[] = [];
     const before = new Set([...members].filter(([, member]) => member.isConfigured).map(([url]) => url));
     for (const member of members.values()) member.isConfigured = false;
-    for (const { url, headers, ca_file: caFile } of wanted) {
+    for (const { url, headers, ca_file: caFile, output_dir: outputDir } of wanted) {
       const made = JSON.stringify([url, headers, caFile]);
       const fresh = comfyClient({ url, headers, caFile });
       const known = members.get(fresh.url);
       if (known?.made === made) {
         known.isConfigured = true;
+        known.outputDir = outputDir;
         replaced.push(fresh);
         continue;
       }
       if (known !== undefined) replaced.push(known.client);
-      members.set(fresh.url, { client: fresh, made, isConfigured: true });
+      members.set(fresh.url, { client: fresh, made, isConfigured: true, outputDir });
       if (!before.has(fresh.url)) added.push(fresh.url);
     }
     for (const [url, member] of members) if (member.isConfigured && !before.has(url) && !added.includes(url)) added.push(url);
@@ -58,6 +65,7 @@ export function openComfyPool(servers: readonly PoolServer[]): ComfyPool {
     get: (url) => members.get(url)?.client,
     has: (url) => members.has(url),
     isConfigured: (url) => members.get(url)?.isConfigured === true,
+    outputDir: (url) => members.get(url)?.outputDir ?? null,
     keys: () => members.keys(),
     values: () => [...members.values()].map((member) => member.client),
     update,

@@ -1,5 +1,3 @@
-import { statfs } from "node:fs/promises";
-import { dirname } from "node:path";
 import { graphProblems } from "../comfy/graph-problems.ts";
 import type { ComfyClient } from "../comfy/client.ts";
 import { parseObjectInfo } from "../comfy/object-info.ts";
@@ -18,6 +16,7 @@ import { candidatesPerPrompt } from "../stages/plan.ts";
 import { seedRuleOf } from "../stages/plan-dataset.ts";
 import { prepareVariants, type ReadyToPlan } from "../stages/prepare-variants.ts";
 import { unfitCells } from "../stages/unfit-cells.ts";
+import { checkDisks } from "./check/disks.ts";
 import { failedFinding, type Finding } from "./check/finding.ts";
 import { probeStore } from "./check/probe-store.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
@@ -42,7 +41,7 @@ export async function run(input: CommandInput): Promise<CommandResult> {
     ...(input.options["canary"] === true ? await canary(config, { variants, input, prompt: plan.first, files: plan.files, servers }) : []),
     await probeStore("store", config.store, input.signal),
     await probeStore("export", { ...config.store, uri: exportStoreUri(config.export.uri) }, input.signal),
-    await checkDisk(config, plan.bytes + plan.references.bytes),
+    ...(await checkDisks(config, { images: plan.bytes, references: plan.references.bytes }, input.signal)),
     ...describeJudges(config),
   ];
   const width = Math.max(...findings.map((finding) => finding.what.length));
@@ -148,22 +147,6 @@ async function checkWorkflow(client: ComfyClient, { variant, graph, bound }: Rea
     ok: problems.length === 0,
     text: `variant ${variant}: ${problems.map((problem) => problem.message).join("; ") || "runs here"}`,
   };
-}
-
-/** Room for the images, where they come to this disk; the database needs little. */
-async function checkDisk(config: Config, expectedBytes: number): Promise<Finding> {
-  const needed = config.store.uri.startsWith("file:") ? expectedBytes : 0;
-  for (let folder = config.dir; ; folder = dirname(folder)) {
-    try {
-      const { bavail, bsize } = await statfs(folder);
-      const free = bavail * bsize;
-      const short = free < needed ? `, but the images will take about ${byteSize(needed)}` : "";
-      return { what: "disk", ok: short === "", text: `${byteSize(free)} free at ${config.dir}${short}` };
-    } catch (error) {
-      if (folder === dirname(folder)) return failedFinding("disk", error);
-      // The folder is not made yet: its parent is on the same disk, most likely.
-    }
-  }
 }
 
 function describeJudges(config: Config): readonly Finding[] {

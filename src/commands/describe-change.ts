@@ -11,6 +11,7 @@ export function describeChange(change: ConfigChange, { plans }: { readonly plans
 
 /** `plans`: this command plans; others leave what concerns candidates to the next that does. */
 function meaningOf(change: ConfigChange, plans: boolean): string {
+  if (change.key === "store.metadata") return "for what is stored from now on; images stored before stay as they are";
   if (change.kind === "free") return "takes effect now";
   if (change.key === "store.uri") return "refused: images of one dataset would be in two places";
   if (change.key === "seed") return "refused where seeds derive from it: it would mix two datasets in one";

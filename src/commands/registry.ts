@@ -159,7 +159,32 @@ export const commands: readonly CommandSpec[] = [
     serves: true,
     load: () => import("./emulate.ts"),
   },
-  ...(["exclude", "prune", "lifecycle", "push", "worker"] as const).map((name): CommandSpec => ({
+  {
+    name: "prune",
+    summary: "remove stored images that no export and no linked row shows; says only what it would, without --yes",
+    options: [
+      { flags: "--yes", description: "do it" },
+      { flags: "--unpaired", description: "also images of prompts that have no row: ties, filtered, not voted on yet" },
+      { flags: "--older-than <days>", description: "only what was stored so many days ago" },
+      { flags: "--expire", description: "tag them for the bucket's lifecycle rule instead of deleting them" },
+      { flags: "--orphans", description: "also objects older than a day that no row of the database stands for" },
+      { flags: "--ignore-missing", description: "exported versions that are no longer there need no images" },
+    ],
+    example: "prune --older-than 30 --yes",
+    load: () => import("./prune.ts"),
+  },
+  {
+    name: "lifecycle",
+    summary: "show the bucket's lifecycle rules, or set the one for what prune --expire tags",
+    options: [
+      { flags: "--set <days>", description: "have the bucket delete them so many days after they were written" },
+      { flags: "--remove", description: "remove our rule" },
+      { flags: "--yes", description: "do it; other rules of the bucket stay" },
+    ],
+    example: "lifecycle --set 30 --yes",
+    load: () => import("./lifecycle.ts"),
+  },
+  ...(["exclude", "push", "worker"] as const).map((name): CommandSpec => ({
     name,
     summary: "comes with a later version",
     example: name,

@@ -64,6 +64,19 @@ export type ResultEvent =
   /** emulate: one server. */
   | { readonly event: "emulator"; readonly url: string }
   | { readonly event: "retried"; readonly jobs: number; readonly images: number; readonly fetched_again: number }
+  /** prune, without and with --yes; `versions`: exports whose images stay. */
+  | {
+      readonly event: "prunable" | "pruned";
+      readonly images: number;
+      readonly bytes: number;
+      readonly versions: number;
+      readonly store: string;
+    }
+  /** prune: an object that no row stands for; and all of them. */
+  | { readonly event: "orphan"; readonly uri: string; readonly bytes: number }
+  | { readonly event: "orphans"; readonly objects: number; readonly bytes: number; readonly deleted: boolean }
+  /** lifecycle: the rules of the whole bucket. */
+  | { readonly event: "lifecycle"; readonly store: string; readonly supported: boolean; readonly rules: readonly JsonObject[] }
   /** verify: `image_id` where it is one image of the store. */
   | { readonly event: "problem"; readonly where: string; readonly problem: string; readonly image_id: string | null }
   | {

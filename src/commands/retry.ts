@@ -55,9 +55,13 @@ export async function run(input: CommandInput): Promise<CommandResult> {
   }
 }
 
+/** A job whose picture its server no longer had, which harvest found out. */
+const FAILED_IN_HARVEST = "lost-file";
+
 function putBack(db: Db, { stage, reason, id }: Wanted) {
+  const isJobs = stage !== "harvest" || reason === null || reason === FAILED_IN_HARVEST;
   return {
-    jobs: stage === "harvest" ? 0 : retryJobs(db, { reason, id }),
+    jobs: isJobs ? retryJobs(db, { reason: stage === "harvest" ? FAILED_IN_HARVEST : reason, id }) : 0,
     images: stage === "generate" ? 0 : retryImages(db, { reason, id }),
   };
 }

@@ -28,6 +28,7 @@ export function crossChecks(config: ConfigFile, file: FileForm): readonly Proble
     ...checkUploads(config),
     ...checkCandidates(config),
     ...checkServers(config),
+    ...checkReclaim(config),
     ...checkStores(config),
     ...checkAnnotate(config, file),
     ...checkExport(config),
@@ -123,6 +124,11 @@ function checkServers({ servers }: ConfigFile): readonly Problem[] {
     ),
     ...servers.flatMap(({ headers }, index) => checkHeaders(headers, ["servers", index, "headers"])),
   ];
+}
+
+function checkReclaim({ harvest, servers }: ConfigFile): readonly Problem[] {
+  if (!harvest.reclaim || servers.some(({ output_dir: folder }) => folder !== null)) return [];
+  return [problem(["harvest", "reclaim"], " is true, and no server says where its originals lie: set output_dir of a server")];
 }
 
 /** Values are not named in messages: they may be secrets. */

@@ -11,7 +11,7 @@ export interface NotYet {
 
 /** What the configuration asks for and a later version brings. To be shortened line by line. */
 export function notYet(config: ConfigFile, file: { readonly wrapped: boolean }): readonly NotYet[] {
-  const { annotate, export: exported, store, harvest } = config;
+  const { annotate, export: exported } = config;
   return [
     ...annotate.judges.flatMap(({ kind }, index) =>
       kind === "builtin" ? [] : [{ path: ["annotate", "judges", index, "kind"], what: `judges of kind ${kind}` }],
@@ -26,7 +26,5 @@ export function notYet(config: ConfigFile, file: { readonly wrapped: boolean }):
       table === "default" ? [] : [{ path: ["export", "tables", index], what: `the table ${table}` }],
     ),
     ...(exported.images.format === "original" ? [] : [{ path: ["export", "images", "format"], what: "converting images" }]),
-    ...(store.metadata === "keep" ? [] : [{ path: ["store", "metadata"], what: "stripping metadata" }]),
-    ...(harvest.reclaim ? [{ path: ["harvest", "reclaim"], what: "deleting the servers' originals" }] : []),
   ];
 }

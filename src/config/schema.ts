@@ -75,7 +75,11 @@ const candidates = z.strictObject({
 const server = z.strictObject({
   url: z.string(),
   headers,
-  output_dir: z.string().nullable().default(null),
+  output_dir: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe("where this server's output folder is on this machine, if it is: for harvest.reclaim and generate.min_free_disk_mb"),
   ca_file: z.string().nullable().default(null),
 });
 
@@ -90,6 +94,11 @@ const generate = z.strictObject({
     .describe("a server left alone is tried again with one job after so long, then after twice as long, …"),
   min_free_vram_mb: z.number().min(0).default(0).describe("a server with less gets no new job; 0: not looked at"),
   min_free_ram_mb: z.number().min(0).default(0).describe("likewise"),
+  min_free_disk_mb: z
+    .number()
+    .min(0)
+    .default(2000)
+    .describe("likewise, where servers[].output_dir says where its pictures lie on this machine"),
   give_up_s: z.number().positive().default(3600),
   save_as: z.enum(["output", "temp"]).default("output"),
 });
@@ -98,7 +107,7 @@ const harvest = z.strictObject({
   concurrency: count.default(16),
   delete_history: z.boolean().default(true),
   max_image_mb: z.number().positive().default(64),
-  reclaim: z.boolean().default(false),
+  reclaim: z.boolean().default(false).describe("delete the original under servers[].output_dir once its picture is stored"),
 });
 
 const store = z.strictObject({
@@ -109,7 +118,7 @@ const store = z.strictObject({
   storage_class: z.string().optional(),
   sse: z.string().optional(),
   tags: z.record(z.string(), z.string()).default({}),
-  metadata: z.enum(["keep", "strip"]).default("keep"),
+  metadata: z.enum(["keep", "strip"]).default("keep").describe("strip: texts, EXIF and XMP are taken out after they served to verify"),
 });
 
 const judge = z.discriminatedUnion("kind", [

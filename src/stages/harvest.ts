@@ -6,6 +6,7 @@ import { drain, type Work } from "./drain.ts";
 import { checkSourceName } from "./harvest/check-source-name.ts";
 import { historyCleaner } from "./harvest/history-cleaner.ts";
 import { harvestQueue, type HarvestItem } from "./harvest/queue.ts";
+import { reclaimer } from "./harvest/reclaim.ts";
 import { imageSettler, makeElsewhere } from "./harvest/settle-image.ts";
 import type { Stage } from "./stage.ts";
 import { storeReferences } from "./store-references.ts";
@@ -21,7 +22,7 @@ type Needs = "config" | "db" | "store" | "comfy" | "clock" | "log" | "stopping" 
 
 /**
  * Moves every listed image into the store, verified on the way, and beside it the pictures that prompts come with.
- * Reads images (listed), servers. Writes images (stored, rejected), jobs (planned again, failed, history deleted), reference_files, objects.
+ * Reads images (listed), servers. Writes images (stored, rejected), jobs (planned again, failed, history deleted), reference_files, objects; deletes originals.
  * Resumes by what is still listed. Fails with FatalError where the store cannot go on.
  */
 export const harvest: Stage<Needs> = async (context, upstream) => {
@@ -30,8 +31,9 @@ export const harvest: Stage<Needs> = async (context, upstream) => {
   const isKnown = (server: string): boolean => comfy.has(server);
   const queue = harvestQueue({ images, clock, isKnown });
   const cleaner = historyCleaner({ images, comfy, log, signal, enabled: config.harvest.delete_history });
+  const reclaim = reclaimer({ config, db, comfy, log, signal });
   const counts = { stored: 0, failed: 0 };
-  const settle = imageSettler({ config, clock, log, store, images, queue, cleaner, counts });
+  const settle = imageSettler({ config, clock, log, store, images, queue, cleaner, reclaim, counts });
   const showProgress = progressLine({ images, clock, log });
 
   const unknownSinceMs = new Map<string, number>();
@@ -61,7 +63,7 @@ export const harvest: Stage<Needs> = async (context, upstream) => {
     },
   };
 
-  const leftovers = cleaner.deleteLeftovers();
+  const leftovers = Promise.all([cleaner.deleteLeftovers(), reclaim.reclaimLeftovers()]);
   leftovers.catch(() => undefined); // Awaited below; until then nobody listens.
   const failed = new AbortController();
   const references = storeReferences({ ...context, stopping: AbortSignal.any([context.stopping, failed.signal]) });
@@ -77,6 +79,7 @@ export const harvest: Stage<Needs> = async (context, upstream) => {
   } finally {
     await leftovers;
     await cleaner.flush();
+    await reclaim.finish();
   }
 };
 
@@ -96,6 +99,7 @@ async function fetchImage(item: HarvestItem, { config, store, comfy, signal }: P
     filenamePrefix: filenamePrefixOf(config.dataset, item.job),
     withoutMetadata: item.withoutMetadata === 1,
     maxBytes: config.harvest.max_image_mb * MIB,
+    metadata: config.store.metadata,
   };
   return transfer(task, { client, store, signal });
 }

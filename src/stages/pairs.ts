@@ -29,6 +29,16 @@ export interface Linked {
  * pictures, or the chosen among the rejected.
  */
 export function linkGroup(facts: GroupFacts, rules: LinkRules): Linked {
+  // Pruning takes what no row shows, so that by the same rules every row stays as it was. By others, rows are made of what is left.
+  const linked = linkAll(facts, rules);
+  const pruned = new Set(facts.images.filter(({ state }) => state === "pruned").map(({ imageId }) => imageId));
+  const shows = ({ chosen, rejected }: Link): boolean => [chosen, ...rejected].some(({ imageId }) => pruned.has(imageId));
+  if (pruned.size === 0 || !linked.links.some(shows)) return linked;
+  const images = facts.images.map((image) => (pruned.has(image.imageId) ? { ...image, state: "excluded" as const } : image));
+  return linkAll({ ...facts, images }, rules);
+}
+
+function linkAll(facts: GroupFacts, rules: LinkRules): Linked {
   const { policy } = rules;
   const parts = partsOf(facts.images, policy.across).map((images) => linkPart(images, { facts, rules }));
   const rows = parts.flatMap((part) => part.rows).toSorted(byMargin);

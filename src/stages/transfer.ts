@@ -1,10 +1,13 @@
-import { Readable } from "node:stream";
+import { createHash } from "node:crypto";
+import { Readable, Writable, type Transform } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import type { ComfyClient, ViewAnswer } from "../comfy/client.ts";
 import { messageOf, RejectError, TransientError } from "../errors.ts";
 import { storeKeyOf } from "../identity.ts";
 import type { ObjectStore } from "../stores/object-store.ts";
+import { storedProblem } from "./stored-problem.ts";
+import { createStripper, LateMetadataError, type Stripper } from "./strip.ts";
 import { createVerifier, type ImageFacts, type Verifier } from "./verify.ts";
 import { proveJob, type JobProof } from "./verify/names-job.ts";
 
@@ -20,6 +23,8 @@ export interface TransferTask extends JobProof {
   /** The server was told not to embed prompts. */
   readonly withoutMetadata: boolean;
   readonly maxBytes: number;
+  /** Whether the stored picture keeps what it says of itself. */
+  readonly metadata: "keep" | "strip";
 }
 
 export interface TransferNeeds {
@@ -28,10 +33,22 @@ export interface TransferNeeds {
   readonly signal: AbortSignal;
 }
 
+/** The store has the picture. */
+export interface StoredOutcome {
+  readonly kind: "stored";
+  readonly key: string;
+  /** Length and SHA-256 are of what is stored. */
+  readonly facts: ImageFacts;
+  /** Length of the server's file; null where the store had the picture already and the server was not asked. */
+  readonly sourceBytes: number | null;
+  readonly unproven: boolean;
+  /** The store had it already, whole and the job's. */
+  readonly adopted: boolean;
+}
+
 /** How a transfer ended. Only FatalErrors, aborts and bugs are thrown. */
 export type TransferOutcome =
-  /** `adopted`: the store had it already, whole and the job's. */
-  | { readonly kind: "stored"; readonly key: string; readonly facts: ImageFacts; readonly unproven: boolean; readonly adopted: boolean }
+  | StoredOutcome
   /** The server does not have the file. */
   | { readonly kind: "lost" }
   /** The server answered with something that is not the image. */
@@ -44,19 +61,47 @@ export type TransferOutcome =
 
 /** Moves one image from a server to the store, verified on the way; no temporary file, and no buffer where its length is known. */
 export async function transfer(task: TransferTask, needs: TransferNeeds): Promise<TransferOutcome> {
-  const first = await attempt(task, needs, "new");
-  if (first.kind !== "exists") return first;
-  const adopted = await adopt(task, needs, first.key);
-  if (adopted !== null) return adopted;
-  // What is there is no whole picture, or another job's.
-  const second = await attempt(task, needs, "replace");
-  if (second.kind === "exists") throw new Error("a replacing put cannot find that the key exists");
-  return second;
+  const form: Form = task.metadata === "keep" ? "whole" : "stripped";
+  const outcome = await transferAs(form, { task, needs });
+  return outcome.kind === "late-metadata" ? settled(await transferAs("stripped-in-memory", { task, needs })) : outcome;
 }
 
-type Attempt = TransferOutcome | { readonly kind: "exists"; readonly key: string };
+interface Transferring {
+  readonly task: TransferTask;
+  readonly needs: TransferNeeds;
+}
 
-async function attempt(task: TransferTask, needs: TransferNeeds, mode: "new" | "replace"): Promise<Attempt> {
+async function transferAs(form: Form, { task, needs }: Transferring): Promise<TransferOutcome | LateMetadata> {
+  const first = await attempt(task, needs, { mode: "new", form });
+  if (first.kind !== "exists") return first;
+  const adopted = await (form === "whole" ? adopt(task, needs, first.key) : adoptStripped(first.key, { task, needs, form }));
+  if (adopted !== null) return adopted;
+  // What is there is no whole picture, or another job's.
+  return settled(await attempt(task, needs, { mode: "replace", form }));
+}
+
+/** `stripped`: without its metadata, on the way; `stripped-in-memory`: its length cannot be known on the way. */
+type Form = "whole" | "stripped" | "stripped-in-memory";
+/** `look`: the picture is verified, and goes nowhere. */
+type Mode = "new" | "replace" | "look";
+
+interface LateMetadata {
+  readonly kind: "late-metadata";
+}
+
+type Attempt = TransferOutcome | LateMetadata | { readonly kind: "exists"; readonly key: string };
+
+function settled(outcome: Attempt): TransferOutcome {
+  if (outcome.kind === "exists" || outcome.kind === "late-metadata") throw new Error(`a transfer cannot end as ${outcome.kind}`);
+  return outcome;
+}
+
+interface Manner {
+  readonly mode: Mode;
+  readonly form: Form;
+}
+
+async function attempt(task: TransferTask, needs: TransferNeeds, { mode, form }: Manner): Promise<Attempt> {
   let view: ViewAnswer;
   try {
     view = await needs.client.view(task.source, needs.signal);
@@ -67,19 +112,26 @@ async function attempt(task: TransferTask, needs: TransferNeeds, mode: "new" | "
   if (view.kind === "missing") return { kind: "lost" };
   const announcedBytes = view.sizeBytes !== null && Number.isSafeInteger(view.sizeBytes) ? view.sizeBytes : null;
   const { verifier, isUnproven } = verifierFor(task, announcedBytes);
+  const stripper = form === "whole" ? null : createStripper({ hold: form === "stripped" ? "head" : "whole" });
+  const last = stripper?.stream ?? verifier.stream;
   const timeout = AbortSignal.timeout(TRANSFER_BASE_MS + Math.ceil(((announcedBytes ?? task.maxBytes) / SLOWEST_BYTES_PER_S) * 1_000));
   const signal = AbortSignal.any([needs.signal, timeout]);
-  const read = pipeline(view.body, verifier.stream, { signal });
-  const written = write(verifier, { ...task, store: needs.store, announcedBytes, mode, signal }).finally(() => verifier.stream.destroy());
+  const read = pipeline([view.body, verifier.stream, ...(stripper === null ? [] : [stripper.stream])], { signal });
+  const written = write(last, { ...task, format: verifier.format, stripper, store: needs.store, announcedBytes, mode, signal }).finally(
+    () => last.destroy(),
+  );
   const [reading, writing] = await Promise.allSettled([read, written]);
   if (writing.status === "fulfilled") {
     const { outcome, key } = writing.value;
     if (outcome === "exists") return { kind: "exists", key };
-    return { kind: "stored", key, facts: verifier.facts(), unproven: isUnproven(), adopted: false };
+    const source = verifier.facts();
+    const facts = { ...source, ...stripper?.facts() };
+    return { kind: "stored", key, facts, sourceBytes: source.sizeBytes, unproven: isUnproven(), adopted: false };
   }
   needs.signal.throwIfAborted();
   if (timeout.aborted) return { kind: "cut", error: new TransientError(`Cannot read ${quoted(task)}: it came too slowly`) };
   const source = reading.status === "rejected" ? (reading.reason as unknown) : null;
+  if (source instanceof LateMetadataError) return { kind: "late-metadata" };
   return failureOf({ source, store: writing.reason as unknown, what: quoted(task) });
 }
 
@@ -96,22 +148,33 @@ function verifierFor(task: TransferTask, announcedBytes: number | null): { verif
 }
 
 interface Writing extends Pick<TransferTask, "imageId"> {
+  readonly format: Verifier["format"];
+  readonly stripper: Stripper | null;
   readonly store: ObjectStore;
   readonly announcedBytes: number | null;
-  readonly mode: "new" | "replace";
+  readonly mode: Mode;
   readonly signal: AbortSignal;
 }
 
-async function write({ stream, format }: Verifier, { store, imageId, announcedBytes, mode, signal }: Writing) {
+async function write(stream: Transform, { format, stripper, store, imageId, announcedBytes, mode, signal }: Writing) {
   const { extension, contentType } = await format;
   const key = storeKeyOf(imageId, extension);
+  if (mode === "look") {
+    await pipeline(stream, nowhere(), { signal });
+    return { key, outcome: "seen" as const };
+  }
   // A store needs the length first; the verifier bounds what is held here.
   const whole = announcedBytes === null ? await buffer(stream) : null;
   const body = whole === null ? stream : Readable.from([whole]);
-  const sizeBytes = whole?.length ?? announcedBytes ?? 0;
-  if (mode === "new") return { key, outcome: await store.putNew(key, body, sizeBytes, { contentType, signal }) };
-  await store.put(key, body, sizeBytes, { contentType, signal });
+  const sizeBytes = whole?.length ?? (announcedBytes ?? 0) - ((await stripper?.removedBytes) ?? 0);
+  const options = { contentType, signal, ...(whole === null ? {} : { sha256: createHash("sha256").update(whole).digest("hex") }) };
+  if (mode === "new") return { key, outcome: await store.putNew(key, body, sizeBytes, options) };
+  await store.put(key, body, sizeBytes, options);
   return { key, outcome: "replaced" as const };
+}
+
+function nowhere(): Writable {
+  return new Writable({ write: (_chunk, _encoding, done) => done() });
 }
 
 interface Failures {
@@ -153,5 +216,26 @@ async function adopt(task: TransferTask, { store, signal }: TransferNeeds, key: 
     if (error instanceof TransientError) return { kind: "store-trouble", error };
     throw error;
   }
-  return { kind: "stored", key, facts: verifier.facts(), unproven: isUnproven(), adopted: true };
+  return { kind: "stored", key, facts: verifier.facts(), sourceBytes: null, unproven: isUnproven(), adopted: true };
+}
+
+/**
+ * A stripped picture in the store no longer names its job: the server's picture is looked at once more, and what is stored is taken if
+ * it is that one, stripped.
+ */
+async function adoptStripped(
+  key: string,
+  { task, needs, form }: Transferring & Pick<Manner, "form">,
+): Promise<TransferOutcome | LateMetadata | null> {
+  const seen = await attempt(task, needs, { mode: "look", form });
+  if (seen.kind === "exists") throw new Error("looking at a picture writes nothing");
+  if (seen.kind !== "stored") return seen;
+  const { sha256, sizeBytes: bytes } = seen.facts;
+  try {
+    return (await storedProblem({ key, sha256, bytes }, needs)) === null ? { ...seen, adopted: true } : null;
+  } catch (error) {
+    needs.signal.throwIfAborted();
+    if (error instanceof TransientError) return { kind: "store-trouble", error };
+    throw error;
+  }
 }

@@ -1,4 +1,4 @@
-import { createReadStream } from "node:fs";
+import { createReadStream, type Stats } from "node:fs";
 import { link, open, readdir, rename, rm, stat, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -8,7 +8,7 @@ import { mapStreamErrors } from "../lib/map-stream-errors.ts";
 import { errnoOf } from "../lib/errno.ts";
 import { fileError } from "./file-errors.ts";
 import { checkKey } from "./key.ts";
-import type { ObjectInfo, ObjectStore } from "./object-store.ts";
+import type { ListedObject, ObjectInfo, ObjectStore } from "./object-store.ts";
 import { partialFiles, PARTIAL_FOLDER } from "./partial-files.ts";
 
 /** File systems without hard links (exFAT, some network mounts) say one of these. */
@@ -89,9 +89,15 @@ function folderOf(uri: string): string {
 }
 
 async function infoOf(path: string): Promise<ObjectInfo | null> {
+  const found = await statOf(path);
+  return found === null ? null : { sizeBytes: found.size, uri: pathToFileURL(path).href };
+}
+
+/** Of a file; null where none is. */
+async function statOf(path: string): Promise<Stats | null> {
   try {
     const found = await stat(path);
-    return found.isFile() ? { sizeBytes: found.size, uri: pathToFileURL(path).href } : null;
+    return found.isFile() ? found : null;
   } catch (error) {
     if (isMissing(error)) return null;
     throw fileError(error, `look at ${path}`);
@@ -142,7 +148,7 @@ interface Listing {
   readonly prefix: string;
 }
 
-async function* listFolder(root: string, { folder, prefix }: Listing): AsyncGenerator<{ key: string; sizeBytes: number }> {
+async function* listFolder(root: string, { folder, prefix }: Listing): AsyncGenerator<ListedObject> {
   const names = (await entriesOf(join(root, folder)))
     .filter((entry) => entry.isDirectory() || entry.isFile())
     .map((entry) => folder + entry.name + (entry.isDirectory() ? "/" : ""))
@@ -155,8 +161,8 @@ async function* listFolder(root: string, { folder, prefix }: Listing): AsyncGene
   for (const key of names) {
     if (key.endsWith("/")) yield* listFolder(root, { folder: key, prefix });
     else {
-      const info = await infoOf(join(root, key));
-      if (info !== null) yield { key, sizeBytes: info.sizeBytes };
+      const found = await statOf(join(root, key));
+      if (found !== null) yield { key, sizeBytes: found.size, modifiedAtMs: found.mtimeMs };
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import type { ObjectExpiry } from "./object-expiry.ts";
 
 /** What is known of a stored object without reading it. */
 export interface ObjectInfo {
@@ -6,8 +7,17 @@ export interface ObjectInfo {
   readonly uri: string;
 }
 
+export interface ListedObject {
+  readonly key: string;
+  readonly sizeBytes: number;
+  /** When it was written, by the store's clock, ms since the epoch. */
+  readonly modifiedAtMs: number;
+}
+
 export interface PutOptions {
   readonly contentType: string;
+  /** Hex, where the caller knows it before the body is sent: a store that keeps metadata beside its objects keeps it there. */
+  readonly sha256?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -39,7 +49,9 @@ export interface ObjectStore {
    * Keys under a prefix, paged behind the scenes. Ascending (UTF-8 bytes), except that some stores list what is in a folder `a/` before
    * a neighbour `a-b`: keys of one depth and one length are in order everywhere.
    */
-  list(prefix: string, signal?: AbortSignal): AsyncIterable<{ readonly key: string; readonly sizeBytes: number }>;
+  list(prefix: string, signal?: AbortSignal): AsyncIterable<ListedObject>;
+  /** Absent where the store never deletes anything by itself. */
+  readonly expiry?: ObjectExpiry;
   /** Releases sockets. */
   close(): Promise<void>;
 }

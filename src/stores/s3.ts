@@ -3,8 +3,9 @@ import type { PutObjectCommandInput } from "@aws-sdk/client-s3";
 import { isAbort, TransientError } from "../errors.ts";
 import { mapStreamErrors } from "../lib/map-stream-errors.ts";
 import { checkKey } from "./key.ts";
-import type { ObjectStore } from "./object-store.ts";
+import type { ObjectStore, PutOptions } from "./object-store.ts";
 import { openS3Client, type S3ClientOptions } from "./s3-client.ts";
+import { s3Expiry } from "./s3-expiry.ts";
 import { codeOf, s3Error, statusOf } from "./s3-errors.ts";
 import { putStream } from "./s3-put.ts";
 import { parseS3Uri } from "./s3-uri.ts";
@@ -35,11 +36,13 @@ interface RequestOptions {
  * A prefix of a bucket on AWS or any S3-compatible server. Credentials come from the AWS chain (environment, profile, role).
  * @throws {ConfigError} if the URI names no bucket.
  */
-export async function s3Store(options: S3Options): Promise<ObjectStore> {
-  const { bucket, prefix } = parseS3Uri(options.uri);
-  const stallTimeoutMs = options.stallTimeoutMs ?? STALL_TIMEOUT_MS;
+export async function s3Store(settings: S3Options): Promise<ObjectStore> {
+  const { bucket, prefix } = parseS3Uri(settings.uri);
+  const stallTimeoutMs = settings.stallTimeoutMs ?? STALL_TIMEOUT_MS;
   const sdk = await import("@aws-sdk/client-s3");
-  const client = await openS3Client({ ...options, stallTimeoutMs });
+  // The SDK would follow these, too, and talk to them as to AWS.
+  const endpoint = settings.endpoint ?? process.env["AWS_ENDPOINT_URL_S3"] ?? process.env["AWS_ENDPOINT_URL"];
+  const client = await openS3Client({ ...settings, endpoint, stallTimeoutMs });
   const uriOf = (key: string): string => `s3://${bucket}/${prefix}${checkKey(key)}`;
   const at = (key: string) => ({ Bucket: bucket, Key: prefix + checkKey(key) });
   /** False once the store said that it has no If-None-Match. */
@@ -80,12 +83,13 @@ export async function s3Store(options: S3Options): Promise<ObjectStore> {
     );
   }
 
-  function inputFor(key: string, sizeBytes: number, contentType: string): PutObjectCommandInput {
-    const { storageClass, sse, tags = {} } = options;
+  function inputFor(key: string, sizeBytes: number, { contentType, sha256 }: PutOptions): PutObjectCommandInput {
+    const { storageClass, sse, tags = {} } = settings;
     return {
       ...at(key),
       ContentLength: sizeBytes,
       ContentType: contentType,
+      ...(sha256 === undefined ? {} : { Metadata: { sha256 } }),
       // Both are open lists: S3-compatible stores have values of their own.
       ...(storageClass === undefined ? {} : { StorageClass: storageClass as PutObjectCommandInput["StorageClass"] }),
       ...(sse === undefined ? {} : { ServerSideEncryption: sse as PutObjectCommandInput["ServerSideEncryption"] }),
@@ -105,18 +109,19 @@ export async function s3Store(options: S3Options): Promise<ObjectStore> {
     uriOf,
     head,
 
-    async putNew(key, body, sizeBytes, { contentType, signal }) {
+    async putNew(key, body, sizeBytes, options) {
+      const { signal } = options;
       if (!isConditional && (await head(key, signal)) !== null) {
         body.destroy();
         return "exists";
       }
-      const input = { ...inputFor(key, sizeBytes, contentType), ...(isConditional ? { IfNoneMatch: "*" } : {}) };
+      const input = { ...inputFor(key, sizeBytes, options), ...(isConditional ? { IfNoneMatch: "*" } : {}) };
       return sendBody(body, input, { doing: `write ${uriOf(key)}`, sizeBytes, signal });
     },
 
-    async put(key, body, sizeBytes, { contentType, signal }) {
-      const input = inputFor(key, sizeBytes, contentType);
-      const about = { doing: `write ${uriOf(key)}`, sizeBytes, signal };
+    async put(key, body, sizeBytes, options) {
+      const input = inputFor(key, sizeBytes, options);
+      const about = { doing: `write ${uriOf(key)}`, sizeBytes, signal: options.signal };
       await (body instanceof Uint8Array ? putOnce({ ...input, Body: body }, about) : sendBody(body, input, about));
     },
 
@@ -144,11 +149,13 @@ export async function s3Store(options: S3Options): Promise<ObjectStore> {
       do {
         const input = { Bucket: bucket, Prefix: prefix + below, ContinuationToken: after };
         const page = await request((abortSignal) => client.send(new sdk.ListObjectsV2Command(input), { abortSignal }), { doing, signal });
-        for (const { Key = "", Size = 0 } of page.Contents ?? []) yield { key: Key.slice(prefix.length), sizeBytes: Size };
+        for (const { Key = "", Size = 0, LastModified } of page.Contents ?? [])
+          yield { key: Key.slice(prefix.length), sizeBytes: Size, modifiedAtMs: LastModified?.getTime() ?? Date.now() };
         after = page.NextContinuationToken;
       } while (after !== undefined);
     },
 
+    expiry: s3Expiry({ client, sdk, bucket, prefix, request }),
     close: async () => client.destroy(),
   };
 }

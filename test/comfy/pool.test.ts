@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { openComfyPool, type ComfyPool } from "../../src/comfy/pool.ts";
 
-const server = (port: number, headers = {}) => ({ url: `http://127.0.0.1:${port}/`, headers, ca_file: null });
+const server = (port: number, headers = {}) => ({ url: `http://127.0.0.1:${port}/`, headers, ca_file: null, output_dir: null });
 const url = (port: number): string => `http://127.0.0.1:${port}`;
 
 let pool: ComfyPool;

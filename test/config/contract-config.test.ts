@@ -154,8 +154,6 @@ describe("the documented configuration", () => {
   });
 
   it.each<[path: string, value: unknown]>([
-    ["store.metadata", "strip"],
-    ["harvest.reclaim", true],
     ["export.formats", ["jsonl", "parquet", "webdataset", "imagefolder"]],
     ["export.tables", ["default", "pairs", "rankings", "ties", "votes"]],
     ["export.images", { format: "jpeg", quality: 90, max_side: 512 }],

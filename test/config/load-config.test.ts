@@ -144,6 +144,7 @@ describe("defaults", () => {
       probe_after_s: 60,
       min_free_vram_mb: 0,
       min_free_ram_mb: 0,
+      min_free_disk_mb: 2000,
       give_up_s: 3600,
       save_as: "output",
     });

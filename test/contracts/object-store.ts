@@ -155,7 +155,10 @@ export function objectStoreContract(name: string, open: () => Promise<OpenedStor
       expect(new Set(await listed(store, "l/a"))).toEqual(new Set(["l/a-b", "l/a.c", "l/a/a", "l/a/b", "l/a0", "l/aa/z"]));
       expect(await listed(store, "l/a/")).toEqual(["l/a/a", "l/a/b"]);
       expect(await listed(store, "nothing/")).toEqual([]);
-      for await (const { key, sizeBytes } of store.list("l/")) expect(sizeBytes).toBe(key.length);
+      for await (const { key, sizeBytes, modifiedAtMs } of store.list("l/")) {
+        expect(sizeBytes).toBe(key.length);
+        expect(Math.abs(Date.now() - modifiedAtMs)).toBeLessThan(60_000);
+      }
     });
 
     test("list() gives keys of one depth and length in byte order", async () => {

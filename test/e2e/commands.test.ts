@@ -228,7 +228,7 @@ describe("annotate import", () => {
 
 describe("a promised command or option", () => {
   it.each([
-    ["prune", "--yes"],
+    ["exclude", "--image", "i_x"],
     ["push", "hub", "--private"],
     ["worker", "--port", "1"],
     ["annotate", "serve"],

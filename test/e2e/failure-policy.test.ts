@@ -216,3 +216,31 @@ describe("a picture that arrives badly", () => {
     expect(project.count("select count(*) from images where state = 'stored'")).toBe(CANDIDATES);
   });
 });
+
+describe("what harvest refuses", () => {
+  it.each([
+    ["view-cut", "truncated", {}],
+    ["view-flip", "corrupt", {}],
+    ["view-html", "not-an-image", {}],
+    ["view-swap", "wrong-prompt", {}],
+    ["view-404", "lost-file", {}],
+    ["", "too-large", { max_image_mb: 0.001 }],
+  ])("%s: status counts it as %s, retry --stage harvest --reason brings back that and nothing else", async (fault, reason, harvest) => {
+    const faults = fault === "" ? "" : `${fault}:1:always`;
+    const made = await open([{ faults }], { config: { generate: { ...FAST, max_attempts: 1 }, harvest } });
+    expect((await run()).exit).toBe(3);
+    const status = await runCli(["status", "-c", made.config]);
+    expect(status.stdout).toMatch(new RegExp(`^  ${CANDIDATES} (?:images|jobs): ${reason}`, "m"));
+    const retry = (why: string) => runCli(["retry", "--stage", "harvest", "--reason", why, "-c", made.config, "--json"]);
+    const other = await retry(reason === "corrupt" ? "truncated" : "corrupt");
+    expect(other.events[0]).toMatchObject({ event: "retried", jobs: 0, images: 0 });
+    const { events } = await retry(reason);
+    expect(Number(events[0]?.["jobs"]) + Number(events[0]?.["images"])).toBe(CANDIDATES);
+    emulators[0]!.setFaults("");
+    made.configure({ generate: FAST });
+    if (reason === "too-large") made.configure({ generate: FAST, harvest: {} });
+    const again = await run();
+    expect(again.exit, again.stderr).toBe(0);
+    expect(last(again)).toMatchObject({ stored: CANDIDATES, rejected: 0, failed: 0 });
+  });
+});

@@ -74,6 +74,9 @@ describe("--json", () => {
     expect(named(await json("servers"), "servers")).toMatchObject([{ servers: 1, answering: 1 }]);
     expect(named(await json("verify"), "verified")).toMatchObject([{ problems: 0, version: { rows: 4 } }]);
     expect(named(await json("retry"), "retried")).toMatchObject([{ jobs: 0, images: 0, fetched_again: 0 }]);
+    expect(named(await json("servers"), "server")).toMatchObject([{ url: emulator.url }]);
+    expect(named(await json("prune"), "prunable")).toMatchObject([{ images: 0, bytes: 0, versions: 1 }]);
+    expect(named(await json("lifecycle"), "lifecycle")).toMatchObject([{ supported: false, rules: [] }]);
   });
 
   it("of annotate import", async () => {

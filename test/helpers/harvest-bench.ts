@@ -51,6 +51,9 @@ export interface BenchChanges extends Partial<Pick<Context, "store" | "clock" | 
   readonly comfy?: ReadonlyMap<string, ComfyClient>;
   readonly generate?: Partial<Config["generate"]>;
   readonly config?: Partial<Config["harvest"]>;
+  readonly metadata?: Config["store"]["metadata"];
+  /** Of every server. */
+  readonly outputDir?: string;
 }
 
 export interface BenchOptions extends EmulatorOptions {
@@ -149,13 +152,18 @@ export async function harvestBench(options: BenchOptions = {}): Promise<HarvestB
       await runAll(jobs as JobToRun[]);
       return jobs.length;
     },
-    harvest: ({ generate, config: harvestConfig, comfy: clientsByUrl, ...changes } = {}) =>
+    harvest: ({ generate, config: harvestConfig, comfy: clientsByUrl, metadata = "keep", outputDir = null, ...changes } = {}) =>
       harvest(
         {
-          config: { ...config, generate: { ...config.generate, ...generate }, harvest: { ...config.harvest, ...harvestConfig } },
+          config: {
+            ...config,
+            generate: { ...config.generate, ...generate },
+            harvest: { ...config.harvest, ...harvestConfig },
+            store: { ...config.store, metadata },
+          },
           db,
           store,
-          comfy: poolOf(clientsByUrl ?? comfy),
+          comfy: poolOf(clientsByUrl ?? comfy, outputDir),
           clock: systemClock,
           log,
           stopping: never,

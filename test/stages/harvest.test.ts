@@ -1,5 +1,6 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FatalError, InterruptedError, TransientError } from "../../src/errors.ts";
 import { systemClock, type Clock } from "../../src/lib/clock.ts";
@@ -321,6 +322,69 @@ describe("harvest() and its store", () => {
     await bench.store.put(keys[0]!, bytes, bytes.length, { contentType: "image/png" });
     forgetStored(bench);
     expect(await bench.harvest()).toMatchObject({ done: 2, failed: 0 });
+    await bench.expectStoreIsSound();
+  });
+});
+
+describe("harvest() with store.metadata: strip", () => {
+  const strip = { metadata: "strip" } as const;
+
+  test("what is stored says nothing of how it was made, and the database says what is stored", async () => {
+    await using bench = await harvestBench({ servers: 2 });
+    await bench.generate(6);
+    await bench.generate(1, { batchSize: 3 });
+    expect(await bench.harvest(strip)).toMatchObject({ done: 9, failed: 0 });
+    await bench.expectStoreIsSound();
+    for (const key of bench.column("select key from images") as string[]) {
+      expect((await buffer((await bench.store.get(key))!)).includes("filename_prefix")).toBe(false);
+    }
+    expect(bench.column("select distinct unproven from images")).toEqual([0]);
+    expect(bench.column("select distinct history_deleted from jobs")).toEqual([1]);
+  });
+
+  test("another job's picture is still found out", async () => {
+    await using bench = await harvestBench({ faults: "view-swap:1:always" });
+    await bench.generate(3);
+    expect(await bench.harvest({ ...strip, generate: { max_attempts: 1 } })).toMatchObject({ done: 0, failed: 3 });
+    expect(bench.column("select distinct reason from images")).toEqual(["wrong-prompt"]);
+    expect(await Array.fromAsync(bench.store.list(""))).toEqual([]);
+  });
+
+  test("after a crash the object is taken if it is the server's picture, stripped; else it is replaced", async () => {
+    await using bench = await harvestBench();
+    await bench.generate(3);
+    await bench.harvest(strip);
+    const before = bench.column("select sha256 || key || bytes from images order by key");
+    const [firstWritten, , lastWritten] = await objectTimes(bench);
+    const [, key] = bench.column("select key from images order by key") as string[];
+    const [other] = bench.column("select key from images order by key") as string[];
+    const bytes = await buffer((await bench.store.get(other!))!);
+    await bench.store.put(key!, bytes, bytes.length, { contentType: "image/png" });
+    forgetStored(bench);
+    expect(await bench.harvest(strip)).toMatchObject({ done: 3, failed: 0 });
+    expect(bench.column("select sha256 || key || bytes from images order by key")).toEqual(before);
+    await bench.expectStoreIsSound();
+    const written = await objectTimes(bench);
+    expect([written[0], written[2]]).toEqual([firstWritten, lastWritten]);
+  });
+
+  test("changed on a dataset that has images: the new ones follow it, the old ones stay", async () => {
+    await using bench = await harvestBench();
+    await bench.generate(2);
+    await bench.harvest();
+    const before = bench.column("select sha256 from images order by image_id");
+    await bench.generate(2);
+    await bench.harvest(strip);
+    expect(bench.column("select sha256 from images order by image_id")).toEqual(expect.arrayContaining(before));
+    await bench.expectStoreIsSound();
+  });
+
+  test("a fifth of the answers bad: all stored, none bad", async () => {
+    await using bench = await harvestBench({ servers: 2 });
+    await bench.generate(25, { batchSize: 4 });
+    for (const emulator of bench.emulators) emulator.setFaults(FIFTH);
+    await bench.harvestAll({ ...strip, clock: hastyClock, generate: { max_attempts: 9 } });
+    expect(bench.states("images")).toEqual({ stored: 100 });
     await bench.expectStoreIsSound();
   });
 });

@@ -273,3 +273,22 @@ describe("linkGroup() whatever the group and the policy", () => {
     );
   });
 });
+
+describe("linkGroup() with pruned images", () => {
+  const prune = (ids: string) => images.map((image) => (ids.includes(image.imageId) ? { ...image, state: "pruned" as const } : image));
+
+  it("what no row shows changes nothing by being pruned: neither rows, nor counts, nor drops", () => {
+    const bestWorst = rules({ policy: "best-worst" });
+    expect(rowsOf(facts(images), bestWorst)).toEqual(["b>a"]);
+    expect(linkGroup(facts(prune("cd")), bestWorst)).toEqual(linkGroup(facts(images), bestWorst));
+    const capped = rules({ policy: "all", max_per_prompt: 1 });
+    expect(rowsOf(facts(images), capped)).toEqual(["b>a"]);
+    expect(linkGroup(facts(prune("cd")), capped)).toEqual(linkGroup(facts(images), capped));
+  });
+
+  it("no row ever shows one: other rules make rows of what is left", () => {
+    expect(rowsOf(facts(prune("cd")))).toEqual(["b>a"]);
+    expect(dropsOf(facts(prune("cd")))).toEqual({ "image excluded": 2 });
+    expect(rowsOf(facts(prune("bcd")))).toEqual([]);
+  });
+});

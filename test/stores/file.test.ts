@@ -60,7 +60,7 @@ describe("fileStore()", () => {
   test("list() shows no temporary file", async () => {
     const { store, close } = await emptyStore();
     await store.put("a", Buffer.from("x"), 1, PNG);
-    expect(await Array.fromAsync(store.list(""))).toEqual([{ key: "a", sizeBytes: 1 }]);
+    expect(await Array.fromAsync(store.list(""))).toEqual([{ key: "a", sizeBytes: 1, modifiedAtMs: expect.any(Number) }]);
     await close();
   });
 

@@ -3,6 +3,13 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
+import {
+  GetBucketLifecycleConfigurationCommand,
+  GetObjectTaggingCommand,
+  HeadObjectCommand,
+  PutBucketLifecycleConfigurationCommand,
+  S3Client,
+} from "@aws-sdk/client-s3";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { ConfigError, FatalError, TransientError } from "../../src/errors.ts";
 import type { ObjectStore } from "../../src/stores/object-store.ts";
@@ -22,13 +29,20 @@ afterAll(() => vi.unstubAllEnvs());
 describe.skipIf(!hasWeed)("on SeaweedFS", () => {
   let seaweed: Seaweed;
   let runs = 0;
+  let sdkClient: S3Client | undefined;
   beforeAll(async () => {
     seaweed = await startSeaweed();
   }, 60_000);
-  afterAll(() => seaweed.stop());
+  afterAll(() => {
+    sdkClient?.destroy();
+    return seaweed.stop();
+  });
 
   const open = (options: Partial<S3Options> = {}) =>
     s3Store({ uri: `s3://${seaweed.bucket}/run${runs++}`, endpoint: seaweed.endpoint, concurrency: 4, ...options });
+
+  /** The SDK itself, to see what the store was told. */
+  const client = () => (sdkClient ??= new S3Client({ endpoint: seaweed.endpoint, region: "us-east-1", forcePathStyle: true }));
 
   objectStoreContract("s3", async () => {
     const store = await open();
@@ -52,10 +66,46 @@ describe.skipIf(!hasWeed)("on SeaweedFS", () => {
     await store.close();
   });
 
-  test("storage class and tags are accepted", async () => {
-    const store = await open({ storageClass: "STANDARD", tags: { project: "a b&c" } });
-    expect(await store.putNew("tagged", chunked(randomBytes(100_000)), 100_000, PNG)).toBe("created");
+  test("storage class, tags and SHA-256 stand at the object", async () => {
+    const store = await open({ uri: `s3://${seaweed.bucket}/kept`, storageClass: "STANDARD_IA", tags: { project: "a b&c" } });
+    await store.put("images/a", Buffer.from("x"), 1, { ...PNG, sha256: "ab".repeat(32) });
+    const at = { Bucket: seaweed.bucket, Key: "kept/images/a" };
+    expect(await client().send(new HeadObjectCommand(at))).toMatchObject({
+      StorageClass: "STANDARD_IA",
+      Metadata: { sha256: "ab".repeat(32) },
+    });
+    expect((await client().send(new GetObjectTaggingCommand(at))).TagSet).toEqual([{ Key: "project", Value: "a b&c" }]);
     await store.close();
+  });
+
+  test("our lifecycle rule comes and goes, other rules stay, tags add to the object's own", async () => {
+    const store = await open({ uri: `s3://${seaweed.bucket}/expiring`, tags: { project: "x" } });
+    const { expiry } = store;
+    expect(await expiry!.rules()).toEqual([]);
+    await expiry!.setRule(30);
+    const ours = { days: 30, isOurs: true, isEnabled: true, prefix: "expiring/images/", tags: { "comfy-dpo": "unused" } };
+    expect(await expiry!.rules()).toEqual([expect.objectContaining(ours)]);
+    const other = await open({ uri: `s3://${seaweed.bucket}/another` });
+    await other.expiry!.setRule(7);
+    const logs = { ID: "logs", Status: "Enabled", Filter: { Prefix: "logs/" }, Expiration: { Days: 1 } } as const;
+    const { Rules = [] } = await client().send(new GetBucketLifecycleConfigurationCommand({ Bucket: seaweed.bucket }));
+    await client().send(
+      new PutBucketLifecycleConfigurationCommand({ Bucket: seaweed.bucket, LifecycleConfiguration: { Rules: [logs, ...Rules] } }),
+    );
+    await expiry!.setRule(90);
+    expect(new Set((await expiry!.rules()).map(({ days, isOurs, prefix }) => `${prefix} ${days} ${isOurs}`))).toEqual(
+      new Set(["another/images/ 7 false", "expiring/images/ 90 true", "logs/ 1 false"]),
+    );
+    await expiry!.setRule(null);
+    expect(new Set((await expiry!.rules()).map(({ prefix }) => prefix))).toEqual(new Set(["another/images/", "logs/"]));
+
+    await store.put("images/a", Buffer.from("x"), 1, PNG);
+    await expiry!.mark("images/a");
+    await expiry!.mark("images/a");
+    await expiry!.mark("images/not-there");
+    const tags = await client().send(new GetObjectTaggingCommand({ Bucket: seaweed.bucket, Key: "expiring/images/a" }));
+    expect(Object.fromEntries((tags.TagSet ?? []).map(({ Key, Value }) => [Key, Value]))).toEqual({ project: "x", "comfy-dpo": "unused" });
+    await Promise.all([store.close(), other.close()]);
   });
 
   test("a missing bucket is a FatalError with what to do", async () => {

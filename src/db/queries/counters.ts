@@ -10,7 +10,9 @@ export type CounterName =
   | "ambiguous_submissions"
   | "lost_jobs"
   | "stalled_jobs"
-  | "server_restarts";
+  | "server_restarts"
+  | "reclaimed_originals"
+  | "unreclaimed_originals";
 
 export function addToCounter(db: Db, name: CounterName, amount: number): void {
   db.orm

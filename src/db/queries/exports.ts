@@ -15,6 +15,11 @@ export function listExports({ orm }: Pick<Db, "orm">, uri: string): readonly Exp
   return orm.select().from(exports).where(eq(exports.uri, uri)).orderBy(asc(exports.createdAtMs), asc(exports.version)).all();
 }
 
+/** Everything that was ever exported, wherever it lies. */
+export function allExports({ orm }: Pick<Db, "orm">): readonly ExportVersion[] {
+  return orm.select().from(exports).orderBy(asc(exports.uri), asc(exports.createdAtMs), asc(exports.version)).all();
+}
+
 /** Says that a version is being written; one that was begun before keeps its time. */
 export function beginExport({ orm }: Pick<Db, "orm">, { uri, version }: ExportKey, nowMs: number): void {
   orm

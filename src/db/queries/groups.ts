@@ -26,7 +26,8 @@ export interface GroupRow {
 export interface GroupImageRow {
   readonly promptKey: string;
   readonly imageId: string;
-  readonly state: "listed" | "stored" | "rejected" | "excluded";
+  /** `pruned`: was stored, and removed because nothing used it. */
+  readonly state: "listed" | "stored" | "rejected" | "excluded" | "pruned";
   readonly sha256: string | null;
   readonly key: string | null;
   readonly sizeBytes: number | null;
@@ -63,7 +64,8 @@ export function groupQueries({ client }: Pick<Db, "client">) {
     where page.rowid > @after and page.rowid <= @last and page.active = 1 group by page.rowid`);
   // `cross join`: SQLite keeps the order of the tables, so that the prompts' rows lead.
   const images = client.prepare<[RowRange], GroupImageRow>(`
-    select images.prompt_key as promptKey, images.image_id as imageId, images.state, images.sha256, images.key, images.bytes as sizeBytes,
+    select images.prompt_key as promptKey, images.image_id as imageId,
+      case when images.state = 'excluded' and images.reason = 'pruned' then 'pruned' else images.state end as state, images.sha256, images.key, images.bytes as sizeBytes,
       jobs.variant, inspections.image_id is not null as inspected, inspections.width as widthPx, inspections.height as heightPx,
       pixel_sha256 as pixelSha256, perceptual_hash as perceptualHash, luma_std as lumaStd, sharpness, entropy
     from prompts as page cross join images on images.prompt_key = page.prompt_key cross join jobs on jobs.job = images.job

@@ -35,13 +35,13 @@ export function summarize({ client }: Pick<Db, "client">): Summary {
   return { ...jobs, images, pending: jobs.planned - jobs.stored - jobs.rejected - jobs.failed };
 }
 
-/** Failures of jobs and rejections of images, by reason, most first. */
+/** Failures of jobs and rejections of images, by reason, most first; images that were taken out or pruned likewise. */
 export function countReasons({ client }: Pick<Db, "client">): readonly ReasonCount[] {
   return client
     .prepare<[], ReasonCount>(
       `select 'job' as what, reason, count(*) as count, min(detail) as example from jobs where state = 'failed' and aside = 0 group by reason
       union all
-      select 'image', reason, count(*), min(detail) from images where state = 'rejected' group by reason
+      select 'image', reason, count(*), min(detail) from images where state in ('rejected', 'excluded') and reason is not null group by reason
       order by count desc, reason`,
     )
     .all();

@@ -3,9 +3,10 @@ import type { ImageQueries, ListedImageRow, Settled } from "../../db/queries/ima
 import { RejectError, type RejectReason, type TransientError } from "../../errors.ts";
 import { counted } from "../../lib/counted.ts";
 import type { ObjectStore } from "../../stores/object-store.ts";
-import type { TransferOutcome } from "../transfer.ts";
+import type { StoredOutcome, TransferOutcome } from "../transfer.ts";
 import type { HistoryCleaner } from "./history-cleaner.ts";
 import type { HarvestItem, HarvestQueue } from "./queue.ts";
+import type { Reclaimer } from "./reclaim.ts";
 
 /** Fetching such an image again, or making it again, gives the same. */
 const FINAL: ReadonlySet<RejectReason> = new Set(["hostile-name", "too-large", "unsupported-format"]);
@@ -15,19 +16,20 @@ export interface SettleNeeds extends Pick<Context, "config" | "clock" | "log"> {
   readonly images: ImageQueries;
   readonly queue: HarvestQueue;
   readonly cleaner: Pick<HistoryCleaner, "jobDone">;
+  readonly reclaim: Pick<Reclaimer, "stored">;
   readonly counts: { stored: number; failed: number };
 }
 
 /** Applies the failure policy (ARCHITECTURE.md, "What goes wrong") to a transfer's outcome, and commits it. */
 export function imageSettler(needs: SettleNeeds): (item: HarvestItem, outcome: TransferOutcome) => void {
-  const { config, clock, log, store, images, queue, cleaner, counts } = needs;
+  const { config, clock, log, store, images, queue, cleaner, reclaim, counts } = needs;
   const maxAttempts = config.generate.max_attempts;
 
   function jobDone(item: ListedImageRow, settled: Settled | null): void {
     if (settled?.jobComplete === true) cleaner.jobDone(item);
   }
 
-  function stored(item: HarvestItem, { key, facts, unproven }: TransferOutcome & { readonly kind: "stored" }): void {
+  function stored(item: HarvestItem, { key, facts, sourceBytes, unproven }: StoredOutcome): void {
     const { sha256, sizeBytes, format, widthPx, heightPx } = facts;
     const settled = images.settleStored(item, {
       key,
@@ -43,6 +45,7 @@ export function imageSettler(needs: SettleNeeds): (item: HarvestItem, outcome: T
     if (settled === null) return; // Its job was planned again meanwhile; the object is adopted then.
     counts.stored++;
     log.event("stored", { image_id: item.imageId, bytes: sizeBytes });
+    reclaim.stored({ ...item, sizeBytes: sourceBytes });
     jobDone(item, settled);
   }
 

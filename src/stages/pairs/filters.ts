@@ -67,7 +67,7 @@ export function filterImages(images: readonly CandidateImage[], filters: Filters
 
 /** Why an image is left out by itself, whatever the others are. */
 function ownReason({ state, look, flagged }: CandidateImage, filters: Filters): ImageDrop | null {
-  if (state !== "stored") return state;
+  if (state === "rejected" || state === "excluded") return state;
   if (look === null) return "undecodable";
   if (filters.blank && look.lumaStd < BLANK_LUMA_STD) return "blank";
   return filters.flagged && flagged ? "flagged" : null;

@@ -12,7 +12,8 @@ export interface GroupFacts {
 
 export interface CandidateImage {
   readonly imageId: string;
-  readonly state: "stored" | "rejected" | "excluded";
+  /** `pruned`: it was stored, still counts in what was said about its prompt, and can be in no row. */
+  readonly state: "stored" | "rejected" | "excluded" | "pruned";
   readonly variant: string;
   /** Of the stored file; null where it was never stored. */
   readonly sha256: string | null;

@@ -1,4 +1,8 @@
 import { RejectError } from "../../errors.ts";
+import { stripJpeg } from "../strip/jpeg.ts";
+import { stripPng } from "../strip/png.ts";
+import type { StripSink } from "../strip/strip-sink.ts";
+import { stripWebp } from "../strip/webp.ts";
 import { walkJpeg } from "./jpeg.ts";
 import type { Picture } from "./picture.ts";
 import { walkPng } from "./png.ts";
@@ -13,14 +17,30 @@ export interface ImageFormat {
   /** True where ComfyUI embeds the prompt that made the picture. */
   readonly carriesPrompt: boolean;
   readonly walk: () => Walk<Picture>;
+  /** Walks a picture that `walk` found good, and leaves its metadata out. */
+  readonly strip: (out: StripSink) => Walk<void>;
 }
 
 /** Bytes that tell a format. */
 export const SNIFF_BYTES = 12;
 
-const PNG: ImageFormat = { name: "png", extension: "png", contentType: "image/png", carriesPrompt: true, walk: walkPng };
-const JPEG: ImageFormat = { name: "jpeg", extension: "jpg", contentType: "image/jpeg", carriesPrompt: false, walk: walkJpeg };
-const WEBP: ImageFormat = { name: "webp", extension: "webp", contentType: "image/webp", carriesPrompt: false, walk: walkWebp };
+const PNG: ImageFormat = { name: "png", extension: "png", contentType: "image/png", carriesPrompt: true, walk: walkPng, strip: stripPng };
+const JPEG: ImageFormat = {
+  name: "jpeg",
+  extension: "jpg",
+  contentType: "image/jpeg",
+  carriesPrompt: false,
+  walk: walkJpeg,
+  strip: stripJpeg,
+};
+const WEBP: ImageFormat = {
+  name: "webp",
+  extension: "webp",
+  contentType: "image/webp",
+  carriesPrompt: false,
+  walk: walkWebp,
+  strip: stripWebp,
+};
 
 /** A format begins with all of its marks: bytes as Latin-1, and where they stand. */
 type Mark = readonly [bytes: string, at: number];

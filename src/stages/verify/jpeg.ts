@@ -1,11 +1,8 @@
+import { isRestart, JPEG_MARKERS } from "./jpeg-markers.ts";
 import { corrupt, type Picture } from "./picture.ts";
 import { skip, take, type Walk } from "./walk.ts";
 
-// Marker codes, the byte after 0xFF. Source: ITU-T T.81, table B.1.
-const SOI = 0xd8;
-const EOI = 0xd9;
-const SOS = 0xda;
-const isRestart = (code: number): boolean => code >= 0xd0 && code <= 0xd7;
+const { soi: SOI, eoi: EOI, sos: SOS } = JPEG_MARKERS;
 /** SOF0…SOF15 without DHT, JPG and DAC, which share the range. */
 const isFrame = (code: number): boolean => code >= 0xc0 && code <= 0xcf && code !== 0xc4 && code !== 0xc8 && code !== 0xcc;
 

@@ -1,0 +1,160 @@
+import { loadConfig } from "../config/load-config.ts";
+import type { Context } from "../context.ts";
+import { openReadonly } from "../db/open.ts";
+import { unusedImages, type UnusedImages } from "../db/queries/unused-images.ts";
+import { ConfigError, EXIT } from "../errors.ts";
+import { byteSize } from "../lib/byte-size.ts";
+import { counted } from "../lib/counted.ts";
+import { ALL_LOCKS, configFileOf, databaseFile, hintFor, openContext } from "../open-context.ts";
+import { exportStoreUri } from "../stages/export.ts";
+import { link } from "../stages/link.ts";
+import { objectRemover, pruneImages, type PruneOptions } from "../stages/prune.ts";
+import { findOrphans } from "../stages/prune/orphans.ts";
+import { markUsedImages } from "../stages/prune/used-images.ts";
+import { openStore } from "../stores/registry.ts";
+import type { CommandInput, CommandResult } from "./command.ts";
+import { datasetCounts } from "./dataset-counts.ts";
+
+/** Orphans told one by one; the rest is a number. */
+const TOLD_MAX = 20;
+/** Orphans deleted together. */
+const CHUNK_ORPHANS = 100;
+const DAY_MS = 24 * 3_600_000;
+
+type PruneContext = Pick<Context, "config" | "db" | "store" | "clock" | "log" | "stopping" | "signal">;
+
+interface Wanted extends PruneOptions {
+  readonly yes: boolean;
+  readonly orphans: boolean;
+  readonly ignoreMissing: boolean;
+}
+
+/** Removes stored images that no export shows and no row of a pair set holds. Without --yes it only says what it would remove. */
+export async function run(input: CommandInput): Promise<CommandResult> {
+  const wanted = wantedOf(input);
+  if (wanted.yes) {
+    // Nothing may be made, fetched, scored or linked meanwhile.
+    await using opened = await openContext(input, { locks: ALL_LOCKS, planned: true });
+    await link(opened.context); // What the newest votes and scores want is not unused.
+    return await prune(opened.context, { input, wanted });
+  }
+  const config = loadConfig(configFileOf(input), { env: input.env });
+  const db = openReadonly(databaseFile(config), hintFor(input));
+  try {
+    const store = await openStore(config.store, { concurrency: config.harvest.concurrency });
+    try {
+      const { clock, log, stopping, signal } = input;
+      return await prune({ config, db, store, clock, log, stopping, signal }, { input, wanted });
+    } finally {
+      await store.close();
+    }
+  } finally {
+    db.close();
+  }
+}
+
+interface Pruning {
+  readonly input: CommandInput;
+  readonly wanted: Wanted;
+}
+
+async function prune(context: PruneContext, { input, wanted }: Pruning): Promise<CommandResult> {
+  const { config, db, store, signal } = context;
+  if (wanted.expire && store.expiry === undefined) {
+    throw new ConfigError(`Cannot prune --expire in ${store.uri}: it deletes nothing by itself`, { hint: "prune --yes deletes at once" });
+  }
+  const images = unusedImages(db);
+  const versions = await markUsedImages({
+    db,
+    images,
+    signal,
+    exportUri: exportStoreUri(config.export.uri),
+    ignoreMissing: wanted.ignoreMissing,
+    openStore: (uri) => openStore({ ...config.store, uri }, { concurrency: config.harvest.concurrency }),
+  });
+  const found = images.count(wanted);
+  const kept = `no row of ${counted(versions, "exported version")} or of the linked pairs shows`;
+  if (!wanted.yes) {
+    const hint = hintFor(input)(["prune", ...flagsOf(input), "--yes"].join(" "));
+    const next =
+      found.images > 0 ? `. Nothing was changed: ${hint} ${wanted.expire ? "leaves them to the bucket's rule" : "deletes them"}` : "";
+    input.show(
+      { event: "prunable", ...found, versions, store: store.uri },
+      `${counted(found.images, "stored image")} (${byteSize(found.bytes)}) in ${store.uri} that ${kept}${next}`,
+    );
+    await tellOrphans(context, { images, input, wanted });
+    return { exit: EXIT.done, counts: { ...datasetCounts({ db, config }), prunable: found.images, bytes: found.bytes } };
+  }
+  const pruned = await pruneImages({ ...context, images }, wanted);
+  const how = wanted.expire ? "Left to the bucket's lifecycle rule" : "Deleted";
+  input.show(
+    { event: "pruned", images: pruned.images, bytes: pruned.bytes, versions, store: store.uri },
+    `${how}: ${counted(pruned.images, "image")} (${byteSize(pruned.bytes)}) that ${kept}${pruned.stopped ? ". Stopped: the same command goes on" : ""}`,
+  );
+  await tellOrphans(context, { images, input, wanted });
+  return { exit: EXIT.done, counts: { ...datasetCounts({ db, config }), pruned: pruned.images, bytes: pruned.bytes } };
+}
+
+interface Telling extends Pruning {
+  readonly images: UnusedImages;
+}
+
+/** Lists objects that no row stands for, and deletes those that are wanted gone. */
+async function tellOrphans(context: PruneContext, { images, input, wanted }: Telling): Promise<void> {
+  const { store, clock, stopping, signal } = context;
+  const remove = objectRemover(context, { expire: false });
+  const totals = { pruned: 0, unknown: 0, bytes: 0 };
+  let doomed: string[] = [];
+  for await (const { key, sizeBytes, kind } of findOrphans({ store, images, nowMs: clock.nowMs(), signal })) {
+    if (stopping.aborted) break;
+    totals[kind]++;
+    totals.bytes += sizeBytes;
+    if (kind === "unknown") {
+      const text = totals.unknown <= TOLD_MAX ? `${store.uriOf(key)}: no row of the database knows it` : null;
+      input.show({ event: "orphan", uri: store.uriOf(key), bytes: sizeBytes }, text);
+    }
+    if (wanted.yes && (kind === "pruned" || wanted.orphans)) doomed.push(key);
+    if (doomed.length < CHUNK_ORPHANS) continue;
+    await remove(doomed);
+    doomed = [];
+  }
+  await remove(doomed);
+  const count = totals.pruned + totals.unknown;
+  if (count === 0) return;
+  const gone = wanted.yes && (wanted.orphans || totals.unknown === 0);
+  const hint = gone ? "" : `. Try: ${hintFor(input)("prune --orphans --yes")}, if nobody else keeps them there`;
+  input.show(
+    { event: "orphans", objects: count, bytes: totals.bytes, deleted: gone },
+    `${counted(count, "object")} (${byteSize(totals.bytes)}) below ${store.uri}/images, older than a day, that no row stands for${gone ? ": deleted" : hint}`,
+  );
+}
+
+function wantedOf({ options, clock }: Pick<CommandInput, "options" | "clock">): Wanted {
+  return {
+    yes: options["yes"] === true,
+    orphans: options["orphans"] === true,
+    ignoreMissing: options["ignoreMissing"] === true,
+    unpaired: options["unpaired"] === true,
+    expire: options["expire"] === true,
+    storedBeforeMs: clock.nowMs() - daysOf(options["olderThan"]) * DAY_MS,
+  };
+}
+
+function daysOf(value: string | boolean | undefined): number {
+  if (value === undefined) return 0;
+  const match = /^(\d{1,5})d?$/.exec(String(value));
+  if (match === null) {
+    throw new ConfigError(`Cannot read --older-than ${String(value)}: expected whole days`, { hint: "--older-than 30" });
+  }
+  return Number(match[1]);
+}
+
+/** The flags as they were given, for the command to paste. */
+function flagsOf({ options }: Pick<CommandInput, "options">): readonly string[] {
+  const flags = { unpaired: "--unpaired", expire: "--expire", orphans: "--orphans", ignoreMissing: "--ignore-missing" };
+  const olderThan = options["olderThan"];
+  return [
+    ...Object.entries(flags).flatMap(([name, flag]) => (options[name] === true ? [flag] : [])),
+    ...(typeof olderThan === "string" ? [`--older-than ${olderThan}`] : []),
+  ];
+}

@@ -1,0 +1,80 @@
+import type { Db } from "../open.ts";
+
+export interface UnusedImage {
+  readonly imageId: string;
+  readonly key: string;
+  readonly bytes: number;
+}
+
+export interface UnusedFilter {
+  /** Only what was stored before, ms since the epoch. */
+  readonly storedBeforeMs: number;
+  /** Also images of prompts that have no row yet. */
+  readonly unpaired: boolean;
+}
+
+/** What became of a pruned image's object. */
+export const PRUNED = {
+  deleted: "nothing used it: deleted",
+  expiring: "nothing used it: tagged for the bucket's lifecycle rule",
+} as const;
+
+/** SQL: some row of a pair set shows image `i`. */
+const IS_LINKED = `exists (select 1 from preferences as p where p.prompt_key = i.prompt_key and (p.chosen = i.image_id
+  or exists (select 1 from preference_rejected as r where r.pair_set = p.pair_set and r.row_id = p.row_id and r.image_id = i.image_id)))`;
+
+const CANDIDATES = `from images as i where i.image_id > @after and i.key is not null and i.bytes is not null
+    and (i.state = 'stored' or (i.state = 'excluded' and i.reason is not 'pruned'))
+    and coalesce(i.stored_at_ms, 0) < @storedBeforeMs
+    and not exists (select 1 from temp.used_images as u where u.image_id = i.image_id)
+    and (i.state = 'excluded' or (not ${IS_LINKED}
+      and (@unpaired or exists (select 1 from preferences as p where p.prompt_key = i.prompt_key))))`;
+
+type Bound = { readonly after: string; readonly storedBeforeMs: number; readonly unpaired: 0 | 1 };
+
+export type UnusedImages = ReturnType<typeof unusedImages>;
+
+/** Stored images that nothing uses. What exports use is kept in a temporary table, so that memory does not grow with them. */
+export function unusedImages({ client }: Pick<Db, "client">) {
+  client.exec(`create temp table if not exists used_images (image_id text primary key) without rowid; delete from temp.used_images`);
+  const addUsed = client.prepare<[string]>(`insert into temp.used_images (image_id) values (?) on conflict do nothing`);
+  const page = client.prepare<[Bound & { limit: number }], UnusedImage>(
+    `select i.image_id as imageId, i.key, i.bytes ${CANDIDATES} order by i.image_id limit @limit`,
+  );
+  const count = client.prepare<[Bound], { images: number; bytes: number }>(
+    `select count(*) as images, coalesce(sum(i.bytes), 0) as bytes ${CANDIDATES}`,
+  );
+  const markPruned = client.prepare<[string, string]>(`
+    update images set state = 'excluded', reason = 'pruned', detail = ?, key = null, uri = null
+    where image_id = ? and state in ('stored', 'excluded')`);
+  const find = client.prepare<[string], { key: string | null; state: string; reason: string | null; detail: string | null }>(
+    `select key, state, reason, detail from images where image_id = ?`,
+  );
+  const bound = (after: string, { storedBeforeMs, unpaired }: UnusedFilter): Bound => ({
+    after,
+    storedBeforeMs,
+    unpaired: unpaired ? 1 : 0,
+  });
+
+  return {
+    /** These images are in an export. One transaction. */
+    addUsed: client.transaction((imageIds: readonly string[]) => {
+      for (const imageId of imageIds) addUsed.run(imageId);
+    }),
+    count: (filter: UnusedFilter) => count.get(bound("", filter)) ?? { images: 0, bytes: 0 },
+    /** Unused images after `after`, by image_id. */
+    page: (after: string, filter: UnusedFilter, limit: number) => page.all({ ...bound(after, filter), limit }),
+    /** Says that these are no longer in the store. One transaction. */
+    markPruned: client.transaction((images: readonly UnusedImage[], how: keyof typeof PRUNED) => {
+      for (const { imageId } of images) markPruned.run(PRUNED[how], imageId);
+    }).immediate,
+    /** What the database knows of the object under a key that names an image. */
+    ownerOf(imageId: string, key: string): "known" | "pruned" | "unknown" {
+      const row = find.get(imageId);
+      if (row === undefined) return "unknown";
+      if (row.state === "excluded" && row.reason === "pruned") return row.detail === PRUNED.expiring ? "known" : "pruned";
+      // Without a key yet it may be this image's: harvest looks before it writes.
+      return row.key === null || row.key === key || row.state === "listed" ? "known" : "unknown";
+    },
+  };
+}

@@ -1,0 +1,75 @@
+import PQueue from "p-queue";
+import type { Context } from "../context.ts";
+import type { UnusedFilter, UnusedImage, UnusedImages } from "../db/queries/unused-images.ts";
+import { TransientError } from "../errors.ts";
+import { backoffMs } from "../lib/backoff.ts";
+
+/** Images marked in one transaction, and deleted before the next. */
+const PAGE = 500;
+/** Tries of one object before its store counts as out of order. */
+const TRIES = 5;
+const BACKOFF = { firstMs: 500, maxMs: 20_000 };
+
+export interface PruneOptions extends UnusedFilter {
+  /** Tags the objects for the bucket's rule instead of deleting them. */
+  readonly expire: boolean;
+}
+
+export interface Pruned {
+  readonly images: number;
+  readonly bytes: number;
+  readonly stopped: boolean;
+}
+
+type PruneNeeds = Pick<Context, "store" | "config" | "clock" | "log" | "stopping" | "signal"> & { readonly images: UnusedImages };
+
+/**
+ * Removes unused images from the store. The row says so first: killed in between, it leaves objects that nobody looks for and that the
+ * next prune finds, never rows that promise a picture which is gone.
+ */
+export async function pruneImages(needs: PruneNeeds, { expire, ...filter }: PruneOptions): Promise<Pruned> {
+  const { images, stopping, signal, log } = needs;
+  const total = images.count(filter).images;
+  const remove = objectRemover(needs, { expire });
+  let done = 0;
+  let bytes = 0;
+  let after = "";
+  while (!stopping.aborted && !signal.aborted) {
+    const page = images.page(after, filter, PAGE);
+    const last = page.at(-1);
+    if (last === undefined) break;
+    images.markPruned(page, expire ? "expiring" : "deleted");
+    await remove(page.map(({ key }) => key));
+    done += page.length;
+    bytes += page.reduce((sum: number, image: UnusedImage) => sum + image.bytes, 0);
+    after = last.imageId;
+    log.progress("prune", { done, failed: 0, total });
+  }
+  return { images: done, bytes, stopped: done < total };
+}
+
+/** Deletes, or tags, objects several at a time, each tried several times. */
+export function objectRemover(
+  { store, config, clock, signal }: Pick<PruneNeeds, "store" | "config" | "clock" | "signal">,
+  { expire }: Pick<PruneOptions, "expire">,
+): (keys: readonly string[]) => Promise<void> {
+  const queue = new PQueue({ concurrency: config.harvest.concurrency });
+  const { expiry } = store;
+  const once = (key: string): Promise<void> => (expire && expiry !== undefined ? expiry.mark(key, signal) : store.delete(key, signal));
+
+  async function retried(key: string): Promise<void> {
+    for (let failedTries = 0; ; failedTries++) {
+      try {
+        return await once(key);
+      } catch (error) {
+        if (!(error instanceof TransientError) || failedTries + 1 >= TRIES) throw error;
+        await clock.sleep(backoffMs(failedTries, { ...BACKOFF, retryAfterMs: error.retryAfterMs }), signal);
+      }
+    }
+  }
+
+  return async (keys) => {
+    const results = await Promise.allSettled(keys.map((key) => queue.add(() => retried(key))));
+    for (const result of results) if (result.status === "rejected") throw result.reason;
+  };
+}

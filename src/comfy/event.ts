@@ -21,8 +21,15 @@ export type ComfyEvent =
   | { readonly type: "executed"; readonly promptId: string | null; readonly node: string | null }
   | { readonly type: "executionError" | "executionInterrupted"; readonly promptId: string | null; readonly node: string | null };
 
+/**
+ * Half of a server's traffic: the state of every node of the workflow, at each step of any. Told by how ComfyUI writes it (json.dumps), so
+ * that it need not be read; written otherwise it is read, and passed over all the same.
+ */
+const IGNORED = /^\{"type": ?"(?:progress_state|feature_flags|crystools\.monitor)"/;
+
 /** Null for messages that we do not use, unknown ones and what is no JSON. */
 export function parseEvent(text: string): ComfyEvent | null {
+  if (IGNORED.test(text)) return null;
   const message = parseAnswer(text); // What cannot be read is no hint, and polling goes on.
   if (!isJsonObject(message) || !isJsonObject(message["data"])) return null;
   const { type, data } = message;

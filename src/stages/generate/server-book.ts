@@ -8,6 +8,9 @@ import type { GenerateProgress } from "./progress.ts";
 import type { Schedule } from "./schedule.ts";
 import type { Uploads } from "./uploads.ts";
 
+/** Between two notes of a server's last number, ms. */
+const REMEMBER_INTERVAL_MS = 5_000;
+
 export interface ServerBookNeeds extends Pick<Context, "db" | "log" | "clock"> {
   readonly schedule: Schedule;
   readonly health: Health;
@@ -29,6 +32,7 @@ export type ServerBook = ReturnType<typeof serverBook>;
 export function serverBook(needs: ServerBookNeeds) {
   const { db, log, clock, schedule, health, progress, up, downReasons } = needs;
   const unusable = new Set<string>();
+  const writtenAtMs = new Map<string, number>();
   const models = new Map<string, string>();
   const lastNumbers = new Map<string, { readonly number: number; isWritten: boolean }>();
   const lastNumberOf = (url: string): number => lastNumbers.get(url)?.number ?? -1;
@@ -114,11 +118,15 @@ export function serverBook(needs: ServerBookNeeds) {
       }
       return restarted;
     },
-    /** Writes the last number down: once a sweep, not once a job. Behind the truth it only makes a restart cost the grace period. */
+    /**
+     * Writes down what the server's last number is, now and then, in whatever commit is under way. Behind the truth it only makes a restart
+     * cost the grace period.
+     */
     remember(url: string): void {
       const last = lastNumbers.get(url);
-      if (last === undefined || last.isWritten) return;
+      if (last === undefined || last.isWritten || clock.nowMs() - (writtenAtMs.get(url) ?? 0) < REMEMBER_INTERVAL_MS) return;
       last.isWritten = true;
+      writtenAtMs.set(url, clock.nowMs());
       rememberServer(db, url, { lastNumber: last.number, seenAtMs: clock.nowMs() });
     },
   };

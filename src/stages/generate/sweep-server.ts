@@ -40,7 +40,6 @@ export async function sweepServer(server: ServerState, run: GenerateRun): Promis
   }
   await giveUpMissing(server, run);
   server.restarted = false;
-  run.servers.remember(server.client.url);
 }
 
 /** Settles a job whose run is over, by the server's history, and calls `next` in the same commit; nothing where it is not over. */
@@ -49,6 +48,7 @@ export async function settleById(promptId: string, server: ServerState, run: Gen
   if (entry === null) return;
   run.commits.together(() => {
     settle(entry, server, run);
+    run.servers.remember(server.client.url);
     next?.();
   });
 }

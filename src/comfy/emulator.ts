@@ -32,6 +32,8 @@ export interface EmulatorOptions {
 
 /** Counts since the emulator was made, restarts included. */
 export interface EmulatorStats {
+  /** Requests of POST /prompt, refused ones included. */
+  readonly posted: number;
   /** Prompts taken into the queue. */
   readonly submitted: number;
   /** Prompts that ran at least one node. */
@@ -104,6 +106,7 @@ async function startWith(options: EmulatorOptions, plan: FaultPlan): Promise<Emu
   const disk = options.disk ?? emulatorDisk();
   const host = options.host ?? "127.0.0.1";
   const stats: { -readonly [Name in keyof EmulatorStats]: EmulatorStats[Name] } = {
+    posted: 0,
     submitted: 0,
     executed: 0,
     cached: 0,
@@ -148,6 +151,7 @@ async function startWith(options: EmulatorOptions, plan: FaultPlan): Promise<Emu
       disk,
       faults,
       bootId: `${String(port)} ${String(boots)}`,
+      onPosted: () => stats.posted++,
       onQueued: () => stats.submitted++,
       onSaved: (files) => (stats.saved += files),
       onViewed: () => stats.viewed++,

@@ -1,3 +1,4 @@
+import { readCa } from "./read-ca.ts";
 import { comfyClient, type ComfyClient, type ComfyClientOptions } from "./client.ts";
 
 export type PoolServer = Pick<ComfyClientOptions, "url" | "headers"> & {
@@ -36,21 +37,24 @@ export function openComfyPool(servers: readonly PoolServer[]): ComfyPool {
   const replaced: ComfyClient[] = [];
 
   function update(wanted: readonly PoolServer[]): ReturnType<ComfyPool["update"]> {
+    // First all that may be refused: a mistake changes nothing.
+    const made = wanted.map(({ url, headers, ca_file: caFile, output_dir: outputDir }) => {
+      readCa(caFile);
+      return { fresh: comfyClient({ url, headers, caFile }), from: JSON.stringify([url, headers, caFile]), outputDir };
+    });
     const added: string[] = [];
     const before = new Set([...members].filter(([, member]) => member.isConfigured).map(([url]) => url));
     for (const member of members.values()) member.isConfigured = false;
-    for (const { url, headers, ca_file: caFile, output_dir: outputDir } of wanted) {
-      const made = JSON.stringify([url, headers, caFile]);
-      const fresh = comfyClient({ url, headers, caFile });
+    for (const { fresh, from, outputDir } of made) {
       const known = members.get(fresh.url);
-      if (known?.made === made) {
+      if (known?.made === from) {
         known.isConfigured = true;
         known.outputDir = outputDir;
         replaced.push(fresh);
         continue;
       }
       if (known !== undefined) replaced.push(known.client);
-      members.set(fresh.url, { client: fresh, made, isConfigured: true, outputDir });
+      members.set(fresh.url, { client: fresh, made: from, isConfigured: true, outputDir });
       if (!before.has(fresh.url)) added.push(fresh.url);
     }
     for (const [url, member] of members) if (member.isConfigured && !before.has(url) && !added.includes(url)) added.push(url);

@@ -1,3 +1,4 @@
+import { jobQueries } from "../db/queries/jobs.ts";
 import { openContext } from "../open-context.ts";
 import { counted } from "../lib/counted.ts";
 import { generate } from "../stages/generate.ts";
@@ -14,9 +15,11 @@ export async function run(input: CommandInput): Promise<CommandResult> {
   await using opened = await openContext(input, { locks: ["generate"], ...(deadline === undefined ? {} : { deadline }) });
   await planAndTell(opened.context, input);
   const report = await generate(opened.context, nothingUpstream);
+  const left = jobQueries(opened.context.db).counts();
   return stageResult(opened.context.db, input, {
     done: `Generated ${counted(report.done, "candidate")}`,
     stopped: report.stopped,
+    remaining: left.planned + left.submitted,
     pairSet: opened.context.config.export.pairs,
   });
 }

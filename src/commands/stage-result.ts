@@ -11,6 +11,8 @@ export interface Ending {
   readonly done: string;
   /** True where work remains on purpose: --until, --prompts. */
   readonly stopped: boolean;
+  /** What this stage has left to do; default: what is not stored yet. */
+  readonly remaining?: number;
   /** What the export wrote. */
   readonly rows?: number;
   readonly drops?: Readonly<Record<string, number>>;
@@ -28,8 +30,9 @@ export function stageResult(db: Db, input: Pick<CommandInput, "log" | "options">
   input.log.info(
     `${done}. Candidates: ${planned} planned = ${pending} pending + ${stored} stored + ${rejected} rejected + ${failed} failed`,
   );
-  if (stopped && pending > 0)
-    input.log.info(`Stopped: ${counted(pending, "candidate")} ${pending === 1 ? "remains" : "remain"}. The same command again goes on`);
+  const { remaining = pending } = ending;
+  if (stopped && remaining > 0)
+    input.log.info(`Stopped: ${counted(remaining, "candidate")} ${remaining === 1 ? "remains" : "remain"}. The same command again goes on`);
   const bad = rejected + failed;
   if (bad > 0) {
     const [status, retry] = ["status", "retry"].map(hintFor(input));

@@ -67,7 +67,7 @@ async function untilDone(needs: GenerateNeeds, { run, fleet, upstream, nextChang
       fleet.sync(new Set(listServers(db).flatMap(({ url, wanted }) => (wanted === "drain" ? [url] : []))));
       run.schedule.look();
     }
-    if (fleet.usable() > 0) {
+    if (fleet.isUsable()) {
       everUp = true;
       lastUpMs = clock.nowMs();
     }
@@ -83,7 +83,7 @@ async function untilDone(needs: GenerateNeeds, { run, fleet, upstream, nextChang
 }
 
 function noServer(run: GenerateRun, patienceMs: number): FatalError {
-  const reasons = [...run.servers.downReasons].map(([url, why]) => `${url}: ${why}`).join("; ");
+  const reasons = [...run.servers.downReasons, ...run.servers.refusals].map(([url, why]) => `${url}: ${why}`).join("; ");
   return new FatalError(`Cannot use any ComfyUI server for ${Math.round(patienceMs / 1_000)} s: ${reasons}`, {
     hint: "start ComfyUI (python main.py --listen), check servers[].url, then run the same command again: it continues",
   });

@@ -1,3 +1,6 @@
+import { writeFileSync } from "node:fs";
+import { createServer, request } from "node:http";
+import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { startEmulator, startEmulators, type Emulator, type EmulatorOptions } from "../../src/comfy/emulator.ts";
 import { runCli, startCli, type CliResult } from "../helpers/run-cli.ts";
@@ -48,12 +51,51 @@ describe("a refused workflow", () => {
       /node 1 \(CheckpointLoaderSimple\).*missing\.safetensors.*variant "broken" is set aside|variant "broken" is set aside.*missing\.safetensors/s,
     );
     expect(emulators[0]!.stats.submitted).toBe(CANDIDATES);
+    // The first of the variant, and those that were sent before its answer came.
+    expect(emulators[0]!.stats.posted).toBeLessThanOrEqual(CANDIDATES + 2);
+  });
+
+  it("in part (200 with node_errors) is refused like a whole one, and what was taken of it is not run", async () => {
+    const made = await open([{ execMs: 200 }], { workflow: "tiny.json" });
+    const workflow = {
+      "1": { class_type: "EmptyImage", inputs: { width: 64, height: 64, batch_size: 1, color: 0 } },
+      "2": { class_type: "ImageAddNoise", inputs: { image: ["1", 0], seed: 1, strength: 0.5 } },
+      "3": { class_type: "SaveImage", inputs: { images: ["2", 0], filename_prefix: "a" } },
+      "4": {
+        class_type: "ImageScale",
+        inputs: { image: ["2", 0], upscale_method: "no such method", width: 32, height: 32, crop: "disabled" },
+      },
+      "5": { class_type: "SaveImage", inputs: { images: ["4", 0], filename_prefix: "b" } },
+    };
+    writeFileSync(`${made.dir}/workflow.json`, JSON.stringify(workflow));
+    made.configure({
+      workflow: { file: "workflow.json", bind: { prompt: "none", seed: "2.seed" }, outputs: [3, 5] },
+      candidates: { per_prompt: SEEDS },
+    });
+    const result = await run();
+    expect(last(result), result.stderr).toMatchObject({ exit: 3, stored: 0, failed: CANDIDATES });
+    expect(result.stderr).toMatch(/node 4 \(ImageScale\).*no such method/s);
+  });
+
+  it("is run by the servers that take it, and waited for no longer than give_up_s where those are gone", async () => {
+    const prompts = Array.from({ length: 20 }, (_, index) => `p ${index}`);
+    await open([{ execMs: 100 }, { checkpoints: ["another.safetensors"] }], { prompts });
+    const [takes, refuses] = emulators;
+    const cli = startCli(["run", "-c", project.config, "--json"]);
+    await expect.poll(() => takes!.stats.executed, POLL).toBeGreaterThan(3);
+    await takes!.kill();
+    const result = await cli.result;
+    expect(result.exit, result.stderr).toBe(1);
+    expect(result.stderr).toMatch(/Cannot use any ComfyUI server for 6 s.*refused the workflow of variant "base"/);
+    expect(refuses!.stats.executed).toBe(0);
+    expect(project.count("select count(*) from jobs where state = 'failed'")).toBe(0);
+    await takes!.start();
+    expect(last(await run())).toMatchObject({ exit: 0, stored: 60 });
   });
 
   it("over a value of one prompt fails that prompt's jobs alone", async () => {
     const servers = await open([{}], { prompts: ["unused"] });
     const rows = [64, 64, 99_999].map((width, index) => JSON.stringify({ prompt: `picture ${index}`, w: width }));
-    const { writeFileSync } = await import("node:fs");
     writeFileSync(`${servers.dir}/prompts.jsonl`, rows.join("\n"));
     servers.configure({
       prompts: { file: "prompts.jsonl", columns: { width: "w" } },
@@ -150,6 +192,39 @@ describe("a server at fault", () => {
     expect(result.exit, result.stderr).toBe(1);
     expect(result.stderr).toMatch(/Cannot use any ComfyUI server for 6 s.*has done nothing for 2 s/);
     expect(project.count("select count(*) from jobs where state not in ('planned', 'submitted')")).toBe(0);
+  });
+
+  it("that is drained keeps no failed job waiting for it", async () => {
+    await open([{}, {}], { prompts: [...PROMPTS, "FAIL execution-error 1"] });
+    const [, drained] = emulators;
+    expect((await runCli(["generate", "-c", project.config, "--prompts", "1"])).exit).toBe(0);
+    expect((await runCli(["servers", "drain", drained!.url, "-c", project.config])).exit).toBe(0);
+    const result = await run();
+    expect(last(result), result.stderr).toMatchObject({ exit: 0, stored: CANDIDATES + SEEDS });
+  });
+
+  it("that refuses our credentials in mid-run is given up, and the others go on", async () => {
+    await open([{ execMs: 20 }, { execMs: 20 }], { prompts: Array.from({ length: 10 }, (_, index) => `p ${index}`) });
+    const [, closed] = emulators;
+    // A proxy that lets a few requests through and then wants credentials.
+    let served = 0;
+    const proxy = createServer((incoming, outgoing) => {
+      if (++served > 5) return void outgoing.writeHead(401).end();
+      const target = request(`${closed!.url}${incoming.url}`, { method: incoming.method!, headers: incoming.headers }, (answer) => {
+        outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
+        answer.pipe(outgoing);
+      });
+      incoming.pipe(target);
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+    const { port } = proxy.address() as AddressInfo;
+    project.configure({ servers: [{ url: emulators[0]!.url }, { url: `http://127.0.0.1:${port}` }] });
+    const result = await runCli(["generate", "-c", project.config, "--json"]);
+    proxy.closeAllConnections();
+    proxy.close();
+    expect(result.exit, result.stderr).toBe(0);
+    expect(project.count("select count(*) from jobs where state = 'done'")).toBe(30);
+    expect(result.stderr).toContain("Going on without");
   });
 
   it("that stalls lets one Ctrl-C end the run", async () => {

@@ -24,6 +24,7 @@ export interface ComfyOptions {
   readonly faults: { current(): FaultPlan; changed(signal: AbortSignal): Promise<void> };
   /** Differs for each start of each server. */
   readonly bootId: string;
+  onPosted(): void;
   onQueued(): void;
   onSaved(files: number): void;
   onViewed(): void;
@@ -64,6 +65,7 @@ export function comfyState(options: ComfyOptions): ComfyState {
     ...options,
     queue,
     classes,
+    onPosted: () => options.onPosted(),
     onQueued() {
       options.onQueued();
       worker.wake();

@@ -16,6 +16,8 @@ export interface PromptRouteDeps {
   readonly faults: { current(): FaultPlan };
   /** See EmulatorOptions. */
   readonly promptIds: "any" | "uuid" | "own";
+  /** POST /prompt came in, whatever the answer. */
+  onPosted(): void;
   onQueued(): void;
 }
 
@@ -63,6 +65,7 @@ export function promptRoute(deps: PromptRouteDeps): (exchange: HttpExchange) => 
   }
 
   return async (exchange) => {
+    deps.onPosted();
     const body = await readBody(exchange);
     let request: PyValue;
     let number: bigint | number;

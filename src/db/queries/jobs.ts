@@ -86,6 +86,7 @@ export function jobQueries({ client }: Pick<Db, "client">) {
   const states = client.prepare<[], { state: keyof JobCounts; count: number }>(
     `select state, count(*) as count from jobs where aside = 0 group by state`,
   );
+  const anyPlanned = client.prepare<[]>(`select 1 from jobs where state = 'planned' and aside = 0 limit 1`);
   const anyOpen = client.prepare<[]>(`select 1 from jobs where state = 'submitted' or (state = 'planned' and aside = 0) limit 1`);
 
   return {
@@ -121,6 +122,8 @@ export function jobQueries({ client }: Pick<Db, "client">) {
       for (const { state, count } of states.all()) if (state in counts) counts[state] = count;
       return counts;
     },
+    /** True while a job waits for a server. */
+    anyPlanned: () => anyPlanned.get() !== undefined,
     /** True while a job is planned or submitted. */
     anyOpen: () => anyOpen.get() !== undefined,
   };

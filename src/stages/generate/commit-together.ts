@@ -22,6 +22,9 @@ export function openCommits({ client }: Pick<Db, "client">): Commits {
       depth++;
       try {
         transaction.immediate(work);
+      } catch (error) {
+        waiting = []; // What was to follow was rolled back with the rest.
+        throw error;
       } finally {
         depth--;
       }

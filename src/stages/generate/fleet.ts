@@ -8,8 +8,8 @@ import { serveServer } from "./server-worker.ts";
 export interface Fleet {
   /** Starts workers for servers that are new in the pool, lets those end that left it, and drains what people want drained. */
   sync(drained: ReadonlySet<string>): void;
-  /** Servers that answer and are trusted, or that a person keeps from working. */
-  usable(): number;
+  /** True if some server answers, is trusted, and has something to do, or is kept from it by people. */
+  isUsable(): boolean;
   /** Resolves when every worker has ended. */
   ended(): Promise<void>;
 }
@@ -35,7 +35,7 @@ export function openFleet(run: GenerateRun, fail: (error: unknown) => void): Fle
     server.isOver = true; // Also where its credentials were refused: other ones in the configuration start it again.
     if (!server.leaving) return;
     workers.delete(url);
-    run.servers.serverGone(url);
+    run.gone(url);
     run.log.info(`${url} left the configuration, and nothing of ours is there any more`);
   }
 
@@ -58,7 +58,7 @@ export function openFleet(run: GenerateRun, fail: (error: unknown) => void): Fle
     server.unusable = null;
     server.events?.close();
     server.events = null;
-    run.servers.serverDown(url, "its configuration changed");
+    run.servers.serverRenewed(url);
     server.wake();
   }
 
@@ -69,6 +69,7 @@ export function openFleet(run: GenerateRun, fail: (error: unknown) => void): Fle
     const draining = leaves || wanted;
     if (draining === server.draining) return;
     server.draining = draining;
+    run.schedule.setOpen(url, !draining && server.shortage === null);
     if (!leaves) run.log.info(draining ? `${url} is drained: it gets no more jobs until it is resumed` : `${url} is resumed`);
     run.progress.setState(url, draining ? "drained" : run.servers.isUp(url) ? "up" : "not seen yet");
     server.wake();
@@ -83,10 +84,13 @@ export function openFleet(run: GenerateRun, fail: (error: unknown) => void): Fle
         drain(url, server, { leaves: !run.comfy.isConfigured(url), wanted: drained.has(url) });
       }
     },
-    usable: () =>
-      [...workers].filter(
-        ([url, server]) => (server.draining && !server.leaving) || (run.servers.isUp(url) && run.health.whyLatched(url) === undefined),
-      ).length,
+    isUsable: () =>
+      [...workers].some(([url, server]) => {
+        if (server.draining && !server.leaving) return true;
+        if (!run.servers.isUp(url) || run.health.whyLatched(url) !== undefined) return false;
+        const isBusy = server.out.size > 0 || server.shortage !== null || (server.theirs ?? 0) > 0;
+        return isBusy || run.schedule.hasFor(url) || !run.queries.anyPlanned();
+      }),
     ended: async () => {
       await Promise.all(running);
     },

@@ -16,6 +16,8 @@ export interface HealthOptions {
   readonly probeAfterMs: number;
   /** Servers that answer. */
   readonly up: () => readonly string[];
+  /** Whether a server may be given jobs of a variant now. */
+  readonly takes: (server: string, variant: string) => boolean;
   /** Variants that there are jobs of. */
   readonly activeVariants: () => readonly string[];
   /** Variants that have worked in an earlier run. */
@@ -25,7 +27,7 @@ export interface HealthOptions {
 /** Who is to blame for what goes wrong. Pure but for the clock: it is told what happens and answers what follows. */
 export type Health = ReturnType<typeof createHealth>;
 
-export function createHealth({ nowMs, probeAfterMs, up, activeVariants, worked }: HealthOptions) {
+export function createHealth({ nowMs, probeAfterMs, up, takes, activeVariants, worked }: HealthOptions) {
   const trust = createTrust({ nowMs, probeAfterMs });
   const evidence = createEvidence(worked);
   const trusted = (): readonly string[] => up().filter((url) => trust.whyLatched(url) === undefined);
@@ -52,7 +54,9 @@ export function createHealth({ nowMs, probeAfterMs, up, activeVariants, worked }
 
   function judgeVariant(failure: Failure): readonly Verdict[] {
     evidence.addFinal(failure);
-    const why = blameVariant(failure.variant, evidence, trusted());
+    // Who refused it, or may not take it now, says nothing for it.
+    const triers = trusted().filter((url) => takes(url, failure.variant));
+    const why = blameVariant(failure.variant, evidence, triers);
     if (why === null) return [];
     evidence.finals.delete(failure.variant);
     return [{ kind: "quarantine", variant: failure.variant, why }];

@@ -15,7 +15,7 @@ export interface JobBookNeeds extends Pick<Context, "config" | "db" | "log" | "c
   readonly schedule: Schedule;
   readonly health: Health;
   readonly progress: GenerateProgress;
-  readonly servers: Pick<ServerBook, "serverRecovered">;
+  readonly servers: Pick<ServerBook, "serverRecovered" | "refusals">;
   readonly act: Act;
   /** A variant made its first picture ever. */
   readonly worked: (variant: string) => void;
@@ -55,6 +55,7 @@ export function jobBook(needs: JobBookNeeds) {
     /** The server refused the job's workflow. Other servers may take it; where none is left, the variant is set aside. */
     refused(job: SubmittedJob, why: string): void {
       const reason = `${job.server} refused the workflow of variant "${job.variant}": ${why}`;
+      needs.servers.refusals.set(job.server, `refused the workflow of variant "${job.variant}": ${why}`);
       if (schedule.refuse(job.variant, job.server)) {
         fail(job, "validation", reason);
         act([{ kind: "quarantine", variant: job.variant, why: `${reason}. No server is left for it` }]);

@@ -5,7 +5,7 @@ import { jobQueries, type JobQueries } from "../../db/queries/jobs.ts";
 import { referenceQueries } from "../../db/queries/references.ts";
 import { rememberPromptId, type GivenPromptId } from "../../db/queries/server-prompt-id.ts";
 import { markWorked, variantsToRun } from "../../db/queries/variants.ts";
-import { isAbort, TransientError } from "../../errors.ts";
+import { FatalError, isAbort, TransientError } from "../../errors.ts";
 import { promptIdOf } from "../../identity.ts";
 import { BLOCK_PROMPTS } from "../plan.ts";
 import { openCommits, type Commits } from "./commit-together.ts";
@@ -14,6 +14,7 @@ import { jobBook, type JobBook } from "./job-book.ts";
 import { generateProgress, type GenerateProgress } from "./progress.ts";
 import { createSchedule, type Schedule } from "./schedule.ts";
 import { serverBook, type ServerBook } from "./server-book.ts";
+import type { ServerState } from "./server-state.ts";
 import { createUploads, type Uploads } from "./uploads.ts";
 import { variantCache, type VariantCache } from "./variant-cache.ts";
 import { verdictActor } from "./verdicts.ts";
@@ -44,8 +45,13 @@ export interface GenerateRun extends Pick<GenerateNeeds, "config" | "comfy" | "c
   /** The server calls the prompt otherwise. False: it cannot be followed under that id. */
   rememberPromptId(given: GivenPromptId): boolean;
   latch(url: string, why: string): void;
-  /** Follows a promise that nobody awaits: a TransientError is left to the next sweep, anything else ends the run. */
-  inBackground(work: Promise<unknown>): void;
+  /** The server left the configuration, and nothing of ours is there. */
+  gone(url: string): void;
+  /**
+   * Follows a promise that nobody awaits: a TransientError is left to the next sweep; a FatalError is its server's end, as far as one is
+   * named; anything else ends the run.
+   */
+  inBackground(work: Promise<unknown>, server?: Pick<ServerState, "unusable" | "wake">): void;
 }
 
 export interface RunOptions {
@@ -70,15 +76,16 @@ export function createRun(needs: GenerateNeeds, options: RunOptions): GenerateRu
   const up = new Set<string>();
   const downReasons = new Map<string, string>();
   const retired = new Set<string>();
-  const health = createHealth({
+  const health: Health = createHealth({
     nowMs: () => clock.nowMs(),
     probeAfterMs: config.generate.probe_after_s * 1_000,
     up: () => [...up],
+    takes: (url, variant) => schedule.mayTake(variant, url),
     activeVariants: () => toRun.filter(({ variant, state }) => state === "active" && !retired.has(variant)).map(({ variant }) => variant),
     worked: toRun.filter(({ hasWorked }) => hasWorked === 1).map(({ variant }) => variant),
   });
   health.load(failures.open(), failures.testimonies());
-  const schedule = createSchedule({
+  const schedule: Schedule = createSchedule({
     jobs: queries,
     blockPrompts: BLOCK_PROMPTS,
     servers: [...comfy.keys()],
@@ -87,7 +94,10 @@ export function createRun(needs: GenerateNeeds, options: RunOptions): GenerateRu
   });
   const progress = generateProgress({ counts: queries.counts(), log, clock });
   const shared = { config, db, log, clock, failures, schedule, health, progress, changed };
-  const retire = (variant: string): void => void retired.add(variant);
+  const retire = (variant: string): boolean => {
+    const before = retired.size;
+    return retired.add(variant).size > before;
+  };
   const act = verdictActor({ ...shared, jobs: queries, downReasons, retire });
   const servers = serverBook({ ...shared, up, downReasons, serverCount: () => comfy.size, uploads, fail });
   const jobs = jobBook({ ...shared, jobs: queries, servers, act, worked: (variant) => markWorked(db, variant) });
@@ -117,8 +127,16 @@ export function createRun(needs: GenerateNeeds, options: RunOptions): GenerateRu
       act([health.latch(url, why)]);
       changed();
     },
-    inBackground(work) {
+    gone(url) {
+      const orphaned = servers.serverGone(url);
+      act(orphaned.map((variant) => ({ kind: "quarantine", variant, why: "every server that is left refused its workflow" })));
+    },
+    inBackground(work, server) {
       work.catch((error: unknown) => {
+        if (error instanceof FatalError && server !== undefined) {
+          server.unusable = error;
+          return server.wake();
+        }
         const leftToTheSweep = error instanceof TransientError || (isAbort(error) && (signal.aborted || options.finished.aborted));
         if (!leftToTheSweep) fail(error);
       });

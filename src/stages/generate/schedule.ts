@@ -25,8 +25,10 @@ export function createSchedule({ jobs, blockPrompts, signatureOf, servers, permi
   const pool = createJobPool({ jobs, blockOf });
   /** Servers that answer, with their jobs out. */
   const inFlight = new Map<string, number>();
-  /** Servers that answer, or of which nothing is known yet. */
+  /** Servers of the configuration, also those that do not answer now: they may be back. */
   const expected = new Set(servers);
+  /** Servers that take nothing new, whatever it is: drained, short of memory. */
+  const closed = new Set<string>();
   /** Servers that found nothing to take, or have no room: they do not hold the others at one job. */
   const sated = new Set<string>();
   /** By job: where it failed. */
@@ -44,17 +46,20 @@ export function createSchedule({ jobs, blockPrompts, signatureOf, servers, permi
     return mine === 0 || [...inFlight].every(([other, count]) => other === url || sated.has(other) || count >= mine);
   };
 
-  const mayTake = (variant: string, url: string): boolean => refused.get(variant)?.has(url) !== true && permits(url, variant);
+  const mayTake = (variant: string, url: string): boolean =>
+    inFlight.has(url) && !closed.has(url) && refused.get(variant)?.has(url) !== true && permits(url, variant);
 
   const suits = (job: JobRow, url: string): boolean => {
     if (!mayTake(job.variant, url)) return false;
     const pin = pinned.get(job.job);
-    if (pin !== undefined && pin !== url && inFlight.has(pin) && mayTake(job.variant, pin)) return false;
+    if (pin !== undefined && pin !== url && mayTake(job.variant, pin)) return false;
     const failedAt = avoided.get(job.job);
     if (failedAt?.has(url) !== true) return true;
     // Where it failed is better than nowhere: max_attempts ends it.
     return [...inFlight.keys()].every((other) => failedAt.has(other) || !mayTake(job.variant, other));
   };
+
+  const isRefusedEverywhere = (variant: string): boolean => [...expected].every((url) => refused.get(variant)?.has(url) === true);
 
   const choose = (url: string): JobRow | undefined => {
     const others = [...habits].filter(([other]) => other !== url && (inFlight.get(other) ?? 0) > 0).map(([, habit]) => habit);
@@ -68,8 +73,27 @@ export function createSchedule({ jobs, blockPrompts, signatureOf, servers, permi
     },
     serverDown: (url: string): void => {
       inFlight.delete(url);
+      sated.delete(url);
+    },
+    /** The server left the configuration. Answers the variants that no server is left for. */
+    serverGone: (url: string): readonly string[] => {
+      inFlight.delete(url);
       expected.delete(url);
       sated.delete(url);
+      closed.delete(url);
+      return [...refused.keys()].filter(isRefusedEverywhere);
+    },
+    /** Whether the server takes anything new. */
+    setOpen: (url: string, isOpen: boolean): void => {
+      if (isOpen) closed.delete(url);
+      else closed.add(url);
+    },
+    /** Whether the server may be given jobs of the variant now. */
+    mayTake,
+    /** True if there is a planned job that the server may be given now. */
+    hasFor(url: string): boolean {
+      while (!pool.choices().some((job) => suits(job, url))) if (!pool.more()) return false;
+      return true;
     },
     /** Jobs were planned again: sated servers are hungry, and the plan is read from its start. */
     moreWork: (): void => {
@@ -121,11 +145,11 @@ export function createSchedule({ jobs, blockPrompts, signatureOf, servers, permi
       pinned.delete(job);
       avoided.delete(job);
     },
-    /** Notes that a server refused the variant's workflow. True if no server is left that could take it. */
+    /** Notes that a server refused the variant's workflow. True if no server of the configuration is left that could take it. */
     refuse(variant: string, url: string): boolean {
       const refusers = (refused.get(variant) ?? new Set()).add(url);
       refused.set(variant, refusers);
-      return [...expected].every((other) => refusers.has(other));
+      return isRefusedEverywhere(variant);
     },
     upCount: (): number => inFlight.size,
     totalInFlight: (): number => [...inFlight.values()].reduce((sum, count) => sum + count, 0),

@@ -32,13 +32,15 @@ export type ServerBook = ReturnType<typeof serverBook>;
 export function serverBook(needs: ServerBookNeeds) {
   const { db, log, clock, schedule, health, progress, up, downReasons } = needs;
   const unusable = new Set<string>();
+  const downSinceMs = new Map<string, number>();
+  const refusals = new Map<string, string>();
   const writtenAtMs = new Map<string, number>();
   const models = new Map<string, string>();
   const lastNumbers = new Map<string, { readonly number: number; isWritten: boolean }>();
   const lastNumberOf = (url: string): number => lastNumbers.get(url)?.number ?? -1;
 
   function takeOut(url: string, { why, state }: { readonly why: string; readonly state: string }): void {
-    up.delete(url);
+    if (up.delete(url) || !downSinceMs.has(url)) downSinceMs.set(url, clock.nowMs());
     downReasons.set(url, why);
     schedule.serverDown(url);
     schedule.moreWork();
@@ -49,9 +51,14 @@ export function serverBook(needs: ServerBookNeeds) {
 
   return {
     isUp: (url: string): boolean => up.has(url),
+    /** For how long the server has not answered, ms. */
+    downForMs: (url: string): number => clock.nowMs() - (downSinceMs.get(url) ?? clock.nowMs()),
     downReasons,
+    /** What servers refused last, in ComfyUI's words, by URL. */
+    refusals,
     serverUp(url: string, { version, withoutMetadata }: Pick<SystemStats, "version" | "withoutMetadata">): void {
       up.add(url);
+      downSinceMs.delete(url);
       unusable.delete(url);
       needs.uploads.forget(url);
       schedule.serverUp(url);
@@ -63,6 +70,11 @@ export function serverBook(needs: ServerBookNeeds) {
       log.info(`${url} is up: ComfyUI ${version}`);
       progress.setState(url, latched === undefined ? "up" : "left alone");
       needs.changed();
+    },
+    /** Its configuration changed: it is asked anew. */
+    serverRenewed(url: string): void {
+      log.info(`${url}: its configuration changed, and it is asked with the new one`);
+      takeOut(url, { why: "its configuration changed", state: "not seen yet" });
     },
     serverDown(url: string, why: string): void {
       if (up.has(url)) log.warn(`${url} does not answer: ${why}. Trying again until it does`);
@@ -76,16 +88,17 @@ export function serverBook(needs: ServerBookNeeds) {
       if (unusable.size >= needs.serverCount()) return needs.fail(error);
       log.warn(`${error.message}. Going on without ${url}${error.hint === undefined ? "" : `\nTry: ${error.hint}`}`);
     },
-    /** The server left the configuration, and nothing of it is waited for. */
-    serverGone(url: string): void {
+    /** The server left the configuration, and nothing of it is waited for. Answers the variants that no server is left for. */
+    serverGone(url: string): readonly string[] {
       up.delete(url);
       unusable.delete(url);
       downReasons.delete(url);
-      schedule.serverDown(url);
+      const orphaned = schedule.serverGone(url);
       health.forget(url);
       progress.gone(url);
       rememberServer(db, url, { state: "removed", detail: "no longer in the configuration" });
       needs.changed();
+      return orphaned;
     },
     /** It was left alone, and a job went well there. */
     serverRecovered(url: string): void {
@@ -109,6 +122,7 @@ export function serverBook(needs: ServerBookNeeds) {
      */
     noteNumber(url: string, number: number, before: number): boolean {
       const last = lastNumberOf(url);
+      if (!Number.isFinite(number)) return false; // Servers that count nothing restart unseen: the grace period finds what they lost.
       const restarted = number <= before && before === last;
       lastNumbers.set(url, { number: restarted ? number : Math.max(number, last), isWritten: false });
       if (restarted) {

@@ -26,7 +26,6 @@ export async function serveServer(server: ServerState, run: GenerateRun, adopted
     server.out.set(job.promptId, { job, sentId: run.promptIdOf(job.job, job.attempt), state: "unknown", missingSinceMs: null });
   run.fillers.set(url, () => fill(server, run));
   let failedTries = 0;
-  let downSinceMs = run.clock.nowMs();
   const isOver = (): boolean => run.finished.aborted || (server.leaving && server.out.size === 0);
   try {
     while (!isOver()) {
@@ -47,10 +46,9 @@ export async function serveServer(server: ServerState, run: GenerateRun, adopted
           return giveJobsAway(server, run);
         }
         if (!(error instanceof TransientError)) throw error;
-        if (run.servers.isUp(url)) downSinceMs = run.clock.nowMs();
         run.servers.serverDown(url, messageOf(error));
         server.theirs = null;
-        if (server.leaving || run.clock.nowMs() - downSinceMs >= run.config.generate.stall_timeout_s * 1_000) giveJobsAway(server, run);
+        if (server.leaving || run.servers.downForMs(url) >= run.config.generate.stall_timeout_s * 1_000) giveJobsAway(server, run);
         const delayMs = backoffMs(failedTries++, { ...DOWN_BACKOFF, retryAfterMs: error.retryAfterMs });
         await pause(run.clock, { delayMs, signal: run.finished });
       }
@@ -87,7 +85,11 @@ function onEvent(event: ComfyEvent, server: ServerState, run: GenerateRun): void
   // `executing` without a node comes after the history entry; execution_success comes before it, too early to read.
   const isRunOver =
     (event.type === "executing" && event.node === null) || event.type === "executionError" || event.type === "executionInterrupted";
-  if (isRunOver) run.inBackground(settleById(event.promptId, server, run, () => fill(server, run)));
+  if (isRunOver)
+    run.inBackground(
+      settleById(event.promptId, server, run, () => fill(server, run)),
+      server,
+    );
   else if (event.type === "progress") run.progress.step(server.client.url, event);
 }
 

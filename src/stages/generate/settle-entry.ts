@@ -1,6 +1,6 @@
 import type { HistoryEntry } from "../../comfy/history-entry.ts";
 import type { SubmittedJob } from "../../db/queries/jobs.ts";
-import { TransientError } from "../../errors.ts";
+import { FatalError, TransientError } from "../../errors.ts";
 import { imageIdOf } from "../../identity.ts";
 import { outcomeOf } from "./outcome.ts";
 import type { GenerateRun } from "./run.ts";
@@ -32,7 +32,9 @@ export function settleEntry(
         })),
       );
     case "no-output":
-      return run.jobs.fail(job, "no-output", "the run succeeded but the bound output node saved no image");
+      // Most likely the workflow's or the prompt's doing, but a server with a full disk may say nothing else.
+      run.schedule.avoid(job.job, job.server);
+      return run.jobs.erred(job, { reason: "no-output", detail: "the run succeeded but the bound output node saved no image" });
     case "interrupted": // By a person at that server: no fault of the job.
       return run.jobs.planAgain(job);
     case "out-of-memory":
@@ -41,6 +43,7 @@ export function settleEntry(
       else run.schedule.pin(job.job, job.server);
       run.inBackground(
         freeThen(server, run, () => run.jobs.erred(job, { reason: "oom", detail: `${outcome.detail}. ${OUT_OF_MEMORY_HINT}` })),
+        server,
       );
       return;
     case "error":
@@ -56,7 +59,7 @@ async function freeThen({ client }: ServerState, run: GenerateRun, next: () => v
     await client.free({ unloadModels: true, freeMemory: true }, run.signal);
     await run.clock.sleep(FREE_SETTLE_MS, run.signal);
   } catch (error) {
-    if (!(error instanceof TransientError)) throw error;
+    if (!(error instanceof TransientError) && !(error instanceof FatalError)) throw error;
     run.log.debug(`${client.url} was not told to free its memory: ${error.message}`);
   }
   next();

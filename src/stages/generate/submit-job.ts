@@ -64,7 +64,7 @@ function onAnswer(answer: SubmitAnswer, out: OutJob, { server, run, numberBefore
   if (run.servers.noteNumber(server.client.url, answer.number, numberBefore)) server.restarted = true;
   if (answer.nodeErrors.length === 0) return;
   // 200 with node_errors: an output was dropped. Only bound outputs are sent, so the job cannot give what it was sent for.
-  run.inBackground(server.client.deleteFromQueue([out.job.promptId], run.signal));
+  run.inBackground(server.client.deleteFromQueue([out.job.promptId], run.signal), server);
   refuse(out, { message: "it accepted the workflow only in part", nodeErrors: answer.nodeErrors }, { server, run });
 }
 

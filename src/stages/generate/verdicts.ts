@@ -13,8 +13,8 @@ export interface ActorNeeds extends Pick<Context, "db" | "log" | "clock"> {
   readonly progress: GenerateProgress;
   /** Why servers are not used, by URL. */
   readonly downReasons: Map<string, string>;
-  /** The variant is run no more. */
-  readonly retire: (variant: string) => void;
+  /** The variant is run no more. False if that was said before. */
+  readonly retire: (variant: string) => boolean;
 }
 
 export type Act = (verdicts: readonly Verdict[]) => void;
@@ -42,9 +42,10 @@ export function verdictActor(needs: ActorNeeds): Act {
   }
 
   function quarantine(variant: string, why: string): void {
-    needs.retire(variant);
+    const isNews = needs.retire(variant);
     const others = jobs.quarantine(variant, why, clock.nowMs());
     progress.failed(others);
+    if (!isNews && others === 0) return;
     log.error(`The variant "${variant}" is set aside with ${others} more jobs: ${why}`);
     log.event("variant_quarantined", { variant, why });
   }

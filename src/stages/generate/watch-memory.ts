@@ -22,6 +22,7 @@ export async function watchMemory(server: ServerState, run: GenerateRun): Promis
   const before = server.shortage;
   const memory = hasMarks ? shortageOf(await server.client.systemStats(run.signal), { minFreeVramMb, minFreeRamMb }) : null;
   server.shortage = memory ?? (folder === null ? null : await diskShortageAt(folder, run));
+  run.schedule.setOpen(url, server.shortage === null && !server.draining);
   if (server.shortage === null) {
     if (before !== null) run.log.info(`${url} has enough memory and disk again`);
     return;

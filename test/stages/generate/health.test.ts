@@ -6,7 +6,14 @@ const PROBE_AFTER_MS = 60_000;
 /** `up`: servers; `worked`: variants of earlier runs. */
 function open({ up = ["a", "b"], variants = ["v"], worked = [] as string[] } = {}) {
   let nowMs = 0;
-  const health = createHealth({ nowMs: () => nowMs, probeAfterMs: PROBE_AFTER_MS, up: () => up, activeVariants: () => variants, worked });
+  const health = createHealth({
+    nowMs: () => nowMs,
+    probeAfterMs: PROBE_AFTER_MS,
+    up: () => up,
+    takes: () => true,
+    activeVariants: () => variants,
+    worked,
+  });
   let made = 0;
   const fail = (server: string, { prompt = `p${made}`, job = `j${made++}`, variant = "v", final = false } = {}) =>
     health.failed({ job, promptKey: prompt, variant, server }, { final });
@@ -137,6 +144,20 @@ describe("createHealth()", () => {
     succeed("a", { variant: "w" });
     fail("a", { final: true });
     expect(fail("a", { final: true }).verdicts).toMatchObject([{ kind: "quarantine", variant: "v" }]);
+  });
+
+  it("asks only the servers that may take a variant whether it fails everywhere", () => {
+    const health = createHealth({
+      nowMs: () => 0,
+      probeAfterMs: 1,
+      up: () => ["a", "refuses"],
+      takes: (url) => url === "a",
+      activeVariants: () => ["v"],
+      worked: [],
+    });
+    const fail = (job: string) => health.failed({ job, promptKey: job, variant: "v", server: "a" }, { final: true }).verdicts;
+    expect([fail("x"), fail("y")]).toEqual([[], []]);
+    expect(fail("z")).toMatchObject([{ kind: "quarantine", variant: "v" }]);
   });
 
   it("goes on with what an earlier run left undecided", () => {

@@ -164,18 +164,37 @@ describe("createSchedule()", () => {
     expect(take("a")).toBe("j0000");
   });
 
-  it("says when every server has refused a variant, and waits for one of which nothing is known yet", () => {
+  it("says when every server has refused a variant, and waits for one that does not answer now", () => {
     const { schedule } = open(1);
     schedule.serverUp("a");
+    schedule.serverDown("b");
     expect(schedule.refuse("base", "a")).toBe(false);
     schedule.serverUp("b");
     expect(schedule.refuse("base", "b")).toBe(true);
   });
 
-  it("does not wait for a server that is down to refuse a variant, too", () => {
+  it("does not wait for a server that left the configuration to refuse a variant, too", () => {
     const { schedule } = open(1);
     schedule.serverUp("a");
-    schedule.serverDown("b");
-    expect(schedule.refuse("base", "a")).toBe(true);
+    expect(schedule.refuse("base", "a")).toBe(false);
+    expect(schedule.serverGone("b")).toEqual(["base"]);
+  });
+
+  it("does not keep a job for a server that takes nothing new", () => {
+    const { schedule, take } = open(2);
+    for (const url of ["a", "b"]) schedule.serverUp(url);
+    schedule.avoid("j0000", "a");
+    schedule.pin("j0001", "b");
+    expect(take("a")).toBeNull();
+    schedule.setOpen("b", false);
+    schedule.full("b");
+    expect([take("a"), take("a")]).toEqual(["j0000", "j0001"]);
+  });
+
+  it("knows whether there is anything for a server", () => {
+    const { schedule } = open(1);
+    for (const url of ["a", "b"]) schedule.serverUp(url);
+    schedule.refuse("base", "a");
+    expect([schedule.hasFor("a"), schedule.hasFor("b")]).toEqual([false, true]);
   });
 });

@@ -5,6 +5,7 @@ import { pipeline } from "node:stream/promises";
 import type { ComfyClient, ViewAnswer } from "../comfy/client.ts";
 import { messageOf, RejectError, TransientError } from "../errors.ts";
 import { storeKeyOf } from "../identity.ts";
+import { deadlineAfter } from "../lib/deadline.ts";
 import type { ObjectStore } from "../stores/object-store.ts";
 import { storedProblem } from "./stored-problem.ts";
 import { createStripper, LateMetadataError, type Stripper } from "./strip.ts";
@@ -114,8 +115,9 @@ async function attempt(task: TransferTask, needs: TransferNeeds, { mode, form }:
   const { verifier, isUnproven } = verifierFor(task, announcedBytes);
   const stripper = form === "whole" ? null : createStripper({ hold: form === "stripped" ? "head" : "whole" });
   const last = stripper?.stream ?? verifier.stream;
-  const timeout = AbortSignal.timeout(TRANSFER_BASE_MS + Math.ceil(((announcedBytes ?? task.maxBytes) / SLOWEST_BYTES_PER_S) * 1_000));
-  const signal = AbortSignal.any([needs.signal, timeout]);
+  const limitMs = TRANSFER_BASE_MS + Math.ceil(((announcedBytes ?? task.maxBytes) / SLOWEST_BYTES_PER_S) * 1_000);
+  using deadline = deadlineAfter(limitMs, needs.signal);
+  const { signal } = deadline;
   const read = pipeline([view.body, verifier.stream, ...(stripper === null ? [] : [stripper.stream])], { signal });
   const written = write(last, { ...task, format: verifier.format, stripper, store: needs.store, announcedBytes, mode, signal }).finally(
     () => last.destroy(),
@@ -129,7 +131,7 @@ async function attempt(task: TransferTask, needs: TransferNeeds, { mode, form }:
     return { kind: "stored", key, facts, sourceBytes: source.sizeBytes, unproven: isUnproven(), adopted: false };
   }
   needs.signal.throwIfAborted();
-  if (timeout.aborted) return { kind: "cut", error: new TransientError(`Cannot read ${quoted(task)}: it came too slowly`) };
+  if (deadline.isOver()) return { kind: "cut", error: new TransientError(`Cannot read ${quoted(task)}: it came too slowly`) };
   const source = reading.status === "rejected" ? (reading.reason as unknown) : null;
   if (source instanceof LateMetadataError) return { kind: "late-metadata" };
   return failureOf({ source, store: writing.reason as unknown, what: quoted(task) });

@@ -10,14 +10,22 @@ const SEEDS_PER_PROMPT = 4;
 const STYLES = ["oil painting", "watercolour", "studio light", "at dusk", "35 mm film"];
 
 export interface BenchProject extends Disposable {
+  readonly dir: string;
   /** Arguments for Node that run a command of the program on this project. */
   command(name: string, ...options: readonly string[]): readonly string[];
   /** Writes the configuration for other servers. */
   useServers(urls: readonly string[]): void;
 }
 
+export interface BenchProjectOptions {
+  readonly jobs: number;
+  readonly urls: readonly string[];
+  /** `store` of the configuration. */
+  readonly store?: Readonly<Record<string, string>>;
+}
+
 /** A folder with a configuration and prompts for so many jobs. */
-export function benchProject({ jobs, urls }: { readonly jobs: number; readonly urls: readonly string[] }): BenchProject {
+export function benchProject({ jobs, urls, store = {} }: BenchProjectOptions): BenchProject {
   const dir = mkdtempSync(join(tmpdir(), "comfy-dpo-bench-"));
   const config = join(dir, "pipeline.yaml");
   writeFileSync(join(dir, "prompts.txt"), promptLines(Math.ceil(jobs / SEEDS_PER_PROMPT)));
@@ -33,10 +41,12 @@ export function benchProject({ jobs, urls }: { readonly jobs: number; readonly u
         workflow: { file: WORKFLOW, bind: { prompt: "2.text", seed: "4.seed", width: "5.width", height: "5.height" } },
         candidates: { per_prompt: SEEDS_PER_PROMPT, variants: [{ name: "base", set: { width: PICTURE_SIDE, height: PICTURE_SIDE } }] },
         servers: servers.map((url) => ({ url })),
+        store,
       }),
     );
   useServers(urls);
   return {
+    dir,
     command: (name, ...options) => [BIN, name, "-c", config, "--json", ...options],
     useServers,
     [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }),

@@ -7,6 +7,8 @@ export interface BenchOptions {
   readonly only: readonly string[];
   /** A share of the full size, 0 < scale ≤ 1: for a quick look. Targets hold for 1. */
   readonly scale: number;
+  /** Also what takes hours: sizes that a night has. */
+  readonly full: boolean;
   /** One line for whoever waits. */
   tell(line: string): void;
 }

@@ -1,6 +1,7 @@
+import { hash } from "node:crypto";
 import { emulatorDisk } from "../../src/comfy/emulator/disk.ts";
 import { startEmulator } from "../../src/comfy/emulator.ts";
-import type { EmulatorReport, EmulatorSpec } from "./emulators.ts";
+import type { EmulatorReport, EmulatorSpec, FileChecksum } from "./emulators.ts";
 
 // Runs emulators in a process of their own, tells the parent their URLs, and when asked what they did.
 
@@ -14,7 +15,11 @@ const emulators = await Promise.all(
   }),
 );
 
-process.on("message", () => {
+process.on("message", (asked) => process.send?.(asked === "checksums" ? checksums() : report()));
+process.on("disconnect", () => process.exit());
+process.send?.(emulators.map(({ emulator }) => emulator.url));
+
+function report(): EmulatorReport {
   const files = new Map<string, number>();
   for (const { disk } of emulators) {
     for (const { filename } of disk.places("output")) {
@@ -22,13 +27,21 @@ process.on("message", () => {
       files.set(job, (files.get(job) ?? 0) + 1);
     }
   }
-  const report: EmulatorReport = {
+  return {
     servers: emulators.map(({ emulator }) => ({ ...emulator.stats })),
     jobsSaved: files.size,
     jobsSavedTwice: [...files.values()].filter((count) => count > 1).length,
     promptsRunTwice: emulators.flatMap(({ emulator }) => [...emulator.executions.values()]).filter((count) => count > 1).length,
   };
-  process.send?.(report);
-});
-process.on("disconnect", () => process.exit());
-process.send?.(emulators.map(({ emulator }) => emulator.url));
+}
+
+/** The bytes that the servers would send if nothing went wrong. */
+function checksums(): readonly FileChecksum[] {
+  return emulators.flatMap(({ disk }) =>
+    [...disk.places("output")].flatMap((place) => {
+      const file = disk.get(place);
+      const job = place.filename.replace(/_\d+_\.png$/, "");
+      return file === undefined ? [] : [{ job, sha256: hash("sha256", disk.read(file)) }];
+    }),
+  );
+}

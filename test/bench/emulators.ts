@@ -8,6 +8,8 @@ export interface EmulatorSpec {
   readonly execMs: number;
   /** What goes wrong there; the grammar is in src/comfy/emulator/faults.ts. */
   readonly faults?: string;
+  /** Chooses whom the faults hit: with one for all, a job that is made again elsewhere would meet the same fault there. */
+  readonly seed?: number;
   /** Nothing listens at its URL. */
   readonly isDead?: boolean;
 }
@@ -23,9 +25,18 @@ export interface EmulatorReport {
   readonly promptsRunTwice: number;
 }
 
+/** A file that a server has saved. */
+export interface FileChecksum {
+  /** Without the counter that SaveImage puts behind it. */
+  readonly job: string;
+  readonly sha256: string;
+}
+
 export interface Emulators extends AsyncDisposable {
   readonly urls: readonly string[];
   report(): Promise<EmulatorReport>;
+  /** Of every file in the output folders. */
+  checksums(): Promise<readonly FileChecksum[]>;
 }
 
 /** Starts emulators, all in one process that is not ours. They forget everything when they are disposed of. */
@@ -43,6 +54,10 @@ export async function startBenchEmulators(specs: readonly EmulatorSpec[]): Promi
     report() {
       child.send("report");
       return answer<EmulatorReport>();
+    },
+    checksums() {
+      child.send("checksums");
+      return answer<readonly FileChecksum[]>();
     },
     async [Symbol.asyncDispose]() {
       const gone = once(child, "exit");

@@ -3,11 +3,12 @@ import { parseArgs } from "node:util";
 import type { Benchmark, BenchOptions } from "./benchmark.ts";
 import { isMet, type Figure } from "./figure.ts";
 import { generateBenchmark } from "./generate/generate-benchmark.ts";
+import { harvestBenchmark } from "./harvest/harvest-benchmark.ts";
 import { table } from "./table.ts";
 
 // `pnpm bench NAME`: measures the real command in its own process against emulators in theirs, all on loopback.
 
-const BENCHMARKS: readonly Benchmark[] = [generateBenchmark];
+const BENCHMARKS: readonly Benchmark[] = [generateBenchmark, harvestBenchmark];
 const DEFAULT_RUNS = 3;
 
 function help(): string {
@@ -15,11 +16,12 @@ function help(): string {
     `  ${name}: ${summary}`,
     ...scenarios.map((scenario) => `    ${scenario.name.padEnd(10)} ${scenario.summary}`),
   ]);
-  return `pnpm bench NAME [--only SCENARIO,…] [--runs ${DEFAULT_RUNS}] [--scale 1] [--json]
+  return `pnpm bench NAME [--only SCENARIO,…] [--runs ${DEFAULT_RUNS}] [--scale 1] [--full] [--json]
 
   --only   these scenarios
   --runs   how often each is run; figures are medians
   --scale  a share of the full size, for a quick look: targets hold for 1
+  --full   sizes that take hours, where a scenario has them
   --json   the figures as JSON on stdout, instead of the table
 Exit code 1: a target was missed.
 
@@ -39,6 +41,7 @@ function askedOf(argv: readonly string[]): Asked | null {
     args: [...argv],
     allowPositionals: true,
     options: {
+      full: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
       json: { type: "boolean", default: false },
       only: { type: "string", default: "" },
@@ -52,6 +55,7 @@ function askedOf(argv: readonly string[]): Asked | null {
   const options: BenchOptions = {
     runs: Number(values.runs),
     scale: Number(values.scale),
+    full: values.full,
     only: values.only.split(",").filter(Boolean),
     tell: (line) => void process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${line}\n`),
   };

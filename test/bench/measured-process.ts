@@ -13,6 +13,7 @@ const SAID_MAX_CHARS = 2_000;
 export interface MeasuredOptions {
   /** Each line of its stdout, and of its stderr. */
   readonly onLine?: (line: string, child: ChildProcess) => void;
+  readonly onSpawn?: (child: ChildProcess) => void;
   /** Killed then, ms. */
   readonly timeoutMs: number;
 }
@@ -32,7 +33,7 @@ export interface Measured {
 }
 
 /** Runs a program of ours in its own process, on this Node, and measures it from start to exit. */
-export async function measuredProcess(args: readonly string[], { onLine, timeoutMs }: MeasuredOptions): Promise<Measured> {
+export async function measuredProcess(args: readonly string[], { onLine, onSpawn, timeoutMs }: MeasuredOptions): Promise<Measured> {
   const usageFile = join(tmpdir(), `comfy-dpo-bench-${randomUUID()}.json`);
   const startedAtMs = Date.now();
   const startMs = performance.now();
@@ -40,6 +41,7 @@ export async function measuredProcess(args: readonly string[], { onLine, timeout
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, BENCH_USAGE_FILE: usageFile },
   });
+  onSpawn?.(child);
   const timer = setTimeout(() => child.kill("SIGKILL"), timeoutMs);
   let said = "";
   createInterface(child.stdout).on("line", (line) => onLine?.(line, child));

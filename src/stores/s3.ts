@@ -1,7 +1,6 @@
 import type { Readable } from "node:stream";
 import type { PutObjectCommandInput } from "@aws-sdk/client-s3";
 import { isAbort, TransientError } from "../errors.ts";
-import { deadlineAfter } from "../lib/deadline.ts";
 import { mapStreamErrors } from "../lib/map-stream-errors.ts";
 import { checkKey } from "./key.ts";
 import type { ObjectStore, PutOptions } from "./object-store.ts";
@@ -51,13 +50,13 @@ export async function s3Store(settings: S3Options): Promise<ObjectStore> {
 
   /** One request under a deadline, its errors classed. */
   async function request<Answer>(call: (abortSignal: AbortSignal) => Promise<Answer>, { doing, sizeBytes = 0, signal }: RequestOptions) {
-    using deadline = deadlineAfter(stallTimeoutMs + Math.ceil((sizeBytes / SLOWEST_BYTES_PER_S) * 1_000), signal);
+    const deadline = AbortSignal.timeout(stallTimeoutMs + Math.ceil((sizeBytes / SLOWEST_BYTES_PER_S) * 1_000));
     try {
       signal?.throwIfAborted();
-      return await call(deadline.signal);
+      return await call(signal === undefined ? deadline : AbortSignal.any([deadline, signal]));
     } catch (error) {
       signal?.throwIfAborted();
-      if (deadline.isOver() && isAbort(error)) throw new TransientError(`Cannot ${doing}: the store did not answer in time`);
+      if (deadline.aborted && isAbort(error)) throw new TransientError(`Cannot ${doing}: the store did not answer in time`);
       throw s3Error(error, doing);
     }
   }

@@ -86,6 +86,8 @@ export function harvestQueue({ images, clock, isKnown }: QueueNeeds) {
   function dueOf(lane: Lane, nowMs: number): number | null {
     if (isProbing(lane)) return null;
     if (lane.dueMs > nowMs) return lane.dueMs;
+    // Its pause may have ended since claim() looked.
+    if (lane.failedTries > 0 && lane.deferred.size === 0) return nowMs;
     return lane.deferred.size === 0 ? null : Math.min(...[...lane.deferred.values()].map(({ dueMs }) => dueMs));
   }
 
@@ -120,7 +122,9 @@ export function harvestQueue({ images, clock, isKnown }: QueueNeeds) {
       if (servers.length === 0) return null;
       const dues = servers.map((server) => dueOf(laneOf(server), nowMs)).filter((dueMs) => dueMs !== null);
       if (store.dueMs > nowMs) return Math.max(store.dueMs, dues.length === 0 ? 0 : Math.min(...dues)) - nowMs;
-      return dues.length === 0 ? null : Math.max(1, Math.min(...dues) - nowMs);
+      // The store's pause likewise: what is listed waits for nothing else then.
+      if (dues.length === 0) return store.failedTries > 0 ? 1 : null;
+      return Math.max(1, Math.min(...dues) - nowMs);
     },
 
     /** The image is no longer in flight. */

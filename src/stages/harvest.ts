@@ -11,6 +11,8 @@ import { imageSettler, makeElsewhere } from "./harvest/settle-image.ts";
 import type { Stage } from "./stage.ts";
 import { storeReferences } from "./store-references.ts";
 import { transfer, type TransferOutcome } from "./transfer.ts";
+import { heldBuffers, type HeldBuffers } from "./transfer/held-buffers.ts";
+import { earliest } from "./write-behind.ts";
 
 /** Between two counts of what is listed, for the progress line, ms. */
 const COUNT_INTERVAL_MS = 1_000;
@@ -33,26 +35,29 @@ export const harvest: Stage<Needs> = async (context, upstream) => {
   const cleaner = historyCleaner({ images, comfy, log, signal, enabled: config.harvest.delete_history });
   const reclaim = reclaimer({ config, db, comfy, log, signal });
   const counts = { stored: 0, failed: 0 };
-  const settle = imageSettler({ config, clock, log, store, images, queue, cleaner, reclaim, counts });
+  const { settle, stored } = imageSettler({ config, clock, log, store, images, queue, cleaner, reclaim, counts });
   const showProgress = progressLine({ images, clock, log });
 
+  const buffers = heldBuffers();
   const unknownSinceMs = new Map<string, number>();
 
   const work: Work<HarvestItem, TransferOutcome> = {
     concurrency: config.harvest.concurrency,
     claim(limit) {
+      stored.flushIfDue();
       for (const server of images.serversWithListed()) {
         if (isKnown(server)) continue;
         const since = unknownSinceMs.get(server) ?? clock.nowMs();
         unknownSinceMs.set(server, since);
         // Generate, in another process, may have seen a new server in the configuration before we did.
         if (upstream.moreToCome() && clock.nowMs() - since < UNKNOWN_GRACE_MS) continue;
+        stored.flush();
         makeElsewhere({ images, queue, log }, server, "it is no longer in the configuration");
       }
       return queue.claim(limit);
     },
-    nextDueMs: () => queue.nextDueMs(),
-    perform: (item) => fetchImage(item, context),
+    nextDueMs: () => earliest(queue.nextDueMs(), stored.dueMs()),
+    perform: (item) => fetchImage(item, { ...context, buffers }),
     settle(item, outcome) {
       settle(item, outcome);
       showProgress(counts);
@@ -71,19 +76,25 @@ export const harvest: Stage<Needs> = async (context, upstream) => {
   try {
     const { stopped } = await drain(work, upstream, context);
     await references;
+    stored.flush();
     return { stage: "harvest", done: counts.stored, failed: counts.failed, stopped };
   } catch (error) {
     failed.abort();
     await Promise.allSettled([references]);
     throw error;
   } finally {
+    stored.flush();
     await leftovers;
     await cleaner.flush();
     await reclaim.finish();
   }
 };
 
-async function fetchImage(item: HarvestItem, { config, store, comfy, signal }: Pick<Context, Needs>): Promise<TransferOutcome> {
+interface FetchNeeds extends Pick<Context, "config" | "store" | "comfy" | "signal"> {
+  readonly buffers: HeldBuffers;
+}
+
+async function fetchImage(item: HarvestItem, { config, store, comfy, signal, buffers }: FetchNeeds): Promise<TransferOutcome> {
   const client = comfy.get(item.server);
   if (client === undefined) throw new Error(`claimed an image of ${item.server}, which is not configured`);
   try {
@@ -101,7 +112,7 @@ async function fetchImage(item: HarvestItem, { config, store, comfy, signal }: P
     maxBytes: config.harvest.max_image_mb * MIB,
     metadata: config.store.metadata,
   };
-  return transfer(task, { client, store, signal });
+  return transfer(task, { client, store, signal, buffers });
 }
 
 /** Shows how far harvest is, counting what is listed (which generate adds to) only now and then. */

@@ -5,24 +5,24 @@ import { pipeline } from "node:stream/promises";
 import type { ComfyClient, ViewAnswer } from "../comfy/client.ts";
 import { messageOf, RejectError, TransientError } from "../errors.ts";
 import { storeKeyOf } from "../identity.ts";
-import { deadlineAfter } from "../lib/deadline.ts";
+import { deadlineAfter, type Deadline } from "../lib/deadline.ts";
 import type { ObjectStore } from "../stores/object-store.ts";
 import { storedProblem } from "./stored-problem.ts";
 import { createStripper, LateMetadataError, type Stripper } from "./strip.ts";
+import { HELD_MAX_BYTES, type HeldBuffers } from "./transfer/held-buffers.ts";
+import { proofOf, type ProofTask } from "./transfer/prove.ts";
+import { readHeld } from "./transfer/read-held.ts";
 import { createVerifier, type ImageFacts, type Verifier } from "./verify.ts";
-import { proveJob, type JobProof } from "./verify/names-job.ts";
+import { verifyWhole } from "./verify/whole.ts";
 
 /** Longer than any timeout of a client or a store, ms: those say what hangs. */
 const TRANSFER_BASE_MS = 180_000;
 /** Slower than this counts as a hang. */
 const SLOWEST_BYTES_PER_S = 64 * 1024;
-
-export interface TransferTask extends JobProof {
+export interface TransferTask extends ProofTask {
   readonly imageId: string;
   /** Where the server has it, checked before. */
   readonly source: { readonly filename: string; readonly subfolder: string; readonly type: string };
-  /** The server was told not to embed prompts. */
-  readonly withoutMetadata: boolean;
   readonly maxBytes: number;
   /** Whether the stored picture keeps what it says of itself. */
   readonly metadata: "keep" | "strip";
@@ -31,6 +31,7 @@ export interface TransferTask extends JobProof {
 export interface TransferNeeds {
   readonly client: Pick<ComfyClient, "view">;
   readonly store: ObjectStore;
+  readonly buffers: HeldBuffers;
   readonly signal: AbortSignal;
 }
 
@@ -60,7 +61,7 @@ export type TransferOutcome =
   | { readonly kind: "server-trouble"; readonly error: TransientError }
   | { readonly kind: "store-trouble"; readonly error: TransientError };
 
-/** Moves one image from a server to the store, verified on the way; no temporary file, and no buffer where its length is known. */
+/** Moves one image from a server to the store, verified on the way; no temporary file, and no buffer for a large one of known length. */
 export async function transfer(task: TransferTask, needs: TransferNeeds): Promise<TransferOutcome> {
   const form: Form = task.metadata === "keep" ? "whole" : "stripped";
   const outcome = await transferAs(form, { task, needs });
@@ -112,13 +113,55 @@ async function attempt(task: TransferTask, needs: TransferNeeds, { mode, form }:
   }
   if (view.kind === "missing") return { kind: "lost" };
   const announcedBytes = view.sizeBytes !== null && Number.isSafeInteger(view.sizeBytes) ? view.sizeBytes : null;
+  const limitMs = TRANSFER_BASE_MS + Math.ceil(((announcedBytes ?? task.maxBytes) / SLOWEST_BYTES_PER_S) * 1_000);
+  using deadline = deadlineAfter(limitMs, needs.signal);
+  const moving = { task, needs, body: view.body, mode, deadline };
+  if (form === "whole" && mode !== "look" && announcedBytes !== null && announcedBytes <= Math.min(HELD_MAX_BYTES, task.maxBytes))
+    return moveHeld(announcedBytes, { ...moving, mode });
+  return moveStream(announcedBytes, { ...moving, form });
+}
+
+interface Moving extends Transferring {
+  readonly body: Readable;
+  readonly mode: Mode;
+  readonly deadline: Deadline;
+}
+
+/** From one buffer: the store is asked for nothing before the picture is proven. */
+async function moveHeld(sizeBytes: number, { task, needs, body, mode, deadline }: Moving): Promise<Attempt> {
+  const { accept, isUnproven } = proofOf(task);
+  const bytes = needs.buffers.take(sizeBytes);
+  let facts: ImageFacts;
+  try {
+    await readHeld(body, bytes, deadline.signal);
+    facts = verifyWhole(bytes, { maxBytes: task.maxBytes, announcedBytes: sizeBytes, accept });
+  } catch (error) {
+    needs.signal.throwIfAborted();
+    if (deadline.isOver()) return tooSlow(task);
+    return failureOf({ source: error, store: error, what: quoted(task) });
+  }
+  const { sha256, format } = facts;
+  const key = storeKeyOf(task.imageId, format.extension);
+  const options = { contentType: format.contentType, sha256, signal: needs.signal };
+  try {
+    if (mode === "replace") await needs.store.put(key, bytes, sizeBytes, options);
+    else if ((await needs.store.putNew(key, bytes, sizeBytes, options)) === "exists") return { kind: "exists", key };
+  } catch (error) {
+    if (error instanceof TransientError) return { kind: "store-trouble", error };
+    throw error;
+  }
+  // Only here: a request that failed or was answered early may still be reading it.
+  needs.buffers.giveBack(bytes);
+  return { kind: "stored", key, facts, sourceBytes: sizeBytes, unproven: isUnproven(), adopted: false };
+}
+
+/** Chunk by chunk; in memory only what has no announced length. */
+async function moveStream(announcedBytes: number | null, { task, needs, body, mode, form, deadline }: Moving & Manner): Promise<Attempt> {
   const { verifier, isUnproven } = verifierFor(task, announcedBytes);
   const stripper = form === "whole" ? null : createStripper({ hold: form === "stripped" ? "head" : "whole" });
   const last = stripper?.stream ?? verifier.stream;
-  const limitMs = TRANSFER_BASE_MS + Math.ceil(((announcedBytes ?? task.maxBytes) / SLOWEST_BYTES_PER_S) * 1_000);
-  using deadline = deadlineAfter(limitMs, needs.signal);
   const { signal } = deadline;
-  const read = pipeline([view.body, verifier.stream, ...(stripper === null ? [] : [stripper.stream])], { signal });
+  const read = pipeline([body, verifier.stream, ...(stripper === null ? [] : [stripper.stream])], { signal });
   const written = write(last, { ...task, format: verifier.format, stripper, store: needs.store, announcedBytes, mode, signal }).finally(
     () => last.destroy(),
   );
@@ -131,22 +174,19 @@ async function attempt(task: TransferTask, needs: TransferNeeds, { mode, form }:
     return { kind: "stored", key, facts, sourceBytes: source.sizeBytes, unproven: isUnproven(), adopted: false };
   }
   needs.signal.throwIfAborted();
-  if (deadline.isOver()) return { kind: "cut", error: new TransientError(`Cannot read ${quoted(task)}: it came too slowly`) };
+  if (deadline.isOver()) return tooSlow(task);
   const source = reading.status === "rejected" ? (reading.reason as unknown) : null;
   if (source instanceof LateMetadataError) return { kind: "late-metadata" };
   return failureOf({ source, store: writing.reason as unknown, what: quoted(task) });
 }
 
+function tooSlow(task: TransferTask): TransferOutcome {
+  return { kind: "cut", error: new TransientError(`Cannot read ${quoted(task)}: it came too slowly`) };
+}
+
 function verifierFor(task: TransferTask, announcedBytes: number | null): { verifier: Verifier; isUnproven: () => boolean } {
-  let proof: "proven" | "unproven" = "unproven";
-  const verifier = createVerifier({
-    maxBytes: task.maxBytes,
-    announcedBytes,
-    accept({ embeddedPrompt, format }) {
-      proof = proveJob(embeddedPrompt, { ...task, mayLackPrompt: task.withoutMetadata || !format.carriesPrompt });
-    },
-  });
-  return { verifier, isUnproven: () => proof === "unproven" };
+  const { accept, isUnproven } = proofOf(task);
+  return { verifier: createVerifier({ maxBytes: task.maxBytes, announcedBytes, accept }), isUnproven };
 }
 
 interface Writing extends Pick<TransferTask, "imageId"> {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { Transform } from "node:stream";
 import { RejectError } from "../errors.ts";
 import { SNIFF_BYTES, sniffFormat, type ImageFormat } from "./verify/format.ts";
-import type { Picture } from "./verify/picture.ts";
+import { truncated, type Picture } from "./verify/picture.ts";
 import { walker, type Walker } from "./verify/walk.ts";
 
 /** What is known of a picture of which every byte was seen. */
@@ -58,7 +58,7 @@ export function createVerifier({ maxBytes, announcedBytes, accept }: VerifyOptio
   function conclude(): ImageFacts {
     const picture = walk?.walker.result();
     if (walk === undefined || picture === undefined || (announcedBytes !== null && sizeBytes < announcedBytes)) {
-      throw new RejectError("truncated", `The picture ends after ${sizeBytes} bytes, before its end`);
+      throw truncated(sizeBytes);
     }
     return { ...picture, format: walk.format, sizeBytes, sha256: hash.digest("hex") };
   }

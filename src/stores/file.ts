@@ -32,7 +32,7 @@ export function fileStore(uri: string): ObjectStore {
     async putNew(key, body, sizeBytes, { signal }) {
       const path = pathOf(key);
       if ((await infoOf(path)) !== null) {
-        body.destroy();
+        if (!(body instanceof Uint8Array)) body.destroy();
         return "exists";
       }
       const partial = await partials.write(body, sizeBytes, signal);

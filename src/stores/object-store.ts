@@ -32,11 +32,11 @@ export interface ObjectStore {
   /** The permanent URI of a key, whether or not it exists. Never presigned. */
   uriOf(key: string): string;
   /**
-   * Streams `body`, exactly `sizeBytes` long, under `key`, only if nothing is there yet.
+   * Writes `body`, exactly `sizeBytes` long, under `key`, only if nothing is there yet.
    * "exists" means that the key was taken and nothing was changed; the body may then be half read.
    * If the body fails or ends short, no object appears and the body's own error is thrown.
    */
-  putNew(key: string, body: Readable, sizeBytes: number, options: PutOptions): Promise<"created" | "exists">;
+  putNew(key: string, body: Uint8Array | Readable, sizeBytes: number, options: PutOptions): Promise<"created" | "exists">;
   /** Writes a whole small object, replacing what was there. */
   put(key: string, body: Uint8Array | Readable, sizeBytes: number, options: PutOptions): Promise<void>;
   /** Null where nothing is. */

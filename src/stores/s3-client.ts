@@ -11,7 +11,7 @@ export interface S3ClientOptions {
   readonly stallTimeoutMs: number;
 }
 
-const CONNECT_TIMEOUT_MS = 10_000;
+export const CONNECT_TIMEOUT_MS = 10_000;
 
 /** The SDK warns on the console about every failed stream, in the middle of a progress line. Errors reach us anyway. */
 const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };

@@ -30,6 +30,7 @@ const TRANSIENT_CODES = new Set([
   "IncompleteBody",
   "BadDigest",
   "XAmzContentChecksumMismatch",
+  "XAmzContentSHA256Mismatch",
   "ConditionalRequestConflict",
 ]);
 

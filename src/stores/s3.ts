@@ -1,12 +1,15 @@
+import { hash } from "node:crypto";
 import type { Readable } from "node:stream";
 import type { PutObjectCommandInput } from "@aws-sdk/client-s3";
 import { isAbort, TransientError } from "../errors.ts";
+import { deadlineAfter } from "../lib/deadline.ts";
 import { mapStreamErrors } from "../lib/map-stream-errors.ts";
 import { checkKey } from "./key.ts";
 import type { ObjectStore, PutOptions } from "./object-store.ts";
-import { openS3Client, type S3ClientOptions } from "./s3-client.ts";
+import { CONNECT_TIMEOUT_MS, openS3Client, type S3ClientOptions } from "./s3-client.ts";
 import { s3Expiry } from "./s3-expiry.ts";
 import { codeOf, s3Error, statusOf } from "./s3-errors.ts";
+import { heldPuts } from "./s3-held-put.ts";
 import { putStream } from "./s3-put.ts";
 import { parseS3Uri } from "./s3-uri.ts";
 
@@ -24,6 +27,12 @@ export interface S3Options extends Omit<S3ClientOptions, "stallTimeoutMs"> {
 const STALL_TIMEOUT_MS = 60_000;
 /** A store slower than this counts as one that hangs. */
 const SLOWEST_BYTES_PER_S = 64 * 1024;
+
+interface Held {
+  readonly bytes: Uint8Array;
+  /** Hex. */
+  readonly sha256: string;
+}
 
 interface RequestOptions {
   /** For messages: `write s3://…`. */
@@ -43,20 +52,24 @@ export async function s3Store(settings: S3Options): Promise<ObjectStore> {
   // The SDK would follow these, too, and talk to them as to AWS.
   const endpoint = settings.endpoint ?? process.env["AWS_ENDPOINT_URL_S3"] ?? process.env["AWS_ENDPOINT_URL"];
   const client = await openS3Client({ ...settings, endpoint, stallTimeoutMs });
+  const held = heldPuts(client, { sdk, concurrency: settings.concurrency, connectTimeoutMs: CONNECT_TIMEOUT_MS, stallTimeoutMs });
   const uriOf = (key: string): string => `s3://${bucket}/${prefix}${checkKey(key)}`;
   const at = (key: string) => ({ Bucket: bucket, Key: prefix + checkKey(key) });
   /** False once the store said that it has no If-None-Match. */
   let isConditional = true;
 
+  const limitMsOf = (sizeBytes: number): number => stallTimeoutMs + Math.ceil((sizeBytes / SLOWEST_BYTES_PER_S) * 1_000);
+  const tooLate = (doing: string): TransientError => new TransientError(`Cannot ${doing}: the store did not answer in time`);
+
   /** One request under a deadline, its errors classed. */
   async function request<Answer>(call: (abortSignal: AbortSignal) => Promise<Answer>, { doing, sizeBytes = 0, signal }: RequestOptions) {
-    const deadline = AbortSignal.timeout(stallTimeoutMs + Math.ceil((sizeBytes / SLOWEST_BYTES_PER_S) * 1_000));
+    const deadline = AbortSignal.timeout(limitMsOf(sizeBytes));
     try {
       signal?.throwIfAborted();
       return await call(signal === undefined ? deadline : AbortSignal.any([deadline, signal]));
     } catch (error) {
       signal?.throwIfAborted();
-      if (deadline.aborted && isAbort(error)) throw new TransientError(`Cannot ${doing}: the store did not answer in time`);
+      if (deadline.aborted && isAbort(error)) throw tooLate(doing);
       throw s3Error(error, doing);
     }
   }
@@ -69,18 +82,36 @@ export async function s3Store(settings: S3Options): Promise<ObjectStore> {
     return found === null ? null : { sizeBytes: found.ContentLength ?? 0, uri: uriOf(key) };
   }
 
-  /** One PUT. "exists" only under If-None-Match. */
+  /** True if the store says that the key is taken. */
+  function isTaken(error: unknown, { IfNoneMatch }: PutObjectCommandInput): boolean {
+    if (IfNoneMatch === undefined) return false;
+    if (statusOf(error) === 501) isConditional = false; // Transient: the next try asks with HEAD first.
+    return statusOf(error) === 412;
+  }
+
   async function putOnce(input: PutObjectCommandInput, about: RequestOptions): Promise<{ ETag?: string | undefined } | "exists"> {
     return request(
       (abortSignal) =>
         client.send(new sdk.PutObjectCommand(input), { abortSignal }).catch((error: unknown) => {
-          if (input.IfNoneMatch === undefined) throw error;
-          if (statusOf(error) === 412) return "exists" as const;
-          if (statusOf(error) === 501) isConditional = false; // Transient: the next try asks with HEAD first.
+          if (isTaken(error, input)) return "exists" as const;
           throw error;
         }),
       about,
     );
+  }
+
+  async function putHeld(input: PutObjectCommandInput, { bytes, sha256 }: Held, { doing, signal }: RequestOptions) {
+    signal?.throwIfAborted();
+    using deadline = deadlineAfter(limitMsOf(bytes.length), signal);
+    try {
+      await held.put({ input, bytes, sha256 }, deadline.signal);
+      return "created" as const;
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (deadline.isOver()) throw tooLate(doing);
+      if (isTaken(error, input)) return "exists" as const;
+      throw error instanceof TransientError ? error : s3Error(error, doing);
+    }
   }
 
   function inputFor(key: string, sizeBytes: number, { contentType, sha256 }: PutOptions): PutObjectCommandInput {
@@ -97,8 +128,10 @@ export async function s3Store(settings: S3Options): Promise<ObjectStore> {
     };
   }
 
-  function sendBody(body: Readable, input: PutObjectCommandInput, about: RequestOptions & { readonly sizeBytes: number }) {
+  function sendBody(body: Uint8Array | Readable, input: PutObjectCommandInput, about: RequestOptions & { readonly sizeBytes: number }) {
     const { signal } = about;
+    if (body instanceof Uint8Array)
+      return putHeld(input, { bytes: body, sha256: input.Metadata?.["sha256"] ?? hash("sha256", body) }, about);
     return putStream(body, about.sizeBytes, (stream, unwanted) =>
       putOnce({ ...input, Body: stream }, { ...about, signal: signal === undefined ? unwanted : AbortSignal.any([signal, unwanted]) }),
     );
@@ -112,7 +145,7 @@ export async function s3Store(settings: S3Options): Promise<ObjectStore> {
     async putNew(key, body, sizeBytes, options) {
       const { signal } = options;
       if (!isConditional && (await head(key, signal)) !== null) {
-        body.destroy();
+        if (!(body instanceof Uint8Array)) body.destroy();
         return "exists";
       }
       const input = { ...inputFor(key, sizeBytes, options), ...(isConditional ? { IfNoneMatch: "*" } : {}) };
@@ -121,8 +154,7 @@ export async function s3Store(settings: S3Options): Promise<ObjectStore> {
 
     async put(key, body, sizeBytes, options) {
       const input = inputFor(key, sizeBytes, options);
-      const about = { doing: `write ${uriOf(key)}`, sizeBytes, signal: options.signal };
-      await (body instanceof Uint8Array ? putOnce({ ...input, Body: body }, about) : sendBody(body, input, about));
+      await sendBody(body, input, { doing: `write ${uriOf(key)}`, sizeBytes, signal: options.signal });
     },
 
     async get(key, signal) {
@@ -156,7 +188,10 @@ export async function s3Store(settings: S3Options): Promise<ObjectStore> {
     },
 
     expiry: s3Expiry({ client, sdk, bucket, prefix, request }),
-    close: async () => client.destroy(),
+    async close() {
+      client.destroy();
+      await held.close();
+    },
   };
 }
 

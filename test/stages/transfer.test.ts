@@ -8,6 +8,7 @@ import { pathToFileURL } from "node:url";
 import { crc32 } from "node:zlib";
 import sharp from "sharp";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { heldBuffers } from "../../src/stages/transfer/held-buffers.ts";
 import { transfer, type TransferTask } from "../../src/stages/transfer.ts";
 import { fileStore } from "../../src/stores/file.ts";
 
@@ -37,6 +38,7 @@ async function move(bytes: Buffer, { announced = true, metadata = TASK.metadata 
     { ...TASK, metadata },
     {
       store,
+      buffers: heldBuffers(),
       signal: new AbortController().signal,
       client: {
         view() {

@@ -44,6 +44,11 @@ export type ImageState = "listed" | "stored" | "rejected" | "excluded";
 /** An image's row of one attempt: what a later attempt wrote meanwhile is left alone. */
 type ImageKey = Pick<ListedImageRow, "imageId" | "promptId" | "job">;
 
+export interface StoredEntry {
+  readonly image: ImageKey;
+  readonly stored: StoredImage;
+}
+
 export interface Rejection {
   readonly reason: RejectReason;
   readonly detail: string;
@@ -104,10 +109,12 @@ export function imageQueries({ client }: Pick<Db, "client">) {
   /** True if no image of the job waits any more, so that its server may forget it. */
   const isComplete = ({ job, promptId }: ImageKey): boolean => anyListed.get(job) === undefined && isDone.get(job, promptId) !== undefined;
 
-  const settleStored = client.transaction((image: ImageKey, stored: StoredImage): Settled | null => {
-    const { imageId, promptId } = image;
-    return markStored.run({ ...stored, imageId, promptId }).changes === 0 ? null : { jobComplete: isComplete(image) };
-  });
+  const settleStored = client.transaction((entries: readonly StoredEntry[]): readonly (Settled | null)[] =>
+    entries.map(({ image, stored }) => {
+      const { imageId, promptId } = image;
+      return markStored.run({ ...stored, imageId, promptId }).changes === 0 ? null : { jobComplete: isComplete(image) };
+    }),
+  );
   const settleRejected = client.transaction((image: ImageKey, { reason, detail }: Rejection): Settled | null => {
     const { imageId, promptId } = image;
     return markRejected.run(reason, detail, imageId, promptId).changes === 0 ? null : { jobComplete: isComplete(image) };
@@ -136,8 +143,8 @@ export function imageQueries({ client }: Pick<Db, "client">) {
     counts: () => Object.fromEntries(counts.all().map(({ state, count }) => [state, count])) as Partial<Record<ImageState, number>>,
     countListed: () => countListed.get() ?? 0,
     isListed: ({ imageId, promptId }: ImageKey) => isListed.get(imageId, promptId) !== undefined,
-    /** The store has confirmed the image. Null where the row is no longer this attempt's or no longer waits. */
-    settleStored: (image: ImageKey, stored: StoredImage) => settleStored.immediate(image, stored),
+    /** The store has confirmed these images; one commit. Null where a row is no longer that attempt's or no longer waits. */
+    settleStored: (entries: readonly StoredEntry[]) => settleStored.immediate(entries),
     /** The image is set aside for good. Null as above. */
     settleRejected: (image: ImageKey, rejection: Rejection) => settleRejected.immediate(image, rejection),
     countBadFetch: ({ imageId, promptId }: ImageKey) => void countBadFetch.run(imageId, promptId),

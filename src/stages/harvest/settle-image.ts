@@ -1,9 +1,10 @@
 import type { Context } from "../../context.ts";
-import type { ImageQueries, ListedImageRow, Settled } from "../../db/queries/images.ts";
+import type { ImageQueries, ListedImageRow, Settled, StoredImage } from "../../db/queries/images.ts";
 import { RejectError, type RejectReason, type TransientError } from "../../errors.ts";
 import { counted } from "../../lib/counted.ts";
 import type { ObjectStore } from "../../stores/object-store.ts";
 import type { StoredOutcome, TransferOutcome } from "../transfer.ts";
+import { writeBehind, type WriteBehind } from "../write-behind.ts";
 import type { HistoryCleaner } from "./history-cleaner.ts";
 import type { HarvestItem, HarvestQueue } from "./queue.ts";
 import type { Reclaimer } from "./reclaim.ts";
@@ -20,8 +21,19 @@ export interface SettleNeeds extends Pick<Context, "config" | "clock" | "log"> {
   readonly counts: { stored: number; failed: number };
 }
 
-/** Applies the failure policy (ARCHITECTURE.md, "What goes wrong") to a transfer's outcome, and commits it. */
-export function imageSettler(needs: SettleNeeds): (item: HarvestItem, outcome: TransferOutcome) => void {
+export interface ImageSettler {
+  /** Takes a transfer's outcome. That an image is stored is committed a little later, with others'; until then it counts as in flight. */
+  settle(item: HarvestItem, outcome: TransferOutcome): void;
+  readonly stored: Pick<WriteBehind<StoredItem>, "dueMs" | "flushIfDue" | "flush">;
+}
+
+interface StoredItem {
+  readonly item: HarvestItem;
+  readonly outcome: StoredOutcome;
+}
+
+/** Applies the failure policy (ARCHITECTURE.md, "What goes wrong") to transfers' outcomes, and commits them. */
+export function imageSettler(needs: SettleNeeds): ImageSettler {
   const { config, clock, log, store, images, queue, cleaner, reclaim, counts } = needs;
   const maxAttempts = config.generate.max_attempts;
 
@@ -29,9 +41,15 @@ export function imageSettler(needs: SettleNeeds): (item: HarvestItem, outcome: T
     if (settled?.jobComplete === true) cleaner.jobDone(item);
   }
 
-  function stored(item: HarvestItem, { key, facts, sourceBytes, unproven }: StoredOutcome): void {
+  const stored = writeBehind<StoredItem>(clock, (entries) => {
+    const storedAtMs = clock.nowMs();
+    const settled = images.settleStored(entries.map(({ item, outcome }) => ({ image: item, stored: rowOf(outcome, storedAtMs) })));
+    for (const [index, entry] of entries.entries()) committed(entry, settled[index] ?? null);
+  });
+
+  function rowOf({ key, facts, unproven }: StoredOutcome, storedAtMs: number): StoredImage {
     const { sha256, sizeBytes, format, widthPx, heightPx } = facts;
-    const settled = images.settleStored(item, {
+    return {
       key,
       uri: store.uriOf(key),
       sha256,
@@ -40,12 +58,17 @@ export function imageSettler(needs: SettleNeeds): (item: HarvestItem, outcome: T
       width: widthPx,
       height: heightPx,
       unproven: unproven ? 1 : 0,
-      storedAtMs: clock.nowMs(),
-    });
+      storedAtMs,
+    };
+  }
+
+  /** What may happen only once the row says that the store has the image. */
+  function committed({ item, outcome }: StoredItem, settled: Settled | null): void {
+    queue.release(item);
     if (settled === null) return; // Its job was planned again meanwhile; the object is adopted then.
     counts.stored++;
-    log.event("stored", { image_id: item.imageId, bytes: sizeBytes });
-    reclaim.stored({ ...item, sizeBytes: sourceBytes });
+    log.event("stored", { image_id: item.imageId, bytes: outcome.facts.sizeBytes });
+    reclaim.stored({ ...item, sizeBytes: outcome.sourceBytes });
     jobDone(item, settled);
   }
 
@@ -103,7 +126,13 @@ export function imageSettler(needs: SettleNeeds): (item: HarvestItem, outcome: T
       makeElsewhere(needs, item.server, `it does not answer for ${config.generate.give_up_s} s`);
   }
 
-  return (item, outcome) => {
+  function settle(item: HarvestItem, outcome: TransferOutcome): void {
+    if (outcome.kind === "stored") {
+      queue.serverAnswered(item.server);
+      queue.storeWorked();
+      return stored.add({ item, outcome });
+    }
+    stored.flush(); // A job that is planned again keeps what the store has of it.
     queue.release(item);
     if (outcome.kind === "store-trouble") {
       queue.storeFailed(outcome.error.retryAfterMs);
@@ -113,11 +142,10 @@ export function imageSettler(needs: SettleNeeds): (item: HarvestItem, outcome: T
     if (outcome.kind === "server-trouble") return serverTrouble(item, outcome.error);
     queue.serverAnswered(item.server);
     if (outcome.kind === "lost") return lost(item);
-    if (outcome.kind === "cut") return cut(item, outcome.error);
-    if (outcome.kind === "bad") return bad(item, outcome.error);
-    queue.storeWorked();
-    stored(item, outcome);
-  };
+    return outcome.kind === "cut" ? cut(item, outcome.error) : bad(item, outcome.error);
+  }
+
+  return { settle, stored };
 }
 
 /** Jobs planned again with one look at the database. */

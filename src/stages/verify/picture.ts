@@ -12,3 +12,8 @@ export interface Picture {
 export function corrupt(what: string): RejectError {
   return new RejectError("corrupt", `The picture is corrupt: ${what}`);
 }
+
+/** For a picture that is not there to its end. */
+export function truncated(sizeBytes: number): RejectError {
+  return new RejectError("truncated", `The picture ends after ${sizeBytes} bytes, before its end`);
+}

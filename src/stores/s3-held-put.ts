@@ -1,0 +1,128 @@
+import { hash } from "node:crypto";
+import type { PutObjectCommand, PutObjectCommandInput, S3Client } from "@aws-sdk/client-s3";
+import { TransientError } from "../errors.ts";
+import { openDirectPuts, type DirectPuts, type DirectPutsOptions } from "./s3-direct-put.ts";
+import { codeOf, statusOf } from "./s3-errors.ts";
+import { targetOf, type S3Target, type SignedRequest } from "./s3-target.ts";
+
+/** An object whose bytes are in memory. */
+export interface HeldObject {
+  /** As the SDK takes it, without a body. */
+  readonly input: PutObjectCommandInput;
+  readonly bytes: Uint8Array;
+  /** Hex. */
+  readonly sha256: string;
+}
+
+/** What the store says of what it has. */
+export interface Checked {
+  readonly etag: string | undefined;
+  /** The SHA-256 (base64) that it computed. */
+  readonly checked: string | undefined;
+}
+
+export interface HeldPuts {
+  /** Writes the object, and makes sure that the store has these bytes. Rejects as the SDK does; a 412 too. */
+  put(object: HeldObject, signal: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface HeldPutOptions extends DirectPutsOptions {
+  readonly sdk: { readonly PutObjectCommand: typeof PutObjectCommand };
+}
+
+/** What S3 answers as ETag of an object that came in one piece, unless a customer's key encrypts it: the MD5. */
+const MD5_ETAG = /^"?([0-9a-f]{32})"?$/;
+/** Answers that say nothing of a checksum's being unknown; else a store that refuses one is asked without it. */
+const ABOUT_OTHER_THINGS = new Set([403, 404, 408, 409, 412, 429]);
+/** The body came in another form than it was sent: the store knows the checksum. */
+const DIGEST_CODES = new Set(["BadDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch", "IncompleteBody"]);
+/** The SDK reads the store's clock off such an answer, and signs by it from then on. */
+const SKEW_CODES = new Set(["RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture", "InvalidSignatureException"]);
+
+/**
+ * PUTs of small objects without the SDK's layers, which cost more than the bytes do: the SDK makes the first request, by its whole chain
+ * of configuration, and says with it where to and signed for what; later ones are signed by the SDK's signer with its credentials and
+ * sent by undici. The SHA-256, known already, is what is signed and what the store is asked to check. A store that does not say
+ * that it did has its ETag compared.
+ */
+export function heldPuts(client: S3Client, { sdk, ...options }: HeldPutOptions): HeldPuts {
+  let target: S3Target | null | undefined;
+  /** False once the store refused it. */
+  let takesChecksum = true;
+  /** The store has checked one: it is not refused for its own sake any more. */
+  let isChecksumKnown = false;
+  let opening: Promise<DirectPuts> | undefined;
+
+  async function throughSdk({ input, bytes, sha256 }: HeldObject, signal: AbortSignal): Promise<Checked> {
+    const checksum = takesChecksum ? { ChecksumSHA256: base64Of(sha256) } : {};
+    const command = new sdk.PutObjectCommand({ ...input, ...checksum, Body: bytes, ContentLength: bytes.length });
+    command.middlewareStack.add(
+      (next) => (args) => {
+        // The SDK's last step before the wire: an HttpRequest.
+        target = targetOf(args.request as SignedRequest, input.Key ?? "");
+        return next(args);
+      },
+      { step: "deserialize", priority: "low" },
+    );
+    const { ETag: etag, ChecksumSHA256: checked } = await client.send(command, { abortSignal: signal });
+    return { etag, checked };
+  }
+
+  async function send(object: HeldObject, signal: AbortSignal): Promise<Checked> {
+    if (target === undefined || target === null) return throughSdk(object, signal);
+    try {
+      const direct = await (opening ??= openDirectPuts(client, options));
+      return await direct.put(object, { to: target, checksum: takesChecksum ? base64Of(object.sha256) : null, signal });
+    } catch (error) {
+      const isMoved = [301, 302, 307, 308].includes(statusOf(error) ?? 0);
+      if (isMoved || SKEW_CODES.has(codeOf(error) ?? "")) return throughSdk(object, signal);
+      throw error;
+    }
+  }
+
+  async function sendChecked(object: HeldObject, signal: AbortSignal): Promise<Checked> {
+    try {
+      return await send(object, signal);
+    } catch (error) {
+      if (!takesChecksum || isChecksumKnown || !isRefusal(error)) throw error;
+      takesChecksum = false;
+      try {
+        return await send(object, signal);
+      } catch (again) {
+        takesChecksum = true; // It was something else.
+        throw again;
+      }
+    }
+  }
+
+  return {
+    async put(object, signal) {
+      const { etag, checked } = await sendChecked(object, signal);
+      if (checked === base64Of(object.sha256)) isChecksumKnown = true;
+      else if (!isSameByEtag(object.bytes, etag)) {
+        throw new TransientError("Cannot trust the stored object: its MD5 is not that of the bytes sent");
+      }
+    },
+    async close() {
+      await (await opening)?.close();
+    },
+  };
+}
+
+/** Some S3-compatible stores answer 501 or 400 to a checksum that they do not know. */
+function isRefusal(error: unknown): boolean {
+  const status = statusOf(error);
+  if (status === undefined || ABOUT_OTHER_THINGS.has(status) || DIGEST_CODES.has(codeOf(error) ?? "")) return false;
+  return status === 501 || (status >= 400 && status < 500);
+}
+
+/** True also where the ETag is no MD5: nothing can be said then. */
+function isSameByEtag(bytes: Uint8Array, etag: string | undefined): boolean {
+  const [, stored] = MD5_ETAG.exec(etag ?? "") ?? [];
+  return stored === undefined || stored === hash("md5", bytes);
+}
+
+function base64Of(sha256: string): string {
+  return Buffer.from(sha256, "hex").toString("base64");
+}

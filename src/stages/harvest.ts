@@ -35,7 +35,7 @@ export const harvest: Stage<Needs> = async (context, upstream) => {
   const cleaner = historyCleaner({ images, comfy, log, signal, enabled: config.harvest.delete_history });
   const reclaim = reclaimer({ config, db, comfy, log, signal });
   const counts = { stored: 0, failed: 0 };
-  const { settle, stored } = imageSettler({ config, clock, log, store, images, queue, cleaner, reclaim, counts });
+  const settler = imageSettler({ config, clock, log, store, images, queue, cleaner, reclaim, counts });
   const showProgress = progressLine({ images, clock, log });
 
   const buffers = heldBuffers();
@@ -44,22 +44,22 @@ export const harvest: Stage<Needs> = async (context, upstream) => {
   const work: Work<HarvestItem, TransferOutcome> = {
     concurrency: config.harvest.concurrency,
     claim(limit) {
-      stored.flushIfDue();
+      settler.stored.flushIfDue();
       for (const server of images.serversWithListed()) {
         if (isKnown(server)) continue;
         const since = unknownSinceMs.get(server) ?? clock.nowMs();
         unknownSinceMs.set(server, since);
         // Generate, in another process, may have seen a new server in the configuration before we did.
         if (upstream.moreToCome() && clock.nowMs() - since < UNKNOWN_GRACE_MS) continue;
-        stored.flush();
+        settler.stored.flush();
         makeElsewhere({ images, queue, log }, server, "it is no longer in the configuration");
       }
       return queue.claim(limit);
     },
-    nextDueMs: () => earliest(queue.nextDueMs(), stored.dueMs()),
+    nextDueMs: () => earliest(queue.nextDueMs(), settler.stored.dueMs()),
     perform: (item) => fetchImage(item, { ...context, buffers }),
     settle(item, outcome) {
-      settle(item, outcome);
+      settler.settle(item, outcome);
       showProgress(counts);
     },
     fail(item, error) {
@@ -76,14 +76,14 @@ export const harvest: Stage<Needs> = async (context, upstream) => {
   try {
     const { stopped } = await drain(work, upstream, context);
     await references;
-    stored.flush();
+    settler.stored.flush();
     return { stage: "harvest", done: counts.stored, failed: counts.failed, stopped };
   } catch (error) {
     failed.abort();
     await Promise.allSettled([references]);
     throw error;
   } finally {
-    stored.flush();
+    settler.stored.flush();
     await leftovers;
     await cleaner.flush();
     await reclaim.finish();

@@ -117,8 +117,8 @@ async function attempt(task: TransferTask, needs: TransferNeeds, { mode, form }:
   using deadline = deadlineAfter(limitMs, needs.signal);
   const moving = { task, needs, body: view.body, mode, deadline };
   if (form === "whole" && mode !== "look" && announcedBytes !== null && announcedBytes <= Math.min(HELD_MAX_BYTES, task.maxBytes))
-    return moveHeld(announcedBytes, { ...moving, mode });
-  return moveStream(announcedBytes, { ...moving, form });
+    return await moveHeld(announcedBytes, { ...moving, mode });
+  return await moveStream(announcedBytes, { ...moving, form });
 }
 
 interface Moving extends Transferring {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { Transform } from "node:stream";
 import { RejectError } from "../errors.ts";
 import { SNIFF_BYTES, sniffFormat, type ImageFormat } from "./verify/format.ts";
-import { truncated, type Picture } from "./verify/picture.ts";
+import { tooLong, truncated, type Picture } from "./verify/picture.ts";
 import { walker, type Walker } from "./verify/walk.ts";
 
 /** What is known of a picture of which every byte was seen. */
@@ -68,9 +68,7 @@ export function createVerifier({ maxBytes, announcedBytes, accept }: VerifyOptio
       try {
         sizeBytes += chunk.length;
         if (sizeBytes > maxBytes) throw new RejectError("too-large", `The picture has more than ${maxBytes} bytes`);
-        if (announcedBytes !== null && sizeBytes > announcedBytes) {
-          throw new RejectError("corrupt", `The picture has more than the announced ${announcedBytes} bytes`);
-        }
+        if (announcedBytes !== null && sizeBytes > announcedBytes) throw tooLong(announcedBytes);
         hash.update(chunk);
         look(chunk);
       } catch (error) {

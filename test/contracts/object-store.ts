@@ -50,6 +50,20 @@ export function objectStoreContract(name: string, open: () => Promise<OpenedStor
       expect(body.destroyed).toBe(true);
     });
 
+    test("putNew() and put() of bytes in memory, known or not", async () => {
+      const [first, second] = [randomBytes(300_000), randomBytes(200_000)];
+      const known = { ...PNG, sha256: sha256(first) };
+      for (const key of ["held/a", "held/b", "held/c"]) expect(await store.putNew(key, first, first.length, known)).toBe("created");
+      expect(await store.putNew("held/a", second, second.length, PNG)).toBe("exists");
+      expect((await read("held/a"))?.equals(first)).toBe(true);
+      await store.put("held/a", second, second.length, { ...PNG, sha256: sha256(second) });
+      expect((await read("held/a"))?.equals(second)).toBe(true);
+      expect((await read("held/c"))?.equals(first)).toBe(true);
+      const reason = new Error("stop");
+      await expect(store.putNew("held/d", first, first.length, { ...known, signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+      expect(await store.head("held/d")).toBeNull();
+    });
+
     test("putNew() of one key 12 times at once: one is created, whole", async () => {
       const bodies = Array.from({ length: 12 }, () => randomBytes(100_000));
       const outcomes = await Promise.all(

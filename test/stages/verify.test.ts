@@ -10,6 +10,7 @@ import sharp from "sharp";
 import { beforeAll, describe, expect, test } from "vitest";
 import { RejectError, type RejectReason } from "../../src/errors.ts";
 import { createVerifier, type ImageFacts, type VerifyOptions } from "../../src/stages/verify.ts";
+import { verifyWhole } from "../../src/stages/verify/whole.ts";
 
 /** A PNG that a real ComfyUI 0.3.64 saved, text chunks and all. */
 const REAL_PNG = Buffer.from(
@@ -24,7 +25,24 @@ interface RecordedView {
 const PIXELS = deflateSync(Buffer.alloc(1 + 3, 7));
 const SMALL_PNG = png([ihdr(1, 1), chunk("tEXt", "prompt\0{}"), chunk("IDAT", PIXELS), chunk("IEND")]);
 
+/** As it passes; whatever comes of it must come of the same picture in memory. */
 async function verify(pieces: readonly Buffer[], options: Partial<VerifyOptions> = {}): Promise<{ facts: ImageFacts; bytes: Buffer }> {
+  const passing = await verifyPassing(pieces, options).catch((error: unknown) => error as Error);
+  const whole = wholeOf(Buffer.concat(pieces), options);
+  expect(whole).toEqual(passing instanceof Error ? passing : passing.facts);
+  if (passing instanceof Error) throw passing;
+  return passing;
+}
+
+function wholeOf(bytes: Buffer, options: Partial<VerifyOptions>): unknown {
+  try {
+    return verifyWhole(bytes, { maxBytes: 1e9, announcedBytes: null, accept: () => undefined, ...options });
+  } catch (error) {
+    return error;
+  }
+}
+
+async function verifyPassing(pieces: readonly Buffer[], options: Partial<VerifyOptions>): Promise<{ facts: ImageFacts; bytes: Buffer }> {
   const verifier = createVerifier({ maxBytes: 1e9, announcedBytes: null, accept: () => undefined, ...options });
   const bytes = buffer(verifier.stream);
   await Promise.all([pipeline(Readable.from(pieces), verifier.stream), bytes]);

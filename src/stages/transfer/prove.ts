@@ -8,7 +8,7 @@ export interface ProofTask extends JobProof {
 
 export interface Proof extends Pick<VerifyOptions, "accept"> {
   /** The picture is good, and says nothing of the job it is of. */
-  isUnproven(): boolean;
+  readonly isUnproven: () => boolean;
 }
 
 /** A verifier's last word: is the picture the job's? */

@@ -1,6 +1,5 @@
 import type { Readable } from "node:stream";
-import { RejectError } from "../../errors.ts";
-import { truncated } from "../verify/picture.ts";
+import { tooLong, truncated } from "../verify/picture.ts";
 
 /**
  * Reads a body into a buffer of its announced length.
@@ -12,7 +11,7 @@ export function readHeld(body: Readable, held: Buffer, signal: AbortSignal): Pro
   const stop = (): void => void body.destroy(signal.reason as Error);
   body.on("data", (chunk: Buffer) => {
     if (seenBytes + chunk.length > held.length) {
-      body.destroy(new RejectError("corrupt", `The picture has more than the announced ${held.length} bytes`));
+      body.destroy(tooLong(held.length));
       return;
     }
     held.set(chunk, seenBytes);

@@ -17,3 +17,8 @@ export function corrupt(what: string): RejectError {
 export function truncated(sizeBytes: number): RejectError {
   return new RejectError("truncated", `The picture ends after ${sizeBytes} bytes, before its end`);
 }
+
+/** For one that goes on after the length that its server announced. */
+export function tooLong(announcedBytes: number): RejectError {
+  return new RejectError("corrupt", `The picture has more than the announced ${announcedBytes} bytes`);
+}

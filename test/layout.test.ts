@@ -46,7 +46,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/stores": [],
   "src/prompts": [],
   "src/exporters": [],
-  "src/votes": ["src/db"],
+  "src/votes": ["src/db", "src/prompts"],
   "src/stages": ["src/db", "src/comfy", "src/images", "src/prompts", "src/stores", "src/exporters", "src/config"],
 };
 

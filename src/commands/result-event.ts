@@ -87,12 +87,24 @@ export type ResultEvent =
       readonly stored_images: number;
       readonly problems: number;
     }
-  /** annotate import: a line that is no vote. */
-  | { readonly event: "vote_problem"; readonly line: number; readonly reason: string; readonly message: string }
+  /** annotate export-tasks. */
+  | { readonly event: "tasks"; readonly tasks: number; readonly file: string; readonly settings: string | null }
+  /** annotate import: what is no vote that can be imported. */
+  | {
+      readonly event: "vote_problem";
+      /** From 1, of what `unit` says. */
+      readonly line: number;
+      readonly unit: "line" | "record" | "row";
+      readonly reason: string;
+      readonly message: string;
+    }
   | {
       readonly event: "votes";
+      readonly format: string;
       readonly imported: number;
       readonly already: number;
+      /** Drafts and the like. */
+      readonly passed_over: { readonly [reason: string]: number };
       readonly refused: { readonly [reason: string]: number };
     }
   /** harvest --adopt. `known`: there before. `refused`: files, entries and lines by reason. */

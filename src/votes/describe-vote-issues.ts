@@ -5,7 +5,7 @@ import { didYouMean } from "../lib/nearest.ts";
 /** Longest value shown in a message, characters. */
 const SHOWN_MAX = 60;
 
-/** What each key may be, in words; the schema in vote-format.ts in a reader's language. */
+/** What each key may be, in words; the schema in formats/jsonl-vote.ts in a reader's language. */
 const EXPECTED: Readonly<Record<string, string>> = {
   vote_id: "text of 1 to 200 characters",
   annotator: "text of 1 to 200 characters",

@@ -1,16 +1,13 @@
-import { createReadStream } from "node:fs";
 import type { Config } from "../config/schema.ts";
 import { stageVotes, voteQueries, type VoteRow } from "../db/queries/votes.ts";
 import type { Db } from "../db/open.ts";
-import { ConfigError, isAbort } from "../errors.ts";
 import { canonicalJson } from "../lib/exact-json.ts";
-import { byteLines } from "../lib/byte-lines.ts";
-import { fileProblem } from "../lib/file-problem.ts";
+import { readHead } from "./formats/read-head.ts";
+import { voteFormatOf } from "./formats/registry.ts";
+import { VoteError, type VoteProblem } from "./raw-vote.ts";
 import { resolveVote } from "./resolve-vote.ts";
-import { readVote, VoteError, type VoteProblem } from "./vote-format.ts";
+import type { PassedOver } from "./vote-format.ts";
 
-/** Bytes of a line: far above a vote on 1,000 images; a file that is no JSONL ends here instead of in memory. */
-const LINE_MAX_BYTES = 1_000_000;
 /** Votes staged in one transaction. */
 const BATCH = 1_000;
 /** Problems told in full; the rest is counted. */
@@ -21,36 +18,52 @@ export interface ImportVotesDeps {
   readonly config: { readonly annotate: Pick<Config["annotate"], "criteria"> };
   /** Imports the good lines of a file that has bad ones. */
   readonly skipBad?: boolean;
+  /** A format's name; null or absent: recognised. */
+  readonly format?: string | null;
+  /** Stands before a tool's ids in ours; default: the format's name. */
+  readonly source?: string;
+  /** Our name of a column → the file's. */
+  readonly columns?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
 }
 
 export interface ImportVotesResult {
+  readonly format: string;
+  /** What positions count. */
+  readonly unit: "line" | "record" | "row";
   /** New votes. 0 where there are problems and `skipBad` is not set: nothing is imported then. */
   readonly imported: number;
   /** Votes that were there already, with the same content. */
   readonly already: number;
-  /** Lines that are no votes, by reason. */
+  /** What is neither a vote nor wrong, by reason: drafts, say. */
+  readonly passedOver: Readonly<Partial<Record<PassedOver, number>>>;
+  /** What is no vote that can be imported, by reason. */
   readonly refused: Readonly<Partial<Record<VoteProblem, number>>>;
   /** The first 20 of them. */
   readonly problems: readonly VoteLineProblem[];
 }
 
 export interface VoteLineProblem {
-  /** From 1. */
-  readonly line: number;
+  /** From 1, in the file's unit. */
+  readonly position: number;
   readonly reason: VoteProblem;
   readonly message: string;
 }
 
 /**
- * Imports votes from our JSONL (docs/votes.md), streamed. The file is imported whole or not at all: votes wait in a table beside
- * until every line is checked. Importing a file twice changes nothing.
- * @throws {ConfigError} if the file cannot be read.
+ * Imports votes from a file of any format known (docs/votes.md), streamed. The file is imported whole or not at all: votes wait in a table
+ * beside until all of it is checked. Importing a file twice changes nothing.
+ * @throws {ConfigError} if the file cannot be read, or is of no format known.
  */
-export async function importVotes(file: string, { db, config, skipBad = false, signal }: ImportVotesDeps): Promise<ImportVotesResult> {
+export async function importVotes(file: string, deps: ImportVotesDeps): Promise<ImportVotesResult> {
+  const { db, config, skipBad = false, signal } = deps;
+  const { criteria } = config.annotate;
+  const head = await readHead(file);
+  const format = voteFormatOf(file, { name: deps.format ?? null, head });
   const queries = voteQueries(db);
   const staged = stageVotes(db);
   const refused: Partial<Record<VoteProblem, number>> = {};
+  const passedOver: Partial<Record<PassedOver, number>> = {};
   const problems: VoteLineProblem[] = [];
   let already = 0;
   let batch = new Map<string, VoteRow>();
@@ -68,21 +81,27 @@ export async function importVotes(file: string, { db, config, skipBad = false, s
   };
 
   try {
-    for await (const { number, bytes } of linesOf(file, signal)) {
+    const reading = { source: deps.source ?? format.name, columns: deps.columns ?? {}, criteria, signal };
+    for await (const { position, read } of format.candidates(file, head, reading)) {
       try {
-        const vote = resolveVote(readVote(bytes), { queries, criteria: config.annotate.criteria, source: "import" });
+        const raw = read();
+        if (typeof raw === "string") {
+          passedOver[raw] = (passedOver[raw] ?? 0) + 1;
+          continue;
+        }
+        const vote = resolveVote(raw, { queries, criteria, source: format.name === "jsonl" ? "import" : format.name });
         if (isNew(vote)) batch.set(vote.voteId, vote);
         else already++;
         if (batch.size >= BATCH) stageBatch();
       } catch (error) {
         if (!(error instanceof VoteError)) throw error;
         refused[error.reason] = (refused[error.reason] ?? 0) + 1;
-        if (problems.length < PROBLEMS_TOLD) problems.push({ line: number, reason: error.reason, message: error.message });
+        if (problems.length < PROBLEMS_TOLD) problems.push({ position, reason: error.reason, message: error.message });
       }
     }
     stageBatch();
     const imported = problems.length > 0 && !skipBad ? 0 : staged.commit();
-    return { imported, already, refused, problems };
+    return { format: format.name, unit: format.unitOf(head), imported, already, passedOver, refused, problems };
   } finally {
     staged.close();
   }
@@ -91,17 +110,4 @@ export async function importVotes(file: string, { db, config, skipBad = false, s
 /** Whether two votes say the same; where they came from does not matter. */
 function isSameVote(first: VoteRow, second: VoteRow): boolean {
   return canonicalJson({ ...first, source: "" }) === canonicalJson({ ...second, source: "" });
-}
-
-async function* linesOf(file: string, signal: AbortSignal | undefined): ReturnType<typeof byteLines> {
-  try {
-    // Without an encoding a file's stream yields Buffers.
-    yield* byteLines(createReadStream(file, { signal }) as AsyncIterable<Buffer>, { maxBytes: LINE_MAX_BYTES });
-  } catch (error) {
-    if (isAbort(error)) throw error;
-    throw new ConfigError(`Cannot read the votes ${file}: ${fileProblem(error)}`, {
-      cause: error,
-      hint: "one JSON object a line; see docs/votes.md",
-    });
-  }
 }

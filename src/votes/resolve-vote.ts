@@ -1,5 +1,5 @@
 import type { VoteQueries, VoteRow } from "../db/queries/votes.ts";
-import { type RawVote, VoteError } from "./vote-format.ts";
+import { type RawVote, VoteError } from "./raw-vote.ts";
 
 /** An image_id, or the end of a URI or path: every store, mount and `uri_base` keeps the file's name. */
 const IMAGE_ID = /(?:^|[/\\])(i_[0-9a-f]{32})(?:\.[A-Za-z0-9]+)?$/;

@@ -1,112 +1,46 @@
-import { z } from "zod";
-import { messageOf } from "../errors.ts";
-import { parseExact, type Json } from "../lib/exact-json.ts";
-import { describeVoteIssues } from "./describe-vote-issues.ts";
+import type { RawVote } from "./raw-vote.ts";
 
-// One vote a line, as docs/votes.md describes it for users. Here is its shape; what it means is `readVote`.
+/** Why something in a file is neither a vote nor wrong: it is counted and left. */
+export type PassedOver = "draft" | "no-answer" | "no-label";
 
-/** An image as votes name it: image_id, a URI or path whose file is named by it, or the SHA-256 of the stored file. */
-const imageName = z.string().min(1);
-
-const voteLine = z.strictObject({
-  vote_id: z.string().min(1).max(200),
-  annotator: z.string().min(1).max(200),
-  criterion: z.string().min(1).optional(),
-  prompt_key: z.string().optional(),
-  images: z.array(imageName).min(2).max(1_000),
-  choice: z.union([z.int().min(0), z.string().min(1)]).optional(),
-  ranking: z.array(z.array(imageName).min(1)).min(1).optional(),
-  flags: z.record(imageName, z.array(z.string().min(1))).optional(),
-  ms: z.int().min(0).optional(),
-  cast_at: z.iso.datetime({ offset: true }).optional(),
-});
-
-/** A vote as its file has it, image names not yet looked up. */
-export interface RawVote {
-  readonly voteId: string;
-  readonly annotator: string;
-  readonly criterion: string | null;
-  readonly promptKey: string | null;
-  /** As shown. */
-  readonly shown: readonly string[];
-  readonly kind: "choice" | "tie" | "both_bad" | "skip";
-  /** Best first; tied images in one inner array; empty for `both_bad` and `skip`. */
-  readonly ranking: readonly (readonly string[])[];
-  readonly flags: Readonly<Record<string, readonly string[]>>;
-  readonly durationMs: number | null;
-  readonly castAtMs: number | null;
+/** One place of a file that may hold a vote. */
+export interface VoteCandidate {
+  /** From 1, in the format's `unit`. */
+  readonly position: number;
+  /** @throws {VoteError} for what is wrong there. */
+  readonly read: () => RawVote | PassedOver;
 }
 
-/** Every reason for which a line is no vote that can be imported. */
-export const VOTE_PROBLEMS = [
-  "not-json",
-  "bad-shape", // a key is missing, unknown or of the wrong type
-  "contradiction", // its own fields disagree
-  "unknown-criterion",
-  "unknown-image",
-  "ambiguous-image", // a file hash that several images have
-  "mixed-prompts",
-  "wrong-prompt", // the images belong to another prompt than prompt_key says
-  "other-vote", // its vote_id belongs to a vote with other content
-] as const;
-
-export type VoteProblem = (typeof VOTE_PROBLEMS)[number];
-
-/** Why a line was refused; the caller adds the line number. */
-export class VoteError extends Error {
-  override readonly name = "VoteError";
-  readonly reason: VoteProblem;
-
-  constructor(reason: VoteProblem, message: string) {
-    super(message);
-    this.reason = reason;
-  }
+/** The beginning of a file, by which its format is recognised. */
+export interface FileHead {
+  /** In lower case, without the dot and without `.gz`. */
+  readonly extension: string;
+  /** The keys of the first JSON object, or a table's columns; [] where there are none. */
+  readonly keys: readonly string[];
+  /** A JSON array around the objects. */
+  readonly isArray: boolean;
 }
 
-/** Reads one line in UTF-8. @throws {VoteError} not-json, bad-shape or contradiction. */
-export function readVote(line: Uint8Array): RawVote {
-  const parsed = parseLine(line);
-  const { success, data, error } = voteLine.safeParse(parsed);
-  if (!success) throw new VoteError("bad-shape", describeVoteIssues(error.issues, parsed));
-  return {
-    voteId: data.vote_id,
-    annotator: data.annotator,
-    criterion: data.criterion ?? null,
-    promptKey: data.prompt_key ?? null,
-    shown: data.images,
-    ...outcomeOf(data),
-    flags: data.flags ?? {},
-    durationMs: data.ms ?? null,
-    castAtMs: data.cast_at === undefined ? null : Date.parse(data.cast_at),
-  };
+export interface ReadVotesOptions {
+  /** Before the tool's own ids in our vote_id, so that two projects of one tool do not collide. */
+  readonly source: string;
+  /** Our name of a column → the file's. */
+  readonly columns: Readonly<Record<string, string>>;
+  /** The configured criteria. */
+  readonly criteria: readonly string[];
+  readonly signal: AbortSignal | undefined;
 }
 
-/** Fatal: a replaced character would change a name without a word. A byte order mark is left out. */
-const UTF8 = new TextDecoder("utf-8", { fatal: true });
-
-function parseLine(line: Uint8Array): Json {
-  try {
-    return parseExact(UTF8.decode(line));
-  } catch (error) {
-    throw new VoteError("not-json", `it is no JSON in UTF-8 (${messageOf(error)})`);
-  }
-}
-
-type Outcome = Pick<RawVote, "kind" | "ranking">;
-
-function outcomeOf({ choice, ranking, images }: Pick<z.output<typeof voteLine>, "choice" | "ranking" | "images">): Outcome {
-  if ((choice === undefined) === (ranking === undefined)) {
-    throw new VoteError(
-      "contradiction",
-      choice === undefined ? "neither choice nor ranking is given" : "both choice and ranking are given",
-    );
-  }
-  if (ranking !== undefined) return { kind: ranking.length === 1 && ranking[0]?.length === images.length ? "tie" : "choice", ranking };
-  if (choice === "skip" || choice === "both_bad") return { kind: choice, ranking: [] };
-  if (choice === "tie") return { kind: "tie", ranking: [images] };
-  if (typeof choice === "string") return { kind: "choice", ranking: [[choice]] };
-  const chosen = images[choice ?? -1];
-  if (chosen === undefined)
-    throw new VoteError("contradiction", `choice ${choice} is beyond the ${images.length} images, which count from 0`);
-  return { kind: "choice", ranking: [[chosen]] };
+/** Votes as one tool writes them. One file each under `formats/`, one line in the registry. */
+export interface VoteFormat {
+  readonly name: string;
+  /** For `--help` and errors. */
+  readonly summary: string;
+  /** What positions count. */
+  unitOf(head: FileHead): "line" | "record" | "row";
+  recognises(head: FileHead): boolean;
+  /**
+   * The votes of a file, streamed. @throws {ConfigError} for a file that cannot be read as this format.
+   */
+  candidates(file: string, head: FileHead, options: ReadVotesOptions): AsyncIterable<VoteCandidate>;
 }

@@ -226,6 +226,33 @@ describe("annotate import", () => {
   });
 });
 
+describe("annotate export-tasks", () => {
+  it("asks for votes, which come back and decide", async () => {
+    const made = open();
+    await succeed("run");
+    const tasks = join(made.dir, "tasks.json");
+    const asked = await succeed("annotate", "export-tasks", "--format", "label-studio", "--task", "pair", "--out", tasks);
+    expect(asked.stdout).toContain("12 tasks in ");
+    expect(asked.stderr).toContain("--uri-base");
+    expect(readFileSync(join(made.dir, "tasks.config.xml"), "utf8")).toContain('<Image name="image2" value="$image2" />');
+    const answers = (JSON.parse(readFileSync(tasks, "utf8")) as object[]).map((task, id) => ({
+      id,
+      ...task,
+      annotations: [
+        { id, completed_by: 1, result: [{ from_name: "outcome", to_name: "image1", type: "choices", value: { choices: ["image1"] } }] },
+      ],
+    }));
+    writeFileSync(tasks, JSON.stringify(answers));
+    expect((await succeed("annotate", "import", tasks)).stdout).toContain("12 votes imported");
+    expect((await succeed("annotate", "export-tasks", "--task", "pair")).stdout).toContain("Nothing to ask");
+    await succeed("export");
+    expect(made.rows("v2").every((row) => row["source"] === "people")).toBe(true);
+    const { exit, stderr } = await cli("annotate", "import", tasks, "--format", "labelstudio");
+    expect(exit).toBe(2);
+    expect(stderr).toContain('did you mean "label-studio"');
+  });
+});
+
 describe("a promised command or option", () => {
   it.each([
     ["exclude", "--image", "i_x"],

@@ -39,7 +39,7 @@ describe("importVotes()", () => {
       }),
       vote("v3", { choice: "both_bad" }),
     ]);
-    expect(result).toEqual({ imported: 3, already: 0, refused: {}, problems: [] });
+    expect(result).toEqual({ format: "jsonl", unit: "line", imported: 3, already: 0, passedOver: {}, refused: {}, problems: [] });
     expect(votesOf(dataset)).toEqual([
       ["v1", "p_1", "overall", "choice", JSON.stringify([a, b]), JSON.stringify([[a]]), "{}"],
       [
@@ -87,7 +87,7 @@ describe("importVotes()", () => {
       vote("v11", { choice: undefined, ranking: [[a], [b, a]] }),
       vote("v12", { flags: { [c]: ["nsfw"] } }),
     ]);
-    expect(result.problems.map(({ line, reason }) => [line, reason])).toEqual([
+    expect(result.problems.map(({ position: line, reason }) => [line, reason])).toEqual([
       [2, "not-json"],
       [3, "bad-shape"],
       [4, "contradiction"],

@@ -1,0 +1,123 @@
+import { createWriteStream } from "node:fs";
+import { rename, rm, writeFile } from "node:fs/promises";
+import { extname, join, resolve } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { Context } from "../../context.ts";
+import { ConfigError, EXIT, FatalError } from "../../errors.ts";
+import { counted } from "../../lib/counted.ts";
+import { fileProblem } from "../../lib/file-problem.ts";
+import { didYouMean } from "../../lib/nearest.ts";
+import { hintFor, openContext } from "../../open-context.ts";
+import { exportTasks, type ExportTasksOptions } from "../../stages/export-tasks.ts";
+import { TASK_FORMATS } from "../../votes/tasks/registry.ts";
+import type { OutgoingTask, TaskFormat } from "../../votes/tasks/task-format.ts";
+import type { CommandInput, CommandResult } from "../command.ts";
+import { datasetCounts } from "../dataset-counts.ts";
+
+/** `annotate export-tasks`: what still needs votes, for another annotation tool. `annotate import` takes its answers. */
+export async function writeTasks(input: CommandInput): Promise<CommandResult> {
+  const format = formatOf(input.options["format"] ?? "jsonl");
+  await using opened = await openContext(input, { locks: [], planned: true });
+  const { context } = opened;
+  const { people } = context.config.annotate;
+  const task = taskOf(input.options["task"] ?? (people.task === "best-worst" ? "rank" : people.task));
+  const out = resolve(
+    typeof input.options["out"] === "string" ? input.options["out"] : join(context.config.dir, `tasks.${format.extension}`),
+  );
+  const base = input.options["uriBase"];
+  const counts = { tasks: 0, imagesMax: 0 };
+  const tasks = outgoing(context, { task, overlap: people.overlap, uriBase: typeof base === "string" ? base : null, counts });
+  if (typeof base !== "string" && format.name !== "jsonl" && context.store.uri.startsWith("file:"))
+    input.log.warn(`No annotation tool opens file: addresses. Serve ${context.store.uri} and name it with --uri-base http://…`);
+  await writeWhole(out, { format, task, tasks });
+  const settings = await writeSettings(out, { format, task, imagesMax: Math.max(2, counts.imagesMax) });
+  const beside = settings === null ? "" : `, its settings in ${settings}`;
+  const nothing = `Nothing to ask: every prompt that is ready has ${counted(people.overlap, "vote")} or is left with fewer than two pictures`;
+  input.show(
+    { event: "tasks", tasks: counts.tasks, file: out, settings },
+    counts.tasks === 0
+      ? nothing
+      : `${counted(counts.tasks, "task")} in ${out}${beside}. Their answers come back with ${hintFor(input)("annotate import ANSWERS")}`,
+  );
+  return { exit: EXIT.done, counts: { ...datasetCounts(context) } };
+}
+
+interface Asking extends ExportTasksOptions {
+  readonly uriBase: string | null;
+  /** Counted while they are written. */
+  readonly counts: { tasks: number; imagesMax: number };
+}
+
+function* outgoing(
+  context: Pick<Context, "config" | "db" | "judges" | "store">,
+  { uriBase, counts, ...asked }: Asking,
+): Generator<OutgoingTask> {
+  const uriOf = (key: string): string => (uriBase === null ? context.store.uriOf(key) : `${uriBase.replace(/\/+$/, "")}/${key}`);
+  for (const { images, ...task } of exportTasks(context, asked)) {
+    counts.tasks++;
+    counts.imagesMax = Math.max(counts.imagesMax, images.length);
+    yield { ...task, images: images.map(({ imageId, key }) => ({ imageId, uri: uriOf(key) })) };
+  }
+}
+
+interface Writing {
+  readonly format: TaskFormat;
+  readonly task: ExportTasksOptions["task"];
+  readonly tasks: Iterable<OutgoingTask>;
+}
+
+/** Whole or not at all. @throws {FatalError} if it cannot be written. */
+async function writeWhole(out: string, { format, task, tasks }: Writing): Promise<void> {
+  const temporary = `${out}.${process.pid}.tmp`;
+  try {
+    await pipeline(Readable.from(textOf(format, { task, tasks })), createWriteStream(temporary));
+    await rename(temporary, out);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw cannotWrite(out, error);
+  }
+}
+
+function* textOf(format: TaskFormat, { task, tasks }: Pick<Writing, "task" | "tasks">): Generator<string> {
+  const isArray = format.extension === "json";
+  let before = isArray ? "[\n" : "";
+  for (const one of tasks) {
+    yield before + JSON.stringify(format.objectOf(one, { task }));
+    before = isArray ? ",\n" : "\n";
+  }
+  if (isArray) yield before === "[\n" ? "[]\n" : "\n]\n";
+  else if (before === "\n") yield "\n";
+}
+
+/** Beside the tasks: `tasks.config.xml` of `tasks.json`. */
+async function writeSettings(
+  out: string,
+  { format, ...options }: { readonly format: TaskFormat; readonly task: ExportTasksOptions["task"]; readonly imagesMax: number },
+): Promise<string | null> {
+  const settings = format.settings(options);
+  if (settings === null) return null;
+  const file = `${out.slice(0, out.length - extname(out).length)}.${settings.ending}`;
+  await writeFile(file, settings.content).catch((error: unknown) => {
+    throw cannotWrite(file, error);
+  });
+  return file;
+}
+
+function cannotWrite(file: string, error: unknown): FatalError {
+  return new FatalError(`Cannot write the tasks ${file}: ${fileProblem(error)}`, { cause: error, hint: "name another place with --out" });
+}
+
+function formatOf(name: unknown): TaskFormat {
+  const found = TASK_FORMATS.find((format) => format.name === name);
+  if (found !== undefined) return found;
+  const names = TASK_FORMATS.map((format) => format.name);
+  throw new ConfigError(`Cannot write tasks as ${String(name)}: no such format${didYouMean(String(name), names)}`, {
+    hint: `formats: ${names.join(", ")}`,
+  });
+}
+
+function taskOf(name: unknown): ExportTasksOptions["task"] {
+  if (name === "pair" || name === "best" || name === "rank") return name;
+  throw new ConfigError(`Cannot write tasks of the kind ${String(name)}: no such kind`, { hint: "--task pair, best or rank" });
+}

@@ -1,0 +1,64 @@
+import { resolve } from "node:path";
+import { ConfigError, EXIT } from "../../errors.ts";
+import { counted } from "../../lib/counted.ts";
+import { shellWord } from "../../lib/shell-word.ts";
+import { hintFor, openContext } from "../../open-context.ts";
+import { importVotes, type ImportVotesResult } from "../../votes/import-votes.ts";
+import type { CommandInput, CommandResult } from "../command.ts";
+import { datasetCounts } from "../dataset-counts.ts";
+import { columnMap } from "./column-map.ts";
+
+/** `annotate import FILE`: votes of people, from any tool whose format is known. */
+export async function importFile(input: CommandInput, file: string | undefined): Promise<CommandResult> {
+  const hint = hintFor(input);
+  if (file === undefined) throw new ConfigError("Cannot import votes: no file given", { hint: hint("annotate import votes.jsonl") });
+  const { format, source, map } = input.options;
+  const columns = columnMap(map);
+  await using opened = await openContext(input, { locks: ["link"], planned: true });
+  const { db, config } = opened.context;
+  const skipBad = input.options["skipBad"] === true;
+  const result = await importVotes(resolve(file), {
+    db,
+    config,
+    skipBad,
+    columns,
+    format: typeof format === "string" ? format : null,
+    ...(typeof source === "string" ? { source } : {}),
+    signal: input.signal,
+  });
+  const bad = tellProblems(input, file, result);
+  const { imported, already, passedOver, refused } = result;
+  const leftOut = bad > 0 ? `; ${counted(bad, result.unit)} left out: ${byReason(refused)}` : "";
+  const isNothing = bad > 0 && !skipBad;
+  const passed = Object.keys(passedOver).length > 0 ? `; passed over: ${byReason(passedOver)}` : "";
+  input.show(
+    { event: "votes", format: result.format, imported, already, passed_over: passedOver, refused },
+    isNothing
+      ? null
+      : `${counted(imported, "vote")} imported, ${already} ${already === 1 ? "was" : "were"} there already${passed}${leftOut}`,
+  );
+  if (isNothing) {
+    throw new ConfigError(`Cannot import ${file}: ${counted(bad, result.unit)} cannot be imported (${byReason(refused)}), so nothing was`, {
+      hint: `mend ${bad === 1 ? "it" : "them"} (docs/votes.md), or leave ${bad === 1 ? "it" : "them"} out: ${hint(`annotate import ${shellWord(file)} --skip-bad`)}`,
+    });
+  }
+  return { exit: bad > 0 ? EXIT.incomplete : EXIT.done, counts: { ...datasetCounts(opened.context), imported, already, bad } };
+}
+
+/** Answers how many there are, told or not. */
+function tellProblems(input: CommandInput, file: string, { problems, refused, unit }: ImportVotesResult): number {
+  for (const { position, reason, message } of problems) {
+    const where = unit === "line" ? `${file}:${position}` : `${file}, ${unit} ${position}`;
+    input.log.warn(`${where}: ${reason}: ${message}`);
+    input.show({ event: "vote_problem", line: position, unit, reason, message }, null);
+  }
+  const bad = Object.values(refused).reduce((sum, count) => sum + count, 0);
+  if (bad > problems.length) input.log.warn(`… and ${bad - problems.length} more`);
+  return bad;
+}
+
+function byReason(counts: Readonly<Record<string, number>>): string {
+  return Object.entries(counts)
+    .map(([reason, count]) => `${count} ${reason}`)
+    .join(", ");
+}

@@ -1,0 +1,92 @@
+import { createHash } from "node:crypto";
+import type { Context } from "../context.ts";
+import { groupQueries, type GroupImageRow } from "../db/queries/groups.ts";
+import { scoreQueries } from "../db/queries/scores.ts";
+import { voteQueries } from "../db/queries/votes.ts";
+import { readGroups, type FinalGroup } from "./link/read-groups.ts";
+import { filterImages } from "./pairs/filters.ts";
+
+/** Prompts read in one go, about 15 ms. */
+const PAGE_PROMPTS = 100;
+
+/** What a person is asked: which of these pictures is the better one. */
+export interface VoteTask {
+  readonly promptKey: string;
+  readonly prompt: string;
+  readonly criterion: string;
+  /** In the order in which they are shown: drawn from the task's own content, so that a place says nothing, and the same every time. */
+  readonly images: readonly TaskImage[];
+}
+
+export interface TaskImage {
+  readonly imageId: string;
+  /** Store key. */
+  readonly key: string;
+}
+
+export interface ExportTasksOptions {
+  /** `pair`: every two images of a prompt; `best` and `rank`: all of them at once. */
+  readonly task: "pair" | "best" | "rank";
+  /** Votes wanted on each task under each criterion; tasks with as many are left out. */
+  readonly overlap: number;
+}
+
+export type ExportTasksNeeds = Pick<Context, "config" | "db" | "judges">;
+
+/**
+ * What still needs votes: final groups, filtered as linking filters them. Writes nothing.
+ * Reads prompts, jobs, images, inspections, votes.
+ */
+export function* exportTasks({ config, db, judges }: ExportTasksNeeds, { task, overlap }: ExportTasksOptions): Generator<VoteTask> {
+  const groups = groupQueries(db);
+  const sources = { groups, scores: scoreQueries(db), votes: voteQueries(db), judges };
+  const { criteria, filters } = config.annotate;
+  for (let range = groups.nextRange(0, PAGE_PROMPTS); range !== null; range = groups.nextRange(range.last, PAGE_PROMPTS)) {
+    const rows = new Map(groups.groupsIn(range).map((group) => [group.promptKey, group]));
+    for (const group of readGroups(range, sources).final) {
+      const row = rows.get(group.promptKey);
+      if (row === undefined) continue;
+      const usable = filterImages(group.images, filters).images.flatMap(({ imageId, state }) => (state === "stored" ? [imageId] : []));
+      const keys = new Map(row.images.map((image) => [image.imageId, image]));
+      for (const criterion of criteria) {
+        for (const shown of shownTogether(usable, task)) {
+          if (votesOn(group, { criterion, shown }) >= overlap) continue;
+          yield {
+            promptKey: group.promptKey,
+            prompt: row.prompt,
+            criterion,
+            images: inDrawnOrder(shown, criterion).map((imageId) => imageOf(keys.get(imageId))),
+          };
+        }
+      }
+    }
+  }
+}
+
+function shownTogether(images: readonly string[], task: ExportTasksOptions["task"]): readonly (readonly string[])[] {
+  if (images.length < 2) return [];
+  if (task !== "pair") return [images];
+  return images.flatMap((first, index) => images.slice(index + 1).map((second) => [first, second]));
+}
+
+/** Votes that showed at least these images; skips are no votes. */
+function votesOn({ votes }: FinalGroup, { criterion, shown }: { readonly criterion: string; readonly shown: readonly string[] }): number {
+  const cast = votes.get(criterion) ?? [];
+  return cast.filter((vote) => vote.kind !== "skip" && shown.every((imageId) => vote.shown.includes(imageId))).length;
+}
+
+function inDrawnOrder(images: readonly string[], criterion: string): readonly string[] {
+  const lot = (imageId: string): string =>
+    createHash("sha256")
+      .update(JSON.stringify([...images, criterion, imageId]))
+      .digest("hex");
+  return images
+    .map((imageId) => ({ imageId, lot: lot(imageId) }))
+    .toSorted((first, second) => (first.lot < second.lot ? -1 : 1))
+    .map(({ imageId }) => imageId);
+}
+
+function imageOf(row: GroupImageRow | undefined): TaskImage {
+  if (row === undefined || row.key === null) throw new Error("a stored image has a key");
+  return { imageId: row.imageId, key: row.key };
+}

@@ -1,0 +1,139 @@
+import { isJsonArray, isJsonObject, type Json } from "../../lib/exact-json.ts";
+import { VoteError, type RawVote } from "../raw-vote.ts";
+import type { PassedOver, ReadVotesOptions, VoteCandidate, VoteFormat } from "../vote-format.ts";
+import { readAnswer, readRanking, type Outcome } from "./read-answer.ts";
+import { candidatesOf } from "./candidates-of.ts";
+import { readRecords, type JsonRecord } from "./read-records.ts";
+import { bareName, shownImages } from "./shown-images.ts";
+import { wordOf } from "./word-of.ts";
+
+/**
+ * Label Studio's JSON export: tasks with their annotations, whose results come from Pairwise, Ranker and Choices.
+ * Source: labelstud.io/guide/task_format, /tags/pairwise, /tags/ranker, /tags/choices.
+ */
+export const labelStudioVotes: VoteFormat = {
+  name: "label-studio",
+  summary: "Label Studio's JSON export",
+  unitOf: ({ isArray }) => (isArray ? "record" : "line"),
+  recognises: ({ keys }) => keys.includes("data") && (keys.includes("annotations") || keys.includes("completions")),
+  async *candidates(file, head, options) {
+    for await (const { position, record } of readRecords(file, head, options.signal))
+      yield* candidatesOf(position, () => annotationsOf(record(), options));
+  },
+};
+
+/** @throws {VoteError} for a record that is no task. */
+function* annotationsOf(task: JsonRecord, options: ReadVotesOptions): Generator<VoteCandidate["read"]> {
+  const annotations = task["annotations"] ?? task["completions"];
+  if (!isJsonArray(annotations)) throw new VoteError("bad-shape", "its annotations are no list");
+  for (const annotation of annotations) yield () => readAnnotation(task, annotation, options);
+  const drafts = task["drafts"];
+  if (isJsonArray(drafts)) for (const _draft of drafts) yield () => "draft";
+}
+
+function readAnnotation(task: JsonRecord, annotation: Json, { source }: ReadVotesOptions): RawVote | PassedOver {
+  if (!isJsonObject(annotation)) throw new VoteError("bad-shape", "an annotation is no object");
+  const data = task["data"];
+  if (!isJsonObject(data)) throw new VoteError("bad-shape", "the task has no data");
+  const shown = imagesOf(data);
+  const results = isJsonArray(annotation["result"]) ? annotation["result"].filter(isJsonObject) : [];
+  const outcome: Outcome | null = annotation["was_cancelled"] === true ? { kind: "skip", ranking: [] } : outcomeOf(results, shown);
+  if (outcome === null) return "no-answer";
+  const { id, lead_time: leadTimeS, created_at: createdAt } = annotation;
+  if (typeof id !== "number" && typeof id !== "string") throw new VoteError("bad-shape", "an annotation has no id");
+  return {
+    voteId: `${source}:${id}`,
+    annotator: annotatorOf(annotation["completed_by"]),
+    criterion: textOr(data["criterion"]),
+    promptKey: textOr(data["prompt_key"]),
+    shown: [...shown.values()],
+    ...outcome,
+    flags: flagsOf(results, shown),
+    durationMs: typeof leadTimeS === "number" && leadTimeS >= 0 ? Math.round(leadTimeS * 1_000) : null,
+    castAtMs: typeof createdAt === "string" && !Number.isNaN(Date.parse(createdAt)) ? Date.parse(createdAt) : null,
+  };
+}
+
+/** A Ranker's list, else the data's pictures. */
+function imagesOf(data: JsonRecord): ReadonlyMap<string, string> {
+  const items = Object.values(data).find(
+    (value) => isJsonArray(value) && value.length > 0 && value.every((item) => isJsonObject(item) && "id" in item),
+  );
+  const listed = isJsonArray(items) ? items.filter(isJsonObject).map(({ id }) => bareName(wordOf(id))) : [];
+  const shown = listed.length > 0 ? new Map(listed.map((id) => [id, id])) : shownImages(data);
+  if (shown.size < 2) throw new VoteError("bad-shape", "the task's data names no two pictures by image_id, URI or SHA-256");
+  return shown;
+}
+
+/** What its results say of the pictures; null where they say nothing. */
+function outcomeOf(results: readonly JsonRecord[], shown: ReadonlyMap<string, string>): Outcome | null {
+  const said = results.flatMap((result): Outcome[] => {
+    const value = result["value"];
+    if (!isJsonObject(value)) return [];
+    if (result["type"] === "pairwise") return [readAnswer(wordOf(value["selected"]), inOrder(result, shown))];
+    if (result["type"] === "ranker") return [rankingOf(value["ranker"], shown)];
+    if (result["type"] !== "choices" || isFlags(result) || !isJsonArray(value["choices"])) return [];
+    return value["choices"].map((choice) => readAnswer(wordOf(choice), shown));
+  });
+  const [first, ...others] = said;
+  if (first === undefined) return null;
+  if (others.some((other) => JSON.stringify(other) !== JSON.stringify(first)))
+    throw new VoteError("contradiction", "its results disagree about the outcome");
+  return first;
+}
+
+/** Left and right are the names of `to_name`, in that order, where those are places of the data. */
+function inOrder(result: JsonRecord, shown: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  const names = wordOf(result["to_name"]).split(",");
+  const placed = names.flatMap((name): (readonly [string, string])[] => {
+    const image = shown.get(name.trim());
+    return image === undefined ? [] : [[name.trim(), image]];
+  });
+  if (placed.length === 2) return new Map(placed);
+  if (shown.size === 2) return shown;
+  throw new VoteError(
+    "bad-shape",
+    `which of ${shown.size} pictures ${names.join(" and ")} are cannot be told: give the tags the names of the data's keys`,
+  );
+}
+
+/** Ids in their new order: a list, or one list under the Ranker's name. */
+function rankingOf(ranker: Json | undefined, shown: ReadonlyMap<string, string>): Outcome {
+  const lists = isJsonArray(ranker)
+    ? [ranker]
+    : isJsonObject(ranker)
+      ? Object.values(ranker).filter((list) => isJsonArray(list) && list.length > 0)
+      : [];
+  const [only, other] = lists;
+  if (!isJsonArray(only) || other !== undefined)
+    throw new VoteError("bad-shape", "a Ranker's result is no single list: which of its buckets is the better one cannot be told");
+  return readRanking(
+    only.map((id) => [bareName(wordOf(id))]),
+    shown,
+  );
+}
+
+/** Our tasks ask for flags beside each picture. */
+function isFlags(result: JsonRecord): boolean {
+  return wordOf(result["from_name"]).startsWith("flags_");
+}
+
+function flagsOf(results: readonly JsonRecord[], shown: ReadonlyMap<string, string>): Record<string, readonly string[]> {
+  const flags: Record<string, readonly string[]> = {};
+  for (const result of results.filter(isFlags)) {
+    const image = shown.get(wordOf(result["from_name"]).slice("flags_".length));
+    const choices = isJsonObject(result["value"]) ? result["value"]["choices"] : undefined;
+    if (image !== undefined && isJsonArray(choices)) flags[image] = choices.map(wordOf);
+  }
+  return flags;
+}
+
+/** The user's id, or their address where the export has it. */
+function annotatorOf(user: Json | undefined): string {
+  if (isJsonObject(user)) return wordOf(user["email"] ?? user["id"] ?? "unknown");
+  return user === undefined || user === null ? "unknown" : `user ${wordOf(user)}`;
+}
+
+function textOr(value: Json | undefined): string | null {
+  return typeof value === "string" && value !== "" ? value : null;
+}

@@ -1,0 +1,50 @@
+import { open } from "node:fs/promises";
+import { extname } from "node:path";
+import { gunzipSync, constants } from "node:zlib";
+import { openPromptSource } from "../../prompts/registry.ts";
+import { ConfigError } from "../../errors.ts";
+import { fileProblem } from "../../lib/file-problem.ts";
+import type { FileHead } from "../vote-format.ts";
+import { asVotesError, votesError } from "./votes-error.ts";
+
+/** Of a JSON file, read to see its first object's keys, bytes. */
+const HEAD_BYTES = 256 * 1024;
+const TABLES = new Set(["parquet", "csv", "tsv"]);
+
+/** Looks at a file's beginning. @throws {ConfigError} if it cannot be read. */
+export async function readHead(file: string): Promise<FileHead> {
+  const isGzip = /\.gz$/i.test(file);
+  const extension = extname(isGzip ? file.slice(0, -".gz".length) : file)
+    .slice(1)
+    .toLowerCase();
+  try {
+    const text = await firstText(file, isGzip);
+    if (!TABLES.has(extension)) return { extension, ...firstKeys(text) };
+    return { extension, keys: (await openPromptSource(file)).columns ?? [], isArray: false };
+  } catch (error) {
+    if (error instanceof ConfigError) throw asVotesError(error);
+    throw votesError(file, fileProblem(error), { cause: error });
+  }
+}
+
+async function firstText(file: string, isGzip: boolean): Promise<string> {
+  await using handle = await open(file, "r");
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
+  const bytes = buffer.subarray(0, bytesRead);
+  // The end of a part that was read is no end of a gzip file.
+  return (isGzip ? gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH }) : bytes).toString("utf8").replace(/^\uFEFF/, "");
+}
+
+/** The keys at the top of the first object, as far as it was read: strings that stand before a colon at its depth. */
+function firstKeys(text: string): Pick<FileHead, "keys" | "isArray"> {
+  const isArray = text.trimStart().startsWith("[");
+  const keys: string[] = [];
+  let depth = 0;
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\]]/gs)) {
+    if (token === "{" || token === "[") depth++;
+    else if (token === "}" || token === "]") depth--;
+    else if (depth === (isArray ? 2 : 1) && token.endsWith(":")) keys.push(token.slice(1, token.lastIndexOf('"')));
+    if (depth === (isArray ? 1 : 0) && keys.length > 0) break;
+  }
+  return { keys, isArray };
+}

@@ -18,6 +18,9 @@ const SETTLING = "Stopping: settling what is in flight. Ctrl-C again stops at on
 /** What a machine may lack anywhere: no mistake of the program's, wherever it is met first. */
 const SYSTEM_ERRORS: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EACCES", "EPERM", "EROFS", "EMFILE", "ENFILE", "EIO", "ENOTDIR"]);
 
+/** What SQLite says where the disk, its mount or the file's mode stops it in the middle of the work. */
+const DATABASE_ERRORS = /^SQLITE_(?:FULL|IOERR|READONLY|CANTOPEN|PERM|BUSY)/;
+
 /** argv → command → exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
   const output = guardOutput(process);
@@ -112,6 +115,13 @@ function refuseLater(spec: CommandSpec, command: Command): void {
   }
 }
 
+/** What this machine does not let us do, in words; null for anything else. */
+function systemProblem(error: unknown): string | null {
+  if (SYSTEM_ERRORS.has(errnoOf(error) ?? "")) return `${fileProblem(error)} (${messageOf(error)})`;
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  return DATABASE_ERRORS.test(code) ? `the database cannot be read or written: ${messageOf(error)} (${code})` : null;
+}
+
 interface LogSettings {
   readonly json: boolean;
   readonly quiet?: boolean;
@@ -150,11 +160,11 @@ function explain(error: unknown, { spec, log, stopping }: Explaining): number {
     log.event("error", { message: error.message, hint: error.hint ?? null });
     return error instanceof ConfigError ? EXIT.usage : EXIT.cannotGoOn;
   }
-  const system = SYSTEM_ERRORS.has(errnoOf(error) ?? "") ? fileProblem(error) : null;
+  const system = systemProblem(error);
   if (system !== null) {
-    log.error(
-      `Cannot go on: ${system} (${messageOf(error)})\nTry: mend that on this machine, then the same command again; nothing is lost`,
-    );
+    const hint = "mend that on this machine, then the same command again; nothing is lost";
+    log.error(`Cannot go on: ${system}\nTry: ${hint}`);
+    log.event("error", { message: `Cannot go on: ${system}`, hint });
     return EXIT.cannotGoOn;
   }
   log.error(`This is a bug in comfy-dpo: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);

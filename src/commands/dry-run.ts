@@ -97,7 +97,7 @@ function expectSameDataset(config: Config, { db, variants, input }: Existing): v
   tellChanges({ config, dataset, log: input.log }, { plans: true });
   refuseOtherStore(config, dataset);
   refuseOtherSeed(config, dataset);
-  refuseOtherVariants(config, { known: listVariants(db), variants, lacksValue: planQueries(db).lacksValue });
+  refuseOtherVariants(config, { known: listVariants(db), variants, ...planQueries(db) });
 }
 
 interface Counting {

@@ -36,7 +36,7 @@ export async function takeChanges({ config, db, log }: { readonly config: Config
   refuseOtherSeed(config, dataset);
   if (changes.some(({ kind }) => kind !== "free")) {
     const variants = await prepareVariants(config);
-    refuseOtherVariants(config, { known: listVariants(db), variants, lacksValue: planQueries(db).lacksValue });
+    refuseOtherVariants(config, { known: listVariants(db), variants, ...planQueries(db) });
   }
   rememberPlan(db, { config: stringifyExact(withFreeChanges(before, config.written)) });
 }

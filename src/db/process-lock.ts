@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { FatalError } from "../errors.ts";
@@ -54,24 +54,23 @@ export function acquireProcessLock(dir: string, stage: string): ProcessLock {
   return { release, [Symbol.dispose]: release };
 }
 
-/** True while some process holds the stage's lock. */
+/** True while some process holds the stage's lock. Writes nothing: it is asked where nothing can be written, too. */
 export function isLocked(dir: string, stage: string): boolean {
+  const file = join(dir, "locks", `${stage}.lock`);
+  if (!existsSync(file)) return false;
   try {
-    acquireProbe(dir, stage);
-    return false;
+    const connection = new Database(file, { timeout: 0 });
+    try {
+      connection.exec("BEGIN EXCLUSIVE");
+      return false;
+    } finally {
+      connection.close();
+    }
   } catch (error) {
     if (isBusy(error)) return true;
+    // A full or read-only disk: whoever held the lock could not work there either.
+    if (error instanceof Database.SqliteError) return false;
     throw error;
-  }
-}
-
-function acquireProbe(dir: string, stage: string): void {
-  makeDataFolder(join(dir, "locks"));
-  const connection = connect(join(dir, "locks", `${stage}.lock`), 0);
-  try {
-    connection.exec("BEGIN EXCLUSIVE");
-  } finally {
-    connection.close();
   }
 }
 

@@ -1,13 +1,15 @@
 /** Time as the program sees it; tests pass their own. */
 export interface Clock {
-  /** Milliseconds since the epoch. */
+  /** Whole milliseconds since the epoch. Never goes back, and goes on evenly: timeouts are reckoned by it. */
   nowMs(): number;
   /** Resolves after `delayMs`, or rejects with the signal's reason. Keeps the process alive until then. */
   sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
 }
 
 export const systemClock: Clock = {
-  nowMs: () => Date.now(),
+  // The system's clock as the process started, and the time since: a clock that is set in the night would make servers look stalled, or
+  // never be asked again.
+  nowMs: () => Math.floor(performance.timeOrigin + performance.now()),
   sleep: (delayMs, signal) =>
     new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason as Error);

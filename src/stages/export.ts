@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Context } from "../context.ts";
 import { openExportSnapshot } from "../db/queries/export-rows.ts";
+import { isWholePlan } from "../db/queries/dataset.ts";
 import { countActivePrompts, decidedSplits, decideSplits } from "../db/queries/exports.ts";
 import { ConfigError, InterruptedError } from "../errors.ts";
 import { openExporter } from "../exporters/registry.ts";
@@ -97,7 +98,7 @@ async function goOn({ stopping, signal }: Pick<Context, "stopping" | "signal">):
 
 function ratiosOf({ config, db, log }: ExportNeeds): SplitRatios {
   const decided = decidedSplits(db);
-  if (decided === null) return firstRatios(config.export.splits, countActivePrompts(db));
+  if (decided === null) return firstRatios(config.export.splits, isWholePlan(db) ? countActivePrompts(db) : 0);
   const ratios = JSON.parse(decided) as SplitRatios; // Written by decideSplits, from a checked configuration.
   const written = config.export.splits;
   if (written !== undefined && SPLITS.some((split) => written[split] !== ratios[split])) {
@@ -110,6 +111,12 @@ function ratiosOf({ config, db, log }: ExportNeeds): SplitRatios {
 
 function decideRatios({ config, db, log }: ExportNeeds, ratios: SplitRatios): void {
   if (decidedSplits(db) !== null) return;
+  if (config.export.splits === undefined && !isWholePlan(db)) {
+    log.info(
+      "All rows of this trial go to train: --prompts left prompts out, and how rows are split is decided for good by the first export of all of them, or by export.splits",
+    );
+    return;
+  }
   decideSplits(db, JSON.stringify(ratios));
   if (config.export.splits !== undefined || ratios.validation + ratios.test > 0) return;
   log.info(

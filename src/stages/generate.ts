@@ -9,6 +9,8 @@ import type { StageReport, Upstream } from "./stage.ts";
 /** How long to wait for the first server to answer, ms. Source: README, "Exit codes". */
 const FIRST_SERVER_TIMEOUT_MS = 30_000;
 const CHECK_INTERVAL_MS = 1_000;
+/** A server that answers one question badly is back in a moment; one away for longer is not waited for when the run is to stop, ms. */
+const AWAY_MS = 10_000;
 
 /**
  * Keeps every server fed until all planned jobs have run.
@@ -29,7 +31,7 @@ export async function generate(needs: GenerateNeeds, upstream: Upstream): Promis
     finished: finished.signal,
     fail,
     // While anything is out there is nothing to decide here.
-    changed: () => (run.schedule.totalInFlight() === 0 ? changed() : undefined),
+    changed: () => (outNow(run) === 0 ? changed() : undefined),
   });
   const before = run.queries.counts();
   const fleet = openFleet(run, fail);
@@ -71,7 +73,7 @@ async function untilDone(needs: GenerateNeeds, { run, fleet, upstream, nextChang
       everUp = true;
       lastUpMs = clock.nowMs();
     }
-    const isIdle = run.schedule.totalInFlight() === 0;
+    const isIdle = outNow(run) === 0;
     if (isIdle && needs.stopping.aborted) return;
     // Read before anyOpen: a job that harvest plans again in between would be missed the other way round.
     const moreToCome = upstream.moreToCome();
@@ -80,6 +82,11 @@ async function untilDone(needs: GenerateNeeds, { run, fleet, upstream, nextChang
     if (clock.nowMs() - lastUpMs > patienceMs) throw noServer(run, patienceMs);
     await pause(clock, { delayMs: CHECK_INTERVAL_MS, until: nextChange(), signal: AbortSignal.any([run.finished, run.signal]) });
   }
+}
+
+/** Jobs out that a stop waits for: not those of servers that have been away for a while, which the next run asks for. */
+function outNow({ schedule, servers }: GenerateRun): number {
+  return schedule.totalInFlight((url) => servers.isUp(url) || servers.downForMs(url) < AWAY_MS);
 }
 
 function noServer(run: GenerateRun, patienceMs: number): FatalError {

@@ -66,7 +66,7 @@ export async function planDataset(needs: PlanNeeds, { promptsLimit }: PlanOption
   const known = listVariants(db);
   refuseOtherStore(config, dataset);
   refuseOtherSeed(config, dataset);
-  refuseOtherVariants(config, { known, variants, lacksValue: planQueries(db).lacksValue });
+  refuseOtherVariants(config, { known, variants, ...planQueries(db) });
 
   const planFingerprint = await fingerprintOf(config, { variants, promptsLimit });
   const knownFiles = referenceQueries(db);

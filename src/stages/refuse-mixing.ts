@@ -33,6 +33,8 @@ export function refuseOtherSeed(config: Pick<Config, "dataset" | "seed" | "candi
 interface Variants {
   readonly known: readonly VariantRow[];
   readonly variants: readonly ReadyToPlan[];
+  /** True if any picture is, or may be, made of it: what never worked can be corrected under its name. */
+  readonly mayHavePictures: (variant: string) => boolean;
   /** True if some prompt of the dataset brings no value for this bound name: the workflow's own stands in its pictures. */
   readonly lacksValue: (name: string) => boolean;
 }
@@ -41,7 +43,10 @@ interface Variants {
  * @throws {ConfigError} where a variant would make other pictures under its old name: another graph, or the same graph with the job's
  * values (prompt, seed, columns) in other places or other values in place of empty cells, which its hash does not show.
  */
-export function refuseOtherVariants(config: Pick<Config, "dataset" | "prompts">, { known, variants, lacksValue }: Variants): void {
+export function refuseOtherVariants(
+  config: Pick<Config, "dataset" | "prompts">,
+  { known, variants, mayHavePictures, lacksValue }: Variants,
+): void {
   const perJob = perJobNames(config.prompts);
   const before = new Map(known.map((row) => [row.variant, row]));
   for (const variant of variants) {
@@ -53,6 +58,8 @@ export function refuseOtherVariants(config: Pick<Config, "dataset" | "prompts">,
     const alwaysFilled = perJob.filter((name) => !Object.hasOwn(config.prompts.columns, name) || !lacksValue(name));
     const changes = [...graphChangesOf(row, { variant, bindings, alwaysFilled }), ...moved];
     if (row.workflowSha256 === variant.workflowSha256 && changes.length === 0) continue;
+    // Its candidates are others by their hash; those of the same hash would take up what was planned under it.
+    if (row.workflowSha256 !== variant.workflowSha256 && !mayHavePictures(variant.variant)) continue;
     const shown =
       changes.slice(0, CHANGES_SHOWN).join("; ") + (changes.length > CHANGES_SHOWN ? `; and ${changes.length - CHANGES_SHOWN} more` : "");
     throw mixing(

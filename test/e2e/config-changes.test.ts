@@ -119,6 +119,21 @@ describe("a changed configuration", () => {
     expect((await succeed("run")).stderr).not.toContain("has changed");
   });
 
+  it("may correct a variant that has made no picture, under its name", async () => {
+    const variant = (name: string) => ({
+      candidates: { per_prompt: 3, variants: [{ name: "base", set: { width: 64, height: 64, "1.ckpt_name": name } }] },
+    });
+    const made = open(variant("nope.safetensors"));
+    const wrong = await cli("run");
+    expect(wrong.exit).toBe(3);
+    expect(wrong.stderr).toContain("correct it in the configuration");
+    made.configure(variant("v1-5-pruned-emaonly.safetensors"));
+    const right = await succeed("run", "--json");
+    expect(right.events.at(-1)).toMatchObject({ planned: CANDIDATES, stored: CANDIDATES, failed: 0 });
+    made.configure(variant("nope.safetensors"));
+    expect((await cli("run")).exit).toBe(2);
+  });
+
   it("--prompts says how many prompts it sets aside, and the next run that they are back", async () => {
     open();
     await succeed("generate");

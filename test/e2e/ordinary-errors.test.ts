@@ -139,3 +139,18 @@ describe("is no bug:", () => {
     db.close();
   });
 });
+
+describe("a disk that fills up under the database", () => {
+  it("ends the run with exit 1 and what to do; with room again the same command finishes it", async () => {
+    const prompts = Array.from({ length: 60 }, (_, index) => `prompt ${index}`);
+    project = makeProject({ servers: [emulator.url], prompts });
+    const { exit, stderr } = await runCli(["generate", "-c", project.config], { fileMaxKb: 600 });
+    expect(exit, stderr).toBe(1);
+    expect(stderr).toMatch(/the database cannot be read or written: .*\nTry: mend that on this machine/);
+    expect(stderr).not.toContain("bug in comfy-dpo");
+    expect((await runCli(["status", "-c", project.config], { fileMaxKb: 64 })).exit).toBe(0);
+    const again = await runCli(["generate", "-c", project.config, "--json"]);
+    expect(again.exit, again.stderr).toBe(0);
+    expect(project.count("select count(*) from jobs where state = 'done'")).toBe(180);
+  });
+});

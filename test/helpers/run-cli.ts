@@ -21,11 +21,17 @@ export interface RunningCli {
 export interface CliOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** No file of it can grow beyond this, KiB: to SQLite and Node that is a full disk. */
+  readonly fileMaxKb?: number;
 }
 
 /** Starts the real CLI, as a user's shell would. */
-export function startCli(args: readonly string[], { cwd, env }: CliOptions = {}): RunningCli {
-  const child = spawn(process.execPath, [BIN, ...args], {
+export function startCli(args: readonly string[], { cwd, env, fileMaxKb }: CliOptions = {}): RunningCli {
+  const command = [process.execPath, BIN, ...args];
+  // ulimit counts in 512 bytes.
+  const [file = "", ...rest] =
+    fileMaxKb === undefined ? command : ["sh", "-c", `ulimit -f ${fileMaxKb * 2} && exec "$@"`, "sh", ...command];
+  const child = spawn(file, rest, {
     ...(cwd === undefined ? {} : { cwd }),
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],

@@ -28,12 +28,12 @@ export function failureQueries({ client }: Pick<Db, "client">) {
   const insert = client.prepare<[JobFailure & Pick<FailureEnding, "state" | "nowMs">]>(`
     insert into job_failures (job, prompt_key, variant, server, attempt, reason, detail, state, at_ms)
     values (@job, @promptKey, @variant, @server, @attempt, @reason, @detail, @state, @nowMs)`);
-  const planAgain = client.prepare<[number, string]>(
-    `update jobs set state = 'planned', failures = failures + ? where job = ? and state = 'submitted'`,
+  const planAgain = client.prepare<[number, string, number]>(
+    `update jobs set state = 'planned', failures = failures + ? where job = ? and attempt = ? and state = 'submitted'`,
   );
-  const fail = client.prepare<[Pick<JobFailure, "job" | "reason" | "detail"> & Pick<FailureEnding, "nowMs">]>(`
+  const fail = client.prepare<[Pick<JobFailure, "job" | "attempt" | "reason" | "detail"> & Pick<FailureEnding, "nowMs">]>(`
     update jobs set state = 'failed', failures = failures + 1, reason = @reason, detail = @detail, finished_at_ms = @nowMs
-    where job = @job and state = 'submitted'`);
+    where job = @job and attempt = @attempt and state = 'submitted'`);
   const open = client.prepare<[], JobFailure>(`
     select job, prompt_key as promptKey, variant, server, attempt, reason, detail from job_failures where state = 'open' order by id`);
   const testimonies = client.prepare<[], Pick<JobFailure, "job" | "server">>(`
@@ -58,8 +58,8 @@ export function failureQueries({ client }: Pick<Db, "client">) {
     /** Records the failure with what becomes of the job. One transaction. */
     record: client.transaction((failure: JobFailure, { state, final, nowMs }: FailureEnding): void => {
       insert.run({ ...failure, state, nowMs });
-      if (final) fail.run({ job: failure.job, reason: failure.reason, detail: failure.detail, nowMs });
-      else planAgain.run(state === "forgiven" ? 0 : 1, failure.job);
+      if (final) fail.run({ job: failure.job, attempt: failure.attempt, reason: failure.reason, detail: failure.detail, nowMs });
+      else planAgain.run(state === "forgiven" ? 0 : 1, failure.job, failure.attempt);
     }).immediate,
     /** Failures of which it is not decided yet who is to blame, oldest first. */
     open: () => open.all(),

@@ -28,6 +28,9 @@ export interface SubmittedJob extends JobRow {
   readonly submittedAtMs: number;
 }
 
+/** One attempt at a job: what a later one did meanwhile is left alone. */
+type AttemptKey = Pick<SubmittedJob, "job" | "promptId">;
+
 /** One image that a finished job saved. */
 export interface ListedImage {
   readonly imageId: string;
@@ -66,12 +69,12 @@ export function jobQueries({ client }: Pick<Db, "client">) {
   const markDone = client.prepare<[number, string, string]>(
     `update jobs set state = 'done', finished_at_ms = ?, free_first = 0 where job = ? and prompt_id = ? and state = 'submitted'`,
   );
-  const markPlanned = client.prepare<[number, number, string]>(
-    `update jobs set state = 'planned', failures = failures + ?, free_first = max(free_first, ?) where job = ? and state = 'submitted'`,
+  const markPlanned = client.prepare<[string, string]>(
+    `update jobs set state = 'planned' where job = ? and prompt_id = ? and state = 'submitted'`,
   );
-  const markFailed = client.prepare<[string, string, number, string]>(
-    `update jobs set state = 'failed', failures = failures + 1, reason = ?, detail = ?, finished_at_ms = ? where job = ? and state in ('planned', 'submitted')`,
-  );
+  const markFailed = client.prepare<[string, string, number, string, string]>(`
+    update jobs set state = 'failed', failures = failures + 1, reason = ?, detail = ?, finished_at_ms = ?
+    where job = ? and prompt_id = ? and state in ('planned', 'submitted')`);
   // A stored image keeps its row: first stored wins, whatever a later attempt lists. So does one that was pruned: it is not wanted again.
   const listImage = client.prepare<[ListedImage & Pick<SubmittedJob, "job" | "promptKey" | "promptId" | "server" | "attempt">]>(`
     insert into images (image_id, job, prompt_key, prompt_id, server, attempt, node_id, batch_index, filename, subfolder, type)
@@ -106,11 +109,14 @@ export function jobQueries({ client }: Pick<Db, "client">) {
       for (const image of images) listImage.run({ ...image, job: id, promptKey, promptId, server, attempt });
       return true;
     }).immediate,
-    /** Plans the job again under its next attempt. `failure`: a server spoke against the job, which counts towards max_attempts. */
-    planAgain: (job: string, { failure, freeFirst = false }: { readonly failure: boolean; readonly freeFirst?: boolean }) =>
-      void markPlanned.run(failure ? 1 : 0, freeFirst ? 1 : 0, job),
-    fail: (job: string, reason: RejectReason, { detail, nowMs }: { readonly detail: string; readonly nowMs: number }) =>
-      void markFailed.run(reason, detail, nowMs, job),
+    /** Plans the job again under its next attempt. False if this attempt is no longer the job's. */
+    planAgain: ({ job, promptId }: AttemptKey): boolean => markPlanned.run(job, promptId).changes === 1,
+    /** Likewise. */
+    fail: (
+      { job, promptId }: AttemptKey,
+      reason: RejectReason,
+      { detail, nowMs }: { readonly detail: string; readonly nowMs: number },
+    ): boolean => markFailed.run(reason, detail, nowMs, job, promptId).changes === 1,
     /** Sets the variant aside with its planned jobs. Answers how many those were. */
     quarantine: client.transaction((variant: string, reason: string, nowMs: number) => {
       quarantine.run(reason, variant);

@@ -28,6 +28,9 @@ export function planQueries({ client }: Pick<Db, "client">) {
   const findOtherSent = client.prepare<[string, string]>(`
     select 1 from prompts where prompt_key = ? and sent <> ? and exists (select 1 from jobs where jobs.prompt_key = prompts.prompt_key and attempt > 0)`);
   // Canonical JSON: inside a text the quotes of a key would stand behind backslashes.
+  const findMade = client.prepare<[{ variant: string }]>(`
+    select 1 from variants where variant = @variant and has_worked = 1
+    union all select 1 from jobs where variant = @variant and state in ('submitted', 'done') limit 1`);
   const findWithoutValue = client.prepare<[{ readonly name: string }]>(
     `select 1 from prompts where instr(bound, @name) = 0 and instr(reference_files, @name) = 0 limit 1`,
   );
@@ -55,6 +58,8 @@ export function planQueries({ client }: Pick<Db, "client">) {
     isSentOtherwise: (promptKey: string, sent: string) => findOtherSent.get(promptKey, sent) !== undefined,
     /** True if some prompt brings neither value nor picture of its own for a bound name. */
     lacksValue: (name: string) => findWithoutValue.get({ name: `${JSON.stringify(name)}:` }) !== undefined,
+    /** True if a picture of the variant is there, or a server may be making one. */
+    mayHavePictures: (variant: string) => findMade.get({ variant }) !== undefined,
     /** True before the first plan: nobody else has anything to do with the database yet. */
     isNew: () => firstJob.get() === undefined,
     /**

@@ -27,6 +27,8 @@ export function markWorked(db: Db, variant: string): void {
   db.orm.update(variants).set({ hasWorked: 1 }).where(eq(variants.variant, variant)).run();
 }
 
+const isStillQuarantined = sql`${variants.state} = 'quarantined' and ${variants.workflowSha256} = excluded.workflow_sha256`;
+
 /** Adds or refreshes variants; those not named are set aside with their planned jobs. A quarantined one stays so, and those of adopted images stay. */
 export function replaceVariants(db: Db, rows: readonly (typeof variants.$inferInsert)[]): void {
   db.orm.transaction(
@@ -41,7 +43,12 @@ export function replaceVariants(db: Db, rows: readonly (typeof variants.$inferIn
           .values(row)
           .onConflictDoUpdate({
             target: variants.variant,
-            set: { ...columns, state: sql`case when ${variants.state} = 'quarantined' then 'quarantined' else 'active' end` },
+            set: {
+              ...columns,
+              // One that was corrected is tried anew.
+              state: sql`case when ${isStillQuarantined} then 'quarantined' else 'active' end`,
+              reason: sql`case when ${isStillQuarantined} then ${variants.reason} end`,
+            },
           })
           .run();
       }

@@ -30,8 +30,8 @@ export function jobBook(needs: JobBookNeeds) {
   const fieldsOf = (job: SubmittedJob) => ({ prompt_id: job.promptId, job: job.job, server: job.server });
 
   function fail(job: SubmittedJob, reason: RejectReason, detail: string): void {
-    jobs.fail(job.job, reason, { detail, nowMs: clock.nowMs() });
     health.returned(job.server, job.variant);
+    if (!jobs.fail(job, reason, { detail, nowMs: clock.nowMs() })) return;
     schedule.forget(job.job);
     progress.failed(1);
     log.event("failed", { ...fieldsOf(job), reason, detail });
@@ -41,8 +41,8 @@ export function jobBook(needs: JobBookNeeds) {
   return {
     /** Plans the job again; nothing counts against it. */
     planAgain(job: SubmittedJob, counter?: CounterName): void {
-      jobs.planAgain(job.job, { failure: false });
       health.returned(job.server, job.variant);
+      if (!jobs.planAgain(job)) return;
       schedule.moreWork();
       if (counter !== undefined) {
         addToCounter(db, counter, 1);
@@ -61,7 +61,7 @@ export function jobBook(needs: JobBookNeeds) {
         act([{ kind: "quarantine", variant: job.variant, why: `${reason}. No server is left for it` }]);
         return;
       }
-      jobs.planAgain(job.job, { failure: false });
+      jobs.planAgain(job);
       health.returned(job.server, job.variant);
       schedule.moreWork();
       log.warn(`${reason}. Its jobs go to other servers`);
@@ -86,7 +86,7 @@ export function jobBook(needs: JobBookNeeds) {
     },
     /** The job ran: its pictures wait for harvest. */
     done(job: SubmittedJob, images: readonly ListedImage[]): void {
-      jobs.settleDone(job, images, clock.nowMs());
+      if (!jobs.settleDone(job, images, clock.nowMs())) return health.returned(job.server, job.variant);
       const { clears, recovered, isNew, verdicts } = health.succeeded(job);
       if (clears) failures.countOpen(job.server, job.variant);
       if (isNew) needs.worked(job.variant);

@@ -23,7 +23,9 @@ export type Schedule = ReturnType<typeof createSchedule>;
 export function createSchedule({ jobs, blockPrompts, signatureOf, servers, permits }: ScheduleOptions) {
   const blockOf = (job: JobRow): number => Math.floor(job.promptPosition / blockPrompts);
   const pool = createJobPool({ jobs, blockOf });
-  /** Servers that answer, with their jobs out. */
+  /** Servers that answer. */
+  const up = new Set<string>();
+  /** Jobs out by server: one that does not answer now may still run what it has. */
   const inFlight = new Map<string, number>();
   /** Servers of the configuration, also those that do not answer now: they may be back. */
   const expected = new Set(servers);
@@ -43,11 +45,11 @@ export function createSchedule({ jobs, blockPrompts, signatureOf, servers, permi
 
   const othersAllow = (url: string): boolean => {
     const mine = inFlight.get(url) ?? 0;
-    return mine === 0 || [...inFlight].every(([other, count]) => other === url || sated.has(other) || count >= mine);
+    return mine === 0 || [...up].every((other) => other === url || sated.has(other) || (inFlight.get(other) ?? 0) >= mine);
   };
 
   const mayTake = (variant: string, url: string): boolean =>
-    inFlight.has(url) && !closed.has(url) && refused.get(variant)?.has(url) !== true && permits(url, variant);
+    up.has(url) && !closed.has(url) && refused.get(variant)?.has(url) !== true && permits(url, variant);
 
   const suits = (job: JobRow, url: string): boolean => {
     if (!mayTake(job.variant, url)) return false;
@@ -56,7 +58,7 @@ export function createSchedule({ jobs, blockPrompts, signatureOf, servers, permi
     const failedAt = avoided.get(job.job);
     if (failedAt?.has(url) !== true) return true;
     // Where it failed is better than nowhere: max_attempts ends it.
-    return [...inFlight.keys()].every((other) => failedAt.has(other) || !mayTake(job.variant, other));
+    return [...up].every((other) => failedAt.has(other) || !mayTake(job.variant, other));
   };
 
   const isRefusedEverywhere = (variant: string): boolean => [...expected].every((url) => refused.get(variant)?.has(url) === true);
@@ -68,15 +70,16 @@ export function createSchedule({ jobs, blockPrompts, signatureOf, servers, permi
 
   return {
     serverUp: (url: string): void => {
-      inFlight.set(url, inFlight.get(url) ?? 0);
+      up.add(url);
       expected.add(url);
     },
     serverDown: (url: string): void => {
-      inFlight.delete(url);
+      up.delete(url);
       sated.delete(url);
     },
     /** The server left the configuration. Answers the variants that no server is left for. */
     serverGone: (url: string): readonly string[] => {
+      up.delete(url);
       inFlight.delete(url);
       expected.delete(url);
       sated.delete(url);
@@ -109,7 +112,7 @@ export function createSchedule({ jobs, blockPrompts, signatureOf, servers, permi
     full: (url: string): void => void sated.add(url),
     /** The next job for a server, null if it has its share or nothing suits. The caller marks it submitted before asking again. */
     next(url: string): JobRow | null {
-      if (!inFlight.has(url)) return null;
+      if (!up.has(url)) return null;
       if (!othersAllow(url)) {
         held.add(url);
         return null;
@@ -131,9 +134,7 @@ export function createSchedule({ jobs, blockPrompts, signatureOf, servers, permi
       return released;
     },
     /** The server's jobs out, as its worker counts them. */
-    setInFlight: (url: string, count: number): void => {
-      if (inFlight.has(url)) inFlight.set(url, count);
-    },
+    setInFlight: (url: string, count: number): void => void inFlight.set(url, count),
     avoid(job: string, url: string): void {
       pinned.delete(job);
       avoided.set(job, (avoided.get(job) ?? new Set()).add(url));
@@ -151,7 +152,8 @@ export function createSchedule({ jobs, blockPrompts, signatureOf, servers, permi
       refused.set(variant, refusers);
       return isRefusedEverywhere(variant);
     },
-    upCount: (): number => inFlight.size,
-    totalInFlight: (): number => [...inFlight.values()].reduce((sum, count) => sum + count, 0),
+    /** Jobs out at the servers that `counts` takes. */
+    totalInFlight: (counts: (url: string) => boolean): number =>
+      [...inFlight].reduce((sum, [url, count]) => (counts(url) ? sum + count : sum), 0),
   };
 }

@@ -29,11 +29,13 @@ export async function submitJob(out: OutJob, server: ServerState, run: GenerateR
     onAnswer(answer, out, { server, run, numberBefore });
   } catch (error) {
     if (isAbort(error) && run.signal.aborted) return; // The row stays `submitted`; the next run asks the server.
+    const isOurs = server.out.get(out.job.promptId) === out;
+    if (!isOurs && (error instanceof RejectError || error instanceof TransientError)) return; // Given away meanwhile.
     if (error instanceof RejectError) return reject(out, error, { server, run });
     if (!(error instanceof TransientError) && !(error instanceof FatalError)) throw error;
     if (error instanceof FatalError) server.unusable = error;
     else run.servers.serverDown(server.client.url, messageOf(error));
-    if (out.state === "sent") return; // Accepted, and not to be followed: given away with what else is out there.
+    if (out.state === "sent" || !isOurs) return; // Accepted, and not to be followed, or given away with what else is out there.
     // The request surely never reached the server: the job goes back without an attempt being held against it.
     takeOff(out, server, run);
     run.jobs.planAgain(job);
@@ -50,6 +52,7 @@ interface Answered {
 }
 
 function onAnswer(answer: SubmitAnswer, out: OutJob, { server, run, numberBefore }: Answered): void {
+  if (server.out.get(out.job.promptId) !== out) return tooLate(answer, out, { server, run });
   if (answer.kind === "unknown") {
     out.state = "unknown";
     run.log.debug(`${server.client.url} did not answer for ${out.job.promptId}: ${answer.cause.message}. Asking its queue and history`);
@@ -66,6 +69,14 @@ function onAnswer(answer: SubmitAnswer, out: OutJob, { server, run, numberBefore
   // 200 with node_errors: an output was dropped. Only bound outputs are sent, so the job cannot give what it was sent for.
   run.inBackground(server.client.deleteFromQueue([out.job.promptId], run.signal), server);
   refuse(out, { message: "it accepted the workflow only in part", nodeErrors: answer.nodeErrors }, { server, run });
+}
+
+/** The server was given up while it was asked, and the job went elsewhere: what it took after all is taken back where it still waits. */
+function tooLate(answer: SubmitAnswer, out: OutJob, { server, run }: { readonly server: ServerState; readonly run: GenerateRun }): void {
+  if (answer.kind !== "accepted") return;
+  run.log.debug(`${server.client.url} took ${out.sentId} after its job had gone elsewhere`);
+  server.abandoned.add(answer.promptId).add(out.sentId);
+  run.inBackground(server.client.deleteFromQueue([answer.promptId], run.signal), server);
 }
 
 interface Refusal {

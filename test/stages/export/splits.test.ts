@@ -74,6 +74,17 @@ describe("splits of an export", () => {
     expect(fixture.messages.join("\n")).toContain("export.splits is not followed");
   });
 
+  test("are not decided by a trial of the first prompts", async () => {
+    await using fixture = await openFixture();
+    for (const number of [0, 25, 40]) fixture.addRow({ prompt: `prompt ${number}` });
+    fixture.db.client.prepare("update dataset set plan_partial = 1").run();
+    expect((await fixture.export()).splits).toEqual({ train: 3 });
+    expect(fixture.messages.join("\n")).toContain("All rows of this trial go to train");
+    addPrompts(fixture, 1_000);
+    fixture.db.client.prepare("update dataset set plan_partial = 0").run();
+    expect((await fixture.export()).splits).toEqual({ train: 1, validation: 1, test: 1 });
+  });
+
   test("that sum up to 0 are refused", async () => {
     await using fixture = await openFixture();
     fixture.addRow({ prompt: TRAIN });

@@ -197,4 +197,17 @@ describe("createSchedule()", () => {
     schedule.refuse("base", "a");
     expect([schedule.hasFor("a"), schedule.hasFor("b")]).toEqual([false, true]);
   });
+
+  it("remembers what a server has that did not answer for a moment", () => {
+    const { schedule, take } = open(10);
+    for (const url of ["a", "b"]) schedule.serverUp(url);
+    for (const url of ["a", "b", "a", "b"]) expect(take(url)).not.toBeNull();
+    schedule.serverDown("a");
+    expect(schedule.totalInFlight(() => true)).toBe(4);
+    expect(schedule.totalInFlight((url) => url !== "a")).toBe(2);
+    expect(take("a")).toBeNull();
+    schedule.serverUp("a");
+    schedule.full("a");
+    expect(take("b")).not.toBeNull(); // Two are out at each: neither waits for the other.
+  });
 });

@@ -97,8 +97,15 @@ export function openHttp(options: ConnectionOptions): Http {
   };
 }
 
+/** What `Basic` credentials say, user and password apart, where the word is such. */
+function decodedBasic(word: string): readonly string[] {
+  const text = Buffer.from(word, "base64").toString("utf8");
+  return /^[^\s:]+:\S+$/.test(text) ? [text, text.slice(text.indexOf(":") + 1)] : [];
+}
+
 /** Some proxies repeat in their error what they were sent. */
 function withoutSecrets(text: string, headers: Readonly<Record<string, string>>): string {
-  const secrets = Object.values(headers).flatMap((value) => [value, ...value.split(/\s+/)]);
+  const words = Object.values(headers).flatMap((value) => [value, ...value.split(/\s+/)]);
+  const secrets = words.flatMap((word) => [word, encodeURIComponent(word), ...decodedBasic(word)]);
   return secrets.filter((secret) => secret.length >= SECRET_MIN_CHARS).reduce((rest, secret) => rest.replaceAll(secret, "***"), text);
 }

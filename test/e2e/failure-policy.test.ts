@@ -244,18 +244,41 @@ describe("a server at fault", () => {
   });
 });
 
+describe("a server that people share", () => {
+  it("gets no new jobs while its memory is short, is asked to unload what lies there, and gets them again", async () => {
+    // The first of the two is the look at the start.
+    await open([{ faults: "low-memory:1:2" }], { config: { generate: { ...FAST, min_free_vram_mb: 1_000 } } });
+    const result = await run();
+    expect(last(result), result.stderr).toMatchObject({ exit: 0, stored: CANDIDATES });
+    expect(result.stderr).toMatch(/gets no new jobs for now: .*(?:VRAM|memory)/);
+    expect(result.stderr).toContain("has enough memory and disk again");
+  });
+
+  it("gets no new jobs for as long as its memory is short", async () => {
+    await open([{ faults: "low-memory:1:always" }], { config: { generate: { ...FAST, min_free_ram_mb: 1_000 } } });
+    const result = await runCli(["generate", "-c", project.config, "--for", "2s"]);
+    expect(result.exit, result.stderr).toBe(0);
+    expect(result.stderr).toContain("gets no new jobs for now");
+    expect(emulators[0]!.stats.posted).toBe(0);
+  });
+});
+
 describe("a server that comes and goes", () => {
-  it.each(["http-503:0.2", "submit-reset:0.3", "submit-drop:0.3", "ws-drop:0.3", "http-503:0.1,submit-reset:0.1,ws-drop:0.1"])(
-    "answers badly now and then (%s): everything is made, and nothing twice",
-    async (faults) => {
-      emulators.push(...(await startEmulators(2, { execMs: 5, faults })));
-      project = makeProject({ servers: emulators.map(({ url }) => url), config: { generate: FAST } });
-      const result = await run();
-      expect(last(result), result.stderr).toMatchObject({ exit: 0, stored: CANDIDATES, failed: 0 });
-      expect(failuresCounted()).toBe(0);
-      expect(emulators.reduce((sum, { stats }) => sum + stats.executed, 0)).toBe(CANDIDATES);
-    },
-  );
+  it.each([
+    "http-503:0.2",
+    "http-429:0.2",
+    "submit-reset:0.3",
+    "submit-drop:0.3",
+    "ws-drop:0.3",
+    "http-503:0.1,submit-reset:0.1,ws-drop:0.1",
+  ])("answers badly now and then (%s): everything is made, and nothing twice", async (faults) => {
+    emulators.push(...(await startEmulators(2, { execMs: 5, faults })));
+    project = makeProject({ servers: emulators.map(({ url }) => url), config: { generate: FAST } });
+    const result = await run();
+    expect(last(result), result.stderr).toMatchObject({ exit: 0, stored: CANDIDATES, failed: 0 });
+    expect(failuresCounted()).toBe(0);
+    expect(emulators.reduce((sum, { stats }) => sum + stats.executed, 0)).toBe(CANDIDATES);
+  });
 
   it("crashes and forgets its queue: what it had is made again, and counts against no job", async () => {
     await open([{ faults: "crash-after:4" }, {}]);

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { startEmulators, type Emulator } from "../../src/comfy/emulator.ts";
+import { startFaultyStore } from "../helpers/faulty-store.ts";
 import { requirePart } from "../helpers/parts.ts";
 import { runCli, startCli } from "../helpers/run-cli.ts";
 import { findWeed, SEAWEED_CREDENTIALS, startSeaweed, type Seaweed } from "../helpers/seaweed.ts";
@@ -49,6 +50,39 @@ describe.runIf(requirePart("seaweedfs", findWeed() !== undefined))("run with S3"
 
     const again = await runCli(["run", "-c", made.config], { env });
     expect(again.stderr).toContain("Nothing new since v1");
+  });
+
+  const through = (prefix: string, { endpoint }: { readonly endpoint: string }): Project =>
+    (project = makeProject({
+      servers: servers.map(({ url }) => url),
+      config: { store: { uri: `s3://${seaweed.bucket}/${prefix}`, endpoint } },
+    }));
+
+  it("goes on through a store that slows down and cuts connections", async () => {
+    await using store = await startFaultyStore({ endpoint: seaweed.endpoint, slowDown: 0.3, reset: 0.2, stall: 0 });
+    const made = through("faulty", store);
+    const { exit, stderr, events } = await runCli(["run", "-c", made.config, "--json"], { env });
+    expect(exit, stderr).toBe(0);
+    expect(events.at(-1)).toMatchObject({ stored: CANDIDATES, rejected: 0, failed: 0 });
+    expect(store.faults()).toMatchObject({ slowDown: expect.any(Number), reset: expect.any(Number) });
+    expect((await runCli(["verify", "-c", made.config], { env })).exit).toBe(0);
+  });
+
+  it("stops where the store refuses in the middle, says what to do, and goes on when it is allowed again", async () => {
+    const made = await (async () => {
+      await using store = await startFaultyStore({ endpoint: seaweed.endpoint, slowDown: 0, reset: 0, stall: 0, forbidAfter: 5 });
+      const refused = through("forbidden", store);
+      const { exit, stderr } = await runCli(["run", "-c", refused.config], { env });
+      expect(exit, stderr).toBe(1);
+      expect(stderr).toMatch(/403 AccessDenied.*\nTry: allow these credentials/);
+      expect(stderr).not.toContain(env.AWS_SECRET_ACCESS_KEY);
+      expect(refused.count("select count(*) from images where state = 'stored'")).toBe(5);
+      return refused;
+    })();
+    made.configure({ store: { uri: `s3://${seaweed.bucket}/forbidden`, endpoint: seaweed.endpoint } });
+    const { exit, stderr, events } = await runCli(["run", "-c", made.config, "--json"], { env });
+    expect(exit, stderr).toBe(0);
+    expect(events.at(-1)).toMatchObject({ stored: CANDIDATES, rejected: 0, failed: 0 });
   });
 
   it("ends with exit 1 where the bucket is missing, and leaves nothing behind", async () => {

@@ -72,7 +72,8 @@ export function comfyState(options: ComfyOptions): ComfyState {
     },
   });
   const argv = ["main.py", "--cpu", ...(options.disableMetadata ? ["--disable-metadata"] : [])];
-  const stats = (): ReturnType<typeof systemStats> => systemStats({ version: options.version, argv });
+  const stats = ({ isFull }: { readonly isFull: boolean }): ReturnType<typeof systemStats> =>
+    systemStats({ version: options.version, argv, isFull });
   const routes = { ...options, queue, classes, submit, executor: worker, models: modelFolders(checkpoints), systemStats: stats };
 
   return {

@@ -13,7 +13,7 @@ import { digest } from "./picture.ts";
 //           | "crash-after:" N [":always"]  the server is killed and started again after N prompts (always: after every N)
 //
 // A subject is what a retry has in common with the first attempt: the workflow (whatever its prompt_id) for what happens to
-// prompts, the file for what happens to /view; for http-503 on any other route each request is its own subject. Which subjects
+// prompts, the file for what happens to /view; for http-503, http-429 and low-memory each other request is its own subject. Which subjects
 // are hit follows from a hash of kind, subject and the emulator's seed: the same run meets the same faults.
 //
 // A workflow whose text holds "FAIL kind" meets that fault at every attempt, "FAIL kind 2" at the first two; no spec needed.
@@ -25,6 +25,8 @@ export const FAULT_KINDS = {
   "submit-reset": "queued, then the connection is cut before the answer",
   "submit-drop": "the connection is cut, nothing is queued",
   "http-503": "any request: 503 with Retry-After: 1",
+  "http-429": "any request: 429 with Retry-After: 1",
+  "low-memory": "/system_stats says that no memory is free",
   // execution
   oom: "execution_error, out of memory",
   "execution-error": "execution_error, a RuntimeError",

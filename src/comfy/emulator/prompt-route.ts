@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
+import { answeredBusy } from "./busy-answer.ts";
 import type { FaultPlan } from "./faults.ts";
 import { fileAt } from "./file-places.ts";
-import { answerCrash, answerJson, answerText, readBody, type HttpExchange } from "./http-exchange.ts";
+import { answerCrash, answerJson, readBody, type HttpExchange } from "./http-exchange.ts";
 import type { EmulatorDisk } from "./disk.ts";
 import type { NodeClasses } from "./node-classes.ts";
 import type { PromptQueue } from "./prompt-queue.ts";
@@ -40,7 +41,7 @@ export function promptRoute(deps: PromptRouteDeps): (exchange: HttpExchange) => 
     }
     const text = dumpsPython(graph);
     const faults = deps.faults.current();
-    if (faults.strikes("http-503", text, text)) return answerText(exchange, 503, "503: Service Unavailable", { "Retry-After": "1" });
+    if (answeredBusy(exchange, { faults, subject: text, text })) return;
     if (faults.strikes("submit-drop", text, text)) return void exchange.response.destroy();
     if (isPyDict(graph) && faults.strikes("reject", text, text)) return answerJson(exchange, injectedRefusal(graph), 400);
 

@@ -1,3 +1,4 @@
+import { answeredBusy } from "./busy-answer.ts";
 import type { FaultPlan } from "./faults.ts";
 import {
   answerCrash,
@@ -31,7 +32,7 @@ export interface RouteDeps extends ViewRouteDeps {
   submit(exchange: HttpExchange): Promise<void>;
   /** Folder under /models → its files. */
   readonly models: ReadonlyMap<string, readonly string[]>;
-  readonly systemStats: () => PyDict;
+  readonly systemStats: (state: { readonly isFull: boolean }) => PyDict;
   readonly jobsApi: boolean;
 }
 
@@ -83,7 +84,8 @@ const ROUTES: Readonly<Record<string, Handler>> = {
   "GET /jobs/*": (exchange, { jobsApi, queue }) => (jobsApi ? oneJob(exchange, lastSegment(exchange), queue) : answerNoRoute(exchange)),
   "GET /embeddings": (exchange) => answerJson(exchange, "[]"),
   "GET /features": (exchange) => answerJson(exchange, dumpsPython(serverFeatures())),
-  "GET /system_stats": (exchange, { systemStats }) => answerJson(exchange, dumpsPython(systemStats())),
+  "GET /system_stats": (exchange, { systemStats, faults }) =>
+    answerJson(exchange, dumpsPython(systemStats({ isFull: faults.current().strikes("low-memory", exchange.path) }))),
   "GET /ws": (exchange) => answerText(exchange, 400, 'No WebSocket UPGRADE hdr: None\n Can "Upgrade" only to "WebSocket".'),
   "GET /v2/userdata": (exchange) => answerText(exchange, 404, "Requested path not found"),
 };
@@ -96,9 +98,7 @@ export async function answer(exchange: HttpExchange, deps: RouteDeps): Promise<v
   try {
     if (exchange.path !== "/prompt" || exchange.request.method !== "POST") {
       const subject = `${exchange.request.method ?? ""} ${exchange.request.url ?? ""}`;
-      if (deps.faults.current().strikes("http-503", subject)) {
-        return answerText(exchange, 503, "503: Service Unavailable", { "Retry-After": "1" });
-      }
+      if (answeredBusy(exchange, { faults: deps.faults.current(), subject })) return;
     }
     await handler(exchange, deps);
   } catch (error) {

@@ -7,14 +7,17 @@ const RAM_FREE = 23_622_320_128n;
 interface SystemStatsOptions {
   readonly version: string;
   readonly argv: readonly string[];
+  /** Other people's work has all of its memory. */
+  readonly isFull: boolean;
 }
 
 /** The body of GET /system_stats. On a CPU server the index is null and the video memory is the RAM. */
-export function systemStats({ version, argv }: SystemStatsOptions): PyDict {
+export function systemStats({ version, argv, isFull }: SystemStatsOptions): PyDict {
+  const free = isFull ? 0n : RAM_FREE;
   const system = dict({
     os: "posix",
     ram_total: RAM_TOTAL,
-    ram_free: RAM_FREE,
+    ram_free: free,
     comfyui_version: version,
     required_frontend_version: "1.27.10",
     installed_templates_version: null,
@@ -29,9 +32,9 @@ export function systemStats({ version, argv }: SystemStatsOptions): PyDict {
     type: "cpu",
     index: null,
     vram_total: RAM_TOTAL,
-    vram_free: RAM_FREE,
+    vram_free: free,
     torch_vram_total: RAM_TOTAL,
-    torch_vram_free: RAM_FREE,
+    torch_vram_free: free,
   });
   return dict({ system, devices: [device] });
 }

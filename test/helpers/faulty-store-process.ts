@@ -4,10 +4,12 @@ import type { StoreFaults } from "./faulty-store.ts";
 
 // An S3 server that fails a share of the PUTs, in front of one that does not.
 
-const { endpoint, slowDown, reset, stall } = JSON.parse(process.argv[2] ?? "") as StoreFaults; // faulty-store.ts wrote it.
+const { endpoint, slowDown, reset, stall, forbidAfter = Infinity } = JSON.parse(process.argv[2] ?? "") as StoreFaults; // faulty-store.ts wrote it.
 const { hostname, port } = new URL(endpoint);
 /** Faults follow each other evenly: each share is met exactly, and no two runs differ. */
 const owed = { slowDown: 0, reset: 0, stall: 0 };
+let puts = 0;
+const FORBIDDEN = '<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>Access Denied.</Message></Error>';
 const SLOW_DOWN = '<?xml version="1.0"?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>';
 
 function nextFault(): keyof typeof owed | null {
@@ -23,7 +25,10 @@ function nextFault(): keyof typeof owed | null {
 const server = createServer({ keepAliveTimeout: 75_000, requestTimeout: 0 }, (asked, answer) => {
   asked.on("error", () => undefined); // The client went away; what it began to send goes nowhere.
   answer.on("error", () => undefined);
-  const fault = asked.method === "PUT" && asked.url?.includes("/images/") === true ? nextFault() : null;
+  const isImage = asked.method === "PUT" && asked.url?.includes("/images/") === true;
+  if (isImage && ++puts > forbidAfter)
+    return void asked.resume().on("end", () => answer.writeHead(403, { "content-type": "application/xml" }).end(FORBIDDEN));
+  const fault = isImage ? nextFault() : null;
   if (fault === null) return forward(asked, answer);
   process.send?.(fault);
   if (fault === "slowDown") return void answer.writeHead(503, { "content-type": "application/xml", connection: "close" }).end(SLOW_DOWN);

@@ -12,6 +12,8 @@ export interface StoreFaults {
   readonly reset: number;
   /** No answer, ever. */
   readonly stall: number;
+  /** After so many PUTs of images all others get 403 AccessDenied; absent: none does. */
+  readonly forbidAfter?: number;
 }
 
 export interface FaultyStore extends AsyncDisposable {

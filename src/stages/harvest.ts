@@ -4,6 +4,7 @@ import { RejectError } from "../errors.ts";
 import { filenamePrefixOf } from "../identity.ts";
 import { drain, type Work } from "./drain.ts";
 import { checkSourceName } from "./harvest/check-source-name.ts";
+import { commitSoon } from "./harvest/commit-soon.ts";
 import { historyCleaner } from "./harvest/history-cleaner.ts";
 import { harvestQueue, type HarvestItem } from "./harvest/queue.ts";
 import { reclaimer } from "./harvest/reclaim.ts";
@@ -36,6 +37,8 @@ export const harvest: Stage<Needs> = async (context, upstream) => {
   const reclaim = reclaimer({ config, db, comfy, log, signal });
   const counts = { stored: 0, failed: 0 };
   const settler = imageSettler({ config, clock, log, store, images, queue, cleaner, reclaim, counts });
+  const uncommitted = new AbortController();
+  const commits = commitSoon(settler.stored, () => uncommitted.abort());
   const showProgress = progressLine({ images, clock, log });
 
   const buffers = heldBuffers();
@@ -44,7 +47,7 @@ export const harvest: Stage<Needs> = async (context, upstream) => {
   const work: Work<HarvestItem, TransferOutcome> = {
     concurrency: config.harvest.concurrency,
     claim(limit) {
-      settler.stored.flushIfDue();
+      if (!commits.writeDue()) return [];
       for (const server of images.serversWithListed()) {
         if (isKnown(server)) continue;
         const since = unknownSinceMs.get(server) ?? clock.nowMs();
@@ -60,6 +63,7 @@ export const harvest: Stage<Needs> = async (context, upstream) => {
     perform: (item) => fetchImage(item, { ...context, buffers }),
     settle(item, outcome) {
       settler.settle(item, outcome);
+      commits.arm();
       showProgress(counts);
     },
     fail(item, error) {
@@ -74,19 +78,22 @@ export const harvest: Stage<Needs> = async (context, upstream) => {
   const references = storeReferences({ ...context, stopping: AbortSignal.any([context.stopping, failed.signal]) });
   references.catch(() => undefined); // The same.
   try {
-    const { stopped } = await drain(work, upstream, context);
+    const { stopped } = await drain(work, upstream, { ...context, stopping: AbortSignal.any([context.stopping, uncommitted.signal]) });
+    commits.end();
     await references;
-    settler.stored.flush();
     return { stage: "harvest", done: counts.stored, failed: counts.failed, stopped };
   } catch (error) {
     failed.abort();
     await Promise.allSettled([references]);
     throw error;
   } finally {
-    settler.stored.flush();
-    await leftovers;
-    await cleaner.flush();
-    await reclaim.finish();
+    try {
+      commits.end(); // Also where it ends by an error: what the store has is said.
+    } finally {
+      await leftovers;
+      await cleaner.flush();
+      await reclaim.finish();
+    }
   }
 };
 

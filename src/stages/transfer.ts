@@ -13,12 +13,13 @@ import { HELD_MAX_BYTES, type HeldBuffers } from "./transfer/held-buffers.ts";
 import { proofOf, type ProofTask } from "./transfer/prove.ts";
 import { readHeld } from "./transfer/read-held.ts";
 import { createVerifier, type ImageFacts, type Verifier } from "./verify.ts";
-import { verifyWhole } from "./verify/whole.ts";
+import { pictureCheck } from "./verify/picture-check.ts";
 
 /** Longer than any timeout of a client or a store, ms: those say what hangs. */
 const TRANSFER_BASE_MS = 180_000;
 /** Slower than this counts as a hang. */
 const SLOWEST_BYTES_PER_S = 64 * 1024;
+
 export interface TransferTask extends ProofTask {
   readonly imageId: string;
   /** Where the server has it, checked before. */
@@ -117,7 +118,7 @@ async function attempt(task: TransferTask, needs: TransferNeeds, { mode, form }:
   using deadline = deadlineAfter(limitMs, needs.signal);
   const moving = { task, needs, body: view.body, mode, deadline };
   if (form === "whole" && mode !== "look" && announcedBytes !== null && announcedBytes <= Math.min(HELD_MAX_BYTES, task.maxBytes))
-    return await moveHeld(announcedBytes, { ...moving, mode });
+    return await moveHeld(announcedBytes, { ...moving, mode }); // Awaited: the deadline ends with this call.
   return await moveStream(announcedBytes, { ...moving, form });
 }
 
@@ -129,12 +130,13 @@ interface Moving extends Transferring {
 
 /** From one buffer: the store is asked for nothing before the picture is proven. */
 async function moveHeld(sizeBytes: number, { task, needs, body, mode, deadline }: Moving): Promise<Attempt> {
-  const { accept, isUnproven } = proofOf(task);
+  const proof = proofOf(task);
   const bytes = needs.buffers.take(sizeBytes);
   let facts: ImageFacts;
   try {
-    await readHeld(body, bytes, deadline.signal);
-    facts = verifyWhole(bytes, { maxBytes: task.maxBytes, announcedBytes: sizeBytes, accept });
+    const check = pictureCheck({ maxBytes: task.maxBytes, announcedBytes: sizeBytes, accept: proof.accept });
+    await readHeld(body, bytes, { signal: deadline.signal, onPiece: (piece) => check.feed(piece) });
+    facts = check.conclude();
   } catch (error) {
     needs.signal.throwIfAborted();
     if (deadline.isOver()) return tooSlow(task);
@@ -152,7 +154,7 @@ async function moveHeld(sizeBytes: number, { task, needs, body, mode, deadline }
   }
   // Only here: a request that failed or was answered early may still be reading it.
   needs.buffers.giveBack(bytes);
-  return { kind: "stored", key, facts, sourceBytes: sizeBytes, unproven: isUnproven(), adopted: false };
+  return { kind: "stored", key, facts, sourceBytes: sizeBytes, unproven: proof.isUnproven(), adopted: false };
 }
 
 /** Chunk by chunk; in memory only what has no announced length. */
@@ -185,8 +187,11 @@ function tooSlow(task: TransferTask): TransferOutcome {
 }
 
 function verifierFor(task: TransferTask, announcedBytes: number | null): { verifier: Verifier; isUnproven: () => boolean } {
-  const { accept, isUnproven } = proofOf(task);
-  return { verifier: createVerifier({ maxBytes: task.maxBytes, announcedBytes, accept }), isUnproven };
+  const proof = proofOf(task);
+  return {
+    verifier: createVerifier({ maxBytes: task.maxBytes, announcedBytes, accept: proof.accept }),
+    isUnproven: () => proof.isUnproven(),
+  };
 }
 
 interface Writing extends Pick<TransferTask, "imageId"> {
@@ -231,7 +236,7 @@ function failureOf({ source, store, what }: Failures): TransferOutcome {
   if (source instanceof RejectError) return { kind: "bad", error: source };
   if (store !== source && store instanceof TransientError) return { kind: "store-trouble", error: store };
   if (store !== source && !isStreamError(store)) throw store;
-  if (!isStreamError(source)) throw source;
+  if (!isStreamError(source)) throw source ?? store; // With a sound source the store's error is the one, whatever its kind.
   return { kind: "cut", error: new TransientError(`Cannot read ${what}: ${messageOf(source)}`, { cause: source }) };
 }
 

@@ -1,9 +1,7 @@
-import { createHash } from "node:crypto";
 import { Transform } from "node:stream";
-import { RejectError } from "../errors.ts";
-import { SNIFF_BYTES, sniffFormat, type ImageFormat } from "./verify/format.ts";
-import { tooLong, truncated, type Picture } from "./verify/picture.ts";
-import { walker, type Walker } from "./verify/walk.ts";
+import type { ImageFormat } from "./verify/format.ts";
+import { pictureCheck } from "./verify/picture-check.ts";
+import type { Picture } from "./verify/picture.ts";
 
 /** What is known of a picture of which every byte was seen. */
 export interface ImageFacts extends Picture {
@@ -34,54 +32,29 @@ export interface Verifier {
  * Verifies a picture as it passes: length, format, structure, checksums. A store that waits for the announced length cannot commit a bad
  * picture, because its end never comes. The stream fails with RejectError.
  */
-export function createVerifier({ maxBytes, announcedBytes, accept }: VerifyOptions): Verifier {
-  const hash = createHash("sha256");
+export function createVerifier(options: VerifyOptions): Verifier {
+  const check = pictureCheck(options);
   const format = Promise.withResolvers<ImageFormat>();
   format.promise.catch(() => undefined); // Whoever reads the stream learns of it, too.
-  let head: Buffer = Buffer.alloc(0);
-  let walk: { readonly format: ImageFormat; readonly walker: Walker<Picture> } | undefined;
-  let sizeBytes = 0;
   let held: Buffer | null = null;
   let facts: ImageFacts | undefined;
-
-  /** Collects what tells the format, then feeds its walk. */
-  function look(chunk: Buffer): void {
-    if (walk !== undefined) return walk.walker.feed(chunk);
-    head = head.length === 0 ? chunk : Buffer.concat([head, chunk]);
-    if (head.length < SNIFF_BYTES) return;
-    const found = sniffFormat(head.subarray(0, SNIFF_BYTES));
-    walk = { format: found, walker: walker(found.walk()) };
-    walk.walker.feed(head);
-    format.resolve(found);
-  }
-
-  function conclude(): ImageFacts {
-    const picture = walk?.walker.result();
-    if (walk === undefined || picture === undefined || (announcedBytes !== null && sizeBytes < announcedBytes)) {
-      throw truncated(sizeBytes);
-    }
-    return { ...picture, format: walk.format, sizeBytes, sha256: hash.digest("hex") };
-  }
 
   const stream = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       try {
-        sizeBytes += chunk.length;
-        if (sizeBytes > maxBytes) throw new RejectError("too-large", `The picture has more than ${maxBytes} bytes`);
-        if (announcedBytes !== null && sizeBytes > announcedBytes) throw tooLong(announcedBytes);
-        hash.update(chunk);
-        look(chunk);
+        check.feed(chunk);
       } catch (error) {
         return done(error as Error); // RejectError; anything else is a bug and passes as it is.
       }
+      const known = check.format();
+      if (known !== null) format.resolve(known);
       const ready = held;
       held = chunk;
       done(null, ready);
     },
     flush(done) {
       try {
-        facts = conclude();
-        accept(facts);
+        facts = check.conclude();
       } catch (error) {
         return done(error as Error); // As above.
       }

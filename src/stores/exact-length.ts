@@ -17,22 +17,27 @@ export function exactLength(sizeBytes: number): ExactLength {
   let seenBytes = 0;
   let held: Buffer | null = null;
   let digest = "";
-  const wrongLength = (): TransientError =>
-    new TransientError(`Cannot send the body: it has ${seenBytes > sizeBytes ? "more" : "less"} than the announced ${sizeBytes} bytes`);
   const stream = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       seenBytes += chunk.length;
-      if (seenBytes > sizeBytes) return done(wrongLength());
+      if (seenBytes > sizeBytes) return done(wrongLength(seenBytes, sizeBytes));
       hash.update(chunk);
       const ready = held;
       held = chunk;
       done(null, ready);
     },
     flush(done) {
-      if (seenBytes !== sizeBytes) return done(wrongLength());
+      if (seenBytes !== sizeBytes) return done(wrongLength(seenBytes, sizeBytes));
       digest = hash.digest("hex");
       done(null, held);
     },
   });
   return { stream, md5: () => digest };
+}
+
+/** For a body of another length than was announced. */
+export function wrongLength(seenBytes: number, sizeBytes: number): TransientError {
+  return new TransientError(
+    `Cannot send the body: it has ${seenBytes > sizeBytes ? "more" : "less"} than the announced ${sizeBytes} bytes`,
+  );
 }

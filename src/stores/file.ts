@@ -1,12 +1,14 @@
 import { createReadStream, type Stats } from "node:fs";
-import { link, open, readdir, rename, rm, stat, unlink } from "node:fs/promises";
+import { link, open, readdir, rename, stat, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { ConfigError } from "../errors.ts";
 import { makeFolder } from "../lib/make-folder.ts";
 import { mapStreamErrors } from "../lib/map-stream-errors.ts";
 import { errnoOf } from "../lib/errno.ts";
+import { discard } from "./discard.ts";
 import { fileError } from "./file-errors.ts";
+import { folderSyncs } from "./folder-syncs.ts";
 import { checkKey } from "./key.ts";
 import type { ListedObject, ObjectInfo, ObjectStore } from "./object-store.ts";
 import { partialFiles, PARTIAL_FOLDER } from "./partial-files.ts";
@@ -22,6 +24,7 @@ const NO_HARD_LINKS = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLI
 export function fileStore(uri: string): ObjectStore {
   const root = folderOf(uri);
   const partials = partialFiles(root);
+  const syncFolder = folderSyncs();
 
   const pathOf = (key: string): string => join(root, ...checkKey(key).split("/"));
 
@@ -31,15 +34,16 @@ export function fileStore(uri: string): ObjectStore {
 
     async putNew(key, body, sizeBytes, { signal }) {
       const path = pathOf(key);
-      if ((await infoOf(path)) !== null) {
-        if (!(body instanceof Uint8Array)) body.destroy();
+      // A stream is worth the look; bytes are written, and link() says it then.
+      if (!(body instanceof Uint8Array) && (await infoOf(path)) !== null) {
+        body.destroy();
         return "exists";
       }
       const partial = await partials.write(body, sizeBytes, signal);
       try {
-        return await publishNew(partial, path);
+        return await publishNew(partial, path, syncFolder);
       } finally {
-        await rm(partial, { force: true });
+        await discard(partial);
       }
     },
 
@@ -47,10 +51,9 @@ export function fileStore(uri: string): ObjectStore {
       const path = pathOf(key);
       const partial = await partials.write(body, sizeBytes, signal);
       try {
-        await inFolderOf(path, () => rename(partial, path));
-        await syncFolder(dirname(path));
+        await nameDurably(path, syncFolder, () => rename(partial, path));
       } catch (error) {
-        await rm(partial, { force: true });
+        await discard(partial);
         throw fileError(error, `write ${path}`);
       }
     },
@@ -105,41 +108,36 @@ async function statOf(path: string): Promise<Stats | null> {
 }
 
 /** Gives a complete file its name. link() never replaces, rename() does. */
-async function publishNew(partial: string, path: string): Promise<"created" | "exists"> {
+async function publishNew(partial: string, path: string, syncFolder: SyncFolder): Promise<"created" | "exists"> {
   try {
-    await inFolderOf(path, () => link(partial, path));
+    await nameDurably(path, syncFolder, () => link(partial, path));
   } catch (error) {
     const code = errnoOf(error);
     if (code === "EEXIST") return "exists";
     if (code === undefined || !NO_HARD_LINKS.has(code)) throw fileError(error, `write ${path}`);
     if ((await infoOf(path)) !== null) return "exists";
-    await rename(partial, path).catch((cause: unknown) => Promise.reject(fileError(cause, `write ${path}`) as Error));
+    await nameDurably(path, syncFolder, () => rename(partial, path)).catch((cause: unknown) =>
+      Promise.reject(fileError(cause, `write ${path}`) as Error),
+    );
   }
-  await syncFolder(dirname(path));
   return "created";
 }
 
-/** Runs a call that names a file, making its folder if that is what was missing. */
-async function inFolderOf(path: string, call: () => Promise<void>): Promise<void> {
+type SyncFolder = ReturnType<typeof folderSyncs>;
+
+/** Runs a call that names a file, making its folder if that is what was missing; over once the disk has the names of both. */
+async function nameDurably(path: string, syncFolder: SyncFolder, call: () => Promise<void>): Promise<void> {
+  const folder = dirname(path);
+  const toSync = [folder];
   try {
     await call();
   } catch (error) {
     if (!isMissing(error)) throw error;
-    makeFolder(dirname(path));
-    await syncFolder(dirname(dirname(path)));
+    makeFolder(folder);
+    toSync.push(dirname(folder));
     await call();
   }
-}
-
-/** Without this a power cut may take the new name away again. Windows has no such call on folders and needs none. */
-async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === "win32") return;
-  try {
-    await using handle = await open(folder, "r");
-    await handle.sync();
-  } catch (error) {
-    throw fileError(error, `write to ${folder}`);
-  }
+  await Promise.all(toSync.map(syncFolder));
 }
 
 interface Listing {

@@ -1,4 +1,4 @@
-import { open, readdir, rm, stat } from "node:fs/promises";
+import { open, readdir, rm, stat, type FileHandle } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { addAbortListener } from "node:events";
@@ -7,6 +7,7 @@ import { TransientError } from "../errors.ts";
 import { errnoOf } from "../lib/errno.ts";
 import { isAlive } from "../lib/is-alive.ts";
 import { makeFolder } from "../lib/make-folder.ts";
+import { discard } from "./discard.ts";
 import { fileError } from "./file-errors.ts";
 
 /** Where objects are written before they have their name; no key starts with it. */
@@ -36,7 +37,7 @@ export function partialFiles(root: string) {
         await writeFlushed(path, { body, sizeBytes, signal });
       } catch (error) {
         if (!(body instanceof Uint8Array)) body.destroy();
-        await rm(path, { force: true });
+        await discard(path);
         throw error;
       }
       return path;
@@ -63,7 +64,7 @@ async function writeFlushed(path: string, { body, sizeBytes, signal }: Writing):
     for await (const chunk of isStream ? (body as AsyncIterable<Uint8Array>) : [body]) {
       written += chunk.length;
       if (written > sizeBytes) break;
-      await handle.appendFile(chunk).catch(classed);
+      await writeAll(handle, chunk).catch(classed);
     }
     if (written !== sizeBytes) throw new TransientError(`Cannot write ${path}: the body does not have the announced ${sizeBytes} bytes`);
     await handle.sync().catch(classed);
@@ -71,6 +72,11 @@ async function writeFlushed(path: string, { body, sizeBytes, signal }: Writing):
     listener?.[Symbol.dispose]();
     await handle.close();
   }
+}
+
+/** appendFile() would write halves of a megabyte. */
+async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
+  for (let at = 0; at < chunk.length;) at += (await handle.write(chunk, at)).bytesWritten;
 }
 
 /** Makes the folder and removes what crashed processes left in it. */

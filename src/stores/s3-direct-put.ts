@@ -1,5 +1,7 @@
+import type { Readable } from "node:stream";
 import type { PutObjectCommandInput, S3Client } from "@aws-sdk/client-s3";
 import type { Dispatcher } from "undici";
+import { TransientError } from "../errors.ts";
 import { S3Answer } from "./s3-answer.ts";
 import type { Checked, HeldObject } from "./s3-held-put.ts";
 import { openSigner } from "./s3-signer.ts";
@@ -21,7 +23,7 @@ export interface DirectPutOptions {
 }
 
 export interface DirectPuts {
-  /** @throws {S3Answer} for any status but 200, and what undici throws. */
+  /** @throws {S3Answer} for any status but 200, TransientError for a 200 before all was sent, and what undici throws. */
   put(object: HeldObject, options: DirectPutOptions): Promise<Checked>;
   close(): Promise<void>;
 }
@@ -46,13 +48,30 @@ export async function openDirectPuts({ config }: S3Client, options: DirectPutsOp
     async put({ input, bytes, sha256 }, { to, checksum, signal }) {
       const path = to.pathBefore + escapeKey(input.Key ?? "");
       const headers = await sign({ target: to, path, headers: headersOf(input, { sha256, checksum }) });
-      const answer = await request(to.origin + path, { dispatcher: agent, method: "PUT", headers, body: bytes, signal });
+      headers["content-length"] = String(bytes.length);
+      const body = oncePiece(bytes);
+      const answer = await request(to.origin + path, { dispatcher: agent, method: "PUT", headers, body: body.pieces, signal });
       if (answer.statusCode !== 200) throw new S3Answer(answer.statusCode, await wordsOf(answer.body));
       await answer.body.dump();
+      if (!body.isSent()) throw new TransientError("Cannot trust the stored object: the store answered before it had all of it");
       return { etag: headerOf(answer, "etag"), checked: headerOf(answer, CHECKSUM) };
     },
     close: () => agent.destroy(),
   };
+}
+
+/**
+ * Bytes as a body that knows whether the system has taken all of them. undici closes the socket of an answer that came earlier: the next
+ * request would stand behind bytes that nobody reads.
+ */
+function oncePiece(bytes: Uint8Array): { readonly pieces: Readable; readonly isSent: () => boolean } {
+  let isSent = false;
+  async function* pieces(): AsyncGenerator<Uint8Array> {
+    yield bytes; // undici asks for more once the socket has let go of this.
+    isSent = true;
+  }
+  // undici takes any async iterable ("Dispatcher.dispatch", body); its types name streams only, which cost more.
+  return { pieces: pieces() as AsyncIterable<Uint8Array> as Readable, isSent: () => isSent };
 }
 
 /** The headers of PutObject that stores here are configured with. Source: Amazon S3 API Reference, "PutObject". */
@@ -61,6 +80,7 @@ function headersOf(
   { sha256, checksum }: { readonly sha256: string; readonly checksum: string | null },
 ): Record<string, string> {
   const headers: Record<string, string | null | undefined> = {
+    "user-agent": "comfy-dpo",
     "content-type": input.ContentType,
     "if-none-match": input.IfNoneMatch,
     "x-amz-content-sha256": sha256,

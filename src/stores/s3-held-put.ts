@@ -1,8 +1,10 @@
 import { hash } from "node:crypto";
+import { Readable } from "node:stream";
 import type { PutObjectCommand, PutObjectCommandInput, S3Client } from "@aws-sdk/client-s3";
 import { TransientError } from "../errors.ts";
 import { openDirectPuts, type DirectPuts, type DirectPutsOptions } from "./s3-direct-put.ts";
 import { codeOf, statusOf } from "./s3-errors.ts";
+import { putStream } from "./s3-put.ts";
 import { targetOf, type S3Target, type SignedRequest } from "./s3-target.ts";
 
 /** An object whose bytes are in memory. */
@@ -37,14 +39,17 @@ const MD5_ETAG = /^"?([0-9a-f]{32})"?$/;
 const ABOUT_OTHER_THINGS = new Set([403, 404, 408, 409, 412, 429]);
 /** The body came in another form than it was sent: the store knows the checksum. */
 const DIGEST_CODES = new Set(["BadDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch", "IncompleteBody"]);
+/** The SDK knows what to make of them. */
+const MOVED: ReadonlySet<number | undefined> = new Set([301, 302, 307, 308]);
 /** The SDK reads the store's clock off such an answer, and signs by it from then on. */
 const SKEW_CODES = new Set(["RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture", "InvalidSignatureException"]);
 
 /**
  * PUTs of small objects without the SDK's layers, which cost more than the bytes do: the SDK makes the first request, by its whole chain
  * of configuration, and says with it where to and signed for what; later ones are signed by the SDK's signer with its credentials and
- * sent by undici. The SHA-256, known already, is what is signed and what the store is asked to check. A store that does not say
- * that it did has its ETag compared.
+ * sent by undici. The SHA-256, known already, is what is signed and what the store is asked to check. That it was signed proves nothing:
+ * SeaweedFS 4.48 stores other bytes under it. Only a store that names the checksum in its answer has checked it; any other one has its
+ * ETag compared.
  */
 export function heldPuts(client: S3Client, { sdk, ...options }: HeldPutOptions): HeldPuts {
   let target: S3Target | null | undefined;
@@ -54,41 +59,42 @@ export function heldPuts(client: S3Client, { sdk, ...options }: HeldPutOptions):
   let isChecksumKnown = false;
   let opening: Promise<DirectPuts> | undefined;
 
-  async function throughSdk({ input, bytes, sha256 }: HeldObject, signal: AbortSignal): Promise<Checked> {
-    const checksum = takesChecksum ? { ChecksumSHA256: base64Of(sha256) } : {};
-    const command = new sdk.PutObjectCommand({ ...input, ...checksum, Body: bytes, ContentLength: bytes.length });
-    command.middlewareStack.add(
-      (next) => (args) => {
-        // The SDK's last step before the wire: an HttpRequest.
-        target = targetOf(args.request as SignedRequest, input.Key ?? "");
-        return next(args);
-      },
-      { step: "deserialize", priority: "low" },
-    );
+  /** As a stream, which the SDK sends once; of bytes it would take an answer that came before it had sent them. */
+  async function firstThroughSdk({ input, bytes }: HeldObject, signal: AbortSignal): Promise<null> {
+    await putStream(Readable.from([bytes], { objectMode: false }), bytes.length, (stream, unwanted) => {
+      const command = new sdk.PutObjectCommand({ ...input, Body: stream, ContentLength: bytes.length });
+      command.middlewareStack.add(
+        (next) => (args) => {
+          // The SDK's last step before the wire: an HttpRequest.
+          target = targetOf(args.request as SignedRequest, input.Key ?? "");
+          return next(args);
+        },
+        { step: "deserialize", priority: "low" },
+      );
+      return client.send(command, { abortSignal: AbortSignal.any([signal, unwanted]) });
+    });
+    return null;
+  }
+
+  /** As bytes: the SDK corrects its clock by the first answer and tries again. */
+  async function againThroughSdk({ input, bytes }: HeldObject, signal: AbortSignal): Promise<Checked> {
+    const command = new sdk.PutObjectCommand({ ...input, Body: bytes, ContentLength: bytes.length });
     const { ETag: etag, ChecksumSHA256: checked } = await client.send(command, { abortSignal: signal });
     return { etag, checked };
   }
 
-  async function send(object: HeldObject, signal: AbortSignal): Promise<Checked> {
-    if (target === undefined || target === null) return throughSdk(object, signal);
+  async function direct(object: HeldObject, signal: AbortSignal): Promise<Checked> {
+    if (target === undefined || target === null) throw new Error("a direct PUT needs its target");
+    const puts = await (opening ??= openDirectPuts(client, options));
+    const to = target;
+    const ask = (): Promise<Checked> => puts.put(object, { to, checksum: takesChecksum ? base64Of(object.sha256) : null, signal });
     try {
-      const direct = await (opening ??= openDirectPuts(client, options));
-      return await direct.put(object, { to: target, checksum: takesChecksum ? base64Of(object.sha256) : null, signal });
-    } catch (error) {
-      const isMoved = [301, 302, 307, 308].includes(statusOf(error) ?? 0);
-      if (isMoved || SKEW_CODES.has(codeOf(error) ?? "")) return throughSdk(object, signal);
-      throw error;
-    }
-  }
-
-  async function sendChecked(object: HeldObject, signal: AbortSignal): Promise<Checked> {
-    try {
-      return await send(object, signal);
+      return await ask();
     } catch (error) {
       if (!takesChecksum || isChecksumKnown || !isRefusal(error)) throw error;
       takesChecksum = false;
       try {
-        return await send(object, signal);
+        return await ask();
       } catch (again) {
         takesChecksum = true; // It was something else.
         throw again;
@@ -96,12 +102,26 @@ export function heldPuts(client: S3Client, { sdk, ...options }: HeldPutOptions):
     }
   }
 
+  /** Null: checked already. */
+  async function send(object: HeldObject, signal: AbortSignal): Promise<Checked | null> {
+    if (target === undefined || target === null) return firstThroughSdk(object, signal);
+    try {
+      return await direct(object, signal);
+    } catch (error) {
+      if (MOVED.has(statusOf(error)) || SKEW_CODES.has(codeOf(error) ?? "")) return againThroughSdk(object, signal);
+      throw error;
+    }
+  }
+
   return {
     async put(object, signal) {
-      const { etag, checked } = await sendChecked(object, signal);
-      if (checked === base64Of(object.sha256)) isChecksumKnown = true;
-      else if (!isSameByEtag(object.bytes, etag)) {
-        throw new TransientError("Cannot trust the stored object: its MD5 is not that of the bytes sent");
+      const answer = await send(object, signal);
+      if (answer === null) return;
+      if (answer.checked === base64Of(object.sha256)) isChecksumKnown = true;
+      else if (answer.checked !== undefined || !isSameByEtag(object.bytes, answer.etag)) {
+        throw new TransientError(
+          `Cannot trust the stored object: its ${answer.checked === undefined ? "MD5" : "SHA-256"} is not that of the bytes sent`,
+        );
       }
     },
     async close() {

@@ -1,4 +1,3 @@
-import { createHash, createHmac, type Hash, type Hmac } from "node:crypto";
 import type { S3Client } from "@aws-sdk/client-s3";
 import type { SignatureV4 } from "@smithy/signature-v4";
 import type { S3Target } from "./s3-target.ts";
@@ -13,7 +12,7 @@ export interface ToSign {
 
 /** Signs PUTs as the SDK does, with its credentials (renewed as it renews them) and its idea of the store's clock. */
 export async function openSigner(
-  config: Pick<S3Client["config"], "credentials" | "systemClockOffset">,
+  config: Pick<S3Client["config"], "credentials" | "sha256" | "systemClockOffset">,
 ): Promise<(request: ToSign) => Promise<Record<string, string>>> {
   const smithy = await import("@smithy/signature-v4");
   const signers = new Map<string, SignatureV4>();
@@ -23,7 +22,7 @@ export async function openSigner(
     const signer =
       signers.get(name) ??
       // Paths are escaped once in S3, and stay as they are.
-      new smithy.SignatureV4({ service, region, credentials: config.credentials, sha256: NodeSha256, uriEscapePath: false });
+      new smithy.SignatureV4({ service, region, credentials: config.credentials, sha256: config.sha256, uriEscapePath: false });
     signers.set(name, signer);
     return signer;
   }
@@ -35,30 +34,4 @@ export async function openSigner(
     const signed = await signerFor(target).sign(unsigned, { signingDate: new Date(Date.now() + config.systemClockOffset) });
     return signed.headers;
   };
-}
-
-/** The hash that the signer asks for, from Node. */
-class NodeSha256 {
-  readonly #hash: Hash | Hmac;
-
-  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
-    this.#hash = secret === undefined ? createHash("sha256") : createHmac("sha256", asBytes(secret));
-  }
-
-  update(data: string | ArrayBuffer | ArrayBufferView): void {
-    this.#hash.update(asBytes(data));
-  }
-
-  digest(): Promise<Uint8Array> {
-    return Promise.resolve(this.#hash.digest());
-  }
-
-  reset(): void {
-    throw new Error("the signer makes a hash for each use");
-  }
-}
-
-function asBytes(data: string | ArrayBuffer | ArrayBufferView): string | Uint8Array {
-  if (typeof data === "string") return data;
-  return ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data);
 }

@@ -4,6 +4,7 @@ import type { PutObjectCommandInput } from "@aws-sdk/client-s3";
 import { isAbort, TransientError } from "../errors.ts";
 import { deadlineAfter } from "../lib/deadline.ts";
 import { mapStreamErrors } from "../lib/map-stream-errors.ts";
+import { wrongLength } from "./exact-length.ts";
 import { checkKey } from "./key.ts";
 import type { ObjectStore, PutOptions } from "./object-store.ts";
 import { CONNECT_TIMEOUT_MS, openS3Client, type S3ClientOptions } from "./s3-client.ts";
@@ -100,9 +101,14 @@ export async function s3Store(settings: S3Options): Promise<ObjectStore> {
     );
   }
 
-  async function putHeld(input: PutObjectCommandInput, { bytes, sha256 }: Held, { doing, signal }: RequestOptions) {
+  async function putHeld(
+    input: PutObjectCommandInput,
+    { bytes, sha256 }: Held,
+    { doing, sizeBytes = bytes.length, signal }: RequestOptions,
+  ) {
     signal?.throwIfAborted();
-    using deadline = deadlineAfter(limitMsOf(bytes.length), signal);
+    if (bytes.length !== sizeBytes) throw wrongLength(bytes.length, sizeBytes);
+    using deadline = deadlineAfter(limitMsOf(sizeBytes), signal);
     try {
       await held.put({ input, bytes, sha256 }, deadline.signal);
       return "created" as const;

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -24,10 +24,18 @@ export interface BenchProjectOptions {
   readonly store?: Readonly<Record<string, string>>;
 }
 
+/** What `pnpm pipeline` gives to Node: what is measured is the process that users start. */
+function shippedFlags(): readonly string[] {
+  const file = readFileSync(join(import.meta.dirname, "../../package.json"), "utf8");
+  const { scripts } = JSON.parse(file) as { readonly scripts: { readonly pipeline: string } }; // Ours.
+  return scripts.pipeline.split(" ").filter((word) => word.startsWith("--"));
+}
+
 /** A folder with a configuration and prompts for so many jobs. */
 export function benchProject({ jobs, urls, store = {} }: BenchProjectOptions): BenchProject {
   const dir = mkdtempSync(join(tmpdir(), "comfy-dpo-bench-"));
   const config = join(dir, "pipeline.yaml");
+  const flags = shippedFlags();
   writeFileSync(join(dir, "prompts.txt"), promptLines(Math.ceil(jobs / SEEDS_PER_PROMPT)));
   const useServers = (servers: readonly string[]): void =>
     // JSON is YAML.
@@ -47,7 +55,7 @@ export function benchProject({ jobs, urls, store = {} }: BenchProjectOptions): B
   useServers(urls);
   return {
     dir,
-    command: (name, ...options) => [BIN, name, "-c", config, "--json", ...options],
+    command: (name, ...options) => [...flags, BIN, name, "-c", config, "--json", ...options],
     useServers,
     [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }),
   };

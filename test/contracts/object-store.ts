@@ -36,6 +36,44 @@ export function objectStoreContract(name: string, open: () => Promise<OpenedStor
       expect(store.uriOf("images/0ab/i_new.png")).toBe(`${store.uri}/images/0ab/i_new.png`);
     });
 
+    test("putNew() takes bytes, too: twice, with and without their SHA-256", async () => {
+      const bytes = randomBytes(700_000);
+      for (const [key, options] of [
+        ["held/a", PNG],
+        ["held/b", { ...PNG, sha256: sha256(bytes) }],
+      ] as const) {
+        expect(await store.putNew(key, bytes, bytes.length, options)).toBe("created");
+        expect(sha256(await read(key))).toBe(sha256(bytes));
+        expect(await store.putNew(key, randomBytes(10), 10, PNG)).toBe("exists");
+        expect(sha256(await read(key))).toBe(sha256(bytes));
+        await store.put(key, Buffer.from("other"), 5, PNG);
+        expect(String(await read(key))).toBe("other");
+      }
+    });
+
+    test("putNew() of bytes is over with the bytes once it answers: they may be used for other things", async () => {
+      const whole = new ArrayBuffer(300_000);
+      for (let round = 0; round < 6; round++) {
+        const bytes = Buffer.from(whole, 0, 200_000 + round).fill(round);
+        await store.putNew(`reused/${round}`, bytes, bytes.length, { ...PNG, sha256: sha256(bytes) });
+      }
+      for (let round = 0; round < 6; round++) {
+        expect(sha256(await read(`reused/${round}`))).toBe(sha256(Buffer.alloc(200_000 + round, round)));
+      }
+    });
+
+    test.each([299_999, 300_001])("putNew() refuses 300,000 announced bytes of which there are %i", async (sizeBytes) => {
+      await expect(store.putNew("held-length", randomBytes(sizeBytes), 300_000, PNG)).rejects.toBeInstanceOf(TransientError);
+      expect(await store.head("held-length")).toBeNull();
+    });
+
+    test("putNew() of bytes with an aborted signal does nothing", async () => {
+      const reason = new Error("stop");
+      const options = { ...PNG, signal: AbortSignal.abort(reason) };
+      await expect(store.putNew("held-aborted", randomBytes(10), 10, options)).rejects.toBe(reason);
+      expect(await store.head("held-aborted")).toBeNull();
+    });
+
     test("putNew() stores 10 MB, more than one chunk of any server", async () => {
       const bytes = randomBytes(10_000_000);
       expect(await store.putNew("big", chunked(bytes), bytes.length, PNG)).toBe("created");
@@ -50,29 +88,18 @@ export function objectStoreContract(name: string, open: () => Promise<OpenedStor
       expect(body.destroyed).toBe(true);
     });
 
-    test("putNew() and put() of bytes in memory, known or not", async () => {
-      const [first, second] = [randomBytes(300_000), randomBytes(200_000)];
-      const known = { ...PNG, sha256: sha256(first) };
-      for (const key of ["held/a", "held/b", "held/c"]) expect(await store.putNew(key, first, first.length, known)).toBe("created");
-      expect(await store.putNew("held/a", second, second.length, PNG)).toBe("exists");
-      expect((await read("held/a"))?.equals(first)).toBe(true);
-      await store.put("held/a", second, second.length, { ...PNG, sha256: sha256(second) });
-      expect((await read("held/a"))?.equals(second)).toBe(true);
-      expect((await read("held/c"))?.equals(first)).toBe(true);
-      const reason = new Error("stop");
-      await expect(store.putNew("held/d", first, first.length, { ...known, signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
-      expect(await store.head("held/d")).toBeNull();
-    });
-
-    test("putNew() of one key 12 times at once: one is created, whole", async () => {
+    test.each(["streams", "bytes"])("putNew() of one key 12 times at once, from %s: one is created, whole", async (from) => {
+      const key = `race-${from}`;
       const bodies = Array.from({ length: 12 }, () => randomBytes(100_000));
       const outcomes = await Promise.all(
-        bodies.map((bytes) => store.putNew("race", chunked(bytes), bytes.length, PNG).catch((error: unknown) => error)),
+        bodies.map((bytes) =>
+          store.putNew(key, from === "bytes" ? bytes : chunked(bytes), bytes.length, PNG).catch((error: unknown) => error),
+        ),
       );
       expect(outcomes.filter((outcome) => outcome === "created")).toHaveLength(1);
       const others = outcomes.filter((outcome) => outcome !== "created");
       expect(others.every((outcome) => outcome === "exists" || outcome instanceof TransientError)).toBe(true);
-      const stored = sha256(await read("race"));
+      const stored = sha256(await read(key));
       expect(bodies.map(sha256).indexOf(stored)).toBe(outcomes.indexOf("created"));
     });
 

@@ -1,16 +1,19 @@
-import { createHash } from "node:crypto";
+import { createHash, hash } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Readable } from "node:stream";
+import { PassThrough, Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { pathToFileURL } from "node:url";
 import { crc32 } from "node:zlib";
 import sharp from "sharp";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { FatalError, TransientError } from "../../src/errors.ts";
 import { heldBuffers } from "../../src/stages/transfer/held-buffers.ts";
-import { transfer, type TransferTask } from "../../src/stages/transfer.ts";
+import { transfer, type TransferNeeds, type TransferTask } from "../../src/stages/transfer.ts";
 import { fileStore } from "../../src/stores/file.ts";
+import type { ObjectStore } from "../../src/stores/object-store.ts";
 
 const PREFIX = "test/0ab/0abc";
 const PROMPT = JSON.stringify({ "3": { class_type: "SaveImage", inputs: { filename_prefix: PREFIX } } });
@@ -28,7 +31,7 @@ let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "comfy-dpo-transfer-"));
 });
-afterEach(() => rmSync(folder, { recursive: true }));
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Moves a picture, as a server sends it in small pieces, with or without saying its length first. */
 async function move(bytes: Buffer, { announced = true, metadata = TASK.metadata } = {}) {
@@ -127,3 +130,112 @@ describe("transfer() with metadata: strip", () => {
     expect((await move(bytes, { metadata: "keep" })).stored).toEqual(bytes);
   });
 });
+
+/** Moves whatever body a server sends with an announced length, into a store that may be another one. */
+function moveBody(body: Readable, sizeBytes: number, more: Partial<TransferNeeds> & { readonly maxBytes?: number } = {}) {
+  const { maxBytes = TASK.maxBytes, ...needs } = more;
+  return transfer(
+    { ...TASK, maxBytes, metadata: "keep" },
+    {
+      store: fileStore(pathToFileURL(folder).href),
+      buffers: heldBuffers(),
+      signal: new AbortController().signal,
+      client: { view: () => Promise.resolve({ kind: "found", body, sizeBytes, contentType: null, etag: null }) },
+      ...needs,
+    },
+  );
+}
+
+const storedKeys = () => Array.fromAsync(fileStore(pathToFileURL(folder).href).list(""));
+
+describe("transfer() of a small picture, from one buffer", () => {
+  test.each([
+    ["shorter than announced", (bytes: Buffer) => [bytes.subarray(0, -1)], "truncated"],
+    ["longer than announced", (bytes: Buffer) => [bytes, Buffer.from("x")], "corrupt"],
+    ["empty", () => [], "truncated"],
+    ["with a flipped bit", (bytes: Buffer) => [bytes.subarray(0, 60), flipped(bytes.subarray(60))], "corrupt"],
+    ["HTML", (bytes: Buffer) => [Buffer.alloc(bytes.length, "<html>")], "not-an-image"],
+  ])("%s: bad, and nothing is stored", async (_what, pieces, reason) => {
+    const { bytes } = await png("before");
+    expect(await moveBody(Readable.from(pieces(bytes)), bytes.length)).toMatchObject({ kind: "bad", error: { reason } });
+    expect(await storedKeys()).toEqual([]);
+  });
+
+  test("more than max_image_mb: too large, before it is read", async () => {
+    const { bytes } = await png("before");
+    const outcome = await moveBody(Readable.from([bytes]), bytes.length, { maxBytes: bytes.length - 1 });
+    expect(outcome).toMatchObject({ kind: "bad", error: { reason: "too-large" } });
+  });
+
+  test("a connection that breaks: cut, as an answer that closes without a word is bad", async () => {
+    const { bytes } = await png("before");
+    const broken = (end: (body: PassThrough) => void): Readable => {
+      const body = new PassThrough();
+      body.write(bytes.subarray(0, 100));
+      setImmediate(() => end(body));
+      return body;
+    };
+    const reset = Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" });
+    expect(
+      await moveBody(
+        broken((body) => body.destroy(reset)),
+        bytes.length,
+      ),
+    ).toMatchObject({ kind: "cut" });
+    expect(
+      await moveBody(
+        broken((body) => body.destroy()),
+        bytes.length,
+      ),
+    ).toMatchObject({ kind: "bad", error: { reason: "truncated" } });
+    expect(await storedKeys()).toEqual([]);
+  });
+
+  test.each([1_000, 8 * 1024 * 1024])("a server that falls silent in %i bytes: an abort ends it, with its reason", async (sizeBytes) => {
+    const abort = new AbortController();
+    const reason = new Error("stop");
+    const body = new PassThrough(); // Says its length, then nothing.
+    const moving = moveBody(body, sizeBytes, { signal: abort.signal, maxBytes: 1e8 });
+    setImmediate(() => abort.abort(reason));
+    await expect(moving).rejects.toBe(reason);
+    expect(body.destroyed).toBe(true);
+  });
+
+  test("a server that falls silent for too long: cut", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      const moving = moveBody(new PassThrough(), 1_000);
+      await vi.advanceTimersByTimeAsync(200_000);
+      expect(await moving).toMatchObject({ kind: "cut", error: { message: expect.stringContaining("too slowly") } });
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  test("a store that fails is the store's trouble, one that cannot go on is thrown", async () => {
+    const { bytes } = await png("before");
+    const failing = (error: Error) => ({
+      store: { ...fileStore(pathToFileURL(folder).href), putNew: vi.fn<ObjectStore["putNew"]>().mockRejectedValue(error) },
+    });
+    const busy = new TransientError("busy");
+    expect(await moveBody(Readable.from([bytes]), bytes.length, failing(busy))).toEqual({ kind: "store-trouble", error: busy });
+    const full = new FatalError("full");
+    await expect(moveBody(Readable.from([bytes]), bytes.length, failing(full))).rejects.toBe(full);
+  });
+
+  test("buffers are used again, and no picture shows what was in one before", async () => {
+    const buffers = heldBuffers();
+    const [large, small] = [await png("before", `prompt\0${PROMPT}${" ".repeat(2_000)}`), await png("before")];
+    for (const { bytes } of [large, small]) {
+      await rm(folder, { recursive: true, force: true });
+      const outcome = await moveBody(Readable.from([bytes]), bytes.length, { buffers });
+      expect(outcome).toMatchObject({ kind: "stored", facts: { sizeBytes: bytes.length, sha256: hash("sha256", bytes) } });
+    }
+  });
+});
+
+function flipped(bytes: Buffer): Buffer {
+  const copy = Buffer.from(bytes);
+  copy.writeUInt8(copy.readUInt8(200) ^ 1, 200);
+  return copy;
+}

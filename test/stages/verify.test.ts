@@ -10,7 +10,7 @@ import sharp from "sharp";
 import { beforeAll, describe, expect, test } from "vitest";
 import { RejectError, type RejectReason } from "../../src/errors.ts";
 import { createVerifier, type ImageFacts, type VerifyOptions } from "../../src/stages/verify.ts";
-import { verifyWhole } from "../../src/stages/verify/whole.ts";
+import { pictureCheck } from "../../src/stages/verify/picture-check.ts";
 
 /** A PNG that a real ComfyUI 0.3.64 saved, text chunks and all. */
 const REAL_PNG = Buffer.from(
@@ -36,7 +36,9 @@ async function verify(pieces: readonly Buffer[], options: Partial<VerifyOptions>
 
 function wholeOf(bytes: Buffer, options: Partial<VerifyOptions>): unknown {
   try {
-    return verifyWhole(bytes, { maxBytes: 1e9, announcedBytes: null, accept: () => undefined, ...options });
+    const check = pictureCheck({ maxBytes: 1e9, announcedBytes: null, accept: () => undefined, ...options });
+    check.feed(bytes);
+    return check.conclude();
   } catch (error) {
     return error;
   }

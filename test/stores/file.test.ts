@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import { Readable } from "node:stream";
+import { PassThrough, Readable } from "node:stream";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ConfigError, FatalError, TransientError } from "../../src/errors.ts";
@@ -70,6 +70,22 @@ describe("fileStore()", () => {
     await expect(store.putNew("images/a", Readable.from([Buffer.from("x")]), 1, PNG)).rejects.toBeInstanceOf(FatalError);
     await close();
   });
+});
+
+test("a store whose folder becomes a file in the middle says that, whatever is written", async () => {
+  const { store, dir, close } = await emptyStore();
+  await store.put("images/a", Buffer.from("x"), 1, PNG);
+  const slow = new PassThrough();
+  const held = store.putNew("images/b", slow, 3, PNG);
+  slow.write("o");
+  await expect.poll(async () => (await readdir(join(dir, ".partial"))).length).toBe(1);
+  await rm(dir, { recursive: true });
+  await writeFile(dir, "no folder");
+  slow.end("ne");
+  await expect(held).rejects.toBeInstanceOf(FatalError);
+  await expect(store.putNew("images/c", Buffer.from("x"), 1, PNG)).rejects.toBeInstanceOf(FatalError);
+  await expect(store.put("images/c", Buffer.from("x"), 1, PNG)).rejects.toBeInstanceOf(FatalError);
+  await close();
 });
 
 describe("fileError()", () => {

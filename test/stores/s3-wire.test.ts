@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { hash, randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -83,6 +83,23 @@ describe("checksums", () => {
     const first = Number.parseInt(seen[0]!.body.subarray(0, 10).toString("latin1"), 16);
     expect(first).toBeGreaterThanOrEqual(8 * 1024);
     expect(seen[0]!.body.toString("latin1")).toMatch(/\r\n0\r\nx-amz-checksum-crc32:[A-Za-z0-9+/=]{8}\r\n/);
+  });
+
+  test("AWS gets the SHA-256 of bytes in memory as a plain header, as they are", async () => {
+    const store = await s3Store({ uri: "s3://bucket/p", concurrency: 1, ...asAws() });
+    const bytes = randomBytes(SIZE);
+    const sha256 = hash("sha256", bytes);
+    for (const key of ["a", "b"]) await store.putNew(key, bytes, SIZE, { ...PNG, sha256 });
+    await store.close();
+    const { headers, body } = seen[1]!;
+    expect(body.equals(bytes)).toBe(true);
+    expect(headers).toMatchObject({
+      "content-length": String(SIZE),
+      "x-amz-content-sha256": sha256,
+      "x-amz-checksum-sha256": Buffer.from(sha256, "hex").toString("base64"),
+      authorization: expect.stringContaining("/eu-central-1/s3/aws4_request"),
+    });
+    for (const header of TRAILER_HEADERS) expect(headers).not.toHaveProperty(header);
   });
 
   test.each(["in the configuration", "in AWS_ENDPOINT_URL", "in AWS_ENDPOINT_URL_S3"])(

@@ -6,7 +6,8 @@ export interface ProofTask extends JobProof {
   readonly withoutMetadata: boolean;
 }
 
-export interface Proof extends Pick<VerifyOptions, "accept"> {
+export interface Proof {
+  readonly accept: VerifyOptions["accept"];
   /** The picture is good, and says nothing of the job it is of. */
   readonly isUnproven: () => boolean;
 }

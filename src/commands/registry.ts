@@ -70,7 +70,7 @@ export const commands: readonly CommandSpec[] = [
       { flags: "--map <columns>", description: "import: names of a table's columns, ours=theirs,…" },
       { flags: "--task <kind>", description: "export-tasks: pair, best or rank; default: annotate.people.task" },
       { flags: "--out <file>", description: "export-tasks: default <dir>/tasks.json" },
-      { flags: "--uri-base <uri>", description: "export-tasks: where the tool finds the store's pictures" },
+      { flags: "--uri-base <uri>", description: "export-tasks: where the tool finds the store's pictures; default: export.uri_base" },
     ],
     example: "annotate import votes.jsonl",
     load: () => import("./annotate.ts"),

@@ -94,7 +94,9 @@ export type ResultEvent =
       readonly event: "vote_problem";
       /** From 1, of what `unit` says. */
       readonly line: number;
-      readonly unit: "line" | "record" | "row";
+      readonly unit: "line" | "row";
+      /** From 1, in a JSON array. */
+      readonly record: number | null;
       readonly reason: string;
       readonly message: string;
     }

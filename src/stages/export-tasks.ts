@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Context } from "../context.ts";
-import { groupQueries, type GroupImageRow } from "../db/queries/groups.ts";
+import { groupQueries, type GroupImageRow, type GroupRow } from "../db/queries/groups.ts";
 import { scoreQueries } from "../db/queries/scores.ts";
 import { voteQueries } from "../db/queries/votes.ts";
 import { readGroups, type FinalGroup } from "./link/read-groups.ts";
@@ -29,6 +29,8 @@ export interface ExportTasksOptions {
   readonly task: "pair" | "best" | "rank";
   /** Votes wanted on each task under each criterion; tasks with as many are left out. */
   readonly overlap: number;
+  /** Prompts asked about at most: the first that want votes. Infinity: all. */
+  readonly promptsMax: number;
 }
 
 export type ExportTasksNeeds = Pick<Context, "config" | "db" | "judges">;
@@ -37,28 +39,38 @@ export type ExportTasksNeeds = Pick<Context, "config" | "db" | "judges">;
  * What still needs votes: final groups, filtered as linking filters them. Writes nothing.
  * Reads prompts, jobs, images, inspections, votes.
  */
-export function* exportTasks({ config, db, judges }: ExportTasksNeeds, { task, overlap }: ExportTasksOptions): Generator<VoteTask> {
+export function* exportTasks({ config, db, judges }: ExportTasksNeeds, options: ExportTasksOptions): Generator<VoteTask> {
   const groups = groupQueries(db);
   const sources = { groups, scores: scoreQueries(db), votes: voteQueries(db), judges };
-  const { criteria, filters } = config.annotate;
+  let prompts = 0;
   for (let range = groups.nextRange(0, PAGE_PROMPTS); range !== null; range = groups.nextRange(range.last, PAGE_PROMPTS)) {
     const rows = new Map(groups.groupsIn(range).map((group) => [group.promptKey, group]));
     for (const group of readGroups(range, sources).final) {
       const row = rows.get(group.promptKey);
       if (row === undefined) continue;
-      const usable = filterImages(group.images, filters).images.flatMap(({ imageId, state }) => (state === "stored" ? [imageId] : []));
-      const keys = new Map(row.images.map((image) => [image.imageId, image]));
-      for (const criterion of criteria) {
-        for (const shown of shownTogether(usable, task)) {
-          if (votesOn(group, { criterion, shown }) >= overlap) continue;
-          yield {
-            promptKey: group.promptKey,
-            prompt: row.prompt,
-            criterion,
-            images: inDrawnOrder(shown, criterion).map((imageId) => imageOf(keys.get(imageId))),
-          };
-        }
-      }
+      const tasks = [...tasksOf(group, { row, annotate: config.annotate, options })];
+      if (tasks.length === 0) continue;
+      yield* tasks;
+      if (++prompts >= options.promptsMax) return;
+    }
+  }
+}
+
+interface Asked {
+  readonly row: GroupRow;
+  readonly annotate: Pick<Context["config"]["annotate"], "criteria" | "filters">;
+  readonly options: ExportTasksOptions;
+}
+
+/** The tasks of one prompt. */
+function* tasksOf(group: FinalGroup, { row, annotate: { criteria, filters }, options: { task, overlap } }: Asked): Generator<VoteTask> {
+  const usable = filterImages(group.images, filters).images.flatMap(({ imageId, state }) => (state === "stored" ? [imageId] : []));
+  const rowOf = new Map(row.images.map((image) => [image.imageId, image]));
+  for (const criterion of criteria) {
+    for (const shown of shownTogether(usable, task)) {
+      if (votesOn(group, { criterion, shown }) >= overlap) continue;
+      const images = inDrawnOrder(shown, criterion).map((imageId) => imageOf(rowOf.get(imageId)));
+      yield { promptKey: group.promptKey, prompt: row.prompt, criterion, images };
     }
   }
 }

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { isJsonObject, stringifyExact, type Json } from "../lib/exact-json.ts";
+import { isJsonArray, isJsonObject, stringifyExact, type Json } from "../lib/exact-json.ts";
 import { didYouMean } from "../lib/nearest.ts";
 
 /** Longest value shown in a message, characters. */
@@ -37,6 +37,10 @@ function aboutKey(key: string, value: Json | undefined): string {
 }
 
 function shown(value: Json): string {
-  const text = stringifyExact(value);
+  // What is nested very deep cannot be written: the stack would overflow.
+  const isNested = Object.values(isJsonArray(value) || isJsonObject(value) ? value : []).some(
+    (item) => typeof item === "object" && item !== null,
+  );
+  const text = isNested ? `a nested ${isJsonArray(value) ? "list" : "object"}` : stringifyExact(value);
   return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text;
 }

@@ -1,6 +1,7 @@
 import type { Config } from "../config/schema.ts";
 import { stageVotes, voteQueries, type VoteRow } from "../db/queries/votes.ts";
 import type { Db } from "../db/open.ts";
+import { ConfigError } from "../errors.ts";
 import { canonicalJson } from "../lib/exact-json.ts";
 import { readHead } from "./formats/read-head.ts";
 import { voteFormatOf } from "./formats/registry.ts";
@@ -30,7 +31,7 @@ export interface ImportVotesDeps {
 export interface ImportVotesResult {
   readonly format: string;
   /** What positions count. */
-  readonly unit: "line" | "record" | "row";
+  readonly unit: "line" | "row";
   /** New votes. 0 where there are problems and `skipBad` is not set: nothing is imported then. */
   readonly imported: number;
   /** Votes that were there already, with the same content. */
@@ -46,6 +47,8 @@ export interface ImportVotesResult {
 export interface VoteLineProblem {
   /** From 1, in the file's unit. */
   readonly position: number;
+  /** From 1, in a JSON array; else null. */
+  readonly record: number | null;
   readonly reason: VoteProblem;
   readonly message: string;
 }
@@ -60,6 +63,9 @@ export async function importVotes(file: string, deps: ImportVotesDeps): Promise<
   const { criteria } = config.annotate;
   const head = await readHead(file);
   const format = voteFormatOf(file, { name: deps.format ?? null, head });
+  if (Object.keys(deps.columns ?? {}).length > 0 && format.hasColumns === undefined) {
+    throw new ConfigError(`Cannot map columns of ${file}: votes as ${format.name} have no columns`, { hint: "leave --map out" });
+  }
   const queries = voteQueries(db);
   const staged = stageVotes(db);
   const refused: Partial<Record<VoteProblem, number>> = {};
@@ -82,7 +88,7 @@ export async function importVotes(file: string, deps: ImportVotesDeps): Promise<
 
   try {
     const reading = { source: deps.source ?? format.name, columns: deps.columns ?? {}, criteria, signal };
-    for await (const { position, read } of format.candidates(file, head, reading)) {
+    for await (const { position, record, read } of format.candidates(file, head, reading)) {
       try {
         const raw = read();
         if (typeof raw === "string") {
@@ -96,7 +102,7 @@ export async function importVotes(file: string, deps: ImportVotesDeps): Promise<
       } catch (error) {
         if (!(error instanceof VoteError)) throw error;
         refused[error.reason] = (refused[error.reason] ?? 0) + 1;
-        if (problems.length < PROBLEMS_TOLD) problems.push({ position, reason: error.reason, message: error.message });
+        if (problems.length < PROBLEMS_TOLD) problems.push({ position, record, reason: error.reason, message: error.message });
       }
     }
     stageBatch();

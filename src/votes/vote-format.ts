@@ -7,6 +7,8 @@ export type PassedOver = "draft" | "no-answer" | "no-label";
 export interface VoteCandidate {
   /** From 1, in the format's `unit`. */
   readonly position: number;
+  /** From 1, in a JSON array: all of it may stand in one line. Else null. */
+  readonly record: number | null;
   /** @throws {VoteError} for what is wrong there. */
   readonly read: () => RawVote | PassedOver;
 }
@@ -36,8 +38,10 @@ export interface VoteFormat {
   readonly name: string;
   /** For `--help` and errors. */
   readonly summary: string;
+  /** Its columns may have other names (`--map`). */
+  readonly hasColumns?: true;
   /** What positions count. */
-  unitOf(head: FileHead): "line" | "record" | "row";
+  unitOf(head: FileHead): "line" | "row";
   recognises(head: FileHead): boolean;
   /**
    * The votes of a file, streamed. @throws {ConfigError} for a file that cannot be read as this format.

@@ -233,7 +233,10 @@ describe("annotate export-tasks", () => {
     const tasks = join(made.dir, "tasks.json");
     const asked = await succeed("annotate", "export-tasks", "--format", "label-studio", "--task", "pair", "--out", tasks);
     expect(asked.stdout).toContain("12 tasks in ");
-    expect(asked.stderr).toContain("--uri-base");
+    expect(readFileSync(tasks, "utf8")).toMatch(/"image1":"https:\/\/data\.example\/set\/[^"]*\/i_[0-9a-f]{32}\.png"/);
+    const unserved = await succeed("annotate", "export-tasks", "--format", "argilla", "--uri-base", "", "--prompts", "2");
+    expect(unserved.stderr).toContain("--uri-base http://");
+    expect(unserved.stdout).toContain("2 tasks in ");
     expect(readFileSync(join(made.dir, "tasks.config.xml"), "utf8")).toContain('<Image name="image2" value="$image2" />');
     const answers = (JSON.parse(readFileSync(tasks, "utf8")) as object[]).map((task, id) => ({
       id,
@@ -247,6 +250,18 @@ describe("annotate export-tasks", () => {
     expect((await succeed("annotate", "export-tasks", "--task", "pair")).stdout).toContain("Nothing to ask");
     await succeed("export");
     expect(made.rows("v2").every((row) => row["source"] === "people")).toBe(true);
+    for (const [args, message] of [
+      [["annotate", "export-tasks", "--skip-bad"], "Cannot use --skip-bad with annotate export-tasks"],
+      [["annotate", "import", tasks, "--uri-base", "x"], "it belongs to annotate export-tasks"],
+      [["annotate", "--format", "argilla"], "it belongs to annotate import and annotate export-tasks"],
+      [["annotate", "export-tasks", "--uri-base", "https://x/?sig=1"], "links that are signed end"],
+      [["annotate", "export-tasks", "--uri-base", "https://me:secret@x/"], "user or password"],
+      [["annotate", "export-tasks", "--prompts", "none"], "expected a whole number"],
+    ] as const) {
+      const refused = await cli(...args);
+      expect([refused.exit, refused.stderr]).toEqual([2, expect.stringContaining(message)]);
+      expect(refused.stderr).not.toContain("secret");
+    }
     const { exit, stderr } = await cli("annotate", "import", tasks, "--format", "labelstudio");
     expect(exit).toBe(2);
     expect(stderr).toContain('did you mean "label-studio"');

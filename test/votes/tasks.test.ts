@@ -17,7 +17,7 @@ async function datasetOf(names: readonly string[]): Promise<TestDataset> {
 }
 
 const tasksOf = ({ context }: TestDataset, options: Partial<ExportTasksOptions> = {}): OutgoingTask[] =>
-  [...exportTasks(context, { task: "best", overlap: 1, ...options })].map(({ images, ...task }) => ({
+  [...exportTasks(context, { task: "best", overlap: 1, promptsMax: Infinity, ...options })].map(({ images, ...task }) => ({
     ...task,
     images: images.map(({ imageId: id, key }) => ({ imageId: id, uri: context.store.uriOf(key) })),
   }));
@@ -52,6 +52,19 @@ describe("exportTasks()", () => {
     dataset.addVote("v2", { promptKey: "p_1", shown, ranking: [[imageId("b")]] });
     expect(tasksOf(dataset).map(({ criterion }) => criterion)).toEqual(["style"]);
     expect(tasksOf(dataset, { overlap: 2 })).toHaveLength(2);
+  });
+
+  it("asks about the first prompts that want votes, as many as are asked for", async () => {
+    await using dataset = await datasetOf(["a", "b"]);
+    for (const [index, name] of ["c", "d"].entries()) {
+      dataset.addImage(imageId(name), { promptKey: "p_2" });
+      dataset.addInspection(imageId(name), { pixelSha256: `${index}`.repeat(64), perceptualHash: `${index}`.repeat(16) });
+    }
+    expect(tasksOf(dataset, { promptsMax: 1 }).map(({ promptKey }) => promptKey)).toEqual(["p_1", "p_1"]);
+    const shown = [imageId("a"), imageId("b")];
+    for (const criterion of ["overall", "style"])
+      dataset.addVote(criterion, { promptKey: "p_1", criterion, shown, ranking: [[imageId("b")]] });
+    expect(tasksOf(dataset, { promptsMax: 1 }).map(({ promptKey }) => promptKey)).toEqual(["p_2", "p_2"]);
   });
 
   it("asks nothing about what the filters leave out", async () => {

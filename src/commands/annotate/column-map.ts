@@ -11,5 +11,8 @@ export function columnMap(text: unknown): Readonly<Record<string, string>> {
       });
     return [ours, theirs] as const;
   });
+  const names = pairs.map(([ours]) => ours);
+  const twice = names.find((name, index) => names.indexOf(name) < index);
+  if (twice !== undefined) throw new ConfigError(`Cannot map ${twice} twice`, { hint: "name each of our columns once in --map" });
   return Object.fromEntries(pairs);
 }

@@ -14,46 +14,53 @@ import { TASK_FORMATS } from "../../votes/tasks/registry.ts";
 import type { OutgoingTask, TaskFormat } from "../../votes/tasks/task-format.ts";
 import type { CommandInput, CommandResult } from "../command.ts";
 import { datasetCounts } from "../dataset-counts.ts";
+import { promptsLimitOf } from "../plan-and-tell.ts";
+import { pictureBase } from "./picture-base.ts";
 
 /** `annotate export-tasks`: what still needs votes, for another annotation tool. `annotate import` takes its answers. */
 export async function writeTasks(input: CommandInput): Promise<CommandResult> {
   const format = formatOf(input.options["format"] ?? "jsonl");
   await using opened = await openContext(input, { locks: [], planned: true });
   const { context } = opened;
-  const { people } = context.config.annotate;
+  const { annotate, export: exported } = context.config;
+  const { people } = annotate;
+  // Fewer would be asked for in vain: a row wants min_votes.
+  const overlap = Math.max(people.overlap, annotate.pairs[exported.pairs]?.min_votes ?? 0);
   const task = taskOf(input.options["task"] ?? (people.task === "best-worst" ? "rank" : people.task));
   const out = resolve(
     typeof input.options["out"] === "string" ? input.options["out"] : join(context.config.dir, `tasks.${format.extension}`),
   );
-  const base = input.options["uriBase"];
+  const base = pictureBase(input.options["uriBase"], exported.uri_base);
   const counts = { tasks: 0, imagesMax: 0 };
-  const tasks = outgoing(context, { task, overlap: people.overlap, uriBase: typeof base === "string" ? base : null, counts });
-  if (typeof base !== "string" && format.name !== "jsonl" && context.store.uri.startsWith("file:"))
+  const tasks = outgoing(context, { task, overlap, base, counts, promptsMax: promptsLimitOf(input) ?? Infinity });
+  if (base === null && format.name !== "jsonl" && context.store.uri.startsWith("file:"))
     input.log.warn(`No annotation tool opens file: addresses. Serve ${context.store.uri} and name it with --uri-base http://…`);
   await writeWhole(out, { format, task, tasks });
   const settings = await writeSettings(out, { format, task, imagesMax: Math.max(2, counts.imagesMax) });
   const beside = settings === null ? "" : `, its settings in ${settings}`;
-  const nothing = `Nothing to ask: every prompt that is ready has ${counted(people.overlap, "vote")} or is left with fewer than two pictures`;
+  const wanted = overlap > 1 ? `; each wants ${overlap} votes: tell the tool to ask ${overlap} people` : "";
+  const nothing = `Nothing to ask: every prompt that is ready has ${counted(overlap, "vote")} or is left with fewer than two pictures`;
   input.show(
     { event: "tasks", tasks: counts.tasks, file: out, settings },
     counts.tasks === 0
       ? nothing
-      : `${counted(counts.tasks, "task")} in ${out}${beside}. Their answers come back with ${hintFor(input)("annotate import ANSWERS")}`,
+      : `${counted(counts.tasks, "task")} in ${out}${beside}${wanted}. Their answers come back with ${hintFor(input)("annotate import ANSWERS")}`,
   );
   return { exit: EXIT.done, counts: { ...datasetCounts(context) } };
 }
 
 interface Asking extends ExportTasksOptions {
-  readonly uriBase: string | null;
+  /** With a slash at its end. */
+  readonly base: string | null;
   /** Counted while they are written. */
   readonly counts: { tasks: number; imagesMax: number };
 }
 
 function* outgoing(
   context: Pick<Context, "config" | "db" | "judges" | "store">,
-  { uriBase, counts, ...asked }: Asking,
+  { base, counts, ...asked }: Asking,
 ): Generator<OutgoingTask> {
-  const uriOf = (key: string): string => (uriBase === null ? context.store.uriOf(key) : `${uriBase.replace(/\/+$/, "")}/${key}`);
+  const uriOf = (key: string): string => (base === null ? context.store.uriOf(key) : base + key);
   for (const { images, ...task } of exportTasks(context, asked)) {
     counts.tasks++;
     counts.imagesMax = Math.max(counts.imagesMax, images.length);

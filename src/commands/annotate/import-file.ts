@@ -38,8 +38,10 @@ export async function importFile(input: CommandInput, file: string | undefined):
       : `${counted(imported, "vote")} imported, ${already} ${already === 1 ? "was" : "were"} there already${passed}${leftOut}`,
   );
   if (isNothing) {
+    const isProject = result.format !== "jsonl" && refused["other-vote"] !== undefined;
+    const other = isProject ? "; if they are of another project, tell it apart with --source NAME" : "";
     throw new ConfigError(`Cannot import ${file}: ${counted(bad, result.unit)} cannot be imported (${byReason(refused)}), so nothing was`, {
-      hint: `mend ${bad === 1 ? "it" : "them"} (docs/votes.md), or leave ${bad === 1 ? "it" : "them"} out: ${hint(`annotate import ${shellWord(file)} --skip-bad`)}`,
+      hint: `mend ${bad === 1 ? "it" : "them"} (docs/votes.md), or leave ${bad === 1 ? "it" : "them"} out: ${hint(`annotate import ${shellWord(file)} --skip-bad`)}${other}`,
     });
   }
   return { exit: bad > 0 ? EXIT.incomplete : EXIT.done, counts: { ...datasetCounts(opened.context), imported, already, bad } };
@@ -47,10 +49,11 @@ export async function importFile(input: CommandInput, file: string | undefined):
 
 /** Answers how many there are, told or not. */
 function tellProblems(input: CommandInput, file: string, { problems, refused, unit }: ImportVotesResult): number {
-  for (const { position, reason, message } of problems) {
-    const where = unit === "line" ? `${file}:${position}` : `${file}, ${unit} ${position}`;
+  for (const { position, record, reason, message } of problems) {
+    const place = unit === "line" ? `${file}:${position}` : `${file}, ${unit} ${position}`;
+    const where = record === null ? place : `${place}, record ${record}`;
     input.log.warn(`${where}: ${reason}: ${message}`);
-    input.show({ event: "vote_problem", line: position, unit, reason, message }, null);
+    input.show({ event: "vote_problem", line: position, unit, record, reason, message }, null);
   }
   const bad = Object.values(refused).reduce((sum, count) => sum + count, 0);
   if (bad > problems.length) input.log.warn(`… and ${bad - problems.length} more`);

@@ -1,6 +1,7 @@
 import { isJsonArray, isJsonObject, type Json } from "../../lib/exact-json.ts";
 import { VoteError, type RawVote } from "../raw-vote.ts";
 import type { PassedOver, ReadVotesOptions, VoteCandidate, VoteFormat } from "../vote-format.ts";
+import { isFlatKeys, nestedOf } from "./argilla-flat.ts";
 import { candidatesOf } from "./candidates-of.ts";
 import { readAnswer, readRanking, type Outcome } from "./read-answer.ts";
 import { readRecords, type JsonRecord } from "./read-records.ts";
@@ -11,19 +12,23 @@ import { wordOf } from "./word-of.ts";
 const FLAGS_QUESTION = "flags";
 
 /**
- * Argilla's records as `dataset.records.to_json` writes them: questions answered by users. A label question says which picture, a ranking
+ * Argilla's records, nested (`to_json`) or flat (`to_list(flatten=True)`): questions answered by users. A label question says which picture, a ranking
  * question their order. Source: argilla 2.8, records/_io/_json.py and records/_resource.py (Record.to_dict).
  */
 export const argillaVotes: VoteFormat = {
   name: "argilla",
   summary: "Argilla's records as JSON",
-  unitOf: ({ isArray }) => (isArray ? "record" : "line"),
-  recognises: ({ keys }) => keys.includes("fields") && keys.includes("responses"),
+  unitOf: () => "line",
+  recognises: ({ keys }) => isFlatKeys(keys) || (keys.includes("fields") && keys.includes("responses")),
   async *candidates(file, head, options) {
-    for await (const { position, record } of readRecords(file, head, options.signal))
-      yield* candidatesOf(position, () => responsesOf(record(), options));
+    for await (const { record, ...place } of readRecords(file, head, options.signal))
+      yield* candidatesOf(place, () => responsesOf(recordOf(record()), options));
   },
 };
+
+function recordOf(record: JsonRecord): JsonRecord {
+  return isFlatKeys(Object.keys(record)) ? nestedOf(record) : record;
+}
 
 interface Response {
   readonly question: string;
@@ -36,6 +41,7 @@ interface Response {
 function* responsesOf(record: JsonRecord, options: ReadVotesOptions): Generator<VoteCandidate["read"]> {
   const responses = everyResponse(record["responses"]);
   const answers = responses.filter(({ question }) => question !== FLAGS_QUESTION);
+  if (answers.length === 0) yield () => "no-answer";
   const groups = Map.groupBy(answers, ({ question, user }) =>
     JSON.stringify([user, options.criteria.includes(question) ? question : null]),
   );
@@ -71,7 +77,7 @@ function readGroup(record: JsonRecord, { group, responses, options }: Group): Ra
   const outcome = outcomeOf(first, shown);
   if (others.some((other) => JSON.stringify(outcomeOf(other, shown)) !== JSON.stringify(outcome)))
     throw new VoteError("contradiction", `${first.user} answers ${group.map(({ question }) => question).join(" and ")} differently`);
-  const said = isJsonObject(metadata) ? metadata : {};
+  const said = { ...(isJsonObject(fields) ? fields : {}), ...(isJsonObject(metadata) ? metadata : {}) };
   const criterion = options.criteria.includes(first.question) ? first.question : textOr(said["criterion"]);
   const id = record["id"] ?? record["_server_id"];
   if (typeof id !== "string") throw new VoteError("bad-shape", "the record has no id");

@@ -9,6 +9,6 @@ export const jsonlVotes: VoteFormat = {
   unitOf: () => "line",
   recognises: ({ keys, isArray, extension }) => !isArray && (keys.includes("vote_id") || (keys.length === 0 && extension === "jsonl")),
   async *candidates(file, _head, { signal }) {
-    for await (const { number, bytes } of readLines(file, signal)) yield { position: number, read: () => readVote(bytes) };
+    for await (const { number, bytes } of readLines(file, signal)) yield { position: number, record: null, read: () => readVote(bytes) };
   },
 };

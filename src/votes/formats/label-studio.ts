@@ -3,32 +3,39 @@ import { VoteError, type RawVote } from "../raw-vote.ts";
 import type { PassedOver, ReadVotesOptions, VoteCandidate, VoteFormat } from "../vote-format.ts";
 import { readAnswer, readRanking, type Outcome } from "./read-answer.ts";
 import { candidatesOf } from "./candidates-of.ts";
+import { isMinKeys, OUTCOME_NAME, taskOfMin } from "./label-studio-min.ts";
+import { orderedPlaces } from "./ordered-places.ts";
 import { readRecords, type JsonRecord } from "./read-records.ts";
 import { bareName, shownImages } from "./shown-images.ts";
 import { wordOf } from "./word-of.ts";
 
 /**
  * Label Studio's JSON export: tasks with their annotations, whose results come from Pairwise, Ranker and Choices.
- * Source: labelstud.io/guide/task_format, /tags/pairwise, /tags/ranker, /tags/choices.
+ * Source: labelstud.io/guide/task_format, /tags/choices, and the editor's Pairwise.js and Ranker.jsx (web/libs/editor/src/tags/control).
  */
 export const labelStudioVotes: VoteFormat = {
   name: "label-studio",
-  summary: "Label Studio's JSON export",
-  unitOf: ({ isArray }) => (isArray ? "record" : "line"),
-  recognises: ({ keys }) => keys.includes("data") && (keys.includes("annotations") || keys.includes("completions")),
+  summary: "Label Studio's JSON or JSON_MIN export",
+  unitOf: () => "line",
+  recognises: ({ keys }) => isMinKeys(keys) || (keys.includes("data") && (keys.includes("annotations") || keys.includes("completions"))),
   async *candidates(file, head, options) {
-    for await (const { position, record } of readRecords(file, head, options.signal))
-      yield* candidatesOf(position, () => annotationsOf(record(), options));
+    for await (const { record, ...place } of readRecords(file, head, options.signal))
+      yield* candidatesOf(place, () => annotationsOf(taskOf(record()), options));
   },
 };
+
+function taskOf(record: JsonRecord): JsonRecord {
+  return isMinKeys(Object.keys(record)) ? taskOfMin(record) : record;
+}
 
 /** @throws {VoteError} for a record that is no task. */
 function* annotationsOf(task: JsonRecord, options: ReadVotesOptions): Generator<VoteCandidate["read"]> {
   const annotations = task["annotations"] ?? task["completions"];
   if (!isJsonArray(annotations)) throw new VoteError("bad-shape", "its annotations are no list");
   for (const annotation of annotations) yield () => readAnnotation(task, annotation, options);
-  const drafts = task["drafts"];
-  if (isJsonArray(drafts)) for (const _draft of drafts) yield () => "draft";
+  const drafts = isJsonArray(task["drafts"]) ? task["drafts"] : [];
+  for (const _draft of drafts) yield () => "draft";
+  if (annotations.length + drafts.length === 0) yield () => "no-answer";
 }
 
 function readAnnotation(task: JsonRecord, annotation: Json, { source }: ReadVotesOptions): RawVote | PassedOver {
@@ -67,13 +74,17 @@ function imagesOf(data: JsonRecord): ReadonlyMap<string, string> {
 
 /** What its results say of the pictures; null where they say nothing. */
 function outcomeOf(results: readonly JsonRecord[], shown: ReadonlyMap<string, string>): Outcome | null {
+  const isSaid = results.some(({ type, from_name: name }) => type === "pairwise" || type === "ranker" || name === OUTCOME_NAME);
   const said = results.flatMap((result): Outcome[] => {
     const value = result["value"];
     if (!isJsonObject(value)) return [];
     if (result["type"] === "pairwise") return [readAnswer(wordOf(value["selected"]), inOrder(result, shown))];
-    if (result["type"] === "ranker") return [rankingOf(value["ranker"], shown)];
+    if (result["type"] === "ranker") return [rankingOf(value["ranker"], { name: wordOf(result["from_name"]), shown })];
     if (result["type"] !== "choices" || isFlags(result) || !isJsonArray(value["choices"])) return [];
-    return value["choices"].map((choice) => readAnswer(wordOf(choice), shown));
+    const answers = value["choices"].map(wordOf);
+    // Beside what says the outcome, other Choices may ask anything: a reason, how sure one is.
+    const isAside = isSaid && result["from_name"] !== OUTCOME_NAME && !answers.every((answer) => isAnswer(answer, shown));
+    return isAside ? [] : answers.map((answer) => readAnswer(answer, shown));
   });
   const [first, ...others] = said;
   if (first === undefined) return null;
@@ -82,33 +93,51 @@ function outcomeOf(results: readonly JsonRecord[], shown: ReadonlyMap<string, st
   return first;
 }
 
-/** Left and right are the names of `to_name`, in that order, where those are places of the data. */
+function isAnswer(label: string, shown: ReadonlyMap<string, string>): boolean {
+  try {
+    readAnswer(label, shown);
+    return true;
+  } catch (error) {
+    if (error instanceof VoteError) return false;
+    throw error;
+  }
+}
+
+/**
+ * Left and right are the names of `to_name`, in that order, where those are places of the data. The editor writes Pairwise's own name
+ * there (Pairwise.js, updateResult), so that mostly the places' names must tell.
+ */
 function inOrder(result: JsonRecord, shown: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
   const names = wordOf(result["to_name"]).split(",");
   const placed = names.flatMap((name): (readonly [string, string])[] => {
     const image = shown.get(name.trim());
     return image === undefined ? [] : [[name.trim(), image]];
   });
-  if (placed.length === 2) return new Map(placed);
-  if (shown.size === 2) return shown;
+  const told = placed.length === 2 ? placed.map(([, image]) => image) : orderedPlaces([...shown.keys()])?.map((place) => shown.get(place));
+  const [left, right, third] = told ?? [];
+  if (left !== undefined && right !== undefined && third === undefined)
+    return new Map([
+      ["left", left],
+      ["right", right],
+    ]);
   throw new VoteError(
     "bad-shape",
-    `which of ${shown.size} pictures ${names.join(" and ")} are cannot be told: give the tags the names of the data's keys`,
+    `which of ${[...shown.keys()].join(", ")} is left cannot be told: call the data's keys image1 and image2, or left and right`,
   );
 }
 
-/** Ids in their new order: a list, or one list under the Ranker's name. */
-function rankingOf(ranker: Json | undefined, shown: ReadonlyMap<string, string>): Outcome {
-  const lists = isJsonArray(ranker)
-    ? [ranker]
-    : isJsonObject(ranker)
-      ? Object.values(ranker).filter((list) => isJsonArray(list) && list.length > 0)
-      : [];
-  const [only, other] = lists;
-  if (!isJsonArray(only) || other !== undefined)
+interface Ranker {
+  readonly name: string;
+  readonly shown: ReadonlyMap<string, string>;
+}
+
+/** Ids in their new order: one list under the Ranker's own name, or alone. Lists under other names are buckets, whose meaning is unknown. */
+function rankingOf(ranker: Json | undefined, { name, shown }: Ranker): Outcome {
+  const order = isJsonObject(ranker) ? ranker[name] : ranker;
+  if (!isJsonArray(order) || order.length === 0)
     throw new VoteError("bad-shape", "a Ranker's result is no single list: which of its buckets is the better one cannot be told");
   return readRanking(
-    only.map((id) => [bareName(wordOf(id))]),
+    order.map((id) => [bareName(wordOf(id))]),
     shown,
   );
 }
@@ -131,7 +160,8 @@ function flagsOf(results: readonly JsonRecord[], shown: ReadonlyMap<string, stri
 /** The user's id, or their address where the export has it. */
 function annotatorOf(user: Json | undefined): string {
   if (isJsonObject(user)) return wordOf(user["email"] ?? user["id"] ?? "unknown");
-  return user === undefined || user === null ? "unknown" : `user ${wordOf(user)}`;
+  if (user === undefined || user === null) return "unknown";
+  return typeof user === "string" ? user : `user ${wordOf(user)}`;
 }
 
 function textOr(value: Json | undefined): string | null {

@@ -20,6 +20,7 @@ type Column = (typeof NEEDED)[number] | (typeof OPTIONAL)[number];
 export const pickAPicVotes: VoteFormat = {
   name: "pick-a-pic",
   summary: "pairs in the columns of Pick-a-Pic: .parquet, .csv, .tsv",
+  hasColumns: true,
   unitOf: ({ extension }) => (extension === "parquet" ? "row" : "line"),
   recognises: ({ extension }) => ["parquet", "csv", "tsv"].includes(extension),
   async *candidates(file, { keys }, options) {
@@ -31,7 +32,7 @@ export const pickAPicVotes: VoteFormat = {
           const text = fields[columns.get(column) ?? ""];
           return text === undefined || text === "" ? null : text;
         };
-        yield { position, read: () => readRow(cell, options) };
+        yield { position, record: null, read: () => readRow(cell, options) };
       }
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;

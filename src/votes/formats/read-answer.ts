@@ -1,4 +1,5 @@
 import { VoteError, type RawVote } from "../raw-vote.ts";
+import { orderedPlaces } from "./ordered-places.ts";
 
 export type Outcome = Pick<RawVote, "kind" | "ranking">;
 
@@ -6,7 +7,14 @@ export type Outcome = Pick<RawVote, "kind" | "ranking">;
 const TIES = new Set(["tie", "equal", "bothgood", "same", "nopreference"]);
 const BOTH_BAD = new Set(["bothbad", "allbad", "neither", "nonegood"]);
 const SKIPS = new Set(["skip", "skipped", "cantchoose", "unsure"]);
-const SIDES: Readonly<Record<string, number>> = { left: 0, right: 1, a: 0, b: 1, c: 2, d: 3 };
+const SIDES = new Map([
+  ["left", 0],
+  ["right", 1],
+  ["a", 0],
+  ["b", 1],
+  ["c", 2],
+  ["d", 3],
+]);
 
 /**
  * What a label says: a picture by its place, image name, side or number from 1, or a tie, both bad, skip.
@@ -14,12 +22,19 @@ const SIDES: Readonly<Record<string, number>> = { left: 0, right: 1, a: 0, b: 1,
  */
 export function readAnswer(label: string, shown: ReadonlyMap<string, string>): Outcome {
   const names = [...shown.values()];
-  const word = label.toLowerCase().replaceAll(/[^\p{L}\p{N}]/gu, "");
+  const word = wordsOnly(label);
   if (TIES.has(word)) return { kind: "tie", ranking: [names] };
   if (BOTH_BAD.has(word)) return { kind: "both_bad", ranking: [] };
   if (SKIPS.has(word)) return { kind: "skip", ranking: [] };
-  const place = shown.get(label) ?? (names.includes(label) ? label : undefined);
-  const index = SIDES[word] ?? (/^(?:image)?[1-9]\d*$/.test(word) ? Number(word.replace("image", "")) - 1 : -1);
+  const alike = [...shown].find(([key]) => wordsOnly(key) === word); // Before numbers: with image_0 and image_1, "image1" is the second.
+  const place = shown.get(label) ?? (names.includes(label) ? label : alike?.[1]);
+  const index = SIDES.get(word) ?? (/^(?:image)?[1-9]\d*$/.test(word) ? Number(word.replace("image", "")) - 1 : -1);
+  if (place === undefined && index >= 0 && orderedPlaces([...shown.keys()]) === null) {
+    throw new VoteError(
+      "bad-shape",
+      `which of ${[...shown.keys()].join(", ")} is ${JSON.stringify(label)} cannot be told: answer with their names, or number them`,
+    );
+  }
   const chosen = place ?? names[index];
   if (chosen === undefined) {
     throw new VoteError(
@@ -41,4 +56,9 @@ export function readRanking(tiers: readonly (readonly string[])[], shown: Readon
     }),
   );
   return { kind: ranking.length === 1 && ranking[0]?.length === names.length ? "tie" : "choice", ranking };
+}
+
+/** In lower case, without separators. */
+function wordsOnly(text: string): string {
+  return text.toLowerCase().replaceAll(/[^\p{L}\p{N}]/gu, "");
 }

@@ -5,6 +5,7 @@ import { openPromptSource } from "../../prompts/registry.ts";
 import { ConfigError } from "../../errors.ts";
 import { fileProblem } from "../../lib/file-problem.ts";
 import type { FileHead } from "../vote-format.ts";
+import { isGzip } from "./is-gzip.ts";
 import { asVotesError, votesError } from "./votes-error.ts";
 
 /** Of a JSON file, read to see its first object's keys, bytes. */
@@ -13,12 +14,11 @@ const TABLES = new Set(["parquet", "csv", "tsv"]);
 
 /** Looks at a file's beginning. @throws {ConfigError} if it cannot be read. */
 export async function readHead(file: string): Promise<FileHead> {
-  const isGzip = /\.gz$/i.test(file);
-  const extension = extname(isGzip ? file.slice(0, -".gz".length) : file)
+  const extension = extname(isGzip(file) ? file.slice(0, -".gz".length) : file)
     .slice(1)
     .toLowerCase();
   try {
-    const text = await firstText(file, isGzip);
+    const text = await firstText(file);
     if (!TABLES.has(extension)) return { extension, ...firstKeys(text) };
     return { extension, keys: (await openPromptSource(file)).columns ?? [], isArray: false };
   } catch (error) {
@@ -27,20 +27,21 @@ export async function readHead(file: string): Promise<FileHead> {
   }
 }
 
-async function firstText(file: string, isGzip: boolean): Promise<string> {
+async function firstText(file: string): Promise<string> {
   await using handle = await open(file, "r");
   const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
   const bytes = buffer.subarray(0, bytesRead);
   // The end of a part that was read is no end of a gzip file.
-  return (isGzip ? gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH }) : bytes).toString("utf8").replace(/^\uFEFF/, "");
+  return (isGzip(file) ? gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH }) : bytes).toString("utf8").replace(/^\uFEFF/, "");
 }
 
-/** The keys at the top of the first object, as far as it was read: strings that stand before a colon at its depth. */
+/** The keys at the top of the first object, as far as it was read: strings that stand before a colon at its depth. A string that the end cuts off is one
+ * token: looked for from each quote in it, it would take quadratic time. */
 function firstKeys(text: string): Pick<FileHead, "keys" | "isArray"> {
   const isArray = text.trimStart().startsWith("[");
   const keys: string[] = [];
   let depth = 0;
-  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\]]/gs)) {
+  for (const [token] of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*(?:"(?:\s*:)?|$)|[{}[\]]/gs)) {
     if (token === "{" || token === "[") depth++;
     else if (token === "}" || token === "]") depth--;
     else if (depth === (isArray ? 2 : 1) && token.endsWith(":")) keys.push(token.slice(1, token.lastIndexOf('"')));

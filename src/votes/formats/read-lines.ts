@@ -4,6 +4,7 @@ import { createGunzip } from "node:zlib";
 import { isAbort } from "../../errors.ts";
 import { byteLines } from "../../lib/byte-lines.ts";
 import { fileProblem } from "../../lib/file-problem.ts";
+import { isGzip } from "./is-gzip.ts";
 import { votesError } from "./votes-error.ts";
 
 /** Bytes of a line: far above a vote on 1,000 images; a file that is no JSONL ends here instead of in memory. */
@@ -14,7 +15,7 @@ export async function* readLines(file: string, signal: AbortSignal | undefined):
   try {
     const raw: Readable = createReadStream(file, { signal });
     // What goes wrong with either stream reaches the reader of the last; pipeline closes both.
-    const bytes: Readable = /\.gz$/i.test(file) ? pipeline(raw, createGunzip(), () => undefined) : raw;
+    const bytes: Readable = isGzip(file) ? pipeline(raw, createGunzip(), () => undefined) : raw;
     // No encoding is set: streams of bytes give Buffers.
     yield* byteLines(bytes as AsyncIterable<Buffer>, { maxBytes: LINE_MAX_BYTES });
   } catch (error) {

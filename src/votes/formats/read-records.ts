@@ -1,19 +1,22 @@
-import { createReadStream } from "node:fs";
-import { pipeline, type Readable } from "node:stream";
-import { createGunzip } from "node:zlib";
-import { isAbort, messageOf } from "../../errors.ts";
+import { pipeline, Readable } from "node:stream";
+import { ConfigError, isAbort, messageOf } from "../../errors.ts";
 import { fileProblem } from "../../lib/file-problem.ts";
 import { isJsonObject, parseExact, type Json } from "../../lib/exact-json.ts";
+import { utf8Text } from "../../prompts/utf8-text.ts";
 import { VoteError } from "../raw-vote.ts";
 import type { FileHead } from "../vote-format.ts";
+import { isGzip } from "./is-gzip.ts";
 import { readLines } from "./read-lines.ts";
-import { votesError } from "./votes-error.ts";
+import { recordLines } from "./record-lines.ts";
+import { asVotesError, votesError } from "./votes-error.ts";
 
 export type JsonRecord = Readonly<Record<string, Json>>;
 
 export interface RecordPlace {
-  /** From 1: of a record in an array, else of a line. */
+  /** The line, from 1, at which it begins. */
   readonly position: number;
+  /** From 1, in an array; null in lines. */
+  readonly number: number | null;
   /** @throws {VoteError} where it is no object. */
   readonly record: () => JsonRecord;
 }
@@ -25,7 +28,8 @@ export async function* readRecords(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<RecordPlace> {
   if (isArray) return yield* readArray(file, signal);
-  for await (const { number, bytes } of readLines(file, signal)) yield { position: number, record: () => objectOf(parsedLine(bytes)) };
+  for await (const { number, bytes } of readLines(file, signal))
+    yield { position: number, number: null, record: () => objectOf(parsedLine(bytes)) };
 }
 
 async function* readArray(file: string, signal: AbortSignal | undefined): AsyncGenerator<RecordPlace> {
@@ -34,25 +38,32 @@ async function* readArray(file: string, signal: AbortSignal | undefined): AsyncG
     import("stream-json"),
     import("stream-json/streamers/stream-array.js"),
   ]);
-  const items = chain([parser(), streamArray()]);
-  const raw: Readable = createReadStream(file, { signal });
+  const lines = recordLines();
+  const items = chain([parser({ streamValues: false }), streamArray()]);
   // What goes wrong with the file or the text reaches the reader of `items`.
-  if (/\.gz$/i.test(file)) pipeline(raw, createGunzip(), items, () => undefined);
-  else pipeline(raw, items, () => undefined);
-  let position = 0;
+  pipeline(Readable.from(lines.through(utf8Text(file, { gzip: isGzip(file) }))), items, () => undefined);
+  let number = 0;
+  let last = "";
   try {
     for await (const item of items) {
-      position++;
+      signal?.throwIfAborted();
       const { value } = item as { readonly value: Json }; // streamArray gives {key, value}.
-      yield { position, record: () => objectOf(value) };
+      const position = lines.take();
+      last = `after record ${number + 1} at line ${position}: `;
+      yield { position, number: ++number, record: () => objectOf(value) };
     }
   } catch (error) {
     if (isAbort(error)) throw error;
-    throw votesError(file, `after record ${position}: ${fileProblem(error)}`, {
-      cause: error,
-      hint: "expected one whole JSON array, as the tool wrote it",
-    });
+    if (error instanceof ConfigError) throw asVotesError(error);
+    throw votesError(file, `${last}${arrayProblem(error)}`, { cause: error, hint: "expected one whole JSON array, as the tool wrote it" });
   }
+}
+
+/** stream-json raises plain Errors, worded for who writes parsers. */
+function arrayProblem(error: unknown): string {
+  return error instanceof Error && error.constructor === Error && !("code" in error)
+    ? `it is no whole JSON array (${error.message})`
+    : fileProblem(error);
 }
 
 /** Fatal: a replaced character would change a name without a word. */

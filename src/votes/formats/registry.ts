@@ -21,7 +21,9 @@ export function voteFormatOf(file: string, { name, head }: { readonly name: stri
       });
     return named;
   }
-  const found = VOTE_FORMATS.find((format) => format.recognises(head));
+  const [found, other] = VOTE_FORMATS.filter((format) => format.recognises(head));
+  if (found !== undefined && other !== undefined)
+    throw votesError(file, `it may be ${found.name} or ${other.name}`, { hint: `name its format: --format ${names.join("|")}` });
   if (found !== undefined) return found;
   throw votesError(
     file,

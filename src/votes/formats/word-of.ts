@@ -1,7 +1,6 @@
-import { stringifyExact, type Json } from "../../lib/exact-json.ts";
+import type { Json } from "../../lib/exact-json.ts";
 
-/** A JSON value as a word: text as it is, nothing as "". */
+/** A JSON value as a word: text as it is; nothing, lists and objects as "", which is no word of any tool. */
 export function wordOf(value: Json | undefined): string {
-  if (value === undefined || value === null) return "";
-  return typeof value === "string" ? value : stringifyExact(value);
+  return value === undefined || value === null || typeof value === "object" ? "" : String(value);
 }

@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import type { OutgoingTask, TaskFormat } from "./task-format.ts";
+import type { OutgoingTask, TaskFileOptions, TaskFormat } from "./task-format.ts";
 
 /**
  * Records for Argilla's `Dataset.records.from_json`, and a script that makes the dataset for them.
@@ -8,10 +8,14 @@ import type { OutgoingTask, TaskFormat } from "./task-format.ts";
 export const argillaTasks: TaskFormat = {
   name: "argilla",
   extension: "json",
-  objectOf: (task) => ({
-    id: recordIdOf(task),
-    fields: { prompt: task.prompt, ...Object.fromEntries(task.images.map(({ uri }, index) => [`image_${index + 1}`, uri])) },
-    metadata: { prompt_key: task.promptKey, criterion: task.criterion },
+  objectOf: (task, { task: kind }) => ({
+    id: recordIdOf(task, kind),
+    fields: {
+      prompt: task.prompt,
+      criterion: task.criterion,
+      ...Object.fromEntries(task.images.map(({ uri }, index) => [`image_${index + 1}`, uri])),
+    },
+    metadata: { prompt_key: task.promptKey },
     suggestions: {},
     responses: {},
     vectors: {},
@@ -35,7 +39,7 @@ PICTURES = ${list}
 
 client = rg.Argilla(api_url=os.environ["ARGILLA_API_URL"], api_key=os.environ["ARGILLA_API_KEY"])
 settings = rg.Settings(
-    fields=[rg.TextField(name="prompt")] + [rg.ImageField(name=name, required=name in ("image_1", "image_2")) for name in PICTURES],
+    fields=[rg.TextField(name="prompt"), rg.TextField(name="criterion")] + [rg.ImageField(name=name, required=name in ("image_1", "image_2")) for name in PICTURES],
     questions=[
         ${question},
         rg.MultiLabelQuestion(
@@ -44,19 +48,19 @@ settings = rg.Settings(
             labels=[f"{name}: {mark}" for name in PICTURES for mark in ("nsfw", "artefact", "text", "duplicate", "corrupt")],
         ),
     ],
-    metadata=[rg.TermsMetadataProperty(name="prompt_key"), rg.TermsMetadataProperty(name="criterion")],
+    metadata=[rg.TermsMetadataProperty(name="prompt_key")],
 )
 dataset = rg.Dataset(name=os.environ.get("ARGILLA_DATASET", "preferences"), settings=settings, client=client)
 dataset.create()
 dataset.records.from_json(sys.argv[1])
-# Back: dataset.records(rg.Query(filter=rg.Filter(("response.status", "==", "submitted")))).to_json("answers.json")
+# Back: json.dump(dataset.records(with_responses=True).to_list(flatten=True), open("answers.json", "w"))
 `,
     };
   },
 };
 
-/** The same images under the same criterion are the same record, in whatever order they are shown. */
-function recordIdOf({ images, criterion }: OutgoingTask): string {
-  const content = JSON.stringify([...images.map(({ imageId }) => imageId).toSorted(), criterion]);
+/** The same question about the same images is the same record, in whatever order they are shown. */
+function recordIdOf({ images, criterion }: OutgoingTask, kind: TaskFileOptions["task"]): string {
+  const content = JSON.stringify([...images.map(({ imageId }) => imageId).toSorted(), criterion, kind]);
   return hash("sha256", content).slice(0, 32);
 }

@@ -25,6 +25,7 @@ export const labelStudioTasks: TaskFormat = {
 
 const RANKING = `<View>
   <Header value="Put the pictures in order, the best first" />
+  <Header value="$criterion" size="6" />
   <Text name="prompt" value="$prompt" />
   <List name="images" value="$images" />
   <Ranker name="ranking" toName="images" />
@@ -48,6 +49,7 @@ ${best}
   </Choices>`;
   return `<View>
   <Header value="Which picture is the better one for this text? For none: tie, or both bad" />
+  <Header value="$criterion" size="6" />
   <Text name="prompt" value="$prompt" />
   <View style="display: flex; gap: 8px">
 ${pictures}

@@ -1,14 +1,7 @@
-import { createWriteStream } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { once } from "node:events";
-import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ConfigError } from "../../../src/errors.ts";
-import { labelStudioVotes } from "../../../src/votes/formats/label-studio.ts";
-import { argillaVotes } from "../../../src/votes/formats/argilla.ts";
-import { VoteError } from "../../../src/votes/raw-vote.ts";
-import type { ReadVotesOptions, VoteCandidate, VoteFormat } from "../../../src/votes/vote-format.ts";
 import { FIXTURES, importInto, voteDataset, voteFormatContract, votesOf } from "../../contracts/vote-format.ts";
 import { imageId } from "../../helpers/annotated-dataset.ts";
 
@@ -26,6 +19,18 @@ voteFormatContract({
   file: "label-studio-ranker.json",
   votes: 2,
   spoil: (text) => text.replaceAll(imageId("c"), imageId("zz")),
+});
+voteFormatContract({
+  format: "label-studio",
+  file: "label-studio-min.json",
+  votes: 4,
+  spoil: (text) => text.replace(/i_63(?=0{30}\.png",\s+"id": 2)/, "i_79"),
+});
+voteFormatContract({
+  format: "argilla",
+  file: "argilla-flat.jsonl",
+  votes: 3,
+  spoil: (text) => text.replace(/(?<=r-1.*)i_63/, "i_79"),
 });
 voteFormatContract({ format: "argilla", file: "argilla.json", votes: 4, spoil: (text) => text.replace(/(?<="r-3".*)i_63/, "i_79") });
 voteFormatContract({ format: "pick-a-pic", file: "pick-a-pic.csv", votes: 3, spoil: elsewhere("c") });
@@ -55,6 +60,25 @@ describe("what the votes say", () => {
       ["label-studio:21", "user 1", "style", "choice", ["a", "b", "c"], [["c"], ["a"], ["b"]], {}],
       ["label-studio:22", "user 1", "overall", "choice", ["a", "b"], [["b"], ["a"]], {}],
     ]);
+  });
+
+  it("Label Studio: JSON_MIN says the same as JSON, under the same ids", async () => {
+    await using dataset = await voteDataset();
+    await importInto(dataset, join(FIXTURES, "label-studio-pairwise.json"));
+    const again = await importInto(dataset, join(FIXTURES, "label-studio-min.json"));
+    expect(again).toMatchObject({ imported: 0, already: 4, refused: {}, passedOver: { "no-answer": 1 } });
+  });
+
+  it("Argilla, flat: drafts are passed over, what was discarded is a skip", async () => {
+    const [ann, bo] = ["11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"];
+    expect(await votesIn("argilla-flat.jsonl")).toEqual({
+      passedOver: { draft: 1, "no-answer": 1 },
+      votes: [
+        [`argilla:r-1:${ann}:style`, ann, "style", "choice", ["b", "a", "c"], [["a"]], { c: ["nsfw"] }],
+        [`argilla:r-2:${ann}:`, ann, "overall", "choice", ["b", "a", "c"], [["c"], ["b"], ["a"]], {}],
+        [`argilla:r-2:${bo}:`, bo, "overall", "skip", ["b", "a", "c"], [], {}],
+      ],
+    });
   });
 
   it("Argilla: labels, rankings, marks, several people", async () => {
@@ -122,7 +146,7 @@ describe("tables", () => {
 
 describe("a file that is no such thing", () => {
   it.each([
-    ["votes.json", "[", "after record 0"],
+    ["votes.json", "[", "it is no whole JSON array"],
     ["votes.json", "{}", "none of the formats known"],
     ["votes.json", '[{"x":1,"y":2}]', "with the keys x, y"],
     ["votes.parquet", "PAR1", "Cannot read the votes"],
@@ -142,85 +166,80 @@ describe("a file that is no such thing", () => {
     await using dataset = await voteDataset();
     const file = join(dataset.context.config.dir, "cut.json");
     await writeFile(file, (await readFile(join(FIXTURES, "argilla.json"), "utf8")).slice(0, -40));
-    await expect(importInto(dataset, file)).rejects.toThrow(/after record [0-9]+/);
+    await expect(importInto(dataset, file)).rejects.toThrow(/after record 3 at line 1: it is no whole JSON array/);
     expect(votesOf(dataset)).toEqual([]);
   });
 });
 
-/** Anything but a VoteError passes as it is: a bug. */
-function outcomeOf(read: VoteCandidate["read"]): string {
-  try {
-    const vote = read();
-    return typeof vote === "string" ? vote : "vote";
-  } catch (error) {
-    if (error instanceof VoteError) return error.reason;
-    throw error;
-  }
-}
-
-describe("any JSON at all", () => {
-  const options: ReadVotesOptions = { source: "s", columns: {}, criteria: ["overall"], signal: undefined };
-  const keys = [
-    "data",
-    "annotations",
-    "result",
-    "value",
-    "type",
-    "selected",
-    "choices",
-    "ranker",
-    "id",
-    "fields",
-    "responses",
-    "image_1",
-    "completed_by",
-  ];
-  const { json } = fc.letrec<{ json: unknown }>((tie) => ({
-    json: fc.oneof(
-      { maxDepth: 5 },
-      fc.constantFrom(null, true, 1, "left", "pairwise", "ranker", "choices", "tie", imageId("a"), imageId("b")),
-      fc.array(tie("json"), { maxLength: 3 }),
-      fc.dictionary(fc.oneof(fc.constantFrom(...keys), fc.string()), tie("json"), { maxKeys: 5 }),
-    ),
-  }));
-
-  it.each<readonly [string, VoteFormat, readonly string[]]>([
-    ["label-studio", labelStudioVotes, ["data", "annotations"]],
-    ["argilla", argillaVotes, ["fields", "responses"]],
-  ])("is a vote of %s or a VoteError", async (_name, format, [first = "", second = ""]) => {
+describe("what a Label Studio task leaves open", () => {
+  const [a, b] = [imageId("a"), imageId("b")];
+  const importTask = async (data: object, ...result: readonly object[]) => {
     await using dataset = await voteDataset();
-    const file = join(dataset.context.config.dir, "any.jsonl");
-    await fc.assert(
-      fc.asyncProperty(fc.array(fc.tuple(json, json), { maxLength: 8 }), async (records) => {
-        await writeFile(file, records.map(([one, other]) => JSON.stringify({ [first]: one, [second]: other })).join("\n"));
-        for await (const { read } of format.candidates(file, { extension: "jsonl", keys: [], isArray: false }, options)) {
-          expect(outcomeOf(read)).toMatch(/^(?:vote|draft|no-answer|bad-shape|contradiction)$/);
-        }
-      }),
-      { numRuns: 150 },
-    );
+    const file = join(dataset.context.config.dir, "t.json");
+    await writeFile(file, JSON.stringify([{ id: 1, data, annotations: [{ id: 1, completed_by: 1, result }] }]));
+    return { ...(await importInto(dataset, file)), votes: votesOf(dataset) };
+  };
+  const left = { from_name: "pw", to_name: "pw", type: "pairwise", value: { selected: "left" } };
+
+  it.each([
+    ["numbered", { text2: b, text1: a }, left, [["a"]]],
+    ["by side", { right_url: b, left_url: a }, left, [["a"]]],
+    ["by to_name", { y: a, x: b }, { ...left, to_name: "x,y" }, [["b"]]],
+    ["by its own name", { y: a, x: b }, { ...left, type: "choices", value: { choices: ["x"] } }, [["b"]]],
+  ])("left is known %s", async (_how, data, result, ranking) => {
+    expect((await importTask(data, result)).votes).toMatchObject([
+      ["label-studio:1", "user 1", "overall", "choice", expect.anything(), ranking, {}],
+    ]);
+  });
+
+  it("other Choices beside the outcome are left alone, unless they name a picture", async () => {
+    const data = { image1: a, image2: b };
+    const choices = (name: string, choice: string) => ({
+      from_name: name,
+      to_name: "image1",
+      type: "choices",
+      value: { choices: [choice] },
+    });
+    expect((await importTask(data, left, choices("reason", "sharper"))).imported).toBe(1);
+    expect((await importTask(data, choices("outcome", "image2"), choices("reason", "sharper"))).imported).toBe(1);
+    expect((await importTask(data, left, choices("best", "image2"))).refused).toEqual({ contradiction: 1 });
+    expect((await importTask(data, choices("reason", "sharper"))).refused).toEqual({ "bad-shape": 1 });
+  });
+
+  it.each([
+    ["left, where no name tells", { chosen: a, other: b }, left],
+    ["a number, where no name tells", { chosen: a, other: b }, { ...left, type: "choices", value: { choices: ["1"] } }],
+    ["buckets", { x: a, y: b }, { ...left, type: "ranker", value: { ranker: { good: [a], _: [b] } } }],
+  ])("%s is refused, not guessed", async (_what, data, result) => {
+    expect(await importTask(data, result)).toMatchObject({ imported: 0, refused: { "bad-shape": 1 } });
   });
 });
 
-it("an array of 60 MB is read in little memory", async () => {
+it("a problem in an array is told by the line at which its record begins, and its number", async () => {
   await using dataset = await voteDataset();
-  const file = join(dataset.context.config.dir, "big.json");
-  const [task] = JSON.parse(await readFile(join(FIXTURES, "label-studio-pairwise.json"), "utf8")) as {
-    data: object;
-    annotations: { id: number }[];
-  }[];
-  const padding = "x".repeat(30_000);
-  const out = createWriteStream(file);
-  for (let index = 0; index < 2_000; index++) {
-    const [annotation] = task!.annotations;
-    const text = JSON.stringify({ ...task, data: { ...task!.data, padding }, annotations: [{ ...annotation, id: index }] });
-    if (!out.write(`${index === 0 ? "[" : ","}${text}`)) await once(out, "drain");
-  }
-  await new Promise((resolve) => out.end("]", () => resolve(undefined)));
-  let peakBytes = 0;
-  const timer = setInterval(() => (peakBytes = Math.max(peakBytes, process.memoryUsage().heapUsed)), 20);
-  const before = process.memoryUsage().heapUsed;
-  expect(await importInto(dataset, file)).toMatchObject({ imported: 2_000 });
-  clearInterval(timer);
-  expect(peakBytes - before).toBeLessThan(150_000_000);
-}, 60_000);
+  const file = join(dataset.context.config.dir, "t.json");
+  const text = await readFile(join(FIXTURES, "label-studio-ranker.json"), "utf8");
+  await writeFile(file, text.replaceAll(imageId("b"), imageId("zz")));
+  const line = text.slice(0, text.lastIndexOf('\n {\n  "id": 9')).split("\n").length + 1;
+  expect((await importInto(dataset, file)).problems).toMatchObject([
+    { position: 2, record: 1, reason: "unknown-image" },
+    { position: line, record: 2, reason: "unknown-image" },
+  ]);
+});
+
+describe("options", () => {
+  it("a map of columns is refused where there are none", async () => {
+    await using dataset = await voteDataset();
+    await expect(importInto(dataset, join(FIXTURES, "argilla.json"), { columns: { label_0: "won" } })).rejects.toThrow(
+      "votes as argilla have no columns",
+    );
+  });
+
+  it("a file that may be of two formats is refused, unless one is named", async () => {
+    await using dataset = await voteDataset();
+    const file = join(dataset.context.config.dir, "two.jsonl");
+    await writeFile(file, JSON.stringify({ data: {}, annotations: [], fields: {}, responses: {} }));
+    await expect(importInto(dataset, file)).rejects.toThrow("it may be label-studio or argilla");
+    expect(await importInto(dataset, file, { format: "label-studio" })).toMatchObject({ passedOver: { "no-answer": 1 } });
+  });
+});

@@ -1,0 +1,23 @@
+import { ConfigError } from "../../errors.ts";
+
+/** Options that only some of annotate's actions take, by the names that commander gives them. */
+const ACTIONS_OF: Readonly<Record<string, readonly string[]>> = {
+  prompts: ["", "export-tasks"],
+  skipBad: ["import"],
+  format: ["import", "export-tasks"],
+  source: ["import"],
+  map: ["import"],
+  task: ["export-tasks"],
+  out: ["export-tasks"],
+  uriBase: ["export-tasks"],
+};
+
+/** Refuses what the action would not look at: an option that does nothing is a mistake that nobody sees. "" is annotate itself. */
+export function refuseOptions(action: string, options: Readonly<Record<string, string | boolean | undefined>>): void {
+  for (const [name, actions] of Object.entries(ACTIONS_OF)) {
+    if (options[name] === undefined || actions.includes(action)) continue;
+    const flag = `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    const command = (one: string): string => (one === "" ? "annotate" : `annotate ${one}`);
+    throw new ConfigError(`Cannot use ${flag} with ${command(action)}`, { hint: `it belongs to ${actions.map(command).join(" and ")}` });
+  }
+}

@@ -1,0 +1,3 @@
+export function isGzip(file: string): boolean {
+  return /\.gz$/i.test(file);
+}

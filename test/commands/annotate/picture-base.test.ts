@@ -1,0 +1,19 @@
+import { expect, it } from "vitest";
+import { pictureBase } from "../../../src/commands/annotate/picture-base.ts";
+import { ConfigError } from "../../../src/errors.ts";
+
+it.each([
+  [undefined, null, null],
+  [undefined, "", null],
+  [undefined, "../../", null],
+  [undefined, "https://cdn.example/set", "https://cdn.example/set/"],
+  ["https://x.example/", "https://cdn.example/set", "https://x.example/"],
+  ["/data/local-files/", null, "/data/local-files/"],
+])("%j, configured %j: %j", (option, configured, base) => {
+  expect(pictureBase(option, configured)).toBe(base);
+});
+
+it.each(["https://x.example/?X-Amz-Signature=abc", "https://me:secret@x.example", "https://x.example/#a"])("refuses %s", (base) => {
+  expect(() => pictureBase(base, null)).toThrow(ConfigError);
+  expect(() => pictureBase(undefined, base)).toThrow("Cannot put pictures under export.uri_base");
+});

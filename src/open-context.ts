@@ -72,12 +72,14 @@ export async function openContext(input: CommandInput, { locks, deadline, adjust
     const watch = watchServers(configFileOf(input), { env: input.env, comfy, log: input.log });
     opened.defer(() => watch.close());
   }
+  const judges = openJudges(config.annotate.judges);
+  for (const judge of judges) opened.defer(() => judge.close?.());
   const context: Context = {
     config,
     db,
     store,
     comfy,
-    judges: openJudges(config.annotate.judges),
+    judges,
     clock: input.clock,
     log: input.log,
     stopping: deadline === undefined ? input.stopping : AbortSignal.any([input.stopping, deadline]),

@@ -1,5 +1,5 @@
 import { isJsonArray, isJsonObject, type Json, type JsonObject } from "../lib/exact-json.ts";
-import { parseAnswer } from "./parse-answer.ts";
+import { parseAnswer } from "../lib/parse-answer.ts";
 
 /** A message of ComfyUI's WebSocket that we use. `promptId` is null where the message is about no prompt, or does not say. */
 export type ComfyEvent =

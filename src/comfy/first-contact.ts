@@ -2,7 +2,7 @@ import { FatalError } from "../errors.ts";
 import type { Call } from "./connection.ts";
 import type { Http } from "./http.ts";
 import { foreignApiOf } from "./job-api.ts";
-import { parseAnswer } from "./parse-answer.ts";
+import { parseAnswer } from "../lib/parse-answer.ts";
 import { parseSystemStats, type SystemStats } from "./system-stats.ts";
 
 /**

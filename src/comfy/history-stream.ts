@@ -1,10 +1,10 @@
 import { StringDecoder } from "node:string_decoder";
 import { TransientError } from "../errors.ts";
 import { isJsonObject, type Json } from "../lib/exact-json.ts";
-import { bareConstantsFilter } from "./bare-constants.ts";
+import { bareConstantsFilter } from "../lib/bare-constants.ts";
 import type { Call } from "./connection.ts";
 import { parseHistoryEntry, type HistoryEntry } from "./history-entry.ts";
-import { networkReason } from "./http-failure.ts";
+import { networkReason } from "../lib/network-reason.ts";
 import { JSON_MAX_BYTES, type Http } from "./http.ts";
 
 interface Token {

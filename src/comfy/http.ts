@@ -2,18 +2,18 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
 import { TransientError, type FatalError } from "../errors.ts";
 import type { Json } from "../lib/exact-json.ts";
+import { networkReason } from "../lib/network-reason.ts";
+import { isHtml } from "../lib/server-words.ts";
+import { withoutSecrets } from "../lib/without-secrets.ts";
 import { describeCall, openConnection, type Call, type Connection, type ConnectionOptions } from "./connection.ts";
-import { foreignAnswer, isHtml, networkReason, refusalOf } from "./http-failure.ts";
-import { parseAnswer } from "./parse-answer.ts";
-import { readText } from "./read-text.ts";
+import { foreignAnswer, refusalOf } from "./http-failure.ts";
+import { parseAnswer } from "../lib/parse-answer.ts";
+import { readText } from "../lib/read-text.ts";
 
 /** Of one JSON answer held in memory: /object_info of all classes is 0.3 MB, a deep /queue some MB. */
 export const JSON_MAX_BYTES = 64 * 1024 * 1024;
 /** Of an error's body, whose first words are shown. */
 const REFUSAL_MAX_BYTES = 64 * 1024;
-/** Shorter header values are no secrets worth hiding, and would blank out ordinary words. */
-const SECRET_MIN_CHARS = 6;
-
 /** An answer that was read to its end, or as far as is of interest. */
 export interface Answer {
   readonly status: number;
@@ -95,17 +95,4 @@ export function openHttp(options: ConnectionOptions): Http {
       if (isHtml(text)) throw foreign(call, text);
     },
   };
-}
-
-/** What `Basic` credentials say, user and password apart, where the word is such. */
-function decodedBasic(word: string): readonly string[] {
-  const text = Buffer.from(word, "base64").toString("utf8");
-  return /^[^\s:]+:\S+$/.test(text) ? [text, text.slice(text.indexOf(":") + 1)] : [];
-}
-
-/** Some proxies repeat in their error what they were sent. */
-function withoutSecrets(text: string, headers: Readonly<Record<string, string>>): string {
-  const words = Object.values(headers).flatMap((value) => [value, ...value.split(/\s+/)]);
-  const secrets = words.flatMap((word) => [word, encodeURIComponent(word), ...decodedBasic(word)]);
-  return secrets.filter((secret) => secret.length >= SECRET_MIN_CHARS).reduce((rest, secret) => rest.replaceAll(secret, "***"), text);
 }

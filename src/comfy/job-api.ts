@@ -1,5 +1,5 @@
 import { isJsonObject } from "../lib/exact-json.ts";
-import { parseAnswer } from "./parse-answer.ts";
+import { parseAnswer } from "../lib/parse-answer.ts";
 
 /** What answers in place of ComfyUI, and what to try. */
 export interface ForeignApi {

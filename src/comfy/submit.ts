@@ -1,11 +1,11 @@
 import { FatalError, TransientError } from "../errors.ts";
 import { isJsonArray, isJsonObject, stringifyExact, type Json, type JsonObject } from "../lib/exact-json.ts";
 import type { ApiGraph } from "./graph.ts";
-import { wordsOf } from "./http-failure.ts";
+import { serverWords } from "../lib/server-words.ts";
 import type { Call } from "./connection.ts";
 import type { Answer, Http } from "./http.ts";
 import { withMark, type JobMark } from "./job-mark.ts";
-import { parseAnswer } from "./parse-answer.ts";
+import { parseAnswer } from "../lib/parse-answer.ts";
 
 /** What POST /prompt is sent. */
 export interface Submission {
@@ -116,7 +116,7 @@ function refusalMessage(status: number, { text, fields }: { readonly text: strin
   }
   const error = fields?.["error"];
   if (status !== 400 || error === undefined) return null;
-  if (!isJsonObject(error)) return typeof error === "string" ? wordsOf(error) : null;
+  if (!isJsonObject(error)) return typeof error === "string" ? serverWords(error) : null;
   return [error["message"], error["details"]].map(detailOf).filter(Boolean).join(": ");
 }
 

@@ -4,7 +4,7 @@ import { isJsonObject } from "../lib/exact-json.ts";
 import type { Call } from "./connection.ts";
 import type { OutputImage } from "./history-entry.ts";
 import type { Http } from "./http.ts";
-import { parseAnswer } from "./parse-answer.ts";
+import { parseAnswer } from "../lib/parse-answer.ts";
 
 export interface Upload {
   readonly bytes: Uint8Array<ArrayBuffer>;

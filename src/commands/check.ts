@@ -7,7 +7,6 @@ import { EXIT } from "../errors.ts";
 import { byteSize } from "../lib/byte-size.ts";
 import { counted } from "../lib/counted.ts";
 import { configFileOf } from "../open-context.ts";
-import { openJudges } from "../judges/registry.ts";
 import { readPrompts, type PromptRow } from "../prompts/read-prompts.ts";
 import type { ReferenceFile } from "../prompts/reference-files.ts";
 import { exportStoreUri } from "../stages/export.ts";
@@ -18,6 +17,7 @@ import { prepareVariants, type ReadyToPlan } from "../stages/prepare-variants.ts
 import { unfitCells } from "../stages/unfit-cells.ts";
 import { checkDisks } from "./check/disks.ts";
 import { failedFinding, type Finding } from "./check/finding.ts";
+import { probeJudges } from "./check/probe-judges.ts";
 import { probeStore } from "./check/probe-store.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
 import { tellReferences, totalsOf, type ReferenceTotals } from "./tell-references.ts";
@@ -42,7 +42,8 @@ export async function run(input: CommandInput): Promise<CommandResult> {
     await probeStore("store", config.store, input.signal),
     await probeStore("export", { ...config.store, uri: exportStoreUri(config.export.uri) }, input.signal),
     ...(await checkDisks(config, { images: plan.bytes, references: plan.references.bytes }, input.signal)),
-    ...describeJudges(config),
+    ...(await probeJudges(config, input.signal)),
+    describePairs(config),
   ];
   const width = Math.max(...findings.map((finding) => finding.what.length));
   for (const { what, ok, text } of findings)
@@ -149,11 +150,7 @@ async function checkWorkflow(client: ComfyClient, { variant, graph, bound }: Rea
   };
 }
 
-function describeJudges(config: Config): readonly Finding[] {
+function describePairs(config: Config): Finding {
   const from = config.annotate.pairs[config.export.pairs]?.from.join(", then ") ?? "nobody";
-  const judges = openJudges(config.annotate.judges).map(({ name, version, technical }) => {
-    const nature = technical ? "a technical score: filters, and links only where nobody else speaks" : "a preference score";
-    return { what: `judge ${name}`, ok: true, text: `version ${version}, ${nature}` };
-  });
-  return [...judges, { what: "pairs", ok: true, text: `${config.export.pairs} is linked by ${from}` }];
+  return { what: "pairs", ok: true, text: `${config.export.pairs} is linked by ${from}` };
 }

@@ -34,7 +34,7 @@ export async function run(given: CommandInput): Promise<CommandResult> {
     await using opened = await openContext(input, { locks: ALL_LOCKS, adjust: useEmulators });
     const { context } = opened;
     await planAndTell(context, input);
-    const stopped = await streamStages(context);
+    const { stopped } = await streamStages(context);
     const result = await linkAndExport(context, input, { stopped, exports: !input.stopping.aborted });
     if (input.stopping.aborted) return result;
     const report = await writeReport(context, join(context.config.dir, "report.html"));

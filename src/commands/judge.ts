@@ -3,17 +3,27 @@ import { inspect } from "../stages/inspect.ts";
 import { judge } from "../stages/judge.ts";
 import { nothingUpstream } from "../stages/stage.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
-import { stageResult } from "./stage-result.ts";
+import { describeUsage } from "./judge/describe-usage.ts";
+import { dryRun } from "./judge/dry-run.ts";
+import { incompleteExit } from "./judge/incomplete-exit.ts";
 import { openStage } from "./open-stage.ts";
+import { stageResult } from "./stage-result.ts";
 
 export async function run(input: CommandInput): Promise<CommandResult> {
+  if (input.options["dryRun"] === true) return dryRun(input);
   await using opened = await openStage(input, { locks: ["judge"] });
-  const inspected = await inspect(opened.context, nothingUpstream);
-  const judged = await judge(opened.context, nothingUpstream);
-  const done = `Looked at ${counted(inspected.done, "image")} and scored ${counted(judged.done, "group")}`;
-  return stageResult(opened.context.db, input, {
+  const { context } = opened;
+  const inspected = await inspect(context, nothingUpstream);
+  const judged = await judge(context, nothingUpstream);
+  const done = [
+    `Looked at ${counted(inspected.done, "image")} and scored ${counted(judged.done, "group")}`,
+    ...(judged.failed > 0 ? [`${counted(judged.failed, "group")} could not be judged in this run`] : []),
+    ...describeUsage(context.judges),
+  ].join("; ");
+  const result = stageResult(context.db, input, {
     done,
     stopped: inspected.stopped || judged.stopped,
-    pairSet: opened.context.config.export.pairs,
+    pairSet: context.config.export.pairs,
   });
+  return incompleteExit(result, judged);
 }

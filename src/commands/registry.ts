@@ -40,8 +40,11 @@ export const commands: readonly CommandSpec[] = [
   {
     name: "judge",
     summary: "look at every stored image once and have the judges score each finished group",
-    options: [PROMPTS],
-    example: "judge",
+    options: [
+      PROMPTS,
+      { flags: "--dry-run", description: "what is left to judge: groups, images and requests of each judge; asks nobody" },
+    ],
+    example: "judge --dry-run",
     load: () => import("./judge.ts"),
   },
   {

@@ -39,6 +39,17 @@ export type ResultEvent =
       /** SHA-256 of reference pictures by bound name. */
       readonly references: Readonly<Record<string, string>>;
     }
+  /** judge --dry-run: what one judge has left to do. `requests`: at least. `scored`: images, by this version and by older ones. */
+  | {
+      readonly event: "would_judge";
+      readonly judge: string;
+      readonly version: string;
+      readonly groups: number;
+      readonly images: number;
+      readonly requests: number;
+      readonly scored: number;
+      readonly scored_before: { readonly [version: string]: number };
+    }
   /** init. `workflow_written`: the workflow came out of a picture or a server. */
   | { readonly event: "config"; readonly file: string; readonly workflow: string; readonly workflow_written: boolean }
   | { readonly event: "report"; readonly uri: string }

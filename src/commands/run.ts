@@ -4,10 +4,12 @@ import { ALL_LOCKS, openContext } from "../open-context.ts";
 import { generate } from "../stages/generate.ts";
 import { harvest } from "../stages/harvest.ts";
 import { inspect } from "../stages/inspect.ts";
-import { judge } from "../stages/judge.ts";
+import { judge, type JudgeReport } from "../stages/judge.ts";
 import type { StageReport, Upstream } from "../stages/stage.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
 import { deadlineOf } from "./deadline.ts";
+import { describeUsage } from "./judge/describe-usage.ts";
+import { incompleteExit } from "./judge/incomplete-exit.ts";
 import { linkAndExport } from "./link-and-export.ts";
 import { planAndTell } from "./plan-and-tell.ts";
 
@@ -23,13 +25,21 @@ export async function run(input: CommandInput): Promise<CommandResult> {
   const deadline = deadlineOf(input);
   await using opened = await openContext(input, { locks: ALL_LOCKS, ...(deadline === undefined ? {} : { deadline }) });
   await planAndTell(opened.context, input);
-  const stopped = await streamStages(opened.context);
+  const { stopped, judged } = await streamStages(opened.context);
+  for (const used of describeUsage(opened.context.judges)) opened.context.log.info(used);
   // After Ctrl-C the person waits for the prompt; at a deadline they want the dataset as far as it goes.
-  return await linkAndExport(opened.context, input, { stopped, exports: !input.stopping.aborted });
+  const result = await linkAndExport(opened.context, input, { stopped, exports: !input.stopping.aborted });
+  return incompleteExit(result, judged);
 }
 
-/** Runs the stages beside each other until the first has no more work and the others have caught up. Answers whether work remains. */
-export async function streamStages(context: Context): Promise<boolean> {
+export interface Streamed {
+  /** True where work remains. */
+  readonly stopped: boolean;
+  readonly judged: JudgeReport;
+}
+
+/** Runs the stages beside each other until the first has no more work and the others have caught up. */
+export async function streamStages(context: Context): Promise<Streamed> {
   const failed = new AbortController();
   const shared: Context = { ...context, stopping: AbortSignal.any([context.stopping, failed.signal]) };
   const running = new Set(["generate", "harvest", "inspect", "judge"]);
@@ -37,7 +47,7 @@ export async function streamStages(context: Context): Promise<boolean> {
     moreToCome,
     waitForWork: (signal) => context.clock.sleep(FOLLOW_POLL_MS, signal),
   });
-  const start = async (name: string, stage: Promise<StageReport>): Promise<StageReport> => {
+  const start = async <Report extends StageReport>(name: string, stage: Promise<Report>): Promise<Report> => {
     try {
       return await stage;
     } catch (error) {
@@ -57,6 +67,13 @@ export async function streamStages(context: Context): Promise<boolean> {
   );
   const ended = new AbortController();
   const grace = graceAfter(generating, { ...context, signal: AbortSignal.any([context.signal, ended.signal]) });
+  const judging = start(
+    "judge",
+    judge(
+      shared,
+      follow(() => running.has("inspect")),
+    ),
+  );
   const results = await Promise.allSettled([
     generating,
     start(
@@ -73,17 +90,12 @@ export async function streamStages(context: Context): Promise<boolean> {
         follow(() => running.has("harvest")),
       ),
     ),
-    start(
-      "judge",
-      judge(
-        shared,
-        follow(() => running.has("inspect")),
-      ),
-    ),
+    judging,
   ]);
   ended.abort();
   for (const result of results) if (result.status === "rejected") throw result.reason;
-  return results.some((result) => result.status === "fulfilled" && result.value.stopped);
+  const stopped = results.some((result) => result.status === "fulfilled" && result.value.stopped);
+  return { stopped, judged: await judging };
 }
 
 /** Fires HARVEST_GRACE_MS after both a stop and the end of generate. Harvest that is done earlier ends by itself. */

@@ -50,6 +50,7 @@ function show({ db, config }: Pick<Context, "db" | "config">, input: ShowInput, 
   const { planned, pending, stored, rejected, failed, images } = summarize(db);
   const reasons = countReasons(db);
   const refused = countRefused(db);
+  const counters = readCounters(db);
   const servers = describeServers({ db, config }, input.clock.nowMs());
   const versions = listExports(db, exportStoreUri(config.export.uri));
   const speed = rate === undefined ? "" : `, ${rate.toFixed(1)}/s${rate > 0 ? `, ${Math.ceil(pending / rate)} s left` : ""}`;
@@ -64,7 +65,7 @@ function show({ db, config }: Pick<Context, "db" | "config">, input: ShowInput, 
       .filter((variant) => variant.state !== "active")
       .map(({ variant, state, reason }) => `variant     ${variant} is ${state}${reason === null ? "" : `: ${shortened(reason)}`}`),
     ...servers.map(({ url, text }) => `server      ${url} ${text}`),
-    ...Object.entries(readCounters(db))
+    ...Object.entries(counters)
       .filter(([, value]) => value > 0)
       .map(([name, value]) => `counted     ${countedName(name, value)}`),
     ...versions.map((row) => `export      ${row.version} ${row.state}, ${counted(row.rows ?? 0, "row")}, ${config.export.uri}`),
@@ -82,6 +83,7 @@ function show({ db, config }: Pick<Context, "db" | "config">, input: ShowInput, 
       reasons: reasons.map((reason) => ({ ...reason })),
       not_adopted: refused.map((each) => ({ ...each })),
       servers: servers.map(({ url, state, seenAtMs, configured }) => ({ url, state, seen_at_ms: seenAtMs, configured })),
+      counters: { ...counters },
       exports: versions.map(({ version, state, rows }) => ({ version, state, rows, uri: config.export.uri })),
     },
     lines.join("\n"),

@@ -39,8 +39,8 @@ function workflowParts({ file, uploads, ...workflow }: WorkflowConfig) {
 function judgeParts(judge: JudgeConfig) {
   if (judge.kind === "builtin") return judge;
   if (judge.kind === "http") return { name: judge.name, kind: judge.kind, version: judge.version };
-  const { name, kind, model, mode, prompt_file: prompt } = judge;
-  return { name, kind, model, mode, prompt_file: prompt === null ? null : basename(prompt) };
+  const { name, kind, model, mode, pairs, by, prompt_file: prompt, max_side } = judge;
+  return { name, kind, model, mode, pairs, by: by ?? null, prompt_file: prompt === null ? null : basename(prompt), max_side };
 }
 
 /** `value`, but for what the file gives by ${NAME}: that text instead, so that equal files have equal hashes on every machine. */

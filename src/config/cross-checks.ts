@@ -1,4 +1,5 @@
 import { didYouMean } from "../lib/nearest.ts";
+import { checkJudges } from "./check-judges.ts";
 import { checkUploads } from "./check-uploads.ts";
 import { pathOfSet } from "./normalise-pairs.ts";
 import { notYet } from "./not-yet.ts";
@@ -31,6 +32,7 @@ export function crossChecks(config: ConfigFile, file: FileForm): readonly Proble
     ...checkReclaim(config),
     ...checkStores(config),
     ...checkAnnotate(config, file),
+    ...checkJudges(config),
     ...checkExport(config),
     ...notYet(config, file).map(({ path, what }) => problem(path, ` (${what}) comes with a later version`)),
   ];

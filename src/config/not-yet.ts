@@ -13,9 +13,6 @@ export interface NotYet {
 export function notYet(config: ConfigFile, file: { readonly wrapped: boolean }): readonly NotYet[] {
   const { annotate, export: exported } = config;
   return [
-    ...annotate.judges.flatMap(({ kind }, index) =>
-      kind === "builtin" ? [] : [{ path: ["annotate", "judges", index, "kind"], what: `judges of kind ${kind}` }],
-    ),
     ...Object.entries(annotate.pairs).flatMap(([set, { from = [] }]) =>
       from.includes("combined") ? [{ path: [...pathOfSet(set, file), "from"], what: "the source combined" }] : [],
     ),

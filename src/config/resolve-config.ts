@@ -1,5 +1,6 @@
 import { dirname, resolve } from "node:path";
 import type { JsonObject } from "../lib/exact-json.ts";
+import { defaultBy, goesByAnother } from "./check-judges.ts";
 import type { Config, ConfigFile, JudgeConfig, WorkflowConfig } from "./schema.ts";
 import { checkServerUrl } from "./server-url.ts";
 import { resolveExportUri, resolveStoreUri, type CheckedUri } from "./store-uri.ts";
@@ -25,7 +26,7 @@ export function resolveConfig(checked: ConfigFile, { configFile, written }: Reso
     uploads: mapValues(each.uploads, fromFile),
   });
   const toJudge = (judge: JudgeConfig): JudgeConfig =>
-    judge.kind === "openai" ? { ...judge, prompt_file: orNull(judge.prompt_file) } : judge;
+    judge.kind === "openai" ? { ...judge, prompt_file: orNull(judge.prompt_file), by: byOf(judge, annotate.judges) } : judge;
 
   return {
     ...rest,
@@ -50,6 +51,11 @@ export function resolveConfig(checked: ConfigFile, { configFile, written }: Reso
     },
     export: { ...checked.export, uri: uriOf(resolveExportUri(checked.export.uri, dir)) },
   };
+}
+
+/** Filled in: a judge's version depends on it. */
+function byOf(judge: JudgeConfig & { readonly by?: string | undefined }, judges: readonly JudgeConfig[]): string | undefined {
+  return goesByAnother(judge) ? (judge.by ?? defaultBy(judge, judges)) : undefined;
 }
 
 function urlOf(text: string): string {

@@ -14,6 +14,9 @@ const DATASET_CHARS_MAX = 64;
 /** More candidates of one prompt and variant are a slip of the pen: planning holds one prompt's seeds in memory. */
 const PER_PROMPT_MAX = 100_000;
 
+/** A day: timers of Node take no more than 2^31 ms. */
+const TIMEOUT_MAX_S = 86_400;
+
 // `patternErrorMessage` is what editors and our own messages say instead of the pattern.
 const name = z
   .string()
@@ -126,21 +129,34 @@ const judge = z.discriminatedUnion("kind", [
   z.strictObject({
     name,
     kind: z.literal("http"),
-    url: z.string(),
-    version: z.string().default("1"),
+    url: z.string().describe("where POST {prompt, images} answers {scores}: docs/judges.md"),
+    version: text.default("1").describe("raise it with every change of the model: a new version scores anew"),
+    send: z
+      .enum(["b64", "url"])
+      .default("b64")
+      .describe("url: only where the images lie, as in exported rows; the server has to reach that itself"),
     headers,
-    concurrency: count.default(8),
+    concurrency: count.default(8).describe("groups in flight"),
+    timeout_s: z.number().positive().max(TIMEOUT_MAX_S).default(120).describe("for a whole request"),
   }),
   z.strictObject({
     name,
     kind: z.literal("openai"),
-    url: z.string(),
-    model: z.string(),
-    mode: z.enum(["pointwise", "pairwise"]).default("pointwise"),
-    prompt_file: z.string().nullable().default(null),
-    max_requests: count.optional(),
+    url: z.string().describe("of an OpenAI-compatible API, up to /v1"),
+    model: text,
+    mode: z.enum(["pointwise", "pairwise"]).default("pointwise").describe("a rating each, or which of two is better"),
+    pairs: z
+      .enum(["top-bottom", "all"])
+      .default("top-bottom")
+      .describe("pairwise: the best and the worst of a group by another judge, or every two; each in both orders"),
+    by: name.optional().describe("that other judge; default: the first one of preference"),
+    prompt_file: z.string().nullable().default(null).describe("instead of configs/judges/<mode>.txt; {prompt} is the image's prompt"),
+    max_side: count.nullable().default(null).describe("larger pictures are sent smaller, as JPEG, px; null: as they are stored"),
+    max_tokens: count.default(1024).describe("of one answer"),
+    max_requests: count.optional().describe("in one run; the rest waits for the next"),
     headers,
-    concurrency: count.default(8),
+    concurrency: count.default(8).describe("groups in flight"),
+    timeout_s: z.number().positive().max(TIMEOUT_MAX_S).default(300).describe("for a whole request"),
   }),
 ]);
 

@@ -9,6 +9,9 @@ const THUMBNAIL_SIDE_PX = 320;
 /** Largest picture decoded: 400 MB as RGBA. Above any size that ComfyUI's upscalers make on one card; below what ends a laptop. */
 const MAX_PIXELS = 100_000_000;
 
+/** Opaque pixels get their alpha in pieces of 256 KiB, when they are hashed: decoding and shrinking without it costs a third less. */
+const HASHED_PIXELS = 65_536;
+
 export interface DecodedImage {
   readonly inspection: Inspection;
   /** WebP, at most 320 px a side, never enlarged. */
@@ -33,31 +36,30 @@ export async function openDecoder(): Promise<DecodeImage> {
       // ignoreIcc: the pixels as training loaders (PIL, torchvision) see them, and equal pixels stay equal under other metadata.
       const { data, info } = await sharp(bytes, { failOn: "warning", limitInputPixels: MAX_PIXELS, ignoreIcc: true })
         .toColourspace("srgb")
-        .ensureAlpha()
         .raw({ depth: "uchar" })
         .toBuffer({ resolveWithObject: true });
-      return { data, widthPx: info.width, heightPx: info.height };
+      return { data, channels: channelsOf(info.channels), widthPx: info.width, heightPx: info.height };
     } catch (error) {
       throw new RejectError("corrupt", firstLine(messageOf(error)), { cause: error });
     }
   }
 
-  async function shrink({ data, widthPx, heightPx }: Pixels): Promise<Pixels> {
+  async function shrink({ data, channels, widthPx, heightPx }: Pixels): Promise<Pixels> {
     const { data: small, info } = await sharp(data, {
-      raw: { width: widthPx, height: heightPx, channels: 4 },
+      raw: { width: widthPx, height: heightPx, channels },
       limitInputPixels: MAX_PIXELS,
     })
       .resize(THUMBNAIL_SIDE_PX, THUMBNAIL_SIDE_PX, { fit: "inside", withoutEnlargement: true, kernel: "linear" })
       .raw()
       .toBuffer({ resolveWithObject: true });
-    return { data: small, widthPx: info.width, heightPx: info.height };
+    return { data: small, channels, widthPx: info.width, heightPx: info.height };
   }
 
   return async (bytes) => {
     const pixels = await decodePixels(bytes);
     const small = await shrink(pixels);
     // effort 1: 9 ms instead of 24, for 10 % more bytes.
-    const thumbnail = await sharp(small.data, { raw: { width: small.widthPx, height: small.heightPx, channels: 4 } })
+    const thumbnail = await sharp(small.data, { raw: { width: small.widthPx, height: small.heightPx, channels: small.channels } })
       .webp({ quality: 80, effort: 1 })
       .toBuffer();
     return { inspection: inspectPixels(pixels, small), thumbnail };
@@ -65,15 +67,39 @@ export async function openDecoder(): Promise<DecodeImage> {
 }
 
 function inspectPixels(pixels: Pixels, small: Pixels): Inspection {
-  const { widthPx, heightPx, data } = pixels;
+  const { widthPx, heightPx } = pixels;
   return {
     widthPx,
     heightPx,
-    // The size is hashed too: 2 × 8 and 4 × 4 pixels may be the same bytes.
-    pixelSha256: createHash("sha256").update(`${widthPx}x${heightPx}\n`).update(data).digest("hex"),
+    pixelSha256: pixelSha256(pixels),
     perceptualHash: differenceHash(small),
     ...measurePixels(pixels),
   };
+}
+
+/** Of size and RGBA pixels, so that a picture is the same with an alpha channel that says nothing. */
+function pixelSha256({ data, channels, widthPx, heightPx }: Pixels): string {
+  // The size is hashed too: 2 × 8 and 4 × 4 pixels may be the same bytes.
+  const hash = createHash("sha256").update(`${widthPx}x${heightPx}\n`);
+  if (channels === 4) return hash.update(data).digest("hex");
+  const rgba = new Uint8Array(HASHED_PIXELS * 4).fill(255);
+  for (let from = 0; from < data.length; from += HASHED_PIXELS * 3) {
+    const end = Math.min(from + HASHED_PIXELS * 3, data.length);
+    let to = 0;
+    for (let byte = from; byte < end; byte += 3, to += 4) {
+      rgba[to] = data[byte] ?? 0;
+      rgba[to + 1] = data[byte + 1] ?? 0;
+      rgba[to + 2] = data[byte + 2] ?? 0;
+    }
+    hash.update(rgba.subarray(0, to));
+  }
+  return hash.digest("hex");
+}
+
+/** sRGB has three channels, or four. */
+function channelsOf(channels: number): 3 | 4 {
+  if (channels === 3 || channels === 4) return channels;
+  throw new Error(`sharp decoded ${channels} channels`);
 }
 
 function firstLine(text: string): string {

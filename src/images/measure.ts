@@ -1,6 +1,8 @@
-/** 8-bit RGBA pixels, row by row from the top. */
+/** 8-bit RGB or RGBA pixels, row by row from the top. */
 export interface Pixels {
   readonly data: Uint8Array;
+  /** 3: every pixel is opaque. */
+  readonly channels: 3 | 4;
   readonly widthPx: number;
   readonly heightPx: number;
 }
@@ -74,12 +76,12 @@ export function differenceHash(pixels: Pixels): string {
 }
 
 /** Rec. 709 luma over the backdrop, in integers: 13,933 + 46,871 + 4,732 = 2^16. */
-function lumaOfRows({ data, widthPx }: Pixels, { first, last }: { readonly first: number; readonly last: number }): LumaRows {
+function lumaOfRows({ data, widthPx, channels }: Pixels, { first, last }: { readonly first: number; readonly last: number }): LumaRows {
   const rows = last - first + 1;
   const luma = new Uint8Array(rows * widthPx);
-  for (let i = 0, byte = first * widthPx * 4; i < luma.length; i++, byte += 4) {
+  for (let i = 0, byte = first * widthPx * channels; i < luma.length; i++, byte += channels) {
     const opaque = (13_933 * at(data, byte) + 46_871 * at(data, byte + 1) + 4_732 * at(data, byte + 2) + 32_768) >> 16;
-    const alpha = at(data, byte + 3);
+    const alpha = channels === 4 ? at(data, byte + 3) : 255;
     luma[i] = alpha === 255 ? opaque : Math.round((opaque * alpha + BACKDROP_LUMA * (255 - alpha)) / 255);
   }
   return { luma, widthPx, rows };

@@ -2,10 +2,15 @@
 export interface JudgeImage {
   readonly imageId: string;
   readonly sha256: string;
+  /** Permanent, as in exported rows: file:///… or s3://…, never presigned. */
+  readonly uri: string;
+  readonly sizeBytes: number;
   /** The stored bytes, read when asked for. */
   bytes(signal: AbortSignal): Promise<Uint8Array>;
   /** What inspection measured from the one decode; judges that need no pixels read only this. */
   readonly inspection: Inspection;
+  /** Score of the judge that `Judge.after` names; null where that could not tell, or there is none. */
+  readonly earlierScore: number | null;
 }
 
 /** Facts of one decoded image, made once per stored image whatever the judges. */
@@ -33,6 +38,13 @@ export interface Score {
   readonly raw?: string;
 }
 
+/** What a judge used in this run. */
+export interface JudgeUsage {
+  readonly requests: number;
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+}
+
 /**
  * Scores candidates of one prompt; scores are comparable only within that prompt. Higher is better.
  * Name, version and template are stored with every score: a new version scores anew, old scores stay.
@@ -42,6 +54,21 @@ export interface Judge {
   readonly version: string;
   /** True for measures such as sharpness that say nothing of people's preference. */
   readonly technical: boolean;
-  /** Answers one score per image, same order. Throws TransientError or FatalError. */
-  score(prompt: string, images: readonly JudgeImage[], signal: AbortSignal): Promise<readonly Score[]>;
+  /** True where scores say how the images of one list compare: a group that grew is judged again as a whole, under the same version. */
+  readonly relative?: boolean;
+  /** The judge that has to score a group before this one sees it. */
+  readonly after?: string;
+  /**
+   * Answers one score per image, same order; null where its bound of requests for a run is reached, and nothing was asked.
+   * Throws TransientError or FatalError.
+   */
+  score(prompt: string, images: readonly JudgeImage[], signal: AbortSignal): Promise<readonly Score[] | null>;
+  /** Requests that scoring such a group takes at least; without it the judge asks nobody. */
+  requestsFor?(images: readonly Pick<JudgeImage, "sizeBytes">[]): number;
+  /** Asks whether it is there, showing it no picture. Answers who it is, in words. Throws as `score`. */
+  probe?(signal: AbortSignal): Promise<string>;
+  usage?(): JudgeUsage;
+  /** What a person should know of this run, one sentence each. */
+  notes?(): readonly string[];
+  close?(): Promise<void>;
 }

@@ -1,40 +1,55 @@
 import type { JudgeConfig } from "../config/schema.ts";
 import { ConfigError } from "../errors.ts";
 import { builtinJudge } from "./builtin.ts";
+import { httpJudge } from "./http.ts";
 import type { Judge } from "./judge.ts";
+import { openaiJudge } from "./openai.ts";
 
-type JudgeFactory<Kind extends JudgeConfig["kind"]> = (config: Extract<JudgeConfig, { readonly kind: Kind }>) => Judge;
+interface JudgeNeeds {
+  /** The version of a judge that goes by no other. @throws {ConfigError} if there is none of the name. */
+  readonly versionOf: (judge: string) => string;
+}
 
-/** One line a kind of judge. Kinds that the configuration knows and this version cannot make yet are null. */
-export const JUDGES: { readonly [Kind in JudgeConfig["kind"]]: JudgeFactory<Kind> | null } = {
+type JudgeFactory<Kind extends JudgeConfig["kind"]> = (config: Extract<JudgeConfig, { readonly kind: Kind }>, needs: JudgeNeeds) => Judge;
+
+/** One line a kind of judge. */
+export const JUDGES: { readonly [Kind in JudgeConfig["kind"]]: JudgeFactory<Kind> } = {
   builtin: builtinJudge,
-  http: null,
-  openai: null,
+  http: httpJudge,
+  openai: openaiJudge,
 };
 
-/** Makes the configured judges, in their order. @throws {ConfigError} for two of one name, a reserved name, or a kind not made yet. */
+/** Makes the configured judges, in their order; none is asked. @throws {ConfigError} for two of one name, a reserved name, or what a judge itself refuses. */
 export function openJudges(configs: readonly JudgeConfig[]): readonly Judge[] {
   const names = new Set<string>();
-  return configs.map((config) => {
-    if (config.name === "people" || config.name === "combined" || names.has(config.name)) {
+  for (const { name } of configs) {
+    if (name === "people" || name === "combined" || names.has(name)) {
       throw new ConfigError(
-        `Cannot name a judge ${config.name}: ${names.has(config.name) ? "another judge has the name" : "the name is taken by a source of pairs"}`,
+        `Cannot name a judge ${name}: ${names.has(name) ? "another judge has the name" : "the name is taken by a source of pairs"}`,
         {
           hint: "give every entry of annotate.judges a name of its own",
         },
       );
     }
-    names.add(config.name);
-    return openJudge(config);
-  });
+    names.add(name);
+  }
+  const opened = new Map<string, Judge>();
+  const versionOf = (judge: string): string => {
+    const other = opened.get(judge);
+    if (other !== undefined) return other.version;
+    throw new ConfigError(`Cannot go by the judge ${judge}: there is none of that name that goes by no other`, {
+      hint: "set `by` to another entry of annotate.judges",
+    });
+  };
+  const goesByAnother = (config: JudgeConfig): boolean => config.kind === "openai" && config.by !== undefined;
+  // Those first whose versions are part of others'.
+  for (const config of configs.toSorted((a, b) => Number(goesByAnother(a)) - Number(goesByAnother(b)))) {
+    opened.set(config.name, openJudge(config, { versionOf }));
+  }
+  return configs.flatMap(({ name }) => opened.get(name) ?? []);
 }
 
-function openJudge<Kind extends JudgeConfig["kind"]>(config: Extract<JudgeConfig, { readonly kind: Kind }>): Judge {
-  const factory: JudgeFactory<Kind> | null = JUDGES[config.kind];
-  if (factory === null) {
-    throw new ConfigError(`Cannot make the judge ${config.name}: judges of kind ${config.kind} come with a later version`, {
-      hint: "remove it from annotate.judges, or use kind builtin",
-    });
-  }
-  return factory(config);
+function openJudge<Kind extends JudgeConfig["kind"]>(config: Extract<JudgeConfig, { readonly kind: Kind }>, needs: JudgeNeeds): Judge {
+  const factory: JudgeFactory<Kind> = JUDGES[config.kind];
+  return factory(config, needs);
 }

@@ -1,5 +1,6 @@
 import { inspect, type InspectNeeds } from "./inspect.ts";
-import { judge, type JudgeNeeds } from "./judge.ts";
+import { judge, type JudgeReport } from "./judge.ts";
+import type { JudgeNeeds } from "./judge/run-judge.ts";
 import { link, type LinkNeeds } from "./link.ts";
 import type { LinkResult } from "./link/tally.ts";
 import type { StageReport, Upstream } from "./stage.ts";
@@ -9,7 +10,7 @@ const POLL_INTERVAL_MS = 250;
 
 export interface AnnotateResult {
   readonly inspected: StageReport;
-  readonly judged: StageReport;
+  readonly judged: JudgeReport;
   readonly linked: LinkResult;
 }
 

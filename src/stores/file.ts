@@ -13,6 +13,9 @@ import { checkKey } from "./key.ts";
 import type { ListedObject, ObjectInfo, ObjectStore } from "./object-store.ts";
 import { partialFiles, PARTIAL_FOLDER } from "./partial-files.ts";
 
+/** Read at a time: a PNG of 1024 px. 16 at once are 32 MiB. */
+const PIECE_MAX_BYTES = 2 * 1024 * 1024;
+
 /** File systems without hard links (exFAT, some network mounts) say one of these. */
 const NO_HARD_LINKS = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
 
@@ -64,7 +67,10 @@ export function fileStore(uri: string): ObjectStore {
       const path = pathOf(key);
       try {
         const handle = await open(path, "r");
-        return mapStreamErrors(createReadStream(path, { fd: handle }), (error) => fileError(error, `read ${path}`));
+        const { size } = await handle.stat();
+        // An object in one piece where it is no larger: in pieces of 64 KiB, reading a picture costs four times as much CPU.
+        const pieces = size === 0 ? {} : { highWaterMark: Math.min(size, PIECE_MAX_BYTES), end: size - 1 };
+        return mapStreamErrors(createReadStream(path, { fd: handle, ...pieces }), (error) => fileError(error, `read ${path}`));
       } catch (error) {
         if (isMissing(error)) return null;
         throw fileError(error, `read ${path}`);

@@ -6,13 +6,15 @@ import { FatalError, TransientError, isAbort, messageOf } from "../errors.ts";
  * @throws {TransientError} if the stream breaks or has another length: what the database says of it was verified when it was stored.
  */
 export async function readAll(body: Readable, sizeBytes: number): Promise<Uint8Array> {
-  const bytes = Buffer.allocUnsafe(sizeBytes);
+  let bytes: Buffer | null = null;
   let length = 0;
   try {
     // A store's stream yields Buffers: no encoding is ever set on it.
     for await (const chunk of body as AsyncIterable<Buffer>) {
       if (length + chunk.length > sizeBytes) throw new TransientError(`the stored object is longer than the ${sizeBytes} bytes recorded`);
-      chunk.copy(bytes, length);
+      // Most pictures come in one piece, which needs no second buffer.
+      if (bytes === null) bytes = chunk.length === sizeBytes ? chunk : Buffer.allocUnsafe(sizeBytes);
+      if (bytes !== chunk) chunk.copy(bytes, length);
       length += chunk.length;
     }
   } catch (error) {
@@ -22,5 +24,5 @@ export async function readAll(body: Readable, sizeBytes: number): Promise<Uint8A
     body.destroy();
   }
   if (length < sizeBytes) throw new TransientError(`the stored object is ${length} bytes long, not the ${sizeBytes} recorded`);
-  return bytes;
+  return bytes ?? Buffer.alloc(0);
 }

@@ -22,6 +22,8 @@ export interface BenchProjectOptions {
   readonly urls: readonly string[];
   /** `store` of the configuration. */
   readonly store?: Readonly<Record<string, string>>;
+  /** `annotate` of the configuration. */
+  readonly annotate?: Readonly<Record<string, unknown>>;
 }
 
 /** What `pnpm pipeline` gives to Node: what is measured is the process that users start. */
@@ -32,7 +34,7 @@ function shippedFlags(): readonly string[] {
 }
 
 /** A folder with a configuration and prompts for so many jobs. */
-export function benchProject({ jobs, urls, store = {} }: BenchProjectOptions): BenchProject {
+export function benchProject({ jobs, urls, store = {}, annotate = {} }: BenchProjectOptions): BenchProject {
   const dir = mkdtempSync(join(tmpdir(), "comfy-dpo-bench-"));
   const config = join(dir, "pipeline.yaml");
   const flags = shippedFlags();
@@ -50,6 +52,7 @@ export function benchProject({ jobs, urls, store = {} }: BenchProjectOptions): B
         candidates: { per_prompt: SEEDS_PER_PROMPT, variants: [{ name: "base", set: { width: PICTURE_SIDE, height: PICTURE_SIDE } }] },
         servers: servers.map((url) => ({ url })),
         store,
+        annotate,
       }),
     );
   useServers(urls);

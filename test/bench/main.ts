@@ -1,5 +1,6 @@
 import { cpus, loadavg, totalmem } from "node:os";
 import { parseArgs } from "node:util";
+import { annotateBenchmark } from "./annotate/annotate-benchmark.ts";
 import type { Benchmark, BenchOptions } from "./benchmark.ts";
 import { isMet, type Figure } from "./figure.ts";
 import { generateBenchmark } from "./generate/generate-benchmark.ts";
@@ -8,7 +9,7 @@ import { table } from "./table.ts";
 
 // `pnpm bench NAME`: measures the real command in its own process against emulators in theirs, all on loopback.
 
-const BENCHMARKS: readonly Benchmark[] = [generateBenchmark, harvestBenchmark];
+const BENCHMARKS: readonly Benchmark[] = [generateBenchmark, harvestBenchmark, annotateBenchmark];
 const DEFAULT_RUNS = 3;
 
 function help(): string {

@@ -112,16 +112,9 @@ function changed(changes: Readonly<Record<string, unknown>>): string {
   return stringify(config);
 }
 
-/** Without what this version cannot serve. */
-const now = { "annotate.judges": [{ name: "pickscore", kind: "builtin" }] };
-
 describe("the documented configuration", () => {
-  it("is taken, but for what comes later and says so", () => {
-    for (const problem of problemsOfWhole(WHOLE)) expect(problem).toMatch(LATER);
-  });
-
-  it("is taken whole without that", () => {
-    expect(problemsOfWhole(changed(now))).toEqual([]);
+  it("is taken whole", () => {
+    expect(problemsOfWhole(WHOLE)).toEqual([]);
   });
 
   it("takes the other documented values", () => {
@@ -150,7 +143,7 @@ describe("the documented configuration", () => {
       },
       "store.uri": "file:images",
     };
-    expect(problemsOfWhole(changed({ ...now, ...others }))).toEqual([]);
+    expect(problemsOfWhole(changed({ ...others }))).toEqual([]);
   });
 
   it.each<[path: string, value: unknown]>([
@@ -158,13 +151,8 @@ describe("the documented configuration", () => {
     ["export.tables", ["default", "pairs", "rankings", "ties", "votes"]],
     ["export.images", { format: "jpeg", quality: 90, max_side: 512 }],
     ["annotate.pairs", { from: ["combined"] }],
-    ["annotate.judges", [{ name: "pickscore", kind: "http", url: "http://127.0.0.1:9000/score" }]],
-    [
-      "annotate.judges",
-      [{ name: "pickscore", kind: "openai", url: "http://127.0.0.1:8000/v1", model: "m", mode: "pairwise", prompt_file: "p.txt" }],
-    ],
   ])("says of %s: %j that it comes later, rather than doing nothing", (path, value) => {
-    for (const problem of problemsOfWhole(changed({ ...now, [path]: value }))) {
+    for (const problem of problemsOfWhole(changed({ [path]: value }))) {
       expect(problem).toMatch(LATER);
       expect(problem).toContain(path);
     }

@@ -32,6 +32,15 @@ describe("openDecoder()", () => {
     expect(third).toEqual(first);
   });
 
+  it("hashes opaque pictures as those whose alpha says nothing, over every pixel", async () => {
+    const opaque = await picture({ widthPx: 301, heightPx: 457 });
+    const [plain, withAlpha] = await Promise.all([decode(opaque), decode(await sharp(opaque).ensureAlpha().png().toBuffer())]);
+    const raw = await sharp(opaque).ensureAlpha().raw().toBuffer();
+    const wanted = createHash("sha256").update("301x457\n").update(raw).digest("hex");
+    expect([plain.inspection.pixelSha256, withAlpha.inspection.pixelSha256]).toEqual([wanted, wanted]);
+    expect(plain.inspection).toMatchObject({ lumaStd: withAlpha.inspection.lumaStd, sharpness: withAlpha.inspection.sharpness });
+  });
+
   it("tells pictures apart by one pixel", async () => {
     const raw = { raw: { width: 4, height: 4, channels: 3 } } as const;
     const one = Buffer.alloc(48, 9);

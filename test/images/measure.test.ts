@@ -15,7 +15,7 @@ function pixels(
       data.set(typeof value === "number" ? [value, value, value, 255] : value, (y * widthPx + x) * 4);
     }
   }
-  return { data, widthPx, heightPx };
+  return { data, channels: 4, widthPx, heightPx };
 }
 
 describe("measurePixels()", () => {

@@ -44,6 +44,7 @@ describe("judge()", () => {
       done: 1,
       failed: 0,
       stopped: false,
+      spent: [],
     });
     expect(asked).toEqual([{ prompt: "a picture of p_1", ids: [idOf("a"), idOf("b"), idOf("c")] }]);
     expect(scoresIn(dataset)).toEqual([
@@ -107,6 +108,7 @@ describe("judge()", () => {
     const score: Judge["score"] = (...args) => (trouble-- > 0 ? Promise.reject(new TransientError("busy")) : one.score(...args));
     expect(await judge({ ...dataset.context, judges: [{ ...one, score }] }, nothingUpstream)).toMatchObject({ done: 1, failed: 0 });
     expect(scoresIn(dataset)).toHaveLength(2);
+    expect(dataset.warnings).toEqual(["busy. It is tried again"]);
   });
 
   it("asks several judges, and ends them all where one cannot go on", async () => {
@@ -119,11 +121,81 @@ describe("judge()", () => {
     await expect(judge({ ...dataset.context, judges: [one, dead] }, waiting)).rejects.toThrow("401");
   });
 
+  it("judges a grown group as a whole again where scores are relative, and replaces them together", async () => {
+    await using dataset = await openTestDataset();
+    addFinalGroup(dataset, "p_1", ["a", "b"]);
+    const first = recorder({ relative: true, scores: [1, 0] });
+    await judge({ ...dataset.context, judges: [first.one] }, nothingUpstream);
+    addFinalGroup(dataset, "p_1", ["c"]);
+    const second = recorder({ relative: true, scores: [0.5, 0, 1] });
+    await judge({ ...dataset.context, judges: [second.one] }, nothingUpstream);
+    expect(second.asked.map(({ ids }) => ids)).toEqual([[idOf("a"), idOf("b"), idOf("c")]]);
+    expect(scoresIn(dataset)).toEqual([
+      [idOf("a"), "1", 0.5],
+      [idOf("b"), "1", 0],
+      [idOf("c"), "1", 1],
+    ]);
+  });
+
+  it("shows a group to a judge that goes by another only with that one's scores, of its present version", async () => {
+    await using dataset = await openTestDataset();
+    for (const group of ["p_1", "p_2"]) addFinalGroup(dataset, group, [`${group}a`, `${group}b`]);
+    for (const name of ["p_1a", "p_1b"]) dataset.addScore(idOf(name), 9, { judge: "rec", version: "0" });
+    const earlier = recorder({ scores: [0.25, null] });
+    const seen: (number | null)[][] = [];
+    const later: Judge = {
+      ...earlier.one,
+      name: "later",
+      after: "rec",
+      async score(_prompt, images) {
+        seen.push(images.map(({ earlierScore }) => earlierScore));
+        return images.map(({ imageId: id }) => ({ imageId: id, score: 1 }));
+      },
+    };
+    const asked = async (judges: readonly Judge[]) => judge({ ...dataset.context, judges }, nothingUpstream);
+    expect(await asked([later, earlier.one])).toMatchObject({ done: 4 });
+    expect(seen).toEqual([
+      [0.25, null],
+      [0.25, null],
+    ]);
+    expect(await asked([later, earlier.one])).toMatchObject({ done: 0 });
+  });
+
+  it("leaves the rest for the next run where a judge may ask no more, and says so", async () => {
+    await using dataset = await openTestDataset();
+    for (const group of ["p_1", "p_2", "p_3", "p_4"]) addFinalGroup(dataset, group, [group]);
+    const { one } = recorder();
+    let left = 2;
+    const used = { requests: 0, promptTokens: 0, completionTokens: 0 };
+    const bounded: Judge = {
+      ...one,
+      usage: () => ({ ...used }),
+      async score(...args) {
+        if (left-- <= 0) return null;
+        used.requests++;
+        used.promptTokens += 10;
+        return one.score(...args);
+      },
+    };
+    const context = { ...dataset.context, judges: [bounded, ...dataset.context.judges] };
+    expect(await judge(context, nothingUpstream)).toMatchObject({ done: 6, failed: 0, stopped: true, spent: ["rec"] });
+    expect(scoresIn(dataset)).toHaveLength(2);
+    expect(scoresIn(dataset, "quality")).toHaveLength(4);
+    expect(dataset.warnings).toEqual([expect.stringMatching(/^rec: max_requests is reached/)]);
+    left = 10;
+    expect(await judge(context, nothingUpstream)).toMatchObject({ done: 2, stopped: false, spent: [] });
+    const counters = dataset.db.client.prepare("select name, value from counters where name like 'judge%' order by name").raw().all();
+    expect(counters).toEqual([
+      ["judge_prompt_tokens", 60],
+      ["judge_requests", 6],
+    ]);
+  });
+
   it("takes an answer of the wrong length or order for a bug", async () => {
     await using dataset = await openTestDataset();
     addFinalGroup(dataset, "p_1", ["a", "b"]);
     const { one } = recorder();
-    const score: Judge["score"] = async (...args) => (await one.score(...args)).toReversed();
+    const score: Judge["score"] = async (...args) => ((await one.score(...args)) ?? []).toReversed();
     await expect(judge({ ...dataset.context, judges: [{ ...one, score }] }, nothingUpstream)).rejects.toThrow("in another order");
     expect(scoresIn(dataset)).toEqual([]);
   });

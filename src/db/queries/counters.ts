@@ -12,7 +12,10 @@ export type CounterName =
   | "stalled_jobs"
   | "server_restarts"
   | "reclaimed_originals"
-  | "unreclaimed_originals";
+  | "unreclaimed_originals"
+  | "judge_requests"
+  | "judge_prompt_tokens"
+  | "judge_completion_tokens";
 
 export function addToCounter(db: Db, name: CounterName, amount: number): void {
   db.orm

@@ -16,6 +16,8 @@ export interface GroupRow {
   readonly prompt: string;
   /** False for a prompt that is not planned yet. */
   readonly hasJobs: boolean;
+  /** True while a job of it is still to run. */
+  readonly hasOpenJobs: boolean;
   /** True once nothing about it can change by itself: no job still to run, no image still to fetch or to inspect. */
   readonly isFinal: boolean;
   /** In image_id order. */
@@ -83,7 +85,8 @@ export function groupQueries({ client }: Pick<Db, "client">) {
       const byPrompt = Map.groupBy(images.all(range), ({ promptKey }) => promptKey);
       return prompts.all(range).map(({ jobs, openJobs, ...prompt }) => {
         const ofPrompt = byPrompt.get(prompt.promptKey) ?? [];
-        return { ...prompt, hasJobs: jobs > 0, isFinal: jobs > 0 && openJobs === 0 && !ofPrompt.some(isOpen), images: ofPrompt };
+        const isFinal = jobs > 0 && openJobs === 0 && !ofPrompt.some(isOpen);
+        return { ...prompt, hasJobs: jobs > 0, hasOpenJobs: openJobs > 0, isFinal, images: ofPrompt };
       });
     },
   };

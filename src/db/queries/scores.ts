@@ -21,22 +21,41 @@ export interface ScoreRow {
   readonly score: number | null;
 }
 
+/** What becomes of a score that this version gave before: `replace` where the scores of a group are only good together. */
+export type ExistingScores = "keep" | "replace";
+
+export interface ScoreCount extends JudgeVersion {
+  readonly scores: number;
+  /** Of these, where the judge could tell. */
+  readonly told: number;
+}
+
 export function scoreQueries({ client }: Pick<Db, "client">) {
-  const insert = client.prepare(`
-    insert into scores (image_id, judge, version, prompt_key, score, sigma, raw) values (?, ?, ?, ?, ?, ?, ?)
-    on conflict (image_id, judge, version) do nothing`);
-  const insertGroups = client.transaction(({ judge, version }: JudgeVersion, groups: readonly GroupScores[]) => {
+  const insert = "insert into scores (image_id, judge, version, prompt_key, score, sigma, raw) values (?, ?, ?, ?, ?, ?, ?)";
+  const write = {
+    keep: client.prepare(`${insert} on conflict (image_id, judge, version) do nothing`),
+    replace: client.prepare(
+      `${insert} on conflict (image_id, judge, version) do update set score = excluded.score, sigma = excluded.sigma, raw = excluded.raw`,
+    ),
+  };
+  const writeGroups = client.transaction(({ judge, version }: JudgeVersion, groups: readonly GroupScores[], existing: ExistingScores) => {
     for (const { promptKey, scores } of groups) {
-      for (const { imageId, score, sigma, raw } of scores) insert.run(imageId, judge, version, promptKey, score, sigma, raw);
+      for (const { imageId, score, sigma, raw } of scores) write[existing].run(imageId, judge, version, promptKey, score, sigma, raw);
     }
   });
+  const byVersion = client.prepare<[], ScoreCount>(
+    `select judge, version, count(*) as scores, count(score) as told from scores group by judge, version order by judge, version`,
+  );
   const inRange = client.prepare<[RowRange], ScoreRow>(`
     select scores.image_id as imageId, scores.judge, scores.version, scores.score
     from prompts as page cross join scores on scores.prompt_key = page.prompt_key where page.rowid > @after and page.rowid <= @last`);
 
   return {
-    /** Writes whole groups, all or none. A score that exists already stays: its pairs may have been exported. */
-    insertGroups: (by: JudgeVersion, groups: readonly GroupScores[]): void => insertGroups.immediate(by, groups),
+    /** Writes whole groups, all or none. */
+    writeGroups: (by: JudgeVersion, groups: readonly GroupScores[], existing: ExistingScores): void =>
+      writeGroups.immediate(by, groups, existing),
+    /** How many scores each judge's versions gave. */
+    countByVersion: (): readonly ScoreCount[] => byVersion.all(),
     /** Every score of the prompts in a range, of all judges and versions. */
     scoresIn: (range: RowRange): readonly ScoreRow[] => inRange.all(range),
   };

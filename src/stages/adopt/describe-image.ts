@@ -1,6 +1,6 @@
 import type { ApiGraph } from "../../comfy/graph.ts";
 import { modelOf } from "../../comfy/loader-signature.ts";
-import { parseAnswer } from "../../comfy/parse-answer.ts";
+import { parseAnswer } from "../../lib/parse-answer.ts";
 import { saverKindOf } from "../../comfy/savers.ts";
 import { withInputs } from "../../comfy/with-inputs.ts";
 import { parseWorkflow } from "../../comfy/workflow.ts";

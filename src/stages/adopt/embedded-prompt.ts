@@ -1,4 +1,4 @@
-import { parseAnswer } from "../../comfy/parse-answer.ts";
+import { parseAnswer } from "../../lib/parse-answer.ts";
 import { exifTexts } from "../../images/exif-texts.ts";
 import { isJsonObject } from "../../lib/exact-json.ts";
 import type { ReadImage } from "./read-image.ts";

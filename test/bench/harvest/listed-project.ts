@@ -15,6 +15,7 @@ export interface ListedProjectOptions {
   /** The server that has all images. */
   readonly url: string;
   readonly store?: Readonly<Record<string, string>>;
+  readonly annotate?: Readonly<Record<string, unknown>>;
 }
 
 const PLAN_TIMEOUT_MS = 300_000;
@@ -22,8 +23,8 @@ const PLAN_TIMEOUT_MS = 300_000;
 const OUTPUT_NODE = "7";
 
 /** A project as generate leaves it: planned by the program, each job done and its image listed. */
-export async function listedProject({ jobs: count, url, store = {} }: ListedProjectOptions): Promise<ListedProject> {
-  const project = benchProject({ jobs: count, urls: [url], store });
+export async function listedProject({ jobs: count, url, store = {}, annotate = {} }: ListedProjectOptions): Promise<ListedProject> {
+  const project = benchProject({ jobs: count, urls: [url], store, annotate });
   const planned = await measuredProcess(project.command("generate"), {
     timeoutMs: PLAN_TIMEOUT_MS,
     onLine: (line, child) => void (line.startsWith("Planned:") && child.kill("SIGINT")),

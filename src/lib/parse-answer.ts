@@ -1,7 +1,7 @@
-import { parseExact, type Json } from "../lib/exact-json.ts";
+import { parseExact, type Json } from "./exact-json.ts";
 import { nullBareConstants } from "./bare-constants.ts";
 
-/** Parses what ComfyUI sends: exact integers, and Python's NaN and Infinity as null. Undefined if it is no JSON all the same. */
+/** Parses what Python programs send: exact integers, and NaN and Infinity as null. Undefined if it is no JSON all the same. */
 export function parseAnswer(text: string): Json | undefined {
   for (const spelling of [() => text, () => nullBareConstants(text)]) {
     try {

@@ -1,0 +1,100 @@
+import { Readable } from "node:stream";
+import { Agent, request, type Dispatcher } from "undici";
+import { FatalError, TransientError } from "../errors.ts";
+import { deadlineAfter, type Deadline } from "../lib/deadline.ts";
+import { networkReason } from "../lib/network-reason.ts";
+import { readText } from "../lib/read-text.ts";
+import { retryAfter } from "../lib/retry-after.ts";
+import { withoutSecrets } from "../lib/without-secrets.ts";
+
+const CONNECT_TIMEOUT_MS = 10_000;
+/** Of one answer held in memory: 64 scores are 5 KB, a talkative model's word on two pictures some 10 KB. */
+const ANSWER_MAX_BYTES = 4 * 1024 * 1024;
+
+export interface JudgeServerOptions {
+  /** On every request. Secrets: never in a message, nor in what is kept of an answer. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly connections: number;
+  /** For the whole of a request and its answer, ms. */
+  readonly timeoutMs: number;
+}
+
+/** JSON whose length is known before its pieces are made, so that no request is held in memory whole. */
+export interface StreamedJson {
+  readonly sizeBytes: number;
+  readonly pieces: AsyncIterable<Uint8Array>;
+}
+
+export interface JudgeCall {
+  readonly method: "GET" | "POST";
+  readonly url: string;
+  readonly json?: string | StreamedJson;
+  readonly signal: AbortSignal;
+}
+
+export interface JudgeAnswer {
+  readonly status: number;
+  /** Without the values of our headers. */
+  readonly text: string;
+  /** Where the server asked to wait so long. */
+  readonly retryAfterMs: number | undefined;
+  /** Where it redirects to, without the query. */
+  readonly location: string | undefined;
+}
+
+/** Requests to the server of one judge. */
+export interface JudgeServer {
+  /** The answer whatever its status; redirects are not followed. @throws {TransientError | FatalError} or the abort reason. */
+  ask(call: JudgeCall): Promise<JudgeAnswer>;
+  close(): Promise<void>;
+}
+
+/** Opens no connection before the first request. */
+export function openJudgeServer({ headers, connections, timeoutMs }: JudgeServerOptions): JudgeServer {
+  let agent: Agent | null = null;
+
+  async function exchange(call: JudgeCall, deadline: Deadline): Promise<JudgeAnswer> {
+    agent ??= new Agent({ connections, pipelining: 1, headersTimeout: 0, bodyTimeout: 0, connect: { timeout: CONNECT_TIMEOUT_MS } });
+    const { signal } = deadline;
+    const answer = await request(call.url, { dispatcher: agent, method: call.method, signal, ...bodyOf(call.json, headers) });
+    const { text, isCut } = await readText(answer.body, ANSWER_MAX_BYTES);
+    if (isCut) throw new TransientError(`Cannot ${describe(call)}: the answer is longer than ${ANSWER_MAX_BYTES / 1024 / 1024} MiB`);
+    const { location } = answer.headers;
+    return {
+      status: answer.statusCode,
+      text: withoutSecrets(text, headers),
+      retryAfterMs: retryAfter(answer.headers["retry-after"]),
+      location: typeof location === "string" ? location.split(/[?#]/, 1)[0] : undefined,
+    };
+  }
+
+  return {
+    async ask(call) {
+      using deadline = deadlineAfter(timeoutMs, call.signal);
+      try {
+        return await exchange(call, deadline);
+      } catch (error) {
+        call.signal.throwIfAborted();
+        // The store's word on a picture that was to be sent.
+        if (error instanceof TransientError || error instanceof FatalError) throw error;
+        const why = deadline.isOver() ? `no whole answer within ${timeoutMs / 1_000} s (timeout_s)` : networkReason(error);
+        throw new TransientError(`Cannot ${describe(call)}: ${why}`, { cause: error });
+      }
+    },
+    async close() {
+      await agent?.destroy();
+    },
+  };
+}
+
+function bodyOf(json: JudgeCall["json"], headers: Readonly<Record<string, string>>): Pick<Dispatcher.RequestOptions, "body" | "headers"> {
+  if (json === undefined) return { headers };
+  const own = { ...headers, "content-type": "application/json" };
+  if (typeof json === "string") return { headers: own, body: json };
+  return { headers: { ...own, "content-length": String(json.sizeBytes) }, body: Readable.from(json.pieces, { objectMode: false }) };
+}
+
+/** `POST http://host/path`, for messages. The configuration allows no query in it. */
+function describe({ method, url }: JudgeCall): string {
+  return `${method} ${url}`;
+}

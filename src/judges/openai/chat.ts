@@ -1,0 +1,96 @@
+import type { JudgeConfig } from "../../config/schema.ts";
+import { TransientError } from "../../errors.ts";
+import { isHtml, serverWords } from "../../lib/server-words.ts";
+import { judgeRefusal } from "../judge-refusal.ts";
+import { openJudgeServer, type JudgeAnswer, type JudgeServer } from "../judge-server.ts";
+import type { JudgeUsage } from "../judge.ts";
+import { readChatAnswer, type ChatAnswer } from "./chat-answer.ts";
+import { questionBody, type Question } from "./question.ts";
+import { requestBudget, type RequestBudget, type RequestShare } from "./request-budget.ts";
+import { FIRST_FORM, formAfter, type RequestForm } from "./request-form.ts";
+
+export type OpenaiJudgeConfig = Extract<JudgeConfig, { readonly kind: "openai" }>;
+
+/** Refused before anything worked: of so many questions none is the exception. */
+const REFUSED_MAX = 3;
+/** About what was sent, not about how: Bad Request, Content Too Large, Unsupported Media Type, Unprocessable Content. */
+const REFUSES_CONTENT: ReadonlySet<number> = new Set([400, 413, 415, 422]);
+/** Those with which servers also refuse parameters that they do not know. */
+const REFUSES_FORM: ReadonlySet<number> = new Set([400, 422]);
+
+export interface ChatCall {
+  /** Tells questions apart. */
+  readonly key: string;
+  readonly question: Question;
+  readonly share: RequestShare;
+  readonly signal: AbortSignal;
+}
+
+/** Questions to one model. */
+export interface Chat {
+  readonly server: JudgeServer;
+  readonly budget: RequestBudget;
+  /** @throws {TransientError | FatalError} An answer that cannot be read, and a picture that is refused, are answers. */
+  ask(call: ChatCall): Promise<ChatAnswer>;
+  usage(): JudgeUsage;
+  notes(): readonly string[];
+}
+
+/** Opens no connection before the first question. */
+export function openChat(config: OpenaiJudgeConfig): Chat {
+  const { name, model, headers, concurrency } = config;
+  const base = config.url.replace(/\/+$/, "");
+  const server = openJudgeServer({ headers, connections: concurrency, timeoutMs: config.timeout_s * 1_000 });
+  const budget = requestBudget(config.max_requests ?? Infinity);
+  const what = `ask ${model} with ${name} at ${base}`;
+  const refusedKeys = new Set<string>();
+  /** The form that worked first, for the rest of the run. */
+  let known: RequestForm | null = null;
+  let promptTokens = 0;
+  let completionTokens = 0;
+
+  async function post({ question, share, signal }: ChatCall, form: RequestForm): Promise<JudgeAnswer> {
+    if (!share.spend()) throw new TransientError(`Cannot ${what}: max_requests is reached`);
+    const json = questionBody(question, { model, maxTokens: config.max_tokens, form });
+    return server.ask({ method: "POST", url: `${base}/chat/completions`, json, signal });
+  }
+
+  /** A refusal of the picture or the prompt where others were taken; else one of the whole configuration, once it is no exception. */
+  function refused(key: string, answer: JudgeAnswer): ChatAnswer {
+    const refusal = judgeRefusal({ what, judge: name }, answer);
+    if (!REFUSES_CONTENT.has(answer.status)) throw refusal;
+    if (known !== null)
+      return { content: null, raw: `refused: ${answer.status} ${serverWords(answer.text)}`, promptTokens: 0, completionTokens: 0 };
+    refusedKeys.add(key);
+    if (refusedKeys.size >= REFUSED_MAX) throw refusal;
+    throw new TransientError(refusal.message, { cause: refusal });
+  }
+
+  async function ask(call: ChatCall): Promise<ChatAnswer> {
+    let form = known ?? FIRST_FORM;
+    let answer = await post(call, form);
+    while (answer.status !== 200) {
+      const next: RequestForm | null = known === null && REFUSES_FORM.has(answer.status) ? formAfter(form, answer.text) : null;
+      if (next === null) return refused(call.key, answer);
+      form = next;
+      answer = await post(call, form);
+    }
+    const read = readChatAnswer(answer.text);
+    if (read === undefined) {
+      const said = isHtml(answer.text) ? "it answers HTML" : `its answer is no chat completion: ${serverWords(answer.text) || "empty"}`;
+      throw new TransientError(`Cannot ${what}: ${said}`, { hint: `check url of the judge ${name}: it ends with /v1 at most servers` });
+    }
+    known ??= form;
+    promptTokens += read.promptTokens;
+    completionTokens += read.completionTokens;
+    return read;
+  }
+
+  return {
+    server,
+    budget,
+    ask,
+    usage: () => ({ requests: budget.sent, promptTokens, completionTokens }),
+    notes: () => (known?.hasSchema === false ? [`${name}: the server refuses response_format; answers were read as plain text`] : []),
+  };
+}

@@ -1,0 +1,37 @@
+import type { OpenaiJudgeConfig } from "./chat.ts";
+import { parseRating } from "./parse-rating.ts";
+import type { Mode } from "./mode.ts";
+import { pictureUrl } from "./picture-url.ts";
+import { RATING_SHAPE } from "./question.ts";
+import type { Template } from "./template.ts";
+
+/** Of our own question. Another may ask for any numbers. */
+const OWN_SCALE = { from: 1, to: 10 };
+
+/** Every image by itself: a rating. */
+export function pointwiseMode({ max_side: maxSidePx, prompt_file: file }: OpenaiJudgeConfig, template: Template): Mode {
+  const isOnScale = (rating: number): boolean => file !== null || (rating >= OWN_SCALE.from && rating <= OWN_SCALE.to);
+  return {
+    relative: false,
+    countQuestions: (images) => images,
+    questionsOf: (prompt, images) =>
+      images.map((image) => ({
+        key: image.imageId,
+        question: async (signal) => ({
+          text: template.fill(prompt),
+          pictures: [{ label: null, url: await pictureUrl(image, maxSidePx, signal) }],
+          answer: RATING_SHAPE,
+        }),
+      })),
+    scoresOf: (images, answers) =>
+      images.map(({ imageId }) => {
+        const answer = answers.get(imageId);
+        const rating = answer?.content == null ? null : parseRating(answer.content);
+        return {
+          imageId,
+          score: rating !== null && isOnScale(rating) ? rating : null,
+          ...(answer === undefined ? {} : { raw: answer.raw }),
+        };
+      }),
+  };
+}

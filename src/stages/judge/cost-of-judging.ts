@@ -1,0 +1,70 @@
+import type { Db } from "../../db/open.ts";
+import { type GroupImageRow, groupQueries } from "../../db/queries/groups.ts";
+import { scoreQueries } from "../../db/queries/scores.ts";
+import type { Judge } from "../../judges/judge.ts";
+
+/** Prompts looked at in one go. */
+const PAGE_ROWS = 100;
+
+/** What a judge has left to do, once every stored image is inspected. */
+export interface JudgeCost {
+  readonly judge: string;
+  readonly version: string;
+  readonly groups: number;
+  /** That it would look at, again where it judges a grown group as a whole. */
+  readonly images: number;
+  /** At least: what fails is asked again. */
+  readonly requests: number;
+  /** Images that this version has scored. */
+  readonly scored: number;
+  /** Images by other versions of the judge, whose scores stay. */
+  readonly scoredBefore: Readonly<Record<string, number>>;
+}
+
+/** Counts what `judge` would ask, judge by judge. Reads the database only. Groups with jobs or fetches still to come do not count. */
+export function costOfJudging(db: Pick<Db, "client">, judges: readonly Judge[]): readonly JudgeCost[] {
+  const groups = groupQueries(db);
+  const { scoresIn, countByVersion } = scoreQueries(db);
+  const open = new Map(judges.map(({ name }) => [name, { groups: 0, images: 0, requests: 0 }]));
+
+  for (let range = groups.nextRange(0, PAGE_ROWS); range !== null; range = groups.nextRange(range.last, PAGE_ROWS)) {
+    const scored = new Set(scoresIn(range).map(({ imageId, judge, version }) => keyOf(imageId, { name: judge, version })));
+    const ended = groups.groupsIn(range).filter(({ hasJobs, hasOpenJobs, images }) => hasJobs && !hasOpenJobs && !images.some(isListed));
+    for (const group of ended) {
+      const stored = group.images.filter(isJudged);
+      for (const judge of judges) {
+        const left = stored.filter(({ imageId }) => !scored.has(keyOf(imageId, judge)));
+        const tally = open.get(judge.name);
+        if (left.length === 0 || tally === undefined) continue;
+        const asked = (judge.relative === true ? stored : left).map(({ sizeBytes }) => ({ sizeBytes: sizeBytes ?? 0 }));
+        tally.groups++;
+        tally.images += asked.length;
+        tally.requests += judge.requestsFor?.(asked) ?? 0;
+      }
+    }
+  }
+  const counts = countByVersion();
+  return judges.map(({ name, version }) => {
+    const own = counts.filter(({ judge }) => judge === name);
+    return {
+      judge: name,
+      version,
+      ...(open.get(name) ?? { groups: 0, images: 0, requests: 0 }),
+      scored: own.find((count) => count.version === version)?.scores ?? 0,
+      scoredBefore: Object.fromEntries(own.filter((count) => count.version !== version).map((count) => [count.version, count.scores])),
+    };
+  });
+}
+
+function isListed({ state }: GroupImageRow): boolean {
+  return state === "listed";
+}
+
+/** Stored, and not known to be undecodable. */
+function isJudged({ state, inspected, pixelSha256 }: GroupImageRow): boolean {
+  return state === "stored" && (inspected === 0 || pixelSha256 !== null);
+}
+
+function keyOf(imageId: string, { name, version }: Pick<Judge, "name" | "version">): string {
+  return JSON.stringify([imageId, name, version]);
+}

@@ -37,7 +37,8 @@ export async function run(given: CommandInput): Promise<CommandResult> {
     const { stopped } = await streamStages(context);
     const result = await linkAndExport(context, input, { stopped, exports: !input.stopping.aborted });
     if (input.stopping.aborted) return result;
-    const report = await writeReport(context, join(context.config.dir, "report.html"));
+    // Nobody has voted on a demo: there is nothing to compare its judge with.
+    const report = await writeReport(context, { out: join(context.config.dir, "report.html"), calibrations: [], precision: 1 });
     await showResults(context.config, { input, report });
     return result;
   } finally {

@@ -10,6 +10,7 @@ import type { LinkResult } from "../stages/link/tally.ts";
 import { storeReferences } from "../stages/store-references.ts";
 import { openStore } from "../stores/registry.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
+import { technicalNote } from "./technical-note.ts";
 import { tellLinked } from "./tell-linked.ts";
 import { stageResult } from "./stage-result.ts";
 
@@ -64,11 +65,12 @@ function missingVotes({ config }: Pick<Context, "config">, linked: LinkResult): 
   return voted >= linked.groups ? null : `people: ${voted} of ${linked.groups} prompts, run annotate serve or annotate import`;
 }
 
-function describeExport({ outcome, version, uri, rows, drops }: ExportReport): string {
+function describeExport({ outcome, version, uri, rows, technicalRows, drops }: ExportReport): string {
   if (outcome === "empty") {
     const reasons = Object.entries(drops).map(([reason, count]) => `${count} ${reason}`);
     return `No pairs to export${reasons.length > 0 ? `: ${reasons.join(", ")}` : ""}`;
   }
-  if (outcome === "unchanged") return `Nothing new since ${version}: ${uri}`;
-  return `Exported ${counted(rows, "row")} as ${version}: ${uri}`;
+  const technical = technicalNote(technicalRows, rows);
+  if (outcome === "unchanged") return `Nothing new since ${version}${technical}: ${uri}`;
+  return `Exported ${counted(rows, "row")} as ${version}${technical}: ${uri}`;
 }

@@ -100,8 +100,11 @@ export const commands: readonly CommandSpec[] = [
   },
   {
     name: "report",
-    summary: "one HTML page: counts, failures, scores, a contact sheet",
-    options: [{ flags: "--out <file>", description: "default: <dir>/report.html" }],
+    summary: "one HTML page: counts, failures, scores, judges beside people's votes, a contact sheet",
+    options: [
+      { flags: "--out <file>", description: "default: <dir>/report.html" },
+      { flags: "--precision <share>", description: "from which margin on each judge agrees with people this often; default 0.9" },
+    ],
     example: "report",
     load: () => import("./report.ts"),
   },
@@ -136,6 +139,32 @@ export const commands: readonly CommandSpec[] = [
     ],
     example: "retry --stage generate --reason oom",
     load: () => import("./retry.ts"),
+  },
+  {
+    name: "exclude",
+    summary: "take images out of all later links and exports; says only what it would do, without --yes",
+    args: [{ name: "[action]", description: "undo: bring them back; list: what is excluded, by reason; nothing: exclude" }],
+    options: [
+      { flags: "--image <ids>", description: "image_ids, with commas between them" },
+      { flags: "--prompt <prompt>", description: "of one prompt: its prompt_key, its own id, or its text" },
+      { flags: "--variant <name>", description: "of one variant, or all that its name expands to" },
+      { flags: "--server <url>", description: "made by this server" },
+      { flags: "--since <moment>", description: "sent or finished from then on: 02:00, 2026-11-25T02:00, …T02:00Z" },
+      { flags: "--until <moment>", description: "sent before then" },
+      {
+        flags: "--reason <text>",
+        description: 'why, for status and the database (default: "by hand"); with undo: only what has this reason',
+      },
+      {
+        flags: "--redo",
+        description:
+          "make them again: same candidate, same seed, so another picture only if the server was at fault (servers drain it first). Deletes the old file, unless a version shows it",
+      },
+      { flags: "--ignore-missing", description: "with --redo: exported versions that are no longer there need no images" },
+      { flags: "--yes", description: "do it" },
+    ],
+    example: 'exclude --server http://gpu-2:8188 --since 02:00 --reason "gpu-2 was faulty" --redo --yes',
+    load: () => import("./exclude.ts"),
   },
   {
     name: "verify",
@@ -199,7 +228,7 @@ export const commands: readonly CommandSpec[] = [
     example: "lifecycle --set 30 --yes",
     load: () => import("./lifecycle.ts"),
   },
-  ...(["exclude", "push", "worker"] as const).map((name): CommandSpec => ({
+  ...(["push", "worker"] as const).map((name): CommandSpec => ({
     name,
     summary: "comes with a later version",
     example: name,

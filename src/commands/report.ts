@@ -10,18 +10,28 @@ import { countReasons, summarize } from "../db/queries/summary.ts";
 import { ConfigError, EXIT } from "../errors.ts";
 import { fileProblem } from "../lib/file-problem.ts";
 import { configFileOf, databaseFile, hintFor } from "../open-context.ts";
+import { calibrate, type Calibration } from "../stages/calibrate.ts";
+import { openJudges } from "../judges/registry.ts";
 import { makeFolder } from "../lib/make-folder.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
 import { datasetCounts } from "./dataset-counts.ts";
+import { calibrationEvent } from "./report/calibration-event.ts";
+import { calibrationTables } from "./report/calibration-tables.ts";
 import { contactSheet } from "./report/contact-sheet.ts";
 import { escapeHtml } from "./report/escape-html.ts";
 
+/** The share of agreement with people from which on a judge is trusted: what HPDv3 keeps is 0.95, what two people agree on is less. */
+const PRECISION = 0.9;
+
 export async function run(input: CommandInput): Promise<CommandResult> {
+  const precision = precisionOf(input);
   const config = loadConfig(configFileOf(input), { env: input.env });
   const db = openReadonly(databaseFile(config), hintFor(input));
   try {
     const out = typeof input.options["out"] === "string" ? resolve(input.options["out"]) : join(config.dir, "report.html");
-    const uri = await writeReport({ config, db }, out);
+    const calibrations = await calibrate({ config, db, judges: openJudges(config.annotate.judges), signal: input.signal, precision });
+    const uri = await writeReport({ config, db }, { out, calibrations, precision });
+    for (const calibration of calibrations) input.show(calibrationEvent(calibration, precision), null);
     input.show({ event: "report", uri }, uri);
     return { exit: EXIT.done, counts: { ...datasetCounts({ db, config }) } };
   } finally {
@@ -29,8 +39,18 @@ export async function run(input: CommandInput): Promise<CommandResult> {
   }
 }
 
-/** Writes one HTML page that needs nothing beside it: counts, failures, score histograms, a contact sheet. Answers its file URL. */
-export async function writeReport({ config, db }: Pick<Context, "config" | "db">, out: string): Promise<string> {
+interface ReportParts {
+  /** The file to write. */
+  readonly out: string;
+  readonly calibrations: readonly Calibration[];
+  readonly precision: number;
+}
+
+/** Writes one HTML page that needs nothing beside it: counts, failures, scores, judges beside people, a contact sheet. Answers its file URL. */
+export async function writeReport(
+  { config, db }: Pick<Context, "config" | "db">,
+  { out, calibrations, precision }: ReportParts,
+): Promise<string> {
   const pairSet = config.export.pairs;
   const body = [
     `<h1>${escapeHtml(config.dataset)}</h1>`,
@@ -47,6 +67,7 @@ export async function writeReport({ config, db }: Pick<Context, "config" | "db">
       Object.entries(linkedCounts(db, pairSet).drops).map(([reason, count]) => [reason.replace(":", ": "), String(count)]),
     ),
     ...[...Map.groupBy(scoreHistogram(db), (bin) => bin.judge)].map(([judge, bins]) => histogram(judge, bins)),
+    calibrationTables(calibrations, { precision, severalCriteria: config.annotate.criteria.length > 1 }),
     await contactSheet({ config, db }),
   ].join("\n");
   const page = `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeHtml(config.dataset)}</title><style>${STYLE}</style><body>${body}</body></html>\n`;
@@ -59,6 +80,18 @@ export async function writeReport({ config, db }: Pick<Context, "config" | "db">
     throw new ConfigError(`Cannot write the report ${out}: ${fileProblem(error)}`, { hint: "--out with another file", cause: error });
   }
   return pathToFileURL(out).href;
+}
+
+function precisionOf({ options }: Pick<CommandInput, "options">): number {
+  const value = options["precision"];
+  if (value === undefined) return PRECISION;
+  const precision = Number(value);
+  if (typeof value !== "string" || !/^\d*\.?\d+$/.test(value) || precision <= 0.5 || precision >= 1) {
+    throw new ConfigError(`Cannot read --precision ${String(value)}: expected a share above 0.5 (guessing) and below 1`, {
+      hint: `--precision ${PRECISION}`,
+    });
+  }
+  return precision;
 }
 
 function histogram(judge: string, bins: readonly HistogramBin[]): string {
@@ -81,7 +114,7 @@ function table(title: string, rows: readonly (readonly string[])[]): string {
 const STYLE = `
 :root { color-scheme: light dark; font: 15px/1.45 system-ui, sans-serif; }
 body { max-width: 1100px; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; } td { padding: .2rem .8rem .2rem 0; border-bottom: 1px solid #8884; vertical-align: top; }
+table { border-collapse: collapse; } th { text-align: left; padding-right: .8rem; } td { padding: .2rem .8rem .2rem 0; border-bottom: 1px solid #8884; vertical-align: top; }
 svg { width: 400px; height: 100px; fill: #4a7fd0; } .range, .by { margin: 0; color: #888; }
 .row { display: flex; flex-wrap: wrap; gap: .6rem; } figure { margin: 0; width: 200px; border: 4px solid transparent; border-radius: 6px; }
 img, .none { width: 100%; display: block; border-radius: 3px; } .none { height: 120px; background: #8883; }

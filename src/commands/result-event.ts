@@ -1,3 +1,4 @@
+import type { CalibrationEvent } from "./report/calibration-event.ts";
 import type { Json, JsonObject } from "../lib/exact-json.ts";
 
 /** What commands write to stdout with --json, besides the events of the stages and the last one, `done`. Public: scripts read them. */
@@ -53,6 +54,7 @@ export type ResultEvent =
   /** init. `workflow_written`: the workflow came out of a picture or a server. */
   | { readonly event: "config"; readonly file: string; readonly workflow: string; readonly workflow_written: boolean }
   | { readonly event: "report"; readonly uri: string }
+  | CalibrationEvent
   | { readonly event: "demo"; readonly rows: string; readonly card: string; readonly report: string; readonly first_row: Json }
   /** servers: one of them; and how many there are. */
   | {
@@ -86,6 +88,26 @@ export type ResultEvent =
   /** prune: an object that no row stands for; and all of them. */
   | { readonly event: "orphan"; readonly uri: string; readonly bytes: number }
   | { readonly event: "orphans"; readonly objects: number; readonly bytes: number; readonly deleted: boolean }
+  /** exclude and exclude undo, without --yes; counts of images, and of linked rows that show one. */
+  | {
+      readonly event: "excludable";
+      readonly action: "exclude" | "undo";
+      readonly images: number;
+      readonly prompts: number;
+      readonly stored: number;
+      readonly listed: number;
+      readonly excluded: number;
+      readonly rows: number;
+      /** With --redo: how many would be made again. */
+      readonly remakeable: number;
+    }
+  /** The same, with --yes. */
+  | { readonly event: "excluded" | "restored"; readonly images: number; readonly remade: number }
+  /** exclude list. `gone`: no longer in the store. */
+  | {
+      readonly event: "exclusions";
+      readonly reasons: readonly { readonly reason: string; readonly images: number; readonly gone: number }[];
+    }
   /** lifecycle: the rules of the whole bucket. */
   | { readonly event: "lifecycle"; readonly store: string; readonly supported: boolean; readonly rules: readonly JsonObject[] }
   /** verify: `image_id` where it is one image of the store. */

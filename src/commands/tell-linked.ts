@@ -2,19 +2,25 @@ import type { Context } from "../context.ts";
 import { commandHint } from "../lib/command-hint.ts";
 import { counted } from "../lib/counted.ts";
 import type { LinkResult } from "../stages/link/tally.ts";
+import { combinationOf } from "../stages/pairs/link-rules.ts";
+import { rowSourceOf, technicalRows, technicalSources } from "../stages/pairs/sources.ts";
+import { technicalNote } from "./technical-note.ts";
 
 /** What linking found, one sentence. Warns where pictures were told apart by a technical score alone, which is nobody's preference. */
 export function tellLinked(
   { log, judges, config }: Pick<Context, "log" | "judges" | "config">,
   { reports, groups, pending }: LinkResult,
 ): string {
-  for (const { name } of judges.filter(({ technical }) => technical)) {
-    const rows = reports.reduce((sum, { linked }) => sum + (linked[`judge:${name}`] ?? 0), 0);
+  const technical = technicalSources(judges, combinationOf(config.annotate));
+  for (const name of technical) {
+    const rows = reports.reduce((sum, { linked }) => sum + (linked[rowSourceOf(name)] ?? 0), 0);
     if (rows > 0) log.warn(`${technicalWarning(name, rows)} ${commandHint("annotate import votes.jsonl", config.configFile)}`);
   }
   const rows = reports.map(({ pairSet, criterion, linked }) => {
     const sources = Object.entries(linked).map(([source, count]) => `${count} by ${source}`);
-    return `${pairSet}/${criterion}: ${sources.join(", ") || "none"}`;
+    const measured = technicalRows(linked, technical).reduce((sum, [, count]) => sum + count, 0);
+    const all = Object.values(linked).reduce((sum, count) => sum + count, 0);
+    return `${pairSet}/${criterion}: ${sources.join(", ") || "none"}${technicalNote(measured, all)}`;
   });
   const open = pending > 0 ? `; ${counted(pending, "prompt")} ${pending === 1 ? "is" : "are"} not final yet` : "";
   return `Linked ${counted(groups, "prompt")} (${rows.join("; ")})${open}`;

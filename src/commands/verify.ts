@@ -30,7 +30,8 @@ export async function run(input: CommandInput): Promise<CommandResult> {
   const badImages: string[] = [];
   const report = (where: string, problem: string, imageId: string | null = null): void => {
     input.show({ event: "problem", where, problem, image_id: imageId }, ++problems <= TOLD_MAX ? `${where}: ${problem}` : null);
-    if (imageId !== null) badImages.push(imageId);
+    // What is excluded is not fetched again.
+    if (imageId !== null && storedImages(db).find(imageId) !== undefined) badImages.push(imageId);
   };
   try {
     const exported = await checkExport({ config, db }, { input, report });
@@ -104,7 +105,7 @@ async function checkExport(
       report: ({ path, line, text: problem }) => report(`${version}/${path}${line === null ? "" : `:${line}`}`, problem),
       onImage({ uri, sha256, bytes, line }) {
         const name = basename(uri).replace(/\.[^.]*$/, "");
-        const known = stored.find(name) ?? references.findStored(name);
+        const known = stored.findKept(name) ?? references.findStored(name);
         if (known?.sha256 === sha256 && known.bytes === bytes) return;
         const how = known === undefined ? "does not have as stored" : "has with another sha256 or length";
         report(`${version}/images.csv:${line}`, `lists ${uri}, which the database ${how}`);

@@ -21,6 +21,7 @@ export function configHash(config: Config): string {
       criteria: config.annotate.criteria,
       judges: config.annotate.judges.map(judgeParts),
       filters: config.annotate.filters,
+      combine: config.annotate.combine,
       pairs: config.annotate.pairs,
     },
     export: exported,

@@ -1,5 +1,6 @@
 import { didYouMean } from "../lib/nearest.ts";
 import { checkJudges } from "./check-judges.ts";
+import { checkJudgeRoles } from "./check-judge-roles.ts";
 import { checkUploads } from "./check-uploads.ts";
 import { pathOfSet } from "./normalise-pairs.ts";
 import { notYet } from "./not-yet.ts";
@@ -33,8 +34,9 @@ export function crossChecks(config: ConfigFile, file: FileForm): readonly Proble
     ...checkStores(config),
     ...checkAnnotate(config, file),
     ...checkJudges(config),
+    ...checkJudgeRoles(config, file),
     ...checkExport(config),
-    ...notYet(config, file).map(({ path, what }) => problem(path, ` (${what}) comes with a later version`)),
+    ...notYet(config).map(({ path, what }) => problem(path, ` (${what}) comes with a later version`)),
   ];
 }
 

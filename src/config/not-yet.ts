@@ -1,4 +1,3 @@
-import { pathOfSet } from "./normalise-pairs.ts";
 import type { Path } from "./path.ts";
 import type { ConfigFile } from "./schema.ts";
 
@@ -10,12 +9,9 @@ export interface NotYet {
 }
 
 /** What the configuration asks for and a later version brings. To be shortened line by line. */
-export function notYet(config: ConfigFile, file: { readonly wrapped: boolean }): readonly NotYet[] {
-  const { annotate, export: exported } = config;
+export function notYet(config: ConfigFile): readonly NotYet[] {
+  const { export: exported } = config;
   return [
-    ...Object.entries(annotate.pairs).flatMap(([set, { from = [] }]) =>
-      from.includes("combined") ? [{ path: [...pathOfSet(set, file), "from"], what: "the source combined" }] : [],
-    ),
     ...exported.formats.flatMap((format, index) =>
       format === "jsonl" ? [] : [{ path: ["export", "formats", index], what: `the format ${format}` }],
     ),

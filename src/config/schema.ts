@@ -165,7 +165,23 @@ const filters = z.strictObject({
   same_pixels: z.boolean().default(true),
   near_duplicate: z.int().min(0).max(64).default(4).describe("perceptual hash distance of 64 bits; 0 turns it off"),
   flagged: z.boolean().default(true),
+  nsfw: z
+    .strictObject({ judge: name, above: z.number().default(0.5) })
+    .nullable()
+    .default(null)
+    .describe("a judge whose score says how unsafe an image is: dropped above this, and where it has no score"),
 });
+
+const combine = z
+  .strictObject({
+    method: z.enum(["rank-mean", "weights"]).default("rank-mean"),
+    judges: z.array(text).min(1).optional().describe("of rank-mean; default: every judge that is not technical and no filter"),
+    weights: z
+      .record(z.string(), z.number().positive())
+      .optional()
+      .describe("of weights, judge: weight; scores count as z-scores within their prompt"),
+  })
+  .describe("how the source `combined` makes one ranking of several judges");
 
 const people = z.strictObject({
   task: z.enum(["pair", "best", "best-worst", "rank"]).default("best"),
@@ -201,6 +217,7 @@ const annotate = z.strictObject({
   criteria: z.array(name).min(1).default(["overall"]),
   judges: z.array(judge).default([{ name: "quality", kind: "builtin" }]),
   filters: filters.prefault({}),
+  combine: combine.prefault({}),
   people: people.prefault({}),
   pairs: z.record(name, pairsPolicySchema).prefault({ main: {} }).describe("named sets; one mapping alone is `main`"),
 });
@@ -274,7 +291,7 @@ export type JudgeConfig = ConfigFile["annotate"]["judges"][number];
 
 /** A named set of pairs, its sources filled in. */
 export interface PairsPolicy extends z.output<typeof pairsPolicySchema> {
-  /** `people` or a judge's name; the first with a verdict decides. */
+  /** `people`, `combined` or a judge's name; the first with a verdict decides. */
   from: string[];
 }
 

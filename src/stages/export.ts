@@ -37,6 +37,8 @@ export interface ExportReport {
   /** Of the version: a folder, or `s3://…`. */
   readonly uri: string;
   readonly rows: number;
+  /** Of these: decided by measures of the picture alone, which is nobody's preference. */
+  readonly technicalRows: number;
   /** Rows by split. */
   readonly splits: Readonly<Record<string, number>>;
   /** `unit:reason` → count. */
@@ -72,17 +74,39 @@ export async function exportDataset(needs: ExportNeeds, options: ExportOptions):
     snapshot.close();
   }
   const { made, drops } = result;
-  if (made === null) return { outcome: "empty", version: null, uri: config.export.uri, rows: 0, splits: {}, drops: flatten(drops) };
+  if (made === null)
+    return { outcome: "empty", version: null, uri: config.export.uri, rows: 0, technicalRows: 0, splits: {}, drops: flatten(drops) };
 
   if (config.export.card.license === null) log.warn("The dataset card says that the licence is unknown. Set export.card.license");
   const store = await options.openStore(exportStoreUri(config.export.uri));
   try {
     decideRatios(needs, ratios);
     const { complete, configHash } = options;
-    const { dataFiles: files, contentSha256, layout, counts, seeds } = made;
-    const facts = { config, judges, complete, createdAt, configHash, contentSha256, layout, ratios, files, counts, drops, seeds };
+    const { dataFiles: files, contentSha256, layout, counts, sources, technical, seeds } = made;
+    const facts = {
+      config,
+      judges,
+      complete,
+      createdAt,
+      configHash,
+      contentSha256,
+      layout,
+      ratios,
+      files,
+      counts,
+      sources,
+      technical,
+      drops,
+      seeds,
+    };
     const published = await publishVersion({ ...needs, store, spool, checkpoint }, { as: options.as, made, facts });
-    return { ...published, rows: counts.rows, splits: rowsBySplit(made), drops: flatten(drops) };
+    return {
+      ...published,
+      rows: counts.rows,
+      technicalRows: technical.reduce((sum, [, count]) => sum + count, 0),
+      splits: rowsBySplit(made),
+      drops: flatten(drops),
+    };
   } finally {
     await store.close();
   }

@@ -8,7 +8,7 @@ import { ConfigError } from "../errors.ts";
 import { type GroupPage, type GroupSources, readGroups } from "./link/read-groups.ts";
 import { type LinkJob, type LinkResult, type LinkTally, openTally } from "./link/tally.ts";
 import { linkGroup, type Linked } from "./pairs.ts";
-import { sourcesOf } from "./pairs/sources.ts";
+import { linkRules } from "./pairs/link-rules.ts";
 
 /** Prompts read in one go, about 15 ms. */
 const PAGE_PROMPTS = 100;
@@ -80,9 +80,9 @@ function changesTo(stored: ReadonlyMap<string, LinkScope & StoredLinks>, { page,
 
 type LinkJobNeeds = Pick<LinkNeeds, "config" | "judges"> & { readonly votes: GroupSources["votes"] };
 
-function linkJobs({ config, judges, votes }: LinkJobNeeds): LinkJob[] {
-  const { pairs, criteria, filters } = config.annotate;
-  const known = ["people", ...judges.map(({ name }) => name)];
+function linkJobs({ config: { annotate }, judges, votes }: LinkJobNeeds): LinkJob[] {
+  const { pairs, criteria } = annotate;
+  const known = ["people", "combined", ...judges.map(({ name }) => name)];
   return Object.entries(pairs).flatMap(([pairSet, policy]) => {
     const unknown = policy.from.find((source) => !known.includes(source));
     if (unknown !== undefined) {
@@ -91,8 +91,8 @@ function linkJobs({ config, judges, votes }: LinkJobNeeds): LinkJob[] {
       });
     }
     return criteria.map((criterion): LinkJob => {
-      const from = sourcesOf({ from: policy.from, judges, anyVote: votes.anyVoteUnder(criterion) });
-      return { pairSet, criterion, rules: { policy, filters, sources: from } };
+      const rules = linkRules({ annotate, policy, judges, anyVote: votes.anyVoteUnder(criterion) });
+      return { pairSet, criterion, rules };
     });
   });
 }

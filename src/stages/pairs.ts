@@ -14,7 +14,8 @@ import {
 import { partsOf } from "./pairs/parts.ts";
 import type { PeopleVerdict } from "./pairs/people.ts";
 import { type Field, POLICIES, type Ranked, type Selection } from "./pairs/policies.ts";
-import { firstVerdict, roundScore, type Verdict } from "./pairs/verdict.ts";
+import { roundScore } from "./pairs/round-score.ts";
+import { firstVerdict, type Verdict } from "./pairs/verdict.ts";
 
 export interface Linked {
   /** By margin, clearest first. */
@@ -25,17 +26,18 @@ export interface Linked {
 
 /**
  * Turns what is known of one prompt into training rows, and counts by reason what became none.
- * Pure: equal facts and rules give equal rows, whatever happened on the way to them. No row ever holds a tie, two sizes, two equal
+ * Pure: equal facts and rules give equal rows, whatever happened on the way to them and in whichever order they come. No row ever holds a tie, two sizes, two equal
  * pictures, or the chosen among the rejected.
  */
 export function linkGroup(facts: GroupFacts, rules: LinkRules): Linked {
+  const ordered = { ...facts, images: facts.images.toSorted((a, b) => (a.imageId < b.imageId ? -1 : 1)) };
   // Pruning takes what no row shows, so that by the same rules every row stays as it was. By others, rows are made of what is left.
-  const linked = linkAll(facts, rules);
-  const pruned = new Set(facts.images.filter(({ state }) => state === "pruned").map(({ imageId }) => imageId));
+  const linked = linkAll(ordered, rules);
+  const pruned = new Set(ordered.images.filter(({ state }) => state === "pruned").map(({ imageId }) => imageId));
   const shows = ({ chosen, rejected }: Link): boolean => [chosen, ...rejected].some(({ imageId }) => pruned.has(imageId));
   if (pruned.size === 0 || !linked.links.some(shows)) return linked;
-  const images = facts.images.map((image) => (pruned.has(image.imageId) ? { ...image, state: "excluded" as const } : image));
-  return linkAll({ ...facts, images }, rules);
+  const images = ordered.images.map((image) => (pruned.has(image.imageId) ? { ...image, state: "excluded" as const } : image));
+  return linkAll({ ...ordered, images }, rules);
 }
 
 function linkAll(facts: GroupFacts, rules: LinkRules): Linked {

@@ -150,7 +150,6 @@ describe("the documented configuration", () => {
     ["export.formats", ["jsonl", "parquet", "webdataset", "imagefolder"]],
     ["export.tables", ["default", "pairs", "rankings", "ties", "votes"]],
     ["export.images", { format: "jpeg", quality: 90, max_side: 512 }],
-    ["annotate.pairs", { from: ["combined"] }],
   ])("says of %s: %j that it comes later, rather than doing nothing", (path, value) => {
     for (const problem of problemsOfWhole(changed({ [path]: value }))) {
       expect(problem).toMatch(LATER);

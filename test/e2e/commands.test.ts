@@ -43,6 +43,43 @@ describe("demo", () => {
   });
 });
 
+describe("where a technical judge is the only source", () => {
+  const WORDS = "technical score, not preference";
+
+  it("rows, card, manifest and the last line say so, until people vote", async () => {
+    const made = open();
+    const { stderr } = await succeed("run");
+    expect(stderr.trimEnd().split("\n").at(-1)).toMatch(new RegExp(`^Exported 4 rows as v1 \\(${WORDS}\\): `));
+    const linked = await succeed("link");
+    expect(linked.stderr.trimEnd().split("\n").at(-1)).toContain(`4 by judge:quality (${WORDS})`);
+    for (const row of made.rows()) expect(row).toMatchObject({ source: "judge:quality", n_votes: 0 });
+    const read = (version: string, name: string): string => readFileSync(join(made.runs, "export", version, name), "utf8");
+    expect(read("v1", "README.md")).toContain("> **Technical score, not preference.** 4 of 4 rows were decided by `judge:quality`");
+    expect(JSON.parse(read("v1", "manifest.json"))).toMatchObject({ warnings: [`${WORDS}: 4 of 4 rows were decided by judge:quality`] });
+
+    const [{ chosen, rejected } = { chosen: null, rejected: [] }] = made.rows() as unknown as readonly {
+      chosen: { image_id: string };
+      rejected: { image_id: string }[];
+    }[];
+    const images = [chosen!.image_id, rejected[0]!.image_id];
+    writeFileSync(join(made.dir, "votes.jsonl"), `${JSON.stringify({ vote_id: "1", annotator: "ann", images, choice: 1 })}\n`);
+    await succeed("annotate", "import", join(made.dir, "votes.jsonl"));
+    expect((await succeed("export")).stderr).not.toContain(WORDS);
+    expect(read("v2", "README.md")).not.toContain("Technical score");
+    expect(JSON.parse(read("v2", "manifest.json"))).toMatchObject({ warnings: [], sources: { people: 1 } });
+
+    const { events } = await succeed("report", "--json", "--precision", "0.8");
+    expect(events).toMatchObject([
+      { event: "calibration", judge: "quality", technical: true, precision: 0.8, all: { pairs: 1, accuracy: 0 }, threshold: null },
+      { event: "report" },
+      { event: "done" },
+    ]);
+    expect(readFileSync(join(made.runs, "report.html"), "utf8")).toContain("Judges against people");
+    const bad = await cli("report", "--precision", "90");
+    expect([bad.exit, bad.stderr]).toEqual([2, expect.stringContaining("Cannot read --precision 90")]);
+  });
+});
+
 describe("status", () => {
   it("counts by state and reason, and names the way back", async () => {
     open();
@@ -270,7 +307,6 @@ describe("annotate export-tasks", () => {
 
 describe("a promised command or option", () => {
   it.each([
-    ["exclude", "--image", "i_x"],
     ["push", "hub", "--private"],
     ["worker", "--port", "1"],
     ["annotate", "serve"],

@@ -1,8 +1,5 @@
-import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { PairsPolicy } from "../../src/config/schema.ts";
-import { hammingDistance } from "../../src/stages/pairs/filters.ts";
-import type { GroupFacts, LinkRules, Vote } from "../../src/stages/pairs/group-facts.ts";
+import type { GroupFacts, LinkRules } from "../../src/stages/pairs/group-facts.ts";
 import { linkGroup } from "../../src/stages/pairs.ts";
 import { bothBad, candidate, facts, rowText, rules, scored, skip, vote } from "./pairs/facts.ts";
 
@@ -122,6 +119,30 @@ describe("linkGroup() sources", () => {
     expect(dropsOf(facts(scored(0.5)))).toEqual({ "prompt too-few-candidates": 1 });
   });
 
+  it("combined ranks by several judges, and falls to the next source where they have none", () => {
+    const two = [
+      candidate("a", { scores: { j: 0.9, k: 10 } }),
+      candidate("b", { scores: { j: 0.8, k: 30 } }),
+      candidate("c", { scores: { j: 0.1, k: 20 } }),
+      candidate("d", { scores: { j: 0.5, k: null } }),
+    ];
+    const both = { method: "rank-mean", judges: ["j", "k"].map((judge) => ({ judge, weight: 1 })) } as const;
+    const by = { ...rules({ from: ["combined", "j"] }), combination: both };
+    expect(linkGroup(facts(two), by).links).toMatchObject([
+      {
+        source: "combined",
+        margin: 0.25,
+        chosen: { imageId: "b", score: 0.75 },
+        rejected: [
+          { imageId: "a", score: 0.5 },
+          { imageId: "c", score: 0.25 },
+        ],
+      },
+    ]);
+    expect(dropsOf(facts(two), by)).toEqual({ "image unscored": 1 });
+    expect(linkGroup(facts(scored(0.1, 0.2)), by).links).toMatchObject([{ source: "judge:j" }]);
+  });
+
   it("names the last hurdle that a prompt's pairs reached", () => {
     expect(dropsOf(facts(scored(0.5, 0.5, 0.45)), rules({ min_margin: 0.1 }))).toEqual({
       "pair tie": 1,
@@ -148,129 +169,23 @@ describe("linkGroup() near-duplicates", () => {
     expect(rowsOf(facts(near), rules({}, { near_duplicate: 0 }))).toEqual(["a>b,c"]);
   });
 
+  it("takes a flag for one of equal pictures as said of all, in whichever variant", () => {
+    const copies = [
+      candidate("a", { scores: { j: 1 } }),
+      candidate("b", { scores: { j: 0.5 }, variant: "other", look: { pixelSha256: "pixels a" }, flagged: true }),
+      candidate("c", { scores: { j: 0 } }),
+    ];
+    for (const across of ["any", "within"] as const)
+      expect(dropsOf(facts(copies), rules({ across }))).toMatchObject({ "image flagged": 2 });
+    expect(rowsOf(facts(copies), rules({}, { flagged: false }))).toEqual(["a>c"]);
+  });
+
   it("never pairs equal pixels, whatever the filters say", () => {
     const equal = [candidate("a", { scores: { j: 1 } }), candidate("b", { scores: { j: 0 }, look: { pixelSha256: "pixels a" } })];
     expect(dropsOf(facts(equal), rules({}, { same_pixels: false, near_duplicate: 0 }))).toEqual({
       "pair same-pixels": 1,
       "prompt same-pixels": 1,
     });
-  });
-});
-
-const names = ["a", "b", "c", "d", "e", "f"];
-const someNames = fc.subarray(names, { minLength: 2 }).chain((list) => fc.shuffledSubarray(list, { minLength: list.length }));
-const anyVote: fc.Arbitrary<Vote> = fc.oneof(
-  someNames.map((shown) => ({ kind: "choice" as const, shown, ranking: [[shown[0]!]] })),
-  someNames.map((shown) => ({ kind: "choice" as const, shown, ranking: shown.map((name) => [name]) })),
-  someNames.map((shown) => ({ kind: "choice" as const, shown, ranking: [shown.slice(0, 1), shown.slice(1)] })),
-  someNames.map((shown) => ({ kind: "tie" as const, shown, ranking: [shown] })),
-  someNames.map((shown) => bothBad(shown.join(""))),
-  someNames.map((shown) => skip(shown.join(""))),
-);
-const mostly = <Value>(usual: Value, ...others: readonly Value[]) =>
-  fc.oneof({ weight: 5, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: fc.constantFrom(...others) });
-const anyImage = (name: string) =>
-  fc
-    .record({
-      state: mostly("stored" as const, "rejected" as const, "excluded" as const),
-      variant: fc.constantFrom("A", "B/x=1"),
-      sha256: mostly(`own ${name}`, "1", "2"),
-      flagged: mostly(false, true),
-      look: fc.option(
-        fc.record({
-          widthPx: mostly(64, 128),
-          pixelSha256: mostly(`own ${name}`, "1"),
-          perceptualHash: mostly(name.repeat(16).replaceAll(/[^a-f]/g, "0"), "0000000000000000", "0000000000000007"),
-          lumaStd: mostly(40, 1),
-        }),
-        { freq: 8 },
-      ),
-      scores: fc.record({ j: fc.oneof(fc.constantFrom(0, -0, 0.5, 1), fc.double({ min: -2, max: 2, noNaN: true }), fc.constant(null)) }),
-    })
-    .map((options) => candidate(name, options));
-const anyGroup = fc
-  .record({ images: fc.tuple(...names.map(anyImage)), votes: fc.array(anyVote, { maxLength: 6 }) })
-  .map((group) => facts(group.images, group.votes));
-const anyRules = fc
-  .record({
-    policy: fc.constantFrom<PairsPolicy["policy"]>("best-rest", "best-worst", "all", "adjacent"),
-    across: fc.constantFrom<PairsPolicy["across"]>(
-      "any",
-      "within",
-      { chosen: ["A"], rejected: ["B"] },
-      { chosen: ["A", "B"], rejected: ["A", "B"] },
-    ),
-    from: fc.constantFrom<string[]>(["people", "j"], ["j"], ["people"], ["j", "people"]),
-    min_margin: fc.constantFrom<number>(0, 0.1),
-    min_votes: fc.constantFrom<number>(1, 2),
-    min_agreement: fc.constantFrom<number>(0, 0.6),
-    max_per_prompt: fc.constantFrom<number>(1, 3, 100),
-  })
-  .chain((policy) =>
-    fc
-      .record({ blank: fc.boolean(), same_pixels: fc.boolean(), near_duplicate: fc.constantFrom<number>(0, 4), flagged: fc.boolean() })
-      .map((filters) => rules(policy, filters)),
-  );
-
-describe("linkGroup() whatever the group and the policy", () => {
-  it("never yields chosen = rejected, a tie, mixed sizes, equal pictures, or a pair twice", () => {
-    let linked = 0;
-    fc.assert(
-      fc.property(anyGroup, anyRules, (group, by) => {
-        const byId = new Map(group.images.map((image) => [image.imageId, image]));
-        const { links } = linkGroup(group, by);
-        linked += links.length;
-        const pairs = links.flatMap(({ chosen, rejected }) => rejected.map((loser) => [chosen, loser] as const));
-        for (const [chosen, loser] of pairs) {
-          const [winner, other] = [byId.get(chosen.imageId)!, byId.get(loser.imageId)!];
-          expect(chosen.imageId).not.toBe(loser.imageId);
-          expect(chosen.score - loser.score).toBeGreaterThan(0);
-          expect([winner.state, other.state]).toEqual(["stored", "stored"]);
-          expect(winner.look!.widthPx).toBe(other.look!.widthPx);
-          expect(winner.look!.pixelSha256).not.toBe(other.look!.pixelSha256);
-          const bits = hammingDistance(winner.look!.perceptualHash, other.look!.perceptualHash);
-          expect(by.filters.near_duplicate === 0 || bits > by.filters.near_duplicate).toBe(true);
-          expect(by.filters.flagged && (winner.flagged || other.flagged)).toBe(false);
-          expect(by.policy.across !== "within" || winner.variant === other.variant).toBe(true);
-        }
-        const unordered = pairs.map(([chosen, loser]) => [chosen.imageId, loser.imageId].toSorted().join());
-        expect(new Set(unordered).size).toBe(unordered.length);
-      }),
-      { numRuns: 3_000 },
-    );
-    expect(linked).toBeGreaterThan(300); // Else the property would be about nothing.
-  });
-
-  it("keeps to the policy's limits, and explains every prompt without a row", () => {
-    fc.assert(
-      fc.property(anyGroup, anyRules, (group, by) => {
-        const { links, drops } = linkGroup(group, by);
-        expect(links.length).toBeLessThanOrEqual(by.policy.max_per_prompt);
-        expect(drops.filter(({ unit }) => unit === "prompt")).toHaveLength(links.length === 0 ? 1 : 0);
-        expect(drops.every(({ count }) => count > 0)).toBe(true);
-        for (const { margin, chosen, rejected, nVotes, agreement } of links) {
-          expect(rejected.length).toBeGreaterThan(0);
-          expect(rejected.map(({ score }) => score)).toEqual(rejected.map(({ score }) => score).toSorted((a, b) => b - a));
-          expect(margin).toBeCloseTo(chosen.score - rejected[0]!.score, 9);
-          expect(margin).toBeGreaterThanOrEqual(by.policy.min_margin);
-          expect((agreement === null) === (nVotes === 0)).toBe(true);
-          expect(nVotes === 0 || agreement! >= by.policy.min_agreement).toBe(true);
-        }
-        const used = new Set(links.flatMap(({ chosen, rejected }) => [chosen.imageId, ...rejected.map(({ imageId }) => imageId)]));
-        const lost = drops.filter(({ unit }) => unit === "image").reduce((sum, { count }) => sum + count, 0);
-        expect(used.size + lost).toBeLessThanOrEqual(group.images.length);
-      }),
-      { numRuns: 2_000 },
-    );
-  });
-
-  it("does not depend on the order in which votes were cast", () => {
-    fc.assert(
-      fc.property(anyGroup, anyRules, (group, by) => {
-        expect(linkGroup({ ...group, votes: group.votes.toReversed() }, by)).toEqual(linkGroup(group, by));
-      }),
-      { numRuns: 500 },
-    );
   });
 });
 

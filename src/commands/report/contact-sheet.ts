@@ -10,7 +10,7 @@ import { counted } from "../../lib/counted.ts";
 import { readGroups } from "../../stages/link/read-groups.ts";
 import { linkGroup } from "../../stages/pairs.ts";
 import { explainGroup, type ExplainedImage } from "../../stages/pairs/explain-group.ts";
-import { sourcesOf } from "../../stages/pairs/sources.ts";
+import { linkRules } from "../../stages/pairs/link-rules.ts";
 import { escapeHtml } from "./escape-html.ts";
 
 const GROUPS_SHOWN = 20;
@@ -72,8 +72,7 @@ function explainer({ config, db }: Needs): (prompt: SheetPrompt) => Explained {
   return ({ row, promptKey }) => {
     const [group] = readGroups({ after: row - 1, last: row }, sources).final;
     if (group === undefined || policy === undefined) return { images: new Map(), pairs: [], isFinal: false };
-    const from = sourcesOf({ from: policy.from, judges, anyVote: votes.anyVoteUnder(criterion) });
-    const rules = { policy, filters: config.annotate.filters, sources: from };
+    const rules = linkRules({ annotate: config.annotate, policy, judges, anyVote: votes.anyVoteUnder(criterion) });
     const facts = { promptKey, criterion, images: group.images, votes: group.votes.get(criterion) ?? [] };
     const pairs = linkGroup(facts, rules).drops.filter(({ unit }) => unit === "pair");
     return { images: explainGroup(facts, rules), pairs: [...new Set(pairs.map(({ reason }) => reason))], isFinal: true };
@@ -114,6 +113,8 @@ const WORDS: Readonly<Record<string, string>> = {
   undecodable: "it cannot be decoded",
   blank: "it is blank",
   flagged: "flagged by people",
+  nsfw: "the judge of annotate.filters.nsfw calls it unsafe",
+  "nsfw-unscored": "the judge of annotate.filters.nsfw says nothing of it",
   "same-file": "the same file as another candidate",
   "same-pixels": "the same pixels as another candidate",
   "wrong-size": "most candidates have another size",

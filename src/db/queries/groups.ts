@@ -44,12 +44,13 @@ export interface GroupImageRow {
   readonly entropy: number | null;
 }
 
-interface PromptRow {
-  readonly row: number;
+type PromptRow = Pick<GroupRow, "row" | "promptKey" | "prompt">;
+
+interface GroupJob {
   readonly promptKey: string;
-  readonly prompt: string;
-  readonly jobs: number;
-  readonly openJobs: number;
+  readonly job: string;
+  readonly variant: string;
+  readonly isOpen: 0 | 1;
 }
 
 /** Reads groups a range of prompts at a time. */
@@ -60,19 +61,22 @@ export function groupQueries({ client }: Pick<Db, "client">) {
     )
     .pluck();
   const prompts = client.prepare<[RowRange], PromptRow>(`
-    select page.rowid as row, page.prompt_key as promptKey, page.prompt, count(jobs.job) as jobs,
-      count(case when jobs.state in ('planned', 'submitted') then 1 end) as openJobs
-    from prompts as page left join jobs on jobs.prompt_key = page.prompt_key and jobs.aside = 0
-    where page.rowid > @after and page.rowid <= @last and page.active = 1 group by page.rowid`);
-  // `cross join`: SQLite keeps the order of the tables, so that the prompts' rows lead.
-  const images = client.prepare<[RowRange], GroupImageRow>(`
-    select images.prompt_key as promptKey, images.image_id as imageId,
+    select page.rowid as row, page.prompt_key as promptKey, page.prompt from prompts as page
+    where page.rowid > @after and page.rowid <= @last and page.active = 1 order by page.rowid`);
+  // Jobs by prompt lie together; each image's own would be somewhere in an index of hashes. `cross join`: SQLite keeps the order of the
+  // tables, so that the prompts' rows lead.
+  const jobs = client.prepare<[RowRange], GroupJob>(`
+    select page.prompt_key as promptKey, jobs.job, jobs.variant, jobs.state in ('planned', 'submitted') as isOpen
+    from prompts as page cross join jobs on jobs.prompt_key = page.prompt_key
+    where page.rowid > @after and page.rowid <= @last and page.active = 1 and jobs.aside = 0`);
+  const images = client.prepare<[RowRange], Omit<GroupImageRow, "variant"> & { readonly job: string }>(`
+    select images.prompt_key as promptKey, images.image_id as imageId, images.job,
       case when images.state = 'excluded' and images.reason = 'pruned' then 'pruned' else images.state end as state, images.sha256, images.key, images.bytes as sizeBytes,
-      jobs.variant, inspections.image_id is not null as inspected, inspections.width as widthPx, inspections.height as heightPx,
+      inspections.image_id is not null as inspected, inspections.width as widthPx, inspections.height as heightPx,
       pixel_sha256 as pixelSha256, perceptual_hash as perceptualHash, luma_std as lumaStd, sharpness, entropy
-    from prompts as page cross join images on images.prompt_key = page.prompt_key cross join jobs on jobs.job = images.job
+    from prompts as page cross join images on images.prompt_key = page.prompt_key
       left join inspections on inspections.image_id = images.image_id
-    where page.rowid > @after and page.rowid <= @last and page.active = 1 and jobs.aside = 0 order by page.rowid, images.image_id`);
+    where page.rowid > @after and page.rowid <= @last and page.active = 1 order by page.rowid, images.image_id`);
 
   return {
     /** The next `count` prompts after a row (0 for the first), null at the end. */
@@ -82,11 +86,19 @@ export function groupQueries({ client }: Pick<Db, "client">) {
     },
     /** Every prompt of a range with its candidates, in row order. */
     groupsIn(range: RowRange): readonly GroupRow[] {
-      const byPrompt = Map.groupBy(images.all(range), ({ promptKey }) => promptKey);
-      return prompts.all(range).map(({ jobs, openJobs, ...prompt }) => {
-        const ofPrompt = byPrompt.get(prompt.promptKey) ?? [];
-        const isFinal = jobs > 0 && openJobs === 0 && !ofPrompt.some(isOpen);
-        return { ...prompt, hasJobs: jobs > 0, hasOpenJobs: openJobs > 0, isFinal, images: ofPrompt };
+      const jobsByPrompt = Map.groupBy(jobs.all(range), ({ promptKey }) => promptKey);
+      const imagesByPrompt = Map.groupBy(images.all(range), ({ promptKey }) => promptKey);
+      return prompts.all(range).map((prompt) => {
+        const own = jobsByPrompt.get(prompt.promptKey) ?? [];
+        const variants = new Map(own.map(({ job, variant }) => [job, variant]));
+        // Those of jobs that are set aside belong to no group.
+        const ofPrompt = (imagesByPrompt.get(prompt.promptKey) ?? []).flatMap(({ job, ...image }): GroupImageRow[] => {
+          const variant = variants.get(job);
+          return variant === undefined ? [] : [{ ...image, variant }];
+        });
+        const hasOpenJobs = own.some((job) => job.isOpen === 1);
+        const isFinal = own.length > 0 && !hasOpenJobs && !ofPrompt.some(isOpen);
+        return { ...prompt, hasJobs: own.length > 0, hasOpenJobs, isFinal, images: ofPrompt };
       });
     },
   };

@@ -75,13 +75,14 @@ export function jobQueries({ client }: Pick<Db, "client">) {
   const markFailed = client.prepare<[string, string, number, string, string]>(`
     update jobs set state = 'failed', failures = failures + 1, reason = ?, detail = ?, finished_at_ms = ?
     where job = ? and prompt_id = ? and state in ('planned', 'submitted')`);
-  // A stored image keeps its row: first stored wins, whatever a later attempt lists. So does one that was pruned: it is not wanted again.
+  // A stored image keeps its row: first stored wins, whatever a later attempt lists. So does one that was pruned or excluded: it is not
+  // wanted again (`exclude --redo` leaves no row).
   const listImage = client.prepare<[ListedImage & Pick<SubmittedJob, "job" | "promptKey" | "promptId" | "server" | "attempt">]>(`
     insert into images (image_id, job, prompt_key, prompt_id, server, attempt, node_id, batch_index, filename, subfolder, type)
     values (@imageId, @job, @promptKey, @promptId, @server, @attempt, @nodeId, @batchIndex, @filename, @subfolder, @type)
     on conflict (image_id) do update set prompt_id = excluded.prompt_id, server = excluded.server, attempt = excluded.attempt,
       filename = excluded.filename, subfolder = excluded.subfolder, type = excluded.type, state = 'listed', reason = null, detail = null, bad_fetches = 0
-    where images.state <> 'stored' and not (images.state = 'excluded' and images.reason is 'pruned')`);
+    where images.state in ('listed', 'rejected')`);
   const quarantine = client.prepare<[string, string]>(`update variants set state = 'quarantined', reason = ? where variant = ?`);
   const failVariant = client.prepare<[string, number, string]>(
     `update jobs set state = 'failed', reason = 'variant-quarantined', detail = ?, finished_at_ms = ? where variant = ? and state = 'planned'`,

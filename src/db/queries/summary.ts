@@ -4,7 +4,7 @@ import type { Db } from "../open.ts";
 export interface Summary {
   readonly planned: number;
   readonly pending: number;
-  /** Every image that the job listed is stored. */
+  /** Every image that the job listed is stored, or was taken out since (excluded, pruned). */
   readonly stored: number;
   /** One or more of its images are finally rejected. */
   readonly rejected: number;
@@ -21,18 +21,26 @@ export interface ReasonCount {
   readonly example: string | null;
 }
 
-/** One scan of jobs and images; candidates that the configuration no longer asks for are left out. */
+/** Counts in the indexes of states; looks at single jobs only where one of their images is not stored. Candidates set aside are left out. */
 export function summarize({ client }: Pick<Db, "client">): Summary {
-  const jobs = client
-    .prepare<[], Omit<Summary, "pending" | "images">>(
-      `select count(*) as planned, coalesce(sum(state = 'failed'), 0) as failed,
-        coalesce(sum(state = 'done' and exists (select 1 from images where images.job = jobs.job and images.state = 'rejected')), 0) as rejected,
-        coalesce(sum(state = 'done' and not exists (select 1 from images where images.job = jobs.job and images.state in ('listed', 'rejected'))), 0) as stored
-      from jobs where aside = 0`,
+  const byState = new Map(
+    client
+      .prepare<[], { state: string; count: number }>(`select state, count(*) as count from jobs where aside = 0 group by state`)
+      .all()
+      .map(({ state, count }) => [state, count]),
+  );
+  const { rejected, open } = client
+    .prepare<[], { rejected: number; open: number }>(
+      `select coalesce(sum(is_rejected), 0) as rejected, coalesce(sum(1 - is_rejected), 0) as open from (
+        select job, max(images.state = 'rejected') as is_rejected from images join jobs using (job)
+        where images.state in ('listed', 'rejected') and jobs.state = 'done' and jobs.aside = 0 group by job)`,
     )
-    .get() ?? { planned: 0, failed: 0, rejected: 0, stored: 0 };
+    .get() ?? { rejected: 0, open: 0 };
+  const planned = byState.values().reduce((sum, count) => sum + count, 0);
+  const failed = byState.get("failed") ?? 0;
+  const stored = (byState.get("done") ?? 0) - rejected - open;
   const images = client.prepare<[], number>(`select count(*) from images where state = 'stored'`).pluck().get() ?? 0;
-  return { ...jobs, images, pending: jobs.planned - jobs.stored - jobs.rejected - jobs.failed };
+  return { planned, failed, rejected, stored, images, pending: planned - stored - rejected - failed };
 }
 
 /** Failures of jobs and rejections of images, by reason, most first; images that were taken out or pruned likewise. */

@@ -44,8 +44,9 @@ export function unusedImages({ client }: Pick<Db, "client">) {
   const count = client.prepare<[Bound], { images: number; bytes: number }>(
     `select count(*) as images, coalesce(sum(i.bytes), 0) as bytes ${CANDIDATES}`,
   );
+  // What the user took out keeps that reason: it says nothing of its prompt any more, as a pruned image does.
   const markPruned = client.prepare<[string, string]>(`
-    update images set state = 'excluded', reason = 'pruned', detail = ?, key = null, uri = null
+    update images set state = 'excluded', reason = iif(state = 'excluded', coalesce(reason, 'excluded'), 'pruned'), detail = ?, key = null, uri = null
     where image_id = ? and state in ('stored', 'excluded')`);
   const find = client.prepare<[string], { key: string | null; state: string; reason: string | null; detail: string | null }>(
     `select key, state, reason, detail from images where image_id = ?`,
@@ -72,7 +73,8 @@ export function unusedImages({ client }: Pick<Db, "client">) {
     ownerOf(imageId: string, key: string): "known" | "pruned" | "unknown" {
       const row = find.get(imageId);
       if (row === undefined) return "unknown";
-      if (row.state === "excluded" && row.reason === "pruned") return row.detail === PRUNED.expiring ? "known" : "pruned";
+      if (row.state === "excluded" && row.detail === PRUNED.expiring) return "known";
+      if (row.state === "excluded" && (row.reason === "pruned" || row.detail === PRUNED.deleted)) return "pruned";
       // Without a key yet it may be this image's: harvest looks before it writes.
       return row.key === null || row.key === key || row.state === "listed" ? "known" : "unknown";
     },

@@ -19,6 +19,12 @@ export interface VoteRow {
   readonly source: string;
 }
 
+/** A vote with what has become of the pictures that it is about. */
+export interface PromptVoteRow extends VoteRow {
+  /** JSON array of the images that have another picture since: the vote says nothing of these. */
+  readonly remade: string;
+}
+
 const COLUMNS = `vote_id as voteId, prompt_key as promptKey, criterion, annotator, shown, ranking, kind, flags, duration_ms as durationMs,
   cast_at_ms as castAtMs, source`;
 const NAMES = "vote_id, prompt_key, criterion, annotator, shown, ranking, kind, flags, duration_ms, cast_at_ms, source";
@@ -27,8 +33,10 @@ const VALUES = "@voteId, @promptKey, @criterion, @annotator, @shown, @ranking, @
 export type VoteQueries = ReturnType<typeof voteQueries>;
 
 export function voteQueries({ client }: Pick<Db, "client">) {
-  const inRange = client.prepare<[RowRange], VoteRow>(`
-    select ${COLUMNS} from prompts as page cross join votes using (prompt_key)
+  const inRange = client.prepare<[RowRange], PromptVoteRow>(`
+    select ${COLUMNS}, (select json_group_array(shown.image_id) from vote_pictures as shown left join images using (image_id)
+      where shown.vote_id = votes.vote_id and images.sha256 is not shown.sha256) as remade
+    from prompts as page cross join votes using (prompt_key)
     where page.rowid > @after and page.rowid <= @last order by page.rowid, vote_id`);
   const anyUnder = client.prepare<[string]>(`select 1 from votes where criterion = ? and kind <> 'skip' limit 1`);
   const find = client.prepare<[string], VoteRow>(`select ${COLUMNS} from votes where vote_id = ?`);
@@ -37,7 +45,7 @@ export function voteQueries({ client }: Pick<Db, "client">) {
 
   return {
     /** Those of each prompt in vote_id order. */
-    votesIn: (range: RowRange): readonly VoteRow[] => inRange.all(range),
+    votesIn: (range: RowRange): readonly PromptVoteRow[] => inRange.all(range),
     /** True if anyone has voted under a criterion; skips are no votes. */
     anyVoteUnder: (criterion: string): boolean => anyUnder.get(criterion) !== undefined,
     findVote: (voteId: string): VoteRow | null => find.get(voteId) ?? null,

@@ -17,8 +17,8 @@ export interface CardFacts {
   /** Rows by source. */
   readonly sources: Readonly<Record<string, number>>;
   readonly models: readonly string[];
-  /** Judges that measure something else than preference. */
-  readonly technicalJudges: readonly string[];
+  /** Rows by source, of sources that measure something else than preference. */
+  readonly technical: readonly (readonly [source: string, count: number])[];
   readonly complete: boolean;
   /** Of the data files. */
   readonly extension: string;
@@ -78,12 +78,11 @@ function referencesText({ references = 0 }: VersionCounts): string {
   return references === 0 ? "" : ` made with ${counted(references, "reference picture")}`;
 }
 
-function warnings({ sources, technicalJudges, complete, counts }: CardFacts): string {
-  const technical = technicalJudges.map((name) => ({ name, count: sources[`judge:${name}`] ?? 0 })).filter(({ count }) => count > 0);
+function warnings({ technical, complete, counts }: CardFacts): string {
   return [
     ...technical.map(
-      ({ name, count }) =>
-        `> **Technical score, not preference.** ${count} of ${counted(counts.rows, "row")} ${count === 1 ? "was" : "were"} decided by \`judge:${name}\`, which measures the picture (sharpness, contrast, blankness) and knows nothing of the prompt or of what people like. A model trained on them learns that measure.`,
+      ([source, count]) =>
+        `> **Technical score, not preference.** ${count} of ${counted(counts.rows, "row")} ${count === 1 ? "was" : "were"} decided by \`${source}\`, which measures the picture (sharpness, contrast, blankness) and knows nothing of the prompt or of what people like. A model trained on them learns that measure.`,
     ),
     ...(complete
       ? []

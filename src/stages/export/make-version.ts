@@ -2,6 +2,8 @@ import type { Context } from "../../context.ts";
 import type { ExportSnapshot } from "../../db/queries/export-rows.ts";
 import { ConfigError } from "../../errors.ts";
 import type { Exporter, Row, RowLayout } from "../../exporters/exporter.ts";
+import { combinationOf } from "../pairs/link-rules.ts";
+import { technicalRows, technicalSources } from "../pairs/sources.ts";
 import { SPLITS, type SplitRatios } from "../split.ts";
 import { cardText } from "./card.ts";
 import { checksumsText } from "./checksums.ts";
@@ -36,6 +38,9 @@ export interface MadeVersion {
   readonly contentSha256: string;
   readonly layout: RowLayout;
   readonly counts: VersionCounts;
+  /** Rows by source; and those of sources that measure something else than preference. */
+  readonly sources: Readonly<Record<string, number>>;
+  readonly technical: readonly (readonly [source: string, count: number])[];
   readonly seeds: SeedRange;
 }
 
@@ -63,6 +68,7 @@ export async function makeVersion(needs: MakeNeeds): Promise<Made> {
   const { images, references } = listed;
   const counts: VersionCounts = { rows: plan.rows, prompts: plan.prompts, images, ...(references > 0 ? { references } : {}) };
   const { json, sources, models, seeds } = stats.result(counts, drops);
+  const technical = technicalRows(sources, technicalSources(needs.judges, combinationOf(config.annotate)));
   const card = cardText({
     config,
     layout,
@@ -72,7 +78,7 @@ export async function makeVersion(needs: MakeNeeds): Promise<Made> {
     models,
     splits: plan.splits,
     complete: needs.complete,
-    technicalJudges: needs.judges.filter(({ technical }) => technical).map(({ name }) => name),
+    technical,
     extension: exporter.extension({ gzip }),
     dataSha256: sha256Of(checksumsText(dataFiles)),
   });
@@ -83,7 +89,7 @@ export async function makeVersion(needs: MakeNeeds): Promise<Made> {
   ];
   const checksums = checksumsText([...dataFiles, ...others]);
   const files = [...dataFiles, ...others, await spool.write(CHECKSUMS, [Buffer.from(checksums)])];
-  return { made: { dataFiles, files, contentSha256: sha256Of(checksums), layout, counts, seeds }, drops };
+  return { made: { dataFiles, files, contentSha256: sha256Of(checksums), layout, counts, sources, technical, seeds }, drops };
 }
 
 interface Planned {

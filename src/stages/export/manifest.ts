@@ -43,6 +43,8 @@ export interface ManifestFacts {
   readonly counts: VersionCounts;
   /** Unit → reason → count. */
   readonly drops: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  readonly sources: Readonly<Record<string, number>>;
+  readonly technical: readonly (readonly [source: string, count: number])[];
   readonly seeds: SeedRange;
 }
 
@@ -73,6 +75,11 @@ export function manifestText(facts: ManifestFacts): string {
           .map(([split, own]) => [split, sumRows(own)]),
       ),
     },
+    // A reader of nothing else has to meet this before training.
+    warnings: facts.technical.map(
+      ([source, count]) => `technical score, not preference: ${count} of ${counts.rows} rows were decided by ${source}`,
+    ),
+    sources: facts.sources,
     drops: facts.drops,
     splits: { method: 'first 64 bits of SHA-256("split v1" || group key) against the cumulated ratios', ratios: facts.ratios },
     policies: {
@@ -80,6 +87,7 @@ export function manifestText(facts: ManifestFacts): string {
       criteria: config.annotate.criteria,
       ...config.annotate.pairs[pairSet],
       filters: config.annotate.filters,
+      combine: config.annotate.combine,
     },
     judges: facts.judges.map(({ name, version, technical }) => ({ name, version, technical })),
     seeds: facts.seeds,

@@ -1,6 +1,6 @@
 import type { GroupImageRow, groupQueries, RowRange } from "../../db/queries/groups.ts";
 import type { scoreQueries } from "../../db/queries/scores.ts";
-import type { voteQueries, VoteRow } from "../../db/queries/votes.ts";
+import type { PromptVoteRow, voteQueries } from "../../db/queries/votes.ts";
 import type { Judge } from "../../judges/judge.ts";
 import type { CandidateImage, Vote } from "../pairs/group-facts.ts";
 
@@ -50,6 +50,8 @@ export function readGroups(range: RowRange, { groups, scores, votes, judges }: G
   return { final, pending: planned.length - final.length };
 }
 
+/** As SQLite writes an empty JSON array. */
+const NONE = "[]";
 const NO_SCORES: CandidateImage["scores"] = new Map();
 
 function currentScores(
@@ -76,12 +78,17 @@ function candidateOf(row: GroupImageRow, facts: Pick<CandidateImage, "flagged" |
 }
 
 /** The JSON of a vote holds image_ids and flags, no integers: it needs no exact parser. Its shape was checked when it was cast. */
-function voteOf({ kind, shown, ranking }: VoteRow): Vote {
-  return { kind, shown: JSON.parse(shown) as string[], ranking: JSON.parse(ranking) as string[][] };
+function voteOf({ kind, shown, ranking, remade }: PromptVoteRow): Vote {
+  const vote: Vote = { kind, shown: JSON.parse(shown) as string[], ranking: JSON.parse(ranking) as string[][] };
+  if (remade === NONE) return vote;
+  const gone = new Set(JSON.parse(remade) as string[]);
+  const kept = (images: readonly string[]): string[] => images.filter((imageId) => !gone.has(imageId));
+  return { kind, shown: kept(vote.shown), ranking: vote.ranking.map(kept).filter((tier) => tier.length > 0) };
 }
 
-function flaggedIn({ flags }: VoteRow): string[] {
+function flaggedIn({ flags, remade }: PromptVoteRow): string[] {
   if (flags === "{}") return [];
   const byImage = JSON.parse(flags) as Record<string, string[]>; // As above.
-  return Object.keys(byImage).filter((imageId) => (byImage[imageId] ?? []).length > 0);
+  const gone = remade === NONE ? [] : (JSON.parse(remade) as string[]);
+  return Object.keys(byImage).filter((imageId) => (byImage[imageId] ?? []).length > 0 && !gone.includes(imageId));
 }

@@ -15,7 +15,7 @@ type Counts = Record<string, number>;
 export interface LinkReport {
   readonly pairSet: string;
   readonly criterion: string;
-  /** Training rows by source: `people`, `judge:<name>`. */
+  /** Training rows by source: `people`, `judge:<name>`, `combined`. */
   readonly linked: Readonly<Counts>;
   /** By unit (image, pair, prompt), then reason. */
   readonly drops: Readonly<Record<string, Readonly<Counts>>>;

@@ -21,7 +21,7 @@ export interface UsableImage extends CandidateImage {
 type Filters = Config["annotate"]["filters"];
 
 /**
- * Leaves out what no pair may hold; each image is counted under the first reason that fits.
+ * Leaves out what no pair may hold; each image is counted under the first reason that fits. Images in image_id order.
  * Of equal pictures the lowest image_id stays. Of several sizes the commonest stays, of equally common ones the largest: pairs of
  * different size are stretched by trainers. Near-duplicates are no filter of images but of pairs (see `pairBarrier`): being near is
  * not transitive, and dropping one of two would throw away what people said about it.
@@ -66,11 +66,15 @@ export function filterImages(images: readonly CandidateImage[], filters: Filters
 }
 
 /** Why an image is left out by itself, whatever the others are. */
-function ownReason({ state, look, flagged }: CandidateImage, filters: Filters): ImageDrop | null {
+function ownReason({ state, look, flagged, scores }: CandidateImage, filters: Filters): ImageDrop | null {
   if (state === "rejected" || state === "excluded") return state;
   if (look === null) return "undecodable";
   if (filters.blank && look.lumaStd < BLANK_LUMA_STD) return "blank";
-  return filters.flagged && flagged ? "flagged" : null;
+  if (filters.flagged && flagged) return "flagged";
+  if (filters.nsfw === null) return null;
+  const unsafe = scores.get(filters.nsfw.judge) ?? null;
+  if (unsafe === null) return "nsfw-unscored";
+  return unsafe > filters.nsfw.above ? "nsfw" : null;
 }
 
 function commonSize(images: readonly UsableImage[]): string | undefined {

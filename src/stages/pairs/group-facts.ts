@@ -1,4 +1,5 @@
 import type { Config, PairsPolicy } from "../../config/schema.ts";
+import type { Combination } from "./combine.ts";
 
 /** All that linking knows of one prompt under one criterion: final rows, nothing that a night leaves behind. */
 export interface GroupFacts {
@@ -50,8 +51,10 @@ export interface Vote {
 export interface LinkRules {
   readonly policy: PairsPolicy;
   readonly filters: Config["annotate"]["filters"];
-  /** `policy.from` without the judges that may not link here (technical ones beside others), in order: `people` or a judge's name. */
+  /** `policy.from` without the judges that may not link here (technical ones beside others), in order. */
   readonly sources: readonly string[];
+  /** What the source `combined` is made of. */
+  readonly combination: Combination;
 }
 
 /** One training row. */
@@ -60,7 +63,7 @@ export interface Link {
   readonly chosen: ScoredImage;
   /** Never empty, best first. */
   readonly rejected: readonly ScoredImage[];
-  /** `people` or `judge:<name>`. */
+  /** `people`, `judge:<name>` or `combined`. */
   readonly source: string;
   /** chosen.score − rejected[0].score, > 0. */
   readonly margin: number;
@@ -83,7 +86,9 @@ export const IMAGE_DROPS = [
   "excluded", // by the user
   "undecodable",
   "blank", // luma hardly varies: a safety checker's black picture, NaN latents
-  "flagged", // by people
+  "flagged", // by people, it or a candidate with the same pixels
+  "nsfw", // the judge of annotate.filters.nsfw says so
+  "nsfw-unscored", // that judge says nothing about it, which is no proof that it is safe
   "same-file", // another candidate is the same file
   "same-pixels", // another candidate has the same pixels under other metadata
   "wrong-size", // most candidates have another size

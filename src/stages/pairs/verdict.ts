@@ -1,15 +1,18 @@
+import { combinedScores } from "./combine.ts";
 import type { UsableImage } from "./filters.ts";
 import type { LinkRules, Vote } from "./group-facts.ts";
 import { type PeopleVerdict, verdictOfPeople } from "./people.ts";
 import { byRank, type Ranked } from "./policies.ts";
+import { roundScore } from "./round-score.ts";
+import { rowSourceOf } from "./sources.ts";
 
 /** A ranking, and who made it. */
 export interface Verdict {
-  /** `people` or `judge:<name>`. */
+  /** `people`, `judge:<name>` or `combined`. */
   readonly source: string;
   /** Best first; images that the source says nothing of are missing. */
   readonly ranked: readonly Ranked[];
-  /** Null where a judge decided. */
+  /** Null where judges decided. */
   readonly people: PeopleVerdict | null;
 }
 
@@ -21,7 +24,10 @@ export interface VerdictFacts {
 }
 
 /** The first source that ranks two images, or that says that they cannot be ranked; else why there is none. */
-export function firstVerdict({ images, twins, votes }: VerdictFacts, { sources, policy }: LinkRules): Verdict | "no-verdict" | "min-votes" {
+export function firstVerdict(
+  { images, twins, votes }: VerdictFacts,
+  { sources, policy, combination }: LinkRules,
+): Verdict | "no-verdict" | "min-votes" {
   let without: "no-verdict" | "min-votes" = "no-verdict";
   for (const source of sources) {
     if (source === "people") {
@@ -29,8 +35,8 @@ export function firstVerdict({ images, twins, votes }: VerdictFacts, { sources, 
       if (people.nVotes >= policy.min_votes) return { source, ranked: rankedBy(people.scores, images), people };
       if (people.nVotes > 0) without = "min-votes";
     } else {
-      const scores = scoresOf(source, images);
-      if (scores.size > 1) return { source: `judge:${source}`, ranked: rankedBy(scores, images), people: null };
+      const scores = source === "combined" ? combinedScores(images, combination) : scoresOf(source, images);
+      if (scores.size > 1) return { source: rowSourceOf(source), ranked: rankedBy(scores, images), people: null };
     }
   }
   return without;
@@ -51,10 +57,4 @@ function rankedBy(scores: ReadonlyMap<string, number>, images: readonly UsableIm
     return score === undefined ? [] : [{ image, score: roundScore(score) }];
   });
   return ranked.toSorted(byRank);
-}
-
-/** To the 6 decimals that rows carry, so that what is compared is what is exported: no row shows equal scores or the margin 0. */
-export function roundScore(value: number): number {
-  // Beyond 2^53 / 10^6 the product would lose digits, and such numbers have no sixth decimal.
-  return Math.abs(value) > 9e9 ? value : Math.round(value * 1e6) / 1e6;
 }

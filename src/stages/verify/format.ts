@@ -51,6 +51,9 @@ const FORMATS: readonly (readonly [ImageFormat, ...Mark[]])[] = [
   [WEBP, ["RIFF", 0], ["WEBP", 8]],
 ];
 
+/** Of every format that is stored, without the dot. */
+export const EXTENSIONS: readonly string[] = FORMATS.map(([{ extension }]) => extension);
+
 /** Pictures and films that a ComfyUI node may save and no verifier reads: GIF, BMP, TIFF, AVIF and MP4, WebM, EXR, QOI, JPEG XL. */
 const UNSUPPORTED: readonly Mark[] = [
   ["GIF8", 0],

@@ -1,9 +1,11 @@
 import type { Benchmark } from "../benchmark.ts";
 import { httpJudgeScenario } from "./http-judge.ts";
 import { inspectScenario } from "./inspect.ts";
+import { linkScenario } from "./link.ts";
+import { votesScenario } from "./votes.ts";
 
 export const annotateBenchmark: Benchmark = {
   name: "annotate",
-  summary: "judges and links: from stored pictures to chosen and rejected",
-  scenarios: [inspectScenario, httpJudgeScenario],
+  summary: "from stored images to pairs: looking at them, asking judges, ranking votes, linking",
+  scenarios: [inspectScenario, httpJudgeScenario, linkScenario, votesScenario],
 };

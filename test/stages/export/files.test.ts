@@ -96,6 +96,8 @@ describe("manifest.json", () => {
       seed_format: "number",
       columns_left_out: ["references"],
       counts: { rows: 3, prompts: 3, images: 7 },
+      warnings: ["technical score, not preference: 2 of 3 rows were decided by judge:quality"],
+      sources: { people: 1, "judge:quality": 2 },
       drops: { image: { blank: 4 }, prompt: { "no-pair": 1 } },
       splits: { ratios: { train: 1, validation: 1, test: 0 } },
       policies: { pair_set: "main", criteria: ["overall"], from: ["people", "quality"], policy: "best-rest" },

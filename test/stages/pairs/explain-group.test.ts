@@ -22,7 +22,8 @@ const rules = {
     min_agreement: 0,
     max_per_prompt: 1,
   },
-  filters: { blank: true, same_pixels: true, near_duplicate: 0, flagged: true },
+  filters: { blank: true, same_pixels: true, near_duplicate: 0, flagged: true, nsfw: null },
+  combination: { method: "rank-mean", judges: [] },
   sources: ["quality"],
 } as const satisfies object;
 

@@ -33,10 +33,16 @@ export function facts(images: readonly CandidateImage[], votes: readonly Vote[] 
   return { promptKey: "p_1", criterion: "overall", images, votes };
 }
 
+/** The judge `j` is of preference and all that `combined` is made of. */
 export function rules(policy: Partial<PairsPolicy> = {}, filters: Partial<LinkRules["filters"]> = {}): LinkRules {
   const defaults = configSchema.shape.annotate.parse({});
   const full = { ...defaults.pairs["main"]!, from: ["people", "j"], ...policy };
-  return { policy: full, filters: { ...defaults.filters, ...filters }, sources: full.from };
+  return {
+    policy: full,
+    filters: { ...defaults.filters, ...filters },
+    sources: full.from,
+    combination: { method: "rank-mean", judges: [{ judge: "j", weight: 1 }] },
+  };
 }
 
 /** "a>b=c" over the images "abcd": a before b and c, which are tied, before d, which was shown and not ranked. */

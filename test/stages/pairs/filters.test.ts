@@ -28,6 +28,19 @@ describe("filterImages()", () => {
     expect(run(images, { blank: false, flagged: false })).toMatchObject({ kept: "aefg" });
   });
 
+  it("drops what a judge calls unsafe, and what it could not tell or has not seen", () => {
+    const images = [
+      candidate("a", { scores: { n: 0.5 } }),
+      candidate("b", { scores: { n: 0.51 } }),
+      candidate("c", { scores: { n: null } }),
+      candidate("d", { scores: { other: 0 } }),
+      candidate("e", { scores: { n: -3 } }),
+    ];
+    const nsfw = { judge: "n", above: 0.5 };
+    expect(run(images, { nsfw })).toMatchObject({ kept: "ae", drops: { nsfw: 1, "nsfw-unscored": 2 } });
+    expect(run(images)).toMatchObject({ kept: "abcde", drops: {} });
+  });
+
   it("keeps the first of equal pictures, and says which stands for which", () => {
     const images = [
       candidate("a"),

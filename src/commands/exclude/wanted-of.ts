@@ -1,0 +1,100 @@
+import { checkHttpUrl } from "../../config/server-url.ts";
+import type { ImageFilter } from "../../db/queries/excluded-images.ts";
+import { ConfigError } from "../../errors.ts";
+import { oneLine } from "../../lib/one-line.ts";
+import { shellWord } from "../../lib/shell-word.ts";
+import type { CommandInput } from "../command.ts";
+import { momentOf } from "./moment-of.ts";
+
+/** A reason is shown in a line of `status`. */
+const REASON_CHARS_MAX = 100;
+/** What pruning writes: it means something else to linking. */
+const PRUNED = "pruned";
+const DEFAULT_REASON = "by hand";
+const FILTERS = ["image", "prompt", "variant", "server", "since", "until"] as const;
+
+export interface Wanted {
+  readonly action: "exclude" | "undo";
+  readonly filter: ImageFilter;
+  /** Written beside what is excluded. */
+  readonly reason: string;
+  readonly redo: boolean;
+  readonly ignoreMissing: boolean;
+  readonly yes: boolean;
+  /** The command as it was given, for a hint. */
+  readonly words: string;
+}
+
+type Input = Pick<CommandInput, "args" | "options" | "clock">;
+
+/** @throws {ConfigError} for options that say nothing, or two things. */
+export function wantedOf({ args, options, clock }: Input): Wanted {
+  const action = args[0] === "undo" ? "undo" : "exclude";
+  const text = (name: string): string | null => (typeof options[name] === "string" ? options[name] : null);
+  const reason = text("reason");
+  const redo = options["redo"] === true;
+  if (FILTERS.every((name) => text(name) === null) && (action === "exclude" || reason === null)) {
+    throw new ConfigError(`Cannot ${action === "undo" ? "undo exclusions" : "exclude images"}: nothing says which`, {
+      hint: `${FILTERS.map((name) => `--${name}`).join(", ")}${action === "undo" ? " or --reason" : ""}; together they narrow down`,
+    });
+  }
+  if (redo && action === "undo") {
+    throw new ConfigError("Cannot undo with --redo: one brings the old pictures back, the other makes new ones", { hint: "leave one out" });
+  }
+  const nowMs = clock.nowMs();
+  const [since, until, server] = [text("since"), text("until"), text("server")];
+  const sinceMs = since === null ? null : momentOf("--since", since, nowMs);
+  const untilMs = until === null ? null : momentOf("--until", until, nowMs);
+  if (sinceMs !== null && untilMs !== null && sinceMs >= untilMs) {
+    throw new ConfigError(`Cannot take the time from ${since} until ${until}: it ends before it begins`, {
+      hint: "write days with them: 2026-11-24T22:00",
+    });
+  }
+  return {
+    action,
+    reason: reasonOf(reason),
+    redo,
+    ignoreMissing: options["ignoreMissing"] === true,
+    yes: options["yes"] === true,
+    words: wordsOf(action, options),
+    filter: {
+      imageIds:
+        text("image")
+          ?.split(",")
+          .map((id) => id.trim())
+          .filter((id) => id !== "") ?? null,
+      prompt: text("prompt"),
+      variant: text("variant"),
+      server: server === null ? null : urlOf(server),
+      sinceMs,
+      untilMs,
+      reason: action === "undo" ? reason : null,
+    },
+  };
+}
+
+function reasonOf(reason: string | null): string {
+  if (reason === null) return DEFAULT_REASON;
+  const line = oneLine(reason, REASON_CHARS_MAX);
+  if (line === "" || line !== reason || /\p{Cc}/u.test(reason) || line === PRUNED) {
+    throw new ConfigError(`Cannot take the reason ${JSON.stringify(reason)}: expected one line of up to ${REASON_CHARS_MAX} characters`, {
+      hint: line === PRUNED ? `another word than ${PRUNED}, which is what prune writes` : '--reason "gpu-2 was faulty"',
+    });
+  }
+  return line;
+}
+
+/** As the database has it; sources of adopted images are no URLs of servers. */
+function urlOf(server: string): string {
+  const checked = checkHttpUrl(server);
+  return "url" in checked ? checked.url : server;
+}
+
+function wordsOf(action: Wanted["action"], options: Input["options"]): string {
+  const flags = [...FILTERS, "reason"].flatMap((name) => {
+    const value = options[name];
+    return typeof value === "string" ? [`--${name} ${shellWord(value)}`] : [];
+  });
+  const switches = [...(options["redo"] === true ? ["--redo"] : []), ...(options["ignoreMissing"] === true ? ["--ignore-missing"] : [])];
+  return ["exclude", ...(action === "undo" ? ["undo"] : []), ...flags, ...switches, "--yes"].join(" ");
+}

@@ -1,0 +1,63 @@
+import type { Calibration } from "../../stages/calibrate.ts";
+import type { Agreement } from "../../stages/calibrate/judge-accuracy.ts";
+import { counted } from "../../lib/counted.ts";
+import { escapeHtml } from "./escape-html.ts";
+
+const MARGIN_DIGITS = 4;
+
+interface Told {
+  /** The share of agreement that is wanted, 0…1. */
+  readonly precision: number;
+  readonly severalCriteria: boolean;
+}
+
+/** What each judge is worth, by people's votes. HTML; empty where nobody voted. */
+export function calibrationTables(calibrations: readonly Calibration[], { precision, severalCriteria }: Told): string {
+  if (calibrations.length === 0) return "";
+  const tables = calibrations.map((calibration) => {
+    const under = severalCriteria ? ` under ${calibration.criterion}` : "";
+    const nature = calibration.isTechnical ? " (a technical score, not preference)" : "";
+    const rows = calibration.bins.map((bin) => row([`${margin(bin.minMargin)} to ${margin(bin.maxMargin)}`, ...cells(bin)]));
+    const total = calibration.all === null ? [] : [row(["all", ...cells(calibration.all)])];
+    const body = [HEAD, ...rows, ...total].join("");
+    return `<h3>${escapeHtml(`${calibration.judge}${under}${nature}`)}</h3>${total.length > 0 ? `<table>${body}</table>` : ""}<p>${escapeHtml(
+      [thresholdText(calibration, precision), leftOutText(calibration)].filter(Boolean).join(" "),
+    )}</p>`;
+  });
+  return `<h2>Judges against people</h2><p>${NOTE}</p>${tables.join("\n")}`;
+}
+
+const NOTE =
+  "In pairs of pictures that people compared: how often the judge prefers the one that most of their votes prefer, by the difference of its " +
+  "two scores. The interval (95 %) counts prompts, because pairs of one prompt share pictures; half of all pairs is what guessing gives.";
+const HEAD = "<tr><th>margin</th><th>pairs</th><th>prompts</th><th>agree</th><th>interval</th></tr>";
+
+function row(texts: readonly string[]): string {
+  return `<tr>${texts.map((text) => `<td>${escapeHtml(text)}</td>`).join("")}</tr>`;
+}
+
+function cells({ pairs, prompts, share, low, high }: Agreement): string[] {
+  return [String(pairs), String(prompts), percent(share), `${percent(low)} to ${percent(high)}`];
+}
+
+function thresholdText({ all, threshold }: Calibration, precision: number): string {
+  if (all === null) return "No pair that people decided has two scores of it.";
+  if (threshold === null) return `No margin reaches ${percent(precision)}.`;
+  const { minMargin, share, low, high, pairs, prompts, isSure } = threshold;
+  const found = `${percent(share)} (${percent(low)} to ${percent(high)}) of ${counted(pairs, "pair")} from ${counted(prompts, "prompt")}`;
+  return isSure
+    ? `From margin ${margin(minMargin)} on it is at ${percent(precision)} or more: ${found}.`
+    : `From margin ${margin(minMargin)} on it may be at ${percent(precision)}, with too few votes to be sure: ${found}.`;
+}
+
+function leftOutText({ tiesOfPeople, tiesOfJudge, unscored }: Calibration): string {
+  const parts = [
+    ...(tiesOfPeople > 0 ? [`${tiesOfPeople} on which people were divided or saw no difference`] : []),
+    ...(tiesOfJudge > 0 ? [`${tiesOfJudge} with equal scores`] : []),
+    ...(unscored > 0 ? [`${unscored} without a score`] : []),
+  ];
+  return parts.length === 0 ? "" : `Left out: ${parts.join(", ")}.`;
+}
+
+const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
+const margin = (value: number): string => String(Number(value.toPrecision(MARGIN_DIGITS)));

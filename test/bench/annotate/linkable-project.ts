@@ -1,0 +1,72 @@
+import { hash } from "node:crypto";
+import { join } from "node:path";
+import { builtinJudge } from "../../../src/judges/builtin.ts";
+import { inBulk } from "../../../src/db/bulk.ts";
+import { openDatabase, type Db } from "../../../src/db/open.ts";
+import { ensureDataset } from "../../../src/db/queries/dataset.ts";
+import { benchProject, type BenchProject } from "../bench-project.ts";
+
+export const IMAGES_PER_PROMPT = 4;
+/** Prompts written in one transaction. */
+const CHUNK_PROMPTS = 5_000;
+
+/** A project whose pictures are all made, stored, looked at, judged and voted on; none of them exists. Straight into the tables. */
+export async function linkableProject({ prompts }: { readonly prompts: number }): Promise<BenchProject> {
+  // Linking reads no prompts file; its few lines are for the configuration's sake.
+  const project = benchProject({ jobs: 1, urls: ["http://127.0.0.1:1"] });
+  const db = openDatabase(join(project.dir, "runs/pipeline.db"));
+  try {
+    ensureDataset(db, { name: "bench", nowMs: 0 });
+    const write = writer(db);
+    await inBulk(db, async () => {
+      for (let from = 0; from < prompts; from += CHUNK_PROMPTS) write(from, Math.min(prompts, from + CHUNK_PROMPTS));
+    });
+  } finally {
+    db.close();
+  }
+  return project;
+}
+
+/** The columns of the schema that linking reads, and those that must not be null. */
+function writer({ client }: Db): (from: number, to: number) => void {
+  const { name, version } = builtinJudge({ name: "quality" });
+  client.exec(
+    "insert into variants (variant, workflow, workflow_sha256, graph, bindings, outputs) values ('base', 'main', 'w', '{}', '{}', '[]')",
+  );
+  const prompt = client.prepare("insert into prompts (prompt_key, position, prompt, sent) values (?, ?, ?, ?)");
+  const job = client.prepare(`insert into jobs (job, prompt_key, variant, seed, seed_index, position, state, attempt, prompt_id, server)
+    values (?, ?, 'base', ?, ?, ?, 'done', 1, ?, 'http://127.0.0.1:1')`);
+  const image = client.prepare(`insert into images (image_id, job, prompt_key, prompt_id, server, attempt, node_id, batch_index, filename,
+    subfolder, type, state, key, uri, sha256, bytes, format, width, height, stored_at_ms)
+    values (?, ?, ?, ?, 'http://127.0.0.1:1', 1, '7', 0, ?, 'bench', 'output', 'stored', ?, ?, ?, 400000, 'png', 1024, 1024, 0)`);
+  const inspection = client.prepare(`insert into inspections (image_id, pixel_sha256, perceptual_hash, width, height, luma_std, sharpness,
+    entropy) values (?, ?, ?, 1024, 1024, 40, 10, 7)`);
+  const score = client.prepare("insert into scores (image_id, judge, version, prompt_key, score) values (?, ?, ?, ?, ?)");
+  const vote = client.prepare(`insert into votes (vote_id, prompt_key, criterion, annotator, shown, ranking, kind, source)
+    values (?, ?, 'overall', 'ann', ?, ?, 'choice', 'bench')`);
+
+  return client.transaction((from: number, to: number): void => {
+    for (let index = from; index < to; index++) {
+      const promptKey = `p_${idOf("prompt", index)}`;
+      prompt.run(promptKey, index, `subject number ${index} in a wide landscape`, `subject number ${index}`);
+      const shown = Array.from({ length: IMAGES_PER_PROMPT }, (_, seedIndex) => {
+        const own = index * IMAGES_PER_PROMPT + seedIndex;
+        const imageId = `i_${idOf("image", own)}`;
+        const jobId = idOf("job", own);
+        const key = `images/${imageId.slice(2, 5)}/${imageId}.png`;
+        const sha256 = hash("sha256", imageId);
+        job.run(jobId, promptKey, String(own), seedIndex, own, jobId);
+        image.run(imageId, jobId, promptKey, jobId, `${jobId}_00001_.png`, key, `s3://bucket/prefix/${key}`, sha256);
+        inspection.run(imageId, hash("sha256", sha256), sha256.slice(0, 16));
+        score.run(imageId, name, version, promptKey, Number.parseInt(sha256.slice(0, 6), 16) / 2 ** 24);
+        return imageId;
+      });
+      vote.run(`v-${index}`, promptKey, JSON.stringify(shown), JSON.stringify([[shown[index % IMAGES_PER_PROMPT]]]));
+    }
+  });
+}
+
+/** 32 hex digits, as keys of this program have: their order is not that of the rows. */
+function idOf(kind: string, index: number): string {
+  return hash("sha256", `${kind} ${index}`).slice(0, 32);
+}

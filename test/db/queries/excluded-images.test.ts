@@ -1,0 +1,126 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { excludedImages, type ImageFilter } from "../../../src/db/queries/excluded-images.ts";
+import { jobQueries } from "../../../src/db/queries/jobs.ts";
+import { unusedImages } from "../../../src/db/queries/unused-images.ts";
+import { imageId, openTestDataset, type TestDataset } from "../../helpers/annotated-dataset.ts";
+
+const [a, b, c] = ["a", "b", "c"].map(imageId) as [string, string, string];
+const NONE: ImageFilter = { imageIds: null, prompt: null, variant: null, server: null, sinceMs: null, untilMs: null, reason: null };
+
+let dataset: TestDataset;
+beforeEach(async () => {
+  dataset = await openTestDataset();
+  dataset.addImage(a, { promptKey: "p_1", variant: "base" });
+  dataset.addImage(b, { promptKey: "p_1", variant: "base/cfg=7" });
+  dataset.addImage(c, { promptKey: "p_2", variant: "based" });
+});
+afterEach(() => dataset[Symbol.asyncDispose]());
+
+const sql = (text: string): void => void dataset.db.client.exec(text);
+const states = () => dataset.db.client.prepare("select image_id, state, reason from images order by image_id").raw().all();
+function chosen(filter: Partial<ImageFilter>, wanted: Parameters<ReturnType<typeof excludedImages>["choose"]>[1] = "excludable") {
+  const images = excludedImages(dataset.db);
+  images.choose({ ...NONE, ...filter }, wanted);
+  return images.page("", 99);
+}
+
+describe("choose()", () => {
+  it("takes a variant with all that it expands to, and no other whose name begins like it", () => {
+    expect(chosen({ variant: "base" })).toEqual([a, b]);
+    expect(chosen({ variant: "base/cfg=7" })).toEqual([b]);
+    expect(chosen({ variant: "base", prompt: "p_2" })).toEqual([]);
+  });
+
+  it("takes a prompt by its key, its own id or its text", () => {
+    sql("update prompts set source_id = 'mine' where prompt_key = 'p_2'");
+    for (const prompt of ["p_2", "mine", "a picture of p_2"]) expect(chosen({ prompt })).toEqual([c]);
+  });
+
+  it("takes what a server may have been at within a time: from the submission to the end, the end of the time not in it", () => {
+    sql("update jobs set attempt = 1, submitted_at_ms = 100, finished_at_ms = 200");
+    const within = (sinceMs: number | null, untilMs: number | null) => chosen({ server: "s", imageIds: [a], sinceMs, untilMs }).length;
+    expect([within(200, null), within(201, null), within(null, 100), within(null, 101), within(120, 130)]).toEqual([1, 0, 0, 1, 1]);
+  });
+
+  it("goes by the time of storing where the job has run again since", () => {
+    sql("update jobs set attempt = 2, submitted_at_ms = 100, finished_at_ms = 200; update images set stored_at_ms = 50");
+    expect(chosen({ imageIds: [a], sinceMs: 50, untilMs: 51 })).toEqual([a]);
+    expect(chosen({ imageIds: [a], sinceMs: 51 })).toEqual([]);
+  });
+});
+
+it("what is out keeps its first reason, and comes back as it was", () => {
+  const images = excludedImages(dataset.db);
+  expect(images.exclude([a, b], "one")).toBe(2);
+  expect(images.exclude([b, c], "two")).toBe(1);
+  expect(images.list()).toEqual([
+    { reason: "one", images: 2, gone: 0 },
+    { reason: "two", images: 1, gone: 0 },
+  ]);
+  expect(chosen({ reason: "one" }, "excluded")).toEqual([a, b]);
+  const before = dataset.db.client.prepare("select key, uri, sha256, bytes from images where image_id = ?").get(a);
+  expect(images.restore([a, b])).toBe(2);
+  expect(states()).toEqual([
+    [a, "stored", null],
+    [b, "stored", null],
+    [c, "excluded", "two"],
+  ]);
+  expect(dataset.db.client.prepare("select key, uri, sha256, bytes from images where image_id = ?").get(a)).toEqual(before);
+});
+
+it("another run of its job brings nothing back that was taken out", () => {
+  excludedImages(dataset.db).exclude([a], "by hand");
+  sql(`update jobs set state = 'submitted', prompt_id = 'again', server = 's', attempt = 2 where job = 'job-${a}'`);
+  const [job] = jobQueries(dataset.db).submitted();
+  const listed = { imageId: a, nodeId: "7", batchIndex: 0, filename: "f", subfolder: "", type: "output" };
+  jobQueries(dataset.db).settleDone(job!, [listed], 0);
+  expect(states()[0]).toEqual([a, "excluded", "by hand"]);
+});
+
+it("pruning takes its file and leaves its reason: by it, linking leaves the image out of what was said of its prompt", () => {
+  const images = excludedImages(dataset.db);
+  images.exclude([a], "by hand");
+  const unused = unusedImages(dataset.db);
+  const filter = { storedBeforeMs: 1, unpaired: false };
+  expect(unused.page("", filter, 9).map((image) => image.imageId)).toEqual([a]);
+  unused.markPruned(unused.page("", filter, 9), "deleted");
+  expect(states()[0]).toEqual([a, "excluded", "by hand"]);
+  expect(images.list()).toEqual([{ reason: "by hand", images: 1, gone: 1 }]);
+  expect(images.restore([a])).toBe(0);
+  expect(unused.ownerOf(a, `images/${a}.png`)).toBe("pruned");
+  expect(unused.page("", filter, 9)).toEqual([]);
+});
+
+it("what is made again leaves nothing behind but its votes", () => {
+  const { db } = dataset;
+  for (const id of [a, b]) {
+    dataset.addInspection(id);
+    dataset.addScore(id, 1);
+  }
+  dataset.addVote("v1", { promptKey: "p_1", shown: [a, b], ranking: [[a]] });
+  sql(`insert into preferences (pair_set, row_id, prompt_key, criterion, chosen, source, n_votes, n_candidates)
+    values ('main', 'd_1', 'p_1', 'overall', '${b}', 'people', 1, 2); insert into preference_rejected values ('main', 'd_1', 0, '${a}', 0)`);
+  const images = excludedImages(db);
+  images.choose({ ...NONE, imageIds: [a] }, "both");
+  const page = images.remake.page("", 9);
+  expect(page).toEqual([{ imageId: a, key: `images/${a}.png` }]);
+  images.remake.announce(page, "faulty");
+  expect(images.restore([a])).toBe(0); // Its file may be gone already.
+  expect(images.remake.page("", 9)).toEqual([{ imageId: a, key: null }]);
+  images.remake.plan(page);
+  expect(states().map((row) => (row as string[])[0])).toEqual([b, c]);
+  for (const table of ["inspections", "scores"]) {
+    expect(db.client.prepare(`select image_id from ${table}`).pluck().all()).toEqual([b]);
+  }
+  for (const table of ["preferences", "preference_rejected"]) expect(db.client.prepare(`select 1 from ${table}`).all()).toEqual([]);
+  expect(db.client.prepare("select state, free_first from jobs where job = ?").raw().get(`job-${a}`)).toEqual(["planned", 1]);
+  expect(db.client.prepare("select vote_id, image_id from vote_pictures").raw().all()).toEqual([["v1", a]]);
+});
+
+it("adopted images, those set aside and those that a version shows are not made again", () => {
+  sql(`update jobs set adopted = 1 where job = 'job-${a}'; update jobs set aside = 1 where job = 'job-${b}'`);
+  const images = excludedImages(dataset.db);
+  unusedImages(dataset.db).addUsed([c]);
+  images.choose(NONE, "both");
+  expect([images.counts().images, images.remake.count(), images.remake.page("", 9)]).toEqual([3, 0, []]);
+});

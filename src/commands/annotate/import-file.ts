@@ -28,7 +28,9 @@ export async function importFile(input: CommandInput, file: string | undefined):
   });
   const bad = tellProblems(input, file, result);
   const { imported, already, passedOver, refused } = result;
-  const leftOut = bad > 0 ? `; ${counted(bad, result.unit)} left out: ${byReason(refused)}` : "";
+  // An array may be one line as a whole.
+  const what = (result.problems[0]?.record ?? null) === null ? result.unit : "record";
+  const leftOut = bad > 0 ? `; ${counted(bad, what)} left out: ${byReason(refused)}` : "";
   const isNothing = bad > 0 && !skipBad;
   const passed = Object.keys(passedOver).length > 0 ? `; passed over: ${byReason(passedOver)}` : "";
   input.show(
@@ -40,7 +42,7 @@ export async function importFile(input: CommandInput, file: string | undefined):
   if (isNothing) {
     const isProject = result.format !== "jsonl" && refused["other-vote"] !== undefined;
     const other = isProject ? "; if they are of another project, tell it apart with --source NAME" : "";
-    throw new ConfigError(`Cannot import ${file}: ${counted(bad, result.unit)} cannot be imported (${byReason(refused)}), so nothing was`, {
+    throw new ConfigError(`Cannot import ${file}: ${counted(bad, what)} cannot be imported (${byReason(refused)}), so nothing was`, {
       hint: `mend ${bad === 1 ? "it" : "them"} (docs/votes.md), or leave ${bad === 1 ? "it" : "them"} out: ${hint(`annotate import ${shellWord(file)} --skip-bad`)}${other}`,
     });
   }

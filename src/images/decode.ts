@@ -12,6 +12,9 @@ const MAX_PIXELS = 100_000_000;
 /** Opaque pixels get their alpha in pieces of 256 KiB, when they are hashed: decoding and shrinking without it costs a third less. */
 const HASHED_PIXELS = 65_536;
 
+/** Alpha of a pixel that nothing shows through, in a word of RGBA. */
+const OPAQUE = 0xff_00_00_00;
+
 export interface DecodedImage {
   readonly inspection: Inspection;
   /** WebP, at most 320 px a side, never enlarged. */
@@ -82,16 +85,15 @@ function pixelSha256({ data, channels, widthPx, heightPx }: Pixels): string {
   // The size is hashed too: 2 × 8 and 4 × 4 pixels may be the same bytes.
   const hash = createHash("sha256").update(`${widthPx}x${heightPx}\n`);
   if (channels === 4) return hash.update(data).digest("hex");
-  const rgba = new Uint8Array(HASHED_PIXELS * 4).fill(255);
+  // A pixel a word: half the time of a byte at a time. Little-endian, as is every machine that Node and sharp run on.
+  const rgba = new Uint32Array(HASHED_PIXELS);
+  const bytes = new Uint8Array(rgba.buffer);
   for (let from = 0; from < data.length; from += HASHED_PIXELS * 3) {
     const end = Math.min(from + HASHED_PIXELS * 3, data.length);
     let to = 0;
-    for (let byte = from; byte < end; byte += 3, to += 4) {
-      rgba[to] = data[byte] ?? 0;
-      rgba[to + 1] = data[byte + 1] ?? 0;
-      rgba[to + 2] = data[byte + 2] ?? 0;
-    }
-    hash.update(rgba.subarray(0, to));
+    for (let byte = from; byte < end; byte += 3)
+      rgba[to++] = OPAQUE | ((data[byte + 2] ?? 0) << 16) | ((data[byte + 1] ?? 0) << 8) | (data[byte] ?? 0);
+    hash.update(bytes.subarray(0, to * 4));
   }
   return hash.digest("hex");
 }

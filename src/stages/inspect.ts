@@ -16,8 +16,8 @@ import { earliest, writeBehind } from "./write-behind.ts";
 
 /** Images looked at in one query, about 3 ms. */
 const PAGE_ROWS = 1_000;
-/** A decoding on every core, and one more picture whose bytes are on their way. */
-const CONCURRENCY = availableParallelism() + 1;
+/** A decoding on every core, one more picture whose bytes are on their way, and one whose pixels are being hashed. */
+const CONCURRENCY = availableParallelism() + 2;
 
 export type InspectNeeds = Pick<Context, "config" | "db" | "store" | "clock" | "log" | "stopping" | "signal">;
 

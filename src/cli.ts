@@ -73,7 +73,8 @@ async function execute(spec: CommandSpec, command: Command, output: OutputGuard)
   const options: CommandInput["options"] = command.opts();
   const json = options["json"] === true;
   const log = openLog({ json, quiet: options["quiet"] === true, level: options["logLevel"] });
-  const signals = onSignals(process, log, { asks: spec.asks === true, message: spec.serves === true ? "Stopping" : SETTLING });
+  const serves = spec.serves === true || spec.servingActions?.includes(command.args[0] ?? "") === true;
+  const signals = onSignals(process, log, { asks: spec.asks === true, message: serves ? "Stopping" : SETTLING });
   output.onLost(signals.stop);
   let result: CommandResult;
   try {
@@ -92,9 +93,9 @@ async function execute(spec: CommandSpec, command: Command, output: OutputGuard)
       stopping: signals.stopping,
       signal: signals.signal,
     });
-    if (signals.stopping.aborted && spec.serves !== true) result = { ...result, exit: EXIT.interrupted };
+    if (signals.stopping.aborted && !serves) result = { ...result, exit: EXIT.interrupted };
   } catch (error) {
-    result = { exit: explain(error, { spec, log, stopping: signals.stopping }) };
+    result = { exit: explain(error, { serves, log, stopping: signals.stopping }) };
   } finally {
     signals.dispose();
   }
@@ -143,15 +144,15 @@ function levelOf(value: string | boolean | undefined): LogLevel {
 }
 
 interface Explaining {
-  readonly spec: Pick<CommandSpec, "serves">;
+  readonly serves: boolean;
   readonly log: TerminalLog;
   readonly stopping: AbortSignal;
 }
 
 /** Prints what a person can do about the error, and answers the exit code. */
-function explain(error: unknown, { spec, log, stopping }: Explaining): number {
+function explain(error: unknown, { serves, log, stopping }: Explaining): number {
   if (error instanceof InterruptedError || (stopping.aborted && isAbort(error))) {
-    if (spec.serves === true) return EXIT.done;
+    if (serves) return EXIT.done;
     log.error("Interrupted. The same command again continues");
     return EXIT.interrupted;
   }

@@ -12,9 +12,10 @@ import { ConfigError } from "./errors.ts";
 import { commandHint } from "./lib/command-hint.ts";
 import { refuseOtherStore } from "./stages/refuse-mixing.ts";
 
-/** What runs for itself and may run beside the others; `run` takes all. */
-export type LockName = "generate" | "harvest" | "judge" | "link";
+/** What runs for itself and may run beside the others. */
+export type LockName = "generate" | "harvest" | "judge" | "link" | "serve";
 
+/** What `run` takes: all but the page for people, for whom it never waits. */
 export const ALL_LOCKS: readonly LockName[] = ["generate", "harvest", "judge", "link"];
 
 export interface OpenOptions {

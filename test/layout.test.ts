@@ -16,7 +16,7 @@ interface Source {
 }
 
 const sources: readonly Source[] = readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" })
-  .filter((name) => name.endsWith(".ts") && !name.endsWith(".d.ts"))
+  .filter((name) => /\.tsx?$/.test(name) && !name.endsWith(".d.ts"))
   .map((name) => {
     const path = posix.join("src", name.replaceAll("\\", "/"));
     const text = readFileSync(join(ROOT, path), "utf8");
@@ -47,6 +47,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/prompts": [],
   "src/exporters": [],
   "src/votes": ["src/db", "src/prompts"],
+  "src/page/web": [],
+  "src/page": ["src/db", "src/images", "src/stages", "src/stores", "src/votes"],
   "src/stages": ["src/db", "src/comfy", "src/images", "src/prompts", "src/stores", "src/exporters", "src/config"],
 };
 
@@ -64,7 +66,7 @@ describe("layout", () => {
     ).toEqual([]);
     expect(
       sources
-        .filter(({ path }) => /^(?:index|utils?|helpers?|types|constants|common|misc)\.ts$/.test(basename(path)))
+        .filter(({ path }) => /^(?:index|utils?|helpers?|types|constants|common|misc)\.tsx?$/.test(basename(path)))
         .map(({ path }) => path),
     ).toEqual([]);
   });
@@ -126,23 +128,32 @@ describe("layout", () => {
   });
 
   it("depends on every package that it imports, and lists none that it does not", () => {
-    const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { dependencies: Record<string, string> };
-    const used = new Set(
-      sources
-        .flatMap(({ imports, text }) => [
-          ...imports.map(({ target }) => target),
-          ...[...text.matchAll(/\brequire\("([^"]+)"\)/g)].map((match) => match[1]!),
-        ])
-        .filter((target) => !target.startsWith("src/") && !target.startsWith("node:") && !builtinModules.includes(target))
-        .map((target) =>
-          target
-            .split("/")
-            .slice(0, target.startsWith("@") ? 2 : 1)
-            .join("/"),
+    const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as Record<string, Record<string, string>>;
+    const packagesOf = (files: readonly Source[]): readonly string[] => {
+      const targets = files.flatMap(({ imports, text }) => [
+        ...imports.map(({ target }) => target),
+        ...[...text.matchAll(/\brequire\("([^"]+)"\)/g)].map((match) => match[1]!),
+      ]);
+      const ofPackages = targets.filter(
+        (target) => !target.startsWith("src/") && !target.startsWith("node:") && !builtinModules.includes(target),
+      );
+      return [
+        ...new Set(
+          ofPackages.map((target) =>
+            target
+              .split("/")
+              .slice(0, target.startsWith("@") ? 2 : 1)
+              .join("/"),
+          ),
         ),
-    );
+      ];
+    };
+    const isPage = ({ path }: Source): boolean => path.startsWith("src/page/web/");
     // `node` is the runtime itself: the npm package puts Node 24 where the scripts find it.
-    expect([...used, "node"].toSorted()).toEqual(Object.keys(manifest.dependencies).toSorted());
+    const used = packagesOf(sources.filter((source) => !isPage(source)));
+    expect([...used, "node"].toSorted()).toEqual(Object.keys(manifest["dependencies"] ?? {}).toSorted());
+    // The page brings its packages inside its built files: they are needed to build it only.
+    expect(Object.keys(manifest["devDependencies"] ?? {})).toEqual(expect.arrayContaining([...packagesOf(sources.filter(isPage))]));
   });
 
   it("speaks of itself alone: no paths of a machine, nothing of how it was made", () => {

@@ -26,6 +26,8 @@ const args = [
   "unit",
   "--project",
   "e2e",
+  "--project",
+  "browser",
   "--reporter=default",
   "--reporter=json",
   `--outputFile.json=${reportFile}`,

@@ -1,5 +1,4 @@
 import { ConfigError } from "../errors.ts";
-import { hintFor } from "../open-context.ts";
 import { annotate } from "../stages/annotate.ts";
 import { nothingUpstream } from "../stages/stage.ts";
 import { refuseOptions } from "./annotate/refuse-options.ts";
@@ -11,16 +10,18 @@ import { tellLinked } from "./tell-linked.ts";
 const ACTIONS = ["import", "export-tasks"];
 
 export async function run(input: CommandInput): Promise<CommandResult> {
-  const [action, file] = input.args;
+  const [action, file, ...more] = input.args;
+  if ((action === "import" && more.length > 0) || ((action === "serve" || action === "export-tasks") && file !== undefined)) {
+    const extra = action === "import" ? more : input.args.slice(1);
+    throw new ConfigError(`Cannot annotate ${action}: ${extra.join(" ")} is one argument too many`, {
+      hint: "pnpm pipeline annotate --help",
+    });
+  }
   if (action === undefined || ACTIONS.includes(action)) refuseOptions(action ?? "", input.options);
   if (action === "import") return (await import("./annotate/import-file.ts")).importFile(input, file);
   if (action === "export-tasks") return (await import("./annotate/export-tasks.ts")).writeTasks(input);
-  if (action !== undefined) {
-    const hint = hintFor(input);
-    throw new ConfigError(`Cannot annotate ${action}: no such action`, {
-      hint: `${hint("annotate")}, ${hint("annotate import FILE")}, or ${hint("annotate export-tasks")}`,
-    });
-  }
+  if (action === "serve") return (await import("./annotate/serve.ts")).serve(input);
+  if (action !== undefined) return (await import("./annotate/tell-people.ts")).tellPeople(input, action);
   await using opened = await openStage(input, { locks: ["judge", "link"] });
   const { inspected, judged, linked } = await annotate(opened.context, nothingUpstream);
   return stageResult(opened.context.db, input, {

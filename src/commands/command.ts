@@ -46,6 +46,8 @@ export interface CommandSpec {
   readonly asks?: true;
   /** Shows or serves until it is stopped: Ctrl-C is its good end, there is no work to settle. */
   readonly serves?: true;
+  /** First arguments with which it does so. */
+  readonly servingActions?: readonly string[];
   /** Promised, but not there yet: takes any arguments, to say so. */
   readonly later?: true;
   /** First arguments that are promised likewise. */

@@ -56,14 +56,25 @@ export const commands: readonly CommandSpec[] = [
   },
   {
     name: "annotate",
-    summary: "judge and link in a row; `annotate import FILE` takes votes of people, `annotate export-tasks` asks for them",
+    summary:
+      "judge and link in a row; `serve` is the page on which people choose, `import FILE` takes votes, `export-tasks` asks for them elsewhere",
     args: [
-      { name: "[action]", description: "import, export-tasks; nothing: judge, then link" },
-      { name: "[file]", description: "votes: our JSONL, Label Studio, Argilla, Pick-a-Pic tables (docs/votes.md)" },
+      {
+        name: "[action]",
+        description: "serve, invite, people, revoke, exclude, forget, import or export-tasks; nothing: judge, then link",
+      },
+      {
+        name: "[names...]",
+        description: "of people; for import a file: our JSONL, Label Studio, Argilla, Pick-a-Pic tables (docs/votes.md)",
+      },
     ],
-    laterActions: ["serve", "invite", "people", "revoke", "exclude", "forget"],
+    servingActions: ["serve"],
     options: [
       PROMPTS,
+      { flags: "--host <host>", description: "serve: address to listen on, default annotate.people.host" },
+      { flags: "--port <port>", description: "serve: default annotate.people.port; 0 for any free one" },
+      { flags: "--insecure", description: "serve: plain HTTP on a network, where anybody on the way can read links and vote" },
+      { flags: "--undo", description: "exclude: count their votes again" },
       { flags: "--skip-bad", description: "import: leave out what cannot be imported" },
       {
         flags: "--format <name>",

@@ -142,6 +142,20 @@ export type ResultEvent =
       readonly passed_over: { readonly [reason: string]: number };
       readonly refused: { readonly [reason: string]: number };
     }
+  /** annotate serve: it listens. `lead_url` opens the page as the lead: a secret. */
+  | { readonly event: "serving"; readonly url: string; readonly lead_url: string }
+  /** annotate invite: a personal link, shown once: a secret. */
+  | { readonly event: "invited"; readonly annotator: string; readonly url: string }
+  /** annotate people: one of them, and revoke, exclude, forget: how they stand now. */
+  | {
+      readonly event: "annotator";
+      readonly annotator: string;
+      readonly role: string;
+      readonly state: string;
+      readonly excluded: boolean;
+      readonly votes: number;
+      readonly seen_at_ms: number | null;
+    }
   /** harvest --adopt. `known`: there before. `refused`: files, entries and lines by reason. */
   | {
       readonly event: "adopted";

@@ -176,7 +176,7 @@ function checkAnnotate(
             ...checkHeaders(judge.headers, ["annotate", "judges", index, "headers"]),
           ],
     ),
-    ...(people.public_url === null ? [] : whyNot(checkHttpUrl(people.public_url), ["annotate", "people", "public_url"])),
+    ...checkPeople(people),
     ...Object.entries(pairs).flatMap(([set, { from = [], across }]) => [
       ...(typeof across === "string" ? [] : checkAcross(across, { at: pathOfSet(set, file), variants: variants.map(({ name }) => name) })),
       ...twice(from, (index) => [...pathOfSet(set, file), "from", index]),
@@ -191,6 +191,23 @@ function checkAnnotate(
             ],
       ),
     ]),
+  ];
+}
+
+function checkPeople({ task, order, overlap, max_votes: maxVotes, public_url: url }: ConfigFile["annotate"]["people"]): readonly Problem[] {
+  const at = (key: string): Path => ["annotate", "people", key];
+  const checked = url === null ? null : checkHttpUrl(url);
+  return [
+    ...(checked === null ? [] : whyNot(checked, at("public_url"))),
+    ...(checked === null || "why" in checked || new URL(checked.url).pathname === "/"
+      ? []
+      : [problem(at("public_url"), " has a path; the page needs a host name, or a port, of its own")]),
+    ...(maxVotes < overlap
+      ? [problem(at("max_votes"), ` is ${maxVotes}, fewer than the overlap of ${overlap} that every comparison gets`)]
+      : []),
+    ...(order === "swiss" && task !== "pair"
+      ? [problem(at("order"), ` is swiss, a tournament of pairs, and the task is ${task}: set task: pair, or another order`)]
+      : []),
   ];
 }
 

@@ -186,14 +186,20 @@ const combine = z
 const people = z.strictObject({
   task: z.enum(["pair", "best", "best-worst", "rank"]).default("best"),
   prompts: z.union([z.literal("all"), count]).default("all"),
-  overlap: count.default(1),
-  max_votes: count.default(5),
-  gold: z.string().nullable().default(null),
-  gold_rate: z.number().min(0).max(1).default(0.05),
+  overlap: count.default(1).describe("votes by different people that every comparison gets"),
+  max_votes: count.default(5).describe("votes that a comparison gets at most where people do not agree"),
+  order: z
+    .enum(["uncertain", "random", "swiss"])
+    .default("uncertain")
+    .describe("what is asked first: few votes and close scores; at random; or pairs by a Swiss tournament in each prompt"),
+  gold: z.string().nullable().default(null).describe("JSONL of known answers, in the form of votes: docs/annotate.md"),
+  gold_rate: z.number().min(0).max(1).default(0.05).describe("share of tasks whose answer is known"),
+  repeat_rate: z.number().min(0).max(1).default(0.02).describe("share of tasks that come to the same person again"),
   host: z.string().default("127.0.0.1"),
   port: z.int().min(0).max(65_535).default(4180),
-  public_url: z.string().nullable().default(null),
-  guidelines: z.string().nullable().default(null),
+  public_url: z.string().nullable().default(null).describe("https address under which a proxy shows the page"),
+  guidelines: z.string().nullable().default(null).describe("text file shown on the page"),
+  cache_mb: z.int().min(16).default(1_024).describe("thumbnails kept below dir, at most"),
   language: z.enum(["en", "zh"]).default("en"),
 });
 

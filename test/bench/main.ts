@@ -5,11 +5,12 @@ import type { Benchmark, BenchOptions } from "./benchmark.ts";
 import { isMet, type Figure } from "./figure.ts";
 import { generateBenchmark } from "./generate/generate-benchmark.ts";
 import { harvestBenchmark } from "./harvest/harvest-benchmark.ts";
+import { pageBenchmark } from "./page/page-benchmark.ts";
 import { table } from "./table.ts";
 
 // `pnpm bench NAME`: measures the real command in its own process against emulators in theirs, all on loopback.
 
-const BENCHMARKS: readonly Benchmark[] = [generateBenchmark, harvestBenchmark, annotateBenchmark];
+const BENCHMARKS: readonly Benchmark[] = [generateBenchmark, harvestBenchmark, annotateBenchmark, pageBenchmark];
 const DEFAULT_RUNS = 3;
 
 function help(): string {

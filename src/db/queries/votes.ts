@@ -35,18 +35,18 @@ export type VoteQueries = ReturnType<typeof voteQueries>;
 export function voteQueries({ client }: Pick<Db, "client">) {
   const inRange = client.prepare<[RowRange], PromptVoteRow>(`
     select ${COLUMNS}, (select json_group_array(shown.image_id) from vote_pictures as shown left join images using (image_id)
-      where shown.vote_id = votes.vote_id and images.sha256 is not shown.sha256) as remade
-    from prompts as page cross join votes using (prompt_key)
+      where shown.vote_id = counted_votes.vote_id and images.sha256 is not shown.sha256) as remade
+    from prompts as page cross join counted_votes using (prompt_key)
     where page.rowid > @after and page.rowid <= @last order by page.rowid, vote_id`);
-  const anyUnder = client.prepare<[string]>(`select 1 from votes where criterion = ? and kind <> 'skip' limit 1`);
+  const anyUnder = client.prepare<[string]>(`select 1 from counted_votes where criterion = ? and kind <> 'skip' limit 1`);
   const find = client.prepare<[string], VoteRow>(`select ${COLUMNS} from votes where vote_id = ?`);
   const promptOf = client.prepare<[string], string>(`select prompt_key from images where image_id = ?`).pluck();
   const bySha256 = client.prepare<[string], string>(`select image_id from images where sha256 = ? limit 2`).pluck();
 
   return {
-    /** Those of each prompt in vote_id order. */
+    /** Those of each prompt that count (not undone, by nobody who is excluded), in vote_id order. */
     votesIn: (range: RowRange): readonly PromptVoteRow[] => inRange.all(range),
-    /** True if anyone has voted under a criterion; skips are no votes. */
+    /** True if there is a vote that counts under a criterion; skips are none. */
     anyVoteUnder: (criterion: string): boolean => anyUnder.get(criterion) !== undefined,
     findVote: (voteId: string): VoteRow | null => find.get(voteId) ?? null,
     /** The prompt of an image, null where there is no such image. */

@@ -1,0 +1,127 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { loadConfig } from "../../config/load-config.ts";
+import type { Config } from "../../config/schema.ts";
+import type { Context } from "../../context.ts";
+import { comparisonQueries } from "../../db/queries/comparisons.ts";
+import { findDataset } from "../../db/queries/dataset.ts";
+import { voteQueries } from "../../db/queries/votes.ts";
+import { ConfigError, EXIT } from "../../errors.ts";
+import { fileProblem } from "../../lib/file-problem.ts";
+import { configFileOf, hintFor } from "../../open-context.ts";
+import { isLoopback, refuseOpenNetwork, type ServeAddress } from "../../page/addresses.ts";
+import { comparisonFeed } from "../../page/comparison-feed.ts";
+import { comparisonRules } from "../../page/comparison-rules.ts";
+import { ensurePageBuilt } from "../../page/ensure-page-built.ts";
+import { followFeed } from "../../page/follow-feed.ts";
+import { readGold } from "../../page/read-gold.ts";
+import { serverSecret } from "../../page/server-secret.ts";
+import { startPageServer } from "../../page/start-page-server.ts";
+import { readStaticFiles } from "../../page/static-files.ts";
+import type { CommandInput, CommandResult } from "../command.ts";
+import { datasetCounts } from "../dataset-counts.ts";
+import { openStage } from "../open-stage.ts";
+
+const PORT_MAX = 65_535;
+/** Guidelines that nobody reads on one page. */
+const GUIDELINES_MAX_CHARS = 200_000;
+
+/** Serves the page on which people choose, until it is stopped. */
+export async function serve(input: CommandInput): Promise<CommandResult> {
+  const { people } = loadConfig(configFileOf(input), { env: input.env }).annotate;
+  if (input.options["prompts"] !== undefined) {
+    throw new ConfigError("Cannot use --prompts with annotate serve", {
+      hint: "annotate.people.prompts: N shows people the first N prompts",
+    });
+  }
+  const address = addressOf(input, people);
+  refuseOpenNetwork(address);
+  await ensurePageBuilt({ log: input.log, clock: input.clock, signal: input.stopping });
+  const files = await readStaticFiles();
+
+  await using opened = await openStage(input, { locks: ["serve"] });
+  const { context } = opened;
+  warnOfPolicy(context);
+  await takeGold(context);
+  const rules = comparisonRules(context.config);
+  const feed = comparisonFeed(context, rules);
+  const following = await followFeed(feed, context);
+  try {
+    const server = await startPageServer(context, {
+      ...address,
+      datasetId: findDataset(context.db)?.datasetId ?? "",
+      secret: serverSecret(context.config.dir),
+      rules,
+      feed,
+      files,
+      guidelines: guidelinesOf(people.guidelines),
+    });
+    writeFileSync(join(context.config.dir, "page/url"), server.url);
+    tellServing(input, { address, server });
+    await following.untilStopped();
+    await server.close();
+  } finally {
+    await following.close();
+  }
+  return { exit: EXIT.done, counts: { ...datasetCounts(context) } };
+}
+
+function addressOf({ options }: CommandInput, people: Config["annotate"]["people"]): ServeAddress & { readonly port: number } {
+  const { host = people.host, port = people.port } = options;
+  if (!/^\d{1,5}$/.test(String(port)) || Number(port) > PORT_MAX) {
+    throw new ConfigError(`Cannot read --port ${String(port)}: expected a whole number from 0 to ${PORT_MAX}`);
+  }
+  if (typeof host !== "string" || host === "" || /[\s/@]/.test(host)) {
+    throw new ConfigError(`Cannot read --host ${String(host)}: expected an address, such as 127.0.0.1 or 0.0.0.0`);
+  }
+  return { host, port: Number(port), publicUrl: people.public_url, insecure: options["insecure"] === true };
+}
+
+interface Served {
+  readonly address: ServeAddress;
+  readonly server: { readonly url: string; readonly leadUrl: string };
+}
+
+function tellServing(input: CommandInput, { address, server }: Served): void {
+  if (!isLoopback(address.host)) {
+    const how =
+      address.publicUrl === null ? "unencrypted: whoever is on the way can read links and vote" : `people come by ${address.publicUrl}`;
+    input.log.warn(`The page is open to the network on ${address.host} (${how})`);
+  }
+  input.show(
+    { event: "serving", url: server.url, lead_url: server.leadUrl },
+    `The annotation page is open. Your link, as the lead; keep it to yourself:\n  ${server.leadUrl}`,
+  );
+  input.log.info(`Others get links of their own: ${hintFor(input)("annotate invite NAME")}. Ctrl-C ends it; votes are safe at any moment`);
+}
+
+async function takeGold({ config, db }: Pick<Context, "config" | "db">): Promise<void> {
+  const { people, criteria } = config.annotate;
+  const gold = people.gold === null ? [] : await readGold(people.gold, { queries: voteQueries(db), criteria });
+  comparisonQueries(db).setGold(gold);
+}
+
+function guidelinesOf(file: string | null): string | null {
+  if (file === null) return null;
+  try {
+    const text = readFileSync(file, "utf8");
+    if (text.length <= GUIDELINES_MAX_CHARS) return text;
+  } catch (error) {
+    throw new ConfigError(`Cannot read annotate.people.guidelines ${file}: ${fileProblem(error)}`, {
+      cause: error,
+      hint: "a text file; or leave the key out",
+    });
+  }
+  throw new ConfigError(`Cannot show annotate.people.guidelines ${file}: it is longer than ${GUIDELINES_MAX_CHARS} characters`);
+}
+
+/** A vote for the best alone does not say which is the worst. */
+function warnOfPolicy({ config, log }: Pick<Context, "config" | "log">): void {
+  const { people, pairs } = config.annotate;
+  const hungry = Object.entries(pairs).filter(([, { from, policy }]) => from.includes("people") && policy !== "best-rest");
+  if (people.task !== "best" || hungry.length === 0) return;
+  const names = hungry.map(([name, { policy }]) => `${name} (${policy})`).join(", ");
+  log.warn(
+    `The pair set ${names} asks for more than people will say: annotate.people.task is best, which orders nothing but the best. Take task: rank, pair or best-worst, or policy: best-rest`,
+  );
+}

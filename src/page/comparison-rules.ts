@@ -1,0 +1,34 @@
+import type { Config } from "../config/schema.ts";
+import { identityHash, type Json } from "../lib/exact-json.ts";
+import type { PlanRules } from "./plan-comparisons.ts";
+import type { VotingRules } from "./settle-comparison.ts";
+
+/** All of the configuration that decides what people compare, and how often. */
+export interface ComparisonRules extends PlanRules, VotingRules {
+  readonly criteria: readonly string[];
+  readonly filters: Config["annotate"]["filters"];
+  /** Of the pair set that is exported: what can never be a pair is not worth asking. */
+  readonly across: "any" | "within";
+  /** Judge whose scores say what is uncertain; null where there is none. */
+  readonly judge: string | null;
+  /** H of all above: prompts that were looked at under other rules are looked at again. */
+  readonly hash: string;
+}
+
+export function comparisonRules({ annotate, export: { pairs: pairSet } }: Pick<Config, "annotate" | "export">): ComparisonRules {
+  const { people, criteria, filters, judges, pairs } = annotate;
+  const across = pairs[pairSet]?.across === "within" ? "within" : "any";
+  // A technical judge says nothing of what people like, but of two blurred pictures it knows as little.
+  const judge = (judges.find(({ kind }) => kind !== "builtin") ?? judges[0])?.name ?? null;
+  const rules = {
+    task: people.task,
+    order: people.order,
+    overlap: people.overlap,
+    maxVotes: people.max_votes,
+    criteria,
+    filters,
+    across,
+    judge,
+  } as const;
+  return { ...rules, hash: identityHash(rules satisfies Json) };
+}

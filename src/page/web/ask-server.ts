@@ -1,0 +1,54 @@
+import type { ErrorAnswer, ErrorCode } from "../api.ts";
+
+/** An answer that does not come in this time does not come. */
+const TIMEOUT_MS = 15_000;
+
+/** Why a request brought nothing. `unreachable`: no answer, or one that is not the server's. */
+export class AskError extends Error {
+  override readonly name = "AskError";
+  readonly code: ErrorCode | "unreachable";
+  /** What the server asked for with Retry-After. */
+  readonly retryAfterMs: number | null;
+
+  constructor(code: ErrorCode | "unreachable", message: string, retryAfterMs: number | null = null) {
+    super(message);
+    this.code = code;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** GET, or POST where there is a body. @throws {AskError} for everything but a success. */
+export async function askServer<Answer>(path: string, body?: object): Promise<Answer> {
+  const { ok, status, headers, text } = await fetchText(path, body);
+  const parsed = parse(text);
+  // Both halves are compiled against api.ts, and this is the same server's success.
+  if (ok && parsed !== undefined) return parsed as Answer;
+  const { error, message } = (parsed ?? {}) as Partial<ErrorAnswer>; // A proxy's page has neither.
+  const retryAfterS = Number(headers.get("retry-after") ?? Number.NaN);
+  throw new AskError(
+    status === 401 ? "not-joined" : (error ?? "unreachable"),
+    message ?? `${path} answered ${status}`,
+    Number.isFinite(retryAfterS) ? retryAfterS * 1000 : null,
+  );
+}
+
+async function fetchText(path: string, body: object | undefined) {
+  try {
+    const response = await fetch(path, {
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      cache: "no-store",
+      ...(body === undefined ? {} : { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) }),
+    });
+    return { ok: response.ok, status: response.status, headers: response.headers, text: await response.text() };
+  } catch (error) {
+    throw new AskError("unreachable", `${path}: ${String(error)}`);
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

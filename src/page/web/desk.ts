@@ -1,0 +1,280 @@
+import type {
+  Answer,
+  EntryResult,
+  Flag,
+  HistoryAnswer,
+  Progress,
+  RefusedReason,
+  SessionAnswer,
+  Task,
+  TasksAnswer,
+  VotesAnswer,
+  VotesRequest,
+} from "../api.ts";
+import { AskError, askServer } from "./ask-server.ts";
+import { backOffMs } from "./back-off.ts";
+import { newUuid } from "./new-uuid.ts";
+import { Outbox, type OutboxState } from "./outbox.ts";
+import { PastVotes, type PastVote } from "./past-votes.ts";
+import type { VoteStore } from "./vote-store.ts";
+
+/** Tasks that are kept ready: what can be answered while there is no connection. Their pictures: see choose.tsx. */
+const READY_TASKS = 8;
+/** More are asked for when so many are left: seldom, and long before the last. */
+const REFILL_AT = 5;
+/** Held task_ids in one request. Source: api.ts, TasksRequest. */
+const HOLDING_MAX = 20;
+/** How often leases are renewed while the page is looked at, and more work is looked for, ms. */
+const LOOK_MS = 20_000;
+
+/** What there is to see. */
+export type Phase = "working" | "loading" | "empty" | "unreachable" | "signed-out";
+
+export interface Refused {
+  readonly vote_id: string;
+  readonly reason: RefusedReason;
+}
+
+/** What happened last, for people who do not see it. */
+export type Said =
+  | { readonly kind: "answered"; readonly answer: Answer }
+  | { readonly kind: "undone" }
+  | { readonly kind: "cannot-undo" }
+  | { readonly kind: "nothing-to-undo" };
+
+export interface DeskState {
+  readonly phase: Phase;
+  /** The one on screen first, then what comes next. */
+  readonly tasks: readonly Task[];
+  /** By task_id: what was answered before it was taken back. */
+  readonly before: ReadonlyMap<string, PastVote>;
+  readonly progress: Progress;
+  readonly unsent: number;
+  /** `offline`, too, where nothing waits and the server does not answer. */
+  readonly link: OutboxState;
+  readonly isKept: boolean;
+  readonly refused: readonly Refused[];
+  readonly said: Said | null;
+}
+
+/** One person's work: the tasks at hand, what was answered, and what still has to reach the server. Tells listeners of each change. */
+export class Desk {
+  readonly #outbox: Outbox;
+  readonly #listeners = new Set<() => void>();
+  #past = new PastVotes([], askHistory);
+  #tasks: readonly Task[] = [];
+  readonly #before = new Map<string, PastVote>();
+  #progress: Progress;
+  #refused: readonly Refused[] = [];
+  #said: Said | null = null;
+  /** The server had no more when last asked. */
+  #isExhausted = false;
+  #trouble: "unreachable" | "signed-out" | null = null;
+  #failures = 0;
+  #isAsking = false;
+  #isUndoing = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #state: DeskState;
+
+  constructor(session: SessionAnswer, store: VoteStore | null) {
+    this.#progress = session.progress;
+    this.#outbox = new Outbox({
+      store,
+      send: (request) => sendAs(session, request),
+      onChange: () => this.#tell(),
+      onAnswer: (answer) => this.#onAnswer(answer),
+    });
+    this.#state = this.#snapshot();
+  }
+
+  /** Takes up unsent votes, asks for tasks, and looks for more from time to time while the page is looked at. */
+  async start(): Promise<void> {
+    await this.#outbox.load();
+    this.#past = new PastVotes(this.#outbox.unsent, askHistory);
+    this.#outbox.kick();
+    await this.#refill();
+    setInterval(() => document.visibilityState === "visible" && void this.#refill(), LOOK_MS);
+    addEventListener("online", () => this.retry());
+    addEventListener("offline", () => this.#tell());
+    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.retry());
+    // Where the browser keeps nothing, only this page can still send it.
+    addEventListener("beforeunload", (event) => !this.#outbox.isKept && this.#outbox.unsent.length > 0 && event.preventDefault());
+  }
+
+  get state(): DeskState {
+    return this.#state;
+  }
+
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Answers the task on screen; the next one is there at once. `ms`: how long its pictures were on screen. */
+  answer(answer: Answer, flags: Readonly<Record<string, readonly Flag[]>>, ms: number): void {
+    const [task, ...rest] = this.#tasks;
+    if (task === undefined) return;
+    this.#tasks = rest;
+    const vote_id = newUuid();
+    this.#before.delete(task.task_id);
+    this.#past.push({ vote_id, task, answer, flags });
+    this.#said = { kind: "answered", answer };
+    this.#outbox.add({ entry: { kind: "vote", vote_id, task_id: task.task_id, answer, flags, ms: Math.max(0, Math.round(ms)) }, task });
+    if (rest.length === 0 || (!this.#isExhausted && rest.length <= REFILL_AT)) void this.#refill();
+  }
+
+  /** Takes back the newest vote and shows its task again; the one on screen comes after it. */
+  async undo(): Promise<void> {
+    if (this.#isUndoing) return;
+    this.#isUndoing = true;
+    try {
+      const vote = await this.#past.pop();
+      if (vote === null) this.#said = { kind: "nothing-to-undo" };
+      else this.#putBack(vote);
+    } catch (error) {
+      this.#said = { kind: "cannot-undo" };
+      this.#fail(error);
+    } finally {
+      this.#isUndoing = false;
+      this.#tell();
+    }
+  }
+
+  /** Tries everything that waits now. */
+  retry(): void {
+    this.#outbox.kick();
+    void this.#refill();
+  }
+
+  dismissRefused(): void {
+    this.#refused = [];
+    this.#tell();
+  }
+
+  #putBack(vote: PastVote): void {
+    const { task } = vote;
+    this.#before.set(task.task_id, vote);
+    this.#tasks = [task, ...this.#tasks.filter(({ task_id }) => task_id !== task.task_id)];
+    this.#said = { kind: "undone" };
+    this.#outbox.add({ entry: { kind: "undo", vote_id: vote.vote_id }, task });
+  }
+
+  /** Renews leases and asks for as many tasks as are missing; one request at a time. Never rejects. */
+  async #refill(): Promise<void> {
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    clearTimeout(this.#timer);
+    try {
+      // Somebody quick answers several while the server answers one.
+      for (let asked = 0; asked < 2 && (asked === 0 || (!this.#isExhausted && this.#tasks.length <= REFILL_AT)); asked++) await this.#ask();
+      this.#trouble = null;
+      this.#failures = 0;
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      this.#isAsking = false;
+      this.#tell();
+    }
+  }
+
+  async #ask(): Promise<void> {
+    const unsent = this.#unsentTasks();
+    const holding = [...this.#tasks.map(({ task_id }) => task_id), ...unsent].slice(0, HOLDING_MAX);
+    const count = Math.max(0, READY_TASKS - this.#tasks.length);
+    const answer: TasksAnswer = await askServer("/api/tasks", { holding, count });
+    const [current] = this.#tasks;
+    const gone = new Set(answer.gone.filter((task_id) => task_id !== current?.task_id && !this.#before.has(task_id)));
+    const known = new Set([...this.#tasks.map(({ task_id }) => task_id), ...this.#unsentTasks(), ...unsent]);
+    this.#tasks = [
+      ...this.#tasks.filter(({ task_id }) => !gone.has(task_id)),
+      ...answer.tasks.filter(({ task_id }) => !known.has(task_id)),
+    ];
+    this.#progress = answer.progress;
+    this.#isExhausted = answer.tasks.length < count;
+    this.#tell();
+  }
+
+  /** Tasks with a vote on its way: the server may not know yet that they are answered. */
+  #unsentTasks(): readonly string[] {
+    const taskIds = new Set<string>();
+    for (const { entry, task } of this.#outbox.unsent) {
+      if (entry.kind === "vote") taskIds.add(task.task_id);
+      else taskIds.delete(task.task_id);
+    }
+    return [...taskIds];
+  }
+
+  #onAnswer({ results, progress }: { readonly results: readonly EntryResult[]; readonly progress: Progress | null }): void {
+    for (const result of results) {
+      if (result.kind === "refused") {
+        this.#refused = [...this.#refused, { vote_id: result.vote_id, reason: result.reason }];
+        this.#past.forget(result.vote_id);
+      }
+      if (result.kind === "undone" && result.task === null) this.#drop(result.vote_id);
+    }
+    if (progress !== null) this.#progress = progress;
+    this.#tell();
+    // The connection is back before anybody said so.
+    if (this.#trouble !== null) void this.#refill();
+  }
+
+  /** The pictures of a vote that was taken back are no longer there: nobody can choose among them again. */
+  #drop(voteId: string): void {
+    this.#tasks = this.#tasks.filter(({ task_id }) => this.#before.get(task_id)?.vote_id !== voteId);
+  }
+
+  #fail(error: unknown): void {
+    if (error instanceof AskError && error.code === "not-joined") {
+      this.#trouble = "signed-out";
+      return;
+    }
+    this.#trouble = "unreachable";
+    this.#failures++;
+    const asked = error instanceof AskError ? (error.retryAfterMs ?? 0) : 0;
+    this.#timer = setTimeout(() => void this.#refill(), Math.max(asked, backOffMs(this.#failures)));
+  }
+
+  #phase(): Phase {
+    if (this.#trouble === "signed-out" || this.#outbox.state === "signed-out") return "signed-out";
+    if (this.#tasks.length > 0) return "working";
+    if (this.#trouble === "unreachable") return "unreachable";
+    return this.#isExhausted && !this.#isAsking ? "empty" : "loading";
+  }
+
+  #snapshot(): DeskState {
+    // What the server has not counted yet.
+    const unsentVotes = this.#outbox.unsent.reduce((sum, { entry }) => sum + (entry.kind === "vote" ? 1 : -1), 0);
+    return {
+      phase: this.#phase(),
+      tasks: this.#tasks,
+      before: new Map(this.#before),
+      progress: { ...this.#progress, done: this.#progress.done + unsentVotes, left: Math.max(0, this.#progress.left - unsentVotes) },
+      unsent: this.#outbox.unsent.length,
+      link: this.#trouble === "unreachable" || !navigator.onLine ? "offline" : this.#outbox.state,
+      isKept: this.#outbox.isKept,
+      refused: this.#refused,
+      said: this.#said,
+    };
+  }
+
+  #tell(): void {
+    this.#state = this.#snapshot();
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+/**
+ * Sends entries. Where the server knows nothing of them it may take this browser for somebody else, whose link was opened meanwhile:
+ * then they are kept, as under a link that was revoked.
+ */
+async function sendAs({ dataset, annotator }: SessionAnswer, request: VotesRequest): Promise<VotesAnswer> {
+  const answer = await askServer<VotesAnswer>("/api/votes", request);
+  if (!answer.results.some((result) => result.kind === "refused" && result.reason.startsWith("unknown-"))) return answer;
+  const now = await askServer<SessionAnswer>("/api/session");
+  if (now.dataset === dataset && now.annotator === annotator) return answer;
+  throw new AskError("not-joined", `this browser has joined as ${now.annotator}`);
+}
+
+function askHistory(before: string | null): Promise<HistoryAnswer> {
+  return askServer(before === null ? "/api/votes" : `/api/votes?before=${encodeURIComponent(before)}`);
+}

@@ -1,0 +1,157 @@
+import type { EntryResult, Progress, VotesAnswer, VotesRequest } from "../api.ts";
+import { AskError } from "./ask-server.ts";
+import { backOffMs } from "./back-off.ts";
+import type { Unsent, VoteStore } from "./vote-store.ts";
+
+/** Entries in one request. Source: api.ts, VotesRequest. */
+const BATCH_MAX = 100;
+
+/** `idle`: nothing waits. `offline` tries again by itself, `signed-out` when asked. */
+export type OutboxState = "idle" | "sending" | "offline" | "signed-out";
+
+export interface OutboxDeps {
+  /** Null where the browser keeps nothing: entries then live as long as the page. */
+  readonly store: VoteStore | null;
+  readonly send: (request: VotesRequest) => Promise<VotesAnswer>;
+  /** Something changed: count, state, or whether the browser keeps entries. */
+  readonly onChange: () => void;
+  /** `progress` is null where the server answered no votes. */
+  readonly onAnswer: (answer: { readonly results: readonly EntryResult[]; readonly progress: Progress | null }) => void;
+}
+
+/**
+ * Sends what a person did, in order, one request at a time, until the server has confirmed or refused each entry. Entries are kept in
+ * the browser meanwhile: a lost connection, a restart of the server and a reload lose none, and their ids count each once.
+ */
+export class Outbox {
+  readonly #deps: OutboxDeps;
+  readonly #waiting: (readonly [key: number, unsent: Unsent])[] = [];
+  #state: OutboxState = "idle";
+  #isKept: boolean;
+  #lastKey = 0;
+  #failures = 0;
+  #batchMax = BATCH_MAX;
+  #isSending = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(deps: OutboxDeps) {
+    this.#deps = deps;
+    this.#isKept = deps.store !== null;
+  }
+
+  /** Takes up what an earlier page left. Before the first `add`. */
+  async load(): Promise<void> {
+    try {
+      this.#waiting.push(...((await this.#deps.store?.all()) ?? []));
+    } catch {
+      this.#isKept = false;
+    }
+    this.#lastKey = this.#waiting.at(-1)?.[0] ?? 0;
+    if (this.#waiting.length > 0) this.#become("sending");
+  }
+
+  get state(): OutboxState {
+    return this.#state;
+  }
+
+  /** False: the browser refused to keep an entry. The page should stay open until all is sent. */
+  get isKept(): boolean {
+    return this.#isKept;
+  }
+
+  get unsent(): readonly Unsent[] {
+    return this.#waiting.map(([, unsent]) => unsent);
+  }
+
+  add(unsent: Unsent): void {
+    this.#lastKey = nextKey(this.#lastKey);
+    const key = this.#lastKey;
+    this.#waiting.push([key, unsent]);
+    this.#deps.store?.add(key, unsent).catch(() => {
+      this.#isKept = false;
+      this.#deps.onChange();
+    });
+    if (this.#state === "idle") this.#state = "sending";
+    this.#deps.onChange();
+    if (this.#timer === undefined) void this.#run();
+  }
+
+  /** Tries now: the connection is back, or somebody asked. */
+  kick(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    void this.#run();
+  }
+
+  /** Sends until nothing waits or a request fails. Never rejects. */
+  async #run(): Promise<void> {
+    if (this.#isSending) return;
+    this.#isSending = true;
+    try {
+      while (this.#waiting.length > 0) await this.#sendBatch(this.#waiting.slice(0, this.#batchMax));
+      this.#become("idle");
+    } catch (error) {
+      this.#failed(error);
+    } finally {
+      this.#isSending = false;
+    }
+  }
+
+  async #sendBatch(batch: readonly (readonly [number, Unsent])[]): Promise<void> {
+    try {
+      const answer = await this.#deps.send({ entries: batch.map(([, { entry }]) => entry) });
+      this.#failures = 0;
+      this.#batchMax = BATCH_MAX;
+      await this.#settle(batch, answer.results);
+      this.#deps.onAnswer(answer);
+    } catch (error) {
+      if (!(error instanceof AskError) || (error.code !== "bad-request" && error.code !== "too-large")) throw error;
+      await this.#singleOut(batch, error);
+    }
+  }
+
+  /** A request that will never be taken must not stop what is behind it: one by one, the entry at fault is told and dropped. */
+  async #singleOut(batch: readonly (readonly [number, Unsent])[], { message }: AskError): Promise<void> {
+    const [first, second] = batch;
+    if (second !== undefined) {
+      this.#batchMax = 1;
+      return;
+    }
+    if (first === undefined) return;
+    const refused: EntryResult = { kind: "refused", vote_id: first[1].entry.vote_id, reason: "bad-answer", message };
+    await this.#settle(batch, [refused]);
+    this.#batchMax = BATCH_MAX;
+    this.#deps.onAnswer({ results: [refused], progress: null });
+  }
+
+  /** Results come one for each entry, in their order. */
+  async #settle(batch: readonly (readonly [number, Unsent])[], results: readonly EntryResult[]): Promise<void> {
+    const settled = batch.slice(0, results.length).map(([key]) => key);
+    if (settled.length === 0) throw new AskError("unreachable", "an answer to votes without results");
+    this.#waiting.splice(0, settled.length);
+    this.#become(this.#waiting.length > 0 ? "sending" : "idle");
+    // Where this fails, the entries go out again after a reload, and count once by their ids.
+    await this.#deps.store?.remove(settled).catch(() => undefined);
+  }
+
+  #failed(error: unknown): void {
+    this.#failures++;
+    if (error instanceof AskError && error.code === "not-joined") {
+      this.#become("signed-out");
+      return;
+    }
+    this.#become("offline");
+    const asked = error instanceof AskError ? error.retryAfterMs : null;
+    this.#timer = setTimeout(() => this.kick(), Math.max(asked ?? 0, backOffMs(this.#failures)));
+  }
+
+  #become(state: OutboxState): void {
+    this.#state = state;
+    this.#deps.onChange();
+  }
+}
+
+/** Grows with each entry, and differs between two tabs: keys of one must not overwrite the other's. */
+function nextKey(last: number): number {
+  return Math.max(last + 1, Date.now() * 1024 + Math.floor(Math.random() * 1024));
+}

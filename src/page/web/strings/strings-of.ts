@@ -1,0 +1,19 @@
+import type { Language } from "../../api.ts";
+import { en } from "./en.ts";
+import type { Strings } from "./strings.ts";
+import { zh } from "./zh.ts";
+
+export const STRINGS: Readonly<Record<Language, Strings>> = { en, zh };
+
+/** Where the browser remembers that somebody wants another language than the configuration's. */
+const KEY = "comfy-dpo-language";
+
+/** The person's own choice, else the configuration's language. */
+export function languageOf(configured: Language): Language {
+  const own = localStorage.getItem(KEY);
+  return own === "en" || own === "zh" ? own : configured;
+}
+
+export function rememberLanguage(language: Language): void {
+  localStorage.setItem(KEY, language);
+}

@@ -1,0 +1,69 @@
+import type { TargetedMouseEvent } from "preact";
+import type { Command } from "../command-of-key.ts";
+import { useStrings } from "../strings/use-strings.ts";
+
+type ActionKind = Exclude<Command["kind"], "pick" | "pan" | "zoom-by" | "close">;
+
+interface ActionBarProps {
+  readonly pictures: number;
+  /** In the middle of a ranking, T joins the next picture to the last. */
+  readonly isRanking: boolean;
+  readonly canAnswer: boolean;
+  readonly joins: boolean;
+  readonly isZoomed: boolean;
+  readonly hasNegative: boolean;
+  readonly showsNegative: boolean;
+  readonly onAction: (kind: ActionKind) => void;
+}
+
+interface Action {
+  readonly kind: ActionKind;
+  readonly label: string;
+  readonly keyName: string;
+  readonly pressed?: boolean;
+  readonly disabled?: boolean;
+}
+
+/** Everything that keys do, for mouse and fingers. */
+export function ActionBar(props: ActionBarProps) {
+  const { pictures, isRanking, canAnswer, joins, isZoomed, hasNegative, showsNegative, onAction } = props;
+  const strings = useStrings();
+  const answers: readonly Action[] = [
+    isRanking
+      ? { kind: "tie", label: strings.tieNext, keyName: "T", pressed: joins }
+      : { kind: "tie", label: strings.tie, keyName: "T", disabled: !canAnswer },
+    { kind: "both-bad", label: strings.bothBad(pictures), keyName: "B", disabled: !canAnswer },
+    { kind: "skip", label: strings.skip, keyName: "S" },
+    { kind: "undo", label: strings.undo, keyName: "Z" },
+  ];
+  const views: readonly Action[] = [
+    { kind: "flags", label: strings.flags, keyName: "F" },
+    { kind: "zoom", label: isZoomed ? strings.fit : strings.zoom, keyName: "Space", pressed: isZoomed },
+    { kind: "negative", label: strings.negative, keyName: "N", pressed: showsNegative && hasNegative, disabled: !hasNegative },
+    { kind: "guidelines", label: strings.guidelines, keyName: "G" },
+    { kind: "keys", label: strings.keys, keyName: "?" },
+  ];
+  const button = ({ kind, label, keyName, pressed, disabled = false }: Action) => (
+    <button
+      key={kind}
+      type="button"
+      data-action={kind}
+      aria-keyshortcuts={keyName}
+      aria-pressed={pressed}
+      aria-disabled={disabled}
+      onClick={({ currentTarget }: TargetedMouseEvent<HTMLButtonElement>) => {
+        if (!disabled) onAction(kind);
+        // After a click, keys are for the pictures again. A click without a pointer is a key or a screen reader: its focus stays.
+        if (currentTarget.matches(":not(:focus-visible)")) currentTarget.blur();
+      }}
+    >
+      {label} <kbd aria-hidden="true">{keyName}</kbd>
+    </button>
+  );
+  return (
+    <nav class="actions">
+      <div>{answers.map(button)}</div>
+      <div>{views.map(button)}</div>
+    </nav>
+  );
+}

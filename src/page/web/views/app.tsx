@@ -1,0 +1,74 @@
+import { useEffect, useState } from "preact/hooks";
+import type { Language, SessionAnswer } from "../../api.ts";
+import { AskError, askServer } from "../ask-server.ts";
+import { backOffMs } from "../back-off.ts";
+import { followWhoJoins } from "../follow-who-joins.ts";
+import { languageOf, rememberLanguage, STRINGS } from "../strings/strings-of.ts";
+import { StringsContext } from "../strings/use-strings.ts";
+import { Lead } from "./lead.tsx";
+import { Message } from "./message.tsx";
+import { Work } from "./work.tsx";
+
+/** Before the session says which language: the browser's. */
+function browserLanguage(): Language {
+  return navigator.language.startsWith("zh") ? "zh" : "en";
+}
+
+/** The page: asks who is there, then shows their work or, to the lead, the numbers. */
+export function App({ isLead }: { readonly isLead: boolean }) {
+  const [session, setSession] = useState<SessionAnswer | null>(null);
+  const [problem, setProblem] = useState<AskError | null>(null);
+  const [language, setLanguage] = useState<Language>(() => languageOf(browserLanguage()));
+  const [attempt, setAttempt] = useState(0);
+  const strings = STRINGS[language];
+
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const ask = async (): Promise<void> => {
+      try {
+        const answer = await askServer<SessionAnswer>("/api/session");
+        setLanguage(languageOf(answer.language));
+        setSession(answer);
+        setProblem(null);
+      } catch (error) {
+        if (!(error instanceof AskError)) throw error;
+        setProblem(error);
+        if (error.code !== "not-joined") timer = setTimeout(() => setAttempt(attempt + 1), backOffMs(attempt + 1));
+      }
+    };
+    void ask();
+    return () => clearTimeout(timer);
+  }, [attempt]);
+  // The page then is that other person's; what waits in the browser stays under the name that it was chosen under.
+  useEffect(() => (session === null ? undefined : followWhoJoins(session, () => location.reload())), [session]);
+  useEffect(() => {
+    document.documentElement.lang = strings.tag;
+    document.title = isLead ? strings.lead.title : strings.title;
+  }, [strings, isLead]);
+
+  const onLanguage = (next: Language): void => {
+    rememberLanguage(next);
+    setLanguage(next);
+  };
+  return (
+    <StringsContext.Provider value={strings}>
+      {session !== null && isLead && <Lead />}
+      {session !== null && !isLead && <Work session={session} language={language} onLanguage={onLanguage} />}
+      {session === null && problem === null && <Message title={strings.loading} />}
+      {session === null && problem !== null && (
+        <Message title={problem.code === "not-joined" ? strings.signedOut.title : strings.notReachable.title}>
+          <p>
+            {problem.code === "not-joined"
+              ? strings.signedOut.text
+              : problem.code === "unreachable"
+                ? strings.notReachable.text
+                : (strings.error[problem.code] ?? problem.message)}
+          </p>
+          <button type="button" onClick={() => setAttempt(attempt + 1)}>
+            {strings.notReachable.again}
+          </button>
+        </Message>
+      )}
+    </StringsContext.Provider>
+  );
+}

@@ -1,0 +1,101 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { Flag, Picture } from "../../api.ts";
+import { useStrings } from "../strings/use-strings.ts";
+import { addZoomGestures } from "../zoom-gestures.ts";
+import { place, type Placement, type Zoom } from "../zoom.ts";
+import { useLoading } from "./use-loading.ts";
+import { useSize } from "./use-size.ts";
+
+export interface Mark {
+  readonly text: string;
+  /** `before`: of a vote that was taken back. */
+  readonly tone: "best" | "worst" | "before";
+}
+
+interface CellProps {
+  readonly picture: Picture;
+  /** From 0, as shown. */
+  readonly index: number;
+  readonly mark: Mark | null;
+  readonly flags: readonly Flag[];
+  readonly zoom: Zoom;
+  readonly onZoom: (zoom: Zoom) => void;
+  readonly isActive: boolean;
+  readonly canChoose: boolean;
+  readonly onChoose: () => void;
+  /** Decoded, so that it is drawn in the frame in which it is shown. */
+  readonly onReady: () => void;
+}
+
+/** One picture: a button that chooses it, zoomed and moved together with the others of its task. */
+export function Cell({ picture, index, mark, flags, zoom, onZoom, isActive, canChoose, onChoose, onReady }: CellProps) {
+  const strings = useStrings();
+  const [frame, setFrame] = useState<HTMLElement | null>(null);
+  const loading = useLoading(onReady);
+  const size = useSize(frame);
+  const latest = useRef({ zoom, onZoom });
+  latest.current = { zoom, onZoom };
+
+  useEffect(() => {
+    if (frame === null) return undefined;
+    return addZoomGestures(frame, {
+      frame: () => ({ cell: { width: frame.clientWidth, height: frame.clientHeight }, picture }),
+      zoom: () => latest.current.zoom,
+      onZoom: (next) => {
+        // Two events of one frame build on one another.
+        latest.current.zoom = next;
+        latest.current.onZoom(next);
+      },
+    });
+  }, [frame, picture]);
+  const isZoomed = zoom !== "fit";
+  const drawn = size === null || size.height === 0 ? null : place(zoom, { cell: size, picture });
+  // Its number stands close below it, however much room there is.
+  const caption = drawn === null || isZoomed ? {} : { transform: `translateY(${-Math.floor(drawn.top)}px)` };
+  return (
+    <div class="cell" data-tone={mark?.tone ?? "none"}>
+      <button
+        type="button"
+        class="choose"
+        data-index={index}
+        aria-keyshortcuts={String(index + 1)}
+        aria-disabled={!canChoose}
+        onClick={() => canChoose && onChoose()}
+      >
+        <span ref={setFrame} class={isZoomed ? "frame zoomed" : "frame"}>
+          <img
+            key={loading.attempt}
+            src={picture.thumb}
+            alt=""
+            draggable={false}
+            fetchpriority={isActive ? "high" : "low"}
+            style={drawn === null ? {} : styleOf(drawn, picture, isZoomed)}
+            onLoad={({ currentTarget }) => loading.onLoad(currentTarget)}
+            onError={loading.onError}
+          />
+          {drawn !== null && isZoomed && <img src={picture.full} alt="" draggable={false} style={styleOf(drawn, picture, true)} />}
+        </span>
+        <span class="caption" style={caption}>
+          <span class="visually-hidden">{strings.choose} </span>
+          <kbd>{index + 1}</kbd>
+          {mark !== null && <span class="mark">{mark.text}</span>}
+          {flags.length > 0 && <span class="flagged">⚑ {flags.map((flag) => strings.flag[flag]).join(", ")}</span>}
+        </span>
+      </button>
+      {loading.failed && (
+        <p class="missing" role="alert">
+          {strings.pictureMissing}
+          <button type="button" class="plain" onClick={loading.again}>
+            {strings.pictureAgain}
+          </button>
+        </p>
+      )}
+    </div>
+  );
+}
+
+/** At fit a plain box, so that an outline goes around the picture; zoomed a transform, which is quick to change. */
+function styleOf({ left, top, scale }: Placement, { width, height }: Picture, isZoomed: boolean): Readonly<Record<string, string>> {
+  if (isZoomed) return { width: `${width}px`, height: `${height}px`, transform: `translate(${left}px, ${top}px) scale(${scale})` };
+  return { left: `${left}px`, top: `${top}px`, width: `${width * scale}px`, height: `${height * scale}px` };
+}

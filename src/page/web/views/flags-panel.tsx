@@ -1,0 +1,70 @@
+import { useState } from "preact/hooks";
+import type { Task } from "../../api.ts";
+import { commandOfKey } from "../command-of-key.ts";
+import { FLAG_KEYS, toggleFlag, type Flags } from "../flags.ts";
+import { useStrings } from "../strings/use-strings.ts";
+import { Dialog } from "./dialog.tsx";
+
+interface FlagsPanelProps {
+  readonly task: Task;
+  readonly flags: Flags;
+  readonly onChange: (flags: Flags) => void;
+  readonly onClose: () => void;
+}
+
+/** A row for each picture, a column for each flag: by mouse and touch, or a digit for the row and letters for the flags. */
+export function FlagsPanel({ task, flags, onChange, onClose }: FlagsPanelProps) {
+  const strings = useStrings();
+  const [row, setRow] = useState(0);
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const flag = FLAG_KEYS.find(([, key]) => key === event.key.toUpperCase() || `Key${key}` === event.code)?.[0];
+    const command = commandOfKey(event);
+    const slot = task.images[row]?.slot;
+    if (command?.kind === "flags") onClose();
+    else if (command?.kind === "pick" && command.index < task.images.length) setRow(command.index);
+    else if (flag !== undefined && slot !== undefined && !event.repeat && !event.ctrlKey && !event.metaKey)
+      onChange(toggleFlag(flags, slot, flag));
+    else return;
+    event.preventDefault();
+  };
+  return (
+    <Dialog title={strings.flags} className="bottom" onClose={onClose} onKeyDown={onKeyDown}>
+      <table class="flags">
+        <thead>
+          <tr>
+            <td />
+            {FLAG_KEYS.map(([flag, key]) => (
+              <th key={flag} scope="col">
+                {strings.flag[flag]} <kbd>{key}</kbd>
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {task.images.map(({ slot }, index) => (
+            <tr key={slot} class={index === row ? "current" : ""} aria-current={index === row ? "true" : undefined}>
+              <th scope="row">
+                <button type="button" class="plain" onClick={() => setRow(index)}>
+                  {strings.picture(index + 1)}
+                </button>
+              </th>
+              {FLAG_KEYS.map(([flag]) => (
+                <td key={flag}>
+                  <label>
+                    <input
+                      type="checkbox"
+                      aria-label={`${strings.picture(index + 1)}: ${strings.flag[flag]}`}
+                      checked={flags[slot]?.includes(flag) ?? false}
+                      onChange={() => onChange(toggleFlag(flags, slot, flag))}
+                    />
+                  </label>
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      <p class="quiet">{strings.flagsHelp}</p>
+    </Dialog>
+  );
+}

@@ -1,0 +1,61 @@
+import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
+
+/** The task on screen, its pictures there. */
+const READY = '.stage:not(.waiting)[data-ready="true"]';
+
+/** Somebody at the page: a browser profile of their own, and what they do there. */
+export interface Annotator extends AsyncDisposable {
+  readonly page: Page;
+  /** Violations of the Content-Security-Policy and errors of the page so far. */
+  readonly problems: readonly string[];
+  /** Opens a link, and waits until there is something to choose. */
+  readonly open: (link: string) => Promise<void>;
+  /** task_id of the task on screen. */
+  readonly task: () => Promise<string>;
+  /** Presses a key that answers, and waits for the next task or the end; answers the task_id that was answered. */
+  readonly answer: (key: string) => Promise<string>;
+  /** Does something that brings another task on screen, and waits for it. */
+  toNext(act: () => Promise<unknown>): Promise<string>;
+  /** Waits until the pictures of the next tasks are loaded, too. */
+  readonly loadedAhead: () => Promise<void>;
+  /** Waits until the server has confirmed everything. */
+  readonly saved: () => Promise<void>;
+  /** The page's heading where there is nothing to choose. */
+  readonly heading: () => Locator;
+  /** How often the page had what it waits for shown: from each choice to the next pictures drawn, ms. */
+  readonly choiceTimesMs: () => Promise<readonly number[]>;
+}
+
+export async function newAnnotator(browser: Browser, options: BrowserContextOptions = {}): Promise<Annotator> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: "en-GB", ...options });
+  const page = await context.newPage();
+  const problems: string[] = [];
+  page.on("pageerror", (error) => problems.push(String(error)));
+  page.on("console", (message) => {
+    if (/Content.Security.Policy/i.test(message.text())) problems.push(message.text());
+  });
+  const task = async (): Promise<string> => (await page.locator(READY).getAttribute("data-task")) ?? "";
+  const toNext = async (act: () => Promise<unknown>): Promise<string> => {
+    const before = await task();
+    await act();
+    await page.locator(`${READY}:not([data-task="${before}"]), main.message h1`).waitFor();
+    return before;
+  };
+  return {
+    page,
+    problems,
+    open: async (link) => {
+      await page.goto(link);
+      await page.locator(READY).waitFor();
+    },
+    task,
+    toNext,
+    answer: (key) => toNext(() => page.keyboard.press(key)),
+    loadedAhead: () =>
+      page.waitForFunction(() => document.querySelectorAll('.stage[data-ready="false"]').length === 0).then(() => undefined),
+    saved: () => page.locator('[data-unsent="0"][data-link="idle"]').waitFor(),
+    heading: () => page.locator("main.message h1"),
+    choiceTimesMs: () => page.evaluate(() => performance.getEntriesByName("choice-to-next").map(({ duration }) => duration)),
+    [Symbol.asyncDispose]: () => context.close(),
+  };
+}

@@ -1,0 +1,113 @@
+import { createServer, type AddressInfo } from "node:net";
+import { startEmulator } from "../../src/comfy/emulator.ts";
+import { runCli, startCli, type RunningCli } from "../helpers/run-cli.ts";
+import { makeProject, type Project } from "../e2e/project.ts";
+
+export interface SiteOptions {
+  /** One a line of the prompts file; with `adopt` its prompts count. */
+  readonly prompts: readonly string[];
+  readonly perPrompt: number;
+  /** Writes pictures into the folder instead of making them, and answers the JSONL that names them. */
+  readonly adopt?: (dir: string) => Promise<string>;
+  /** The section `annotate.people`; the port is added. */
+  readonly people?: Readonly<Record<string, unknown>>;
+  readonly annotate?: Readonly<Record<string, unknown>>;
+  /** More of the configuration, section by section. */
+  readonly config?: Readonly<Record<string, unknown>>;
+}
+
+/** A dataset whose pictures are made, harvested and looked at, and the server of its annotation page. */
+export interface Site extends AsyncDisposable {
+  readonly project: Project;
+  /** Writes the section `annotate.people` again, for the next `serve`. */
+  ask(people: Readonly<Record<string, unknown>>): void;
+  /** Starts `annotate serve`, on the same port each time, and answers the lead's link. */
+  serve(): Promise<string>;
+  /** Ends the server as a power cut would. */
+  kill(): Promise<void>;
+  /** A personal link of `annotate invite`. */
+  invite(name: string): Promise<string>;
+  /** Another command of the CLI; fails the test where that does. */
+  succeed(...args: readonly string[]): Promise<void>;
+}
+
+const LINK = /https?:\/\/[^\s"\\]+\/join\/[^\s"\\]+/;
+
+export async function openSite({ prompts, perPrompt, adopt, people = {}, annotate = {}, config = {} }: SiteOptions): Promise<Site> {
+  const emulator = await startEmulator();
+  const port = await freePort();
+  // Nobody is asked twice: tests count.
+  const annotateWith = (asked: Readonly<Record<string, unknown>>) => ({
+    filters: { near_duplicate: 0 },
+    ...annotate,
+    people: { repeat_rate: 0, ...asked, port },
+  });
+  const project = makeProject({
+    servers: [emulator.url],
+    prompts,
+    config: {
+      candidates: { per_prompt: perPrompt, variants: [{ name: "base", set: { width: 64, height: 64 } }] },
+      ...config,
+      annotate: annotateWith(people),
+    },
+  });
+  let server: RunningCli | undefined;
+  const cli = async (...args: readonly string[]): Promise<string> => {
+    const { exit, stdout, stderr } = await runCli([...args, "-c", project.config]);
+    if (exit !== 0) throw new Error(`${args.join(" ")} ended with ${exit}: ${stderr}`);
+    return stdout + stderr;
+  };
+  const kill = async (): Promise<void> => {
+    server?.child.kill("SIGKILL");
+    await server?.result;
+    server = undefined;
+  };
+  const site: Site = {
+    project,
+    ask: (changed) => project.configure({ annotate: annotateWith(changed) }),
+    kill,
+    serve: () => {
+      server = startCli(["annotate", "serve", "-c", project.config]);
+      return firstLink(server);
+    },
+    invite: async (name) => linkIn(await cli("annotate", "invite", name)),
+    succeed: async (...args) => void (await cli(...args)),
+    async [Symbol.asyncDispose]() {
+      await kill();
+      project.remove();
+    },
+  };
+  if (adopt === undefined) await cli("run");
+  else {
+    await cli("harvest", "--adopt", await adopt(project.dir));
+    await cli("judge");
+  }
+  await emulator.stop();
+  return site;
+}
+
+function linkIn(text: string): string {
+  const link = LINK.exec(text)?.[0];
+  if (link === undefined) throw new Error(`no link in: ${text}`);
+  return link;
+}
+
+/** Resolves with the link that a starting server prints; rejects with what it said where it ends instead. */
+function firstLink(server: RunningCli): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const look = (): void => {
+      if (LINK.test(server.output())) resolve(linkIn(server.output()));
+    };
+    server.child.stdout?.on("data", look);
+    server.child.stderr?.on("data", look);
+    server.child.on("close", (exit) => reject(new Error(`annotate serve ended with ${exit}: ${server.output()}`)));
+  });
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
+  const { port } = probe.address() as AddressInfo; // It listens on TCP.
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}

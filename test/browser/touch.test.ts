@@ -1,0 +1,74 @@
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { newAnnotator } from "./annotator.ts";
+import { hasChromium, openBrowser } from "./open-browser.ts";
+import { openSite } from "./site.ts";
+
+/** CSS px of a target that a finger hits. Source: WCAG 2.2, 2.5.5 Target Size (Enhanced). */
+const TARGET_MIN_PX = 44;
+
+/** A tablet held upright. */
+const TABLET = { viewport: { width: 820, height: 1180 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
+
+/** Two fingers on a point, moved apart. */
+async function pinch(page: Page, { x, y }: { readonly x: number; readonly y: number }): Promise<void> {
+  const session = await page.context().newCDPSession(page);
+  const fingers = (apartPx: number) => [
+    { x: x - apartPx / 2, y, id: 0 },
+    { x: x + apartPx / 2, y, id: 1 },
+  ];
+  await session.send("Input.dispatchTouchEvent", { type: "touchStart", touchPoints: fingers(40) });
+  for (const apartPx of [60, 90, 130, 180]) {
+    await session.send("Input.dispatchTouchEvent", { type: "touchMove", touchPoints: fingers(apartPx) });
+  }
+  await session.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
+  await session.detach();
+}
+
+describe.runIf(hasChromium)("the page by touch", () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await openBrowser();
+  });
+  afterAll(() => browser?.close());
+
+  it("goes from the first picture to the end of the work on a tablet", async () => {
+    await using site = await openSite({ prompts: ["a fox", "a heron", "a tram", "a map"], perPrompt: 4 });
+    await site.serve();
+    await using ann = await newAnnotator(browser, TABLET);
+    const { page } = ann;
+    await ann.open(await site.invite("ann"));
+    const pictures = page.locator(".stage:not(.waiting) .choose");
+    const button = (name: string) => page.getByRole("button", { name, exact: true });
+
+    for (const target of await page.locator(".actions button, .stage:not(.waiting) .choose").all()) {
+      const box = await target.boundingBox();
+      expect(Math.min(box?.width ?? 0, box?.height ?? 0), (await target.textContent()) ?? "").toBeGreaterThanOrEqual(TARGET_MIN_PX);
+    }
+    const before = await page.locator(".stage:not(.waiting) img").first().boundingBox();
+    const box = await pictures.first().boundingBox();
+    const task = await ann.task();
+    await pinch(page, { x: box!.x + box!.width / 2, y: box!.y + box!.height / 2 });
+    await expect.poll(() => page.locator(".frame.zoomed").count()).toBe(4);
+    expect(await ann.task(), "a pinch chooses nothing").toBe(task);
+    await button("Fit").tap();
+    await expect.poll(() => page.locator(".frame.zoomed").count()).toBe(0);
+
+    await button("Flags").tap();
+    await page.getByRole("checkbox", { name: "Picture 3: Artefact" }).tap();
+    await button("Close").tap();
+    await ann.toNext(() => pictures.nth(3).tap());
+    expect(await page.locator(".stage:not(.waiting) img").first().boundingBox(), "nothing moves when the task changes").toEqual(before);
+    await ann.toNext(() => button("Tie").tap());
+    await ann.toNext(() => button("Undo").tap());
+    await ann.toNext(() => button("All bad").tap());
+    await ann.toNext(() => button("Skip").tap());
+    await pictures.first().tap();
+    await ann.heading().getByText("Nothing left to do").waitFor();
+    await ann.saved();
+    expect(
+      site.project.column("select kind from votes join page_votes using (vote_id) where undone_at_ms is null order by page_votes.rowid"),
+    ).toEqual(["choice", "both_bad", "skip", "choice"]);
+    expect(ann.problems).toEqual([]);
+  });
+});

@@ -1,0 +1,93 @@
+import { randomUUID } from "node:crypto";
+import { annotatorQueries, type AnnotatorRow } from "../../src/db/queries/annotators.ts";
+import type { Clock } from "../../src/lib/clock.ts";
+import type { Answer, EntryResult, Task, VoteEntry } from "../../src/page/api.ts";
+import { comparisonFeed, type ComparisonFeed } from "../../src/page/comparison-feed.ts";
+import { comparisonRules } from "../../src/page/comparison-rules.ts";
+import { type Given, taskGiver } from "../../src/page/give-tasks.ts";
+import { entryRecorder } from "../../src/page/record-entries.ts";
+import { imageId, openTestDataset, type TestDataset } from "./annotated-dataset.ts";
+
+export interface VotingPage extends AsyncDisposable {
+  readonly dataset: TestDataset;
+  readonly feed: ComparisonFeed;
+  /** Looks for new pictures. */
+  look(): ReturnType<ComparisonFeed["look"]>;
+  /** A final prompt with so many images, with scores from the first to the last. */
+  addPrompt(name: string, images: number, scores?: readonly number[]): void;
+  person(name: string): Person;
+  /** Time goes on. */
+  pass(ms: number): void;
+  /** The answers that `random` gives next, in their order; 0.5 after them. */
+  readonly chance: number[];
+  readonly nowMs: () => number;
+}
+
+export interface Person {
+  readonly row: AnnotatorRow;
+  give(count?: number, holding?: readonly string[]): Given;
+  /** The next task alone; fails where there is none. */
+  next(): Task;
+  vote(task: Task, answer: Answer, more?: Partial<VoteEntry>): EntryResult;
+  undo(voteId: string): EntryResult;
+}
+
+/** What the page's server works with, on a real database; without HTTP and with a clock of its own. */
+export async function openVotingPage(people: object = {}, annotate: object = {}): Promise<VotingPage> {
+  const dataset = await openTestDataset({
+    filters: { near_duplicate: 0 },
+    ...annotate,
+    people: { task: "pair", gold_rate: 0, repeat_rate: 0, ...people },
+  });
+  const { db, context } = dataset;
+  let nowMs = 1_000_000_000_000;
+  const clock: Clock = { nowMs: () => nowMs, sleep: () => Promise.resolve() };
+  const rules = comparisonRules(context.config);
+  const feed = comparisonFeed(context, rules);
+  const secret = Buffer.alloc(32, 1);
+  const chance: number[] = [];
+  const { gold_rate: gold, repeat_rate: repeat } = context.config.annotate.people;
+  const random = (): number => chance.shift() ?? 0.5;
+  const giver = taskGiver({ db, clock, secret, rates: { gold, repeat }, random, epoch: () => feed.epoch });
+  const recorder = entryRecorder({ db, clock, secret, rules });
+  const annotators = annotatorQueries(db);
+
+  function person(name: string): Person {
+    if (annotators.findByName(name) === null) annotators.giveToken(name, { role: "annotator", tokenSha256: `token of ${name}`, nowMs });
+    const row = annotators.findByName(name)!;
+    const record = (entry: Parameters<typeof recorder.record>[1][number]): EntryResult => recorder.record(row, [entry])[0]!;
+    const give: Person["give"] = (count = 1, holding = []) => giver.give(row.annotatorId, { holding, count });
+    return {
+      row,
+      give,
+      next: () => give().tasks[0] ?? expectTask(name),
+      vote: (task, answer, more = {}) =>
+        record({ kind: "vote", vote_id: randomUUID(), task_id: task.task_id, answer, flags: {}, ms: 1_000, ...more }),
+      undo: (voteId) => record({ kind: "undo", vote_id: voteId }),
+    };
+  }
+
+  return {
+    dataset,
+    feed,
+    look: () => feed.look(new AbortController().signal),
+    addPrompt(name, images, scores = []) {
+      for (let index = 0; index < images; index++) {
+        const id = imageId(`${name}${index}`);
+        dataset.addImage(id, { promptKey: `p_${name}` });
+        dataset.addInspection(id);
+        const score = scores[index];
+        if (score !== undefined) dataset.addScore(id, score);
+      }
+    },
+    person,
+    pass: (ms) => void (nowMs += ms),
+    chance,
+    nowMs: () => nowMs,
+    [Symbol.asyncDispose]: () => dataset[Symbol.asyncDispose](),
+  };
+}
+
+function expectTask(name: string): never {
+  throw new Error(`there is no task for ${name}`);
+}

@@ -3,6 +3,7 @@ import { annotate } from "../stages/annotate.ts";
 import { nothingUpstream } from "../stages/stage.ts";
 import { refuseOptions } from "./annotate/refuse-options.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
+import { incompleteExit } from "./judge/incomplete-exit.ts";
 import { openStage } from "./open-stage.ts";
 import { stageResult } from "./stage-result.ts";
 import { tellLinked } from "./tell-linked.ts";
@@ -24,9 +25,10 @@ export async function run(input: CommandInput): Promise<CommandResult> {
   if (action !== undefined) return (await import("./annotate/tell-people.ts")).tellPeople(input, action);
   await using opened = await openStage(input, { locks: ["judge", "link"] });
   const { inspected, judged, linked } = await annotate(opened.context, nothingUpstream);
-  return stageResult(opened.context.db, input, {
+  const result = stageResult(opened.context.db, input, {
     done: tellLinked(opened.context, linked),
     stopped: inspected.stopped || judged.stopped || linked.stopped,
     pairSet: opened.context.config.export.pairs,
   });
+  return incompleteExit(result, judged);
 }

@@ -28,7 +28,8 @@ export async function run(input: CommandInput): Promise<CommandResult> {
   const { stopped, judged } = await streamStages(opened.context);
   for (const used of describeUsage(opened.context.judges)) opened.context.log.info(used);
   // After Ctrl-C the person waits for the prompt; at a deadline they want the dataset as far as it goes.
-  const result = await linkAndExport(opened.context, input, { stopped, exports: !input.stopping.aborted });
+  const isUnjudged = judged.failed > 0 || judged.spent.length > 0;
+  const result = await linkAndExport(opened.context, input, { stopped, isUnjudged, exports: !input.stopping.aborted });
   return incompleteExit(result, judged);
 }
 

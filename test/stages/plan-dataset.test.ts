@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Config } from "../../src/config/schema.ts";
 import { isWholePlan } from "../../src/db/queries/dataset.ts";
 import { openDatabase, type Db } from "../../src/db/open.ts";
+import { markWorked } from "../../src/db/queries/variants.ts";
 import { planDataset, type PlanNeeds } from "../../src/stages/plan-dataset.ts";
 import { testConfig } from "../helpers/annotated-dataset.ts";
 import { picture } from "../helpers/pictures.ts";
@@ -139,6 +140,7 @@ describe("planDataset()", () => {
       workflows: { main: { ...config.workflows["main"]!, bind: { prompt: "none", seed: "2.seed", ...bind } } },
     });
     await planDataset(needs(bound({ width: "1.width", height: "1.height" })));
+    markWorked(db, "base");
     const sha = db.client.prepare("select workflow_sha256 from variants").pluck().get();
     await expect(planDataset(needs(bound({ width: "1.height", height: "1.width" })))).rejects.toThrow(
       'variant "base" changed (bind.width: 1.width → 1.height; bind.height: 1.height → 1.width)',
@@ -170,9 +172,24 @@ describe("planDataset()", () => {
   it("says which input changed in a variant that makes other pictures now", async () => {
     await write({ prompt: "a cat", send: "x" });
     await planDataset(needs());
+    markWorked(db, "base");
     const { candidates } = config;
     const changed = { ...candidates, variants: [{ name: "base", set: { "1.width": 128 }, zip: [] }] };
     await expect(planDataset(needs({ candidates: changed }))).rejects.toThrow(/variant "base" changed \(1\.width: \d+ → 128\)/);
+  });
+
+  it("plans a variant anew that was changed before it made a picture, and sets aside what it had", async () => {
+    await write({ prompt: "a cat", send: "x" });
+    const { newJobs } = await planDataset(needs());
+    const { candidates } = config;
+    const changed = { ...candidates, variants: [{ name: "base", set: { "1.width": 128 }, zip: [] }] };
+    expect(await planDataset(needs({ candidates: changed }))).toMatchObject({ newJobs, asideJobs: newJobs });
+    expect(db.client.prepare("select aside, count(*) from jobs group by aside order by aside").raw().all()).toEqual([
+      [0, newJobs],
+      [1, newJobs],
+    ]);
+    db.client.prepare("update jobs set state = 'submitted' where aside = 0").run();
+    await expect(planDataset(needs())).rejects.toThrow('variant "base" changed');
   });
 
   it("warns of cells that do not fit their input, with the line of the first", async () => {

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useId, useLayoutEffect, useRef } from "preact/hooks";
 import { useStrings } from "../strings/use-strings.ts";
 
 interface DialogProps {
@@ -15,7 +15,8 @@ export function Dialog({ title, className = "", onClose, onKeyDown, children }: 
   const strings = useStrings();
   const titleId = useId();
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // Before anything else happens: the next key is for the dialog already.
+  useLayoutEffect(() => {
     const element = dialog.current;
     element?.showModal();
     return () => element?.close();

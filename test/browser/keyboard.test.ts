@@ -68,6 +68,7 @@ describe.runIf(hasChromium)("the page by keyboard", () => {
 
     const flagged = await ann.task();
     await key("f");
+    await page.getByRole("dialog", { name: "Flags" }).waitFor();
     for (const name of ["2", "n", "t", "t", "c"]) await key(name);
     await key("f");
     await page.getByRole("dialog").waitFor({ state: "detached" });

@@ -1,5 +1,5 @@
-import { useState } from "preact/hooks";
-import type { Task } from "../../api.ts";
+import { useRef, useState } from "preact/hooks";
+import type { Flag, Task } from "../../api.ts";
 import { commandOfKey } from "../command-of-key.ts";
 import { FLAG_KEYS, toggleFlag, type Flags } from "../flags.ts";
 import { useStrings } from "../strings/use-strings.ts";
@@ -16,14 +16,24 @@ interface FlagsPanelProps {
 export function FlagsPanel({ task, flags, onChange, onClose }: FlagsPanelProps) {
   const strings = useStrings();
   const [row, setRow] = useState(0);
+  // Keys may come faster than the panel is drawn: each goes on from what the one before it did.
+  const latest = useRef({ row, flags });
+  latest.current = { row, flags };
+  const choose = (index: number): void => {
+    latest.current.row = index;
+    setRow(index);
+  };
+  const toggle = (slot: string, flag: Flag): void => {
+    latest.current.flags = toggleFlag(latest.current.flags, slot, flag);
+    onChange(latest.current.flags);
+  };
   const onKeyDown = (event: KeyboardEvent): void => {
     const flag = FLAG_KEYS.find(([, key]) => key === event.key.toUpperCase() || `Key${key}` === event.code)?.[0];
     const command = commandOfKey(event);
-    const slot = task.images[row]?.slot;
+    const slot = task.images[latest.current.row]?.slot;
     if (command?.kind === "flags") onClose();
-    else if (command?.kind === "pick" && command.index < task.images.length) setRow(command.index);
-    else if (flag !== undefined && slot !== undefined && !event.repeat && !event.ctrlKey && !event.metaKey)
-      onChange(toggleFlag(flags, slot, flag));
+    else if (command?.kind === "pick" && command.index < task.images.length) choose(command.index);
+    else if (flag !== undefined && slot !== undefined && !event.repeat && !event.ctrlKey && !event.metaKey) toggle(slot, flag);
     else return;
     event.preventDefault();
   };
@@ -44,7 +54,7 @@ export function FlagsPanel({ task, flags, onChange, onClose }: FlagsPanelProps) 
           {task.images.map(({ slot }, index) => (
             <tr key={slot} class={index === row ? "current" : ""} aria-current={index === row ? "true" : undefined}>
               <th scope="row">
-                <button type="button" class="plain" onClick={() => setRow(index)}>
+                <button type="button" class="plain" onClick={() => choose(index)}>
                   {strings.picture(index + 1)}
                 </button>
               </th>
@@ -55,7 +65,7 @@ export function FlagsPanel({ task, flags, onChange, onClose }: FlagsPanelProps) 
                       type="checkbox"
                       aria-label={`${strings.picture(index + 1)}: ${strings.flag[flag]}`}
                       checked={flags[slot]?.includes(flag) ?? false}
-                      onChange={() => onChange(toggleFlag(flags, slot, flag))}
+                      onChange={() => toggle(slot, flag)}
                     />
                   </label>
                 </td>

@@ -15,18 +15,23 @@ export function Dialog({ title, className = "", onClose, onKeyDown, children }: 
   const strings = useStrings();
   const titleId = useId();
   const dialog = useRef<HTMLDialogElement>(null);
+  // A closed dialog says so a moment later, when the next one may be open already.
+  const isGone = useRef(false);
   // Before anything else happens: the next key is for the dialog already.
   useLayoutEffect(() => {
     const element = dialog.current;
     element?.showModal();
-    return () => element?.close();
+    return () => {
+      isGone.current = true;
+      element?.close();
+    };
   }, []);
   return (
     <dialog
       ref={dialog}
       class={className}
       aria-labelledby={titleId}
-      onClose={onClose}
+      onClose={() => !isGone.current && onClose()}
       onClick={(event) => event.target === dialog.current && onClose()}
       onKeyDown={onKeyDown}
     >

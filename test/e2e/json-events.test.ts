@@ -76,6 +76,8 @@ describe("--json", () => {
     expect(named(await json("retry"), "retried")).toMatchObject([{ jobs: 0, images: 0, fetched_again: 0 }]);
     expect(named(await json("servers"), "server")).toMatchObject([{ url: emulator.url }]);
     expect(named(await json("prune"), "prunable")).toMatchObject([{ images: 0, bytes: 0, versions: 1 }]);
+    expect((await json("exclude", "list")).at(-1)).toMatchObject({ event: "done", exit: 0 });
+    expect((await json("exclude")).at(-1)).toEqual({ event: "done", exit: 2 });
     expect(named(await json("lifecycle"), "lifecycle")).toMatchObject([{ supported: false, rules: [] }]);
   });
 

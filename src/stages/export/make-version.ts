@@ -7,11 +7,13 @@ import { technicalRows, technicalSources } from "../pairs/sources.ts";
 import { SPLITS, type SplitRatios } from "../split.ts";
 import { cardText } from "./card.ts";
 import { checksumsText } from "./checksums.ts";
+import { downloadScript } from "./download-script.ts";
 import { imagesCsv } from "./images-csv.ts";
 import { CHECKSUMS, sha256Of, type DataFile, type VersionCounts } from "./manifest.ts";
 import { planRows, type PlannedSplit, type RowPlan } from "./plan-rows.ts";
 import { readRows } from "./read-rows.ts";
 import { variantFacts, type RowFacts } from "./row.ts";
+import { rowSchemaText, schemaPath } from "./row-schema.ts";
 import { shardPath, shardSizes } from "./shards.ts";
 import type { Spool, SpooledFile } from "./spool.ts";
 import { openStats, type SeedRange } from "./stats.ts";
@@ -86,6 +88,8 @@ export async function makeVersion(needs: MakeNeeds): Promise<Made> {
     imageList,
     await spool.write("stats.json", [Buffer.from(`${JSON.stringify(json, null, 2)}\n`)]),
     await spool.write("README.md", [Buffer.from(card)]),
+    await spool.write(schemaPath("default"), [Buffer.from(rowSchemaText(layout))]),
+    await spool.write("download.py", [downloadScript()]),
   ];
   const checksums = checksumsText([...dataFiles, ...others]);
   const files = [...dataFiles, ...others, await spool.write(CHECKSUMS, [Buffer.from(checksums)])];

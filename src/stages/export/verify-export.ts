@@ -16,6 +16,7 @@ import { splitChecker } from "./check-split.ts";
 import { parseChecksums } from "./checksums.ts";
 import { groupKeyOf } from "./group-key.ts";
 import { readImagesCsv } from "./images-csv.ts";
+import { rowSchemaText, schemaPath } from "./row-schema.ts";
 import { CHECKSUMS, MANIFEST, parseManifest, sha256Of, type DataFile, type ParsedManifest } from "./manifest.ts";
 
 /** A row is a prompt and some images; a line longer than this is damage, not data. */
@@ -71,6 +72,7 @@ export async function verifyExport(version: string, needs: VerifyExportNeeds): P
     const images = await readImageList(check, needs.onImage);
     const rows = await readShards(check);
     await hashOthers(check);
+    await compareSchema(check);
     compareImages(check);
     compareCounts(check, { rows, images });
     return { files: sums.size + 2, rows, images }; // The manifest and SHA256SUMS themselves are the two.
@@ -208,6 +210,14 @@ async function hashOthers(check: Check): Promise<void> {
       for await (const _chunk of chunks) continue; // The hash is all that is wanted.
     });
   }
+}
+
+/** What the rows were checked against is what the version tells others to check them against. */
+async function compareSchema({ version, manifest, sums, store, signal, report }: Check): Promise<void> {
+  const path = schemaPath("default");
+  if (!sums.has(path)) return; // Written before there were schemas.
+  const schema = await readText(store, `${version}/${path}`, signal);
+  if (schema !== null && schema !== rowSchemaText(manifest.layout)) report(path, "is not the schema of these rows");
 }
 
 function compareImages({ index, report }: Check): void {

@@ -110,22 +110,27 @@ async function sendParts(
   sizeBytes: number,
   send: (bytes: Buffer, number: number) => Promise<SentPart>,
 ): Promise<readonly SentPart[]> {
-  const sent: Promise<SentPart>[] = [];
-  const running = new Set<Promise<unknown>>();
+  const sent: SentPart[] = [];
+  const running = new Set<Promise<void>>();
+  let failure: { readonly error: unknown } | undefined;
+  let number = 0;
   try {
     for await (const bytes of partsOf(body, sizeBytes)) {
-      const part = send(bytes, sent.length + 1);
-      sent.push(part);
-      const settled = part.finally(() => running.delete(settled));
+      const place = number++;
+      const settled: Promise<void> = send(bytes, place + 1)
+        .then((part) => void (sent[place] = part))
+        .catch((error: unknown) => void (failure ??= { error }))
+        .finally(() => running.delete(settled));
       running.add(settled);
       if (running.size >= PARTS_AT_ONCE) await Promise.race(running);
+      if (failure !== undefined) break;
     }
-    return await Promise.all(sent);
-  } catch (error) {
-    // The upload is aborted next: no part may come after that.
-    await Promise.allSettled([...sent, ...running]);
-    throw error;
+  } finally {
+    // The upload is completed or aborted next: no part may come after that.
+    await Promise.all(running);
   }
+  if (failure !== undefined) throw failure.error;
+  return sent;
 }
 
 async function* partsOf(body: Readable, sizeBytes: number): AsyncGenerator<Buffer> {

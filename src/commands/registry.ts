@@ -91,14 +91,18 @@ export const commands: readonly CommandSpec[] = [
   },
   {
     name: "export",
-    summary: "write the dataset as its next version: sharded JSONL, card, manifest",
+    summary: "write the dataset as its next version: sharded JSONL, card, manifest; `diff A B` compares two versions",
+    args: [
+      { name: "[action]", description: "diff: what came, went and changed between two versions; nothing: export" },
+      { name: "[versions...]", description: "for diff: two of them" },
+    ],
     options: [
       PROMPTS,
       { flags: "--as <name>", description: "a name of your own instead of v1, v2, …" },
-      { flags: "--since <version>", description: "only what an earlier version does not have", later: true },
+      { flags: "--since <version>", description: "only the rows that an earlier version does not have, as a part that is added to it" },
+      { flags: "--rows", description: "diff: name each row" },
     ],
-    laterActions: ["diff"],
-    example: "export",
+    example: "export --since v1",
     load: () => import("./export.ts"),
   },
   {

@@ -12,7 +12,7 @@ export interface LoadJob {
   /** A version's folder, loaded by its card. */
   readonly folder?: string;
   /** Data files by split, loaded without a card. */
-  readonly dataFiles?: Readonly<Record<string, string>>;
+  readonly dataFiles?: Readonly<Record<string, string | readonly string[]>>;
   /** Python text of `Features(…)`. */
   readonly features?: string;
   /** Read at a time; types are inferred from the first. Default: 10 MiB. */

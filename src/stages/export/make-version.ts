@@ -10,10 +10,12 @@ import { checksumsText } from "./checksums.ts";
 import { downloadScript } from "./download-script.ts";
 import { imagesCsv } from "./images-csv.ts";
 import { CHECKSUMS, sha256Of, type DataFile, type VersionCounts } from "./manifest.ts";
+import { INDEX, indexText, partSection, STALE, staleCsv } from "./part-files.ts";
 import { planRows, type PlannedSplit, type RowPlan } from "./plan-rows.ts";
 import { readRows } from "./read-rows.ts";
 import { variantFacts, type RowFacts } from "./row.ts";
 import { rowSchemaText, schemaPath } from "./row-schema.ts";
+import { refuseNewColumns, type Since, type StaleCounts } from "./since.ts";
 import { shardPath, shardSizes } from "./shards.ts";
 import type { Spool, SpooledFile } from "./spool.ts";
 import { openStats, type SeedRange } from "./stats.ts";
@@ -24,6 +26,8 @@ export interface MakeNeeds extends Pick<Context, "config" | "judges" | "log"> {
   readonly exporter: Exporter;
   readonly ratios: SplitRatios;
   readonly complete: boolean;
+  /** What only new rows are added to. */
+  readonly since: Since | null;
   /** Throws where the export is to stop. */
   readonly checkpoint: () => Promise<void>;
 }
@@ -46,21 +50,32 @@ export interface MadeVersion {
   readonly seeds: SeedRange;
 }
 
-export type Made = { readonly drops: Drops } & ({ readonly made: MadeVersion } | { readonly made: null });
+export type Made = {
+  readonly drops: Drops;
+  /** Of the rows that earlier versions have; null where a whole version is made. */
+  readonly stale: StaleCounts | null;
+} & ({ readonly made: MadeVersion } | { readonly made: null });
 
 /**
  * Makes the files of a version: equal database and configuration give equal bytes. `made` is null where there is no row.
  * @throws {ConfigError} for a seed that rows cannot carry as a number.
  */
 export async function makeVersion(needs: MakeNeeds): Promise<Made> {
-  const { config, snapshot, spool, exporter, ratios } = needs;
+  const { config, snapshot, spool, exporter, ratios, since } = needs;
   const { fields, seed_format: seedFormat, gzip } = config.export;
-  const plan = await planRows(snapshot, { ratios, fields, checkpoint: needs.checkpoint });
+  let stale: StaleCounts | null = null;
+  const narrow = async (): Promise<Readonly<Record<string, number>>> => {
+    const narrowed = await since?.narrow(snapshot, rowFacts(needs));
+    stale = narrowed?.stale ?? null;
+    return narrowed?.dropped ?? {};
+  };
+  const plan = await planRows(snapshot, { ratios, fields, narrow, checkpoint: needs.checkpoint });
   const drops = dropsOf(snapshot, plan);
-  if (plan.rows === 0) return { made: null, drops };
+  if (plan.rows === 0) return { made: null, drops, stale };
+  if (since !== null) refuseNewColumns(since, plan.omitted);
   if (seedFormat === "number") refuseLargeSeeds(snapshot);
 
-  const layout: RowLayout = { fields, seedFormat, omitted: plan.omitted };
+  const layout: RowLayout = { fields, seedFormat, omitted: since?.layout.omitted ?? plan.omitted };
   const { dataFiles, stats } = await writeShards(needs, { plan, layout });
   const listed = { images: 0, references: 0 };
   const imageList = await spool.write(
@@ -84,16 +99,23 @@ export async function makeVersion(needs: MakeNeeds): Promise<Made> {
     extension: exporter.extension({ gzip }),
     dataSha256: sha256Of(checksumsText(dataFiles)),
   });
+  const part = since === null || stale === null ? null : partSection(since.lineage, layout, stale);
   const others = [
     imageList,
     await spool.write("stats.json", [Buffer.from(`${JSON.stringify(json, null, 2)}\n`)]),
-    await spool.write("README.md", [Buffer.from(card)]),
+    await spool.write("README.md", [Buffer.from(card + (part ?? ""))]),
     await spool.write(schemaPath("default"), [Buffer.from(rowSchemaText(layout))]),
     await spool.write("download.py", [downloadScript()]),
+    ...(since === null
+      ? []
+      : [
+          await spool.write(INDEX, [Buffer.from(indexText(since.lineage, dataFiles))]),
+          await spool.write(STALE, staleCsv(snapshot.base.stale())),
+        ]),
   ];
   const checksums = checksumsText([...dataFiles, ...others]);
   const files = [...dataFiles, ...others, await spool.write(CHECKSUMS, [Buffer.from(checksums)])];
-  return { made: { dataFiles, files, contentSha256: sha256Of(checksums), layout, counts, sources, technical, seeds }, drops };
+  return { made: { dataFiles, files, contentSha256: sha256Of(checksums), layout, counts, sources, technical, seeds }, drops, stale };
 }
 
 interface Planned {
@@ -102,12 +124,9 @@ interface Planned {
 }
 
 async function writeShards(needs: MakeNeeds, { plan, layout }: Planned) {
-  const { config, judges, snapshot, spool, exporter, log, checkpoint } = needs;
+  const { config, snapshot, spool, exporter, log, checkpoint } = needs;
   const { gzip, shards } = config.export;
-  const facts: RowFacts = {
-    variants: variantFacts(snapshot.variants()),
-    judgeVersions: new Map(judges.map(({ name, version }) => [name, version])),
-  };
+  const facts = rowFacts(needs);
   const stats = openStats(plan.ranges);
   const dataFiles: DataFile[] = [];
   let done = 0;
@@ -129,6 +148,13 @@ async function writeShards(needs: MakeNeeds, { plan, layout }: Planned) {
     }
   }
   return { dataFiles, stats };
+}
+
+function rowFacts({ snapshot, judges }: Pick<MakeNeeds, "snapshot" | "judges">): RowFacts {
+  return {
+    variants: variantFacts(snapshot.variants()),
+    judgeVersions: new Map(judges.map(({ name, version }) => [name, version])),
+  };
 }
 
 /** The next `count` of some rows; leaves the rest to be taken later. */

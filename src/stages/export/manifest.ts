@@ -46,6 +46,17 @@ export interface ManifestFacts {
   readonly sources: Readonly<Record<string, number>>;
   readonly technical: readonly (readonly [source: string, count: number])[];
   readonly seeds: SeedRange;
+  /** Of a part: what it builds on. */
+  readonly since: SinceFact | null;
+}
+
+/** What a part says of the version before it. */
+export interface SinceFact {
+  readonly version: string;
+  readonly manifestSha256: string;
+  /** Rows of the versions before that no longer hold. */
+  readonly gone: number;
+  readonly changed: number;
 }
 
 /**
@@ -60,6 +71,7 @@ export function manifestText(facts: ManifestFacts): string {
     complete: facts.complete,
     dataset: config.dataset,
     version: facts.version,
+    ...(facts.since === null ? {} : { since: sinceOf(facts.since) }),
     created_at: facts.createdAt,
     config_hash: facts.configHash,
     content_sha256: facts.contentSha256,
@@ -97,6 +109,10 @@ export function manifestText(facts: ManifestFacts): string {
   return `${body}  "manifest_sha256": "${sha256Of(body)}"\n}\n`;
 }
 
+function sinceOf({ version, manifestSha256, gone, changed }: SinceFact): object {
+  return { version, manifest_sha256: manifestSha256, gone, changed };
+}
+
 export interface ParsedManifest {
   readonly dataset: string;
   readonly version: string;
@@ -104,6 +120,10 @@ export interface ParsedManifest {
   readonly layout: RowLayout;
   readonly files: readonly DataFile[];
   readonly counts: VersionCounts;
+  readonly pairSet: string;
+  readonly ratios: SplitRatios;
+  /** Of a part: the version before it. */
+  readonly since?: Pick<SinceFact, "version" | "manifestSha256">;
 }
 
 /** Reads a manifest back; a sentence saying why not where it is none, or was changed. */
@@ -123,6 +143,9 @@ export function parseManifest(text: string): ParsedManifest | string {
     seed_format: RowLayout["seedFormat"];
     columns_left_out: RowLayout["omitted"];
     counts: ParsedManifest["counts"];
+    policies: { pair_set: string };
+    splits: { ratios: SplitRatios };
+    since?: { version: string; manifest_sha256: string };
     files: { path: string; table: "default"; split: Split; rows: number; bytes: number; sha256: string }[];
   };
   return {
@@ -132,6 +155,9 @@ export function parseManifest(text: string): ParsedManifest | string {
     layout: { fields: manifest.fields, seedFormat: manifest.seed_format, omitted: manifest.columns_left_out },
     files: manifest.files.map(({ bytes, ...file }) => ({ ...file, sizeBytes: bytes })),
     counts: manifest.counts,
+    pairSet: manifest.policies.pair_set,
+    ratios: manifest.splits.ratios,
+    ...(manifest.since === undefined ? {} : { since: { version: manifest.since.version, manifestSha256: manifest.since.manifest_sha256 } }),
   };
 }
 

@@ -1,10 +1,7 @@
 import { createHash } from "node:crypto";
-import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
-import { pipeline } from "node:stream/promises";
-import { createGunzip } from "node:zlib";
 import { openExportIndex, type ExportIndex } from "../../db/queries/export-check.ts";
-import { messageOf } from "../../errors.ts";
+import { FatalError, messageOf } from "../../errors.ts";
 import { OPTIONAL_COLUMNS, type OptionalColumn, type Row } from "../../exporters/exporter.ts";
 import { byteLines } from "../../lib/byte-lines.ts";
 import { counted } from "../../lib/counted.ts";
@@ -15,7 +12,10 @@ import { rowChecker } from "./check-row.ts";
 import { splitChecker } from "./check-split.ts";
 import { parseChecksums } from "./checksums.ts";
 import { groupKeyOf } from "./group-key.ts";
+import { gunzipped } from "./gunzipped.ts";
 import { readImagesCsv } from "./images-csv.ts";
+import { INDEX, indexText } from "./part-files.ts";
+import { readLineage } from "./read-lineage.ts";
 import { rowSchemaText, schemaPath } from "./row-schema.ts";
 import { CHECKSUMS, MANIFEST, parseManifest, sha256Of, type DataFile, type ParsedManifest } from "./manifest.ts";
 
@@ -33,7 +33,7 @@ export interface ExportProblem {
 
 export interface VerifyExportNeeds {
   /** The place of versions. */
-  readonly store: Pick<ObjectStore, "get" | "list">;
+  readonly store: Pick<ObjectStore, "uri" | "get" | "list">;
   readonly signal: AbortSignal;
   /** Called for each problem, in no promised order. */
   readonly report: (problem: ExportProblem) => void;
@@ -73,6 +73,7 @@ export async function verifyExport(version: string, needs: VerifyExportNeeds): P
     const rows = await readShards(check);
     await hashOthers(check);
     await compareSchema(check);
+    await compareIndex(check);
     compareImages(check);
     compareCounts(check, { rows, images });
     return { files: sums.size + 2, rows, images }; // The manifest and SHA256SUMS themselves are the two.
@@ -149,7 +150,8 @@ async function readShards(check: Check): Promise<number> {
   if (manifest.layout.fields === "full") {
     const all = new Set([...filled, ...manifest.layout.omitted]);
     for (const column of OPTIONAL_COLUMNS) {
-      if (rows > 0 && !all.has(column)) report(MANIFEST, `keeps the column ${column}, which no row fills`);
+      // A part has the columns of what it builds on.
+      if (rows > 0 && !all.has(column) && manifest.since === undefined) report(MANIFEST, `keeps the column ${column}, which no row fills`);
     }
   }
   return rows;
@@ -174,16 +176,6 @@ async function readShard(check: Check, file: DataFile, rules: ReturnType<typeof 
   });
   if (rows !== file.rows) report(file.path, `has ${counted(rows, "row")}, the manifest says ${file.rows}`);
   return rows;
-}
-
-/** Not Readable.compose(): of a file that is cut short it throws where nobody can catch it. */
-async function* gunzipped(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  const gunzip = createGunzip();
-  const fed = pipeline(Readable.from(chunks, { objectMode: false }), gunzip);
-  // Damage ends the loop below with its own error; without a handler here it would be reported twice.
-  fed.catch(() => undefined);
-  yield* gunzip as AsyncIterable<Buffer>; // Without an encoding a stream yields Buffers.
-  await fed;
 }
 
 /** What only the other rows and the list of images can tell. */
@@ -218,6 +210,19 @@ async function compareSchema({ version, manifest, sums, store, signal, report }:
   if (!sums.has(path)) return; // Written before there were schemas.
   const schema = await readText(store, `${version}/${path}`, signal);
   if (schema !== null && schema !== rowSchemaText(manifest.layout)) report(path, "is not the schema of these rows");
+}
+
+/** A part is nothing without the versions that it builds on. */
+async function compareIndex({ version, manifest, store, signal, report }: Check): Promise<void> {
+  if (manifest.since === undefined) return;
+  try {
+    const lineage = (await readLineage(version, { store, signal })).slice(0, -1);
+    const index = await readText(store, `${version}/${INDEX}`, signal);
+    if (index !== null && index !== indexText(lineage, manifest.files)) report(INDEX, "does not list the files that make up the whole");
+  } catch (error) {
+    if (!(error instanceof FatalError) || unreadableReason(error) !== null) throw error;
+    report(INDEX, `cannot be followed: ${error.message}`);
+  }
 }
 
 function compareImages({ index, report }: Check): void {

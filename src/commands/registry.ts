@@ -243,7 +243,19 @@ export const commands: readonly CommandSpec[] = [
     example: "lifecycle --set 30 --yes",
     load: () => import("./lifecycle.ts"),
   },
-  ...(["push", "worker"] as const).map((name): CommandSpec => ({
+  {
+    name: "push",
+    summary: "bring a version to a dataset repository on the Hugging Face Hub; the token comes from HF_TOKEN",
+    args: [{ name: "[version]", description: "default: the newest" }],
+    options: [
+      { flags: "--repo <owner/name>", description: "the repository; made where there is none" },
+      { flags: "--private", description: "make it private; refuses one that is public" },
+      { flags: "--branch <name>", description: "default main; made where there is none" },
+    ],
+    example: "push v1 --repo me/my-preferences --private",
+    load: () => import("./push.ts"),
+  },
+  ...(["worker"] as const).map((name): CommandSpec => ({
     name,
     summary: "comes with a later version",
     example: name,

@@ -153,6 +153,19 @@ export type ResultEvent =
       readonly moved: number;
       readonly files: readonly { readonly table: string; readonly equal: boolean }[];
     }
+  /** push. `commit`: null where there was nothing to change. `sent_bytes`: of large files. */
+  | {
+      readonly event: "pushed";
+      readonly version: string;
+      readonly repo: string;
+      readonly branch: string;
+      readonly url: string;
+      readonly commit: string | null;
+      readonly added: number;
+      readonly same: number;
+      readonly removed: number;
+      readonly sent_bytes: number;
+    }
   /** annotate export-tasks. */
   | { readonly event: "tasks"; readonly tasks: number; readonly file: string; readonly settings: string | null }
   /** annotate import: what is no vote that can be imported. */

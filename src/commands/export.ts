@@ -13,7 +13,7 @@ export async function run(input: CommandInput): Promise<CommandResult> {
     return typeof name === "string" ? { [option]: checkVersionName(name) } : {};
   };
   if (input.options["rows"] !== undefined) throw new ConfigError("Cannot use --rows without diff: export diff A B --rows");
-  const options = { ...named("as"), ...named("since") };
+  const options = { ...named("as"), ...named("since"), croissant: input.options["croissant"] === true };
   await using opened = await openStage(input, { locks: ["link"] });
   return await linkAndExport(opened.context, input, { stopped: false, exports: true, ...options });
 }
@@ -24,7 +24,7 @@ async function runAction(action: string, names: readonly string[], input: Comman
   if (before === undefined || after === undefined || more.length > 0) {
     throw new ConfigError("Cannot compare: export diff takes two versions", { hint: "export diff v1 v2" });
   }
-  for (const option of ["as", "since", "prompts"]) {
+  for (const option of ["as", "since", "prompts", "croissant"]) {
     if (input.options[option] !== undefined) throw new ConfigError(`Cannot use --${option} with export diff: it writes nothing`);
   }
   const { diffExports } = await import("./export/diff-exports.ts");

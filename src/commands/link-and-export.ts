@@ -25,13 +25,14 @@ export interface LinkAndExportOptions {
   readonly as?: string;
   /** Only what this version does not have. */
   readonly since?: string;
+  readonly croissant?: boolean;
 }
 
 /** The last two stages: links follow the newest votes and scores, and what is linked is written. */
 export async function linkAndExport(
   context: Context,
   input: CommandInput,
-  { stopped, exports, as, since, isUnjudged = false }: LinkAndExportOptions,
+  { stopped, exports, as, since, croissant = false, isUnjudged = false }: LinkAndExportOptions,
 ): Promise<CommandResult> {
   const { config, db, log } = context;
   if (!exports) return stageResult(db, input, { done: "Stopped", stopped });
@@ -51,6 +52,7 @@ export async function linkAndExport(
       complete: isWhole && pending === 0 && linked.pending === 0 && !linked.stopped && people === null && !isUnjudged,
       configHash: configHash(config),
       openStore: (uri) => openStore({ ...config.store, uri }, { concurrency: config.harvest.concurrency }),
+      croissant,
       ...(as === undefined ? {} : { as }),
       ...(since === undefined ? {} : { since }),
     },

@@ -100,6 +100,7 @@ export const commands: readonly CommandSpec[] = [
       PROMPTS,
       { flags: "--as <name>", description: "a name of your own instead of v1, v2, …" },
       { flags: "--since <version>", description: "only the rows that an earlier version does not have, as a part that is added to it" },
+      { flags: "--croissant", description: "also croissant.json: the rows described in MLCommons' Croissant format" },
       { flags: "--rows", description: "diff: name each row" },
     ],
     example: "export --since v1",

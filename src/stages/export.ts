@@ -23,6 +23,8 @@ export interface ExportOptions {
   readonly as?: string;
   /** Only what this version, and those that it builds on, do not have. */
   readonly since?: string;
+  /** Also writes the rows' description in MLCommons' Croissant format. */
+  readonly croissant?: boolean;
   /** False: candidates or votes are still to come, and the manifest says so. */
   readonly complete: boolean;
   /** SHA-256 of what decides the content. */
@@ -88,8 +90,8 @@ async function exportInto(store: ObjectStore, needs: ExportNeeds, options: Expor
   });
   let result: Awaited<ReturnType<typeof makeVersion>>;
   try {
-    const { complete } = options;
-    result = await makeVersion({ config, judges, log, snapshot, spool, exporter, ratios, complete, since, checkpoint });
+    const { complete, croissant = false } = options;
+    result = await makeVersion({ config, judges, log, snapshot, spool, exporter, ratios, complete, croissant, since, checkpoint });
   } finally {
     snapshot.close();
   }

@@ -7,6 +7,7 @@ import { technicalRows, technicalSources } from "../pairs/sources.ts";
 import { SPLITS, type SplitRatios } from "../split.ts";
 import { cardText } from "./card.ts";
 import { checksumsText } from "./checksums.ts";
+import { CROISSANT, croissantText } from "./croissant.ts";
 import { downloadScript } from "./download-script.ts";
 import { imagesCsv } from "./images-csv.ts";
 import { CHECKSUMS, sha256Of, type DataFile, type VersionCounts } from "./manifest.ts";
@@ -26,6 +27,8 @@ export interface MakeNeeds extends Pick<Context, "config" | "judges" | "log"> {
   readonly exporter: Exporter;
   readonly ratios: SplitRatios;
   readonly complete: boolean;
+  /** Also writes `croissant.json`. */
+  readonly croissant: boolean;
   /** What only new rows are added to. */
   readonly since: Since | null;
   /** Throws where the export is to stop. */
@@ -106,6 +109,7 @@ export async function makeVersion(needs: MakeNeeds): Promise<Made> {
     await spool.write("README.md", [Buffer.from(card + (part ?? ""))]),
     await spool.write(schemaPath("default"), [Buffer.from(rowSchemaText(layout))]),
     await spool.write("download.py", [downloadScript()]),
+    ...(needs.croissant ? [await spool.write(CROISSANT, [Buffer.from(croissantText({ config, layout, files: dataFiles }))])] : []),
     ...(since === null
       ? []
       : [

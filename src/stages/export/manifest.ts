@@ -3,6 +3,7 @@ import type { Config } from "../../config/schema.ts";
 import type { RowLayout } from "../../exporters/exporter.ts";
 import type { Judge } from "../../judges/judge.ts";
 import { isJsonObject, parseExact } from "../../lib/exact-json.ts";
+import { isKey } from "../../stores/key.ts";
 import type { Split, SplitRatios } from "../split.ts";
 import type { SpooledFile } from "./spool.ts";
 import type { SeedRange } from "./stats.ts";
@@ -148,6 +149,7 @@ export function parseManifest(text: string): ParsedManifest | string {
     since?: { version: string; manifest_sha256: string };
     files: { path: string; table: "default"; split: Split; rows: number; bytes: number; sha256: string }[];
   };
+  if (!manifest.files.every(({ path }) => isKey(path))) return "it lists a file that no version can have";
   return {
     dataset: manifest.dataset,
     version: manifest.version,

@@ -168,7 +168,8 @@ class S3:
             import s3fs
         except ImportError:
             return None
-        files = s3fs.S3FileSystem(endpoint_url=self.endpoint_url)
+        # So also with versions that know no endpoint_url of their own.
+        files = s3fs.S3FileSystem(client_kwargs={"endpoint_url": self.endpoint_url} if self.endpoint_url else {})
 
         def fetch(uri, part, size):
             try:

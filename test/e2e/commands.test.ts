@@ -306,9 +306,7 @@ describe("annotate export-tasks", () => {
 });
 
 describe("a promised command or option", () => {
-  it.each([
-    ["worker", "--port", "1"],
-  ])("%s %s says that it comes later", async (...args) => {
+  it.each([["worker", "--port", "1"]])("%s %s says that it comes later", async (...args) => {
     open();
     const { exit, stderr } = await cli(...args);
     expect(exit).toBe(2);

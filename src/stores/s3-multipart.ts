@@ -32,9 +32,9 @@ export interface MultipartNeeds {
     readonly ListMultipartUploadsCommand: typeof ListMultipartUploadsCommand;
   };
   /** One request under a deadline for so many bytes, its errors classed. */
-  request<Answer>(call: (abortSignal: AbortSignal) => Promise<Answer>, sizeBytes: number): Promise<Answer>;
+  readonly request: <Answer>(call: (abortSignal: AbortSignal) => Promise<Answer>, sizeBytes: number) => Promise<Answer>;
   /** The same for what has to be done although the caller gave up. */
-  tidy(call: (abortSignal: AbortSignal) => Promise<unknown>): Promise<void>;
+  readonly tidy: (call: (abortSignal: AbortSignal) => Promise<unknown>) => Promise<void>;
 }
 
 /** Bytes of each part but the last: the same for the same length, so that an ETag can be computed again. */

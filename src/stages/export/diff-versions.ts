@@ -113,7 +113,8 @@ async function diffTable(
       onRow(changed);
     }
   }
-  return [...counts].toSorted().map(([split, { columns, ...own }]) => ({ table, split, ...own, columns: Object.fromEntries(columns) }));
+  const bySplit = [...counts].toSorted(([first], [second]) => (first < second ? -1 : 1));
+  return bySplit.map(([split, { columns, ...own }]) => ({ table, split, ...own, columns: Object.fromEntries(columns) }));
 }
 
 /** Pairs of rows with one id, in the order of ids; one of them is missing where only the other version has it. */

@@ -1,7 +1,7 @@
 import { rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { findNewest } from "../../../src/commands/verify/find-newest.ts";
 import { verifyExport } from "../../../src/stages/export/verify-export.ts";

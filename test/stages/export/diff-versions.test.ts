@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ConfigError, FatalError } from "../../../src/errors.ts";
 import { diffVersions, type ChangedRow, type VersionDiff } from "../../../src/stages/export/diff-versions.ts";
@@ -147,7 +147,7 @@ describe("mergeById()", () => {
       for (const id of ids) yield await Promise.resolve({ id });
     };
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.array(fc.string({ maxLength: 4 }).map((id) => id)), { maxLength: 5 }), async (streams) => {
+      fc.asyncProperty(fc.array(fc.array(fc.string({ maxLength: 4 })), { maxLength: 5 }), async (streams) => {
         const merged = await Array.fromAsync(mergeById(streams.map((ids) => stream(ids.toSorted(byUnits)))), ({ id }) => id);
         expect(merged).toEqual(streams.flat().toSorted(byUnits));
       }),

@@ -9,6 +9,7 @@ import { ConfigError, FatalError } from "../errors.ts";
 import type { ObjectStore } from "../stores/object-store.ts";
 import { parseChecksums } from "./export/checksums.ts";
 import { readImagesCsv } from "./export/images-csv.ts";
+import { isDamage } from "./export/is-damage.ts";
 import { CHECKSUMS, MANIFEST, parseManifest, sha256Of } from "./export/manifest.ts";
 import { readLineage } from "./export/read-lineage.ts";
 import { openSpool } from "./export/spool.ts";
@@ -147,6 +148,8 @@ async function warnOfLocalUris(version: string, { store, signal, log }: Pick<Pus
       );
       return;
     }
+  } catch (error) {
+    if (!isDamage(error)) throw error; // Whoever reads it whole, next, says so.
   } finally {
     body.destroy();
   }

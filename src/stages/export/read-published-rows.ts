@@ -4,6 +4,7 @@ import { OPTIONAL_COLUMNS } from "../../exporters/exporter.ts";
 import { byteLines } from "../../lib/byte-lines.ts";
 import type { ObjectStore } from "../../stores/object-store.ts";
 import { gunzipped } from "./gunzipped.ts";
+import { isDamage } from "./is-damage.ts";
 import type { DataFile } from "./manifest.ts";
 
 /** A row is a prompt and some images; a line longer than this is damage, not data. */
@@ -75,7 +76,7 @@ async function* rowsOf(file: DataFile, version: string, { store, signal }: ReadR
       yield { id, split: file.split, bytes };
     }
   } catch (error) {
-    if (isBroken(error)) throw damaged(file, version, "it cannot be read to its end");
+    if (isDamage(error)) throw damaged(file, version, "it cannot be read to its end");
     throw error;
   } finally {
     body.destroy();
@@ -86,11 +87,6 @@ async function* rowsOf(file: DataFile, version: string, { store, signal }: ReadR
 /** Every table's rows begin with their id, unless they are minimal. */
 function idOf(bytes: Buffer): string | null {
   return /^\{"id":"([A-Za-z0-9_-]{1,100})"/.exec(bytes.toString("latin1", 0, 128))?.[1] ?? null;
-}
-
-/** What a broken file makes gunzip and byteLines() throw. */
-function isBroken(error: unknown): boolean {
-  return error instanceof RangeError || (error instanceof Error && "code" in error && String(error.code).startsWith("Z_"));
 }
 
 function damaged({ path }: DataFile, version: string, why: string): FatalError {

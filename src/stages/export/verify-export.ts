@@ -14,6 +14,7 @@ import { parseChecksums } from "./checksums.ts";
 import { groupKeyOf } from "./group-key.ts";
 import { gunzipped } from "./gunzipped.ts";
 import { readImagesCsv } from "./images-csv.ts";
+import { isDamage } from "./is-damage.ts";
 import { INDEX, indexText } from "./part-files.ts";
 import { readLineage } from "./read-lineage.ts";
 import { rowSchemaText, schemaPath } from "./row-schema.ts";
@@ -263,12 +264,6 @@ async function hashed(check: Check, path: string, read: (chunks: AsyncIterable<B
   }
   const sum = sums.get(path);
   if (sum !== undefined && sum !== hash.digest("hex")) report(path, "does not have the SHA-256 that SHA256SUMS says");
-}
-
-/** What a broken file makes gunzip, the CSV parser and byteLines() throw; a store's error or a bug is none of these. */
-function isDamage(error: unknown): boolean {
-  if (error instanceof RangeError) return true;
-  return error instanceof Error && "code" in error && typeof error.code === "string" && /^(?:Z_|CSV_)/.test(error.code);
 }
 
 /** Null where nothing is that can be read. */

@@ -1,4 +1,4 @@
-import { execFile } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
@@ -9,6 +9,7 @@ import { pathToFileURL } from "node:url";
 import { beforeEach, describe, expect, test } from "vitest";
 import { downloadScript } from "../../../src/stages/export/download-script.ts";
 import { csvField } from "../../../src/stages/export/images-csv.ts";
+import { requirePart } from "../../helpers/parts.ts";
 
 // The script is run as a user of a dataset runs it: by Python, beside images.csv.
 
@@ -65,7 +66,9 @@ const run = (...args: readonly string[]): Promise<{ readonly exit: number; reado
 const at = (path: string): string => join(dir, "out", base.slice("http://".length).replace(":", "_"), path);
 const all = (): (readonly [string, Buffer])[] => [...pictures].map(([path, bytes]) => [base + path, bytes]);
 
-describe("download.py", () => {
+const hasPython = requirePart("python3", spawnSync("python3", ["--version"]).status === 0);
+
+describe.skipIf(!hasPython)("download.py", () => {
   test("fetches over HTTP, checks, and asks for nothing that is there", async () => {
     await list(all());
     expect(await run()).toMatchObject({ exit: 0, stdout: "12 fetched, 0 there before, 0 failed\n" });

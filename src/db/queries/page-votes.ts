@@ -36,7 +36,9 @@ export function pageVoteQueries({ client }: Pick<Db, "client">) {
     values (@voteId, @taskId, @comparison, @annotatorId, @purpose, @entry, @outcome, @receivedAtMs)`);
   const undo = client.prepare<[number, string]>(`update page_votes set undone_at_ms = ? where vote_id = ?`);
   const counted = client.prepare<[string, string], CountedVote>(`
-    select kind, shown, ranking from counted_votes where prompt_key = ? and criterion = ? and kind <> 'skip' order by vote_id`);
+    select kind, shown, ranking from counted_votes where prompt_key = ? and criterion = ? and kind <> 'skip'
+      and not exists (select 1 from vote_pictures as was left join images using (image_id)
+        where was.vote_id = counted_votes.vote_id and images.sha256 is not was.sha256) order by vote_id`);
   const history = client.prepare<[{ annotatorId: number; before: number; limit: number }], PageVoteRow & { readonly row: number }>(`
     select rowid as row, ${COLUMNS} from page_votes where annotator_id = @annotatorId and undone_at_ms is null and rowid < @before
     order by rowid desc limit @limit`);
@@ -62,7 +64,7 @@ export function pageVoteQueries({ client }: Pick<Db, "client">) {
       insert.run(row);
     },
     undo: (voteId: string, nowMs: number): void => void undo.run(nowMs, voteId),
-    /** Votes that count under a criterion on any images of a prompt; skips left out. */
+    /** Votes that count under a criterion on any images of a prompt; skips left out, and those about a picture that was made again since. */
     countedOn: (promptKey: string, criterion: string): readonly CountedVote[] => counted.all(promptKey, criterion),
     /** A person's votes that stand, newest first; `row` is the place to go on from. */
     history: (annotatorId: number, page: { readonly before: number; readonly limit: number }) => history.all({ annotatorId, ...page }),

@@ -92,8 +92,9 @@ export function taskGiver({ db, clock, secret, rates, random, epoch }: GiveNeeds
   function keep(annotatorId: number, holding: ReadonlySet<string>, count: number): { again: Task[]; kept: Set<string> } {
     const again: Task[] = [];
     const kept = new Set<string>();
-    const leasedUntilMs = clock.nowMs() + LEASE_MS;
-    for (const row of assignments.heldBy({ annotatorId, nowMs: clock.nowMs() })) {
+    const nowMs = clock.nowMs();
+    const leasedUntilMs = nowMs + LEASE_MS;
+    for (const row of assignments.heldBy({ annotatorId, nowMs, leaseEndMs: leasedUntilMs })) {
       const isHeld = holding.has(row.taskId);
       if (row.isWanted === 0 || (!isHeld && again.length >= count)) continue;
       const task = isHeld ? null : composeTask({ ...row, leasedUntilMs }, { pictures, secret });

@@ -40,7 +40,7 @@ export function pictureSlots({ all, perPerson }: SlotLimits): PictureSlots {
           opened.resolve(one);
           if (!one.stream.closed) await closed;
         } catch (error) {
-          opened.reject(error as Error); // Whatever it is, it goes to who asked.
+          opened.reject(error); // Whatever it is, it goes to who asked.
         }
       };
       void queue

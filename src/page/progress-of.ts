@@ -26,7 +26,7 @@ export function progressCounter({ db, clock }: { readonly db: Db; readonly clock
     const nowMs = clock.nowMs();
     const done = votes.count(annotatorId);
     let last = counted.get(annotatorId);
-    if (last === undefined || nowMs - last.atMs > COUNT_EVERY_MS || last.left === 0) {
+    if (last === undefined || Math.abs(nowMs - last.atMs) > COUNT_EVERY_MS || last.left === 0) {
       last = { atMs: nowMs, left: votes.left(annotatorId), done };
       counted.set(annotatorId, last);
     }

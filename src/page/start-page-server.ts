@@ -1,5 +1,6 @@
 import fastify, { type FastifyInstance } from "fastify";
 import type { Context } from "../context.ts";
+import { commitTogether } from "../db/commit-together.ts";
 import { annotatorQueries } from "../db/queries/annotators.ts";
 import { assignmentQueries } from "../db/queries/assignments.ts";
 import { pagePictureQueries } from "../db/queries/page-pictures.ts";
@@ -126,6 +127,7 @@ async function pageContext({ config, db, store, clock, log, signal }: PageServer
       votes: pageVoteQueries(db),
       pictures: pagePictureQueries(db),
     },
+    commits: commitTogether(db),
     giver: taskGiver({
       db,
       clock,

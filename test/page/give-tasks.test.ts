@@ -49,6 +49,32 @@ describe("taskGiver()", () => {
     expect(ann.vote(late, best(late)).kind).toBe("confirmed");
   });
 
+  it("holds nothing for people because the clock was wrong for a while", async () => {
+    const DAY_MS = 86_400_000;
+    await open({}, 2);
+    const [ann, bo] = [page.person("ann"), page.person("bo")];
+    page.pass(DAY_MS);
+    const tasks = ann.give(2).tasks;
+    expect(bo.give().tasks).toEqual([]);
+    page.pass(-DAY_MS);
+    expect(bo.give(2).tasks).toHaveLength(2);
+    expect(ann.vote(tasks[0]!, best(tasks[0]!)).kind).toBe("confirmed");
+    expect(ann.give(2).tasks).toEqual([]);
+  });
+
+  it("asks for as many votes as linking wants of a prompt", async () => {
+    page = await openVotingPage({ task: "best" }, { pairs: { main: { min_votes: 2 } } });
+    page.addPrompt("x", 3);
+    await page.look();
+    const [ann, bo, cy] = [page.person("ann"), page.person("bo"), page.person("cy")];
+    const [first, second] = [ann.next(), bo.next()];
+    expect(cy.give().tasks).toEqual([]);
+    ann.vote(first, best(first));
+    expect(cy.give().tasks).toEqual([]); // Bo is at it.
+    bo.vote(second, { kind: "tie" });
+    expect(cy.give().tasks).toHaveLength(1); // Split.
+  });
+
   it("keeps what a browser says that it holds", async () => {
     await open({}, 1);
     const [ann, bo] = [page.person("ann"), page.person("bo")];

@@ -22,18 +22,16 @@ export function apiRoutes(app: FastifyInstance, context: PageContext): void {
     return { ...session, annotator: name, role, progress: progressOf(annotatorId) };
   });
 
-  app.post("/api/tasks", async (request): Promise<TasksAnswer> => {
+  app.post("/api/tasks", (request): Promise<TasksAnswer> => {
     const { annotatorId } = whoAsks(request);
     const asked = checked(request.body, tasksRequest);
-    const given = await commits(() => giver.give(annotatorId, asked));
-    return { ...given, progress: progressOf(annotatorId) };
+    return commits(() => giver.give(annotatorId, asked)).then((given) => ({ ...given, progress: progressOf(annotatorId) }));
   });
 
-  app.post("/api/votes", async (request): Promise<VotesAnswer> => {
+  app.post("/api/votes", (request): Promise<VotesAnswer> => {
     const voter = whoAsks(request);
     const { entries } = checked(request.body, votesRequest);
-    const results = await commits(() => recorder.record(voter, entries));
-    return { results, progress: progressOf(voter.annotatorId) };
+    return commits(() => recorder.record(voter, entries)).then((results) => ({ results, progress: progressOf(voter.annotatorId) }));
   });
 
   app.get<{ Querystring: { before?: unknown } }>("/api/votes", (request): HistoryAnswer => {

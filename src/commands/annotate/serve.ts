@@ -53,7 +53,7 @@ export async function serve(input: CommandInput): Promise<CommandResult> {
       files,
       guidelines: guidelinesOf(people.guidelines),
     });
-    writeFileSync(join(context.config.dir, "page/url"), server.url);
+    noteUrl(join(context.config.dir, "page/url"), { url: server.url, log: input.log });
     tellServing(input, { address, server });
     await following.untilStopped();
     await server.close();
@@ -72,6 +72,15 @@ function addressOf({ options }: CommandInput, people: Config["annotate"]["people
     throw new ConfigError(`Cannot read --host ${String(host)}: expected an address, such as 127.0.0.1 or 0.0.0.0`);
   }
   return { host, port: Number(port), publicUrl: people.public_url, insecure: options["insecure"] === true };
+}
+
+/** `invite` takes the address from there; without it, the one of the configuration. */
+function noteUrl(file: string, { url, log }: { readonly url: string; readonly log: CommandInput["log"] }): void {
+  try {
+    writeFileSync(file, url);
+  } catch (error) {
+    log.warn(`Cannot write ${file}: ${fileProblem(error)}. Links of annotate invite begin as the configuration says, not with ${url}`);
+  }
 }
 
 interface Served {

@@ -149,6 +149,18 @@ describe("taskGiver()", () => {
     expect(page.dataset.db.client.prepare("select state from comparisons where prompt_key = 'p_x0'").pluck().get()).toBe("void");
   });
 
+  it("says that a task is gone whose picture was excluded while somebody had it", async () => {
+    await open({}, 2);
+    const ann = page.person("ann");
+    const [first, second] = ann.give(2).tasks;
+    const held = [first!.task_id, second!.task_id];
+    const shownOf = page.dataset.db.client.prepare<[string], string>("select shown from assignments where task_id = ?").pluck();
+    const [imageId] = JSON.parse(shownOf.get(held[0]!) ?? "[]") as string[];
+    page.dataset.db.client.prepare("update images set state = 'excluded' where image_id = ?").run(imageId);
+    expect(ann.give(0, held).gone).toEqual([held[0]]);
+    expect(ann.vote(first!, best(first!)).kind).toBe("confirmed"); // Nobody's choice is refused for it.
+  });
+
   it("holds no more than 20 tasks for one person", async () => {
     await open({}, 40);
     const ann = page.person("ann");

@@ -1,6 +1,6 @@
 import { createServer, type AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { ErrorAnswer, VotesAnswer } from "../../src/page/api.ts";
+import type { ErrorAnswer, TasksAnswer, VotesAnswer } from "../../src/page/api.ts";
 import { comparisonRules } from "../../src/page/comparison-rules.ts";
 import { type PageServer, startPageServer } from "../../src/page/start-page-server.ts";
 import { FatalError } from "../../src/errors.ts";
@@ -57,12 +57,12 @@ describe("startPageServer()", () => {
     const votes = Array.from({ length: 40 }, () => crypto.randomUUID());
     const refused: string[] = [];
     for (const voteId of votes) {
-      const { status, json } = await lead.post("/api/votes", entry(voteId, best));
-      if (status === 200 && (json() as VotesAnswer).results[0]?.kind === "confirmed") {
+      const answer = await lead.post("/api/votes", entry(voteId, best));
+      if (answer.status === 200 && (answer.json() as VotesAnswer).results[0]?.kind === "confirmed") {
         await lead.post("/api/votes", { entries: [{ kind: "undo", vote_id: voteId }] });
         continue;
       }
-      expect([status, (json() as ErrorAnswer).error]).toEqual([503, "unavailable"]);
+      expect([answer.status, (answer.json() as ErrorAnswer).error]).toEqual([503, "unavailable"]);
       refused.push(voteId);
       if (refused.length > 2) break;
     }
@@ -77,7 +77,7 @@ describe("startPageServer()", () => {
 
   it("answers many at once, each with what is theirs", async () => {
     const answers = await Promise.all(Array.from({ length: 30 }, () => lead.post("/api/tasks", { holding: [], count: 3 })));
-    const ids = answers.map(({ json }) => (json() as { tasks: { task_id: string }[] }).tasks.map(({ task_id }) => task_id).toSorted());
+    const ids = answers.map((answer) => (answer.json() as TasksAnswer).tasks.map(({ task_id }) => task_id).toSorted());
     expect(new Set(ids.map((each) => each.join())).size).toBe(1); // One person's three tasks, given once.
     expect(ids[0]).toHaveLength(3);
   });

@@ -13,8 +13,11 @@ import { openPictureCache } from "./picture-cache.ts";
 import { pictureSlots } from "./picture-slots.ts";
 
 const MIB = 2 ** 20;
-/** Encoding leaves a core to the votes. */
-const ENCODERS_MAX = 3;
+/**
+ * Encoding leaves a core to the votes, where there are three: one encoder makes 50 of 512 px a second on a core of its own, which is what 50
+ * people look at, and nothing where others are at work on it. Votes, which are mostly asleep, are woken before it.
+ */
+const ENCODERS = { min: 2, max: 3 };
 /** Pictures that are read, or have been, while the encoders are at others: an encoder that waits for a store is none. */
 const READ_AHEAD = 2;
 /** Originals on their way at once: each is a few MiB of memory, and a connection to the store. */
@@ -50,7 +53,7 @@ export async function openPagePictures({ config, store }: PagePictureNeeds, sign
   const maxBytes = config.annotate.people.cache_mb * MIB;
   const cache = await openPictureCache(join(config.dir, "page/thumbs"), { maxBytes });
   const encode = await openViewEncoder();
-  const encoders = Math.max(1, Math.min(ENCODERS_MAX, availableParallelism() - 1));
+  const encoders = Math.max(ENCODERS.min, Math.min(ENCODERS.max, availableParallelism() - 1));
   const encoding = new PQueue({ concurrency: encoders });
   const making = new PQueue({ concurrency: encoders + READ_AHEAD });
   const streamed = pictureSlots(STREAMS);

@@ -46,11 +46,11 @@ export function pageVoteQueries({ client }: Pick<Db, "client">) {
   const since = client.prepare<[number, number], { votes: number; firstMs: number | null }>(`
     select count(*) as votes, min(received_at_ms) as firstMs from page_votes
     where annotator_id = ? and received_at_ms > ? and undone_at_ms is null`);
-  const left = client
+  const open = client.prepare<[], number>("select count(*) from comparisons where state = 'open'").pluck();
+  const answeredOpen = client
     .prepare<[number], number>(`
-      select (select count(*) from comparisons where state = 'open')
-        - (select count(*) from assignments join comparisons using (comparison)
-           where annotator_id = ? and assignments.state = 'answered' and purpose = 'task' and comparisons.state = 'open')`)
+      select count(*) from assignments join comparisons using (comparison)
+      where annotator_id = ? and assignments.state = 'answered' and purpose = 'task' and comparisons.state = 'open'`)
     .pluck();
 
   return {
@@ -72,7 +72,9 @@ export function pageVoteQueries({ client }: Pick<Db, "client">) {
     /** Votes since a time, and when the first of them came. */
     since: (annotatorId: number, fromMs: number): { readonly votes: number; readonly firstMs: number | null } =>
       since.get(annotatorId, fromMs) ?? { votes: 0, firstMs: null },
-    /** Open comparisons that a person has not answered. */
-    left: (annotatorId: number): number => left.get(annotatorId) ?? 0,
+    /** Open comparisons: of 200,000 it takes 10 ms and more. */
+    open: (): number => open.get() ?? 0,
+    /** Those of them that a person has answered. */
+    answeredOpen: (annotatorId: number): number => answeredOpen.get(annotatorId) ?? 0,
   };
 }

@@ -1,11 +1,19 @@
 import type { ImageCell, OptionalColumn, ReferenceCell, Row, RowLayout } from "./exporter.ts";
 import { floatText } from "./float-text.ts";
 
+/** A type of one value. */
+export interface ScalarFeature {
+  readonly dtype: "string" | "int64" | "uint64" | "float64" | "bool";
+}
+
 /** A column's type, in the words of Hugging Face `datasets` features. */
 export type Feature =
-  | { readonly dtype: "string" | "int64" | "uint64" | "float64" }
+  | ScalarFeature
   | { readonly struct: readonly Field[] }
-  | { readonly list: readonly Field[] };
+  /** Of structs. */
+  | { readonly list: readonly Field[] }
+  /** Of scalars. */
+  | { readonly items: ScalarFeature };
 
 export interface Field {
   readonly name: string;

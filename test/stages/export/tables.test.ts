@@ -64,7 +64,9 @@ describe("the table pairs", () => {
     await fixture.addPictured({ prompt: "a cat", criterion: "beauty", seeds: ["2", "1"], scores: [0.9, 0.1] });
     await fixture.addPictured({ prompt: "a dog" });
     await fixture.export({ tables: ["pairs"] });
-    const counts = rowsOf(await readVersion(fixture), "pairs").map((row) => `${String(row["prompt"])} ${String(row["num_example_per_prompt"])}`);
+    const counts = rowsOf(await readVersion(fixture), "pairs").map(
+      (row) => `${String(row["prompt"])} ${String(row["num_example_per_prompt"])}`,
+    );
     expect(counts.toSorted()).toEqual(["a cat 2", "a cat 2", "a dog 1"]);
   });
 

@@ -121,9 +121,10 @@ function loading({ layout, extension, splits }: CardFacts): string {
   return `## Load
 
 \`\`\`python
+from os.path import abspath
 from datasets import Features, Image, Value, load_dataset
 
-FOLDER = "."  # where this file is
+FOLDER = abspath(".")  # where this file is; "." alone \`datasets\` does not take
 ds = load_dataset(FOLDER, split="${split}")  # add streaming=True to read it row by row
 \`\`\`
 

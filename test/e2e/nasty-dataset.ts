@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { expect } from "vitest";
 import type { Emulator } from "../../src/comfy/emulator.ts";
 import { comfyPng } from "../helpers/comfy-png.ts";
+import { scoringAll, startStandIn } from "../helpers/judge-stand-in.ts";
 import { runCli, type CliOptions, type CliResult } from "../helpers/run-cli.ts";
 import { makeProject, type Project } from "./project.ts";
 
@@ -21,9 +22,15 @@ const SEEDS = ["9007199254740991", "9007199254740992", "9007199254740993", "1844
 const BASE_EXPORT = { uri_base: "https://data.example/set", card: { license: "apache-2.0", samples: 2 } };
 
 export async function makeNastyDataset(emulator: Emulator, env: Readonly<Record<string, string>> = {}): Promise<NastyDataset> {
+  const judge = await startStandIn(scoringAll);
   const config = {
     prompts: { file: "prompts.jsonl", keep: ["Info"] },
-    annotate: { criteria: ["overall", "beauty"], filters: { near_duplicate: 0, blank: false }, pairs: { from: ["people", "quality"] } },
+    annotate: {
+      criteria: ["overall", "beauty"],
+      judges: [{ name: "pick", kind: "http", url: judge.url }],
+      filters: { near_duplicate: 0, blank: false },
+      pairs: { from: ["people", "pick"] },
+    },
     export: BASE_EXPORT,
   };
   const made = makeProject({ servers: [emulator.url], config });
@@ -44,6 +51,7 @@ export async function makeNastyDataset(emulator: Emulator, env: Readonly<Record<
   await run("harvest");
   await run("harvest", "--adopt", join(made.dir, "adopt.jsonl"));
   await run("annotate");
+  await judge[Symbol.asyncDispose]();
   writeFileSync(join(made.dir, "votes.jsonl"), `${votesOf(made).join("\n")}\n`);
   await run("annotate", "import", join(made.dir, "votes.jsonl"));
   return {

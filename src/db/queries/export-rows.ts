@@ -202,6 +202,8 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix, withRefer
     countPrompts: (): number => client.prepare<[{ pairSet: string }], number>(COUNT_PROMPTS).pluck().get({ pairSet }) ?? 0,
     /** The first seed of a planned row that a double cannot hold, by prompt; undefined where there is none. */
     firstLargeSeed: () => client.prepare<[{ pairSet: string }], { seed: string; prompt: string }>(FIRST_LARGE_SEED).get({ pairSet }),
+    /** True if images were adopted whose seed nobody knows, whether or not a row shows one. */
+    hasUnknownSeeds: (): boolean => client.prepare(`select 1 from jobs where adopted = 1 and seed = '-1' limit 1`).get() !== undefined,
     variants: () =>
       client.prepare<[], { variant: string; model: string; params: string }>(`select variant, model, params from variants`).all(),
     /** What linking left out, by unit and reason. */

@@ -62,7 +62,8 @@ export async function makeVersion(needs: MakeNeeds): Promise<Made> {
   if (plan.rows === 0) return { made: null, drops: linkDrops };
   if (seedFormat === "number") refuseLargeSeeds(snapshot);
 
-  const layout: RowLayout = { fields, seedFormat, omitted: plan.omitted };
+  const unknownSeeds = seedFormat === "string" && snapshot.hasUnknownSeeds();
+  const layout: RowLayout = { fields, seedFormat, omitted: plan.omitted, ...(unknownSeeds ? { unknownSeeds } : {}) };
   const { dataFiles: rowFiles, stats } = await writeShards(needs, { plan, layout });
   const beside = await writeBeside(needs, { plan, layout });
   const dataFiles = [...rowFiles, ...beside.dataFiles];

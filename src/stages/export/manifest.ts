@@ -75,6 +75,7 @@ export function manifestText(facts: ManifestFacts): string {
     fields: layout.fields,
     seed_format: layout.seedFormat,
     columns_left_out: layout.omitted,
+    ...(layout.unknownSeeds === true ? { unknown_seeds: true } : {}),
     counts: {
       ...counts,
       splits: Object.fromEntries(
@@ -154,6 +155,7 @@ export function parseManifest(text: string): ParsedManifest | string {
     fields: RowLayout["fields"];
     seed_format: RowLayout["seedFormat"];
     columns_left_out: RowLayout["omitted"];
+    unknown_seeds?: boolean;
     counts: ParsedManifest["counts"];
     files: { path: string; table: string; format?: string; split: Split; rows: number; bytes: number; sha256: string }[];
   };
@@ -161,7 +163,12 @@ export function parseManifest(text: string): ParsedManifest | string {
     dataset: manifest.dataset,
     version: manifest.version,
     contentSha256: manifest.content_sha256,
-    layout: { fields: manifest.fields, seedFormat: manifest.seed_format, omitted: manifest.columns_left_out },
+    layout: {
+      fields: manifest.fields,
+      seedFormat: manifest.seed_format,
+      omitted: manifest.columns_left_out,
+      ...(manifest.unknown_seeds === true ? { unknownSeeds: true } : {}),
+    },
     files: manifest.files.map(({ bytes, ...file }) => ({ ...file, sizeBytes: bytes })),
     counts: manifest.counts,
   };

@@ -1,4 +1,3 @@
-import type { RowLayout } from "../../../exporters/exporter.ts";
 import type { Field, ScalarFeature } from "../../../exporters/row-columns.ts";
 
 /** Columns of one type, by name. */
@@ -9,9 +8,4 @@ export function scalars(dtype: ScalarFeature["dtype"], ...names: readonly string
 /** Columns that are lists of one type, by name. */
 export function lists(dtype: ScalarFeature["dtype"], ...names: readonly string[]): readonly Field[] {
   return names.map((name) => ({ name, feature: { items: { dtype } } }));
-}
-
-/** As rows have it: see `seed_format`. */
-export function seedType({ seedFormat }: RowLayout): ScalarFeature["dtype"] {
-  return seedFormat === "number" ? "int64" : "uint64";
 }

@@ -1,7 +1,8 @@
+import { seedFeature } from "../../../exporters/row-columns.ts";
 import { tableRowJson, type TableRow } from "../../../exporters/table-row.ts";
 import { SPLITS } from "../../split.ts";
 import { pairsOf, type RowPair } from "../pairs-of.ts";
-import { scalars, seedType } from "./fields.ts";
+import { scalars } from "./fields.ts";
 import type { Table } from "./table.ts";
 
 /** One row a (chosen, rejected) pair, flat, under the names that Pick-a-Pic's readers know. */
@@ -36,7 +37,7 @@ export const pairsTable: Table = {
   },
   fields: (layout) => [
     ...scalars("string", "id", "prompt", "caption", "chosen_uri", "rejected_uri"),
-    ...scalars(seedType(layout), "chosen_seed", "rejected_seed"),
+    ...scalars(seedFeature(layout).dtype, "chosen_seed", "rejected_seed"),
     ...scalars("string", "image_0_uid", "image_1_uid", "image_0_sha256", "image_1_sha256"),
     ...scalars("float64", "label_0", "label_1"),
     ...scalars("int64", "num_example_per_prompt"),

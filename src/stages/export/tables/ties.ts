@@ -1,7 +1,8 @@
+import { seedFeature } from "../../../exporters/row-columns.ts";
 import type { TableRow } from "../../../exporters/table-row.ts";
 import { tieIdOf } from "../../../identity.ts";
 import type { GroupRanking } from "../../pairs/rank-group.ts";
-import { scalars, seedType } from "./fields.ts";
+import { scalars } from "./fields.ts";
 import { rankedGroups, type RankedGroup } from "./ranked-groups.ts";
 import type { Table, TableSource } from "./table.ts";
 import { waitingTable, type FoundRow } from "./waiting-table.ts";
@@ -36,7 +37,7 @@ export const tiesTable: Table = {
   },
   fields: (layout) => [
     ...scalars("string", "id", "prompt", "caption", "image_0_uri", "image_1_uri"),
-    ...scalars(seedType(layout), "image_0_seed", "image_1_seed"),
+    ...scalars(seedFeature(layout).dtype, "image_0_seed", "image_1_seed"),
     ...scalars("string", "image_0_uid", "image_1_uid", "image_0_sha256", "image_1_sha256"),
     ...scalars("float64", "label_0", "label_1"),
     ...scalars("string", "kind"),

@@ -1,3 +1,4 @@
+import { linkGroup } from "../pairs.ts";
 import { filterImages, type UsableImage } from "./filters.ts";
 import type { GroupFacts, LinkRules } from "./group-facts.ts";
 import { partsOf } from "./parts.ts";
@@ -39,8 +40,18 @@ export function rankGroup(facts: GroupFacts, rules: LinkRules): readonly GroupRa
     // Pruned images still count in what was said, and can be in no row.
     const shown = ranked.filter(({ image }) => image.state === "stored");
     const isOrdered = shown.length > 1 && (people === null || people.connected);
-    return [{ source, nVotes: people?.nVotes ?? 0, ranked: isOrdered ? placed(shown) : [], ties: tiesOf(usable.images, verdict) }];
+    const ties = withoutLinked(tiesOf(usable.images, verdict), facts, rules);
+    return [{ source, nVotes: people?.nVotes ?? 0, ranked: isOrdered ? placed(shown) : [], ties }];
   });
+}
+
+/** Two images may be called equal and still be told apart by votes on others: a pair that has a row is no tie beside it. */
+function withoutLinked(ties: readonly Tie[], facts: GroupFacts, rules: LinkRules): readonly Tie[] {
+  if (ties.length === 0) return ties;
+  const rows = linkGroup(facts, rules).links;
+  const isLinked = (ids: readonly string[]): boolean =>
+    rows.some(({ chosen, rejected }) => ids.includes(chosen.imageId) && rejected.some(({ imageId }) => ids.includes(imageId)));
+  return ties.filter(({ images }) => !isLinked(images.map(({ imageId }) => imageId)));
 }
 
 function placed(ranked: readonly Ranked[]): GroupRanking["ranked"] {

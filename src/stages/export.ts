@@ -9,6 +9,7 @@ import { ConfigError, InterruptedError } from "../errors.ts";
 import { openExporter } from "../exporters/registry.ts";
 import type { ObjectStore } from "../stores/object-store.ts";
 import { makeVersion, type Drops, type MadeVersion } from "./export/make-version.ts";
+import { isRowFile } from "./export/manifest.ts";
 import { publishVersion } from "./export/publish-version.ts";
 import { openSpool } from "./export/spool.ts";
 import { checkVersionName } from "./export/versions.ts";
@@ -23,7 +24,7 @@ export interface ExportOptions {
   readonly complete: boolean;
   /** SHA-256 of what decides the content. */
   readonly configHash: string;
-  /** Opens the place of versions, `s3://…` or `file:///…`. */
+  /** Opens the place of versions, or of the images, `s3://…` or `file:///…`. */
   openStore(uri: string): Promise<ObjectStore>;
   /** Read for SOURCE_DATE_EPOCH. */
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -58,8 +59,7 @@ export async function exportDataset(needs: ExportNeeds, options: ExportOptions):
   const checkpoint = (): Promise<void> => goOn(needs);
   const createdAt = createdAtOf(options.env ?? process.env, needs.clock.nowMs());
   const ratios = ratiosOf(needs);
-  const [exporter] = await Promise.all(config.export.formats.map(openExporter));
-  if (exporter === undefined) throw new Error("export.formats is empty");
+  const exporter = await openExporter("jsonl");
 
   await using spool = await openSpool(join(config.dir, ".export-spool"));
   const snapshot = openExportSnapshot(db.file, {
@@ -69,7 +69,10 @@ export async function exportDataset(needs: ExportNeeds, options: ExportOptions):
   });
   let result: Awaited<ReturnType<typeof makeVersion>>;
   try {
-    result = await makeVersion({ config, judges, log, snapshot, spool, exporter, ratios, complete: options.complete, checkpoint });
+    const { clock, signal } = needs;
+    const openImages = (): Promise<ObjectStore> => options.openStore(config.store.uri);
+    const given = { config, judges, log, clock, signal, snapshot, spool, exporter, ratios, complete: options.complete };
+    result = await makeVersion({ ...given, openImages, checkpoint });
   } finally {
     snapshot.close();
   }
@@ -159,7 +162,7 @@ export function exportStoreUri(uri: string): string {
 }
 
 function rowsBySplit({ dataFiles }: MadeVersion): Record<string, number> {
-  const bySplit = Map.groupBy(dataFiles, ({ split }) => split);
+  const bySplit = Map.groupBy(dataFiles.filter(isRowFile), ({ split }) => split);
   return Object.fromEntries([...bySplit].map(([split, files]) => [split, files.reduce((sum, { rows }) => sum + rows, 0)]));
 }
 

@@ -3,6 +3,7 @@ import type { ExportSnapshot } from "../../db/queries/export-rows.ts";
 import { ConfigError } from "../../errors.ts";
 import type { Exporter, Row, RowLayout } from "../../exporters/exporter.ts";
 import { combinationOf } from "../pairs/link-rules.ts";
+import type { ObjectStore } from "../../stores/object-store.ts";
 import { technicalRows, technicalSources } from "../pairs/sources.ts";
 import { SPLITS, type SplitRatios } from "../split.ts";
 import { cardText } from "./card.ts";
@@ -11,17 +12,20 @@ import { imagesCsv } from "./images-csv.ts";
 import { CHECKSUMS, sha256Of, type DataFile, type VersionCounts } from "./manifest.ts";
 import { planRows, type PlannedSplit, type RowPlan } from "./plan-rows.ts";
 import { readRows } from "./read-rows.ts";
-import { variantFacts, type RowFacts } from "./row.ts";
+import { rowFacts } from "./row.ts";
 import { shardPath, shardSizes } from "./shards.ts";
 import type { Spool, SpooledFile } from "./spool.ts";
 import { openStats, type SeedRange } from "./stats.ts";
+import { writeBeside } from "./write-beside.ts";
 
-export interface MakeNeeds extends Pick<Context, "config" | "judges" | "log"> {
+export interface MakeNeeds extends Pick<Context, "config" | "judges" | "log" | "clock" | "signal"> {
   readonly snapshot: ExportSnapshot;
   readonly spool: Spool;
   readonly exporter: Exporter;
   readonly ratios: SplitRatios;
   readonly complete: boolean;
+  /** Opens the store that the images lie in: what carries no picture never reads it. */
+  openImages(): Promise<ObjectStore>;
   /** Throws where the export is to stop. */
   readonly checkpoint: () => Promise<void>;
 }
@@ -54,12 +58,16 @@ export async function makeVersion(needs: MakeNeeds): Promise<Made> {
   const { config, snapshot, spool, exporter, ratios } = needs;
   const { fields, seed_format: seedFormat, gzip } = config.export;
   const plan = await planRows(snapshot, { ratios, fields, checkpoint: needs.checkpoint });
-  const drops = dropsOf(snapshot, plan);
-  if (plan.rows === 0) return { made: null, drops };
+  const linkDrops = dropsOf(snapshot, plan);
+  if (plan.rows === 0) return { made: null, drops: linkDrops };
   if (seedFormat === "number") refuseLargeSeeds(snapshot);
 
-  const layout: RowLayout = { fields, seedFormat, omitted: plan.omitted };
-  const { dataFiles, stats } = await writeShards(needs, { plan, layout });
+  const unknownSeeds = seedFormat === "string" && snapshot.hasUnknownSeeds();
+  const layout: RowLayout = { fields, seedFormat, omitted: plan.omitted, ...(unknownSeeds ? { unknownSeeds } : {}) };
+  const { dataFiles: rowFiles, stats } = await writeShards(needs, { plan, layout });
+  const beside = await writeBeside(needs, { plan, layout });
+  const dataFiles = [...rowFiles, ...beside.dataFiles];
+  const drops = { ...linkDrops, ...beside.drops };
   const listed = { images: 0, references: 0 };
   const imageList = await spool.write(
     "images.csv",
@@ -81,8 +89,12 @@ export async function makeVersion(needs: MakeNeeds): Promise<Made> {
     technical,
     extension: exporter.extension({ gzip }),
     dataSha256: sha256Of(checksumsText(dataFiles)),
+    dataFiles,
+    samples: beside.samples,
+    formats: beside.formats,
   });
   const others = [
+    ...beside.otherFiles,
     imageList,
     await spool.write("stats.json", [Buffer.from(`${JSON.stringify(json, null, 2)}\n`)]),
     await spool.write("README.md", [Buffer.from(card)]),
@@ -100,10 +112,7 @@ interface Planned {
 async function writeShards(needs: MakeNeeds, { plan, layout }: Planned) {
   const { config, judges, snapshot, spool, exporter, log, checkpoint } = needs;
   const { gzip, shards } = config.export;
-  const facts: RowFacts = {
-    variants: variantFacts(snapshot.variants()),
-    judgeVersions: new Map(judges.map(({ name, version }) => [name, version])),
-  };
+  const facts = rowFacts(snapshot.variants(), judges);
   const stats = openStats(plan.ranges);
   const dataFiles: DataFile[] = [];
   let done = 0;

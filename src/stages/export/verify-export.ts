@@ -16,7 +16,8 @@ import { splitChecker } from "./check-split.ts";
 import { parseChecksums } from "./checksums.ts";
 import { groupKeyOf } from "./group-key.ts";
 import { readImagesCsv } from "./images-csv.ts";
-import { CHECKSUMS, MANIFEST, parseManifest, sha256Of, type DataFile, type ParsedManifest } from "./manifest.ts";
+import { tableChecker } from "./check-table.ts";
+import { CHECKSUMS, isRowFile, MANIFEST, parseManifest, sha256Of, type DataFile, type ParsedManifest } from "./manifest.ts";
 
 /** A row is a prompt and some images; a line longer than this is damage, not data. */
 const LINE_BYTES_MAX = 64 * 1024 * 1024;
@@ -70,6 +71,7 @@ export async function verifyExport(version: string, needs: VerifyExportNeeds): P
     await compareListing(check);
     const images = await readImageList(check, needs.onImage);
     const rows = await readShards(check);
+    for (const file of manifest.files) if (isTableFile(file)) await readTableShard(check, file);
     await hashOthers(check);
     compareImages(check);
     compareCounts(check, { rows, images });
@@ -137,7 +139,7 @@ async function readShards(check: Check): Promise<number> {
   const { manifest, report } = check;
   const filled = new Set<OptionalColumn>();
   let rows = 0;
-  for (const [split, files] of Map.groupBy(manifest.files, (file) => file.split)) {
+  for (const [split, files] of Map.groupBy(manifest.files.filter(isRowFile), (file) => file.split)) {
     const rules = splitChecker();
     for (const file of files) rows += await readShard(check, file, rules);
     for (const column of rules.lateColumns())
@@ -174,6 +176,34 @@ async function readShard(check: Check, file: DataFile, rules: ReturnType<typeof 
   return rows;
 }
 
+/** Files of rows that are read line by line; what carries pictures is compared by its checksum. */
+function isTableFile(file: DataFile): boolean {
+  return file.format === undefined && !isRowFile(file);
+}
+
+async function readTableShard(check: Check, file: DataFile): Promise<void> {
+  const { manifest, index, report } = check;
+  const checkRow = tableChecker(file.table, manifest.layout);
+  if (checkRow === null) return report(file.path, `is of a table ${file.table} that this version does not know`);
+  const split = SPLITS.indexOf(file.split);
+  let rows = 0;
+  await hashed(check, file.path, async (chunks) => {
+    const plain = file.path.endsWith(".gz") ? gunzipped(chunks) : chunks;
+    for await (const { number, bytes } of byteLines(plain, { maxBytes: LINE_BYTES_MAX })) {
+      rows++;
+      const { row, uris, problems } = checkRow(bytes.toString("utf8"));
+      for (const problem of problems) report(file.path, `the row ${problem}`, number);
+      if (row === null) continue;
+      for (const uri of uris) {
+        if (index.show(uri, split) === undefined) report(file.path, `the row shows ${uri}, which images.csv does not list`, number);
+      }
+      const first = index.addGroup(groupKeyOf(String(row["prompt"])), split);
+      if (first !== split) report(file.path, `the row has a prompt that is in ${SPLITS[first] ?? "another split"}, too`, number);
+    }
+  });
+  if (rows !== file.rows) report(file.path, `has ${counted(rows, "row")}, the manifest says ${file.rows}`);
+}
+
 /** Not Readable.compose(): of a file that is cut short it throws where nobody can catch it. */
 async function* gunzipped(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   const gunzip = createGunzip();
@@ -201,7 +231,8 @@ function placeProblems({ index }: Check, { prompt, chosen, rejected, references 
 
 /** Reads what no other step has read: every byte of a version is looked at. */
 async function hashOthers(check: Check): Promise<void> {
-  const read = new Set(["images.csv", ...check.manifest.files.map(({ path }) => path)]);
+  const lines = check.manifest.files.filter(({ format }) => format === undefined);
+  const read = new Set(["images.csv", ...lines.map(({ path }) => path)]);
   for (const path of check.sums.keys()) {
     if (read.has(path)) continue;
     await hashed(check, path, async (chunks) => {

@@ -1,4 +1,4 @@
-import { createHash, hash } from "node:crypto";
+import { createHash, createHmac, hash } from "node:crypto";
 import { identityHash, type JsonObject } from "./lib/exact-json.ts";
 
 // Every identity of the dataset. They decide seeds, file names, object keys, row order and splits: changing anything here
@@ -95,6 +95,31 @@ export function referenceKeyOf(sha256: string, extension: string): string {
 /** `d_…`: a training row is a choice between images. No scores in it, so that a new judge version keeps the ids of equal choices. */
 export function rowIdOf(promptKey: string, criterion: string, chosen: string, rejected: readonly string[]): string {
   return `d_${identityHash({ prompt_key: promptKey, criterion, chosen, rejected: rejected.toSorted() })}`;
+}
+
+/** `r_…`: a ranking is of some images under a criterion, whatever their places. */
+export function rankingIdOf(promptKey: string, criterion: string, imageIds: readonly string[]): string {
+  return `r_${identityHash({ prompt_key: promptKey, criterion, ranked: imageIds.toSorted() })}`;
+}
+
+/** `t_…`: a tie is of two images under a criterion, in either order. */
+export function tieIdOf(promptKey: string, criterion: string, imageIds: readonly string[]): string {
+  return `t_${identityHash({ prompt_key: promptKey, criterion, tied: imageIds.toSorted() })}`;
+}
+
+/** `v_…`: a vote in an export. Ids of votes may hold names; without the dataset's random id nobody can tell which. */
+export function exportedVoteIdOf(datasetId: string, voteId: string): string {
+  return `v_${keyedHash(datasetId, `vote\n${voteId}`)}`;
+}
+
+/** `a_…`: a person in an export, the same in every version of a dataset and another in every other dataset. */
+export function pseudonymOf(datasetId: string, annotator: string): string {
+  return `a_${keyedHash(datasetId, `annotator\n${annotator}`)}`;
+}
+
+/** HMAC-SHA-256, the first 32 hex digits. */
+function keyedHash(key: string, text: string): string {
+  return createHmac("sha256", key).update(text, "utf8").digest("hex").slice(0, 32);
 }
 
 /** SHA-256 (hex) of a graph as canonical JSON. */

@@ -9,7 +9,11 @@ import {
   imageIdOf,
   promptIdOf,
   promptKeyOf,
+  exportedVoteIdOf,
+  pseudonymOf,
+  rankingIdOf,
   rowIdOf,
+  tieIdOf,
   storeKeyOf,
 } from "../src/identity.ts";
 
@@ -105,6 +109,22 @@ describe("names made from identities", () => {
   it("rowIdOf() does not depend on the order of the rejected images", () => {
     expect(rowIdOf(key, "overall", "i_a", ["i_b", "i_c"])).toBe(rowIdOf(key, "overall", "i_a", ["i_c", "i_b"]));
     expect(rowIdOf(key, "overall", "i_a", ["i_b"])).not.toBe(rowIdOf(key, "overall", "i_b", ["i_a"]));
+  });
+});
+
+describe("tables beside the rows", () => {
+  it("rankings and ties do not depend on the order of their images, and are no rows", () => {
+    expect(rankingIdOf(key, "overall", ["i_a", "i_b"])).toBe(rankingIdOf(key, "overall", ["i_b", "i_a"]));
+    expect(tieIdOf(key, "overall", ["i_a", "i_b"])).toBe(tieIdOf(key, "overall", ["i_b", "i_a"]));
+    expect(rankingIdOf(key, "overall", ["i_a", "i_b"])).toMatchInlineSnapshot(`"r_a6cd13853b4a991cdf845f0b611541c8"`);
+    expect(tieIdOf(key, "overall", ["i_a", "i_b"])).toMatchInlineSnapshot(`"t_22bff9f9aef911092c003aa5d4e5c781"`);
+  });
+
+  it("people and votes are other ones in every dataset, and pinned", () => {
+    expect(pseudonymOf("one", "zoe")).not.toBe(pseudonymOf("two", "zoe"));
+    expect(exportedVoteIdOf("one", "zoe").slice(2)).not.toBe(pseudonymOf("one", "zoe").slice(2));
+    expect(pseudonymOf("one", "zoe")).toMatchInlineSnapshot(`"a_b96c61b773a7f78c1a3b21cd575c891c"`);
+    expect(exportedVoteIdOf("one", "zoe")).toMatchInlineSnapshot(`"v_d6f7c24a5a74437eede001de83af24d0"`);
   });
 });
 

@@ -3,7 +3,6 @@ import { checkJudges } from "./check-judges.ts";
 import { checkJudgeRoles } from "./check-judge-roles.ts";
 import { checkUploads } from "./check-uploads.ts";
 import { pathOfSet } from "./normalise-pairs.ts";
-import { notYet } from "./not-yet.ts";
 import { isConnectionHeader } from "./is-connection-header.ts";
 import { formatPath, type Path } from "./path.ts";
 import type { Problem } from "./problem.ts";
@@ -36,7 +35,6 @@ export function crossChecks(config: ConfigFile, file: FileForm): readonly Proble
     ...checkJudges(config),
     ...checkJudgeRoles(config, file),
     ...checkExport(config),
-    ...notYet(config).map(({ path, what }) => problem(path, ` (${what}) comes with a later version`)),
   ];
 }
 

@@ -228,6 +228,9 @@ const annotate = z.strictObject({
   pairs: z.record(name, pairsPolicySchema).prefault({ main: {} }).describe("named sets; one mapping alone is `main`"),
 });
 
+/** A card is read on one page. */
+const SAMPLES_MAX = 24;
+
 const exportSection = z.strictObject({
   pairs: z.string().default("main"),
   uri: z.string().default("export"),
@@ -235,18 +238,24 @@ const exportSection = z.strictObject({
   tables: z
     .array(z.enum(["default", "pairs", "rankings", "ties", "votes"]))
     .min(1)
-    .default(["default"]),
+    .default(["default"])
+    .describe("a folder each; default is always written"),
   formats: z
-    .array(z.enum(["jsonl", "parquet", "webdataset", "imagefolder"]))
+    .array(z.enum(["jsonl", "parquet", "webdataset", "imagefolder", "winlose"]))
     .min(1)
-    .default(["jsonl"]),
+    .default(["jsonl"])
+    .describe("jsonl is always written; the others carry the pictures of every pair, a folder each"),
   images: z
     .strictObject({
-      format: z.enum(["original", "jpeg", "webp", "png"]).default("original"),
-      quality: z.int().min(1).max(100).default(95),
-      max_side: count.nullable().default(null),
+      format: z
+        .enum(["original", "jpeg", "webp", "png"])
+        .default("original")
+        .describe("original: the stored bytes without texts, EXIF and XMP"),
+      quality: z.int().min(1).max(100).default(95).describe("of jpeg and webp"),
+      max_side: count.nullable().default(null).describe("larger pictures are made smaller, px; null: as they are"),
     })
-    .prefault({}),
+    .prefault({})
+    .describe("for formats that carry pictures"),
   shards: z.union([z.literal("auto"), count]).default("auto"),
   gzip: z.boolean().default(false),
   splits: z
@@ -264,6 +273,7 @@ const exportSection = z.strictObject({
         .nullable()
         .default(null),
       models: z.record(z.string(), z.string()).default({}),
+      samples: z.int().min(0).max(SAMPLES_MAX).default(4).describe("pairs shown as small pictures, read from the store; 0: none"),
     })
     .prefault({}),
 });

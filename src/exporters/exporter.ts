@@ -55,6 +55,8 @@ export interface RowLayout {
   readonly fields: "full" | "minimal";
   readonly seedFormat: "number" | "string";
   readonly omitted: readonly OptionalColumn[];
+  /** True where some seed may be -1, which no unsigned type holds. */
+  readonly unknownSeeds?: boolean;
 }
 
 export interface EncodeOptions {

@@ -1,7 +1,9 @@
 import type { Feature, Field } from "./row-columns.ts";
 
+type Rules = Readonly<Record<string, object>>;
+
 /** What a column's values keep to beyond its type, by its name. */
-const RULES: Readonly<Record<string, object>> = {
+export const ROW_RULES: Rules = {
   id: { pattern: "^d_[0-9a-f]{32}$" },
   prompt_key: { pattern: "^p_[0-9a-f]{32}$" },
   image_id: { pattern: "^i_[0-9a-f]{32}$" },
@@ -25,23 +27,25 @@ const SCALARS = {
   // Decimal text, which loaders cast; -1 where it is not known.
   uint64: { type: "string", pattern: "^(0|[1-9][0-9]{0,19}|-1)$" },
   float64: { type: ["number", "null"] },
+  bool: { type: "boolean" },
 } as const;
 
 /** JSON Schema (draft 2020-12) of a table's rows, from the columns that the rows themselves follow. */
-export function jsonSchema(fields: readonly Field[], title: string): object {
-  return { $schema: "https://json-schema.org/draft/2020-12/schema", title, ...objectSchema(fields) };
+export function jsonSchema(fields: readonly Field[], { title, rules }: { readonly title: string; readonly rules: Rules }): object {
+  return { $schema: "https://json-schema.org/draft/2020-12/schema", title, ...objectSchema(fields, rules) };
 }
 
-function objectSchema(fields: readonly Field[]): object {
+function objectSchema(fields: readonly Field[], rules: Rules): object {
   return {
     type: "object",
     required: fields.map(({ name }) => name),
     additionalProperties: false,
-    properties: Object.fromEntries(fields.map(({ name, feature }) => [name, { ...featureSchema(feature), ...RULES[name] }])),
+    properties: Object.fromEntries(fields.map(({ name, feature }) => [name, { ...featureSchema(feature, rules), ...rules[name] }])),
   };
 }
 
-function featureSchema(feature: Feature): object {
+function featureSchema(feature: Feature, rules: Rules): object {
   if ("dtype" in feature) return SCALARS[feature.dtype];
-  return "struct" in feature ? objectSchema(feature.struct) : { type: "array", items: objectSchema(feature.list) };
+  if ("struct" in feature) return objectSchema(feature.struct, rules);
+  return { type: "array", items: "list" in feature ? objectSchema(feature.list, rules) : featureSchema(feature.items, rules) };
 }

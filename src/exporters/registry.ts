@@ -1,18 +1,34 @@
 import { ConfigError } from "../errors.ts";
 import type { Exporter } from "./exporter.ts";
+import type { PictureFormat } from "./picture-format.ts";
 
-/** Formats by their name in `export.formats`. A new one is a file beside this and a line here. */
+/** Formats of rows by their name in `export.formats`. A new one is a file beside this and a line here. */
 const EXPORTERS: Readonly<Record<string, () => Promise<Exporter>>> = {
   jsonl: async () => (await import("./jsonl.ts")).jsonlExporter,
 };
 
+/** Formats that carry the pictures, likewise. */
+const PICTURE_FORMATS: Readonly<Record<string, () => Promise<PictureFormat>>> = {
+  parquet: async () => (await import("./parquet.ts")).parquetFormat,
+  webdataset: async () => (await import("./webdataset.ts")).webdatasetFormat,
+  imagefolder: async () => (await import("./imagefolder.ts")).imagefolderFormat,
+  winlose: async () => (await import("./winlose.ts")).winloseFormat,
+};
+
 /** @throws {ConfigError} for a format that this version cannot write. */
-export async function openExporter(format: string): Promise<Exporter> {
-  const open = Object.hasOwn(EXPORTERS, format) ? EXPORTERS[format] : undefined;
-  if (open === undefined) {
-    throw new ConfigError(`Cannot export as ${format}: this format comes with a later version`, {
-      hint: `export.formats knows ${Object.keys(EXPORTERS).join(", ")}`,
-    });
-  }
-  return open();
+export function openExporter(format: string): Promise<Exporter> {
+  return opened(EXPORTERS, format);
+}
+
+/** @throws {ConfigError} for a format that carries no pictures, or that this version cannot write. */
+export function openPictureFormat(format: string): Promise<PictureFormat> {
+  return opened(PICTURE_FORMATS, format);
+}
+
+async function opened<Format>(formats: Readonly<Record<string, () => Promise<Format>>>, format: string): Promise<Format> {
+  const open = Object.hasOwn(formats, format) ? formats[format] : undefined;
+  if (open !== undefined) return open();
+  throw new ConfigError(`Cannot export as ${format}: there is no such format`, {
+    hint: `export.formats knows ${[...Object.keys(EXPORTERS), ...Object.keys(PICTURE_FORMATS)].join(", ")}`,
+  });
 }

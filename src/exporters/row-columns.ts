@@ -1,11 +1,19 @@
 import type { ImageCell, OptionalColumn, ReferenceCell, Row, RowLayout } from "./exporter.ts";
 import { floatText } from "./float-text.ts";
 
+/** A type of one value. */
+export interface ScalarFeature {
+  readonly dtype: "string" | "int64" | "uint64" | "float64" | "bool";
+}
+
 /** A column's type, in the words of Hugging Face `datasets` features. */
 export type Feature =
-  | { readonly dtype: "string" | "int64" | "uint64" | "float64" }
+  | ScalarFeature
   | { readonly struct: readonly Field[] }
-  | { readonly list: readonly Field[] };
+  /** Of structs. */
+  | { readonly list: readonly Field[] }
+  /** Of scalars. */
+  | { readonly items: ScalarFeature };
 
 export interface Field {
   readonly name: string;
@@ -49,9 +57,10 @@ export function rowJson(columns: readonly Column<Row>[], row: Row): string {
   return objectJson(columns, row);
 }
 
-function imageColumns({ fields, seedFormat, omitted }: RowLayout, side: "chosen" | "rejected"): readonly Column<ImageCell>[] {
+function imageColumns(layout: RowLayout, side: "chosen" | "rejected"): readonly Column<ImageCell>[] {
+  const { fields, omitted } = layout;
   const uri = stringColumn("uri", (image: ImageCell) => image.uri);
-  const seed = seedColumn(seedFormat);
+  const seed = seedColumn(layout);
   if (fields === "minimal") return [uri, seed];
   return [
     uri,
@@ -75,11 +84,18 @@ const REFERENCE_COLUMNS: readonly Column<ReferenceCell>[] = [
   stringColumn("sha256", (reference: ReferenceCell) => reference.sha256),
 ];
 
-/** As strings they are pinned to uint64: loaders cast them exactly, while JSON numbers beyond 2^63 turn a whole column into floats. */
-function seedColumn(seedFormat: RowLayout["seedFormat"]): Column<ImageCell> {
-  return seedFormat === "number"
-    ? { name: "seed", feature: { dtype: "int64" }, json: ({ seed }) => seed }
-    : { name: "seed", feature: { dtype: "uint64" }, json: ({ seed }) => `"${seed}"` };
+/**
+ * The type of seeds. Those of text are pinned to uint64: loaders cast them exactly, while JSON numbers beyond 2^63 turn a whole column into
+ * floats. One "-1" among them would make loaders refuse the dataset: there they stay text.
+ */
+export function seedFeature({ seedFormat, unknownSeeds = false }: Pick<RowLayout, "seedFormat" | "unknownSeeds">): ScalarFeature {
+  if (seedFormat === "number") return { dtype: "int64" };
+  return { dtype: unknownSeeds ? "string" : "uint64" };
+}
+
+function seedColumn(layout: RowLayout): Column<ImageCell> {
+  const feature = seedFeature(layout);
+  return { name: "seed", feature, json: layout.seedFormat === "number" ? ({ seed }) => seed : ({ seed }) => `"${seed}"` };
 }
 
 function stringColumn<Cell>(name: string, valueOf: (cell: Cell) => string): Column<Cell> {

@@ -10,6 +10,7 @@ import { ConfigError, InterruptedError } from "../errors.ts";
 import { openExporter } from "../exporters/registry.ts";
 import type { ObjectStore } from "../stores/object-store.ts";
 import { makeVersion, type Drops, type MadeVersion } from "./export/make-version.ts";
+import { isRowFile } from "./export/manifest.ts";
 import { publishVersion } from "./export/publish-version.ts";
 import { openSince, type SinceFacts, type StaleCounts } from "./export/since.ts";
 import { openSpool } from "./export/spool.ts";
@@ -29,7 +30,7 @@ export interface ExportOptions {
   readonly complete: boolean;
   /** SHA-256 of what decides the content. */
   readonly configHash: string;
-  /** Opens the place of versions, `s3://…` or `file:///…`. */
+  /** Opens the place of versions, or of the images, `s3://…` or `file:///…`. */
   openStore(uri: string): Promise<ObjectStore>;
   /** Read for SOURCE_DATE_EPOCH. */
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -76,8 +77,7 @@ async function exportInto(store: ObjectStore, needs: ExportNeeds, options: Expor
   const checkpoint = (): Promise<void> => goOn(needs);
   const createdAt = createdAtOf(options.env ?? process.env, needs.clock.nowMs());
   const ratios = ratiosOf(needs);
-  const [exporter] = await Promise.all(config.export.formats.map(openExporter));
-  if (exporter === undefined) throw new Error("export.formats is empty");
+  const exporter = await openExporter("jsonl");
 
   const since =
     options.since === undefined ? null : await openSince(options.since, sinceFacts(config, ratios), { ...needs, store, checkpoint });
@@ -90,8 +90,11 @@ async function exportInto(store: ObjectStore, needs: ExportNeeds, options: Expor
   });
   let result: Awaited<ReturnType<typeof makeVersion>>;
   try {
+    const { clock, signal } = needs;
+    const openImages = (): Promise<ObjectStore> => options.openStore(config.store.uri);
     const { complete, croissant = false } = options;
-    result = await makeVersion({ config, judges, log, snapshot, spool, exporter, ratios, complete, croissant, since, checkpoint });
+    const given = { config, judges, log, clock, signal, snapshot, spool, exporter, ratios, complete, croissant, since };
+    result = await makeVersion({ ...given, openImages, checkpoint });
   } finally {
     snapshot.close();
   }
@@ -122,8 +125,8 @@ async function exportInto(store: ObjectStore, needs: ExportNeeds, options: Expor
 }
 
 function sinceFacts({ dataset, export: section }: Pick<Config, "dataset" | "export">, ratios: SplitRatios): SinceFacts {
-  const { pairs: pairSet, fields, seed_format: seedFormat } = section;
-  return { dataset, pairSet, fields, seedFormat, ratios };
+  const { pairs: pairSet, fields, seed_format: seedFormat, tables } = section;
+  return { dataset, pairSet, fields, seedFormat, ratios, tables };
 }
 
 /** Lets signals and sockets have their turn, and stops where that is wanted. */
@@ -173,7 +176,7 @@ export function exportStoreUri(uri: string): string {
 }
 
 function rowsBySplit({ dataFiles }: MadeVersion): Record<string, number> {
-  const bySplit = Map.groupBy(dataFiles, ({ split }) => split);
+  const bySplit = Map.groupBy(dataFiles.filter(isRowFile), ({ split }) => split);
   return Object.fromEntries([...bySplit].map(([split, files]) => [split, files.reduce((sum, { rows }) => sum + rows, 0)]));
 }
 

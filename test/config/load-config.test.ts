@@ -105,7 +105,7 @@ describe("values that do not fit", () => {
     ["annotate: { pairs: { across: { chosen: [base] } } }", "annotate.pairs.across.rejected is missing"],
     [
       "export: { formats: [jsnl] }",
-      'export.formats[0] is "jsnl", expected one of jsonl, parquet, webdataset, imagefolder (did you mean jsonl?)',
+      'export.formats[0] is "jsnl", expected one of jsonl, parquet, webdataset, imagefolder, winlose (did you mean jsonl?)',
     ],
   ])("%s", (more, expected) => {
     expect(problemsOf(more)).toEqual([expect.stringContaining(expected)]);

@@ -112,8 +112,11 @@ export function exporterContract(name: string, open: () => Promise<Exporter>): v
   });
 }
 
-/** Rows as the export stage gives them. */
-export async function* asyncRows(rows: readonly Row[], wait: () => Promise<unknown> = () => Promise.resolve()): AsyncGenerator<Row> {
+/** Rows, or pairs, as the export stage gives them. */
+export async function* asyncRows<Item>(
+  rows: readonly Item[],
+  wait: () => Promise<unknown> = () => Promise.resolve(),
+): AsyncGenerator<Item> {
   for (const row of rows) {
     await wait();
     yield row;

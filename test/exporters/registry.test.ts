@@ -1,17 +1,20 @@
 import { describe, expect, test } from "vitest";
 import { ConfigError } from "../../src/errors.ts";
-import { openExporter } from "../../src/exporters/registry.ts";
+import { openExporter, openPictureFormat } from "../../src/exporters/registry.ts";
 import { exporterContract } from "../contracts/exporter.ts";
+import { pictureFormatContract } from "../contracts/picture-format.ts";
 
 /** A new exporter joins here. */
 const REGISTERED = ["jsonl"];
+const WITH_PICTURES = ["parquet", "webdataset", "imagefolder", "winlose"];
 
 for (const format of REGISTERED) exporterContract(format, () => openExporter(format));
+for (const format of WITH_PICTURES) pictureFormatContract(format, () => openPictureFormat(format));
 
-describe("openExporter()", () => {
-  test.each(["parquet", "toString", "__proto__", ""])("refuses %j with a hint that names what there is", async (format) => {
-    const error = await openExporter(format).catch((thrown: unknown) => thrown);
+describe.each([openExporter, openPictureFormat])("%o", (open) => {
+  test.each(["avif", "toString", "__proto__", ""])("refuses %j with a hint that names what there is", async (format) => {
+    const error = await open(format).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(ConfigError);
-    expect((error as ConfigError).hint).toBe(`export.formats knows ${REGISTERED.join(", ")}`);
+    expect((error as ConfigError).hint).toBe(`export.formats knows ${[...REGISTERED, ...WITH_PICTURES].join(", ")}`);
   });
 });

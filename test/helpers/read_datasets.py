@@ -21,17 +21,19 @@ def plain(value):
 def load(job):
     features = eval(job["features"], {"Features": Features, "Value": Value}) if "features" in job else None
     path, options = (job["folder"], {}) if "folder" in job else ("json", {"data_files": job["dataFiles"]})
+    if "config" in job:
+        options["name"] = job["config"]
     if "chunkBytes" in job:
         options["chunksize"] = job["chunkBytes"]
     by_index = load_dataset(path, features=features, **options)
-    streams = load_dataset(path, features=features, streaming=True, **options)
-    written = lambda ds: ds.features._to_yaml_list() if ds.features is not None else None
+    streams = {} if job.get("onlyMap") else load_dataset(path, features=features, streaming=True, **options)
+    written = lambda ds: ds.features._to_yaml_list() if ds is not None and ds.features is not None else None
     return {
         "map": {split: [plain(row) for row in rows] for split, rows in by_index.items()},
         "streaming": {split: [plain(row) for row in rows] for split, rows in streams.items()},
         "features": {
             "map": written(next(iter(by_index.values()))),
-            "streaming": written(next(iter(streams.values()))),
+            "streaming": written(next(iter(streams.values()), None)),
         },
     }
 

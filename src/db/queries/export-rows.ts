@@ -94,7 +94,7 @@ export interface ExportScope {
 export type ExportSnapshot = ReturnType<typeof openExportSnapshot>;
 
 /** SQL: row `p` shows image `i`. */
-const SHOWS = `(p.chosen = i.image_id or exists (
+export const SHOWS = `(p.chosen = i.image_id or exists (
   select 1 from preference_rejected as r where r.pair_set = p.pair_set and r.row_id = p.row_id and r.image_id = i.image_id))`;
 
 /** SQL: row `p` is of this pair set and goes to one of the splits. */
@@ -109,7 +109,7 @@ const IMAGES_OF_SPLIT = `(
   select q.row_id, i.sha256 from plan_rows as q join preference_rejected as r on r.pair_set = @pairSet and r.row_id = q.row_id
     join images as i on i.image_id = r.image_id where q.split = @split)`;
 
-const uriOf = (table: "i" | "f"): string => `case when @uriPrefix is null then ${table}.uri else @uriPrefix || ${table}.key end`;
+export const uriOf = (table: "i" | "f"): string => `case when @uriPrefix is null then ${table}.uri else @uriPrefix || ${table}.key end`;
 
 /** SQL: pictures `f` of prompts, `r.key` the name. JSON of text alone, which SQLite reads exactly. */
 const REFERENCES = `prompts join json_each(prompts.reference_files) as r left join reference_files as f on f.sha256 = r.value`;
@@ -129,6 +129,9 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix, withRefer
   client.exec(`begin; create temp table plan_rows (
     split integer not null, row_id text not null, fills integer not null, primary key (split, row_id)) without rowid`);
   client.exec(`create temp table shared_files (sha256 text primary key) without rowid`);
+  // Of tables beside the rows.
+  client.exec(`create temp table table_images (table_name text not null, id text not null, image_id text not null,
+    primary key (table_name, id, image_id)) without rowid`);
 
   const linked = client.prepare<[string, string, number], LinkedRow>(`
     select p.row_id as rowId, p.prompt_key as promptKey, p.source, p.chosen_score as chosenScore, p.margin, p.agreement,
@@ -170,6 +173,7 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix, withRefer
   const exportedImages = client.prepare<[{ pairSet: string; uriPrefix: string | null; withReferences: 0 | 1 }], ExportedImage>(`
     select ${uriOf("i")} as uri, sha256, bytes, 0 as isReference from images as i
     where exists (select 1 from preferences as p where p.prompt_key = i.prompt_key and ${SHOWS} and ${isPlanned("0, 1, 2")})
+      or i.image_id in (select image_id from temp.table_images)
     union all
     select distinct ${uriOf("f")} as uri, f.sha256, f.bytes, 1 as isReference from ${REFERENCES} where @withReferences and exists (
       select 1 from preferences as p where p.prompt_key = prompts.prompt_key and ${isPlanned("0, 1, 2")})
@@ -199,6 +203,8 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix, withRefer
     countPrompts: (): number => client.prepare<[{ pairSet: string }], number>(COUNT_PROMPTS).pluck().get({ pairSet }) ?? 0,
     /** The first seed of a planned row that a double cannot hold, by prompt; undefined where there is none. */
     firstLargeSeed: () => client.prepare<[{ pairSet: string }], { seed: string; prompt: string }>(FIRST_LARGE_SEED).get({ pairSet }),
+    /** True if images were adopted whose seed nobody knows, whether or not a row shows one. */
+    hasUnknownSeeds: (): boolean => client.prepare(`select 1 from jobs where adopted = 1 and seed = '-1' limit 1`).get() !== undefined,
     variants: () =>
       client.prepare<[], { variant: string; model: string; params: string }>(`select variant, model, params from variants`).all(),
     /** What linking left out, by unit and reason. */
@@ -225,6 +231,8 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix, withRefer
     exportedImages: (): IterableIterator<ExportedImage> => exportedImages.iterate({ ...scope, withReferences: withReferences ? 1 : 0 }),
     /** Rows of earlier versions, for an export of what is new. */
     base: exportBase(client),
+    /** The same view for other queries. */
+    view: db,
     close: (): void => db.close(),
   };
 }

@@ -37,31 +37,32 @@ export function meaningOf(name: string): string {
 }
 
 /** A Markdown table of every column. Columns of `chosen` and `rejected` are told once. */
-export function columnTable(fields: readonly Field[]): string {
+export function columnTable(fields: readonly Field[], meanings: Readonly<Record<string, string>> = MEANINGS): string {
   const images = fields.find(({ name }) => name === "rejected");
   const rows = [
-    ...fields.map((field) => columnRow(field, "")),
+    ...fields.map((field) => columnRow(field, meanings[field.name])),
     ...innerFields(images?.feature).map((field) =>
-      columnRow({ ...field, name: `chosen.${field.name}, rejected[].${field.name}` }, `.${field.name}`),
+      columnRow({ ...field, name: `chosen.${field.name}, rejected[].${field.name}` }, meanings[`.${field.name}`]),
     ),
   ];
   return ["| column | type | meaning |", "|---|---|---|", ...rows].join("\n");
 }
 
-function columnRow({ name, feature }: Field, key: string): string {
+function columnRow({ name, feature }: Field, meaning = ""): string {
   return `| ${name
     .split(", ")
     .map((part) => `\`${part}\``)
-    .join(", ")} | ${typeName(feature)} | ${MEANINGS[key || name] ?? ""} |`;
+    .join(", ")} | ${typeName(feature)} | ${meaning} |`;
 }
 
 function typeName(feature: Feature): string {
   if ("dtype" in feature) return feature.dtype;
+  if ("items" in feature) return `list of ${feature.items.dtype}`;
   return "struct" in feature ? "struct" : "list of structs";
 }
 
 function innerFields(feature: Feature | undefined): readonly Field[] {
-  if (feature === undefined || "dtype" in feature) return [];
+  if (feature === undefined || "dtype" in feature || "items" in feature) return [];
   return "struct" in feature ? feature.struct : feature.list;
 }
 
@@ -69,6 +70,8 @@ function innerFields(feature: Feature | undefined): readonly Field[] {
 export function cardFeatures(fields: readonly Field[]): readonly object[] {
   return fields.map(({ name, feature }) => {
     if ("dtype" in feature) return { name, dtype: feature.dtype };
+    // The one form that every version since 2.21 reads.
+    if ("items" in feature) return { name, list: feature.items.dtype };
     return "struct" in feature ? { name, struct: cardFeatures(feature.struct) } : { name, list: cardFeatures(feature.list) };
   });
 }
@@ -80,6 +83,7 @@ export function pythonFeatures(fields: readonly Field[]): string {
 
 function pythonFeature(feature: Feature): string {
   if ("dtype" in feature) return `Value("${feature.dtype}")`;
+  if ("items" in feature) return `[${pythonFeature(feature.items)}]`;
   const inner = (fields: readonly Field[]): string =>
     `{${fields.map(({ name, feature: type }) => `"${name}": ${pythonFeature(type)}`).join(", ")}}`;
   return "struct" in feature ? inner(feature.struct) : `[${inner(feature.list)}]`;

@@ -5,7 +5,10 @@ import { rowColumns } from "../../exporters/row-columns.ts";
 import { counted } from "../../lib/counted.ts";
 import type { SplitRatios } from "../split.ts";
 import { cardFeatures, columnTable, pythonFeatures } from "./card-columns.ts";
-import type { VersionCounts } from "./manifest.ts";
+import { formatsSection, type CardFormat } from "./card-formats.ts";
+import { samplesSection, type CardSample } from "./card-samples.ts";
+import { cardTables, tableConfig, tableSection } from "./card-tables.ts";
+import type { DataFile, VersionCounts } from "./manifest.ts";
 import type { PlannedSplit } from "./plan-rows.ts";
 
 export interface CardFacts {
@@ -24,27 +27,48 @@ export interface CardFacts {
   readonly extension: string;
   /** SHA-256 (hex) over the data files' checksums. */
   readonly dataSha256: string;
+  readonly dataFiles: readonly DataFile[];
+  readonly samples: readonly CardSample[];
+  readonly formats: readonly CardFormat[];
 }
 
 /** `README.md`: what `datasets` and the Hub read, and what a person has to know. Neither place, version nor time is in it. */
 export function cardText(facts: CardFacts): string {
-  const sections = [title(facts), warnings(facts), loading(facts), rows(facts), making(facts), licence(facts)];
+  const tables = cardTables(facts.dataFiles);
+  const sections = [
+    title(facts),
+    warnings(facts),
+    samplesSection(facts.samples),
+    loading(facts),
+    rows(facts),
+    ...tables.map((table) => tableSection(table, facts)),
+    formatsSection(facts),
+    making(facts),
+    licence(facts),
+  ];
   return `---\n${stringify(frontMatter(facts), { lineWidth: 0 })}---\n\n${sections.filter((section) => section !== "").join("\n\n")}\n`;
 }
 
-function frontMatter({ config, layout, splits, counts, dataSha256 }: CardFacts): object {
+function frontMatter({ config, layout, splits, counts, dataSha256, dataFiles }: CardFacts): object {
   // `datasets` 5.2 names the cache of a local folder by its last name and this block (load.py, LocalDatasetModuleFactory): without the
   // description, v1 of another dataset with the same columns would be loaded in place of this one.
   const description = `rows sha256:${dataSha256}`;
   const files = splits.map(({ split }) => ({ split, path: `data/${split}-*` }));
+  const tables = cardTables(dataFiles);
   return {
     pretty_name: config.dataset,
     ...licenceKeys(config.export.card),
     task_categories: ["text-to-image"],
     tags: ["dpo", "preference"],
     size_categories: [sizeCategory(counts.rows)],
-    configs: [{ config_name: "default", default: true, description, data_files: files }],
-    dataset_info: [{ config_name: "default", features: cardFeatures(rowColumns(layout)) }],
+    configs: [
+      { config_name: "default", default: true, description, data_files: files },
+      ...tables.map((table) => tableConfig(table, description)),
+    ],
+    dataset_info: [
+      { config_name: "default", features: cardFeatures(rowColumns(layout)) },
+      ...tables.map(({ table }) => ({ config_name: table.name, features: cardFeatures(table.fields(layout)) })),
+    ],
   };
 }
 
@@ -97,9 +121,10 @@ function loading({ layout, extension, splits }: CardFacts): string {
   return `## Load
 
 \`\`\`python
+from os.path import abspath
 from datasets import Features, Image, Value, load_dataset
 
-FOLDER = "."  # where this file is
+FOLDER = abspath(".")  # where this file is; "." alone \`datasets\` does not take
 ds = load_dataset(FOLDER, split="${split}")  # add streaming=True to read it row by row
 \`\`\`
 
@@ -111,7 +136,7 @@ files = {"${split}": "s3://BUCKET/PREFIX/VERSION/data/${split}-*.${extension}"}
 ds = load_dataset("json", data_files=files, features=features, split="${split}", streaming=True)
 \`\`\`
 
-Images are not in the rows. With \`"uri": Image()\` in the place of \`"uri": Value("string")\` they are read as rows are, by fsspec; \`images.csv\` lists each once, with its SHA-256; \`python3 download.py --out pictures\` fetches and checks them all, and goes on where it was interrupted.
+Images are not in these rows. With \`"uri": Image()\` in the place of \`"uri": Value("string")\` they are read as rows are, by fsspec; \`images.csv\` lists each once, with its SHA-256; \`python3 download.py --out pictures\` fetches and checks them all, and goes on where it was interrupted.
 \`sha256sum -c SHA256SUMS\` checks the files here; \`schema/\` has the rows' JSON Schema.`;
 }
 

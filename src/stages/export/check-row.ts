@@ -1,6 +1,6 @@
 import type { ImageCell, Row, RowLayout } from "../../exporters/exporter.ts";
 import { roundFloat } from "../../exporters/float-text.ts";
-import { rowColumns, rowJson, type Feature, type Field } from "../../exporters/row-columns.ts";
+import { rowColumns, rowJson, type Feature, type Field, type ScalarFeature } from "../../exporters/row-columns.ts";
 import { rowIdOf } from "../../identity.ts";
 import { canonicalJson, isJsonArray, isJsonObject, parseExact, type Json, type JsonObject } from "../../lib/exact-json.ts";
 import { marginOf } from "./row.ts";
@@ -30,7 +30,8 @@ export function rowChecker(layout: RowLayout): (line: string) => CheckedRow {
   };
 }
 
-function structProblems(value: Json | undefined, fields: readonly Field[], path: string): readonly string[] {
+/** What a value lacks of the shape that its columns give it. */
+export function structProblems(value: Json | undefined, fields: readonly Field[], path: string): readonly string[] {
   if (!isJsonObject(value)) return [`has no object at ${path || "its top"}`];
   const [keys, expected] = [Object.keys(value).join(), fields.map(({ name }) => name).join()];
   if (keys !== expected) return [`has the keys ${keys} at ${path || "its top"}, expected ${expected}`];
@@ -43,11 +44,16 @@ function featureProblems(value: Json | undefined, feature: Feature, path: string
     if (!isJsonArray(value)) return [`has no list at ${path}`];
     return value.flatMap((item, index) => structProblems(item, feature.list, `${path}[${index}]`));
   }
+  if ("items" in feature) {
+    const { dtype } = feature.items;
+    return isJsonArray(value) && value.every((item) => isOfType(item, dtype)) ? [] : [`has no list of ${dtype} at ${path}`];
+  }
   return isOfType(value, feature.dtype) ? [] : [`has no ${feature.dtype} at ${path}`];
 }
 
-function isOfType(value: Json | undefined, dtype: "string" | "int64" | "uint64" | "float64"): boolean {
+function isOfType(value: Json | undefined, dtype: ScalarFeature["dtype"]): boolean {
   if (dtype === "string") return typeof value === "string" && value.isWellFormed();
+  if (dtype === "bool") return typeof value === "boolean";
   if (dtype === "int64") return Number.isSafeInteger(value);
   if (dtype === "uint64") return typeof value === "string" && /^(?:0|[1-9]\d{0,19}|-1)$/.test(value);
   return value === null || (typeof value === "number" && Number.isFinite(value));

@@ -3,7 +3,7 @@ import type { RowLayout } from "../../exporters/exporter.ts";
 import { rowColumns, type Field } from "../../exporters/row-columns.ts";
 import { meaningOf } from "./card-columns.ts";
 import { checksumsText } from "./checksums.ts";
-import { sha256Of, type DataFile } from "./manifest.ts";
+import { isRowFile, sha256Of, type DataFile } from "./manifest.ts";
 
 export const CROISSANT = "croissant.json";
 
@@ -53,7 +53,7 @@ const CONTEXT = {
   transform: "cr:transform",
 } as const;
 
-const DATA_TYPES = { string: "sc:Text", int64: "sc:Integer", uint64: "sc:Integer", float64: "sc:Float" } as const;
+const DATA_TYPES = { string: "sc:Text", int64: "sc:Integer", uint64: "sc:Integer", float64: "sc:Float", bool: "sc:Boolean" } as const;
 
 /** gzip is seen by its first bytes. */
 const FORMAT = "application/jsonlines";
@@ -61,7 +61,7 @@ const FORMAT = "application/jsonlines";
 /** `croissant.json`: MLCommons Croissant 1.0 (JSON-LD) of the rows. Neither place, version nor time is in it: equal rows, equal bytes. */
 export function croissantText({ config, layout, files }: CroissantFacts): string {
   const { license, license_link: link, authors } = config.export.card;
-  const own = files.filter(({ table }) => table === "default");
+  const own = files.filter(isRowFile);
   const croissant = {
     "@context": CONTEXT,
     "@type": "sc:Dataset",
@@ -112,6 +112,8 @@ function field({ name, feature }: Field, { id, path, column, inner }: Place): ob
     const source = { fileObject: { "@id": path }, extract: { column }, ...(inner === undefined ? {} : { transform: { jsonPath: inner } }) };
     return { ...common, dataType: DATA_TYPES[feature.dtype], source };
   }
+  // Rows have no lists of plain values; other tables are not described.
+  if ("items" in feature) return { ...common, repeated: true, source: { fileObject: { "@id": path }, extract: { column } } };
   const fields = "struct" in feature ? feature.struct : feature.list;
   const subField = fields.map((own) => field(own, { id: `${id}/${own.name}`, path, column, inner: own.name }));
   return { ...common, ...("list" in feature ? { repeated: true } : {}), subField };

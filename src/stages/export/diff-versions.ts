@@ -1,7 +1,7 @@
 import { isJsonObject, parseExact, type Json } from "../../lib/exact-json.ts";
 import type { DataFile } from "./manifest.ts";
 import { mergeById } from "./merge-by-id.ts";
-import { isRowFile, readLineage, type Lineage, type LineageNeeds } from "./read-lineage.ts";
+import { isLineFile, readLineage, type Lineage, type LineageNeeds } from "./read-lineage.ts";
 import { readPublishedRows, type PublishedRow, type ReadRowsNeeds } from "./read-published-rows.ts";
 
 export type RowChange = "came" | "went" | "changed" | "moved";
@@ -56,7 +56,7 @@ const ROWS_A_CHECK = 1_000;
  */
 export async function diffVersions(before: string, after: string, needs: DiffNeeds): Promise<VersionDiff> {
   const [first, second] = [await readLineage(before, needs), await readLineage(after, needs)];
-  const tables = [...new Set([...tablesOf(first), ...tablesOf(second)])];
+  const tables = new Set([...tablesOf(first), ...tablesOf(second)]);
   const splits: SplitDiff[] = [];
   const files: { table: string; equal: boolean }[] = [];
   for (const table of tables) {
@@ -72,18 +72,18 @@ interface VersionFile extends DataFile {
 }
 
 function tablesOf(lineage: Lineage): readonly string[] {
-  return lineage.flatMap(({ manifest }) => manifest.files.filter(isRowFile).map(({ table }) => table));
+  return lineage.flatMap(({ manifest }) => manifest.files.filter(isLineFile).map(({ table }) => table));
 }
 
 function filesOf(lineage: Lineage, table: string): readonly VersionFile[] {
   return lineage.flatMap(({ version, manifest }) =>
-    manifest.files.filter((file) => isRowFile(file) && file.table === table).map((file) => ({ ...file, version })),
+    manifest.files.filter((file) => isLineFile(file) && file.table === table).map((file) => ({ ...file, version })),
   );
 }
 
-/** Rows of a minimal export have none. */
+/** Rows of a minimal export, and of the tables beside the rows, have none. */
 function hasIds(lineage: Lineage, table: string): boolean {
-  return table !== "default" || lineage.every(({ manifest }) => manifest.layout.fields === "full");
+  return table === "default" && lineage.every(({ manifest }) => manifest.layout.fields === "full");
 }
 
 function sumsOf(files: readonly VersionFile[]): string {

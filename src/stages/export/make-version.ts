@@ -3,6 +3,7 @@ import type { ExportSnapshot } from "../../db/queries/export-rows.ts";
 import { ConfigError } from "../../errors.ts";
 import type { Exporter, Row, RowLayout } from "../../exporters/exporter.ts";
 import { combinationOf } from "../pairs/link-rules.ts";
+import type { ObjectStore } from "../../stores/object-store.ts";
 import { technicalRows, technicalSources } from "../pairs/sources.ts";
 import { SPLITS, type SplitRatios } from "../split.ts";
 import { cardText } from "./card.ts";
@@ -14,14 +15,15 @@ import { CHECKSUMS, sha256Of, type DataFile, type VersionCounts } from "./manife
 import { INDEX, indexText, partSection, STALE, staleCsv } from "./part-files.ts";
 import { planRows, type PlannedSplit, type RowPlan } from "./plan-rows.ts";
 import { readRows } from "./read-rows.ts";
-import { variantFacts, type RowFacts } from "./row.ts";
+import { rowFacts } from "./row.ts";
 import { rowSchemaText, schemaPath } from "./row-schema.ts";
 import { refuseNewColumns, type Since, type StaleCounts } from "./since.ts";
 import { shardPath, shardSizes } from "./shards.ts";
 import type { Spool, SpooledFile } from "./spool.ts";
 import { openStats, type SeedRange } from "./stats.ts";
+import { writeBeside } from "./write-beside.ts";
 
-export interface MakeNeeds extends Pick<Context, "config" | "judges" | "log"> {
+export interface MakeNeeds extends Pick<Context, "config" | "judges" | "log" | "clock" | "signal"> {
   readonly snapshot: ExportSnapshot;
   readonly spool: Spool;
   readonly exporter: Exporter;
@@ -31,6 +33,8 @@ export interface MakeNeeds extends Pick<Context, "config" | "judges" | "log"> {
   readonly croissant: boolean;
   /** What only new rows are added to. */
   readonly since: Since | null;
+  /** Opens the store that the images lie in: what carries no picture never reads it. */
+  openImages(): Promise<ObjectStore>;
   /** Throws where the export is to stop. */
   readonly checkpoint: () => Promise<void>;
 }
@@ -68,18 +72,23 @@ export async function makeVersion(needs: MakeNeeds): Promise<Made> {
   const { fields, seed_format: seedFormat, gzip } = config.export;
   let stale: StaleCounts | null = null;
   const narrow = async (): Promise<Readonly<Record<string, number>>> => {
-    const narrowed = await since?.narrow(snapshot, rowFacts(needs));
+    const narrowed = await since?.narrow(snapshot, rowFacts(snapshot.variants(), needs.judges));
     stale = narrowed?.stale ?? null;
     return narrowed?.dropped ?? {};
   };
   const plan = await planRows(snapshot, { ratios, fields, narrow, checkpoint: needs.checkpoint });
-  const drops = dropsOf(snapshot, plan);
-  if (plan.rows === 0) return { made: null, drops, stale };
-  if (since !== null) refuseNewColumns(since, plan.omitted);
+  const linkDrops = dropsOf(snapshot, plan);
+  if (plan.rows === 0) return { made: null, drops: linkDrops, stale };
   if (seedFormat === "number") refuseLargeSeeds(snapshot);
 
-  const layout: RowLayout = { fields, seedFormat, omitted: since?.layout.omitted ?? plan.omitted };
-  const { dataFiles, stats } = await writeShards(needs, { plan, layout });
+  const unknownSeeds = seedFormat === "string" && snapshot.hasUnknownSeeds();
+  const own: RowLayout = { fields, seedFormat, omitted: plan.omitted, ...(unknownSeeds ? { unknownSeeds } : {}) };
+  if (since !== null) refuseNewColumns(since, own);
+  const layout = since?.layout ?? own;
+  const { dataFiles: rowFiles, stats } = await writeShards(needs, { plan, layout });
+  const beside = await writeBeside(needs, { plan, layout });
+  const dataFiles = [...rowFiles, ...beside.dataFiles];
+  const drops = { ...linkDrops, ...beside.drops };
   const listed = { images: 0, references: 0 };
   const imageList = await spool.write(
     "images.csv",
@@ -101,13 +110,17 @@ export async function makeVersion(needs: MakeNeeds): Promise<Made> {
     technical,
     extension: exporter.extension({ gzip }),
     dataSha256: sha256Of(checksumsText(dataFiles)),
+    dataFiles,
+    samples: beside.samples,
+    formats: beside.formats,
   });
   const part = since === null || stale === null ? null : partSection(since.lineage, layout, stale);
   const others = [
+    ...beside.otherFiles,
     imageList,
     await spool.write("stats.json", [Buffer.from(`${JSON.stringify(json, null, 2)}\n`)]),
     await spool.write("README.md", [Buffer.from(card + (part ?? ""))]),
-    await spool.write(schemaPath("default"), [Buffer.from(rowSchemaText(layout))]),
+    ...(await writeSchemas(spool, { layout, dataFiles })),
     await spool.write("download.py", [downloadScript()]),
     ...(needs.croissant ? [await spool.write(CROISSANT, [Buffer.from(croissantText({ config, layout, files: dataFiles }))])] : []),
     ...(since === null
@@ -128,9 +141,9 @@ interface Planned {
 }
 
 async function writeShards(needs: MakeNeeds, { plan, layout }: Planned) {
-  const { config, snapshot, spool, exporter, log, checkpoint } = needs;
+  const { config, judges, snapshot, spool, exporter, log, checkpoint } = needs;
   const { gzip, shards } = config.export;
-  const facts = rowFacts(needs);
+  const facts = rowFacts(snapshot.variants(), judges);
   const stats = openStats(plan.ranges);
   const dataFiles: DataFile[] = [];
   let done = 0;
@@ -154,11 +167,17 @@ async function writeShards(needs: MakeNeeds, { plan, layout }: Planned) {
   return { dataFiles, stats };
 }
 
-function rowFacts({ snapshot, judges }: Pick<MakeNeeds, "snapshot" | "judges">): RowFacts {
-  return {
-    variants: variantFacts(snapshot.variants()),
-    judgeVersions: new Map(judges.map(({ name, version }) => [name, version])),
-  };
+/** One for each table that has rows. */
+async function writeSchemas(
+  spool: Spool,
+  { layout, dataFiles }: { readonly layout: RowLayout; readonly dataFiles: readonly DataFile[] },
+): Promise<readonly SpooledFile[]> {
+  const files: SpooledFile[] = [];
+  for (const table of new Set(dataFiles.filter(({ format }) => format === undefined).map((file) => file.table))) {
+    const schema = rowSchemaText(table, layout);
+    if (schema !== null) files.push(await spool.write(schemaPath(table), [Buffer.from(schema)]));
+  }
+  return files;
 }
 
 /** The next `count` of some rows; leaves the rest to be taken later. */

@@ -16,9 +16,16 @@ export const CHECKSUMS = "SHA256SUMS";
 
 /** A file of rows. */
 export interface DataFile extends SpooledFile {
-  readonly table: "default";
+  readonly table: string;
+  /** Absent: JSON lines. */
+  readonly format?: string;
   readonly split: Split;
   readonly rows: number;
+}
+
+/** True for the rows themselves, which `counts` counts. */
+export function isRowFile({ table, format }: Pick<DataFile, "table" | "format">): boolean {
+  return table === "default" && format === undefined;
 }
 
 export interface VersionCounts {
@@ -76,17 +83,20 @@ export function manifestText(facts: ManifestFacts): string {
     created_at: facts.createdAt,
     config_hash: facts.configHash,
     content_sha256: facts.contentSha256,
-    tables: ["default"],
+    tables: [...new Set(["default", ...files.filter(({ format }) => format === undefined).map(({ table }) => table)])],
+    ...(config.export.formats.every((format) => format === "jsonl") ? {} : pictureFormats(config.export)),
     fields: layout.fields,
     seed_format: layout.seedFormat,
     columns_left_out: layout.omitted,
+    ...(layout.unknownSeeds === true ? { unknown_seeds: true } : {}),
     counts: {
       ...counts,
       splits: Object.fromEntries(
-        Map.groupBy(files, ({ split }) => split)
+        Map.groupBy(files.filter(isRowFile), ({ split }) => split)
           .entries()
           .map(([split, own]) => [split, sumRows(own)]),
       ),
+      ...tableCounts(files),
     },
     // A reader of nothing else has to meet this before training.
     warnings: facts.technical.map(
@@ -104,7 +114,15 @@ export function manifestText(facts: ManifestFacts): string {
     },
     judges: facts.judges.map(({ name, version, technical }) => ({ name, version, technical })),
     seeds: facts.seeds,
-    files: files.map(({ path, table, split, rows, sizeBytes, sha256 }) => ({ path, table, split, rows, bytes: sizeBytes, sha256 })),
+    files: files.map(({ path, table, format, split, rows, sizeBytes, sha256 }) => ({
+      path,
+      table,
+      ...(format === undefined ? {} : { format }),
+      split,
+      rows,
+      bytes: sizeBytes,
+      sha256,
+    })),
   };
   const body = JSON.stringify(manifest, null, 2).replace(/\n\}$/, ",\n");
   return `${body}  "manifest_sha256": "${sha256Of(body)}"\n}\n`;
@@ -112,6 +130,21 @@ export function manifestText(facts: ManifestFacts): string {
 
 function sinceOf({ version, manifestSha256, gone, changed }: SinceFact): object {
   return { version, manifest_sha256: manifestSha256, gone, changed };
+}
+
+/** What was written with pictures in it, and what became of them. */
+function pictureFormats({ formats, images }: Config["export"]): object {
+  return { formats: [...new Set(["jsonl", ...formats])], images };
+}
+
+/** Rows of the other tables by split; left out where there are none. */
+function tableCounts(files: readonly DataFile[]): object {
+  const others = files.filter(({ table, format }) => table !== "default" && format === undefined);
+  if (others.length === 0) return {};
+  const byTable = [...Map.groupBy(others, ({ table }) => table)];
+  const bySplit = (own: readonly DataFile[]): object =>
+    Object.fromEntries([...Map.groupBy(own, ({ split }) => split)].map(([split, part]) => [split, sumRows(part)]));
+  return { tables: Object.fromEntries(byTable.map(([table, own]) => [table, bySplit(own)])) };
 }
 
 export interface ParsedManifest {
@@ -143,18 +176,24 @@ export function parseManifest(text: string): ParsedManifest | string {
     fields: RowLayout["fields"];
     seed_format: RowLayout["seedFormat"];
     columns_left_out: RowLayout["omitted"];
+    unknown_seeds?: boolean;
     counts: ParsedManifest["counts"];
     policies: { pair_set: string };
     splits: { ratios: SplitRatios };
     since?: { version: string; manifest_sha256: string };
-    files: { path: string; table: "default"; split: Split; rows: number; bytes: number; sha256: string }[];
+    files: { path: string; table: string; format?: string; split: Split; rows: number; bytes: number; sha256: string }[];
   };
   if (!manifest.files.every(({ path }) => isKey(path))) return "it lists a file that no version can have";
   return {
     dataset: manifest.dataset,
     version: manifest.version,
     contentSha256: manifest.content_sha256,
-    layout: { fields: manifest.fields, seedFormat: manifest.seed_format, omitted: manifest.columns_left_out },
+    layout: {
+      fields: manifest.fields,
+      seedFormat: manifest.seed_format,
+      omitted: manifest.columns_left_out,
+      ...(manifest.unknown_seeds === true ? { unknownSeeds: true } : {}),
+    },
     files: manifest.files.map(({ bytes, ...file }) => ({ ...file, sizeBytes: bytes })),
     counts: manifest.counts,
     pairSet: manifest.policies.pair_set,

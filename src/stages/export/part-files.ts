@@ -3,8 +3,8 @@ import type { RowLayout } from "../../exporters/exporter.ts";
 import { rowColumns } from "../../exporters/row-columns.ts";
 import { counted } from "../../lib/counted.ts";
 import { pythonFeatures } from "./card-columns.ts";
-import type { DataFile } from "./manifest.ts";
-import { isRowFile, type Lineage, type PublishedVersion } from "./read-lineage.ts";
+import { isRowFile, type DataFile } from "./manifest.ts";
+import type { Lineage, PublishedVersion } from "./read-lineage.ts";
 import type { StaleCounts } from "./since.ts";
 
 /** What a part adds to the files of a version: which files make up the whole, and which of the older rows no longer hold. */
@@ -16,7 +16,7 @@ export function indexText(lineage: readonly PublishedVersion[], own: readonly Da
   const earlier = lineage.flatMap(({ version, manifest }) =>
     manifest.files.map((file) => ({ ...file, path: `../${version}/${file.path}` })),
   );
-  const files = [...earlier, ...own].filter((file) => isRowFile(file) && file.table === "default");
+  const files = [...earlier, ...own].filter(isRowFile);
   const splits = Map.groupBy(files, ({ split }) => split);
   const index = {
     index_schema: 1,

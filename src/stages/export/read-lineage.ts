@@ -74,6 +74,7 @@ export async function versionsAt(store: Pick<ObjectStore, "list">, signal: Abort
 }
 
 /** True for files of rows that have a line each; other formats hold the same rows. */
-export function isRowFile({ path }: DataFile): boolean {
+export function isLineFile({ path, format }: DataFile): boolean {
+  if (format !== undefined) return false;
   return path.endsWith(".jsonl") || path.endsWith(".jsonl.gz");
 }

@@ -18,6 +18,13 @@ export interface RowFacts {
   readonly judgeVersions: ReadonlyMap<string, string>;
 }
 
+export function rowFacts(
+  variants: Parameters<typeof variantFacts>[0],
+  judges: readonly { readonly name: string; readonly version: string }[],
+): RowFacts {
+  return { variants: variantFacts(variants), judgeVersions: new Map(judges.map(({ name, version }) => [name, version])) };
+}
+
 /** Reads every variant's parameters once, not once an image. */
 export function variantFacts(
   rows: readonly { readonly variant: string; readonly model: string; readonly params: string }[],

@@ -10,11 +10,16 @@ export function shardSizes(rows: number, shards: number | "auto"): readonly numb
   return Array.from({ length: count }, (_, index) => Math.floor(rows / count) + (index < rows % count ? 1 : 0));
 }
 
+export interface ShardPlace {
+  readonly index: number;
+  readonly count: number;
+  readonly extension: string;
+  /** Default: that of the rows. */
+  readonly folder?: string;
+}
+
 /** `data/train-00000-of-00016.jsonl`: the name from which loaders tell split and shard. */
-export function shardPath(
-  split: string,
-  { index, count, extension }: { readonly index: number; readonly count: number; readonly extension: string },
-): string {
+export function shardPath(split: string, { index, count, extension, folder = "data" }: ShardPlace): string {
   const fiveDigits = (number: number): string => String(number).padStart(5, "0");
-  return `data/${split}-${fiveDigits(index)}-of-${fiveDigits(count)}.${extension}`;
+  return `${folder}/${split}-${fiveDigits(index)}-of-${fiveDigits(count)}.${extension}`;
 }

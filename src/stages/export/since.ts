@@ -5,7 +5,8 @@ import type { RowLayout } from "../../exporters/exporter.ts";
 import { rowColumns, rowJson } from "../../exporters/row-columns.ts";
 import { isJsonArray, isJsonObject, parseExact, type Json } from "../../lib/exact-json.ts";
 import { SPLITS, type SplitRatios } from "../split.ts";
-import { isRowFile, readLineage, type Lineage, type LineageNeeds } from "./read-lineage.ts";
+import { isRowFile } from "./manifest.ts";
+import { readLineage, type Lineage, type LineageNeeds } from "./read-lineage.ts";
 import { readPublishedRows, type ReadRowsNeeds } from "./read-published-rows.ts";
 import { readRows } from "./read-rows.ts";
 import type { RowFacts } from "./row.ts";
@@ -22,6 +23,7 @@ export interface SinceFacts {
   readonly fields: RowLayout["fields"];
   readonly seedFormat: RowLayout["seedFormat"];
   readonly ratios: SplitRatios;
+  readonly tables: readonly string[];
 }
 
 /** Of rows that earlier versions have and this export has not, or has otherwise. */
@@ -48,6 +50,8 @@ export interface Since {
  */
 export async function openSince(name: string, facts: SinceFacts, needs: SinceNeeds): Promise<Since> {
   if (facts.fields === "minimal") throw refusal(name, "rows of a minimal export have no id, by which new ones could be told");
+  if (facts.tables.some((table) => table !== "default"))
+    throw refusal(name, `export.tables names ${facts.tables.join(", ")}, and only default can be a part`);
   const lineage = await readLineage(name, needs);
   const layout = lineage[0].manifest.layout;
   for (const { version, manifest } of lineage) refuseOther(version, manifest, facts);
@@ -66,10 +70,12 @@ export async function openSince(name: string, facts: SinceFacts, needs: SinceNee
 }
 
 /** @throws {ConfigError} if new rows have values where the earlier rows have no column. */
-export function refuseNewColumns({ lineage, layout }: Since, omitted: RowLayout["omitted"]): void {
-  const extra = layout.omitted.filter((column) => !omitted.includes(column));
-  if (extra.length === 0) return;
+export function refuseNewColumns({ lineage, layout }: Since, own: RowLayout): void {
   const name = lineage.at(-1)?.version ?? "";
+  if (own.unknownSeeds === true && layout.unknownSeeds !== true)
+    throw refusal(name, "new rows have unknown seeds, and its seeds have a type without them");
+  const extra = layout.omitted.filter((column) => !own.omitted.includes(column));
+  if (extra.length === 0) return;
   throw refusal(name, `new rows have ${extra.join(", ")}, which its rows were written without: no loader takes both for one table`);
 }
 
@@ -97,7 +103,7 @@ function refusal(version: string, why: string): ConfigError {
 async function readBase(snapshot: ExportSnapshot, lineage: Lineage, needs: SinceNeeds): Promise<void> {
   let rows = 0;
   for (const { version, manifest } of lineage) {
-    const files = manifest.files.filter((file) => isRowFile(file) && file.table === "default");
+    const files = manifest.files.filter(isRowFile);
     for (const [split, own] of Map.groupBy(files, (file) => file.split)) {
       for await (const { id, bytes } of readPublishedRows({ files: own, version }, needs)) {
         if (++rows % 1_000 === 0) await needs.checkpoint();

@@ -14,11 +14,12 @@ import { parseChecksums } from "./checksums.ts";
 import { groupKeyOf } from "./group-key.ts";
 import { gunzipped } from "./gunzipped.ts";
 import { readImagesCsv } from "./images-csv.ts";
+import { tableChecker } from "./check-table.ts";
 import { isDamage } from "./is-damage.ts";
 import { INDEX, indexText } from "./part-files.ts";
 import { readLineage } from "./read-lineage.ts";
 import { rowSchemaText, schemaPath } from "./row-schema.ts";
-import { CHECKSUMS, MANIFEST, parseManifest, sha256Of, type DataFile, type ParsedManifest } from "./manifest.ts";
+import { CHECKSUMS, isRowFile, MANIFEST, parseManifest, sha256Of, type DataFile, type ParsedManifest } from "./manifest.ts";
 
 /** A row is a prompt and some images; a line longer than this is damage, not data. */
 const LINE_BYTES_MAX = 64 * 1024 * 1024;
@@ -72,6 +73,7 @@ export async function verifyExport(version: string, needs: VerifyExportNeeds): P
     await compareListing(check);
     const images = await readImageList(check, needs.onImage);
     const rows = await readShards(check);
+    for (const file of manifest.files) if (isTableFile(file)) await readTableShard(check, file);
     await hashOthers(check);
     await compareSchema(check);
     await compareIndex(check);
@@ -141,7 +143,7 @@ async function readShards(check: Check): Promise<number> {
   const { manifest, report } = check;
   const filled = new Set<OptionalColumn>();
   let rows = 0;
-  for (const [split, files] of Map.groupBy(manifest.files, (file) => file.split)) {
+  for (const [split, files] of Map.groupBy(manifest.files.filter(isRowFile), (file) => file.split)) {
     const rules = splitChecker();
     for (const file of files) rows += await readShard(check, file, rules);
     for (const column of rules.lateColumns())
@@ -179,6 +181,34 @@ async function readShard(check: Check, file: DataFile, rules: ReturnType<typeof 
   return rows;
 }
 
+/** Files of rows that are read line by line; what carries pictures is compared by its checksum. */
+function isTableFile(file: DataFile): boolean {
+  return file.format === undefined && !isRowFile(file);
+}
+
+async function readTableShard(check: Check, file: DataFile): Promise<void> {
+  const { manifest, index, report } = check;
+  const checkRow = tableChecker(file.table, manifest.layout);
+  if (checkRow === null) return report(file.path, `is of a table ${file.table} that this version does not know`);
+  const split = SPLITS.indexOf(file.split);
+  let rows = 0;
+  await hashed(check, file.path, async (chunks) => {
+    const plain = file.path.endsWith(".gz") ? gunzipped(chunks) : chunks;
+    for await (const { number, bytes } of byteLines(plain, { maxBytes: LINE_BYTES_MAX })) {
+      rows++;
+      const { row, uris, problems } = checkRow(bytes.toString("utf8"));
+      for (const problem of problems) report(file.path, `the row ${problem}`, number);
+      if (row === null) continue;
+      for (const uri of uris) {
+        if (index.show(uri, split) === undefined) report(file.path, `the row shows ${uri}, which images.csv does not list`, number);
+      }
+      const first = index.addGroup(groupKeyOf(String(row["prompt"])), split);
+      if (first !== split) report(file.path, `the row has a prompt that is in ${SPLITS[first] ?? "another split"}, too`, number);
+    }
+  });
+  if (rows !== file.rows) report(file.path, `has ${counted(rows, "row")}, the manifest says ${file.rows}`);
+}
+
 /** What only the other rows and the list of images can tell. */
 function placeProblems({ index }: Check, { prompt, chosen, rejected, references }: Row, split: number): readonly string[] {
   const shown = [
@@ -196,7 +226,8 @@ function placeProblems({ index }: Check, { prompt, chosen, rejected, references 
 
 /** Reads what no other step has read: every byte of a version is looked at. */
 async function hashOthers(check: Check): Promise<void> {
-  const read = new Set(["images.csv", ...check.manifest.files.map(({ path }) => path)]);
+  const lines = check.manifest.files.filter(({ format }) => format === undefined);
+  const read = new Set(["images.csv", ...lines.map(({ path }) => path)]);
   for (const path of check.sums.keys()) {
     if (read.has(path)) continue;
     await hashed(check, path, async (chunks) => {
@@ -207,10 +238,12 @@ async function hashOthers(check: Check): Promise<void> {
 
 /** What the rows were checked against is what the version tells others to check them against. */
 async function compareSchema({ version, manifest, sums, store, signal, report }: Check): Promise<void> {
-  const path = schemaPath("default");
-  if (!sums.has(path)) return; // Written before there were schemas.
-  const schema = await readText(store, `${version}/${path}`, signal);
-  if (schema !== null && schema !== rowSchemaText(manifest.layout)) report(path, "is not the schema of these rows");
+  for (const table of new Set(manifest.files.map((file) => file.table))) {
+    const path = schemaPath(table);
+    if (!sums.has(path)) continue; // Written before there were schemas, or a format with pictures.
+    const schema = await readText(store, `${version}/${path}`, signal);
+    if (schema !== null && schema !== rowSchemaText(table, manifest.layout)) report(path, "is not the schema of these rows");
+  }
 }
 
 /** A part is nothing without the versions that it builds on. */

@@ -19,6 +19,17 @@ export interface PeopleVerdict {
   readonly scores: ReadonlyMap<string, number>;
   /** What the votes say of one row. */
   readonly support: (chosen: string, rejected: readonly string[]) => Support;
+  /** What the votes say of two images. */
+  readonly compare: (first: string, second: string) => Comparison;
+}
+
+/** Votes that compared two images, by what they say of them. */
+export interface Comparison {
+  /** Those that put one above the other. */
+  readonly preferring: number;
+  /** Those that gave both one place. */
+  readonly tied: number;
+  readonly bothBad: number;
 }
 
 export interface Support {
@@ -46,6 +57,7 @@ export function verdictOfPeople(votes: readonly Vote[], images: readonly UsableI
     connected,
     scores: new Map(ids.map((id, index) => [id, ranks[index] ?? 0])),
     support: (chosen, rejected) => supportOf(ballots, chosen, rejected),
+    compare: (first, second) => comparisonOf(ballots, first, second),
   };
 }
 
@@ -116,4 +128,17 @@ function supportOf(ballots: readonly Ballot[], chosen: string, rejected: readonl
     else if (shown.every((id) => isAbove(place, ballot.places.get(id)))) agreeing++;
   }
   return { votes, agreeing, bothBad };
+}
+
+/** Votes for another image say nothing of two losers. */
+function comparisonOf(ballots: readonly Ballot[], first: string, second: string): Comparison {
+  const counts = { preferring: 0, tied: 0, bothBad: 0 };
+  for (const { bothBad, places } of ballots) {
+    const [placeA, placeB] = [places.get(first), places.get(second)];
+    if (placeA === undefined || placeB === undefined) continue;
+    if (bothBad) counts.bothBad++;
+    else if (isAbove(placeA, placeB) || isAbove(placeB, placeA)) counts.preferring++;
+    else if (placeA !== null) counts.tied++;
+  }
+  return counts;
 }

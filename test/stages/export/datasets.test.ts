@@ -85,6 +85,25 @@ describe.skipIf(!hasDatasets)("Python datasets", () => {
     }
   }, 60_000);
 
+  // A "-1" in a column of uint64 makes it refuse the whole dataset.
+  test("reads a dataset in which a seed is not known, whichever way seeds are written", async () => {
+    await using own = await openFixture();
+    own.addRow({ prompt: "a cat", seeds: ["7", "-1"] });
+    own.db.client.prepare("update jobs set adopted = 1 where seed = '-1'").run();
+    await own.export({ seed_format: "string", tables: ["pairs"] }, { as: "text" });
+    await own.export({ seed_format: "number", tables: ["pairs"] }, { as: "numbers" });
+    const folders = { text: join(own.exportDir, "text"), numbers: join(own.exportDir, "numbers") };
+    const jobs = Object.entries(folders).flatMap(([name, folder]): LoadJob[] => [
+      { name, folder },
+      { name: `${name} pairs`, folder, config: "pairs" },
+    ]);
+    const read = await loadWithDatasets(jobs, join(own.dir, "cache"));
+    expect(read["text"]!.map["train"]).toMatchObject([{ chosen: { seed: "7" }, rejected: [{ seed: "-1" }] }]);
+    expect(read["text pairs"]!.streaming["train"]).toMatchObject([{ chosen_seed: "7", rejected_seed: "-1" }]);
+    expect(read["numbers"]!.map["train"]).toMatchObject([{ chosen: { seed: 7 }, rejected: [{ seed: -1 }] }]);
+    expect(read["numbers pairs"]!.streaming["train"]).toMatchObject([{ chosen_seed: 7, rejected_seed: -1 }]);
+  }, 60_000);
+
   // `datasets` names its cache by the folder's last name and the card: with equal cards it answers with the other dataset's rows.
   test("never takes another dataset's rows of the same version name from the cache", async () => {
     await using first = await openFixture();

@@ -58,14 +58,15 @@ export interface Fixture extends AsyncDisposable {
   files(): Promise<ReadonlyMap<string, Buffer>>;
 }
 
-export function fixtureConfig(dir: string, section: object = {}): Config {
+/** No samples on the card, unless a test says so: the fixture's images have no pictures. */
+export function fixtureConfig(dir: string, section: { readonly card?: object } = {}): Config {
   const file = configSchema.parse({
     dataset: "fixture",
     prompts: { file: "prompts.txt" },
     workflow: { file: "workflow.json", bind: { prompt: "2.text", seed: "5.seed" } },
     servers: [{ url: "http://127.0.0.1:8188" }],
     annotate: { pairs: { main: { from: ["people", "quality"] }, strict: { from: ["quality"] } } },
-    export: section,
+    export: { ...section, card: { samples: 0, ...section.card } },
   });
   const { annotate, ...rest } = file;
   const pairs = Object.fromEntries(Object.entries(annotate.pairs).map(([name, policy]) => [name, { ...policy, from: policy.from ?? [] }]));

@@ -1,0 +1,47 @@
+import { hexSet } from "../lib/hex-set.ts";
+import { floatText } from "./float-text.ts";
+import type { ImageCell } from "./exporter.ts";
+import type { Picture, PictureFormat, PicturePair, PicturePlace } from "./picture-format.ts";
+
+/** Each picture a file, and `metadata.jsonl` with a line for each pair: Hugging Face's ImageFolder. */
+export const imagefolderFormat: PictureFormat = {
+  format: "imagefolder",
+  sharded: false,
+  about:
+    "Each picture is a file under `imagefolder/SPLIT/images/`, once in its split; `imagefolder/SPLIT/metadata.jsonl` has a line for each pair, with the two names in `chosen_file_name` and `rejected_file_name`. For datasets that a folder holds: 100,000 pictures are as many files.",
+  async write(pairs, place) {
+    await place.write(`imagefolder/${place.split}/metadata.jsonl`, metadata(pairs, place), "rows");
+  },
+};
+
+async function* metadata(pairs: AsyncIterable<PicturePair>, { split, write, layout }: PicturePlace): AsyncGenerator<Buffer> {
+  using written = hexSet();
+  const fileOf = async ({ imageId, picture }: ImageCell & { readonly picture: Picture }): Promise<string> => {
+    const name = `images/${imageId}.${picture.extension}`;
+    if (written.add(imageId.slice(2))) await write(`imagefolder/${split}/${name}`, [picture.bytes], "picture");
+    return name;
+  };
+  const seedOf = ({ seed }: ImageCell): string => (layout.seedFormat === "number" ? seed : JSON.stringify(seed));
+  for await (const { id, row, chosen, rejected, margin, examples } of pairs) {
+    const fields: readonly (readonly [name: string, json: string])[] = [
+      ["chosen_file_name", JSON.stringify(await fileOf(chosen))],
+      ["rejected_file_name", JSON.stringify(await fileOf(rejected))],
+      ["prompt", textOf(row.prompt)],
+      ["id", JSON.stringify(id)],
+      ["prompt_key", JSON.stringify(row.promptKey)],
+      ["negative_prompt", textOf(row.negativePrompt)],
+      ["criterion", textOf(row.criterion)],
+      ["source", textOf(row.source)],
+      ["chosen_seed", seedOf(chosen)],
+      ["rejected_seed", seedOf(rejected)],
+      ["num_example_per_prompt", String(examples)],
+      ...(layout.omitted.includes("margin") ? [] : [["margin", margin === null ? "null" : floatText(margin)] as const]),
+    ];
+    yield Buffer.from(`{${fields.map(([name, json]) => `"${name}":${json}`).join(",")}}\n`);
+  }
+}
+
+/** A lone surrogate in one line makes readers refuse the whole file. */
+function textOf(text: string): string {
+  return JSON.stringify(text.toWellFormed());
+}

@@ -1,0 +1,131 @@
+import type { SchemaElement } from "hyparquet";
+import { ByteWriter, ParquetWriter, type ColumnSource } from "hyparquet-writer";
+import type { RowLayout } from "./exporter.ts";
+import type { PictureFormat, PicturePair } from "./picture-format.ts";
+
+/** Of pictures in a row group, which is held in memory while it is written. Arrow's readers read a row group at a time, too. */
+const ROW_GROUP_BYTES = 32 * 1024 * 1024;
+/** Also with tiny pictures: `datasets` reads so many rows at a time by default. */
+const ROW_GROUP_ROWS = 1_000;
+
+interface ParquetColumn {
+  readonly schema: SchemaElement;
+  readonly valueOf: (pair: PicturePair) => unknown;
+}
+
+/** Pick-a-Pic's table: the pictures' bytes in `jpg_0`, the chosen, and `jpg_1`. */
+export const parquetFormat: PictureFormat = {
+  format: "parquet",
+  sharded: true,
+  about:
+    "One row a pair, as Pick-a-Pic has them: `jpg_0` holds the bytes of the chosen picture, `jpg_1` those of the rejected one (in the format that they have, whatever the column's name), `label_0` is 1.0, `label_1` 0.0. Row groups of about 32 MB.",
+  async write(pairs, { layout, shardPath, write }) {
+    await write(shardPath("parquet"), encode(pairs, layout), "rows");
+  },
+};
+
+async function* encode(pairs: AsyncIterable<PicturePair>, layout: RowLayout): AsyncGenerator<Uint8Array> {
+  const columns = columnsOf(layout);
+  const writer = new ByteWriter(ROW_GROUP_BYTES);
+  const schema: SchemaElement[] = [{ name: "schema", num_children: columns.length }, ...columns.map((column) => column.schema)];
+  // Pictures do not compress, and a codec would be one more thing that a reader has to have.
+  const parquet = new ParquetWriter({ writer, schema, codec: "UNCOMPRESSED", createdBy: "comfy-dpo" });
+  for await (const group of rowGroups(pairs)) {
+    await parquet.write({ columnData: columns.map((column) => columnData(column, group)), rowGroupSize: group.length });
+    yield taken(writer);
+  }
+  await parquet.finish();
+  yield taken(writer);
+}
+
+/** What was written since, out of the writer's buffer, which goes on counting from there. */
+function taken(writer: ByteWriter): Uint8Array {
+  const written = writer.getBytes().slice();
+  writer.index = 0;
+  return written;
+}
+
+async function* rowGroups(pairs: AsyncIterable<PicturePair>): AsyncGenerator<readonly PicturePair[]> {
+  let group: PicturePair[] = [];
+  let sizeBytes = 0;
+  for await (const pair of pairs) {
+    group.push(pair);
+    sizeBytes += pair.chosen.picture.bytes.length + pair.rejected.picture.bytes.length;
+    if (sizeBytes < ROW_GROUP_BYTES && group.length < ROW_GROUP_ROWS) continue;
+    yield group;
+    group = [];
+    sizeBytes = 0;
+  }
+  if (group.length > 0) yield group;
+}
+
+function columnData({ schema, valueOf }: ParquetColumn, group: readonly PicturePair[]): ColumnSource {
+  const data = group.map(valueOf);
+  // A dictionary would hash every picture, and statistics compare them.
+  return schema.type === "BYTE_ARRAY" && schema.converted_type === undefined
+    ? { name: schema.name, data, encoding: "PLAIN", statistics: false, offsetIndex: false }
+    : { name: schema.name, data };
+}
+
+/** In Pick-a-Pic's order, then what it has not. */
+function columnsOf({ seedFormat }: RowLayout): readonly ParquetColumn[] {
+  return [
+    flag("are_different", () => true),
+    text("best_image_uid", ({ chosen }) => chosen.imageId),
+    text("caption", ({ row }) => row.prompt),
+    flag("has_label", () => true),
+    text("image_0_uid", ({ chosen }) => chosen.imageId),
+    text("image_0_url", ({ chosen }) => chosen.uri),
+    text("image_1_uid", ({ rejected }) => rejected.imageId),
+    text("image_1_url", ({ rejected }) => rejected.uri),
+    bytes("jpg_0", ({ chosen }) => chosen.picture.bytes),
+    bytes("jpg_1", ({ rejected }) => rejected.picture.bytes),
+    float("label_0", () => 1),
+    float("label_1", () => 0),
+    text("model_0", ({ chosen }) => chosen.model),
+    text("model_1", ({ rejected }) => rejected.model),
+    integer("num_example_per_prompt", ({ examples }) => BigInt(examples)),
+    text("id", ({ id }) => id),
+    text("prompt_key", ({ row }) => row.promptKey),
+    text("negative_prompt", ({ row }) => row.negativePrompt),
+    text("criterion", ({ row }) => row.criterion),
+    text("source", ({ row }) => row.source),
+    seed("seed_0", seedFormat, ({ chosen }) => BigInt(chosen.seed)),
+    seed("seed_1", seedFormat, ({ rejected }) => BigInt(rejected.seed)),
+    nullableFloat("margin", ({ margin }) => margin),
+  ];
+}
+
+type ValueOf<Value> = (pair: PicturePair) => Value;
+
+function text(name: string, valueOf: ValueOf<string>): ParquetColumn {
+  const schema: SchemaElement = { name, type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "REQUIRED" };
+  return { schema, valueOf: (pair) => valueOf(pair).toWellFormed() };
+}
+
+function bytes(name: string, valueOf: ValueOf<Uint8Array>): ParquetColumn {
+  return { schema: { name, type: "BYTE_ARRAY", repetition_type: "REQUIRED" }, valueOf };
+}
+
+function flag(name: string, valueOf: ValueOf<boolean>): ParquetColumn {
+  return { schema: { name, type: "BOOLEAN", repetition_type: "REQUIRED" }, valueOf };
+}
+
+function float(name: string, valueOf: ValueOf<number>): ParquetColumn {
+  return { schema: { name, type: "DOUBLE", repetition_type: "REQUIRED" }, valueOf };
+}
+
+function nullableFloat(name: string, valueOf: ValueOf<number | null>): ParquetColumn {
+  return { schema: { name, type: "DOUBLE", repetition_type: "OPTIONAL" }, valueOf };
+}
+
+function integer(name: string, valueOf: ValueOf<bigint>): ParquetColumn {
+  return { schema: { name, type: "INT64", repetition_type: "REQUIRED" }, valueOf };
+}
+
+/** Unsigned where rows have text, since those reach 2^64 - 1; what is not known (-1) is null there. */
+function seed(name: string, seedFormat: RowLayout["seedFormat"], valueOf: ValueOf<bigint>): ParquetColumn {
+  if (seedFormat === "number") return integer(name, valueOf);
+  const schema: SchemaElement = { name, type: "INT64", converted_type: "UINT_64", repetition_type: "OPTIONAL" };
+  return { schema, valueOf: (pair) => (valueOf(pair) < 0n ? null : valueOf(pair)) };
+}

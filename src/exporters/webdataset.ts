@@ -1,0 +1,68 @@
+import { promisify } from "node:util";
+import { pack, type Pack } from "tar-stream";
+import type { PictureFormat, PicturePair } from "./picture-format.ts";
+
+/** The same for every member: no time, no owner. */
+const MEMBER = { mtime: new Date(0), mode: 0o644, uid: 0, gid: 0, type: "file" } as const;
+
+/** Tar shards with the member names that diffusers' preference-training scripts read. */
+export const webdatasetFormat: PictureFormat = {
+  format: "webdataset",
+  sharded: true,
+  about:
+    "Tar shards: of each pair `KEY.jpg_0.jpg` (the chosen), `KEY.jpg_1.jpg` (the rejected), `KEY.label_0.txt` (1), `KEY.label_1.txt` (0), `KEY.original_prompt.txt`, and `KEY.json` with ids, seeds and source. The members are called .jpg because diffusers' scripts ask for these names; the bytes are of the format that the pictures have, which Pillow tells by itself.",
+  async write(pairs, { shardPath, write }) {
+    await write(shardPath("tar"), encode(pairs), "rows");
+  },
+};
+
+async function* encode(pairs: AsyncIterable<PicturePair>): AsyncGenerator<Uint8Array> {
+  const tar = pack();
+  const fed = feed(tar, pairs);
+  // A failing source ends the loop below with its own error; without a handler here it would be reported twice.
+  fed.catch(() => undefined);
+  yield* tar as AsyncIterable<Buffer>; // Without an encoding a stream yields Buffers.
+  await fed;
+}
+
+async function feed(tar: Pack, pairs: AsyncIterable<PicturePair>): Promise<void> {
+  const add = promisify((name: string, content: Buffer, done: (error?: Error | null) => void) =>
+    tar.entry({ ...MEMBER, name, size: content.length }, content, done),
+  );
+  try {
+    for await (const pair of pairs) for (const [name, content] of membersOf(pair)) await add(`${pair.id}.${name}`, content);
+    tar.finalize();
+  } catch (error) {
+    tar.destroy(error instanceof Error ? error : new Error(String(error)));
+    throw error;
+  }
+}
+
+/** A key is all of a name up to its first point: ids have none. */
+function membersOf({ id, row, chosen, rejected, examples }: PicturePair): readonly (readonly [name: string, content: Buffer])[] {
+  const facts = {
+    id,
+    prompt_key: row.promptKey,
+    negative_prompt: row.negativePrompt.toWellFormed(),
+    criterion: row.criterion,
+    source: row.source,
+    image_0_uid: chosen.imageId,
+    image_1_uid: rejected.imageId,
+    // Text, because readers would round what is over 2^53 - 1.
+    seed_0: chosen.seed,
+    seed_1: rejected.seed,
+    num_example_per_prompt: examples,
+  };
+  return [
+    ["jpg_0.jpg", bufferOf(chosen.picture.bytes)],
+    ["jpg_1.jpg", bufferOf(rejected.picture.bytes)],
+    ["json", Buffer.from(JSON.stringify(facts))],
+    ["label_0.txt", Buffer.from("1")],
+    ["label_1.txt", Buffer.from("0")],
+    ["original_prompt.txt", Buffer.from(row.prompt.toWellFormed())],
+  ];
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+}

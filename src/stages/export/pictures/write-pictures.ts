@@ -1,0 +1,155 @@
+import type { Config } from "../../../config/schema.ts";
+import type { Context } from "../../../context.ts";
+import type { PictureRecord, TableQueries } from "../../../db/queries/export-tables.ts";
+import type { Row, RowLayout } from "../../../exporters/exporter.ts";
+import type { Picture, PictureFormat, PicturePair } from "../../../exporters/picture-format.ts";
+import type { DataFile } from "../manifest.ts";
+import { pairsOf } from "../pairs-of.ts";
+import type { PlannedSplit } from "../plan-rows.ts";
+import { shardPath, shardSizes } from "../shards.ts";
+import type { Spool, SpooledFile } from "../spool.ts";
+import { openConverter, type ConvertPicture, type ImageSettings } from "./convert.ts";
+import { fetchPicture, type FetchNeeds } from "./fetch-picture.ts";
+import { inOrder } from "./in-order.ts";
+
+/** A shard is closed once its pairs have so many bytes in the store: few files for millions of pictures, and each is sent again within minutes. */
+const SHARD_BYTES = 256 * 1024 * 1024;
+/** Rows whose pictures are fetched ahead, and the bytes that these may have together. */
+const AHEAD = { rows: 16, bytes: 128 * 1024 * 1024 };
+
+export interface PictureSource extends FetchNeeds, Pick<Context, "log"> {
+  readonly spool: Spool;
+  readonly queries: Pick<TableQueries, "picturesOf" | "pairsOfPrompt">;
+  readonly layout: RowLayout;
+  readonly images: ImageSettings;
+  readonly shards: Config["export"]["shards"];
+  readonly planned: readonly PlannedSplit[];
+  /** Of all splits. */
+  readonly rows: number;
+  readonly rowsOf: (split: PlannedSplit) => AsyncIterable<Row>;
+}
+
+export interface WrittenFormat {
+  readonly format: PictureFormat;
+  /** What readers open. */
+  readonly dataFiles: readonly DataFile[];
+  readonly pictures: readonly SpooledFile[];
+}
+
+/** Writes every pair of every row with its pictures, in each format. Memory is bounded by AHEAD and what one format holds of a file. */
+export async function writePictures(formats: readonly PictureFormat[], source: PictureSource): Promise<readonly WrittenFormat[]> {
+  const convert = formats.length === 0 ? null : await openConverter(source.images);
+  const written: WrittenFormat[] = [];
+  for (const format of formats) {
+    if (convert === null) break;
+    const dataFiles: DataFile[] = [];
+    const pictures: SpooledFile[] = [];
+    let done = 0;
+    const tick = (): void => source.log.progress(`export ${format.format}`, { done: ++done, total: source.rows, failed: 0 });
+    for (const planned of source.planned) {
+      const files = await writeSplit(format, { source, planned, convert, tick });
+      dataFiles.push(...files.dataFiles);
+      pictures.push(...files.pictures);
+    }
+    written.push({ format, dataFiles, pictures });
+  }
+  return written;
+}
+
+interface SplitPlace {
+  readonly source: PictureSource;
+  readonly planned: PlannedSplit;
+  readonly convert: ConvertPicture;
+  /** Called for each row. */
+  readonly tick: () => void;
+}
+
+async function writeSplit(format: PictureFormat, place: SplitPlace): Promise<Omit<WrittenFormat, "format">> {
+  const { source, planned } = place;
+  const { layout, spool } = source;
+  const { split } = planned;
+  const sizes = await plannedShards(format, place);
+  const dataFiles: DataFile[] = [];
+  const pictures: SpooledFile[] = [];
+  const rows = loadedRows(place);
+  try {
+    for (const [index, size] of sizes.entries()) {
+      let pairs = 0;
+      const next = async function* (): AsyncGenerator<PicturePair> {
+        for (let taken = 0; taken < size; taken++) {
+          const row = await rows.next();
+          if (row.done === true) throw new Error(`${size - taken} rows of a shard are missing`);
+          for (const pair of row.value) {
+            pairs++;
+            yield pair;
+          }
+          place.tick();
+        }
+      };
+      await format.write(next(), {
+        split,
+        layout,
+        shardPath: (extension) => shardPath(split, { index, count: sizes.length, extension, folder: format.format }),
+        async write(path, chunks, kind) {
+          const file = await spool.write(path, chunks);
+          if (kind === "picture") pictures.push(file);
+          else dataFiles.push({ ...file, table: "pairs", format: format.format, split, rows: pairs });
+        },
+      });
+    }
+  } finally {
+    await rows.return(undefined);
+  }
+  return { dataFiles, pictures };
+}
+
+/** Rows a shard. Cut by the bytes that are stored, which the database knows, so that the number of shards stands before the first is written. */
+async function plannedShards({ sharded }: PictureFormat, { source, planned }: SplitPlace): Promise<readonly number[]> {
+  if (!sharded) return [planned.rows];
+  if (source.shards !== "auto") return shardSizes(planned.rows, source.shards);
+  const sizes: number[] = [];
+  let rows = 0;
+  let sizeBytes = 0;
+  for await (const { row, records } of withRecords(source, planned)) {
+    const bytesOf = (imageId: string): number => records.get(imageId)?.bytes ?? 0;
+    for (const { chosen, rejected } of pairsOf(row)) sizeBytes += bytesOf(chosen.imageId) + bytesOf(rejected.imageId);
+    rows++;
+    if (sizeBytes < SHARD_BYTES) continue;
+    sizes.push(rows);
+    rows = 0;
+    sizeBytes = 0;
+  }
+  return rows > 0 ? [...sizes, rows] : sizes;
+}
+
+interface RowWithRecords {
+  readonly row: Row;
+  readonly records: ReadonlyMap<string, PictureRecord>;
+}
+
+async function* withRecords({ queries, rowsOf }: PictureSource, planned: PlannedSplit): AsyncGenerator<RowWithRecords> {
+  for await (const row of rowsOf(planned)) {
+    const ids = [row.chosen, ...row.rejected].map(({ imageId }) => imageId);
+    yield { row, records: new Map(queries.picturesOf(ids).map((record) => [record.imageId, record])) };
+  }
+}
+
+/** Each row's pairs with their pictures; the chosen one is fetched once. */
+function loadedRows({ source, planned, convert }: SplitPlace): AsyncGenerator<readonly PicturePair[]> {
+  const weightOf = ({ records }: RowWithRecords): number => records.values().reduce((sum, { bytes }) => sum + bytes, 0);
+  return inOrder(withRecords(source, planned), { items: AHEAD.rows, weight: AHEAD.bytes, weightOf }, async ({ row, records }) => {
+    const load = async ({ imageId }: { readonly imageId: string }): Promise<Picture> => {
+      const record = records.get(imageId);
+      if (record === undefined) throw new Error(`image ${imageId} left the snapshot`);
+      return convert(await fetchPicture(record, source), imageId);
+    };
+    const [chosen, ...rejected] = await Promise.all(
+      [row.chosen, ...row.rejected].map(async (cell) => ({ ...cell, picture: await load(cell) })),
+    );
+    const examples = source.queries.pairsOfPrompt(row.promptKey);
+    return pairsOf(row).flatMap((pair, index): PicturePair[] => {
+      const loser = rejected[index];
+      return chosen === undefined || loser === undefined ? [] : [{ ...pair, chosen, rejected: loser, examples }];
+    });
+  });
+}

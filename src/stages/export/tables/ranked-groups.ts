@@ -1,0 +1,63 @@
+import type { TableImageRecord } from "../../../db/queries/export-tables.ts";
+import { groupQueries } from "../../../db/queries/groups.ts";
+import { scoreQueries } from "../../../db/queries/scores.ts";
+import { voteQueries } from "../../../db/queries/votes.ts";
+import { readGroups, type FinalGroup } from "../../link/read-groups.ts";
+import type { LinkRules } from "../../pairs/group-facts.ts";
+import { linkRules } from "../../pairs/link-rules.ts";
+import { rankGroup, type GroupRanking } from "../../pairs/rank-group.ts";
+import type { TableSource } from "./table.ts";
+
+/** Prompts read in one go. */
+const PAGE_PROMPTS = 100;
+
+export interface RankedGroup {
+  readonly promptKey: string;
+  readonly prompt: string;
+  readonly negative: string;
+  readonly split: number;
+  readonly criterion: string;
+  readonly rankings: readonly GroupRanking[];
+  /** Every stored image of the prompt, by image_id. */
+  readonly images: ReadonlyMap<string, TableImageRecord & { readonly uri: string; readonly sha256: string }>;
+}
+
+/** Every final group under every criterion, ranked by the rules of the exported pair set. Holds one page of prompts in memory. */
+export async function* rankedGroups(source: TableSource): AsyncGenerator<RankedGroup> {
+  const { config, judges, view, queries, splitOf, checkpoint } = source;
+  const policy = config.annotate.pairs[config.export.pairs];
+  if (policy === undefined) return;
+  const sources = { groups: groupQueries(view), scores: scoreQueries(view), votes: voteQueries(view), judges };
+  const rules = config.annotate.criteria.map((criterion) => ({
+    criterion,
+    rules: linkRules({ annotate: config.annotate, policy, judges, anyVote: sources.votes.anyVoteUnder(criterion) }),
+  }));
+  for (let range = sources.groups.nextRange(0, PAGE_PROMPTS); range !== null; range = sources.groups.nextRange(range.last, PAGE_PROMPTS)) {
+    for (const group of readGroups(range, sources).final) {
+      const ranked = rules.map((each) => ({ criterion: each.criterion, rankings: rankedUnder(group, each) }));
+      if (ranked.every(({ rankings }) => rankings.length === 0)) continue;
+      const { promptKey } = group;
+      const { prompt, negative } = queries.promptOf(promptKey);
+      const split = splitOf(prompt);
+      const images = storedImages(queries.imagesOf(group.images.map(({ imageId }) => imageId)));
+      for (const { criterion, rankings } of ranked) yield { promptKey, prompt, negative, split, criterion, rankings, images };
+    }
+    await checkpoint();
+  }
+}
+
+function rankedUnder(
+  { promptKey, images, votes }: FinalGroup,
+  { criterion, rules }: { readonly criterion: string; readonly rules: LinkRules },
+): readonly GroupRanking[] {
+  return rankGroup({ promptKey, criterion, images, votes: votes.get(criterion) ?? [] }, rules);
+}
+
+function storedImages(records: readonly TableImageRecord[]): RankedGroup["images"] {
+  return new Map(
+    records.flatMap((image) => {
+      const { imageId, uri, sha256 } = image;
+      return uri === null || sha256 === null ? [] : [[imageId, { ...image, uri, sha256 }] as const];
+    }),
+  );
+}

@@ -1,0 +1,50 @@
+import type { Config } from "../../../config/schema.ts";
+import type { Context } from "../../../context.ts";
+import type { TableQueries } from "../../../db/queries/export-tables.ts";
+import type { Row, RowLayout } from "../../../exporters/exporter.ts";
+import type { Field } from "../../../exporters/row-columns.ts";
+import type { TableRow } from "../../../exporters/table-row.ts";
+import type { Db } from "../../../db/open.ts";
+import type { PlannedSplit } from "../plan-rows.ts";
+
+/** What tables are made from: one view of the database, and rows as they are in `default`. */
+export interface TableSource extends Pick<Context, "judges"> {
+  readonly config: Pick<Config, "annotate" | "export">;
+  readonly layout: RowLayout;
+  readonly queries: TableQueries;
+  /** The export's view of the database, for what other stages query. */
+  readonly view: Db;
+  /** Number of the split of a prompt's text. */
+  readonly splitOf: (prompt: string) => number;
+  /** The rows of `default` in their order, anew with each call. */
+  readonly rowsOf: (split: PlannedSplit) => AsyncIterable<Row>;
+  readonly planned: readonly PlannedSplit[];
+  /** Throws where the export is to stop. */
+  readonly checkpoint: () => Promise<void>;
+}
+
+/** A table once it is known which rows it could have. */
+export interface PreparedTable {
+  /** Rows of a split, by its number; final once every table is prepared and the shared images are settled. */
+  countRows(split: number): number;
+  /** Rows of a split as lines of JSON, without the line feed. */
+  lines(split: number): AsyncIterable<string>;
+  /** Rows left out, by reason. */
+  readonly drops: Readonly<Record<string, number>>;
+}
+
+/** A table beside `default`: one file here and one line in the registry. Equal databases and configurations give equal rows. */
+export interface Table {
+  readonly name: string;
+  /** What a row is, for the card: Markdown, whole sentences. */
+  readonly about: string;
+  /** What each column means. */
+  readonly meanings: Readonly<Record<string, string>>;
+  /** The columns, in the order in which every row has them. */
+  fields(layout: RowLayout): readonly Field[];
+  /** What rules of its own a row breaks, in words that go on after "the row". */
+  problems(row: TableRow): readonly string[];
+  /** URIs that a row shows. */
+  uris(row: TableRow): readonly string[];
+  prepare(source: TableSource): Promise<PreparedTable>;
+}

@@ -1,0 +1,67 @@
+import { tableQueries } from "../../db/queries/export-tables.ts";
+import type { RowLayout } from "../../exporters/exporter.ts";
+import { openPictureFormat } from "../../exporters/registry.ts";
+import { SPLITS, splitter } from "../split.ts";
+import type { CardFormat } from "./card-formats.ts";
+import type { CardSample } from "./card-samples.ts";
+import { groupKeyOf } from "./group-key.ts";
+import type { MakeNeeds } from "./make-version.ts";
+import type { DataFile } from "./manifest.ts";
+import { writePictures } from "./pictures/write-pictures.ts";
+import { writeSamples } from "./pictures/write-samples.ts";
+import type { PlannedSplit, RowPlan } from "./plan-rows.ts";
+import { readRows } from "./read-rows.ts";
+import { rowFacts } from "./row.ts";
+import type { SpooledFile } from "./spool.ts";
+import { writeTables } from "./write-tables.ts";
+
+/** What stands in a version beside its rows. */
+export interface Beside {
+  readonly dataFiles: readonly DataFile[];
+  /** Pictures. */
+  readonly otherFiles: readonly SpooledFile[];
+  /** Table → reason → count. */
+  readonly drops: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  readonly samples: readonly CardSample[];
+  readonly formats: readonly CardFormat[];
+}
+
+/** Writes the tables, the formats with pictures and the card's samples that the configuration asks for. To be called once an export. */
+export async function writeBeside(
+  needs: MakeNeeds,
+  { plan, layout }: { readonly plan: RowPlan; readonly layout: RowLayout },
+): Promise<Beside> {
+  const { config, judges, log, snapshot, spool, ratios, checkpoint } = needs;
+  const { pairs: pairSet, uri_base: base, formats: wanted, images } = config.export;
+  const queries = tableQueries(snapshot.view, {
+    pairSet,
+    uriPrefix: base === null || base === "" || base.endsWith("/") ? base : `${base}/`,
+  });
+  const facts = rowFacts(snapshot.variants(), judges);
+  const rowsOf = ({ split, front }: PlannedSplit) => readRows(snapshot, { split: SPLITS.indexOf(split), front, facts, checkpoint });
+  const splitOf = splitter(ratios);
+  const source = { config, judges, layout, queries, rowsOf, checkpoint, planned: plan.splits, view: snapshot.view };
+  const tables = await writeTables({ ...source, splitOf: (prompt) => SPLITS.indexOf(splitOf(groupKeyOf(prompt))) }, spool);
+
+  const formats = await Promise.all([...new Set(wanted)].filter((format) => format !== "jsonl").map(openPictureFormat));
+  const samplesWanted = config.export.card.samples;
+  if (formats.length === 0 && samplesWanted === 0) {
+    return { dataFiles: tables.files, otherFiles: [], drops: tables.drops, samples: [], formats: [] };
+  }
+  const store = await needs.openImages();
+  try {
+    const { clock, signal } = needs;
+    const reading = { ...source, store, clock, signal, spool, log, images, rows: plan.rows, shards: config.export.shards };
+    const written = await writePictures(formats, reading);
+    const samples = await writeSamples(samplesWanted, reading);
+    return {
+      dataFiles: [...tables.files, ...written.flatMap(({ dataFiles }) => dataFiles)],
+      otherFiles: [...written.flatMap(({ pictures }) => pictures), ...samples.flatMap(({ files }) => files)],
+      drops: tables.drops,
+      samples,
+      formats: written.map(({ format: { format, about } }) => ({ format, about })),
+    };
+  } finally {
+    await store.close();
+  }
+}

@@ -1,6 +1,5 @@
 import { Command, CommanderError, Option } from "commander";
 import type { CommandInput, CommandResult, CommandSpec } from "./commands/command.ts";
-import { laterAction } from "./commands/later-action.ts";
 import { commands } from "./commands/registry.ts";
 import { ConfigError, EXIT, FatalError, InterruptedError, RejectError, TransientError, isAbort, messageOf } from "./errors.ts";
 import { systemClock } from "./lib/clock.ts";
@@ -28,7 +27,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     if (isClosed) return; // `… | head` has seen enough.
     openLog({ json: false }).error(`Cannot write to stdout: ${fileProblem(error)}\nTry: send the output elsewhere, or free space there`);
   });
-  const program = buildProgram(argv, (spec, command) => execute(spec, command, output));
+  const program = buildProgram((spec, command) => execute(spec, command, output));
   try {
     await program.parseAsync([...argv], { from: "user" });
   } catch (error) {
@@ -40,7 +39,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
-function buildProgram(argv: readonly string[], run: (spec: CommandSpec, command: Command) => Promise<void>): Command {
+function buildProgram(run: (spec: CommandSpec, command: Command) => Promise<void>): Command {
   const program = new Command("pnpm pipeline")
     .description(
       "Turns prompts and headless ComfyUI servers into DPO preference datasets, in resumable runs.\nStages: generate → harvest → annotate → export; `run` does all four.",
@@ -60,10 +59,9 @@ function buildProgram(argv: readonly string[], run: (spec: CommandSpec, command:
       .addHelpText("after", `\nExample:\n  $ pnpm pipeline ${spec.example}`)
       .exitOverride();
     for (const arg of spec.args ?? []) command.argument(arg.name, arg.description);
-    for (const { flags, description, later } of spec.options ?? [])
-      command.addOption(new Option(flags, description).hideHelp(later === true));
+    for (const { flags, description } of spec.options ?? []) command.addOption(new Option(flags, description));
     // What comes later has arguments and options that nobody knows yet.
-    if (spec.later === true || laterAction(spec, command, argv) !== undefined) command.allowUnknownOption().allowExcessArguments();
+    if (spec.later === true) command.allowUnknownOption().allowExcessArguments();
     command.action(() => run(spec, command));
   }
   return program;
@@ -78,7 +76,6 @@ async function execute(spec: CommandSpec, command: Command, output: OutputGuard)
   output.onLost(signals.stop);
   let result: CommandResult;
   try {
-    refuseLater(spec, command);
     const { run } = await spec.load();
     result = await run({
       args: command.args,
@@ -104,16 +101,6 @@ async function execute(spec: CommandSpec, command: Command, output: OutputGuard)
   process.exitCode = output.exitOf(result.exit);
   // A command that has ended leaves nothing behind that must be waited for; a socket that some library keeps would hold the process.
   if (signals.signal.aborted) process.exit();
-}
-
-/** @throws {ConfigError} for an option or an action that is promised and not there yet. */
-function refuseLater(spec: CommandSpec, command: Command): void {
-  const [action = ""] = command.args;
-  if (spec.laterActions?.includes(action) === true) throw new ConfigError(`Cannot ${spec.name} ${action}: it comes with a later version`);
-  for (const { flags } of (spec.options ?? []).filter((option) => option.later === true)) {
-    if (command.getOptionValue(new Option(flags).attributeName()) === undefined) continue;
-    throw new ConfigError(`Cannot use ${flags} with ${spec.name}: it comes with a later version`);
-  }
 }
 
 /** What this machine does not let us do, in words; null for anything else. */

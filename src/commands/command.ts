@@ -6,8 +6,6 @@ import type { ResultEvent } from "./result-event.ts";
 export interface OptionSpec {
   readonly flags: string;
   readonly description: string;
-  /** Promised, but not there yet: hidden from the help, and said so where it is used. */
-  readonly later?: true;
 }
 
 /** What a command gets from the command line. Values are strings or true, as typed; commands check them. */
@@ -50,7 +48,5 @@ export interface CommandSpec {
   readonly servingActions?: readonly string[];
   /** Promised, but not there yet: takes any arguments, to say so. */
   readonly later?: true;
-  /** First arguments that are promised likewise. */
-  readonly laterActions?: readonly string[];
   readonly load: () => Promise<{ readonly run: RunCommand }>;
 }

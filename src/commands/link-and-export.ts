@@ -21,13 +21,16 @@ export interface LinkAndExportOptions {
   readonly exports: boolean;
   /** A name for the version instead of v1, v2, …. */
   readonly as?: string;
+  /** Only what this version does not have. */
+  readonly since?: string;
+  readonly croissant?: boolean;
 }
 
 /** The last two stages: links follow the newest votes and scores, and what is linked is written. */
 export async function linkAndExport(
   context: Context,
   input: CommandInput,
-  { stopped, exports, as }: LinkAndExportOptions,
+  { stopped, exports, as, since, croissant = false }: LinkAndExportOptions,
 ): Promise<CommandResult> {
   const { config, db, log } = context;
   if (!exports) return stageResult(db, input, { done: "Stopped", stopped });
@@ -47,11 +50,14 @@ export async function linkAndExport(
       complete: isWhole && pending === 0 && linked.pending + linked.unjudged === 0 && !linked.stopped && people === null,
       configHash: configHash(config),
       openStore: (uri) => openStore({ ...config.store, uri }, { concurrency: config.harvest.concurrency }),
+      croissant,
       ...(as === undefined ? {} : { as }),
+      ...(since === undefined ? {} : { since }),
     },
   );
   const result = stageResult(db, input, { done: describeExport(report), stopped, rows: report.rows, drops: report.drops });
-  if (report.outcome !== "empty") return result;
+  // Nothing new is no failure.
+  if (report.outcome !== "empty" || report.since !== undefined) return result;
   // Work that the deadline left undone and people who have not voted yet are no failure; anything else that left no pair is.
   const onlyPeople = config.annotate.pairs[config.export.pairs]?.from.every((source) => source === "people") === true;
   return onlyPeople || stopped ? result : { ...result, exit: EXIT.incomplete };
@@ -65,12 +71,22 @@ function missingVotes({ config }: Pick<Context, "config">, linked: LinkResult): 
   return voted >= linked.groups ? null : `people: ${voted} of ${linked.groups} prompts, run annotate serve or annotate import`;
 }
 
-function describeExport({ outcome, version, uri, rows, technicalRows, drops }: ExportReport): string {
+function describeExport({ outcome, version, uri, rows, technicalRows, drops, since }: ExportReport): string {
+  const stale = since === undefined ? "" : describeStale(since);
+  if (outcome === "empty" && since !== undefined) return `No row that ${since.version} does not have${stale}`;
   if (outcome === "empty") {
     const reasons = Object.entries(drops).map(([reason, count]) => `${count} ${reason}`);
     return `No pairs to export${reasons.length > 0 ? `: ${reasons.join(", ")}` : ""}`;
   }
   const technical = technicalNote(technicalRows, rows);
   if (outcome === "unchanged") return `Nothing new since ${version}${technical}: ${uri}`;
+  if (since !== undefined)
+    return `Exported ${counted(rows, "new row")} since ${since.version} as the part ${version}${technical}: ${uri}${stale}`;
   return `Exported ${counted(rows, "row")} as ${version}${technical}: ${uri}`;
+}
+
+/** A part cannot take back what was exported before it. */
+function describeStale({ version, gone, changed }: NonNullable<ExportReport["since"]>): string {
+  if (gone + changed === 0) return "";
+  return `. Of the rows that ${version} has, ${gone} would not be exported today and ${changed} would be otherwise; an export without --since has neither`;
 }

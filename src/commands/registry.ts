@@ -91,14 +91,19 @@ export const commands: readonly CommandSpec[] = [
   },
   {
     name: "export",
-    summary: "write the dataset as its next version: sharded JSONL, card, manifest",
+    summary: "write the dataset as its next version: sharded JSONL, card, manifest; `diff A B` compares two versions",
+    args: [
+      { name: "[action]", description: "diff: what came, went and changed between two versions; nothing: export" },
+      { name: "[versions...]", description: "for diff: two of them" },
+    ],
     options: [
       PROMPTS,
       { flags: "--as <name>", description: "a name of your own instead of v1, v2, …" },
-      { flags: "--since <version>", description: "only what an earlier version does not have", later: true },
+      { flags: "--since <version>", description: "only the rows that an earlier version does not have, as a part that is added to it" },
+      { flags: "--croissant", description: "also croissant.json: the rows described in MLCommons' Croissant format" },
+      { flags: "--rows", description: "diff: name each row" },
     ],
-    laterActions: ["diff"],
-    example: "export",
+    example: "export --since v1",
     load: () => import("./export.ts"),
   },
   {
@@ -239,7 +244,19 @@ export const commands: readonly CommandSpec[] = [
     example: "lifecycle --set 30 --yes",
     load: () => import("./lifecycle.ts"),
   },
-  ...(["push", "worker"] as const).map((name): CommandSpec => ({
+  {
+    name: "push",
+    summary: "bring a version to a dataset repository on the Hugging Face Hub; the token comes from HF_TOKEN",
+    args: [{ name: "[version]", description: "default: the newest" }],
+    options: [
+      { flags: "--repo <owner/name>", description: "the repository; made where there is none" },
+      { flags: "--private", description: "make it private; refuses one that is public" },
+      { flags: "--branch <name>", description: "default main; made where there is none" },
+    ],
+    example: "push v1 --repo me/my-preferences --private",
+    load: () => import("./push.ts"),
+  },
+  ...(["worker"] as const).map((name): CommandSpec => ({
     name,
     summary: "comes with a later version",
     example: name,

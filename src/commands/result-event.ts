@@ -120,6 +120,52 @@ export type ResultEvent =
       readonly stored_images: number;
       readonly problems: number;
     }
+  /** export diff --rows: one row. `columns`: top-level keys with another value. */
+  | {
+      readonly event: "diff_row";
+      readonly table: string;
+      readonly id: string;
+      readonly change: "came" | "went" | "changed" | "moved";
+      readonly from: string | null;
+      readonly to: string | null;
+      readonly columns: readonly string[];
+    }
+  /** export diff: one split; and all of them. `files`: tables whose rows have no id. */
+  | {
+      readonly event: "diff_split";
+      readonly table: string;
+      readonly split: string;
+      readonly same: number;
+      readonly came: number;
+      readonly went: number;
+      readonly changed: number;
+      readonly moved_here: number;
+      readonly columns: { readonly [column: string]: number };
+    }
+  | {
+      readonly event: "diff";
+      readonly before: string;
+      readonly after: string;
+      readonly same: number;
+      readonly came: number;
+      readonly went: number;
+      readonly changed: number;
+      readonly moved: number;
+      readonly files: readonly { readonly table: string; readonly equal: boolean }[];
+    }
+  /** push. `commit`: null where there was nothing to change. `sent_bytes`: of large files. */
+  | {
+      readonly event: "pushed";
+      readonly version: string;
+      readonly repo: string;
+      readonly branch: string;
+      readonly url: string;
+      readonly commit: string | null;
+      readonly added: number;
+      readonly same: number;
+      readonly removed: number;
+      readonly sent_bytes: number;
+    }
   /** annotate export-tasks. */
   | { readonly event: "tasks"; readonly tasks: number; readonly file: string; readonly settings: string | null }
   /** annotate import: what is no vote that can be imported. */

@@ -10,7 +10,8 @@ import { counted } from "../lib/counted.ts";
 import { configFileOf, databaseFile, hintFor } from "../open-context.ts";
 import { exportStoreUri } from "../stages/export.ts";
 import { verifyExport, type VerifiedExport } from "../stages/export/verify-export.ts";
-import { checkVersionName, knownVersions } from "../stages/export/versions.ts";
+import { versionsAt } from "../stages/export/read-lineage.ts";
+import { checkVersionName } from "../stages/export/versions.ts";
 import { verifyStore } from "../stages/verify-store.ts";
 import type { ObjectStore } from "../stores/object-store.ts";
 import { openStore } from "../stores/registry.ts";
@@ -115,16 +116,6 @@ async function checkExport(
   } finally {
     await store.close();
   }
-}
-
-async function versionsAt(store: Pick<ObjectStore, "list">, signal: AbortSignal): Promise<string> {
-  const keys: string[] = [];
-  for await (const { key } of store.list("", signal)) keys.push(key);
-  const { complete, begun } = knownVersions(keys, null);
-  const names = [...complete, ...[...begun].map((name) => `${name} (not complete)`)].toSorted((a, b) =>
-    a.localeCompare(b, "en", { numeric: true }),
-  );
-  return names.length === 0 ? "export first: nothing is there yet" : `one of ${names.join(", ")}`;
 }
 
 async function anyKey(store: Pick<ObjectStore, "list">, version: string, signal: AbortSignal): Promise<boolean> {

@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import type { Config } from "../config/schema.ts";
 import type { Context } from "../context.ts";
 import { openExportSnapshot } from "../db/queries/export-rows.ts";
 import { isWholePlan } from "../db/queries/dataset.ts";
@@ -11,6 +12,7 @@ import type { ObjectStore } from "../stores/object-store.ts";
 import { makeVersion, type Drops, type MadeVersion } from "./export/make-version.ts";
 import { isRowFile } from "./export/manifest.ts";
 import { publishVersion } from "./export/publish-version.ts";
+import { openSince, type SinceFacts, type StaleCounts } from "./export/since.ts";
 import { openSpool } from "./export/spool.ts";
 import { checkVersionName } from "./export/versions.ts";
 import { firstRatios, SPLITS, type SplitRatios } from "./split.ts";
@@ -20,6 +22,10 @@ export type ExportNeeds = Pick<Context, "config" | "db" | "judges" | "log" | "cl
 export interface ExportOptions {
   /** A name for the version instead of v1, v2, …. */
   readonly as?: string;
+  /** Only what this version, and those that it builds on, do not have. */
+  readonly since?: string;
+  /** Also writes the rows' description in MLCommons' Croissant format. */
+  readonly croissant?: boolean;
   /** False: candidates or votes are still to come, and the manifest says so. */
   readonly complete: boolean;
   /** SHA-256 of what decides the content. */
@@ -37,6 +43,8 @@ export interface ExportReport {
   readonly version: string | null;
   /** Of the version: a folder, or `s3://…`. */
   readonly uri: string;
+  /** Of a part: what it builds on, and how much of that no longer holds. */
+  readonly since?: StaleCounts & { readonly version: string };
   readonly rows: number;
   /** Of these: decided by measures of the picture alone, which is nobody's preference. */
   readonly technicalRows: number;
@@ -54,12 +62,25 @@ export interface ExportReport {
  * @throws {InterruptedError} where it was told to stop; nothing is lost, the next export continues.
  */
 export async function exportDataset(needs: ExportNeeds, options: ExportOptions): Promise<ExportReport> {
-  const { config, db, judges, log } = needs;
+  const { config } = needs;
   if (options.as !== undefined) checkVersionName(options.as);
+  const store = await options.openStore(exportStoreUri(config.export.uri));
+  try {
+    return await exportInto(store, needs, options);
+  } finally {
+    await store.close();
+  }
+}
+
+async function exportInto(store: ObjectStore, needs: ExportNeeds, options: ExportOptions): Promise<ExportReport> {
+  const { config, db, judges, log } = needs;
   const checkpoint = (): Promise<void> => goOn(needs);
   const createdAt = createdAtOf(options.env ?? process.env, needs.clock.nowMs());
   const ratios = ratiosOf(needs);
   const exporter = await openExporter("jsonl");
+
+  const since =
+    options.since === undefined ? null : await openSince(options.since, sinceFacts(config, ratios), { ...needs, store, checkpoint });
 
   await using spool = await openSpool(join(config.dir, ".export-spool"));
   const snapshot = openExportSnapshot(db.file, {
@@ -71,48 +92,41 @@ export async function exportDataset(needs: ExportNeeds, options: ExportOptions):
   try {
     const { clock, signal } = needs;
     const openImages = (): Promise<ObjectStore> => options.openStore(config.store.uri);
-    const given = { config, judges, log, clock, signal, snapshot, spool, exporter, ratios, complete: options.complete };
+    const { complete, croissant = false } = options;
+    const given = { config, judges, log, clock, signal, snapshot, spool, exporter, ratios, complete, croissant, since };
     result = await makeVersion({ ...given, openImages, checkpoint });
   } finally {
     snapshot.close();
   }
-  const { made, drops } = result;
-  if (made === null)
-    return { outcome: "empty", version: null, uri: config.export.uri, rows: 0, technicalRows: 0, splits: {}, drops: flatten(drops) };
+  const { made, drops, stale } = result;
+  const base = since?.lineage.at(-1);
+  const sinceReport = base === undefined || stale === null ? {} : { since: { version: base.version, ...stale } };
+  if (made === null) {
+    const empty = { version: null, uri: config.export.uri, rows: 0, technicalRows: 0, splits: {}, drops: flatten(drops) };
+    return { outcome: "empty", ...empty, ...sinceReport };
+  }
 
   if (config.export.card.license === null) log.warn("The dataset card says that the licence is unknown. Set export.card.license");
-  const store = await options.openStore(exportStoreUri(config.export.uri));
-  try {
-    decideRatios(needs, ratios);
-    const { complete, configHash } = options;
-    const { dataFiles: files, contentSha256, layout, counts, sources, technical, seeds } = made;
-    const facts = {
-      config,
-      judges,
-      complete,
-      createdAt,
-      configHash,
-      contentSha256,
-      layout,
-      ratios,
-      files,
-      counts,
-      sources,
-      technical,
-      drops,
-      seeds,
-    };
-    const published = await publishVersion({ ...needs, store, spool, checkpoint }, { as: options.as, made, facts });
-    return {
-      ...published,
-      rows: counts.rows,
-      technicalRows: technical.reduce((sum, [, count]) => sum + count, 0),
-      splits: rowsBySplit(made),
-      drops: flatten(drops),
-    };
-  } finally {
-    await store.close();
-  }
+  decideRatios(needs, ratios);
+  const { complete, configHash } = options;
+  const { dataFiles: files, contentSha256, layout, counts, sources, technical, seeds } = made;
+  const content = { contentSha256, layout, ratios, files, counts, sources, technical, drops, seeds };
+  const sinceFact = base === undefined || stale === null ? null : { version: base.version, manifestSha256: base.manifestSha256, ...stale };
+  const facts = { config, judges, complete, createdAt, configHash, since: sinceFact, ...content };
+  const published = await publishVersion({ ...needs, store, spool, checkpoint }, { as: options.as, made, facts });
+  return {
+    ...published,
+    ...sinceReport,
+    rows: counts.rows,
+    technicalRows: technical.reduce((sum, [, count]) => sum + count, 0),
+    splits: rowsBySplit(made),
+    drops: flatten(drops),
+  };
+}
+
+function sinceFacts({ dataset, export: section }: Pick<Config, "dataset" | "export">, ratios: SplitRatios): SinceFacts {
+  const { pairs: pairSet, fields, seed_format: seedFormat, tables } = section;
+  return { dataset, pairSet, fields, seedFormat, ratios, tables };
 }
 
 /** Lets signals and sockets have their turn, and stops where that is wanted. */

@@ -5,7 +5,11 @@ const KEY = /^[A-Za-z0-9._-]+(?:\/[A-Za-z0-9._-]+)*$/;
  * @throws {RangeError} otherwise: keys are ours, so a bad one is a bug and no user's mistake.
  */
 export function checkKey(key: string): string {
-  const isClean = KEY.test(key) && key.split("/").every((part) => part !== "." && part !== "..");
-  if (!isClean) throw new RangeError(`Bad object key ${JSON.stringify(key)}`);
+  if (!isKey(key)) throw new RangeError(`Bad object key ${JSON.stringify(key)}`);
   return key;
+}
+
+/** For what was read and may be damaged. */
+export function isKey(text: string): boolean {
+  return KEY.test(text) && text.split("/").every((part) => part !== "." && part !== "..");
 }

@@ -37,10 +37,15 @@ export interface ObjectStore {
    * If the body fails or ends short, no object appears and the body's own error is thrown.
    */
   putNew(key: string, body: Uint8Array | Readable, sizeBytes: number, options: PutOptions): Promise<"created" | "exists">;
-  /** Writes a whole small object, replacing what was there. */
+  /** Writes a whole object, replacing what was there: as long as it may be. */
   put(key: string, body: Uint8Array | Readable, sizeBytes: number, options: PutOptions): Promise<void>;
   /** Null where nothing is. */
   head(key: string, signal?: AbortSignal): Promise<ObjectInfo | null>;
+  /**
+   * Whether the object is exactly what `read` gives, as the store's own checksum of its bytes proves without sending them; null where the
+   * store says nothing that proves it. Absent where reading the object is as cheap.
+   */
+  holds?(key: string, sizeBytes: number, read: () => Readable, signal?: AbortSignal): Promise<boolean | null>;
   /** The object's bytes, null where nothing is. The caller reads the stream to its end or destroys it. */
   get(key: string, signal?: AbortSignal): Promise<Readable | null>;
   /** Deleting what is not there is no error. */

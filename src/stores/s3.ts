@@ -11,6 +11,7 @@ import { CONNECT_TIMEOUT_MS, openS3Client, type S3ClientOptions } from "./s3-cli
 import { s3Expiry } from "./s3-expiry.ts";
 import { codeOf, s3Error, statusOf } from "./s3-errors.ts";
 import { heldPuts } from "./s3-held-put.ts";
+import { etagOf, isContentEtag, MULTIPART_BYTES, putMultipart, unquoted } from "./s3-multipart.ts";
 import { putStream } from "./s3-put.ts";
 import { parseS3Uri } from "./s3-uri.ts";
 
@@ -120,6 +121,20 @@ export async function s3Store(settings: S3Options): Promise<ObjectStore> {
     }
   }
 
+  function putInParts(body: Readable, object: Parameters<typeof putMultipart>[1], { doing, signal }: RequestOptions): Promise<void> {
+    return putMultipart(body, object, {
+      client,
+      sdk,
+      request: (call, sizeBytes) => request(call, { doing, sizeBytes, signal }),
+      // What was to be told is told already, and the next upload of the key tries again.
+      tidy: (call) =>
+        request(call, { doing: `${doing}: abort its upload` }).then(
+          () => undefined,
+          () => undefined,
+        ),
+    });
+  }
+
   function inputFor(key: string, sizeBytes: number, { contentType, sha256 }: PutOptions): PutObjectCommandInput {
     const { storageClass, sse, tags = {} } = settings;
     return {
@@ -160,7 +175,23 @@ export async function s3Store(settings: S3Options): Promise<ObjectStore> {
 
     async put(key, body, sizeBytes, options) {
       const input = inputFor(key, sizeBytes, options);
-      await sendBody(body, input, { doing: `write ${uriOf(key)}`, sizeBytes, signal: options.signal });
+      const about = { doing: `write ${uriOf(key)}`, sizeBytes, signal: options.signal };
+      if (body instanceof Uint8Array || sizeBytes <= MULTIPART_BYTES) await sendBody(body, input, about);
+      else await putInParts(body, { input, sizeBytes }, about);
+    },
+
+    async holds(key, sizeBytes, read, signal) {
+      const doing = `look at ${uriOf(key)}`;
+      const found = await request((abortSignal) => client.send(new sdk.HeadObjectCommand(at(key)), { abortSignal }).catch(nullIfMissing), {
+        doing,
+        signal,
+      });
+      if (found?.ContentLength !== sizeBytes) return false;
+      // Of what a customer's key encrypts, and at some stores, the ETag says nothing.
+      if (!isContentEtag(found.ETag) || found.SSEKMSKeyId !== undefined || found.SSECustomerAlgorithm !== undefined) return null;
+      const ours = await etagOf(read(), sizeBytes);
+      // Another number of parts: the same bytes may have come in other parts.
+      return unquoted(found.ETag).slice(32) === ours.slice(32) ? unquoted(found.ETag) === ours : null;
     },
 
     async get(key, signal) {

@@ -73,6 +73,9 @@ describe("--json", () => {
     expect(named(await json("report"), "report")).toHaveLength(1);
     expect(named(await json("servers"), "servers")).toMatchObject([{ servers: 1, answering: 1 }]);
     expect(named(await json("verify"), "verified")).toMatchObject([{ problems: 0, version: { rows: 4 } }]);
+    expect(named(await json("export", "diff", "v1", "v1"), "diff")).toMatchObject([{ same: 4, came: 0, went: 0, changed: 0 }]);
+    const pushed = await runCli(["push", "--repo", "me/set", "-c", project.config, "--json"], { env: { HF_TOKEN: "" } });
+    expect(eventsOf(pushed).at(-1)).toMatchObject({ event: "done", exit: 1 });
     expect(named(await json("retry"), "retried")).toMatchObject([{ jobs: 0, images: 0, fetched_again: 0 }]);
     expect(named(await json("servers"), "server")).toMatchObject([{ url: emulator.url }]);
     expect(named(await json("prune"), "prunable")).toMatchObject([{ images: 0, bytes: 0, versions: 1 }]);

@@ -1,5 +1,5 @@
 /** Parts of a machine that some tests need and that npm does not bring. */
-export type Part = "seaweedfs" | "chromium";
+export type Part = "seaweedfs" | "chromium" | "python3";
 
 /**
  * True if the part is there. Where it is not, tests that need it are skipped by name; with REQUIRE_ALL_PARTS=1 that is an error,

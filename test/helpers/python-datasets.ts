@@ -19,7 +19,7 @@ export interface LoadJob {
   /** Of the card's configurations; default: its default one. */
   readonly config?: string;
   /** Data files by split, loaded without a card. */
-  readonly dataFiles?: Readonly<Record<string, string>>;
+  readonly dataFiles?: Readonly<Record<string, string | readonly string[]>>;
   /** Python text of `Features(…)`. */
   readonly features?: string;
   /** Read at a time; types are inferred from the first. Default: 10 MiB. */

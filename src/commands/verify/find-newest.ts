@@ -19,16 +19,23 @@ export interface FindNewestNeeds {
  * nothing was ever exported, and where all that was is gone.
  */
 export async function findNewest({ store, db, signal, report }: FindNewestNeeds): Promise<string | null> {
-  const latest = await readLatest(store, signal);
-  if (latest !== null && isVersionName(latest)) return latest;
+  const content = await readLatest(store, signal);
+  const latest = content?.trim() ?? null;
   const keys: string[] = [];
   for await (const { key } of store.list("", signal)) keys.push(key);
-  const known = knownVersions(keys, null);
+  const known = knownVersions(keys, latest);
+  if (latest !== null && isVersionName(latest)) {
+    const newer = newestVersion(known, []);
+    if (content !== `${latest}\n`) report(LATEST, `is not written as export writes it: ${JSON.stringify(content?.slice(0, 80))}`);
+    if (known.complete.has(latest) && newer !== null && newer !== latest)
+      report(LATEST, `names ${latest}, and ${newer} is newer: export writes LATEST again`);
+    return latest;
+  }
   const rows = listExports(db, store.uri);
   const completed = rows.filter(({ state }) => state === "complete").map(({ version }) => version);
   const found =
     completed.findLast((version) => known.complete.has(version)) ??
-    newestVersion(known, []) ??
+    newestVersion({ ...known, latest: null }, []) ??
     [...known.complete].toSorted().at(-1) ??
     null;
   const recorded = completed.at(-1);
@@ -42,7 +49,7 @@ export async function findNewest({ store, db, signal, report }: FindNewestNeeds)
 async function readLatest(store: Pick<ObjectStore, "get">, signal: AbortSignal): Promise<string | null> {
   try {
     const body = await store.get(LATEST, signal);
-    return body === null ? null : (await text(body)).trim();
+    return body === null ? null : await text(body);
   } catch (error) {
     if (unreadableReason(error) === null) throw error;
     return null;

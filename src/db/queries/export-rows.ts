@@ -1,4 +1,5 @@
 import { openReadonly } from "../open.ts";
+import { exportBase } from "./export-base.ts";
 
 /** A training row before it is decided where it goes. */
 export interface LinkedRow {
@@ -228,6 +229,8 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix, withRefer
     scoresOf: (imageIds: readonly string[]): readonly ImageScoreRecord[] => scores.all(JSON.stringify(imageIds)),
     /** Every image and reference picture of every planned row once, by URI. */
     exportedImages: (): IterableIterator<ExportedImage> => exportedImages.iterate({ ...scope, withReferences: withReferences ? 1 : 0 }),
+    /** Rows of earlier versions, for an export of what is new. */
+    base: exportBase(client),
     /** The same view for other queries. */
     view: db,
     close: (): void => db.close(),

@@ -31,6 +31,11 @@ const MEANINGS: Readonly<Record<string, string>> = {
   ".name": "in the workflow",
 };
 
+/** What a column means; of one inside an image by its name after a point. */
+export function meaningOf(name: string): string {
+  return MEANINGS[name] ?? "";
+}
+
 /** A Markdown table of every column. Columns of `chosen` and `rejected` are told once. */
 export function columnTable(fields: readonly Field[], meanings: Readonly<Record<string, string>> = MEANINGS): string {
   const images = fields.find(({ name }) => name === "rejected");

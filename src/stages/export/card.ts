@@ -136,8 +136,8 @@ files = {"${split}": "s3://BUCKET/PREFIX/VERSION/data/${split}-*.${extension}"}
 ds = load_dataset("json", data_files=files, features=features, split="${split}", streaming=True)
 \`\`\`
 
-Images are not in these rows. With \`"uri": Image()\` in the place of \`"uri": Value("string")\` they are read as rows are, by fsspec; \`images.csv\` lists each once, with its SHA-256, to fetch and check them all.
-\`sha256sum -c SHA256SUMS\` checks the files here.`;
+Images are not in these rows. With \`"uri": Image()\` in the place of \`"uri": Value("string")\` they are read as rows are, by fsspec; \`images.csv\` lists each once, with its SHA-256; \`python3 download.py --out pictures\` fetches and checks them all, and goes on where it was interrupted.
+\`sha256sum -c SHA256SUMS\` checks the files here; \`schema/\` has the rows' JSON Schema.`;
 }
 
 function rows({ layout, ratios, splits }: CardFacts): string {

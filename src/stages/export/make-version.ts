@@ -8,11 +8,16 @@ import { technicalRows, technicalSources } from "../pairs/sources.ts";
 import { SPLITS, type SplitRatios } from "../split.ts";
 import { cardText } from "./card.ts";
 import { checksumsText } from "./checksums.ts";
+import { CROISSANT, croissantText } from "./croissant.ts";
+import { downloadScript } from "./download-script.ts";
 import { imagesCsv } from "./images-csv.ts";
 import { CHECKSUMS, sha256Of, type DataFile, type VersionCounts } from "./manifest.ts";
+import { INDEX, indexText, partSection, STALE, staleCsv } from "./part-files.ts";
 import { planRows, type PlannedSplit, type RowPlan } from "./plan-rows.ts";
 import { readRows } from "./read-rows.ts";
 import { rowFacts } from "./row.ts";
+import { rowSchemaText, schemaPath } from "./row-schema.ts";
+import { refuseNewColumns, type Since, type StaleCounts } from "./since.ts";
 import { shardPath, shardSizes } from "./shards.ts";
 import type { Spool, SpooledFile } from "./spool.ts";
 import { openStats, type SeedRange } from "./stats.ts";
@@ -24,6 +29,10 @@ export interface MakeNeeds extends Pick<Context, "config" | "judges" | "log" | "
   readonly exporter: Exporter;
   readonly ratios: SplitRatios;
   readonly complete: boolean;
+  /** Also writes `croissant.json`. */
+  readonly croissant: boolean;
+  /** What only new rows are added to. */
+  readonly since: Since | null;
   /** Opens the store that the images lie in: what carries no picture never reads it. */
   openImages(): Promise<ObjectStore>;
   /** Throws where the export is to stop. */
@@ -48,22 +57,34 @@ export interface MadeVersion {
   readonly seeds: SeedRange;
 }
 
-export type Made = { readonly drops: Drops } & ({ readonly made: MadeVersion } | { readonly made: null });
+export type Made = {
+  readonly drops: Drops;
+  /** Of the rows that earlier versions have; null where a whole version is made. */
+  readonly stale: StaleCounts | null;
+} & ({ readonly made: MadeVersion } | { readonly made: null });
 
 /**
  * Makes the files of a version: equal database and configuration give equal bytes. `made` is null where there is no row.
  * @throws {ConfigError} for a seed that rows cannot carry as a number.
  */
 export async function makeVersion(needs: MakeNeeds): Promise<Made> {
-  const { config, snapshot, spool, exporter, ratios } = needs;
+  const { config, snapshot, spool, exporter, ratios, since } = needs;
   const { fields, seed_format: seedFormat, gzip } = config.export;
-  const plan = await planRows(snapshot, { ratios, fields, checkpoint: needs.checkpoint });
+  let stale: StaleCounts | null = null;
+  const narrow = async (): Promise<Readonly<Record<string, number>>> => {
+    const narrowed = await since?.narrow(snapshot, rowFacts(snapshot.variants(), needs.judges));
+    stale = narrowed?.stale ?? null;
+    return narrowed?.dropped ?? {};
+  };
+  const plan = await planRows(snapshot, { ratios, fields, narrow, checkpoint: needs.checkpoint });
   const linkDrops = dropsOf(snapshot, plan);
-  if (plan.rows === 0) return { made: null, drops: linkDrops };
+  if (plan.rows === 0) return { made: null, drops: linkDrops, stale };
   if (seedFormat === "number") refuseLargeSeeds(snapshot);
 
   const unknownSeeds = seedFormat === "string" && snapshot.hasUnknownSeeds();
-  const layout: RowLayout = { fields, seedFormat, omitted: plan.omitted, ...(unknownSeeds ? { unknownSeeds } : {}) };
+  const own: RowLayout = { fields, seedFormat, omitted: plan.omitted, ...(unknownSeeds ? { unknownSeeds } : {}) };
+  if (since !== null) refuseNewColumns(since, own);
+  const layout = since?.layout ?? own;
   const { dataFiles: rowFiles, stats } = await writeShards(needs, { plan, layout });
   const beside = await writeBeside(needs, { plan, layout });
   const dataFiles = [...rowFiles, ...beside.dataFiles];
@@ -93,15 +114,25 @@ export async function makeVersion(needs: MakeNeeds): Promise<Made> {
     samples: beside.samples,
     formats: beside.formats,
   });
+  const part = since === null || stale === null ? null : partSection(since.lineage, layout, stale);
   const others = [
     ...beside.otherFiles,
     imageList,
     await spool.write("stats.json", [Buffer.from(`${JSON.stringify(json, null, 2)}\n`)]),
-    await spool.write("README.md", [Buffer.from(card)]),
+    await spool.write("README.md", [Buffer.from(card + (part ?? ""))]),
+    ...(await writeSchemas(spool, { layout, dataFiles })),
+    await spool.write("download.py", [downloadScript()]),
+    ...(needs.croissant ? [await spool.write(CROISSANT, [Buffer.from(croissantText({ config, layout, files: dataFiles }))])] : []),
+    ...(since === null
+      ? []
+      : [
+          await spool.write(INDEX, [Buffer.from(indexText(since.lineage, dataFiles))]),
+          await spool.write(STALE, staleCsv(snapshot.base.stale())),
+        ]),
   ];
   const checksums = checksumsText([...dataFiles, ...others]);
   const files = [...dataFiles, ...others, await spool.write(CHECKSUMS, [Buffer.from(checksums)])];
-  return { made: { dataFiles, files, contentSha256: sha256Of(checksums), layout, counts, sources, technical, seeds }, drops };
+  return { made: { dataFiles, files, contentSha256: sha256Of(checksums), layout, counts, sources, technical, seeds }, drops, stale };
 }
 
 interface Planned {
@@ -134,6 +165,19 @@ async function writeShards(needs: MakeNeeds, { plan, layout }: Planned) {
     }
   }
   return { dataFiles, stats };
+}
+
+/** One for each table that has rows. */
+async function writeSchemas(
+  spool: Spool,
+  { layout, dataFiles }: { readonly layout: RowLayout; readonly dataFiles: readonly DataFile[] },
+): Promise<readonly SpooledFile[]> {
+  const files: SpooledFile[] = [];
+  for (const table of new Set(dataFiles.filter(({ format }) => format === undefined).map((file) => file.table))) {
+    const schema = rowSchemaText(table, layout);
+    if (schema !== null) files.push(await spool.write(schemaPath(table), [Buffer.from(schema)]));
+  }
+  return files;
 }
 
 /** The next `count` of some rows; leaves the rest to be taken later. */

@@ -3,6 +3,7 @@ import type { Config } from "../../config/schema.ts";
 import type { RowLayout } from "../../exporters/exporter.ts";
 import type { Judge } from "../../judges/judge.ts";
 import { isJsonObject, parseExact } from "../../lib/exact-json.ts";
+import { isKey } from "../../stores/key.ts";
 import type { Split, SplitRatios } from "../split.ts";
 import type { SpooledFile } from "./spool.ts";
 import type { SeedRange } from "./stats.ts";
@@ -53,6 +54,17 @@ export interface ManifestFacts {
   readonly sources: Readonly<Record<string, number>>;
   readonly technical: readonly (readonly [source: string, count: number])[];
   readonly seeds: SeedRange;
+  /** Of a part: what it builds on. */
+  readonly since: SinceFact | null;
+}
+
+/** What a part says of the version before it. */
+export interface SinceFact {
+  readonly version: string;
+  readonly manifestSha256: string;
+  /** Rows of the versions before that no longer hold. */
+  readonly gone: number;
+  readonly changed: number;
 }
 
 /**
@@ -67,6 +79,7 @@ export function manifestText(facts: ManifestFacts): string {
     complete: facts.complete,
     dataset: config.dataset,
     version: facts.version,
+    ...(facts.since === null ? {} : { since: sinceOf(facts.since) }),
     created_at: facts.createdAt,
     config_hash: facts.configHash,
     content_sha256: facts.contentSha256,
@@ -115,6 +128,10 @@ export function manifestText(facts: ManifestFacts): string {
   return `${body}  "manifest_sha256": "${sha256Of(body)}"\n}\n`;
 }
 
+function sinceOf({ version, manifestSha256, gone, changed }: SinceFact): object {
+  return { version, manifest_sha256: manifestSha256, gone, changed };
+}
+
 /** What was written with pictures in it, and what became of them. */
 function pictureFormats({ formats, images }: Config["export"]): object {
   return { formats: [...new Set(["jsonl", ...formats])], images };
@@ -137,6 +154,10 @@ export interface ParsedManifest {
   readonly layout: RowLayout;
   readonly files: readonly DataFile[];
   readonly counts: VersionCounts;
+  readonly pairSet: string;
+  readonly ratios: SplitRatios;
+  /** Of a part: the version before it. */
+  readonly since?: Pick<SinceFact, "version" | "manifestSha256">;
 }
 
 /** Reads a manifest back; a sentence saying why not where it is none, or was changed. */
@@ -157,8 +178,12 @@ export function parseManifest(text: string): ParsedManifest | string {
     columns_left_out: RowLayout["omitted"];
     unknown_seeds?: boolean;
     counts: ParsedManifest["counts"];
+    policies: { pair_set: string };
+    splits: { ratios: SplitRatios };
+    since?: { version: string; manifest_sha256: string };
     files: { path: string; table: string; format?: string; split: Split; rows: number; bytes: number; sha256: string }[];
   };
+  if (!manifest.files.every(({ path }) => isKey(path))) return "it lists a file that no version can have";
   return {
     dataset: manifest.dataset,
     version: manifest.version,
@@ -171,6 +196,9 @@ export function parseManifest(text: string): ParsedManifest | string {
     },
     files: manifest.files.map(({ bytes, ...file }) => ({ ...file, sizeBytes: bytes })),
     counts: manifest.counts,
+    pairSet: manifest.policies.pair_set,
+    ratios: manifest.splits.ratios,
+    ...(manifest.since === undefined ? {} : { since: { version: manifest.since.version, manifestSha256: manifest.since.manifest_sha256 } }),
   };
 }
 

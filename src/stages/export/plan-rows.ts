@@ -33,12 +33,14 @@ export interface PlannedSplit {
 export interface PlanOptions {
   readonly ratios: SplitRatios;
   readonly fields: "full" | "minimal";
+  /** Cuts the whole plan down to a part of it; answers what that dropped, by reason. */
+  readonly narrow?: () => Promise<Readonly<Record<string, number>>>;
   /** Throws where the export is to stop. */
   readonly checkpoint: () => Promise<void>;
 }
 
 /** Decides which rows there are, in which split, and which stand first. */
-export async function planRows(snapshot: ExportSnapshot, { ratios, fields, checkpoint }: PlanOptions): Promise<RowPlan> {
+export async function planRows(snapshot: ExportSnapshot, { ratios, fields, narrow, checkpoint }: PlanOptions): Promise<RowPlan> {
   const splitOf = splitter(ratios);
   const ranges = scoreRanges();
   let page = snapshot.linkedRows("", PAGE_ROWS);
@@ -53,7 +55,7 @@ export async function planRows(snapshot: ExportSnapshot, { ratios, fields, check
     await checkpoint();
     page = snapshot.linkedRows(page.at(-1)?.rowId ?? "", PAGE_ROWS);
   }
-  const dropped = dropRows(snapshot);
+  const dropped = { ...dropRows(snapshot), ...(await narrow?.()) };
   const splits = SPLITS.map((split, index): PlannedSplit & { readonly fills: number } => {
     const fillers = snapshot.fillers(index);
     return {

@@ -37,6 +37,8 @@ export function publisher({ store, spool, clock, signal, checkpoint }: PublishNe
   };
 
   const isThere = async (key: string, file: SpooledFile): Promise<boolean> => {
+    const proven = await store.holds?.(key, file.sizeBytes, () => spool.read(file.path), signal);
+    if (typeof proven === "boolean") return proven;
     if ((await store.head(key, signal))?.sizeBytes !== file.sizeBytes) return false;
     const body = await store.get(key, signal);
     if (body === null) return false;
@@ -94,6 +96,7 @@ function contentTypeOf(path: string): string {
     [".json", "application/json"],
     [".csv", "text/csv"],
     [".md", "text/markdown"],
+    [".py", "text/x-python"],
   ];
   return types.find(([ending]) => path.endsWith(ending))?.[1] ?? "text/plain";
 }

@@ -1,10 +1,7 @@
 import { createHash } from "node:crypto";
-import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
-import { pipeline } from "node:stream/promises";
-import { createGunzip } from "node:zlib";
 import { openExportIndex, type ExportIndex } from "../../db/queries/export-check.ts";
-import { messageOf } from "../../errors.ts";
+import { FatalError, messageOf } from "../../errors.ts";
 import { OPTIONAL_COLUMNS, type OptionalColumn, type Row } from "../../exporters/exporter.ts";
 import { byteLines } from "../../lib/byte-lines.ts";
 import { counted } from "../../lib/counted.ts";
@@ -15,8 +12,13 @@ import { rowChecker } from "./check-row.ts";
 import { splitChecker } from "./check-split.ts";
 import { parseChecksums } from "./checksums.ts";
 import { groupKeyOf } from "./group-key.ts";
+import { gunzipped } from "./gunzipped.ts";
 import { readImagesCsv } from "./images-csv.ts";
 import { tableChecker } from "./check-table.ts";
+import { isDamage } from "./is-damage.ts";
+import { INDEX, indexText } from "./part-files.ts";
+import { readLineage } from "./read-lineage.ts";
+import { rowSchemaText, schemaPath } from "./row-schema.ts";
 import { CHECKSUMS, isRowFile, MANIFEST, parseManifest, sha256Of, type DataFile, type ParsedManifest } from "./manifest.ts";
 
 /** A row is a prompt and some images; a line longer than this is damage, not data. */
@@ -33,7 +35,7 @@ export interface ExportProblem {
 
 export interface VerifyExportNeeds {
   /** The place of versions. */
-  readonly store: Pick<ObjectStore, "get" | "list">;
+  readonly store: Pick<ObjectStore, "uri" | "get" | "list">;
   readonly signal: AbortSignal;
   /** Called for each problem, in no promised order. */
   readonly report: (problem: ExportProblem) => void;
@@ -73,6 +75,8 @@ export async function verifyExport(version: string, needs: VerifyExportNeeds): P
     const rows = await readShards(check);
     for (const file of manifest.files) if (isTableFile(file)) await readTableShard(check, file);
     await hashOthers(check);
+    await compareSchema(check);
+    await compareIndex(check);
     compareImages(check);
     compareCounts(check, { rows, images });
     return { files: sums.size + 2, rows, images }; // The manifest and SHA256SUMS themselves are the two.
@@ -149,7 +153,8 @@ async function readShards(check: Check): Promise<number> {
   if (manifest.layout.fields === "full") {
     const all = new Set([...filled, ...manifest.layout.omitted]);
     for (const column of OPTIONAL_COLUMNS) {
-      if (rows > 0 && !all.has(column)) report(MANIFEST, `keeps the column ${column}, which no row fills`);
+      // A part has the columns of what it builds on.
+      if (rows > 0 && !all.has(column) && manifest.since === undefined) report(MANIFEST, `keeps the column ${column}, which no row fills`);
     }
   }
   return rows;
@@ -204,16 +209,6 @@ async function readTableShard(check: Check, file: DataFile): Promise<void> {
   if (rows !== file.rows) report(file.path, `has ${counted(rows, "row")}, the manifest says ${file.rows}`);
 }
 
-/** Not Readable.compose(): of a file that is cut short it throws where nobody can catch it. */
-async function* gunzipped(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  const gunzip = createGunzip();
-  const fed = pipeline(Readable.from(chunks, { objectMode: false }), gunzip);
-  // Damage ends the loop below with its own error; without a handler here it would be reported twice.
-  fed.catch(() => undefined);
-  yield* gunzip as AsyncIterable<Buffer>; // Without an encoding a stream yields Buffers.
-  await fed;
-}
-
 /** What only the other rows and the list of images can tell. */
 function placeProblems({ index }: Check, { prompt, chosen, rejected, references }: Row, split: number): readonly string[] {
   const shown = [
@@ -238,6 +233,29 @@ async function hashOthers(check: Check): Promise<void> {
     await hashed(check, path, async (chunks) => {
       for await (const _chunk of chunks) continue; // The hash is all that is wanted.
     });
+  }
+}
+
+/** What the rows were checked against is what the version tells others to check them against. */
+async function compareSchema({ version, manifest, sums, store, signal, report }: Check): Promise<void> {
+  for (const table of new Set(manifest.files.map((file) => file.table))) {
+    const path = schemaPath(table);
+    if (!sums.has(path)) continue; // Written before there were schemas, or a format with pictures.
+    const schema = await readText(store, `${version}/${path}`, signal);
+    if (schema !== null && schema !== rowSchemaText(table, manifest.layout)) report(path, "is not the schema of these rows");
+  }
+}
+
+/** A part is nothing without the versions that it builds on. */
+async function compareIndex({ version, manifest, store, signal, report }: Check): Promise<void> {
+  if (manifest.since === undefined) return;
+  try {
+    const lineage = (await readLineage(version, { store, signal })).slice(0, -1);
+    const index = await readText(store, `${version}/${INDEX}`, signal);
+    if (index !== null && index !== indexText(lineage, manifest.files)) report(INDEX, "does not list the files that make up the whole");
+  } catch (error) {
+    if (!(error instanceof FatalError) || unreadableReason(error) !== null) throw error;
+    report(INDEX, `cannot be followed: ${error.message}`);
   }
 }
 
@@ -279,12 +297,6 @@ async function hashed(check: Check, path: string, read: (chunks: AsyncIterable<B
   }
   const sum = sums.get(path);
   if (sum !== undefined && sum !== hash.digest("hex")) report(path, "does not have the SHA-256 that SHA256SUMS says");
-}
-
-/** What a broken file makes gunzip, the CSV parser and byteLines() throw; a store's error or a bug is none of these. */
-function isDamage(error: unknown): boolean {
-  if (error instanceof RangeError) return true;
-  return error instanceof Error && "code" in error && typeof error.code === "string" && /^(?:Z_|CSV_)/.test(error.code);
 }
 
 /** Null where nothing is that can be read. */

@@ -25,7 +25,16 @@ describe("a version's files", () => {
     await using fixture = await openFixture();
     addRows(fixture);
     await fixture.export();
-    const paths = ["README.md", "SHA256SUMS", "data/train-00000-of-00001.jsonl", "images.csv", "manifest.json", "stats.json"];
+    const paths = [
+      "README.md",
+      "SHA256SUMS",
+      "data/train-00000-of-00001.jsonl",
+      "download.py",
+      "images.csv",
+      "manifest.json",
+      "schema/default.schema.json",
+      "stats.json",
+    ];
     expect((await readVersion(fixture)).paths).toEqual(paths);
     expect((await readdir(fixture.dir)).filter((name) => !name.startsWith("pipeline.db"))).toEqual(["export"]);
   });

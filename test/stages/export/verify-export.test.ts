@@ -93,6 +93,18 @@ describe("verifyExport()", () => {
     expect((await verify(fixture)).texts).toContain(`${path} is missing`);
   });
 
+  test.each(["data/train\u0002", "../v1/stats.json", "data//x"])(
+    "finds the path %j in SHA256SUMS, which no file can have",
+    async (path) => {
+      await using fixture = await openFixture();
+      const at = await exported(fixture);
+      await writeFile(at("SHA256SUMS"), String(await readFile(at("SHA256SUMS"))).replace("stats.json", path));
+      const { texts } = await verify(fixture);
+      expect(texts).toContain("SHA256SUMS is not the file that the manifest was written with");
+      expect(texts).toContain("stats.json is not listed in SHA256SUMS: somebody else put it there");
+    },
+  );
+
   test("finds that the manifest is missing, and says what that means", async () => {
     await using fixture = await openFixture();
     const at = await exported(fixture);
@@ -125,6 +137,7 @@ describe("verifyExport()", () => {
 
   test.each([
     ["an open quote", (text: string) => text.replace(/\n/, '\n"')],
+    ["a quote in its header", (text: string) => text.replace("uri,sha256", 'uri,sha"56')],
     ["a line of two fields", (text: string) => text.replace(/,\d+\n$/, "\n")],
     ["a line without end", (text: string) => text + "x".repeat(200_000)],
     ["no bytes", () => ""],

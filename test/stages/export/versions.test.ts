@@ -142,7 +142,7 @@ describe("an export that ends in the middle", () => {
     await whole.export({ shards: 2 });
     const expected = await whole.files();
 
-    // Data files, images.csv, stats.json, README.md, SHA256SUMS, manifest.json, LATEST.
+    // Data files, images.csv, stats.json, README.md, the schema, download.py, SHA256SUMS, manifest.json, LATEST.
     for (let puts = 0; puts < expected.size; puts++) {
       await using fixture = await openFixture();
       rowsInto(fixture);
@@ -191,7 +191,7 @@ describe("an export that ends in the middle", () => {
   test("between the manifest and LATEST is complete, whatever comes after it", async () => {
     await using fixture = await openFixture();
     fixture.addRow({ prompt: "a cat" });
-    await expect(fixture.export({}, { openStore: failingAfter(6) })).rejects.toThrow("killed");
+    await expect(fixture.export({}, { openStore: failingAfter(8) })).rejects.toThrow("killed");
     expect((await pathsOf(fixture)).includes("v1/manifest.json")).toBe(true);
     fixture.addRow({ prompt: "a dog" });
     expect(await fixture.export()).toMatchObject({ outcome: "created", version: "v2" });

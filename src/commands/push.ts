@@ -1,0 +1,85 @@
+import { join } from "node:path";
+import { loadConfig } from "../config/load-config.ts";
+import { openReadonly } from "../db/open.ts";
+import { ConfigError, EXIT, FatalError } from "../errors.ts";
+import { byteSize } from "../lib/byte-size.ts";
+import { counted } from "../lib/counted.ts";
+import { configFileOf, databaseFile, hintFor } from "../open-context.ts";
+import { exportStoreUri } from "../stages/export.ts";
+import { checkVersionName } from "../stages/export/versions.ts";
+import { pushVersion, type PushReport } from "../stages/push.ts";
+import { openStore } from "../stores/registry.ts";
+import type { CommandInput, CommandResult } from "./command.ts";
+import { findNewest } from "./verify/find-newest.ts";
+
+const HUB = "https://huggingface.co";
+
+/** Brings a version to a dataset repository on the Hugging Face Hub. Changes nothing here. */
+export async function run(input: CommandInput): Promise<CommandResult> {
+  const { args, env, log, clock, stopping, signal } = input;
+  const [wanted] = args;
+  if (wanted !== undefined) checkVersionName(wanted);
+  const repo = repoOf(input);
+  const branch = typeof input.options["branch"] === "string" ? input.options["branch"] : "main";
+  const config = loadConfig(configFileOf(input), { env });
+  const token = tokenOf(env);
+  const endpoint = endpointOf(env);
+  const store = await openStore({ ...config.store, uri: exportStoreUri(config.export.uri) }, { concurrency: config.harvest.concurrency });
+  try {
+    const version = wanted ?? (await newest(input, databaseFile(config), store));
+    const needs = { store, log, clock, stopping, signal, spoolFolder: join(config.dir, ".push-spool") };
+    const isPrivate = input.options["private"] === true;
+    const report = await pushVersion(needs, { version, endpoint, token, repo, branch, isPrivate });
+    const { outcome: _, commit, url, sentBytes, ...counts } = report;
+    input.show({ event: "pushed", version, repo, branch, url, commit, ...counts, sent_bytes: sentBytes }, describe(version, report));
+    return { exit: EXIT.done, counts };
+  } finally {
+    await store.close();
+  }
+}
+
+async function newest(input: CommandInput, file: string, store: Parameters<typeof findNewest>[0]["store"]): Promise<string> {
+  const db = openReadonly(file, hintFor(input));
+  try {
+    const report = (where: string, problem: string): void => input.log.warn(`${where}: ${problem}`);
+    const version = await findNewest({ store, db, signal: input.signal, report });
+    if (version === null) throw new ConfigError(`Cannot push: no version is in ${store.uri}`, { hint: hintFor(input)("export") });
+    return version;
+  } finally {
+    db.close();
+  }
+}
+
+function repoOf({ options }: Pick<CommandInput, "options">): string {
+  const repo = options["repo"];
+  if (typeof repo === "string" && /^[\w][\w.-]{0,95}\/[\w][\w.-]{0,95}$/.test(repo)) return repo;
+  throw new ConfigError(
+    repo === undefined ? "Cannot push: --repo is missing" : `Cannot push to ${JSON.stringify(repo)}: it is no owner/name`,
+    {
+      hint: "push --repo owner/name",
+    },
+  );
+}
+
+/** Never from the configuration, which people commit. */
+function tokenOf(env: CommandInput["env"]): string {
+  const token = env["HF_TOKEN"] ?? "";
+  if (token.startsWith("hf_")) return token;
+  throw new FatalError(`Cannot push: HF_TOKEN ${token === "" ? "is not set" : "is no token of the Hub, which begins with hf_"}`, {
+    hint: "export HF_TOKEN with a token that may write (hf.co/settings/tokens)",
+  });
+}
+
+function endpointOf(env: CommandInput["env"]): string {
+  const endpoint = (env["HF_ENDPOINT"] ?? "").replace(/\/+$/, "") || HUB;
+  if (!/^https?:\/\/[^/?#@]+(?:\/[^?#]*)?$/.test(endpoint)) {
+    throw new ConfigError("Cannot use HF_ENDPOINT: it is no http:// or https:// address", { hint: `leave it out for ${HUB}` });
+  }
+  return endpoint;
+}
+
+function describe(version: string, { outcome, url, added, same, removed, sentBytes, commit }: PushReport): string {
+  if (outcome === "unchanged") return `${url} has ${version} already: ${counted(same, "file")} the same`;
+  const sent = `${counted(added, "file")} new or changed (${byteSize(sentBytes)} of large files sent)`;
+  return `Pushed ${version} to ${url}: ${sent}, ${same} there before, ${removed} removed\ncommit  ${commit ?? ""}`;
+}

@@ -1,0 +1,91 @@
+import { rm, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { findNewest } from "../../../src/commands/verify/find-newest.ts";
+import { verifyExport } from "../../../src/stages/export/verify-export.ts";
+import { fileStore } from "../../../src/stores/file.ts";
+import { openFixture, type Fixture } from "./fixture-database.ts";
+
+// What verify promises: no bit of what was exported changes unseen.
+
+async function problemsOf(fixture: Fixture): Promise<readonly string[]> {
+  const problems: string[] = [];
+  const store = fileStore(pathToFileURL(fixture.exportDir).href);
+  const { signal } = new AbortController();
+  const newest = await findNewest({ store, db: fixture.db, signal, report: (where, problem) => void problems.push(`${where} ${problem}`) });
+  for (const version of new Set(["v1", "v2", newest ?? "v1"])) {
+    await verifyExport(version, { store, signal, report: ({ path, text }) => void problems.push(`${version}/${path} ${text}`) });
+  }
+  return problems;
+}
+
+/** A whole version and a part, with all the kinds of files that there are. */
+async function exported(): Promise<Fixture> {
+  const fixture = await openFixture();
+  for (let index = 0; index < 6; index++)
+    fixture.addRow({ prompt: `prompt ${index}`, agreement: 0.5, references: { pose: "p" }, meta: { n: index } });
+  await fixture.export({ gzip: true, shards: 2 }, { croissant: true });
+  fixture.addRow({ prompt: "one more", agreement: 1 });
+  await fixture.export({}, { since: "v1" });
+  return fixture;
+}
+
+describe("a changed bit", () => {
+  test("anywhere in any file of any version is found", async () => {
+    await using fixture = await exported();
+    expect(await problemsOf(fixture)).toEqual([]);
+    const files = [...(await fixture.files())];
+    expect(files.map(([path]) => path)).toEqual(
+      expect.arrayContaining(["LATEST", "v1/croissant.json", "v2/index.json", "v2/stale.csv", "v1/schema/default.schema.json"]),
+    );
+    // The first bytes hold what formats begin with (gzip: a time, flags), the last ones lengths and line ends.
+    const flips = files.flatMap(([path, bytes]) => {
+      const ends = [
+        ...Array(Math.min(10, bytes.length)).keys(),
+        ...Array.from({ length: Math.min(9, bytes.length) }, (_, at) => bytes.length - 1 - at),
+      ];
+      const middle = fc.sample(fc.nat(bytes.length - 1), { numRuns: 4, seed: bytes.length });
+      return [...new Set([...ends, ...middle])].map((place) => ({ path, bytes, place }));
+    });
+    for (const [index, { path, bytes, place }] of flips.entries()) {
+      const changed = Buffer.from(bytes);
+      changed[place]! ^= 1 << (index % 8);
+      await writeFile(join(fixture.exportDir, path), changed);
+      expect(await problemsOf(fixture), `${path}, byte ${place}, bit ${index % 8}`).not.toEqual([]);
+      await writeFile(join(fixture.exportDir, path), bytes);
+    }
+  }, 120_000);
+
+  test("of LATEST is found whichever it is", async () => {
+    await using fixture = await exported();
+    for (let bit = 0; bit < 24; bit++) {
+      const changed = Buffer.from("v2\n");
+      changed[bit >> 3]! ^= 1 << (bit & 7);
+      await writeFile(join(fixture.exportDir, "LATEST"), changed);
+      expect(await problemsOf(fixture), JSON.stringify(String(changed))).not.toEqual([]);
+    }
+    await writeFile(join(fixture.exportDir, "LATEST"), "v1\n");
+    expect(await problemsOf(fixture)).toEqual([expect.stringContaining("names v1, and v2 is newer")]);
+  });
+
+  test("is not needed: a file that is cut, missing or too many is found, too", async () => {
+    await using fixture = await exported();
+    for (const [path, bytes] of await fixture.files()) {
+      const file = join(fixture.exportDir, path);
+      await truncate(file, bytes.length - 1);
+      expect(await problemsOf(fixture), `${path} cut`).not.toEqual([]);
+      await rm(file);
+      expect(await problemsOf(fixture), `${path} missing`).not.toEqual([]);
+      await writeFile(file, Buffer.concat([bytes, Buffer.from("\n")]));
+      expect(await problemsOf(fixture), `${path} longer`).not.toEqual([]);
+      await writeFile(file, bytes);
+      if (!path.includes("/")) continue;
+      await writeFile(`${file}.copy`, bytes);
+      expect(await problemsOf(fixture), `${path}.copy`).not.toEqual([]);
+      await rm(`${file}.copy`);
+    }
+    expect(await problemsOf(fixture)).toEqual([]);
+  }, 120_000);
+});

@@ -228,8 +228,9 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix, withRefer
     scoresOf: (imageIds: readonly string[]): readonly ImageScoreRecord[] => scores.all(JSON.stringify(imageIds)),
     /** Every image and reference picture of every planned row once, by URI. */
     exportedImages: (): IterableIterator<ExportedImage> => exportedImages.iterate({ ...scope, withReferences: withReferences ? 1 : 0 }),
-    /** The same view for other queries. */
+    /** The same view and scope, for other queries. */
     view: db,
+    scope,
     close: (): void => db.close(),
   };
 }

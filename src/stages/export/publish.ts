@@ -94,6 +94,11 @@ function contentTypeOf(path: string): string {
     [".json", "application/json"],
     [".csv", "text/csv"],
     [".md", "text/markdown"],
+    [".parquet", "application/vnd.apache.parquet"],
+    [".tar", "application/x-tar"],
+    [".png", "image/png"],
+    [".jpg", "image/jpeg"],
+    [".webp", "image/webp"],
   ];
   return types.find(([ending]) => path.endsWith(ending))?.[1] ?? "text/plain";
 }

@@ -27,6 +27,8 @@ export interface PictureSource extends FetchNeeds, Pick<Context, "log"> {
   /** Of all splits. */
   readonly rows: number;
   readonly rowsOf: (split: PlannedSplit) => AsyncIterable<Row>;
+  /** Throws where the export is to stop. */
+  readonly checkpoint: () => Promise<void>;
 }
 
 export interface WrittenFormat {
@@ -127,8 +129,9 @@ interface RowWithRecords {
   readonly records: ReadonlyMap<string, PictureRecord>;
 }
 
-async function* withRecords({ queries, rowsOf }: PictureSource, planned: PlannedSplit): AsyncGenerator<RowWithRecords> {
+async function* withRecords({ queries, rowsOf, checkpoint }: PictureSource, planned: PlannedSplit): AsyncGenerator<RowWithRecords> {
   for await (const row of rowsOf(planned)) {
+    await checkpoint(); // A page of rows, after which reading looks by itself, may be a gigabyte of pictures.
     const ids = [row.chosen, ...row.rejected].map(({ imageId }) => imageId);
     yield { row, records: new Map(queries.picturesOf(ids).map((record) => [record.imageId, record])) };
   }

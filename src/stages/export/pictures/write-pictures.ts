@@ -15,7 +15,7 @@ import { inOrder } from "./in-order.ts";
 /** A shard is closed once its pairs have so many bytes in the store: few files for millions of pictures, and each is sent again within minutes. */
 const SHARD_BYTES = 256 * 1024 * 1024;
 /** Rows whose pictures are fetched ahead, and the bytes that these may have together. */
-const AHEAD = { rows: 16, bytes: 128 * 1024 * 1024 };
+const AHEAD = { rows: 16, bytes: 64 * 1024 * 1024 };
 
 export interface PictureSource extends FetchNeeds, Pick<Context, "log"> {
   readonly spool: Spool;

@@ -4,7 +4,11 @@ import { comfyEvents, type ComfyEvents, type ComfyEventsOptions } from "./events
 import { readSystemStats } from "./first-contact.ts";
 import { parseHistoryAnswer, type HistoryEntry, type OutputImage } from "./history-entry.ts";
 import { streamHistory } from "./history-stream.ts";
+import { CONNECT_TIMEOUT_MS, describeCall } from "./connection.ts";
+import { networkFailure } from "./http-failure.ts";
 import { openHttp, type Http } from "./http.ts";
+import { networkCode } from "../lib/network-reason.ts";
+import { plainGets, type HeldReading, type PlainGets } from "./plain-gets.ts";
 import { parseQueue, parseQueueRemaining, type Queue } from "./queue.ts";
 import { submit, type Submission, type SubmitAnswer } from "./submit.ts";
 import type { SystemStats } from "./system-stats.ts";
@@ -60,7 +64,12 @@ export interface ComfyClient {
   /** Names of models in a folder, or of the folders. Null where there is no such folder. */
   models(folder: string | null, signal: AbortSignal): Promise<readonly string[] | null>;
   /** An image's bytes. The caller reads the body to its end or destroys it: an unread body keeps its socket. */
-  view(image: Pick<OutputImage, "filename" | "subfolder" | "type">, signal: AbortSignal): Promise<ViewAnswer>;
+  view(image: Viewed, signal: AbortSignal): Promise<ViewAnswer>;
+  /**
+   * The same straight into memory, for pictures up to `maxBytes` over plain http. False: nothing was read, and `view` is to be asked.
+   * Throws TransientError where no answer came, what the sink throws, or an error with a `code` where the answer broke off.
+   */
+  viewHeld(image: Viewed, reading: HeldReading): Promise<boolean>;
   /** Also throws RejectError where the server does not take this file: too large for it, or it cannot write it. */
   uploadImage(upload: Upload, signal: AbortSignal): Promise<Uploaded>;
   /** Opens the WebSocket: a hint only, connected again whenever it breaks. */
@@ -71,6 +80,7 @@ export interface ComfyClient {
 /** Opens nothing before the first call. @throws {ConfigError} for a URL that is none. */
 export function comfyClient({ url, headers, caFile = null, connections = 32, timeoutMs = 30_000 }: ComfyClientOptions): ComfyClient {
   const http = openHttp({ url, headers, caFile, connections, timeoutMs });
+  const plain = plainGets({ url: http.url, headers: http.headers, connections, connectTimeoutMs: CONNECT_TIMEOUT_MS, timeoutMs });
   const post = (path: string, body: Json, signal: AbortSignal): Promise<void> =>
     http.done({ method: "POST", path, json: stringifyExact(body), signal });
   const get = <T>(path: string, signal: AbortSignal, parse: (answer: Json) => T | undefined): Promise<T> =>
@@ -100,20 +110,44 @@ export function comfyClient({ url, headers, caFile = null, connections = 32, tim
         isJsonArray(answer) ? answer.filter((name) => typeof name === "string") : undefined,
       ),
     view: (image, signal) => view(http, image, signal),
+    viewHeld: (image, reading) => (plain === null ? Promise.resolve(false) : viewHeld(plain, { url: http.url, image, reading })),
     uploadImage: (upload, signal) => uploadImage(http, upload, signal),
     events: (options) => comfyEvents({ ...options, url: http.url, headers, caFile }),
-    close: () => http.close(),
+    close() {
+      plain?.close();
+      return http.close();
+    },
   };
 }
 
-async function view(
-  http: Http,
-  { filename, subfolder, type }: Pick<OutputImage, "filename" | "subfolder" | "type">,
-  signal: AbortSignal,
-): Promise<ViewAnswer> {
-  // No `preview` or `channel`: they re-encode, and the text chunks are gone.
-  const query = new URLSearchParams({ filename, subfolder, type });
-  const { statusCode, headers, body } = await http.send({ method: "GET", path: `/view?${query.toString()}`, signal }, [404]);
+type Viewed = Pick<OutputImage, "filename" | "subfolder" | "type">;
+
+/** No `preview` or `channel`: they re-encode, and the text chunks are gone. */
+function viewPath({ filename, subfolder, type }: Viewed): string {
+  return `/view?${new URLSearchParams({ filename, subfolder, type }).toString()}`;
+}
+
+interface HeldView {
+  readonly url: string;
+  readonly image: Viewed;
+  readonly reading: HeldReading;
+}
+
+async function viewHeld(plain: PlainGets, { url, image, reading }: HeldView): Promise<boolean> {
+  const path = viewPath(image);
+  try {
+    return await plain.get(path, reading);
+  } catch (error) {
+    // Whoever did not answer at all did not answer wrongly.
+    if (["UND_ERR_CONNECT_TIMEOUT", "UND_ERR_HEADERS_TIMEOUT"].includes(networkCode(error))) {
+      throw networkFailure(describeCall(url, { method: "GET", path }), error);
+    }
+    throw error;
+  }
+}
+
+async function view(http: Http, image: Viewed, signal: AbortSignal): Promise<ViewAnswer> {
+  const { statusCode, headers, body } = await http.send({ method: "GET", path: viewPath(image), signal }, [404]);
   if (statusCode === 404) {
     await body.dump();
     return { kind: "missing" };

@@ -4,7 +4,7 @@ import { networkFailure } from "./http-failure.ts";
 import { readCa } from "./read-ca.ts";
 import { serverAddress } from "./server-address.ts";
 
-const CONNECT_TIMEOUT_MS = 5_000;
+export const CONNECT_TIMEOUT_MS = 5_000;
 
 export interface ConnectionOptions {
   readonly url: string;

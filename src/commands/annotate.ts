@@ -8,7 +8,7 @@ import { openStage } from "./open-stage.ts";
 import { stageResult } from "./stage-result.ts";
 import { tellLinked } from "./tell-linked.ts";
 
-const ACTIONS = ["import", "export-tasks"];
+const ACTIONS = ["serve", "import", "export-tasks", "invite", "people", "revoke", "exclude", "forget"];
 
 export async function run(input: CommandInput): Promise<CommandResult> {
   const [action, file, ...more] = input.args;

@@ -2,6 +2,7 @@ import { graphProblems } from "../comfy/graph-problems.ts";
 import type { ComfyClient } from "../comfy/client.ts";
 import { parseObjectInfo } from "../comfy/object-info.ts";
 import { loadConfig } from "../config/load-config.ts";
+import { refuseUnfedPolicies } from "../config/refuse-unfed-policies.ts";
 import type { Config } from "../config/schema.ts";
 import { EXIT } from "../errors.ts";
 import { byteSize } from "../lib/byte-size.ts";
@@ -29,6 +30,7 @@ const DEFAULT_SIDE_PX = 512;
 /** The doctor: looks at everything that a night depends on, and changes nothing here; --canary has every server make one picture. */
 export async function run(input: CommandInput): Promise<CommandResult> {
   const config = loadConfig(configFileOf(input), { env: input.env });
+  refuseUnfedPolicies(config, { asking: false });
   const variants = await prepareVariants(config);
   const plan = await countCandidates(config, { variants, input });
   const servers = await Promise.all(config.servers.map((server) => checkServer(server, { variants, input })));

@@ -17,8 +17,6 @@ import { stageResult } from "./stage-result.ts";
 export interface LinkAndExportOptions {
   /** True where earlier stages stopped before their work was done. */
   readonly stopped: boolean;
-  /** True where a judge left groups without scores: other rows may come of the same pictures. */
-  readonly isUnjudged?: boolean;
   /** False: say how things stand, write nothing. */
   readonly exports: boolean;
   /** A name for the version instead of v1, v2, …. */
@@ -29,7 +27,7 @@ export interface LinkAndExportOptions {
 export async function linkAndExport(
   context: Context,
   input: CommandInput,
-  { stopped, exports, as, isUnjudged = false }: LinkAndExportOptions,
+  { stopped, exports, as }: LinkAndExportOptions,
 ): Promise<CommandResult> {
   const { config, db, log } = context;
   if (!exports) return stageResult(db, input, { done: "Stopped", stopped });
@@ -46,7 +44,7 @@ export async function linkAndExport(
   const report = await exportDataset(
     { ...context, stopping: input.stopping },
     {
-      complete: isWhole && pending === 0 && linked.pending === 0 && !linked.stopped && people === null && !isUnjudged,
+      complete: isWhole && pending === 0 && linked.pending + linked.unjudged === 0 && !linked.stopped && people === null,
       configHash: configHash(config),
       openStore: (uri) => openStore({ ...config.store, uri }, { concurrency: config.harvest.concurrency }),
       ...(as === undefined ? {} : { as }),

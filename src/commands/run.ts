@@ -1,6 +1,7 @@
 import type { Context } from "../context.ts";
 import { anyListed } from "../db/queries/summary.ts";
-import { ALL_LOCKS, openContext } from "../open-context.ts";
+import { counted } from "../lib/counted.ts";
+import { ALL_LOCKS, hintFor, openContext } from "../open-context.ts";
 import { generate } from "../stages/generate.ts";
 import { harvest } from "../stages/harvest.ts";
 import { inspect } from "../stages/inspect.ts";
@@ -9,7 +10,7 @@ import type { StageReport, Upstream } from "../stages/stage.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
 import { deadlineOf } from "./deadline.ts";
 import { describeUsage } from "./judge/describe-usage.ts";
-import { incompleteExit } from "./judge/incomplete-exit.ts";
+import { incompleteExit, isUnjudged } from "./judge/incomplete-exit.ts";
 import { linkAndExport } from "./link-and-export.ts";
 import { planAndTell } from "./plan-and-tell.ts";
 
@@ -28,9 +29,20 @@ export async function run(input: CommandInput): Promise<CommandResult> {
   const { stopped, judged } = await streamStages(opened.context);
   for (const used of describeUsage(opened.context.judges)) opened.context.log.info(used);
   // After Ctrl-C the person waits for the prompt; at a deadline they want the dataset as far as it goes.
-  const isUnjudged = judged.failed > 0 || judged.spent.length > 0;
-  const result = await linkAndExport(opened.context, input, { stopped, isUnjudged, exports: !input.stopping.aborted });
+  const result = await linkAndExport(opened.context, input, { stopped, exports: !input.stopping.aborted });
+  if (isUnjudged(judged))
+    opened.context.log.warn(`Judging is not complete${lostText(judged)}. ${hintFor(input)("run")} asks for what is missing`);
   return incompleteExit(result, judged);
+}
+
+/** What is missing and whose it is; why stands in the warnings before. */
+function lostText({ lost, failed, spent }: JudgeReport): string {
+  const parts = [
+    ...(lost.length > 0 ? [`${lost.join(", ")} could not be asked`] : []),
+    ...(failed > 0 ? [`${counted(failed, "group")} could not be judged`] : []),
+    ...(spent.length > 0 ? [`${spent.join(", ")} may ask no more in this run`] : []),
+  ];
+  return `: ${parts.join(", ")}`;
 }
 
 export interface Streamed {
@@ -73,6 +85,7 @@ export async function streamStages(context: Context): Promise<Streamed> {
     judge(
       shared,
       follow(() => running.has("inspect")),
+      { isBeside: true },
     ),
   );
   const results = await Promise.allSettled([

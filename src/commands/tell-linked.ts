@@ -9,7 +9,7 @@ import { technicalNote } from "./technical-note.ts";
 /** What linking found, one sentence. Warns where pictures were told apart by a technical score alone, which is nobody's preference. */
 export function tellLinked(
   { log, judges, config }: Pick<Context, "log" | "judges" | "config">,
-  { reports, groups, pending }: LinkResult,
+  { reports, groups, pending, unjudged }: LinkResult,
 ): string {
   const technical = technicalSources(judges, combinationOf(config.annotate));
   for (const name of technical) {
@@ -23,7 +23,8 @@ export function tellLinked(
     return `${pairSet}/${criterion}: ${sources.join(", ") || "none"}${technicalNote(measured, all)}`;
   });
   const open = pending > 0 ? `; ${counted(pending, "prompt")} ${pending === 1 ? "is" : "are"} not final yet` : "";
-  return `Linked ${counted(groups, "prompt")} (${rows.join("; ")})${open}`;
+  const judging = unjudged > 0 ? `; ${counted(unjudged, "prompt")} ${unjudged === 1 ? "is" : "are"} not judged yet` : "";
+  return `Linked ${counted(groups, "prompt")} (${rows.join("; ")})${open}${judging}`;
 }
 
 function technicalWarning(name: string, rows: number): string {

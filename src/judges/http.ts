@@ -8,7 +8,7 @@ import { batchesOf } from "./http/batches-of.ts";
 import { parseScores } from "./http/parse-scores.ts";
 import { scoreRequest } from "./http/score-request.ts";
 import { judgeRefusal } from "./judge-refusal.ts";
-import { openJudgeServer, type JudgeAnswer } from "./judge-server.ts";
+import { isSuccess, openJudgeServer, type JudgeAnswer } from "./judge-server.ts";
 import type { Judge, JudgeImage, Score } from "./judge.ts";
 
 export type HttpJudgeConfig = Extract<JudgeConfig, { readonly kind: "http" }>;
@@ -27,7 +27,7 @@ export function httpJudge(config: HttpJudgeConfig): Judge {
   async function scoreBatch(prompt: string, images: readonly JudgeImage[], signal: AbortSignal): Promise<readonly Score[]> {
     const what = `score ${counted(images.length, "image")} with ${name} at ${url}`;
     const answer = await ask(prompt, images, signal);
-    if (answer.status !== 200) throw judgeRefusal({ what, judge: name }, answer);
+    if (!isSuccess(answer)) throw judgeRefusal({ what, judge: name }, answer);
     const parsed = parseScores(
       answer.text,
       images.map(({ imageId }) => imageId),
@@ -49,7 +49,7 @@ export function httpJudge(config: HttpJudgeConfig): Judge {
     },
     async probe(signal) {
       const answer = await ask("", [], signal);
-      if (answer.status === 200) return describeProbe(answer.text, url);
+      if (isSuccess(answer)) return describeProbe(answer.text, url);
       // It is there, and speaks HTTP; a question without images is ours alone.
       if (answer.status === 400 || answer.status === 422) return `${url} answers, but not to a question without images (${answer.status})`;
       throw judgeRefusal({ what: `ask the judge ${name} at ${url}`, judge: name }, answer);

@@ -14,7 +14,7 @@ export interface Refused {
   readonly judge: string;
 }
 
-/** What an answer means that is not 200: FatalError where asking again cannot help, else TransientError. */
+/** What an answer means that is no success: FatalError where asking again cannot help, else TransientError. */
 export function judgeRefusal({ what, judge }: Refused, answer: JudgeAnswer): FatalError | TransientError {
   const { status, text, retryAfterMs } = answer;
   const words = serverWords(text);

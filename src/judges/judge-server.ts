@@ -6,10 +6,14 @@ import { networkReason } from "../lib/network-reason.ts";
 import { readText } from "../lib/read-text.ts";
 import { retryAfter } from "../lib/retry-after.ts";
 import { withoutSecrets } from "../lib/without-secrets.ts";
+import { decodedBody } from "./decoded-body.ts";
 
 const CONNECT_TIMEOUT_MS = 10_000;
 /** Of one answer held in memory: 64 scores are 5 KB, a talkative model's word on two pictures some 10 KB. */
 const ANSWER_MAX_BYTES = 4 * 1024 * 1024;
+
+/** Before JSON readers may ignore it: RFC 8259 §8.1. Programs in .NET write it. */
+const BYTE_ORDER_MARK = /^\uFEFF/;
 
 export interface JudgeServerOptions {
   /** On every request. Secrets: never in a message, nor in what is kept of an answer. */
@@ -49,6 +53,11 @@ export interface JudgeServer {
   close(): Promise<void>;
 }
 
+/** Some frameworks answer every POST with 201. */
+export function isSuccess({ status }: Pick<JudgeAnswer, "status">): boolean {
+  return status >= 200 && status < 300;
+}
+
 /** Opens no connection before the first request. */
 export function openJudgeServer({ headers, connections, timeoutMs }: JudgeServerOptions): JudgeServer {
   let agent: Agent | null = null;
@@ -57,12 +66,12 @@ export function openJudgeServer({ headers, connections, timeoutMs }: JudgeServer
     agent ??= new Agent({ connections, pipelining: 1, headersTimeout: 0, bodyTimeout: 0, connect: { timeout: CONNECT_TIMEOUT_MS } });
     const { signal } = deadline;
     const answer = await request(call.url, { dispatcher: agent, method: call.method, signal, ...bodyOf(call.json, headers) });
-    const { text, isCut } = await readText(answer.body, ANSWER_MAX_BYTES);
+    const { text, isCut } = await readText(decodedBody(answer.body, answer.headers["content-encoding"]), ANSWER_MAX_BYTES);
     if (isCut) throw new TransientError(`Cannot ${describe(call)}: the answer is longer than ${ANSWER_MAX_BYTES / 1024 / 1024} MiB`);
     const { location } = answer.headers;
     return {
       status: answer.statusCode,
-      text: withoutSecrets(text, headers),
+      text: withoutSecrets(text.replace(BYTE_ORDER_MARK, ""), headers),
       retryAfterMs: retryAfter(answer.headers["retry-after"]),
       location: typeof location === "string" ? location.split(/[?#]/, 1)[0] : undefined,
     };
@@ -88,8 +97,10 @@ export function openJudgeServer({ headers, connections, timeoutMs }: JudgeServer
 }
 
 function bodyOf(json: JudgeCall["json"], headers: Readonly<Record<string, string>>): Pick<Dispatcher.RequestOptions, "body" | "headers"> {
-  if (json === undefined) return { headers };
-  const own = { ...headers, "content-type": "application/json" };
+  // Without a word on it a server may pack its answer: RFC 9110 §12.5.3.
+  const asked = { "accept-encoding": "identity", ...headers };
+  if (json === undefined) return { headers: asked };
+  const own = { ...asked, "content-type": "application/json" };
   if (typeof json === "string") return { headers: own, body: json };
   return { headers: { ...own, "content-length": String(json.sizeBytes) }, body: Readable.from(json.pieces, { objectMode: false }) };
 }

@@ -14,7 +14,7 @@ const REPORT_MAX_BYTES = 65_536;
 
 /** What api.ts describes. */
 export function apiRoutes(app: FastifyInstance, context: PageContext): void {
-  const { session, progressOf, giver, recorder } = context;
+  const { session, commits, progressOf, giver, recorder } = context;
   app.addHook("onSend", async (_request, reply) => void reply.header("cache-control", "no-store"));
 
   app.get("/api/session", (request): SessionAnswer => {
@@ -22,16 +22,16 @@ export function apiRoutes(app: FastifyInstance, context: PageContext): void {
     return { ...session, annotator: name, role, progress: progressOf(annotatorId) };
   });
 
-  app.post("/api/tasks", (request): TasksAnswer => {
+  app.post("/api/tasks", (request): Promise<TasksAnswer> => {
     const { annotatorId } = whoAsks(request);
     const asked = checked(request.body, tasksRequest);
-    return { ...giver.give(annotatorId, asked), progress: progressOf(annotatorId) };
+    return commits(() => giver.give(annotatorId, asked)).then((given) => ({ ...given, progress: progressOf(annotatorId) }));
   });
 
-  app.post("/api/votes", (request): VotesAnswer => {
+  app.post("/api/votes", (request): Promise<VotesAnswer> => {
     const voter = whoAsks(request);
     const { entries } = checked(request.body, votesRequest);
-    return { results: recorder.record(voter, entries), progress: progressOf(voter.annotatorId) };
+    return commits(() => recorder.record(voter, entries)).then((results) => ({ results, progress: progressOf(voter.annotatorId) }));
   });
 
   app.get<{ Querystring: { before?: unknown } }>("/api/votes", (request): HistoryAnswer => {

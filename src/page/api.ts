@@ -68,9 +68,9 @@ export interface Task {
   /** Opaque, unique for ever. */
   readonly task_id: string;
   readonly criterion: string;
-  /** To be shown as text. Comes from files that anyone may have written: never HTML. */
+  /** To be shown as text. Comes from files that anyone may have written: never HTML. Cut after 10,000 characters, and says so at its end. */
   readonly prompt: string;
-  /** "" where there is none. */
+  /** "" where there is none. Cut as the prompt is. */
   readonly negative: string;
   /** 2 to 4, in the order to be shown in: at random, and recorded by the server. */
   readonly images: readonly Picture[];

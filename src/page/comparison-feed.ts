@@ -5,12 +5,14 @@ import { groupQueries, type RowRange } from "../db/queries/groups.ts";
 import { pageVoteQueries } from "../db/queries/page-votes.ts";
 import { scoreQueries } from "../db/queries/scores.ts";
 import { voteQueries } from "../db/queries/votes.ts";
+import { unflushed } from "../db/unflushed.ts";
 import { type FinalGroup, type GroupSources, readGroups } from "../stages/link/read-groups.ts";
 import { filterImages, hammingDistance, type UsableImage } from "../stages/pairs/filters.ts";
 import { partsOf } from "../stages/pairs/parts.ts";
 import type { ComparisonRules } from "./comparison-rules.ts";
 import { planComparisons } from "./plan-comparisons.ts";
 import { settlePrompt } from "./settle-prompt.ts";
+import { votesWanted } from "./votes-wanted.ts";
 
 /** Rows of prompts read in one go, about 10 ms, which is what an answer to a browser then waits. */
 const PAGE_PROMPTS = 50;
@@ -52,6 +54,10 @@ export function comparisonFeed({ config, db, judges }: FeedNeeds, rules: Compari
     const planned = parts.flatMap((images) => planPart(images, rules));
     const usable = new Set(parts.flat().map(({ imageId }) => imageId));
     const before = comparisons.comparisonsOf(group.promptKey);
+    const votes = votesWanted(
+      planned.map(({ images }) => images),
+      rules,
+    );
     const wanted = new Set(rules.criteria.flatMap((criterion) => planned.map(({ images }) => `${criterion} ${images}`)));
     for (const row of before) {
       const isLaterRound = rules.order === "swiss" && row.round > 1 && rules.criteria.includes(row.criterion);
@@ -61,7 +67,7 @@ export function comparisonFeed({ config, db, judges }: FeedNeeds, rules: Compari
     }
     for (const [criterionRank, criterion] of rules.criteria.entries()) {
       for (const { images, priority } of planned) {
-        const place = { criterionRank, priority, round: 1, answers: 0, wanted: rules.overlap };
+        const place = { criterionRank, priority, round: 1, answers: 0, wanted: votes.get(images) ?? rules.overlap };
         comparisons.insert({ promptKey: group.promptKey, criterion, images, state: "open", ...place });
       }
       // Of a new prompt nobody has said anything: there is nothing to count.
@@ -76,9 +82,12 @@ export function comparisonFeed({ config, db, judges }: FeedNeeds, rules: Compari
     const page = readGroups(range, sources);
     const groups = page.final.filter(({ promptKey }) => unfed.has(promptKey));
     if (groups.length > 0) {
-      comparisons.together(() => {
-        for (const group of groups) feedGroup(group);
-      });
+      // It is made again from what is there, and a thousand flushes would keep everybody waiting who votes meanwhile.
+      unflushed(db, () =>
+        comparisons.together(() => {
+          for (const group of groups) feedGroup(group);
+        }),
+      );
       epoch++;
     }
     return { fed: groups.length, waiting: page.pending };

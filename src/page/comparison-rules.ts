@@ -9,6 +9,8 @@ export interface ComparisonRules extends PlanRules, VotingRules {
   readonly filters: Config["annotate"]["filters"];
   /** Of the pair set that is exported: what can never be a pair is not worth asking. */
   readonly across: "any" | "within";
+  /** Of that pair set; 0 where people are none of its sources. */
+  readonly minVotes: number;
   /** Judge whose scores say what is uncertain; null where there is none. */
   readonly judge: string | null;
   /** H of all above: prompts that were looked at under other rules are looked at again. */
@@ -17,7 +19,8 @@ export interface ComparisonRules extends PlanRules, VotingRules {
 
 export function comparisonRules({ annotate, export: { pairs: pairSet } }: Pick<Config, "annotate" | "export">): ComparisonRules {
   const { people, criteria, filters, judges, pairs } = annotate;
-  const across = pairs[pairSet]?.across === "within" ? "within" : "any";
+  const exported = pairs[pairSet];
+  const across = exported?.across === "within" ? "within" : "any";
   // A technical judge says nothing of what people like, but of two blurred pictures it knows as little.
   const judge = (judges.find(({ kind }) => kind !== "builtin") ?? judges[0])?.name ?? null;
   const rules = {
@@ -25,6 +28,7 @@ export function comparisonRules({ annotate, export: { pairs: pairSet } }: Pick<C
     order: people.order,
     overlap: people.overlap,
     maxVotes: people.max_votes,
+    minVotes: exported?.from.includes("people") === true ? exported.min_votes : 0,
     criteria,
     filters,
     across,

@@ -4,6 +4,9 @@ import type { Task } from "./api.ts";
 import type { Slots } from "./read-answer.ts";
 import { slotOf } from "./tokens.ts";
 
+/** About three pages of print. */
+const TEXT_MAX_CHARS = 10_000;
+
 export interface ComposeNeeds {
   readonly pictures: PagePictureQueries;
   readonly secret: Uint8Array;
@@ -31,12 +34,19 @@ export function composeTask(assignment: AssignmentRow, { pictures, secret }: Com
   return {
     task_id: taskId,
     criterion,
-    prompt: shown.prompt,
-    negative: shown.negative,
+    prompt: readable(shown.prompt),
+    negative: readable(shown.negative),
     images,
     references,
     leased_until_ms: leasedUntilMs,
   };
+}
+
+/** What somebody can be expected to read. A browser keeps eight tasks and each unsent vote with it, and shows the next in 100 ms. */
+function readable(text: string): string {
+  if (text.length <= TEXT_MAX_CHARS) return text;
+  const shown = text.slice(0, TEXT_MAX_CHARS).replace(/[\ud800-\udbff]$/, ""); // No half of a pair.
+  return `${shown}… [+${text.length - shown.length}]`;
 }
 
 /** Where the slots of a task lead. */

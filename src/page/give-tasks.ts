@@ -4,7 +4,7 @@ import { comparisonQueries } from "../db/queries/comparisons.ts";
 import { pagePictureQueries } from "../db/queries/page-pictures.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Task } from "./api.ts";
-import { composeTask } from "./compose-task.ts";
+import { composeTask, shownImages } from "./compose-task.ts";
 import { queueReader, type QueueCandidate } from "./queue-reader.ts";
 import { newTaskId } from "./tokens.ts";
 
@@ -88,14 +88,18 @@ export function taskGiver({ db, clock, secret, rates, random, epoch }: GiveNeeds
     return null;
   }
 
+  /** Pictures may be excluded or pruned while somebody has them. */
+  const isThere = (row: AssignmentRow): boolean => shownImages(row).every((imageId) => pictures.image(imageId) !== null);
+
   /** What a person has already: renewed where they still hold it, given again where their browser has lost it. */
   function keep(annotatorId: number, holding: ReadonlySet<string>, count: number): { again: Task[]; kept: Set<string> } {
     const again: Task[] = [];
     const kept = new Set<string>();
-    const leasedUntilMs = clock.nowMs() + LEASE_MS;
-    for (const row of assignments.heldBy({ annotatorId, nowMs: clock.nowMs() })) {
+    const nowMs = clock.nowMs();
+    const leasedUntilMs = nowMs + LEASE_MS;
+    for (const row of assignments.heldBy({ annotatorId, nowMs, leaseEndMs: leasedUntilMs })) {
       const isHeld = holding.has(row.taskId);
-      if (row.isWanted === 0 || (!isHeld && again.length >= count)) continue;
+      if (row.isWanted === 0 || (!isHeld && again.length >= count) || !isThere(row)) continue;
       const task = isHeld ? null : composeTask({ ...row, leasedUntilMs }, { pictures, secret });
       if (!isHeld && task === null) continue;
       assignments.setState(row.taskId, { state: "leased", leasedUntilMs });

@@ -2,6 +2,8 @@ import cookie from "@fastify/cookie";
 import helmet from "@fastify/helmet";
 import rateLimit from "@fastify/rate-limit";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { isDatabaseTrouble } from "../db/is-database-trouble.ts";
+import { unflushed } from "../db/unflushed.ts";
 import type { PageContext } from "./page-context.ts";
 import { PageError } from "./page-error.ts";
 import { notJoinedPage } from "./not-joined-page.ts";
@@ -31,12 +33,12 @@ const CSP = {
   reportUri: [CSP_REPORTS],
 };
 
-type GuardNeeds = Pick<PageContext, "clock" | "origins" | "publicUrl" | "cookieName"> & {
+type GuardNeeds = Pick<PageContext, "db" | "clock" | "origins" | "publicUrl" | "cookieName"> & {
   readonly queries: Pick<PageContext["queries"], "annotators">;
 };
 
 /** Stands before every route: headers, limits, whose page it is, who asks. */
-export async function guard(app: FastifyInstance, { clock, origins, publicUrl, cookieName, queries }: GuardNeeds): Promise<void> {
+export async function guard(app: FastifyInstance, { db, clock, origins, publicUrl, cookieName, queries }: GuardNeeds): Promise<void> {
   const isTls = publicUrl?.startsWith("https://") === true;
   await app.register(cookie);
   await app.register(helmet, {
@@ -54,6 +56,15 @@ export async function guard(app: FastifyInstance, { clock, origins, publicUrl, c
   });
   const seenMs = new Map<number, number>();
 
+  /** Not worth a flush, nor a picture that is not shown because the disk is full. */
+  function markSeen(annotatorId: number, nowMs: number): void {
+    try {
+      unflushed(db, () => queries.annotators.markSeen(annotatorId, nowMs));
+    } catch (error) {
+      if (!isDatabaseTrouble(error)) throw error;
+    }
+  }
+
   app.decorateRequest("annotator", null);
   app.addHook("onRequest", async (request, reply) => {
     refuseFlood(reply, await addressLimit(request));
@@ -65,9 +76,9 @@ export async function guard(app: FastifyInstance, { clock, origins, publicUrl, c
     request.annotator = annotator;
     refuseFlood(reply, await personLimit(request));
     const nowMs = clock.nowMs();
-    if (nowMs - (seenMs.get(annotator.annotatorId) ?? 0) < MINUTE_MS) return undefined;
+    if (Math.abs(nowMs - (seenMs.get(annotator.annotatorId) ?? 0)) < MINUTE_MS) return undefined;
     seenMs.set(annotator.annotatorId, nowMs);
-    queries.annotators.markSeen(annotator.annotatorId, nowMs);
+    markSeen(annotator.annotatorId, nowMs);
     return undefined;
   });
 }

@@ -24,7 +24,8 @@ export function leadNumbers({ db, clock, promptsWaiting, cspReports }: LeadNeeds
   const annotators = annotatorQueries(db);
   const quality = pageQualityQueries(db);
   let counted: Promise<LeadAnswer> | null = null;
-  let freshUntilMs = 0;
+  /** Null while they are counted. */
+  let fresh: { readonly sinceMs: number; readonly forMs: number } | null = null;
 
   async function count(): Promise<LeadAnswer> {
     const startMs = clock.nowMs();
@@ -53,13 +54,14 @@ export function leadNumbers({ db, clock, promptsWaiting, cspReports }: LeadNeeds
       csp_reports: cspReports(),
     };
     const nowMs = clock.nowMs();
-    freshUntilMs = nowMs + Math.max(FRESH_MS, (nowMs - startMs) * FRESH_TIMES);
+    fresh = { sinceMs: nowMs, forMs: Math.max(FRESH_MS, (nowMs - startMs) * FRESH_TIMES) };
     return answer;
   }
 
   return () => {
-    if (counted === null || (freshUntilMs > 0 && clock.nowMs() > freshUntilMs)) {
-      freshUntilMs = 0; // Until it is counted.
+    const isOld = fresh !== null && Math.abs(clock.nowMs() - fresh.sinceMs) > fresh.forMs; // The clock may have been set back.
+    if (counted === null || isOld) {
+      fresh = null;
       counted = count();
       counted.catch(() => (counted = null));
     }

@@ -1,3 +1,4 @@
+import type { CommitTogether } from "../db/commit-together.ts";
 import type { Db } from "../db/open.ts";
 import type { AnnotatorQueries, AnnotatorRow } from "../db/queries/annotators.ts";
 import type { PageVoteQueries } from "../db/queries/page-votes.ts";
@@ -25,6 +26,8 @@ export interface PageContext {
     readonly votes: PageVoteQueries;
     readonly pictures: PagePictureQueries;
   };
+  /** Every write of a request: it is answered once the disk has it. */
+  readonly commits: CommitTogether;
   readonly giver: TaskGiver;
   readonly recorder: EntryRecorder;
   readonly progressOf: (annotatorId: number) => Progress;

@@ -42,7 +42,7 @@ export function answerErrors(app: FastifyInstance, { log, clock }: Pick<PageCont
 
   function tell(message: string): void {
     const nowMs = clock.nowMs();
-    if (nowMs - (toldMs.get(message) ?? -Infinity) < TELL_EVERY_MS) return;
+    if (Math.abs(nowMs - (toldMs.get(message) ?? -Infinity)) < TELL_EVERY_MS) return;
     if (toldMs.size > 100) toldMs.clear();
     toldMs.set(message, nowMs);
     log.warn(message);

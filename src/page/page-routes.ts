@@ -25,20 +25,22 @@ export function pageRoutes(app: FastifyInstance, context: PageContext): void {
   );
 }
 
-const NOTHING = { bytes: new Uint8Array(), contentType: "" };
-
 type PictureRequest = FastifyRequest<{ Params: { task: string; slot: string; size: string } }>;
 
 async function servePicture(request: PictureRequest, reply: FastifyReply, context: PageContext): Promise<FastifyReply> {
   const { task, slot, size } = request.params;
-  const picture =
-    size === "thumb" || size === "full" ? findPicture({ task, slot, annotatorId: request.annotator?.annotatorId }, context) : null;
+  const annotatorId = request.annotator?.annotatorId ?? 0; // 0: nobody's.
+  const picture = size === "thumb" || size === "full" ? findPicture({ task, slot, annotatorId }, context) : null;
   if (picture === null) throw new PageError("not-found", "Cannot show the picture: there is none in this place for this person");
   const etag = `"${slot}-${size}"`;
-  const isThere = request.headers["if-none-match"] === etag;
-  const { bytes, contentType } = isThere ? NOTHING : await context.pictures[size === "thumb" ? "thumb" : "full"](picture);
-  reply.header("cache-control", `private, max-age=${CACHE_S}, immutable`).header("etag", etag);
-  return isThere ? reply.code(304).send() : reply.type(contentType).send(bytes);
+  const headers = { "cache-control": `private, max-age=${CACHE_S}, immutable`, etag };
+  if (request.headers["if-none-match"] === etag) return reply.headers(headers).code(304).send();
+  if (size === "thumb") {
+    const { bytes, contentType } = await context.pictures.thumb(picture);
+    return reply.headers(headers).type(contentType).send(bytes);
+  }
+  const { stream, contentType } = await context.pictures.full(picture, annotatorId);
+  return reply.headers(headers).type(contentType).send(stream);
 }
 
 /** The token leaves the address bar: it is in the cookie from here on. */
@@ -55,7 +57,7 @@ function join(request: FastifyRequest<{ Params: { token: string } }>, reply: Fas
 interface Asked {
   readonly task: string;
   readonly slot: string;
-  readonly annotatorId: number | undefined;
+  readonly annotatorId: number;
 }
 
 /** The picture behind a slot, only for whom the task was given to. */

@@ -58,10 +58,11 @@ export function queueReader({ assignments, clock, epoch, leaseMs }: QueueNeeds):
   function fromQueue(annotatorId: number, count: number): readonly QueueCandidate[] {
     const nowMs = clock.nowMs();
     const last = standings.get(annotatorId);
-    const isValid = last?.epoch === epoch() && nowMs - last.sinceMs < leaseMs;
+    const ageMs = Math.abs(nowMs - (last?.sinceMs ?? 0)); // The clock may have been set back.
+    const isValid = last?.epoch === epoch() && ageMs < leaseMs;
     const found: QueueCandidate[] = [];
     if (isValid && !readOn(last, { annotatorId, count, found })) return found;
-    const mayRestart = !isValid || last.scanned < RESTART_FREE_ROWS || nowMs - last.sinceMs > RESTART_EVERY_MS;
+    const mayRestart = !isValid || last.scanned < RESTART_FREE_ROWS || ageMs > RESTART_EVERY_MS;
     if (!mayRestart) return found;
     const fresh = { epoch: epoch(), sinceMs: nowMs, scanned: 0, place: QUEUE_START };
     standings.set(annotatorId, fresh);
@@ -72,8 +73,10 @@ export function queueReader({ assignments, clock, epoch, leaseMs }: QueueNeeds):
   /** True where the queue's end was reached before `count` were found. */
   function readOn(standing: Standing, { annotatorId, count, found }: Looking): boolean {
     const before = new Set(found.map(({ comparison }) => comparison));
+    const nowMs = clock.nowMs();
+    const asking = { annotatorId, nowMs, leaseEndMs: nowMs + leaseMs };
     let scanned = 0;
-    for (const { images, mine, room, ...place } of assignments.queueAfter(standing.place, { annotatorId, nowMs: clock.nowMs() })) {
+    for (const { images, mine, room, ...place } of assignments.queueAfter(standing.place, asking)) {
       standing.place = place;
       standing.scanned++;
       if (mine === 0 && room > 0 && !before.has(place.comparison)) found.push({ comparison: place.comparison, images });

@@ -29,7 +29,7 @@ type Voter = Pick<AnnotatorRow, "annotatorId" | "name">;
 /** Writes what people did. */
 export interface EntryRecorder {
   /**
-   * In their order and in one transaction, which is on the disk when this returns. An entry that was taken before is confirmed again;
+   * In their order and in one transaction. An entry that was taken before is confirmed again;
    * one that can never be taken is refused by itself.
    */
   record(voter: Voter, entries: readonly (VoteEntry | UndoEntry)[]): readonly EntryResult[];

@@ -6,6 +6,7 @@ import { roundsOf } from "./plan-comparisons.ts";
 import { shareOf } from "./share-of.ts";
 import { settleComparison } from "./settle-comparison.ts";
 import { swissRound, type Match } from "./swiss-round.ts";
+import { votesWanted } from "./votes-wanted.ts";
 
 export interface SettleNeeds {
   readonly comparisons: Pick<ComparisonQueries, "comparisonsOf" | "insert" | "settle">;
@@ -24,15 +25,18 @@ export interface SettleScope {
  */
 export function settlePrompt({ promptKey, criterion }: SettleScope, { comparisons, votes, rules }: SettleNeeds): void {
   const outcomes = outcomesByImages(votes.countedOn(promptKey, criterion));
-  const settled = comparisons
-    .comparisonsOf(promptKey)
-    .filter((row) => row.criterion === criterion && row.state !== "void")
-    .map((row) => {
-      const given = outcomes.get(row.images) ?? [];
-      const next = { ...row, answers: given.length, ...settleComparison(given, rules) };
-      if (next.state !== row.state || next.answers !== row.answers || next.wanted !== row.wanted) comparisons.settle(next);
-      return next;
-    });
+  const asked = comparisons.comparisonsOf(promptKey).filter((row) => row.criterion === criterion && row.state !== "void");
+  const wanted = votesWanted(
+    asked.map(({ images }) => images),
+    rules,
+  );
+  const settled = asked.map((row) => {
+    const given = outcomes.get(row.images) ?? [];
+    const overlap = wanted.get(row.images) ?? rules.overlap;
+    const next = { ...row, answers: given.length, ...settleComparison(given, { ...rules, overlap }) };
+    if (next.state !== row.state || next.answers !== row.answers || next.wanted !== row.wanted) comparisons.settle(next);
+    return next;
+  });
   if (rules.order !== "swiss" || settled.length === 0 || settled.some(({ state }) => state === "open")) return;
   for (const images of nextRound(settled, outcomes)) {
     const round = Math.max(...settled.map((row) => row.round)) + 1;

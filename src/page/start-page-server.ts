@@ -1,5 +1,6 @@
 import fastify, { type FastifyInstance } from "fastify";
 import type { Context } from "../context.ts";
+import { commitTogether } from "../db/commit-together.ts";
 import { annotatorQueries } from "../db/queries/annotators.ts";
 import { assignmentQueries } from "../db/queries/assignments.ts";
 import { pagePictureQueries } from "../db/queries/page-pictures.ts";
@@ -27,6 +28,10 @@ import { leadTokenOf, tokenSha256Of } from "./tokens.ts";
 const BODY_MAX_BYTES = 262_144;
 /** A request that has not arrived by then is given up, ms. */
 const REQUEST_TIMEOUT_MS = 30_000;
+/** A connection on which nothing moves, nor has to, is closed: somebody who stops reading holds no picture open. ms. */
+const STALLED_MS = 120_000;
+/** Browsers open 6 each; a proxy that opens more than this has leaked them. */
+const CONNECTIONS_MAX = 5_000;
 /** The lead's name among the annotators. */
 export const LEAD = "lead";
 
@@ -61,7 +66,9 @@ export async function startPageServer(needs: PageServerNeeds, options: PageServe
   let origins: ReadonlySet<string> = new Set();
   const context = await pageContext(needs, { ...options, origins: () => origins });
 
-  const app = fastify({ bodyLimit: BODY_MAX_BYTES, requestTimeout: REQUEST_TIMEOUT_MS, forceCloseConnections: "idle", logger: false });
+  const timeouts = { requestTimeout: REQUEST_TIMEOUT_MS, connectionTimeout: STALLED_MS };
+  const app = fastify({ bodyLimit: BODY_MAX_BYTES, ...timeouts, forceCloseConnections: "idle", logger: false });
+  app.server.maxConnections = CONNECTIONS_MAX;
   answerErrors(app, { log, clock });
   await guard(app, context);
   await app.register(async (scope) => apiRoutes(scope, context));
@@ -126,6 +133,7 @@ async function pageContext({ config, db, store, clock, log, signal }: PageServer
       votes: pageVoteQueries(db),
       pictures: pagePictureQueries(db),
     },
+    commits: commitTogether(db),
     giver: taskGiver({
       db,
       clock,

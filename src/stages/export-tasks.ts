@@ -5,6 +5,7 @@ import { scoreQueries } from "../db/queries/scores.ts";
 import { voteQueries } from "../db/queries/votes.ts";
 import { readGroups, type FinalGroup } from "./link/read-groups.ts";
 import { filterImages } from "./pairs/filters.ts";
+import type { Vote } from "./pairs/group-facts.ts";
 
 /** Prompts read in one go, about 15 ms. */
 const PAGE_PROMPTS = 100;
@@ -81,10 +82,12 @@ function shownTogether(images: readonly string[], task: ExportTasksOptions["task
   return images.flatMap((first, index) => images.slice(index + 1).map((second) => [first, second]));
 }
 
-/** Votes that showed at least these images; skips are no votes. */
+/** Votes that showed at least these images and say something of them; skips are no votes, nor is a choice of an image that is out now. */
 function votesOn({ votes }: FinalGroup, { criterion, shown }: { readonly criterion: string; readonly shown: readonly string[] }): number {
   const cast = votes.get(criterion) ?? [];
-  return cast.filter((vote) => vote.kind !== "skip" && shown.every((imageId) => vote.shown.includes(imageId))).length;
+  const says = ({ kind, ranking }: Vote): boolean =>
+    kind === "both_bad" || (kind !== "skip" && ranking.some((tier) => tier.some((imageId) => shown.includes(imageId))));
+  return cast.filter((vote) => says(vote) && shown.every((imageId) => vote.shown.includes(imageId))).length;
 }
 
 function inDrawnOrder(images: readonly string[], criterion: string): readonly string[] {

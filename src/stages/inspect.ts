@@ -42,10 +42,9 @@ export async function inspect(context: InspectNeeds, upstream: Upstream): Promis
   await removeStaleThumbnails(context.config.dir);
   const perform = inspector(context);
   let done = 0;
-  let failed = 0;
   const report = (item: UninspectedImage, row: InspectionRow): void => {
     results.add({ item, row });
-    log.progress("inspect", { done: ++done, total: done, failed });
+    log.progress("inspect", { done: ++done, total: done, failed: backlog.leftOver() });
   };
 
   try {
@@ -63,16 +62,14 @@ export async function inspect(context: InspectNeeds, upstream: Upstream): Promis
           if (error instanceof RejectError) {
             log.warn(`Cannot decode the image ${item.imageId} (${item.key}): ${error.message}`);
             report(item, { imageId: item.imageId, inspection: null, error: error.message });
-          } else if (backlog.failed(item, error)) {
-            failed++;
-            log.warn(`Cannot inspect the image ${item.imageId} (${item.key}) in this run: ${messageOf(error)}`);
-          }
+          } else if (backlog.failed(item, error))
+            log.warn(`Cannot inspect the image ${item.imageId} (${item.key}) for now: ${messageOf(error)}`);
         },
       },
       backlog.follow(upstream),
       context,
     );
-    return { stage: "inspect", done, failed, stopped };
+    return { stage: "inspect", done, failed: backlog.leftOver(), stopped };
   } finally {
     results.flush();
   }

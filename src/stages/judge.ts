@@ -1,4 +1,5 @@
 import type { JudgeVersion } from "../db/queries/scores.ts";
+import { FatalError } from "../errors.ts";
 import type { Judge } from "../judges/judge.ts";
 import { type JudgeNeeds, type JudgeRunReport, runJudge } from "./judge/run-judge.ts";
 import type { StageReport, Upstream } from "./stage.ts";
@@ -9,14 +10,22 @@ const FOLLOW_POLL_MS = 200;
 export interface JudgeReport extends StageReport {
   /** Judges whose bound of requests left groups for the next run. */
   readonly spent: readonly string[];
+  /** Judges that refused or stayed away: what they have not scored waits for the next run. */
+  readonly lost: readonly string[];
+}
+
+export interface JudgeOptions {
+  /** The stages before are what the run is for: they go on without a judge that refuses, and one that is away is waited for. */
+  readonly isBeside?: boolean;
 }
 
 /**
  * Has every judge score every final group.
  * Reads prompts, jobs, images, inspections. Writes scores, a group at once. Resumes by the images that a judge's version has not
- * scored. Where a judge cannot be asked the group stays unscored for the next run; FatalError where nothing works for minutes.
+ * scored. Where a judge cannot be asked the group stays unscored for the next run; FatalError where nothing works for minutes, unless
+ * `isBeside`.
  */
-export async function judge(context: JudgeNeeds, upstream: Upstream): Promise<JudgeReport> {
+export async function judge(context: JudgeNeeds, upstream: Upstream, { isBeside = false }: JudgeOptions = {}): Promise<JudgeReport> {
   const failure = new AbortController();
   const stopping = AbortSignal.any([context.stopping, failure.signal]);
   const running = new Set(context.judges.map(({ name }) => name));
@@ -24,8 +33,9 @@ export async function judge(context: JudgeNeeds, upstream: Upstream): Promise<Ju
     try {
       const after = earlierOf(one, context.judges);
       const follows = after === null ? upstream : behind(upstream, () => running.has(after.judge), context);
-      return await runJudge(one, { context: { ...context, stopping }, upstream: follows, after });
+      return await runJudge(one, { context: { ...context, stopping }, upstream: follows, after, isPatient: isBeside });
     } catch (error) {
+      if (isBeside && error instanceof FatalError) return lose(one, { error, context });
       failure.abort(); // The others settle what is in flight: one dead judge leaves every group incomplete.
       throw error;
     } finally {
@@ -37,7 +47,9 @@ export async function judge(context: JudgeNeeds, upstream: Upstream): Promise<Ju
     if (end.status === "rejected") throw end.reason;
     return end.value;
   });
-  const spent = context.judges.filter((_, index) => reports[index]?.isSpent === true).map(({ name }) => name);
+  const namesWhere = (holds: (report: JudgeRunReport) => boolean): readonly string[] =>
+    context.judges.filter((_, index) => reports.slice(index, index + 1).some(holds)).map(({ name }) => name);
+  const spent = namesWhere(({ isSpent }) => isSpent);
   for (const note of context.judges.flatMap((one) => one.notes?.() ?? [])) context.log.warn(note);
   for (const name of spent) context.log.warn(`${name}: max_requests is reached; the groups that are left wait for the next run`);
   return {
@@ -46,7 +58,15 @@ export async function judge(context: JudgeNeeds, upstream: Upstream): Promise<Ju
     failed: sum(reports.map(({ failed }) => failed)),
     stopped: reports.some(({ stopped }) => stopped),
     spent,
+    lost: namesWhere(({ isLost }) => isLost),
   };
+}
+
+/** The end of one judge, told at once: whoever reads it may mend the cause while pictures are still made. */
+function lose({ name }: Judge, { error, context: { log } }: { readonly error: FatalError; readonly context: JudgeNeeds }): JudgeRunReport {
+  const hint = error.hint === undefined ? "" : `. Try: ${error.hint}`;
+  log.warn(`${error.message}${hint}. This run goes on without ${name}`);
+  return { stage: "judge", done: 0, failed: 0, stopped: false, isSpent: false, isLost: true };
 }
 
 /** @throws {Error} if the configuration let through a judge that is not there. */

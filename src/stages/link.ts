@@ -28,7 +28,7 @@ export async function link({ config, db, judges, stopping }: LinkNeeds): Promise
   const preferences = preferenceQueries(db);
   const jobs = linkJobs({ config, judges, votes: sources.votes });
   const sets = [...new Set([...Object.keys(config.annotate.pairs), ...preferences.pairSets()])];
-  const tally = openTally(jobs);
+  const tally = openTally(jobs, judges);
   let changes: Change[] = [];
   const write = db.client.transaction(() => {
     for (const { scope, wanted } of changes) preferences.replace(scope, wanted);

@@ -1,18 +1,23 @@
 import { createHash } from "node:crypto";
 import { Transform } from "node:stream";
-import { SNIFF_BYTES, sniffFormat } from "./verify/format.ts";
+import { type ImageFormat, SNIFF_BYTES, sniffFormat } from "./verify/format.ts";
 import type { StripSink } from "./strip/strip-sink.ts";
 import { walker, type Walker } from "./verify/walk.ts";
 
 export interface StripOptions {
-  /** What is held back before anything leaves: up to where the pixels begin, or everything. */
-  readonly hold: "head" | "whole";
+  /**
+   * What is held back before anything leaves: up to where the pixels begin, so that the length is known by then; everything; or, for those
+   * who need no length, nothing but a format whose beginning says it.
+   */
+  readonly hold: "head" | "whole" | "least";
 }
 
 export interface Stripper {
   /** The picture without its metadata. Fails with LateMetadataError where `hold: "head"` was too little. */
   readonly stream: Transform;
-  /** How many bytes are left out: known before anything leaves. Rejects with the stream. */
+  /** Once its first bytes came. Rejects with the stream. */
+  readonly format: Promise<ImageFormat>;
+  /** How many bytes are left out: known before anything leaves, with `hold: "least"` at the end. Rejects with the stream. */
   readonly removedBytes: Promise<number>;
   /** Of what left, once the stream has ended. */
   facts(): StrippedFacts;
@@ -36,7 +41,9 @@ export class LateMetadataError extends Error {
 export function createStripper({ hold }: StripOptions): Stripper {
   const hash = createHash("sha256");
   const removed = Promise.withResolvers<number>();
-  removed.promise.catch(() => undefined); // Whoever reads the stream learns of it, too.
+  const sniffed = Promise.withResolvers<ImageFormat>();
+  // Whoever reads the stream learns of it, too.
+  for (const { promise } of [removed, sniffed]) promise.catch(() => undefined);
   let begin: Buffer = Buffer.alloc(0);
   let walk: Walker<void> | undefined;
   let isHolding = true;
@@ -54,7 +61,7 @@ export function createStripper({ hold }: StripOptions): Stripper {
       } else kept.push(bytes);
     },
     drop(count) {
-      if (!isHolding) throw new LateMetadataError("The picture has metadata after its pixels");
+      if (!isHolding && hold === "head") throw new LateMetadataError("The picture has metadata after its pixels");
       removedBytes += count;
     },
     headEnds() {
@@ -64,7 +71,7 @@ export function createStripper({ hold }: StripOptions): Stripper {
 
   function letGo(): void {
     isHolding = false;
-    removed.resolve(removedBytes);
+    if (hold !== "least") removed.resolve(removedBytes);
   }
 
   /** What may leave now. */
@@ -82,7 +89,10 @@ export function createStripper({ hold }: StripOptions): Stripper {
     if (walk !== undefined) return walk.feed(chunk);
     begin = begin.length === 0 ? chunk : Buffer.concat([begin, chunk]);
     if (begin.length < SNIFF_BYTES) return;
-    walk = walker(sniffFormat(begin.subarray(0, SNIFF_BYTES)).strip(sink));
+    const format = sniffFormat(begin.subarray(0, SNIFF_BYTES));
+    sniffed.resolve(format);
+    if (hold === "least" && !format.beginsWithLength) letGo();
+    walk = walker(format.strip(sink));
     walk.feed(begin);
   }
 
@@ -99,16 +109,18 @@ export function createStripper({ hold }: StripOptions): Stripper {
     flush(done) {
       if (isHolding) letGo();
       release(stream);
+      removed.resolve(removedBytes);
       facts = { sizeBytes, sha256: hash.digest("hex") };
       done();
     },
     destroy(error, done) {
-      removed.reject(error ?? new Error("The picture was given up"));
+      for (const { reject } of [removed, sniffed]) reject(error ?? new Error("The picture was given up"));
       done(error);
     },
   });
   return {
     stream,
+    format: sniffed.promise,
     removedBytes: removed.promise,
     facts() {
       if (facts === undefined) throw new Error("facts() before the picture's end");

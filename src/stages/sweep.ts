@@ -20,6 +20,8 @@ export interface Sweep<Item> {
   next(): readonly Item[];
   /** Milliseconds until `next` may answer more; null where nothing is expected. */
   dueMs(): number | null;
+  /** There may be news that no upstream tells of. */
+  again(): void;
   /** The upstream to drain with: its news start a new sweep. */
   follow(upstream: Upstream): Upstream;
 }
@@ -87,5 +89,9 @@ export function openSweep<Item>(readPage: (afterRow: number) => SweepPage<Item>,
     };
   }
 
-  return { next, dueMs, follow };
+  const again = (): void => {
+    wanted = true;
+  };
+
+  return { next, dueMs, again, follow };
 }

@@ -3,6 +3,7 @@ import { Readable, Writable, type Transform } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import type { ComfyClient, ViewAnswer } from "../comfy/client.ts";
+import type { HeldSink } from "../comfy/plain-socket.ts";
 import { messageOf, RejectError, TransientError } from "../errors.ts";
 import { storeKeyOf } from "../identity.ts";
 import { deadlineAfter, type Deadline } from "../lib/deadline.ts";
@@ -13,7 +14,7 @@ import { HELD_MAX_BYTES, type HeldBuffers } from "./transfer/held-buffers.ts";
 import { proofOf, type ProofTask } from "./transfer/prove.ts";
 import { readHeld } from "./transfer/read-held.ts";
 import { createVerifier, type ImageFacts, type Verifier } from "./verify.ts";
-import { pictureCheck } from "./verify/picture-check.ts";
+import { pictureCheck, type PictureCheck } from "./verify/picture-check.ts";
 
 /** Longer than any timeout of a client or a store, ms: those say what hangs. */
 const TRANSFER_BASE_MS = 180_000;
@@ -30,7 +31,7 @@ export interface TransferTask extends ProofTask {
 }
 
 export interface TransferNeeds {
-  readonly client: Pick<ComfyClient, "view">;
+  readonly client: Pick<ComfyClient, "view" | "viewHeld">;
   readonly store: ObjectStore;
   readonly buffers: HeldBuffers;
   readonly signal: AbortSignal;
@@ -105,6 +106,15 @@ interface Manner {
 }
 
 async function attempt(task: TransferTask, needs: TransferNeeds, { mode, form }: Manner): Promise<Attempt> {
+  const mayHold = form === "whole" && mode !== "look";
+  const heldMaxBytes = Math.min(HELD_MAX_BYTES, task.maxBytes);
+  if (mayHold) {
+    using deadline = deadlineAfter(limitMsOf(heldMaxBytes), needs.signal);
+    const { signal } = deadline;
+    const read = (sink: HeldSink): Promise<boolean> => needs.client.viewHeld(task.source, { sink, maxBytes: heldMaxBytes, signal });
+    const moved = await moveHeld(read, { task, needs, mode, deadline });
+    if (moved !== null) return moved;
+  }
   let view: ViewAnswer;
   try {
     view = await needs.client.view(task.source, needs.signal);
@@ -113,36 +123,56 @@ async function attempt(task: TransferTask, needs: TransferNeeds, { mode, form }:
     throw error;
   }
   if (view.kind === "missing") return { kind: "lost" };
+  const { body } = view;
   const announcedBytes = view.sizeBytes !== null && Number.isSafeInteger(view.sizeBytes) ? view.sizeBytes : null;
-  const limitMs = TRANSFER_BASE_MS + Math.ceil(((announcedBytes ?? task.maxBytes) / SLOWEST_BYTES_PER_S) * 1_000);
-  using deadline = deadlineAfter(limitMs, needs.signal);
-  const moving = { task, needs, body: view.body, mode, deadline };
-  if (form === "whole" && mode !== "look" && announcedBytes !== null && announcedBytes <= Math.min(HELD_MAX_BYTES, task.maxBytes))
-    return await moveHeld(announcedBytes, { ...moving, mode }); // Awaited: the deadline ends with this call.
-  return await moveStream(announcedBytes, { ...moving, form });
+  using deadline = deadlineAfter(limitMsOf(announcedBytes ?? task.maxBytes), needs.signal);
+  if (mayHold && announcedBytes !== null && announcedBytes <= heldMaxBytes) {
+    const read = async (sink: HeldSink): Promise<boolean> => {
+      await readHeld(body, sink.begin(announcedBytes), { signal: deadline.signal, onPiece: (piece) => sink.piece(piece) });
+      return true;
+    };
+    const moved = await moveHeld(read, { task, needs, mode, deadline });
+    if (moved !== null) return moved;
+  }
+  return await moveStream(announcedBytes, { task, needs, body, mode, deadline, form }); // Awaited: the deadline ends with this call.
+}
+
+function limitMsOf(sizeBytes: number): number {
+  return TRANSFER_BASE_MS + Math.ceil((sizeBytes / SLOWEST_BYTES_PER_S) * 1_000);
 }
 
 interface Moving extends Transferring {
-  readonly body: Readable;
   readonly mode: Mode;
   readonly deadline: Deadline;
 }
 
-/** From one buffer: the store is asked for nothing before the picture is proven. */
-async function moveHeld(sizeBytes: number, { task, needs, body, mode, deadline }: Moving): Promise<Attempt> {
+/**
+ * From one buffer: the store is asked for nothing before the picture is proven. `read` brings the picture into it; null where it answers
+ * false, that it brought nothing.
+ */
+async function moveHeld(read: (sink: HeldSink) => Promise<boolean>, { task, needs, mode, deadline }: Moving): Promise<Attempt | null> {
   const proof = proofOf(task);
-  const bytes = needs.buffers.take(sizeBytes);
+  let held: { readonly bytes: Buffer; readonly check: PictureCheck } | undefined;
+  const sink: HeldSink = {
+    begin(announcedBytes) {
+      const check = pictureCheck({ maxBytes: task.maxBytes, announcedBytes, accept: proof.accept });
+      held = { bytes: needs.buffers.take(announcedBytes), check };
+      return held.bytes;
+    },
+    piece: (piece) => held?.check.feed(piece),
+  };
   let facts: ImageFacts;
   try {
-    const check = pictureCheck({ maxBytes: task.maxBytes, announcedBytes: sizeBytes, accept: proof.accept });
-    await readHeld(body, bytes, { signal: deadline.signal, onPiece: (piece) => check.feed(piece) });
-    facts = check.conclude();
+    if (!(await read(sink)) || held === undefined) return null;
+    facts = held.check.conclude();
   } catch (error) {
     needs.signal.throwIfAborted();
     if (deadline.isOver()) return tooSlow(task);
+    if (error instanceof TransientError) return { kind: "server-trouble", error };
     return failureOf({ source: error, store: error, what: quoted(task) });
   }
-  const { sha256, format } = facts;
+  const { bytes } = held;
+  const { sha256, format, sizeBytes } = facts;
   const key = storeKeyOf(task.imageId, format.extension);
   const options = { contentType: format.contentType, sha256, signal: needs.signal };
   try {
@@ -157,8 +187,12 @@ async function moveHeld(sizeBytes: number, { task, needs, body, mode, deadline }
   return { kind: "stored", key, facts, sourceBytes: sizeBytes, unproven: proof.isUnproven(), adopted: false };
 }
 
+interface Streaming extends Moving, Manner {
+  readonly body: Readable;
+}
+
 /** Chunk by chunk; in memory only what has no announced length. */
-async function moveStream(announcedBytes: number | null, { task, needs, body, mode, form, deadline }: Moving & Manner): Promise<Attempt> {
+async function moveStream(announcedBytes: number | null, { task, needs, body, mode, form, deadline }: Streaming): Promise<Attempt> {
   const { verifier, isUnproven } = verifierFor(task, announcedBytes);
   const stripper = form === "whole" ? null : createStripper({ hold: form === "stripped" ? "head" : "whole" });
   const last = stripper?.stream ?? verifier.stream;

@@ -77,7 +77,9 @@ export async function importVotes(file: string, deps: ImportVotesDeps): Promise<
   /** True if the vote is new; false if an equal one is there. */
   const isNew = (vote: VoteRow): boolean => {
     const before = batch.get(vote.voteId) ?? staged.find(vote.voteId) ?? queries.findVote(vote.voteId);
-    if (before !== null && !isSameVote(before, vote))
+    // A name that was forgotten is told by no file again.
+    const same = before !== null && queries.isForgotten(before.annotator) ? { ...vote, annotator: before.annotator } : vote;
+    if (before !== null && !isSameVote(before, same))
       throw new VoteError("other-vote", `the vote_id ${vote.voteId} belongs to a vote with other content`);
     return before === null;
   };

@@ -1,8 +1,7 @@
 import type { VoteQueries, VoteRow } from "../db/queries/votes.ts";
+import { imageIdIn } from "./image-name.ts";
 import { type RawVote, VoteError } from "./raw-vote.ts";
 
-/** An image_id, or the end of a URI or path: every store, mount and `uri_base` keeps the file's name. */
-const IMAGE_ID = /(?:^|[/\\])(i_[0-9a-f]{32})(?:\.[A-Za-z0-9]+)?$/;
 const SHA256 = /^[0-9a-f]{64}$/i;
 
 export interface ResolveOptions {
@@ -50,7 +49,7 @@ export function resolveVote(vote: RawVote, { queries, criteria, source }: Resolv
 }
 
 function imageIdOf(name: string, queries: ResolveOptions["queries"]): string {
-  const imageId = IMAGE_ID.exec(name)?.[1];
+  const imageId = imageIdIn(name);
   if (imageId !== undefined) return imageId; // Whether it exists shows when its prompt is looked up.
   if (!SHA256.test(name)) throw new VoteError("unknown-image", `${name} is no image_id, no URI that ends in one, and no SHA-256`);
   const [only, other] = queries.imageIdsBySha256(name.toLowerCase());

@@ -21,6 +21,8 @@ export interface FileHead {
   readonly keys: readonly string[];
   /** A JSON array around the objects. */
   readonly isArray: boolean;
+  /** An array of nothing: an export without a task. */
+  readonly isEmpty: boolean;
 }
 
 export interface ReadVotesOptions {

@@ -10,8 +10,10 @@ export interface Annotator extends AsyncDisposable {
   readonly problems: readonly string[];
   /** Opens a link, and waits until there is something to choose. */
   readonly open: (link: string) => Promise<void>;
-  /** task_id of the task on screen. */
+  /** task_id of the task on screen, once its pictures are there. */
   readonly task: () => Promise<string>;
+  /** task_id of the task on screen, whatever there is to see of it. */
+  readonly onScreen: () => Promise<string>;
   /** Presses a key that answers, and waits for the next task or the end; answers the task_id that was answered. */
   readonly answer: (key: string) => Promise<string>;
   /** Does something that brings another task on screen, and waits for it. */
@@ -49,6 +51,7 @@ export async function newAnnotator(browser: Browser, options: BrowserContextOpti
       await page.locator(READY).waitFor();
     },
     task,
+    onScreen: async () => (await page.locator(".stage:not(.waiting)").getAttribute("data-task")) ?? "",
     toNext,
     answer: (key) => toNext(() => page.keyboard.press(key)),
     loadedAhead: () =>

@@ -1,5 +1,5 @@
 import axe from "axe-core";
-import type { Browser, Page } from "playwright-core";
+import type { Browser, Page, Route } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newAnnotator } from "./annotator.ts";
 import { hasChromium, openBrowser } from "./open-browser.ts";
@@ -105,6 +105,58 @@ describe.runIf(hasChromium)("the page for everybody", () => {
     await look("revoked");
     await page.reload();
     await look("not joined");
+    expect(found).toEqual([]);
+    expect(ann.problems).toEqual([]);
+  });
+
+  it.each(["light", "dark"] as const)("has none while pictures are on their way, or missing, and says so (%s)", async (colorScheme) => {
+    await using ann = await newAnnotator(browser, { colorScheme });
+    const { page } = ann;
+    const found: string[] = [];
+    const look = async (view: string): Promise<void> => void found.push(...(await violations(page, view)));
+    const session = Promise.withResolvers<void>();
+    await page.route("**/api/session", async (route) => {
+      await session.promise;
+      await route.continue();
+    });
+    let answer: "wait" | "fail" | "come" = "wait";
+    const waiting: Route[] = [];
+    await page.route("**/pictures/**", async (route) => {
+      if (answer === "come") await route.continue();
+      else if (answer === "fail") await route.fulfill({ status: 404, json: { error: "not-found", message: "", hint: null } });
+      else waiting.push(route);
+    });
+    await page.goto(await site.invite(`slow-${colorScheme}`));
+    await ann.heading().getByText("Loading").waitFor();
+    await look("opening");
+    session.resolve();
+
+    const stage = page.locator(".stage:not(.waiting)");
+    await stage.waitFor();
+    expect(await stage.getAttribute("aria-busy")).toBe("true");
+    await stage.getByText("Loading").first().waitFor();
+    await look("pictures on their way");
+    const choose = stage.getByRole("button", { name: "Choose picture 1" });
+    expect(await choose.getAttribute("aria-disabled")).toBe("true");
+    await page.keyboard.press("1");
+    expect(await stage.getAttribute("data-task")).toBe(await ann.onScreen());
+
+    answer = "fail";
+    for (const route of waiting) await route.fulfill({ status: 404, json: { error: "not-found", message: "", hint: null } });
+    const missing = stage.getByRole("alert");
+    await missing.first().waitFor();
+    expect(await missing.first().textContent()).toContain("Picture 1");
+    await look("pictures missing");
+    // In the order of the places: choose, then try again.
+    await choose.focus();
+    await page.keyboard.press("Tab");
+    const again = stage.getByRole("button", { name: "Load again: Picture 1" });
+    expect(await again.evaluate((element) => element === document.activeElement)).toBe(true);
+
+    answer = "come";
+    await page.keyboard.press("Enter");
+    await stage.and(page.locator('[data-ready="true"]')).waitFor();
+    expect(await missing.count()).toBe(0);
     expect(found).toEqual([]);
     expect(ann.problems).toEqual([]);
   });

@@ -113,6 +113,8 @@ describe("annotate serve", () => {
     ["a port that is none", ["serve", "--port", "http"], "Cannot read --port http"],
     ["a host that is none", ["serve", "--host", "http://x"], "Cannot read --host http://x"],
     ["prompts", ["serve", "--prompts", "3"], "annotate.people.prompts"],
+    ["serve's host without serve", ["--host", "0.0.0.0"], "it belongs to annotate serve"],
+    ["serve's port for others", ["invite", "dee", "--port", "80"], "it belongs to annotate serve"],
     ["an action that is none", ["sevre"], 'did you mean "serve"?'],
     ["nobody to invite", ["invite"], "no name given"],
     ["the lead's name", ["invite", "dee", "lead"], "Cannot invite lead"],
@@ -136,6 +138,13 @@ describe("annotate serve", () => {
     expect(await annotate("serve")).toMatchObject({ exit: 2, stderr: expect.stringContaining("max_votes") });
     site.ask({ public_url: "https://x.example/vote" });
     expect(await annotate("serve")).toMatchObject({ exit: 2, stderr: expect.stringContaining("has a path") });
+    site.ask({ task: "best" });
+    site.project.configure({ annotate: { people: { task: "best" }, pairs: { policy: "best-worst" } } });
+    for (const args of [["annotate", "serve"], ["check"]])
+      expect(await runCli([...args, "-c", site.project.config])).toMatchObject({
+        exit: 2,
+        stderr: expect.stringContaining("annotate.pairs has policy: best-worst, and annotate.people.task is best"),
+      });
     site.ask({ order: "swiss" });
     expect(await annotate("serve")).toMatchObject({ exit: 2, stderr: expect.stringContaining("a tournament of pairs") });
     site.ask({});

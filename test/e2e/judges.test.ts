@@ -104,18 +104,50 @@ describe("an http judge", () => {
     expect((await cli("link", "--json")).events.at(-1)).toMatchObject({ rows: PROMPTS.length });
   });
 
-  it("stops the run with the server's words where it refuses us, and a later run goes on", async () => {
+  it("that refuses us ends no run: pictures are made and stored, the last lines say what is missing, and a later run goes on", async () => {
     await using server = await startStandIn(
       (seen, response) => answering(`no access with ${String(seen.headers["authorization"])}`, { status: 403 })(seen, response),
       scoringAll,
     );
-    open(pick(server.url, { concurrency: 1 }));
-    const { exit, stderr, stdout } = await cli("run");
-    expect(exit, stderr).toBe(1);
+    open(pick(server.url, { concurrency: 1 }), { name: "quality", kind: "builtin" });
+    const { exit, stderr, stdout, events } = await cli("run", "--json");
+    expect(exit, stderr).toBe(3);
+    expect(events.at(-1)).toMatchObject({ event: "done", exit: 3, stored: IMAGES, pending: 0, rows: 0 });
     expect(stderr).toMatch(/Cannot score 3 images with pick at http:\S+\/score: 403 Forbidden: no access with \*\*\*/);
     expect(stderr).toContain("Try: the server asks for credentials: set the headers of the judge pick");
+    expect(stderr).toContain("This run goes on without pick");
+    expect(stderr).toContain("4 prompts are not judged yet");
+    expect(stderr).toMatch(/Judging is not complete: pick could not be asked\. .*run.* asks for what is missing/);
     expect(stderr + stdout).not.toContain(SECRET);
+    expect(project.count("select count(*) from scores where judge = 'quality'")).toBe(IMAGES);
+    const again = await cli("run");
+    expect(again.exit, again.stderr).toBe(0);
+    expect(project.rows()).toHaveLength(PROMPTS.length);
+  });
+
+  it("whose scores are not all there leaves the version that is exported all the same marked as not complete", async () => {
+    await using server = await startStandIn(scoringAll, answering("no money left", { status: 402 }), scoringAll);
+    open(pick(server.url, { concurrency: 1 }));
+    expect((await cli("run")).exit).toBe(3);
+    const manifest = (version: string): unknown => JSON.parse(readFileSync(join(project.runs, "export", version, "manifest.json"), "utf8"));
+    expect(project.rows()).toHaveLength(1);
+    expect(manifest("v1")).toMatchObject({ complete: false });
+    await cli("export", "--as", "early");
+    expect(manifest("early")).toMatchObject({ complete: false });
+    const judged = await cli("judge");
+    expect(judged.exit, judged.stderr).toBe(0);
+    expect((await cli("export")).exit).toBe(0);
+    expect(manifest("v2")).toMatchObject({ complete: true });
+  });
+
+  it("that refuses us ends judge itself with the server's words", async () => {
+    await using server = await startStandIn(answering("not you", { status: 403 }));
+    open({ name: "quality", kind: "builtin" });
     expect((await cli("run")).exit).toBe(0);
+    project.configure(annotate(pick(server.url)));
+    const { exit, stderr } = await cli("judge");
+    expect(exit, stderr).toBe(1);
+    expect(stderr).toContain("403 Forbidden: not you");
   });
 
   it("is tried again through trouble that passes", async () => {

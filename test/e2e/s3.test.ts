@@ -1,5 +1,6 @@
+import { ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { startEmulators, type Emulator } from "../../src/comfy/emulator.ts";
+import { startEmulator, startEmulators, type Emulator } from "../../src/comfy/emulator.ts";
 import { startFaultyStore } from "../helpers/faulty-store.ts";
 import { requirePart } from "../helpers/parts.ts";
 import { runCli, startCli } from "../helpers/run-cli.ts";
@@ -11,6 +12,14 @@ import { makeProject, PROMPTS, type Project } from "./project.ts";
 const CANDIDATES = PROMPTS.length * 3;
 const env = SEAWEED_CREDENTIALS;
 const POLL = { timeout: 20_000, interval: 10 };
+
+async function objectsUnder({ endpoint, bucket }: Seaweed, prefix: string): Promise<number> {
+  const credentials = { accessKeyId: env.AWS_ACCESS_KEY_ID, secretAccessKey: env.AWS_SECRET_ACCESS_KEY };
+  const client = new S3Client({ endpoint, region: "us-east-1", forcePathStyle: true, credentials });
+  const { Contents: objects = [] } = await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix }));
+  client.destroy();
+  return objects.length;
+}
 
 describe.runIf(requirePart("seaweedfs", findWeed() !== undefined))("run with S3", () => {
   let seaweed: Seaweed;
@@ -50,6 +59,43 @@ describe.runIf(requirePart("seaweedfs", findWeed() !== undefined))("run with S3"
 
     const again = await runCli(["run", "-c", made.config], { env });
     expect(again.stderr).toContain("Nothing new since v1");
+  });
+
+  it("makes pictures of a faulty server again: their objects go first, killed in the middle or not", async () => {
+    const faulty = await startEmulator({ faults: "paint-off:1" }); // Every candidate comes out wrong the first time.
+    try {
+      const made = makeProject({
+        servers: [faulty.url],
+        config: { store: { uri: `s3://${seaweed.bucket}/redo`, endpoint: seaweed.endpoint } },
+      });
+      project = made;
+      const succeed = async (...args: readonly string[]): Promise<string> => {
+        const { exit, stdout, stderr } = await runCli([...args, "-c", made.config], { env });
+        expect(exit, stderr).toBe(0);
+        return stdout;
+      };
+      for (const stage of ["generate", "harvest", "judge"]) await succeed(stage);
+      const bad = made.column("select sha256 from images order by image_id");
+      const redo = ["exclude", "--variant", "base", "--redo", "--reason", "faulty", "--yes"];
+      const running = startCli([...redo, "-c", made.config], { env });
+      await expect.poll(() => made.count("select count(*) from images where state = 'excluded'"), POLL).toBeGreaterThan(0);
+      running.child.kill("SIGKILL");
+      await running.result;
+      expect(await succeed("verify")).toContain("All is well");
+      await succeed(...redo);
+      expect(made.count("select count(*) from jobs where state = 'planned'")).toBe(CANDIDATES);
+      expect(await objectsUnder(seaweed, "redo/images/")).toBe(0);
+
+      await succeed("run");
+      const good = made.column("select sha256 from images order by image_id");
+      expect(good).toHaveLength(CANDIDATES);
+      expect(good.filter((sha256) => bad.includes(sha256))).toEqual([]);
+      expect(made.column("select distinct attempt from images")).toEqual([2]);
+      expect(await objectsUnder(seaweed, "redo/images/")).toBe(CANDIDATES);
+      expect(await succeed("verify")).toContain("All is well");
+    } finally {
+      await faulty.stop();
+    }
   });
 
   const through = (prefix: string, { endpoint }: { readonly endpoint: string }): Project =>

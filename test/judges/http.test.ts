@@ -1,3 +1,4 @@
+import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TransientError } from "../../src/errors.ts";
@@ -123,6 +124,40 @@ describe("httpJudge()", () => {
     ["numbers alone", [1, 2], /one of its scores is 1/],
   ])("trusts no answer with %s", async (_name, scores, says) => {
     expect(await outcome(answering({ scores }))).toEqual({ why: expect.stringMatching(says) });
+  });
+
+  it.each([
+    ["gzip", gzipSync],
+    ["br", brotliCompressSync],
+    ["deflate", deflateSync],
+    ["zstd", zstdCompressSync],
+  ])("reads an answer that a proxy packed as %s, though it was asked for none", async (coding, pack) => {
+    const images = [judgeImage("a")];
+    const body = pack(JSON.stringify({ scores: [{ id: "i_a", score: 1 }] }));
+    const accepted: unknown[] = [];
+    const respond: Respond = ({ headers }, response) => {
+      accepted.push(headers["accept-encoding"]);
+      response.writeHead(200, { "content-encoding": coding }).end(body);
+    };
+    expect(await outcome(respond, images)).toEqual({ scores: [{ imageId: "i_a", score: 1 }] });
+    expect(accepted).toEqual(["identity"]);
+  });
+
+  it("reads an answer with a byte order mark, and one that says 201", async () => {
+    const scores = [{ id: "i_a", score: 1 }];
+    const wanted = { scores: [{ imageId: "i_a", score: 1 }] };
+    expect(await outcome(answering(`\uFEFF${JSON.stringify({ scores })}`), [judgeImage("a")])).toEqual(wanted);
+    expect(await outcome(answering({ scores }, { status: 201 }), [judgeImage("a")])).toEqual(wanted);
+  });
+
+  it("does not unpack without end, nor trust what is no such packing", async () => {
+    const bomb = gzipSync(Buffer.alloc(64 * 1024 * 1024));
+    const packed =
+      (body: Buffer): Respond =>
+      (_seen, response) =>
+        void response.writeHead(200, { "content-encoding": "gzip" }).end(body);
+    expect(await outcome(packed(bomb))).toMatchObject({ why: expect.stringContaining("longer than 4 MiB") });
+    expect(await outcome(packed(Buffer.from('{"scores": []}')))).toMatchObject({ why: expect.stringContaining("incorrect header check") });
   });
 
   it("tells what the store says of a picture that it was to send", async () => {

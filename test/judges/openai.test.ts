@@ -149,6 +149,18 @@ describe("openaiJudge(), pointwise", () => {
     await judge.close?.();
   });
 
+  it("gives up where a model that worked refuses fifty questions in a row: they would all be null for ever", async () => {
+    const refusing = answering("the model was unloaded", { status: 400 });
+    await using server = await startStandIn(saying('{"score": 3}'), refusing, saying('{"score": 3}'), refusing);
+    const judge = open(server.url);
+    const ask = (name: string) => judge.score("p", [judgeImage(name)], signal);
+    const scores: unknown[] = [];
+    for (let question = 0; question < 52; question++) scores.push((await ask(`q${question}`))?.[0]?.score);
+    expect(scores).toEqual([3, null, 3, ...Array.from({ length: 49 }, () => null)]);
+    await expect(ask("last")).rejects.toMatchObject({ name: "FatalError", message: expect.stringContaining("the model was unloaded") });
+    await judge.close?.();
+  });
+
   it("does not ask again what was answered before the trouble", async () => {
     await using server = await startStandIn(saying('{"score": 3}'), answering("busy", { status: 503 }), saying('{"score": 5}'));
     const judge = open(server.url);

@@ -1,8 +1,12 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { annotatorQueries } from "../../src/db/queries/annotators.ts";
+import { excludedImages } from "../../src/db/queries/excluded-images.ts";
 import type { Task } from "../../src/page/api.ts";
 import { comparisonFeed } from "../../src/page/comparison-feed.ts";
 import { comparisonRules } from "../../src/page/comparison-rules.ts";
+import { importVotes } from "../../src/votes/import-votes.ts";
 import { imageId } from "../helpers/annotated-dataset.ts";
 import { openVotingPage, type VotingPage } from "../helpers/voting-page.ts";
 
@@ -70,6 +74,63 @@ describe("comparisonFeed()", () => {
       { prompt_key: "p_a", state: "open", answers: 2, wanted: 3 },
       { prompt_key: "p_b", state: "open", answers: 0, wanted: 3 },
     ]);
+  });
+
+  it("shows an excluded picture no more, and asks about it again once it is back", async () => {
+    page = await openVotingPage({ task: "best" });
+    page.addPrompt("a", 3);
+    await page.look();
+    const states = "select json_array_length(images) as images, state from comparisons order by comparison";
+    const images = excludedImages(page.dataset.db);
+    images.exclude([imageId("a2")], "a watermark");
+    expect(await page.look()).toMatchObject({ fed: 1 });
+    expect(rows(states)).toEqual([
+      { images: 3, state: "void" },
+      { images: 2, state: "open" },
+    ]);
+    images.restore([imageId("a2")]);
+    await page.look();
+    expect(rows(states)).toEqual([
+      { images: 3, state: "open" },
+      { images: 2, state: "void" },
+    ]);
+  });
+
+  it("asks about a picture that was made again, also who said something of the one before", async () => {
+    page = await openVotingPage({ task: "best" });
+    const ann = page.person("ann");
+    page.addPrompt("a", 2);
+    const vote = (): void => {
+      const task = ann.next();
+      ann.vote(task, best(task));
+    };
+    await page.look();
+    vote();
+    expect(column("select state from comparisons")).toEqual(["done"]);
+    const images = excludedImages(page.dataset.db);
+    for (let time = 0; time < 2; time++) {
+      images.remake.plan([{ imageId: imageId("a0"), key: null }]);
+      expect(column("select distinct state from comparisons")).toEqual(["void"]);
+      page.dataset.db.client.prepare("update jobs set state = 'done'").run();
+      page.dataset.addImage(imageId("a0"), { promptKey: "p_a", sha256: `${time}`.repeat(64) });
+      page.dataset.addInspection(imageId("a0"));
+      await page.look();
+      expect(column("select answers from comparisons where state = 'open'")).toEqual([0]);
+      vote();
+      expect(column("select state from comparisons order by comparison desc limit 1")).toEqual(["done"]);
+    }
+    expect(column("select count(*) from votes")).toEqual([3]);
+  });
+
+  it("counts votes that are imported beside it", async () => {
+    page = await openVotingPage();
+    page.addPrompt("a", 2);
+    await page.look();
+    const file = join(page.dataset.context.config.dir, "votes.jsonl");
+    await writeFile(file, JSON.stringify({ vote_id: "1", annotator: "bo", images: [imageId("a0"), imageId("a1")], choice: 0 }));
+    await importVotes(file, { db: page.dataset.db, config: page.dataset.context.config });
+    await page.look();
+    expect(column("select state from comparisons")).toEqual(["done"]);
   });
 
   it("asks again for what lacks votes once a person is excluded, and no more when that is undone", async () => {

@@ -49,6 +49,32 @@ describe("taskGiver()", () => {
     expect(ann.vote(late, best(late)).kind).toBe("confirmed");
   });
 
+  it("holds nothing for people because the clock was wrong for a while", async () => {
+    const DAY_MS = 86_400_000;
+    await open({}, 2);
+    const [ann, bo] = [page.person("ann"), page.person("bo")];
+    page.pass(DAY_MS);
+    const tasks = ann.give(2).tasks;
+    expect(bo.give().tasks).toEqual([]);
+    page.pass(-DAY_MS);
+    expect(bo.give(2).tasks).toHaveLength(2);
+    expect(ann.vote(tasks[0]!, best(tasks[0]!)).kind).toBe("confirmed");
+    expect(ann.give(2).tasks).toEqual([]);
+  });
+
+  it("asks for as many votes as linking wants of a prompt", async () => {
+    page = await openVotingPage({ task: "best" }, { pairs: { main: { min_votes: 2 } } });
+    page.addPrompt("x", 3);
+    await page.look();
+    const [ann, bo, cy] = [page.person("ann"), page.person("bo"), page.person("cy")];
+    const [first, second] = [ann.next(), bo.next()];
+    expect(cy.give().tasks).toEqual([]);
+    ann.vote(first, best(first));
+    expect(cy.give().tasks).toEqual([]); // Bo is at it.
+    bo.vote(second, { kind: "tie" });
+    expect(cy.give().tasks).toHaveLength(1); // Split.
+  });
+
   it("keeps what a browser says that it holds", async () => {
     await open({}, 1);
     const [ann, bo] = [page.person("ann"), page.person("bo")];
@@ -121,6 +147,18 @@ describe("taskGiver()", () => {
     page.dataset.db.client.prepare("update images set state = 'excluded', reason = 'user' where prompt_key = 'p_x0'").run();
     expect(prompts(page.person("ann").give(5).tasks)).toEqual(["a picture of p_x1"]);
     expect(page.dataset.db.client.prepare("select state from comparisons where prompt_key = 'p_x0'").pluck().get()).toBe("void");
+  });
+
+  it("says that a task is gone whose picture was excluded while somebody had it", async () => {
+    await open({}, 2);
+    const ann = page.person("ann");
+    const [first, second] = ann.give(2).tasks;
+    const held = [first!.task_id, second!.task_id];
+    const shownOf = page.dataset.db.client.prepare<[string], string>("select shown from assignments where task_id = ?").pluck();
+    const [imageId] = JSON.parse(shownOf.get(held[0]!) ?? "[]") as string[];
+    page.dataset.db.client.prepare("update images set state = 'excluded' where image_id = ?").run(imageId);
+    expect(ann.give(0, held).gone).toEqual([held[0]]);
+    expect(ann.vote(first!, best(first!)).kind).toBe("confirmed"); // Nobody's choice is refused for it.
   });
 
   it("holds no more than 20 tasks for one person", async () => {

@@ -17,7 +17,7 @@ beforeEach(async () => {
   app = fastify();
   answerErrors(app, { log: { warn: () => undefined, error: () => undefined }, clock: systemClock });
   const origins = new Set(["http://localhost"]);
-  await guard(app, { clock: systemClock, origins: () => origins, publicUrl: null, cookieName: "c", queries: { annotators } });
+  await guard(app, { db, clock: systemClock, origins: () => origins, publicUrl: null, cookieName: "c", queries: { annotators } });
   app.get("/", (_request, reply) => reply.send("ok"));
 });
 
@@ -36,6 +36,11 @@ describe("guard()", () => {
     expect(Number(refused.headers["retry-after"])).toBeGreaterThan(0);
     expect(refused.json()).toMatchObject({ error: "too-many-requests" });
     expect((await ask("bo")).statusCode).toBe(200);
+  });
+
+  it("answers where the disk takes no note of who came", async () => {
+    db.client.pragma("query_only = ON"); // As a disk that went read-only: SQLITE_READONLY.
+    expect((await ask("ann")).statusCode).toBe(200);
   });
 
   it("remembers when somebody came, once a minute", async () => {

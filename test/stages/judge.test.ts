@@ -45,6 +45,7 @@ describe("judge()", () => {
       failed: 0,
       stopped: false,
       spent: [],
+      lost: [],
     });
     expect(asked).toEqual([{ prompt: "a picture of p_1", ids: [idOf("a"), idOf("b"), idOf("c")] }]);
     expect(scoresIn(dataset)).toEqual([
@@ -119,6 +120,35 @@ describe("judge()", () => {
     const dead: Judge = { ...one, name: "dead", score: () => Promise.reject(new FatalError("401")) };
     const waiting = { moreToCome: () => true, waitForWork: (signal: AbortSignal) => dataset.context.clock.sleep(60_000, signal) };
     await expect(judge({ ...dataset.context, judges: [one, dead] }, waiting)).rejects.toThrow("401");
+  });
+
+  it("beside other stages goes on without one that refuses, says so at once, and finishes with the others", async () => {
+    await using dataset = await openTestDataset();
+    addFinalGroup(dataset, "p_1", ["a", "b"]);
+    const { one } = recorder();
+    const refuse = (): Promise<never> => Promise.reject(new FatalError("Cannot score: 401", { hint: "set the headers" }));
+    const dead: Judge = { ...one, name: "dead", score: refuse };
+    const behind: Judge = { ...one, name: "behind", after: "dead" };
+    const report = await judge({ ...dataset.context, judges: [dead, behind, one] }, nothingUpstream, { isBeside: true });
+    expect(report).toMatchObject({ done: 1, failed: 0, stopped: false, lost: ["dead"] });
+    expect(scoresIn(dataset)).toHaveLength(2);
+    expect(dataset.warnings).toEqual(["Cannot score: 401. Try: set the headers. This run goes on without dead"]);
+    const broken: Judge = { ...one, name: "broken", score: () => Promise.reject(new TypeError("a bug")) };
+    await expect(judge({ ...dataset.context, judges: [broken] }, nothingUpstream, { isBeside: true })).rejects.toThrow("a bug");
+  });
+
+  it("waits out a judge that is away for an hour while pictures are still made, and then judges all", async () => {
+    await using dataset = await openTestDataset();
+    for (const [index, promptKey] of ["p_1", "p_2", "p_3"].entries()) addFinalGroup(dataset, promptKey, [`a${index}`, `b${index}`]);
+    let nowMs = 0;
+    const clock = { nowMs: () => nowMs, sleep: (ms: number) => Promise.resolve(void (nowMs += Math.max(1, ms))) };
+    const HOUR_MS = 3_600_000;
+    const { one } = recorder();
+    const away: Judge["score"] = (...args) => (nowMs < HOUR_MS ? Promise.reject(new TransientError("away")) : one.score(...args));
+    const making = { moreToCome: () => nowMs < 2 * HOUR_MS, waitForWork: () => clock.sleep(60_000) };
+    const judges = [{ ...one, score: away }];
+    expect(await judge({ ...dataset.context, clock, judges }, making, { isBeside: true })).toMatchObject({ done: 3, failed: 0, lost: [] });
+    expect(scoresIn(dataset)).toHaveLength(6);
   });
 
   it("judges a grown group as a whole again where scores are relative, and replaces them together", async () => {

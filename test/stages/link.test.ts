@@ -36,6 +36,7 @@ describe("link()", () => {
     expect(result).toEqual({
       groups: 1,
       pending: 0,
+      unjudged: 0,
       voted: { overall: 0 },
       changed: 1,
       stopped: false,

@@ -25,8 +25,10 @@ async function strip(bytes: Buffer, { hold = "head", cuts = [] }: Partial<StripO
   const stripper = createStripper({ hold });
   const at = [0, ...[...cuts].toSorted((a, b) => a - b), bytes.length];
   const pieces = at.slice(1).map((end, index) => bytes.subarray(at[index], end));
+  const readOn = async () => ({ removedBytes: await stripper.removedBytes, stripped: await buffer(stripper.stream) });
+  const readFirst = async () => ({ stripped: await buffer(stripper.stream), removedBytes: await stripper.removedBytes });
   // Nothing may leave before the length is known: a store asks for it first.
-  const read = stripper.removedBytes.then(async (removedBytes) => ({ removedBytes, stripped: await buffer(stripper.stream) }));
+  const read = hold === "least" ? readFirst() : readOn();
   const [, result] = await Promise.all([pipeline(Readable.from(pieces.filter((piece) => piece.length > 0)), stripper.stream), read]);
   expect(bytes.length - result.removedBytes).toBe(result.stripped.length);
   expect(stripper.facts()).toEqual({
@@ -59,7 +61,7 @@ describe("createStripper() on PNG", () => {
       { numRuns: 40 },
     );
     expect((await strip(stripped)).equals(stripped)).toBe(true);
-    expect((await strip(REAL_PNG, { hold: "whole" })).equals(stripped)).toBe(true);
+    for (const hold of ["whole", "least"] as const) expect((await strip(REAL_PNG, { hold })).equals(stripped)).toBe(true);
   });
 
   test.each(["tEXt", "zTXt", "iTXt", "eXIf"])("%s goes, other chunks stay", async (type) => {
@@ -69,12 +71,12 @@ describe("createStripper() on PNG", () => {
     expect((await strip(png([...others, text, ...pixels]))).equals(png([...others, ...pixels]))).toBe(true);
   });
 
-  test("texts after the pixels: refused on the way, taken out of what is held whole", async () => {
+  test("texts after the pixels: refused on the way, taken out of what is held whole, or needs no length", async () => {
     const pixels = chunk("IDAT", deflateSync(Buffer.alloc(4, 7)));
     const end = chunk("IEND", Buffer.alloc(0));
     const late = png([ihdr(), pixels, chunk("tEXt", Buffer.from("prompt\0{}")), end]);
     await expect(strip(late)).rejects.toBeInstanceOf(LateMetadataError);
-    expect((await strip(late, { hold: "whole" })).equals(png([ihdr(), pixels, end]))).toBe(true);
+    for (const hold of ["whole", "least"] as const) expect((await strip(late, { hold })).equals(png([ihdr(), pixels, end]))).toBe(true);
   });
 });
 
@@ -98,6 +100,7 @@ describe.each(["jpeg", "webp"] as const)("createStripper() on %s", (format) => {
     for (let every = 1; every < 9; every++) {
       const cuts = Array.from({ length: Math.floor(bytes.length / every) - 1 }, (_, index) => (index + 1) * every);
       expect((await strip(bytes, { cuts })).equals(stripped)).toBe(true);
+      expect((await strip(bytes, { cuts, hold: "least" })).equals(stripped)).toBe(true);
     }
   });
 
@@ -116,7 +119,27 @@ test("a comment in a JPEG goes; one between its scans is refused on the way", as
   expect((await strip(insertAt(2))).equals(bytes)).toBe(true);
   const secondScan = bytes.indexOf(Buffer.from([0xff, 0xda]), bytes.indexOf(Buffer.from([0xff, 0xda])) + 2);
   await expect(strip(insertAt(secondScan))).rejects.toBeInstanceOf(LateMetadataError);
-  expect((await strip(insertAt(secondScan), { hold: "whole" })).equals(bytes)).toBe(true);
+  for (const hold of ["whole", "least"] as const) expect((await strip(insertAt(secondScan), { hold })).equals(bytes)).toBe(true);
+});
+
+test("a WebP that does not say that metadata comes is held whole all the same: its beginning says its length", async () => {
+  const plain = await sharp({ create: { width: 16, height: 16, channels: 4, background: "#34567890" } })
+    .webp()
+    .toBuffer();
+  const late = Buffer.concat([plain, Buffer.from("EXIF"), Buffer.from([6, 0, 0, 0]), Buffer.from("secret")]);
+  late.writeUInt32LE(late.length - 8, 4);
+  await expect(strip(late)).rejects.toBeInstanceOf(LateMetadataError);
+  for (const hold of ["whole", "least"] as const) expect((await strip(late, { hold })).equals(plain)).toBe(true);
+});
+
+test("tells the format while the picture passes, and fails with it", async () => {
+  const { format, stream } = createStripper({ hold: "least" });
+  stream.write(REAL_PNG.subarray(0, 100));
+  expect((await format).name).toBe("png");
+  stream.destroy();
+  const other = createStripper({ hold: "least" });
+  other.stream.on("error", () => undefined).write(Buffer.from("<!doctype html>"));
+  await expect(other.format).rejects.toThrow("no picture");
 });
 
 function png(chunks: readonly Buffer[]): Buffer {

@@ -44,6 +44,7 @@ async function move(bytes: Buffer, { announced = true, metadata = TASK.metadata 
       buffers: heldBuffers(),
       signal: new AbortController().signal,
       client: {
+        viewHeld: () => Promise.resolve(false),
         view() {
           views++;
           const pieces = Array.from({ length: Math.ceil(bytes.length / 777) }, (_, index) =>
@@ -140,7 +141,10 @@ function moveBody(body: Readable, sizeBytes: number, more: Partial<TransferNeeds
       store: fileStore(pathToFileURL(folder).href),
       buffers: heldBuffers(),
       signal: new AbortController().signal,
-      client: { view: () => Promise.resolve({ kind: "found", body, sizeBytes, contentType: null, etag: null }) },
+      client: {
+        viewHeld: () => Promise.resolve(false),
+        view: () => Promise.resolve({ kind: "found", body, sizeBytes, contentType: null, etag: null }),
+      },
       ...needs,
     },
   );

@@ -1,6 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
+import { annotatorQueries } from "../../src/db/queries/annotators.ts";
 import { ConfigError } from "../../src/errors.ts";
 import { importVotes } from "../../src/votes/import-votes.ts";
 import { imageId, openTestDataset, type TestDataset } from "../helpers/annotated-dataset.ts";
@@ -65,6 +67,40 @@ describe("importVotes()", () => {
     expect(votesOf(dataset)).toEqual([
       ["v1", "p_1", "overall", "choice", JSON.stringify([a, b, c]), JSON.stringify([[c]]), JSON.stringify({ [a]: ["nsfw"] })],
     ]);
+  });
+
+  it("knows the names that tools make of a file: a prefix of their own, escaped slashes", async () => {
+    await using dataset = await datasetOf();
+    const { problems } = await importLines(dataset, [vote("v1", { images: [`/data/upload/3/9f8e7d6c-${a}.png`, `x%2F616%2F${b}.png`] })]);
+    expect(problems).toEqual([]);
+    expect(votesOf(dataset)).toMatchObject([["v1", "p_1", "overall", "choice", JSON.stringify([a, b]), JSON.stringify([[a]]), "{}"]]);
+  });
+
+  it("takes the votes of somebody who was forgotten for those that are there, and does not tell the name again", async () => {
+    await using dataset = await datasetOf();
+    await importLines(dataset, [vote("v1"), vote("v2")]);
+    annotatorQueries(dataset.db).forget("ann", { pseudonym: "person-1", nowMs: 1 });
+    expect(await importLines(dataset, [vote("v1"), vote("v2")])).toMatchObject({ imported: 0, already: 2, problems: [] });
+    expect(await importLines(dataset, [vote("v1", { choice: 1 })])).toMatchObject({ refused: { "other-vote": 1 } });
+    expect(dataset.db.client.prepare("select distinct annotator from votes").pluck().all()).toEqual(["person-1"]);
+  });
+
+  it("says of a packed or UTF-16 file what it is", async () => {
+    await using dataset = await datasetOf();
+    const file = join(dataset.context.config.dir, "votes.jsonl");
+    const deps = { db: dataset.db, config: dataset.context.config };
+    await writeFile(file, gzipSync(JSON.stringify(vote("v1"))));
+    await expect(importVotes(file, deps)).rejects.toThrow("it is packed with gzip, and its name does not end in .gz");
+    await writeFile(file, Buffer.from(`\uFEFF${JSON.stringify(vote("v1"))}`, "utf16le"));
+    await expect(importVotes(file, deps)).rejects.toThrow("it is UTF-16, expected UTF-8");
+  });
+
+  it("takes a tool's export without a single task for no votes", async () => {
+    await using dataset = await datasetOf();
+    const file = join(dataset.context.config.dir, "export.json");
+    await writeFile(file, "[\n]\n");
+    const deps = { db: dataset.db, config: dataset.context.config };
+    expect(await importVotes(file, deps)).toMatchObject({ imported: 0, already: 0, problems: [] });
   });
 
   it("imports nothing where a line is wrong, and tells each by line and reason", async () => {

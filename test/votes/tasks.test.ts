@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { annotatorQueries } from "../../src/db/queries/annotators.ts";
 import { exportTasks, type ExportTasksOptions } from "../../src/stages/export-tasks.ts";
 import { TASK_FORMATS } from "../../src/votes/tasks/registry.ts";
 import type { OutgoingTask, TaskFormat } from "../../src/votes/tasks/task-format.ts";
@@ -52,6 +53,33 @@ describe("exportTasks()", () => {
     dataset.addVote("v2", { promptKey: "p_1", shown, ranking: [[imageId("b")]] });
     expect(tasksOf(dataset).map(({ criterion }) => criterion)).toEqual(["style"]);
     expect(tasksOf(dataset, { overlap: 2 })).toHaveLength(2);
+  });
+
+  it("asks again where votes no longer count: taken back on the page, of somebody who is excluded, or about another picture", async () => {
+    await using dataset = await datasetOf(["a", "b"]);
+    const shown = [imageId("a"), imageId("b")];
+    const open = () => tasksOf(dataset).map(({ criterion }) => criterion);
+    dataset.addVote("v1", { promptKey: "p_1", shown, ranking: [[imageId("b")]] });
+    expect(open()).toEqual(["style"]);
+    const people = annotatorQueries(dataset.db);
+    people.setExcluded("ann", { excluded: true, nowMs: 1 });
+    expect(open()).toEqual(["overall", "style"]);
+    people.setExcluded("ann", { excluded: false, nowMs: 1 });
+    expect(open()).toEqual(["style"]);
+    dataset.db.client.prepare("insert into vote_pictures values ('v1', ?, 'the sha256 of an earlier picture')").run(imageId("a"));
+    expect(open()).toEqual(["overall", "style"]);
+  });
+
+  it("asks again where the only vote was for an image that is out now, or says nothing of the two that are asked about", async () => {
+    await using dataset = await datasetOf(["a", "b", "c"]);
+    const [a, b, c] = ["a", "b", "c"].map(imageId) as [string, string, string];
+    for (const criterion of ["overall", "style"])
+      dataset.addVote(criterion, { promptKey: "p_1", criterion, shown: [a, b, c], ranking: [[c]] });
+    expect(tasksOf(dataset)).toEqual([]);
+    const pairs = tasksOf(dataset, { task: "pair" }).map(({ images }) => images.map((image) => image.imageId).toSorted());
+    expect(pairs).toEqual([[a, b].toSorted(), [a, b].toSorted()]);
+    dataset.db.client.prepare("update images set state = 'excluded', reason = 'x' where image_id = ?").run(c);
+    expect(tasksOf(dataset)).toHaveLength(2);
   });
 
   it("asks about the first prompts that want votes, as many as are asked for", async () => {

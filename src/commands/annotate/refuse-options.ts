@@ -3,6 +3,10 @@ import { ConfigError } from "../../errors.ts";
 /** Options that only some of annotate's actions take, by the names that commander gives them. */
 const ACTIONS_OF: Readonly<Record<string, readonly string[]>> = {
   prompts: ["", "export-tasks"],
+  host: ["serve"],
+  port: ["serve"],
+  insecure: ["serve"],
+  undo: ["exclude"],
   skipBad: ["import"],
   format: ["import", "export-tasks"],
   source: ["import"],
@@ -18,6 +22,10 @@ export function refuseOptions(action: string, options: Readonly<Record<string, s
     if (options[name] === undefined || actions.includes(action)) continue;
     const flag = `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     const command = (one: string): string => (one === "" ? "annotate" : `annotate ${one}`);
-    throw new ConfigError(`Cannot use ${flag} with ${command(action)}`, { hint: `it belongs to ${actions.map(command).join(" and ")}` });
+    const hint =
+      name === "prompts" && action === "serve"
+        ? "annotate.people.prompts: N shows people the first N prompts"
+        : `it belongs to ${actions.map(command).join(" and ")}`;
+    throw new ConfigError(`Cannot use ${flag} with ${command(action)}`, { hint });
   }
 }

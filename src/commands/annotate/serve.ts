@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { loadConfig } from "../../config/load-config.ts";
+import { refuseUnfedPolicies } from "../../config/refuse-unfed-policies.ts";
 import type { Config } from "../../config/schema.ts";
 import type { Context } from "../../context.ts";
 import { comparisonQueries } from "../../db/queries/comparisons.ts";
@@ -28,12 +29,9 @@ const GUIDELINES_MAX_CHARS = 200_000;
 
 /** Serves the page on which people choose, until it is stopped. */
 export async function serve(input: CommandInput): Promise<CommandResult> {
-  const { people } = loadConfig(configFileOf(input), { env: input.env }).annotate;
-  if (input.options["prompts"] !== undefined) {
-    throw new ConfigError("Cannot use --prompts with annotate serve", {
-      hint: "annotate.people.prompts: N shows people the first N prompts",
-    });
-  }
+  const config = loadConfig(configFileOf(input), { env: input.env });
+  const { people } = config.annotate;
+  refuseUnfedPolicies(config, { asking: true });
   const address = addressOf(input, people);
   refuseOpenNetwork(address);
   await ensurePageBuilt({ log: input.log, clock: input.clock, signal: input.stopping });
@@ -41,7 +39,6 @@ export async function serve(input: CommandInput): Promise<CommandResult> {
 
   await using opened = await openStage(input, { locks: ["serve"] });
   const { context } = opened;
-  warnOfPolicy(context);
   await takeGold(context);
   const rules = comparisonRules(context.config);
   const feed = comparisonFeed(context, rules);
@@ -56,7 +53,7 @@ export async function serve(input: CommandInput): Promise<CommandResult> {
       files,
       guidelines: guidelinesOf(people.guidelines),
     });
-    writeFileSync(join(context.config.dir, "page/url"), server.url);
+    noteUrl(join(context.config.dir, "page/url"), { url: server.url, log: input.log });
     tellServing(input, { address, server });
     await following.untilStopped();
     await server.close();
@@ -75,6 +72,15 @@ function addressOf({ options }: CommandInput, people: Config["annotate"]["people
     throw new ConfigError(`Cannot read --host ${String(host)}: expected an address, such as 127.0.0.1 or 0.0.0.0`);
   }
   return { host, port: Number(port), publicUrl: people.public_url, insecure: options["insecure"] === true };
+}
+
+/** `invite` takes the address from there; without it, the one of the configuration. */
+function noteUrl(file: string, { url, log }: { readonly url: string; readonly log: CommandInput["log"] }): void {
+  try {
+    writeFileSync(file, url);
+  } catch (error) {
+    log.warn(`Cannot write ${file}: ${fileProblem(error)}. Links of annotate invite begin as the configuration says, not with ${url}`);
+  }
 }
 
 interface Served {
@@ -113,15 +119,4 @@ function guidelinesOf(file: string | null): string | null {
     });
   }
   throw new ConfigError(`Cannot show annotate.people.guidelines ${file}: it is longer than ${GUIDELINES_MAX_CHARS} characters`);
-}
-
-/** A vote for the best alone does not say which is the worst. */
-function warnOfPolicy({ config, log }: Pick<Context, "config" | "log">): void {
-  const { people, pairs } = config.annotate;
-  const hungry = Object.entries(pairs).filter(([, { from, policy }]) => from.includes("people") && policy !== "best-rest");
-  if (people.task !== "best" || hungry.length === 0) return;
-  const names = hungry.map(([name, { policy }]) => `${name} (${policy})`).join(", ");
-  log.warn(
-    `The pair set ${names} asks for more than people will say: annotate.people.task is best, which orders nothing but the best. Take task: rank, pair or best-worst, or policy: best-rest`,
-  );
 }

@@ -38,6 +38,8 @@ export interface QueueRow extends QueuePlace {
 interface Asking {
   readonly annotatorId: number;
   readonly nowMs: number;
+  /** No lease made now is longer: one that seems to be was made before the clock was set back, and holds nothing. */
+  readonly leaseEndMs: number;
 }
 
 const COLUMNS = `task_id as taskId, comparison, annotator_id as annotatorId, purpose, shown, assignments.state, leased_until_ms as leasedUntilMs,
@@ -45,7 +47,7 @@ const COLUMNS = `task_id as taskId, comparison, annotator_id as annotatorId, pur
 const FROM = "from assignments join comparisons using (comparison)";
 /** Votes that other people are at. */
 const OTHERS = `(select count(*) from assignments as held where held.comparison = comparisons.comparison and held.state = 'leased'
-  and held.purpose = 'task' and held.leased_until_ms > @nowMs and held.annotator_id <> @annotatorId)`;
+  and held.purpose = 'task' and held.leased_until_ms > @nowMs and held.leased_until_ms <= @leaseEndMs and held.annotator_id <> @annotatorId)`;
 
 export type AssignmentQueries = ReturnType<typeof assignmentQueries>;
 

@@ -77,6 +77,9 @@ const REMAKEABLE = `jobs.adopted = 0 and jobs.aside = 0 and i.image_id not in (s
 
 const OF_PROMPT = `prompt_key = (select prompt_key from images where image_id = @imageId)`;
 
+/** SQL: the page looks again at what it asks about the prompt: an image came or went. */
+const LOOK_AGAIN = `update page_prompts set rules = '' where ${OF_PROMPT}`;
+
 export type ExcludedImages = ReturnType<typeof excludedImages>;
 
 /** Taking images out of all later links and exports, and back. What was chosen is in a temporary table, so that memory does not grow with it. */
@@ -103,6 +106,11 @@ export function excludedImages({ client }: Pick<Db, "client">) {
     update images set state = 'listed', reason = null, detail = null, bad_fetches = 0
     where image_id = ? and state = 'excluded' and detail is null
       and exists (select 1 from jobs where jobs.job = images.job and jobs.prompt_id = images.prompt_id and jobs.state = 'done')`);
+  const lookAgain = client.prepare<{ imageId: string }>(LOOK_AGAIN);
+  const changed = (imageId: string, changes: number): number => {
+    if (changes > 0) lookAgain.run({ imageId });
+    return changes;
+  };
   const list = client.prepare<[], ExcludedReason>(`
     select i.reason, count(*) as images, coalesce(sum(i.key is null and i.detail is not null), 0) as gone
     from images as i where ${BY_USER} group by i.reason order by images desc, i.reason`);
@@ -123,11 +131,14 @@ export function excludedImages({ client }: Pick<Db, "client">) {
     page: (after: string, limit: number): readonly string[] => page.all(after, limit),
     /** Takes out what is stored or listed; what is out already keeps its reason. Answers how many. One transaction. */
     exclude: client.transaction((imageIds: readonly string[], reason: string): number =>
-      imageIds.reduce((sum, imageId) => sum + exclude.run(reason, imageId).changes, 0),
+      imageIds.reduce((sum, imageId) => sum + changed(imageId, exclude.run(reason, imageId).changes), 0),
     ).immediate,
     /** Brings back what still is in the store or at its server. Answers how many. One transaction. */
     restore: client.transaction((imageIds: readonly string[]): number =>
-      imageIds.reduce((sum, imageId) => sum + (restoreStored.run(imageId).changes || restoreListed.run(imageId).changes), 0),
+      imageIds.reduce(
+        (sum, imageId) => sum + changed(imageId, restoreStored.run(imageId).changes || restoreListed.run(imageId).changes),
+        0,
+      ),
     ).immediate,
     /** What is excluded now, by reason. */
     list: (): readonly ExcludedReason[] => list.all(),
@@ -153,6 +164,10 @@ function remaking(client: Db["client"]) {
       select votes.vote_id, images.image_id, images.sha256 from images join votes using (prompt_key)
       where images.image_id = @imageId and images.sha256 is not null and exists (select 1 from json_each(votes.shown) where value = @imageId)
       on conflict do nothing`,
+    LOOK_AGAIN,
+    // What people were asked about the old picture stays theirs, under a name that no comparison of the new one has: they may be asked again.
+    `update comparisons set state = 'void', images = json_insert(images, '$[#]', 'made again after ' || comparison)
+      where kind = 'task' and ${OF_PROMPT} and exists (select 1 from json_each(images) where value = @imageId)`,
     `update jobs set state = 'planned', reason = null, detail = null, failures = 0, free_first = 1, history_deleted = 0, finished_at_ms = null
       where job = (select job from images where image_id = @imageId) and state in ('done', 'failed')`,
     `delete from job_failures where job = (select job from images where image_id = @imageId)`,

@@ -40,6 +40,7 @@ export function voteQueries({ client }: Pick<Db, "client">) {
     where page.rowid > @after and page.rowid <= @last order by page.rowid, vote_id`);
   const anyUnder = client.prepare<[string]>(`select 1 from counted_votes where criterion = ? and kind <> 'skip' limit 1`);
   const find = client.prepare<[string], VoteRow>(`select ${COLUMNS} from votes where vote_id = ?`);
+  const forgotten = client.prepare<[string]>(`select 1 from annotators where name = ? and forgotten_at_ms is not null`);
   const promptOf = client.prepare<[string], string>(`select prompt_key from images where image_id = ?`).pluck();
   const bySha256 = client.prepare<[string], string>(`select image_id from images where sha256 = ? limit 2`).pluck();
 
@@ -49,6 +50,8 @@ export function voteQueries({ client }: Pick<Db, "client">) {
     /** True if there is a vote that counts under a criterion; skips are none. */
     anyVoteUnder: (criterion: string): boolean => anyUnder.get(criterion) !== undefined,
     findVote: (voteId: string): VoteRow | null => find.get(voteId) ?? null,
+    /** True for a pseudonym that stands for somebody who was forgotten. */
+    isForgotten: (annotator: string): boolean => forgotten.get(annotator) !== undefined,
     /** The prompt of an image, null where there is no such image. */
     promptKeyOf: (imageId: string): string | null => promptOf.get(imageId) ?? null,
     /** The images with a file hash, at most two: more than one name nothing. */
@@ -69,14 +72,22 @@ export function stageVotes({ client }: Pick<Db, "client">) {
   // A vote that another import of the same file added meanwhile stays; `where true` tells the parser that `on` begins no join.
   const copy = client.prepare(`
     insert into votes (${NAMES}) select ${NAMES} from temp.staged_votes where true order by vote_id on conflict (vote_id) do nothing`);
+  const recount = client.prepare(`update page_prompts set rules = '' where prompt_key in (select prompt_key from temp.staged_votes)`);
 
   return {
     find: (voteId: string): VoteRow | null => find.get(voteId) ?? null,
     add: client.transaction((votes: readonly VoteRow[]) => {
       for (const vote of votes) insert.run(vote);
     }),
-    /** Moves all of them into `votes` in one transaction, and answers how many. */
-    commit: (): number => client.transaction(() => copy.run().changes).immediate(),
+    /** Moves all of them into `votes` in one transaction, and answers how many. The page counts again what was said of their prompts. */
+    commit: (): number =>
+      client
+        .transaction(() => {
+          const { changes } = copy.run();
+          if (changes > 0) recount.run();
+          return changes;
+        })
+        .immediate(),
     close(): void {
       client.exec("drop table temp.staged_votes");
     },

@@ -2,7 +2,7 @@ import type { JudgeConfig } from "../../config/schema.ts";
 import { TransientError } from "../../errors.ts";
 import { isHtml, serverWords } from "../../lib/server-words.ts";
 import { judgeRefusal } from "../judge-refusal.ts";
-import { openJudgeServer, type JudgeAnswer, type JudgeServer } from "../judge-server.ts";
+import { isSuccess, openJudgeServer, type JudgeAnswer, type JudgeServer } from "../judge-server.ts";
 import type { JudgeUsage } from "../judge.ts";
 import { readChatAnswer, type ChatAnswer } from "./chat-answer.ts";
 import { questionBody, type Question } from "./question.ts";
@@ -13,6 +13,8 @@ export type OpenaiJudgeConfig = Extract<JudgeConfig, { readonly kind: "openai" }
 
 /** Refused before anything worked: of so many questions none is the exception. */
 const REFUSED_MAX = 3;
+/** Refused in a row after others worked: so many are not the pictures' fault, and each would be null for ever. */
+const REFUSED_IN_A_ROW_MAX = 50;
 /** About what was sent, not about how: Bad Request, Content Too Large, Unsupported Media Type, Unprocessable Content. */
 const REFUSES_CONTENT: ReadonlySet<number> = new Set([400, 413, 415, 422]);
 /** Those with which servers also refuse parameters that they do not know. */
@@ -43,6 +45,7 @@ export function openChat(config: OpenaiJudgeConfig): Chat {
   const server = openJudgeServer({ headers, connections: concurrency, timeoutMs: config.timeout_s * 1_000 });
   const budget = requestBudget(config.max_requests ?? Infinity);
   const what = `ask ${model} with ${name} at ${base}`;
+  /** Questions that were refused since the last that was taken. */
   const refusedKeys = new Set<string>();
   /** The form that worked first, for the rest of the run. */
   let known: RequestForm | null = null;
@@ -59,17 +62,17 @@ export function openChat(config: OpenaiJudgeConfig): Chat {
   function refused(key: string, answer: JudgeAnswer): ChatAnswer {
     const refusal = judgeRefusal({ what, judge: name }, answer);
     if (!REFUSES_CONTENT.has(answer.status)) throw refusal;
-    if (known !== null)
-      return { content: null, raw: `refused: ${answer.status} ${serverWords(answer.text)}`, promptTokens: 0, completionTokens: 0 };
     refusedKeys.add(key);
-    if (refusedKeys.size >= REFUSED_MAX) throw refusal;
+    if (known !== null && refusedKeys.size < REFUSED_IN_A_ROW_MAX)
+      return { content: null, raw: `refused: ${answer.status} ${serverWords(answer.text)}`, promptTokens: 0, completionTokens: 0 };
+    if (known !== null || refusedKeys.size >= REFUSED_MAX) throw refusal;
     throw new TransientError(refusal.message, { cause: refusal });
   }
 
   async function ask(call: ChatCall): Promise<ChatAnswer> {
     let form = known ?? FIRST_FORM;
     let answer = await post(call, form);
-    while (answer.status !== 200) {
+    while (!isSuccess(answer)) {
       const next: RequestForm | null = known === null && REFUSES_FORM.has(answer.status) ? formAfter(form, answer.text) : null;
       if (next === null) return refused(call.key, answer);
       form = next;
@@ -81,6 +84,7 @@ export function openChat(config: OpenaiJudgeConfig): Chat {
       throw new TransientError(`Cannot ${what}: ${said}`, { hint: `check url of the judge ${name}: it ends with /v1 at most servers` });
     }
     known ??= form;
+    refusedKeys.clear();
     promptTokens += read.promptTokens;
     completionTokens += read.completionTokens;
     return read;

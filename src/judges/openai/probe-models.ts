@@ -4,7 +4,7 @@ import { didYouMean } from "../../lib/nearest.ts";
 import { parseAnswer } from "../../lib/parse-answer.ts";
 import { serverWords } from "../../lib/server-words.ts";
 import { judgeRefusal } from "../judge-refusal.ts";
-import type { JudgeServer } from "../judge-server.ts";
+import { isSuccess, type JudgeServer } from "../judge-server.ts";
 
 /** Models named where the wanted one is missing. */
 const NAMED_MAX = 5;
@@ -22,7 +22,7 @@ export async function probeModels(server: JudgeServer, { judge, url, model }: Pr
   const what = `ask the judge ${judge} at ${base}`;
   // Optional among compatible servers.
   if (answer.status === 404 || answer.status === 405) return `${base} answers, and does not list its models`;
-  if (answer.status !== 200) throw judgeRefusal({ what, judge }, answer);
+  if (!isSuccess(answer)) throw judgeRefusal({ what, judge }, answer);
   const list = parseAnswer(answer.text);
   const data = isJsonObject(list) ? list["data"] : undefined;
   if (!isJsonArray(data)) throw new TransientError(`Cannot ${what}: GET /models answers ${serverWords(answer.text) || "HTML or nothing"}`);

@@ -23,15 +23,19 @@ export interface JudgeRun {
   readonly upstream: Upstream;
   /** The version that has to score a group before this judge sees it. */
   readonly after: JudgeVersion | null;
+  /** Waits for a judge that is away as long as upstream has work of its own, which a failure would end. */
+  readonly isPatient: boolean;
 }
 
 export interface JudgeRunReport extends StageReport {
   /** True if its bound of requests left groups for the next run. */
   readonly isSpent: boolean;
+  /** True if it refused, or stayed away for good. */
+  readonly isLost: boolean;
 }
 
 /** Has one judge score every final group that it has not scored, each group whole. */
-export async function runJudge(one: Judge, { context, upstream, after }: JudgeRun): Promise<JudgeRunReport> {
+export async function runJudge(one: Judge, { context, upstream, after, isPatient }: JudgeRun): Promise<JudgeRunReport> {
   const { db, clock, log } = context;
   const version = { judge: one.name, version: one.version };
   const { writeGroups } = scoreQueries(db);
@@ -41,6 +45,7 @@ export async function runJudge(one: Judge, { context, upstream, after }: JudgeRu
     clock,
     readPage: groupsToJudge(db, { judge: one, after }),
     keyOf: ({ promptKey }) => promptKey,
+    isPatient: () => isPatient && upstream.moreToCome(),
   });
   const results = writeBehind<{ readonly group: GroupToJudge; readonly scored: GroupScores }>(clock, (entries) => {
     writeGroups(
@@ -54,7 +59,6 @@ export async function runJudge(one: Judge, { context, upstream, after }: JudgeRu
   const spent = new AbortController();
   const tellTrouble = troubleTeller(context);
   let done = 0;
-  let failed = 0;
 
   try {
     const { stopped } = await drain<GroupToJudge, GroupScores | null>(
@@ -78,21 +82,18 @@ export async function runJudge(one: Judge, { context, upstream, after }: JudgeRu
           results.add({ group, scored });
           // Where every group is in flight for minutes nothing else would come to write it, and its answer was paid for.
           if (one.requestsFor !== undefined) results.flush();
-          log.progress("judge", { done: ++done, total: done, failed, note: one.name });
+          log.progress("judge", { done: ++done, total: done, failed: backlog.leftOver(), note: one.name });
         },
         fail(group, error) {
-          if (!backlog.failed(group, error)) {
-            tellTrouble(messageOf(error));
-            return;
-          }
-          failed++;
-          log.warn(`Cannot judge the images of ${group.promptKey} with ${one.name} in this run: ${messageOf(error)}`);
+          if (backlog.failed(group, error))
+            log.warn(`Cannot judge the images of ${group.promptKey} with ${one.name} for now: ${messageOf(error)}`);
+          else tellTrouble(messageOf(error));
         },
       },
       backlog.follow(upstream),
       { ...context, stopping: AbortSignal.any([context.stopping, spent.signal]) },
     );
-    return { stage: "judge", done, failed, stopped, isSpent: spent.signal.aborted };
+    return { stage: "judge", done, failed: backlog.leftOver(), stopped, isSpent: spent.signal.aborted, isLost: false };
   } finally {
     results.flush();
     countUsage();

@@ -1,5 +1,6 @@
+import type { Judge } from "../../judges/judge.ts";
 import type { StoredLinks } from "../../db/queries/preferences.ts";
-import type { LinkRules } from "../pairs/group-facts.ts";
+import type { CandidateImage, LinkRules } from "../pairs/group-facts.ts";
 import type { GroupPage } from "./read-groups.ts";
 
 /** One pair set under one criterion. */
@@ -27,6 +28,8 @@ export interface LinkResult {
   readonly groups: number;
   /** Prompts with candidates still to run, fetch or inspect: they have no rows yet. */
   readonly pending: number;
+  /** Final prompts of which a judge of the configuration has not seen every picture: it may make other rows of them. */
+  readonly unjudged: number;
   /** By criterion: the groups in which somebody voted, skips left out. */
   readonly voted: Readonly<Counts>;
   /** Pair set × prompt × criterion whose rows or drops are other than before. */
@@ -38,19 +41,23 @@ export interface LinkResult {
 export type LinkTally = ReturnType<typeof openTally>;
 
 /** Counts while linking goes on, so that nothing has to be counted afterwards. */
-export function openTally(jobs: readonly LinkJob[]) {
+export function openTally(jobs: readonly LinkJob[], judges: readonly Pick<Judge, "name">[]) {
   const emptyReport = (): { linked: Counts; drops: Record<string, Counts> } => ({ linked: {}, drops: {} });
   const reports = new Map(jobs.map((job) => [job, emptyReport()]));
   const voted: Counts = Object.fromEntries(jobs.map(({ criterion }) => [criterion, 0]));
   let groups = 0;
   let pending = 0;
+  let unjudged = 0;
   let changed = 0;
+  const isUnjudged = ({ state, look, scores }: CandidateImage): boolean =>
+    state === "stored" && look !== null && judges.some(({ name }) => !scores.has(name));
 
   return {
     addPage(page: GroupPage): void {
       groups += page.final.length;
       pending += page.pending;
-      for (const { votes } of page.final) {
+      for (const { votes, images } of page.final) {
+        if (images.some(isUnjudged)) unjudged++;
         for (const criterion of Object.keys(voted)) {
           if (votes.get(criterion)?.some(({ kind }) => kind !== "skip") === true) add(voted, criterion, 1);
         }
@@ -67,7 +74,7 @@ export function openTally(jobs: readonly LinkJob[]) {
     },
     result({ stopped }: { readonly stopped: boolean }): LinkResult {
       const found = [...reports].map(([{ pairSet, criterion }, report]) => ({ pairSet, criterion, ...report }));
-      return { reports: found, groups, pending, voted, changed, stopped };
+      return { reports: found, groups, pending, unjudged, voted, changed, stopped };
     },
   };
 }

@@ -16,6 +16,8 @@ export interface ImageFormat {
   readonly contentType: string;
   /** True where ComfyUI embeds the prompt that made the picture. */
   readonly carriesPrompt: boolean;
+  /** True where its first bytes say how long it is: to be known before they leave. */
+  readonly beginsWithLength: boolean;
   readonly walk: () => Walk<Picture>;
   /** Walks a picture that `walk` found good, and leaves its metadata out. */
   readonly strip: (out: StripSink) => Walk<void>;
@@ -24,12 +26,21 @@ export interface ImageFormat {
 /** Bytes that tell a format. */
 export const SNIFF_BYTES = 12;
 
-const PNG: ImageFormat = { name: "png", extension: "png", contentType: "image/png", carriesPrompt: true, walk: walkPng, strip: stripPng };
+const PNG: ImageFormat = {
+  name: "png",
+  extension: "png",
+  contentType: "image/png",
+  carriesPrompt: true,
+  beginsWithLength: false,
+  walk: walkPng,
+  strip: stripPng,
+};
 const JPEG: ImageFormat = {
   name: "jpeg",
   extension: "jpg",
   contentType: "image/jpeg",
   carriesPrompt: false,
+  beginsWithLength: false,
   walk: walkJpeg,
   strip: stripJpeg,
 };
@@ -38,6 +49,7 @@ const WEBP: ImageFormat = {
   extension: "webp",
   contentType: "image/webp",
   carriesPrompt: false,
+  beginsWithLength: true,
   walk: walkWebp,
   strip: stripWebp,
 };

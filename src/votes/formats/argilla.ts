@@ -5,7 +5,8 @@ import { isFlatKeys, nestedOf } from "./argilla-flat.ts";
 import { candidatesOf } from "./candidates-of.ts";
 import { readAnswer, readRanking, type Outcome } from "./read-answer.ts";
 import { readRecords, type JsonRecord } from "./read-records.ts";
-import { bareName, shownImages } from "./shown-images.ts";
+import { shownImages } from "./shown-images.ts";
+import { bareName } from "../image-name.ts";
 import { wordOf } from "./word-of.ts";
 
 /** The question under which our tasks ask for marks of pictures. */

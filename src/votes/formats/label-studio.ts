@@ -6,7 +6,8 @@ import { candidatesOf } from "./candidates-of.ts";
 import { isMinKeys, OUTCOME_NAME, taskOfMin } from "./label-studio-min.ts";
 import { orderedPlaces } from "./ordered-places.ts";
 import { readRecords, type JsonRecord } from "./read-records.ts";
-import { bareName, shownImages } from "./shown-images.ts";
+import { shownImages } from "./shown-images.ts";
+import { bareName } from "../image-name.ts";
 import { wordOf } from "./word-of.ts";
 
 /**

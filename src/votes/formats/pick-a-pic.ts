@@ -5,7 +5,7 @@ import { didYouMean } from "../../lib/nearest.ts";
 import { VoteError, type RawVote } from "../raw-vote.ts";
 import type { PassedOver, ReadVotesOptions, VoteFormat } from "../vote-format.ts";
 import type { Outcome } from "./read-answer.ts";
-import { bareName } from "./shown-images.ts";
+import { bareName } from "../image-name.ts";
 import { asVotesError, votesError } from "./votes-error.ts";
 
 /**
@@ -96,15 +96,22 @@ function imageIn(cell: Cell, column: Column): string {
 
 /** label_0 is 1 where the first image is the better one, 0 the second, 0.5 neither. @throws {VoteError} where columns disagree. */
 function outcomeOf(cell: Cell, shown: readonly string[]): Outcome {
-  const label = Number(cell("label_0"));
+  const label = labelIn(cell("label_0"));
   const other = cell("label_1");
   if (![0, 0.5, 1].includes(label)) throw new VoteError("bad-shape", `label_0 is ${cell("label_0")}, expected 1, 0 or 0.5`);
-  if (other !== null && Number(other) !== 1 - label) throw new VoteError("contradiction", `label_0 is ${label} and label_1 is ${other}`);
+  if (other !== null && labelIn(other) !== 1 - label) throw new VoteError("contradiction", `label_0 is ${label} and label_1 is ${other}`);
   const ranking: Outcome["ranking"] = label === 0.5 ? [shown] : [[shown[1 - label] ?? ""]];
   const best = cell("best_image_uid");
   const isTold = best === null || (label === 0.5 ? !shown.includes(bareName(best)) : bareName(best) === ranking[0]?.[0]);
   if (!isTold) throw new VoteError("contradiction", `label_0 is ${label} and best_image_uid is ${best}`);
   return { kind: label === 0.5 ? "tie" : "choice", ranking };
+}
+
+/** A table of one's own may say true and false. */
+function labelIn(text: string | null): number {
+  const word = text?.trim().toLowerCase() ?? "";
+  if (word === "true" || word === "false") return Number(word === "true");
+  return word === "" ? Number.NaN : Number(word);
 }
 
 function isFalse(text: string | null): boolean {

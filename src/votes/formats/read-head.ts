@@ -19,8 +19,8 @@ export async function readHead(file: string): Promise<FileHead> {
     .toLowerCase();
   try {
     const text = await firstText(file);
-    if (!TABLES.has(extension)) return { extension, ...firstKeys(text) };
-    return { extension, keys: (await openPromptSource(file)).columns ?? [], isArray: false };
+    if (!TABLES.has(extension)) return { extension, ...firstKeys(text), isEmpty: /^\s*\[\s*\]\s*$/.test(text) };
+    return { extension, keys: (await openPromptSource(file)).columns ?? [], isArray: false, isEmpty: false };
   } catch (error) {
     if (error instanceof ConfigError) throw asVotesError(error);
     throw votesError(file, fileProblem(error), { cause: error });
@@ -31,6 +31,10 @@ async function firstText(file: string): Promise<string> {
   await using handle = await open(file, "r");
   const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
   const bytes = buffer.subarray(0, bytesRead);
+  const begins = bytes.subarray(0, 2).toString("hex");
+  if (begins === "1f8b" && !isGzip(file))
+    throw votesError(file, "it is packed with gzip, and its name does not end in .gz", { hint: "call it so" });
+  if (begins === "fffe" || begins === "feff") throw votesError(file, "it is UTF-16, expected UTF-8", { hint: "save it as UTF-8" });
   // The end of a part that was read is no end of a gzip file.
   return (isGzip(file) ? gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH }) : bytes).toString("utf8").replace(/^\uFEFF/, "");
 }

@@ -21,6 +21,7 @@ export function voteFormatOf(file: string, { name, head }: { readonly name: stri
       });
     return named;
   }
+  if (head.isEmpty) return labelStudioVotes; // Whose it is cannot be told, and does not matter.
   const [found, other] = VOTE_FORMATS.filter((format) => format.recognises(head));
   if (found !== undefined && other !== undefined)
     throw votesError(file, `it may be ${found.name} or ${other.name}`, { hint: `name its format: --format ${names.join("|")}` });

@@ -22,7 +22,7 @@ const VOTES_A_SECOND = 24;
 /** Tasks whose pictures a browser loads ahead. */
 const AHEAD = 3;
 const DURATION_MS = 60_000;
-const START_TIMEOUT_MS = 120_000;
+const START_TIMEOUT_MS = 600_000;
 const PEOPLE = { task: "pair", port: 0, gold_rate: 0 };
 
 interface Run {

@@ -117,6 +117,11 @@ describe("tables", () => {
     return { ...result, votes: votesOf(dataset) };
   };
 
+  it("take true and false for labels", async () => {
+    const { votes } = await importCsv(`image_0_uid,image_1_uid,label_0,label_1\n${a},${b},True,false\n${a},${b},false,true\n`);
+    expect(votes.map((vote) => (vote as readonly unknown[])[5])).toEqual(expect.arrayContaining([[["a"]], [["b"]]]));
+  });
+
   it("take columns of other names", async () => {
     const columns = { image_0_uid: "left", image_1_uid: "right", label_0: "won", user_id: "who" };
     const { votes } = await importCsv(`left,right,won,who\n${a},${b},0,ann\n`, { columns });
@@ -185,6 +190,18 @@ describe("what a Label Studio task leaves open", () => {
     ["numbered", { text2: b, text1: a }, left, [["a"]]],
     ["by side", { right_url: b, left_url: a }, left, [["a"]]],
     ["by to_name", { y: a, x: b }, { ...left, to_name: "x,y" }, [["b"]]],
+    [
+      "of its own local files",
+      { image1: `/data/local-files/?d=set/63f/${a}.png`, image2: `/data/local-files/?d=set%2F9f0%2F${b}.png` },
+      left,
+      [["a"]],
+    ],
+    [
+      "of uploads, which it puts a prefix to",
+      { left: `/data/upload/3/9f8e7d6c-${a}.png`, right: `/data/upload/3/01ab23cd-${b}.png` },
+      left,
+      [["a"]],
+    ],
     ["by its own name", { y: a, x: b }, { ...left, type: "choices", value: { choices: ["x"] } }, [["b"]]],
   ])("left is known %s", async (_how, data, result, ranking) => {
     expect((await importTask(data, result)).votes).toMatchObject([

@@ -73,6 +73,11 @@ export function Cell({ picture, index, mark, flags, zoom, onZoom, isActive, canC
             onLoad={({ currentTarget }) => loading.onLoad(currentTarget)}
             onError={loading.onError}
           />
+          {!canChoose && !loading.failed && (
+            <span class="loading" aria-hidden="true">
+              {strings.loading}
+            </span>
+          )}
           {drawn !== null && isZoomed && <img src={picture.full} alt="" draggable={false} style={styleOf(drawn, picture, true)} />}
         </span>
         <span class="caption" style={caption}>
@@ -84,8 +89,20 @@ export function Cell({ picture, index, mark, flags, zoom, onZoom, isActive, canC
       </button>
       {loading.failed && (
         <p class="missing" role="alert">
-          {strings.pictureMissing}
-          <button type="button" class="plain" onClick={loading.again}>
+          <span>
+            <span class="visually-hidden">{strings.picture(index + 1)}: </span>
+            {strings.pictureMissing}
+          </span>
+          <button
+            type="button"
+            class="plain"
+            aria-label={`${strings.pictureAgain}: ${strings.picture(index + 1)}`}
+            onClick={() => {
+              // This button goes once the picture is there, and a focus must not go with it.
+              frame?.closest("button")?.focus();
+              loading.again();
+            }}
+          >
             {strings.pictureAgain}
           </button>
         </p>

@@ -32,7 +32,7 @@ export function PromptBar({ task, kind, step, showsCriterion, showsNegative, chi
           {children}
         </div>
         {/* A new element a task, so that a long prompt starts at its beginning. */}
-        <p key={task.task_id} class="prompt" tabIndex={0} role="region" aria-label={strings.prompt}>
+        <p key={task.task_id} class="prompt" dir="auto" tabIndex={0} role="region" aria-label={strings.prompt}>
           {task.prompt}
         </p>
       </div>
@@ -49,7 +49,7 @@ export function PromptBar({ task, kind, step, showsCriterion, showsNegative, chi
       )}
       {showsNegative && task.negative !== "" && (
         <p class="negative" tabIndex={0} role="region" aria-label={strings.negative}>
-          <strong>{strings.negative}</strong> {task.negative}
+          <strong>{strings.negative}</strong> <bdi>{task.negative}</bdi>
         </p>
       )}
     </header>

@@ -2,6 +2,7 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Task, TaskKind } from "../../api.ts";
 import type { PastVote } from "../past-votes.ts";
 import type { Zoom } from "../zoom.ts";
+import { useStrings } from "../strings/use-strings.ts";
 import { Stage } from "./stage.tsx";
 import type { Draft } from "./use-draft.ts";
 import { useSize } from "./use-size.ts";
@@ -25,6 +26,7 @@ interface StagesProps {
 export function Stages({ tasks, kind, draft, before, ready, onReady, onZoom, onPick }: StagesProps) {
   const [room, setRoom] = useState<HTMLElement | null>(null);
   const area = useSize(room);
+  const strings = useStrings();
   const focused = useRef<string | null>(null);
   const current = tasks[0]?.task_id;
   useLayoutEffect(() => {
@@ -38,6 +40,9 @@ export function Stages({ tasks, kind, draft, before, ready, onReady, onZoom, onP
       onFocusIn={({ target }) => (focused.current = target instanceof HTMLElement ? (target.dataset["index"] ?? null) : null)}
       onPointerDown={() => (focused.current = null)}
     >
+      <p class="visually-hidden" role="status">
+        {current === undefined || ready.has(current) ? "" : strings.loading}
+      </p>
       {tasks.slice(0, AHEAD + 1).map((task, index) => (
         <Stage
           key={task.task_id}

@@ -1,0 +1,94 @@
+import { createServer, type AddressInfo } from "node:net";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { ErrorAnswer, TasksAnswer, VotesAnswer } from "../../src/page/api.ts";
+import { comparisonRules } from "../../src/page/comparison-rules.ts";
+import { type PageServer, startPageServer } from "../../src/page/start-page-server.ts";
+import { FatalError } from "../../src/errors.ts";
+import { joinPage, type PageClient } from "../helpers/page-client.ts";
+import { openVotingPage, type VotingPage } from "../helpers/voting-page.ts";
+
+let page: VotingPage;
+let server: PageServer;
+let lead: PageClient;
+
+const start = (port: number): Promise<PageServer> =>
+  startPageServer(page.dataset.context, {
+    host: "127.0.0.1",
+    port,
+    publicUrl: null,
+    insecure: false,
+    datasetId: "0123456789abcdef",
+    secret: Buffer.alloc(32, 1),
+    rules: comparisonRules(page.dataset.context.config),
+    feed: page.feed,
+    files: new Map(),
+    guidelines: null,
+  });
+
+beforeEach(async () => {
+  page = await openVotingPage();
+  for (const name of ["x", "y", "z"]) page.addPrompt(name, 2);
+  await page.look();
+  server = await start(0);
+  lead = await joinPage(server.leadUrl);
+});
+
+afterEach(async () => {
+  lead.close();
+  await server.close();
+  await page[Symbol.asyncDispose]();
+});
+
+describe("startPageServer()", () => {
+  it.each([
+    ["full", "max_page_count = 1", "max_page_count = 1000000"],
+    ["read-only", "query_only = ON", "query_only = OFF"],
+  ])("confirms nothing while the disk is %s, and takes the same votes once it is not", async (_what, broken, mended) => {
+    const [task] = await lead.tasks(1);
+    const { client } = page.dataset.db;
+    // What is free in the file would still take a row.
+    client.exec("vacuum");
+    client.pragma(broken);
+    const entry = (voteId: string, choice: object, flags = {}) => ({
+      entries: [{ kind: "vote", vote_id: voteId, task_id: task!.task_id, answer: choice, flags, ms: 1 }],
+    });
+    const best = { kind: "best", best: task!.images[0]!.slot };
+    // As often as it takes to fill the pages that are there.
+    const votes = Array.from({ length: 40 }, () => crypto.randomUUID());
+    const refused: string[] = [];
+    for (const voteId of votes) {
+      const answer = await lead.post("/api/votes", entry(voteId, best));
+      if (answer.status === 200 && (answer.json() as VotesAnswer).results[0]?.kind === "confirmed") {
+        await lead.post("/api/votes", { entries: [{ kind: "undo", vote_id: voteId }] });
+        continue;
+      }
+      expect([answer.status, (answer.json() as ErrorAnswer).error]).toEqual([503, "unavailable"]);
+      refused.push(voteId);
+      if (refused.length > 2) break;
+    }
+    expect(refused.length).toBeGreaterThan(2);
+    expect((await lead.ask("/api/session")).status).toBe(200); // What is only read goes on.
+    client.pragma(mended);
+    const again = (await lead.post("/api/votes", entry(refused[0]!, best))).json() as VotesAnswer;
+    expect(again.results).toEqual([{ kind: "confirmed", vote_id: refused[0] }]);
+    const rows = client.prepare<[string], number>("select count(*) from votes where vote_id = ?").pluck();
+    expect(refused.map((voteId) => rows.get(voteId))).toEqual([1, 0, 0]);
+  });
+
+  it("answers many at once, each with what is theirs", async () => {
+    const answers = await Promise.all(Array.from({ length: 30 }, () => lead.post("/api/tasks", { holding: [], count: 3 })));
+    const ids = answers.map((answer) => (answer.json() as TasksAnswer).tasks.map(({ task_id }) => task_id).toSorted());
+    expect(new Set(ids.map((each) => each.join())).size).toBe(1); // One person's three tasks, given once.
+    expect(ids[0]).toHaveLength(3);
+  });
+
+  it("says who has the port, and leaves nothing open", async () => {
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
+    const { port } = other.address() as AddressInfo; // It listens on TCP.
+    const failed = start(port);
+    await expect(failed).rejects.toThrow(FatalError);
+    await expect(failed).rejects.toMatchObject({ hint: expect.stringContaining("another program has it") });
+    await new Promise((resolve) => other.close(resolve));
+  });
+});

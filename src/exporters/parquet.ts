@@ -5,6 +5,8 @@ import type { PictureFormat, PicturePair } from "./picture-format.ts";
 
 /** Of pictures in a row group, which is held in memory while it is written. Arrow's readers read a row group at a time, too. */
 const ROW_GROUP_BYTES = 32 * 1024 * 1024;
+/** A group ends with the pair that fills it: with room for that the buffer is not doubled, which copies all of it. */
+const BUFFER_BYTES = ROW_GROUP_BYTES + 16 * 1024 * 1024;
 /** Also with tiny pictures: `datasets` reads so many rows at a time by default. */
 const ROW_GROUP_ROWS = 1_000;
 
@@ -26,7 +28,7 @@ export const parquetFormat: PictureFormat = {
 
 async function* encode(pairs: AsyncIterable<PicturePair>, layout: RowLayout): AsyncGenerator<Uint8Array> {
   const columns = columnsOf(layout);
-  const writer = new ByteWriter(ROW_GROUP_BYTES);
+  const writer = new ByteWriter(BUFFER_BYTES);
   const schema: SchemaElement[] = [{ name: "schema", num_children: columns.length }, ...columns.map((column) => column.schema)];
   // Pictures do not compress, and a codec would be one more thing that a reader has to have.
   const parquet = new ParquetWriter({ writer, schema, codec: "UNCOMPRESSED", createdBy: "comfy-dpo" });
@@ -38,9 +40,9 @@ async function* encode(pairs: AsyncIterable<PicturePair>, layout: RowLayout): As
   yield taken(writer);
 }
 
-/** What was written since, out of the writer's buffer, which goes on counting from there. */
+/** What was written since. Its memory is written over by the next group; the writer's count of all bytes goes on. */
 function taken(writer: ByteWriter): Uint8Array {
-  const written = writer.getBytes().slice();
+  const written = writer.getBytes();
   writer.index = 0;
   return written;
 }

@@ -25,7 +25,7 @@ export interface PicturePlace {
   readonly layout: RowLayout;
   /** The path of this shard. */
   readonly shardPath: (extension: string) => string;
-  /** Writes a file of the version. `rows`: it is what a reader opens. */
+  /** Writes a file of the version; a chunk's memory is another's once the next is asked for. `rows`: it is what a reader opens. */
   readonly write: (path: string, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, kind: "rows" | "picture") => Promise<void>;
 }
 

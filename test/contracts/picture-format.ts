@@ -38,7 +38,7 @@ export async function filesOf(
       if (files.has(path)) throw new Error(`${path} was written twice`);
       files.set(path, Buffer.alloc(0));
       const parts: Uint8Array[] = [];
-      for await (const chunk of chunks) parts.push(chunk);
+      for await (const chunk of chunks) parts.push(Buffer.from(chunk)); // A copy: its memory may be used again.
       files.set(path, Buffer.concat(parts));
     },
     ...place,

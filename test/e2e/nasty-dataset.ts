@@ -92,7 +92,6 @@ function votesOf(made: Project): readonly string[] {
     { images: equal?.slice(0, 2), choice: "tie" },
     { images: equal?.slice(2, 4), choice: "both_bad" },
     { images: equal?.slice(1, 3), choice: "skip" },
-    { images: equal?.slice(1, 3), choice: 0 },
   ];
   return votes.map((vote, index) => JSON.stringify({ vote_id: `vote ${index}`, annotator: `Zoë ${index % 3}`, ...vote }));
 }

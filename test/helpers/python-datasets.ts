@@ -1,4 +1,5 @@
 import { execFile, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -28,7 +29,15 @@ export interface LoadJob {
   readonly onlyMap?: boolean;
 }
 
-/** One dataset as Python has it; integers over 2^53 - 1 as decimal text. */
+/** Longer texts come as their SHA-256: thousands of megabytes would not fit between two processes. */
+const TEXT_CHARS_MAX = 100_000;
+
+/** A text as `LoadedDataset` has it. */
+export function loadedText(value: string): string {
+  return value.length > TEXT_CHARS_MAX ? `sha256 ${createHash("sha256").update(value).digest("hex")}` : value;
+}
+
+/** One dataset as Python has it; integers over 2^53 - 1 as decimal text, long texts as `loadedText` has them. */
 export interface LoadedDataset {
   /** Rows by split, read by index. */
   readonly map: Readonly<Record<string, readonly unknown[]>>;

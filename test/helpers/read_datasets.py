@@ -1,11 +1,13 @@
 """Loads datasets as a user does, by index and as a stream, and prints them as one line of JSON."""
 
+import hashlib
 import json
 import sys
 
 from datasets import Features, Value, load_dataset  # Features and Value: a job's features are Python text.
 
 JS_INTEGER_MAX = 2**53 - 1
+TEXT_CHARS_MAX = 100_000
 
 
 def plain(value):
@@ -13,6 +15,8 @@ def plain(value):
         return {key: plain(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [plain(inner) for inner in value]
+    if isinstance(value, str) and len(value) > TEXT_CHARS_MAX:
+        return f"sha256 {hashlib.sha256(value.encode()).hexdigest()}"
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > JS_INTEGER_MAX:
         return str(value)
     return value

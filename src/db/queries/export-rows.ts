@@ -231,8 +231,9 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix, withRefer
     exportedImages: (): IterableIterator<ExportedImage> => exportedImages.iterate({ ...scope, withReferences: withReferences ? 1 : 0 }),
     /** Rows of earlier versions, for an export of what is new. */
     base: exportBase(client),
-    /** The same view for other queries. */
+    /** The same view and scope, for other queries. */
     view: db,
+    scope,
     close: (): void => db.close(),
   };
 }

@@ -97,6 +97,11 @@ function contentTypeOf(path: string): string {
     [".csv", "text/csv"],
     [".md", "text/markdown"],
     [".py", "text/x-python"],
+    [".parquet", "application/vnd.apache.parquet"],
+    [".tar", "application/x-tar"],
+    [".png", "image/png"],
+    [".jpg", "image/jpeg"],
+    [".webp", "image/webp"],
   ];
   return types.find(([ending]) => path.endsWith(ending))?.[1] ?? "text/plain";
 }

@@ -32,11 +32,8 @@ export async function writeBeside(
   { plan, layout }: { readonly plan: RowPlan; readonly layout: RowLayout },
 ): Promise<Beside> {
   const { config, judges, log, snapshot, spool, ratios, checkpoint } = needs;
-  const { pairs: pairSet, uri_base: base, formats: wanted, images } = config.export;
-  const queries = tableQueries(snapshot.view, {
-    pairSet,
-    uriPrefix: base === null || base === "" || base.endsWith("/") ? base : `${base}/`,
-  });
+  const { formats: wanted, images } = config.export;
+  const queries = tableQueries(snapshot.view, snapshot.scope);
   const facts = rowFacts(snapshot.variants(), judges);
   const rowsOf = ({ split, front }: PlannedSplit) => readRows(snapshot, { split: SPLITS.indexOf(split), front, facts, checkpoint });
   const splitOf = splitter(ratios);

@@ -256,6 +256,20 @@ describe("all tables", () => {
     }
   });
 
+  test.each([{ fields: "minimal" }, { seed_format: "string" }, { uri_base: "https://data.example/set" }])(
+    "stand beside rows of %j",
+    async (section) => {
+      await using fixture = await openPictureFixture();
+      await fixture.addPictured({ prompt: "a cat", seeds: ["7", "-1"] });
+      fixture.db.client.prepare("update jobs set adopted = 1 where seed = '-1'").run();
+      await fixture.export({ tables: ALL, ...section });
+      const version = await readVersion(fixture);
+      expect(rowsOf(version, "pairs")).toHaveLength(1);
+      expect(rowsOf(version, "rankings")).toHaveLength(1);
+      expect(await problemsOf(fixture)).toEqual([]);
+    },
+  );
+
   test("are configurations of the card with pinned types, where they have rows", async () => {
     await using fixture = await openPictureFixture();
     await fixture.addPictured({ prompt: "a cat" });

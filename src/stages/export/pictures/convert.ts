@@ -27,7 +27,7 @@ export async function openConverter({ format, quality, max_side: maxSidePx }: Im
       const image = sharp(stripped.bytes, { failOn: "warning", limitInputPixels: MAX_PIXELS, ignoreIcc: true });
       const { width, height } = await image.metadata();
       const isTooLarge = maxSidePx !== null && Math.max(width, height) > maxSidePx;
-      if (format === "original" && !isTooLarge) return pictureOf(bytes);
+      if (format === "original" && !isTooLarge) return { bytes: stripped.bytes, extension: stripped.format.extension };
       if (isTooLarge) image.resize(maxSidePx, maxSidePx, { fit: "inside" });
       image.toColourspace("srgb");
       if (target === "jpeg") return { bytes: await image.removeAlpha().jpeg({ quality }).toBuffer(), extension: "jpg" };

@@ -15,7 +15,7 @@ import { inOrder } from "./in-order.ts";
 /** A shard is closed once its pairs have so many bytes in the store: few files for millions of pictures, and each is sent again within minutes. */
 const SHARD_BYTES = 256 * 1024 * 1024;
 /** Rows whose pictures are fetched ahead, and the bytes that these may have together. */
-const AHEAD = { rows: 16, bytes: 128 * 1024 * 1024 };
+const AHEAD = { rows: 16, bytes: 64 * 1024 * 1024 };
 
 export interface PictureSource extends FetchNeeds, Pick<Context, "log"> {
   readonly spool: Spool;
@@ -27,6 +27,8 @@ export interface PictureSource extends FetchNeeds, Pick<Context, "log"> {
   /** Of all splits. */
   readonly rows: number;
   readonly rowsOf: (split: PlannedSplit) => AsyncIterable<Row>;
+  /** Throws where the export is to stop. */
+  readonly checkpoint: () => Promise<void>;
 }
 
 export interface WrittenFormat {
@@ -127,8 +129,9 @@ interface RowWithRecords {
   readonly records: ReadonlyMap<string, PictureRecord>;
 }
 
-async function* withRecords({ queries, rowsOf }: PictureSource, planned: PlannedSplit): AsyncGenerator<RowWithRecords> {
+async function* withRecords({ queries, rowsOf, checkpoint }: PictureSource, planned: PlannedSplit): AsyncGenerator<RowWithRecords> {
   for await (const row of rowsOf(planned)) {
+    await checkpoint(); // A page of rows, after which reading looks by itself, may be a gigabyte of pictures.
     const ids = [row.chosen, ...row.rejected].map(({ imageId }) => imageId);
     yield { row, records: new Map(queries.picturesOf(ids).map((record) => [record.imageId, record])) };
   }

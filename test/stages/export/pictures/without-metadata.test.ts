@@ -1,0 +1,39 @@
+import { describe, expect, test } from "vitest";
+import sharp from "sharp";
+import { withoutMetadata } from "../../../../src/stages/export/pictures/without-metadata.ts";
+import { comfyPng } from "../../../helpers/comfy-png.ts";
+import { picture } from "../../../helpers/pictures.ts";
+
+describe("withoutMetadata()", () => {
+  test.each(["png", "jpeg", "webp"] as const)("takes out of %s what it tells, and leaves every pixel", async (format) => {
+    const whole = await picture({ format, comment: "a workflow" });
+    const pixels = await sharp(whole).raw().toBuffer();
+    expect(whole.includes("a workflow")).toBe(true);
+    const stripped = withoutMetadata(Buffer.from(whole));
+    expect(stripped.format.name).toBe(format);
+    expect(stripped.bytes.includes("a workflow")).toBe(false);
+    expect(stripped.bytes.length).toBeLessThan(whole.length);
+    expect(await sharp(stripped.bytes, { failOn: "warning" }).raw().toBuffer()).toEqual(pixels);
+    expect(withoutMetadata(Buffer.from(stripped.bytes)).bytes.equals(stripped.bytes)).toBe(true);
+  });
+
+  test("gives one picture, whatever texts stood in it, before its pixels or behind them", () => {
+    const plain = comfyPng({ shade: 3 });
+    const texts = comfyPng({ shade: 3, chunks: { prompt: "{}", workflow: "x".repeat(100_000) } });
+    // The texts' chunks, moved between the pixels and the end.
+    const end = texts.subarray(-12);
+    const head = texts.subarray(0, 33);
+    const pixels = plain.subarray(33, -12);
+    const late = Buffer.concat([head, pixels, texts.subarray(33, texts.length - pixels.length - 12), end]);
+    for (const bytes of [texts, late]) expect(withoutMetadata(Buffer.from(bytes)).bytes.equals(plain)).toBe(true);
+  });
+
+  test("does not touch what lies beside it in memory", () => {
+    const png = comfyPng({ shade: 3, chunks: { prompt: "y".repeat(500) } });
+    const memory = Buffer.alloc(png.length + 20, 7);
+    png.copy(memory, 10);
+    withoutMetadata(memory.subarray(10, 10 + png.length));
+    expect(memory.subarray(0, 10).every((byte) => byte === 7)).toBe(true);
+    expect(memory.subarray(-10).every((byte) => byte === 7)).toBe(true);
+  });
+});

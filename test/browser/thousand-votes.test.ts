@@ -76,7 +76,7 @@ describe.runIf(hasChromium)("a thousand votes", () => {
     );
     expect(project.count("select count(*) from counted_votes")).toBe(VOTES);
     expect(people.flatMap(({ problems }) => problems)).toEqual([]);
-  }, 120_000);
+  }, 300_000);
 
   it("shows the next pictures at once while the server takes its time", async () => {
     await using site = await openSite({ prompts: PROMPTS.slice(0, 6), perPrompt: 2 });

@@ -1,9 +1,12 @@
+import { Agent, request, type IncomingMessage } from "node:http";
 import { createServer, type AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { annotatorQueries } from "../../src/db/queries/annotators.ts";
 import type { ErrorAnswer, TasksAnswer, VotesAnswer } from "../../src/page/api.ts";
 import { comparisonRules } from "../../src/page/comparison-rules.ts";
 import { type PageServer, startPageServer } from "../../src/page/start-page-server.ts";
 import { FatalError } from "../../src/errors.ts";
+import { tokenSha256Of } from "../../src/page/tokens.ts";
 import { joinPage, type PageClient } from "../helpers/page-client.ts";
 import { openVotingPage, type VotingPage } from "../helpers/voting-page.ts";
 
@@ -82,6 +85,41 @@ describe("startPageServer()", () => {
     expect(ids[0]).toHaveLength(3);
   });
 
+  it("gives the slots of people who went away, or stopped reading, to others", async () => {
+    const { client } = page.dataset.db;
+    const { store } = page.dataset.context;
+    // Larger than what a socket holds: a PNG's structure is all that is looked at.
+    const bytes = Buffer.concat([
+      Buffer.from("89504e470d0a1a0a", "hex"),
+      chunkOf("IHDR", 13),
+      chunkOf("IDAT", 30_000_000),
+      chunkOf("IEND", 0),
+    ]);
+    await store.put("images/big.png", bytes, bytes.length, { contentType: "image/png", signal: new AbortController().signal });
+    client.prepare("update images set key = 'images/big.png', bytes = ?").run(bytes.length);
+    const [task] = await lead.tasks(1);
+    const path = task!.images[0]!.full;
+    const agent = new Agent();
+    const ask = (): Promise<IncomingMessage> =>
+      new Promise((resolve, reject) => {
+        const asked = request(new URL(path, server.url), { agent, headers: { cookie: lead.cookie } }, resolve);
+        asked.on("error", reject);
+        asked.end();
+      });
+    for (let round = 0; round < 5; round++) for (const answer of [await ask(), await ask()]) answer.destroy(); // Unread.
+    const held = [await ask(), await ask()];
+    for (const answer of held) answer.pause();
+    const bo = annotatorQueries(page.dataset.db);
+    bo.giveToken("bo", { role: "annotator", tokenSha256: tokenSha256Of("bo"), nowMs: 0 });
+    const other = await joinPage(`${server.url}/join/bo`);
+    const [theirs] = await other.tasks(1);
+    expect((await other.ask(theirs!.images[0]!.full)).bytes.length).toBe(bytes.length);
+    for (const answer of held) answer.destroy();
+    expect((await lead.ask(path)).bytes.length).toBe(bytes.length);
+    agent.destroy();
+    other.close();
+  });
+
   it("says who has the port, and leaves nothing open", async () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
@@ -92,3 +130,10 @@ describe("startPageServer()", () => {
     await new Promise((resolve) => other.close(resolve));
   });
 });
+
+function chunkOf(type: string, sizeBytes: number): Buffer {
+  const chunk = Buffer.alloc(12 + sizeBytes);
+  chunk.writeUInt32BE(sizeBytes, 0);
+  chunk.write(type, 4, "latin1");
+  return chunk;
+}

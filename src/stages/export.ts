@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers/promises";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Context } from "../context.ts";
@@ -14,6 +15,9 @@ import { openSpool } from "./export/spool.ts";
 import { checkVersionName } from "./export/versions.ts";
 import { firstRatios, SPLITS, type SplitRatios } from "./split.ts";
 
+/** Each holds a range of rows in memory, and more than four wait for the one that sorts. */
+const WORKERS_MAX = 4;
+
 export type ExportNeeds = Pick<Context, "config" | "db" | "judges" | "log" | "clock" | "stopping" | "signal">;
 
 export interface ExportOptions {
@@ -21,6 +25,8 @@ export interface ExportOptions {
   readonly as?: string;
   /** False: candidates or votes are still to come, and the manifest says so. */
   readonly complete: boolean;
+  /** Shards compressed at a time; default: as many as there are cores, up to 4. */
+  readonly workers?: number;
   /** SHA-256 of what decides the content. */
   readonly configHash: string;
   /** Opens the place of versions, `s3://…` or `file:///…`. */
@@ -69,7 +75,8 @@ export async function exportDataset(needs: ExportNeeds, options: ExportOptions):
   });
   let result: Awaited<ReturnType<typeof makeVersion>>;
   try {
-    result = await makeVersion({ config, judges, log, snapshot, spool, exporter, ratios, complete: options.complete, checkpoint });
+    const { complete, workers = Math.min(availableParallelism(), WORKERS_MAX) } = options;
+    result = await makeVersion({ config, judges, log, snapshot, spool, exporter, ratios, complete, workers, checkpoint });
   } finally {
     snapshot.close();
   }

@@ -1,20 +1,18 @@
 import type { Context } from "../../context.ts";
 import type { ExportSnapshot } from "../../db/queries/export-rows.ts";
 import { ConfigError } from "../../errors.ts";
-import type { Exporter, Row, RowLayout } from "../../exporters/exporter.ts";
+import type { Exporter, RowLayout } from "../../exporters/exporter.ts";
 import { combinationOf } from "../pairs/link-rules.ts";
 import { technicalRows, technicalSources } from "../pairs/sources.ts";
-import { SPLITS, type SplitRatios } from "../split.ts";
+import type { SplitRatios } from "../split.ts";
 import { cardText } from "./card.ts";
 import { checksumsText } from "./checksums.ts";
 import { imagesCsv } from "./images-csv.ts";
 import { CHECKSUMS, sha256Of, type DataFile, type VersionCounts } from "./manifest.ts";
-import { planRows, type PlannedSplit, type RowPlan } from "./plan-rows.ts";
-import { readRows } from "./read-rows.ts";
-import { variantFacts, type RowFacts } from "./row.ts";
-import { shardPath, shardSizes } from "./shards.ts";
+import { planRows, type RowPlan } from "./plan-rows.ts";
 import type { Spool, SpooledFile } from "./spool.ts";
 import { openStats, type SeedRange } from "./stats.ts";
+import { writeShards } from "./write-shards.ts";
 
 export interface MakeNeeds extends Pick<Context, "config" | "judges" | "log"> {
   readonly snapshot: ExportSnapshot;
@@ -22,6 +20,8 @@ export interface MakeNeeds extends Pick<Context, "config" | "judges" | "log"> {
   readonly exporter: Exporter;
   readonly ratios: SplitRatios;
   readonly complete: boolean;
+  /** Shards compressed at a time; changes no byte. */
+  readonly workers: number;
   /** Throws where the export is to stop. */
   readonly checkpoint: () => Promise<void>;
 }
@@ -59,7 +59,8 @@ export async function makeVersion(needs: MakeNeeds): Promise<Made> {
   if (seedFormat === "number") refuseLargeSeeds(snapshot);
 
   const layout: RowLayout = { fields, seedFormat, omitted: plan.omitted };
-  const { dataFiles, stats } = await writeShards(needs, { plan, layout });
+  const stats = openStats(plan.ranges);
+  const dataFiles = await writeShards(needs, { plan, layout, stats });
   const listed = { images: 0, references: 0 };
   const imageList = await spool.write(
     "images.csv",
@@ -90,50 +91,6 @@ export async function makeVersion(needs: MakeNeeds): Promise<Made> {
   const checksums = checksumsText([...dataFiles, ...others]);
   const files = [...dataFiles, ...others, await spool.write(CHECKSUMS, [Buffer.from(checksums)])];
   return { made: { dataFiles, files, contentSha256: sha256Of(checksums), layout, counts, sources, technical, seeds }, drops };
-}
-
-interface Planned {
-  readonly plan: RowPlan;
-  readonly layout: RowLayout;
-}
-
-async function writeShards(needs: MakeNeeds, { plan, layout }: Planned) {
-  const { config, judges, snapshot, spool, exporter, log, checkpoint } = needs;
-  const { gzip, shards } = config.export;
-  const facts: RowFacts = {
-    variants: variantFacts(snapshot.variants()),
-    judgeVersions: new Map(judges.map(({ name, version }) => [name, version])),
-  };
-  const stats = openStats(plan.ranges);
-  const dataFiles: DataFile[] = [];
-  let done = 0;
-  const counted = async function* ({ split, front }: PlannedSplit): AsyncGenerator<Row> {
-    for await (const row of readRows(snapshot, { split: SPLITS.indexOf(split), front, facts, checkpoint })) {
-      stats.add(row, split);
-      log.progress("export", { done: ++done, total: plan.rows, failed: 0 });
-      yield row;
-    }
-  };
-  for (const planned of plan.splits) {
-    const { split } = planned;
-    const sizes = shardSizes(planned.rows, shards);
-    const rows = counted(planned);
-    for (const [index, size] of sizes.entries()) {
-      const path = shardPath(split, { index, count: sizes.length, extension: exporter.extension({ gzip }) });
-      const file = await spool.write(path, exporter.encode(take(rows, size), { layout, gzip }));
-      dataFiles.push({ ...file, table: "default", split, rows: size });
-    }
-  }
-  return { dataFiles, stats };
-}
-
-/** The next `count` of some rows; leaves the rest to be taken later. */
-async function* take(rows: AsyncIterator<Row>, count: number): AsyncGenerator<Row> {
-  for (let taken = 0; taken < count; taken++) {
-    const next = await rows.next();
-    if (next.done === true) throw new Error(`${count - taken} rows of a shard are missing`);
-    yield next.value;
-  }
 }
 
 function dropsOf(snapshot: ExportSnapshot, { dropped }: RowPlan): Drops {

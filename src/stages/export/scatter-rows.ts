@@ -1,5 +1,5 @@
 import type { ExportSnapshot, ImageScoreRecord, RowImageRecord } from "../../db/queries/export-rows.ts";
-import type { PlacedRow, PromptImage } from "../../db/queries/planned-rows.ts";
+import type { PlacedRow, PromptImage, PromptImages } from "../../db/queries/planned-rows.ts";
 import type { Row, RowLayout } from "../../exporters/exporter.ts";
 import { SPLITS, type Split } from "../split.ts";
 import type { RowPlan } from "./plan-rows.ts";
@@ -60,7 +60,8 @@ export async function scatterRows(needs: ScatterNeeds, { plan, shards, folder }:
   }
   const buckets = openRowBuckets(folder, count);
   try {
-    const rowOf = rowMaker(needs);
+    using promptImages = snapshot.promptImages();
+    const rowOf = rowMaker(needs, promptImages);
     let done = 0;
     for (const placed of snapshot.placedRows()) {
       const [split, ranges] = [SPLITS[placed.split], bySplit.get(placed.split)];
@@ -96,13 +97,13 @@ interface Group {
 }
 
 /** Keeps what the last row's prompt has: rows of one prompt mostly follow each other. */
-function rowMaker({ snapshot, facts, layout }: ScatterNeeds): (placed: PlacedRow) => Row {
+function rowMaker({ snapshot, facts, layout }: ScatterNeeds, promptImages: PromptImages): (placed: PlacedRow) => Row {
   const showsReferences = layout.fields === "full" && !layout.omitted.includes("references");
   let group: Group = { promptKey: "", images: new Map(), scores: new Map() };
   return (placed) => {
     const { rowId, promptKey, chosen, chosenScore } = placed;
     if (promptKey !== group.promptKey) {
-      const images = new Map(snapshot.imagesOfPrompt(promptKey).map((image) => [image.imageId, image]));
+      const images = new Map(promptImages.of(promptKey).map((image) => [image.imageId, image]));
       group = { promptKey, images, scores: Map.groupBy(snapshot.scoresOfPrompt(promptKey), ({ imageId }) => imageId) };
     }
     const shown = [{ imageId: chosen, score: chosenScore }, ...snapshot.rejectedOf(rowId)];

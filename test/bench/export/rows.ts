@@ -138,7 +138,7 @@ async function measureOnce(project: BenchProject): Promise<Run> {
   const exported = async (uri: string, gzip: boolean): Promise<Measured> => {
     rmSync(inFolder(`runs/${uri}`), { recursive: true, force: true });
     useExport(project, { uri, gzip });
-    return await ours(project, "export");
+    return ours(project, "export");
   };
   return {
     gzip: await exported("gzip", true),

@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers/promises";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Config } from "../config/schema.ts";
@@ -17,6 +18,9 @@ import { openSpool } from "./export/spool.ts";
 import { checkVersionName } from "./export/versions.ts";
 import { firstRatios, SPLITS, type SplitRatios } from "./split.ts";
 
+/** Each holds a range of rows in memory, and more than four wait for the one that sorts. */
+const WORKERS_MAX = 4;
+
 export type ExportNeeds = Pick<Context, "config" | "db" | "judges" | "log" | "clock" | "stopping" | "signal">;
 
 export interface ExportOptions {
@@ -28,6 +32,8 @@ export interface ExportOptions {
   readonly croissant?: boolean;
   /** False: candidates or votes are still to come, and the manifest says so. */
   readonly complete: boolean;
+  /** Shards compressed at a time; default: as many as there are cores, up to 4. */
+  readonly workers?: number;
   /** SHA-256 of what decides the content. */
   readonly configHash: string;
   /** Opens the place of versions, or of the images, `s3://…` or `file:///…`. */
@@ -92,8 +98,8 @@ async function exportInto(store: ObjectStore, needs: ExportNeeds, options: Expor
   try {
     const { clock, signal } = needs;
     const openImages = (): Promise<ObjectStore> => options.openStore(config.store.uri);
-    const { complete, croissant = false } = options;
-    const given = { config, judges, log, clock, signal, snapshot, spool, exporter, ratios, complete, croissant, since };
+    const { complete, croissant = false, workers = Math.min(availableParallelism(), WORKERS_MAX) } = options;
+    const given = { config, judges, log, clock, signal, snapshot, spool, exporter, ratios, complete, croissant, since, workers };
     result = await makeVersion({ ...given, openImages, checkpoint });
   } finally {
     snapshot.close();

@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { annotateBenchmark } from "./annotate/annotate-benchmark.ts";
 import type { Benchmark, BenchOptions } from "./benchmark.ts";
 import { isMet, type Figure } from "./figure.ts";
+import { exportBenchmark } from "./export/export-benchmark.ts";
 import { generateBenchmark } from "./generate/generate-benchmark.ts";
 import { harvestBenchmark } from "./harvest/harvest-benchmark.ts";
 import { pageBenchmark } from "./page/page-benchmark.ts";
@@ -10,7 +11,7 @@ import { table } from "./table.ts";
 
 // `pnpm bench NAME`: measures the real command in its own process against emulators in theirs, all on loopback.
 
-const BENCHMARKS: readonly Benchmark[] = [generateBenchmark, harvestBenchmark, annotateBenchmark, pageBenchmark];
+const BENCHMARKS: readonly Benchmark[] = [generateBenchmark, harvestBenchmark, annotateBenchmark, pageBenchmark, exportBenchmark];
 const DEFAULT_RUNS = 3;
 
 function help(): string {

@@ -1,10 +1,14 @@
 import { openReadonly } from "../open.ts";
 import { exportBase } from "./export-base.ts";
+import { plannedRowQueries } from "./planned-rows.ts";
 
 /** A training row before it is decided where it goes. */
 export interface LinkedRow {
+  /** Where it lies in the table of links: near rows have near prompts, jobs and images. */
+  readonly place: number;
   readonly rowId: string;
   readonly promptKey: string;
+  readonly prompt: string;
   readonly source: string;
   readonly chosenScore: number | null;
   /** Of the best rejected image. */
@@ -19,6 +23,7 @@ export interface LinkedRow {
 
 /** Where a row goes. Splits are numbered in the order in which they keep an image that two would show. */
 export interface PlannedRow {
+  readonly place: number;
   readonly rowId: string;
   readonly split: number;
   /** A bit for each optional column that the row fills. */
@@ -76,6 +81,8 @@ export interface ImageScoreRecord {
 }
 
 export interface ExportedImage {
+  /** Of an image: several rows may show it. */
+  readonly id: string;
   readonly uri: string;
   readonly sha256: string;
   readonly bytes: number;
@@ -91,6 +98,9 @@ export interface ExportScope {
   readonly withReferences: boolean;
 }
 
+/** SQLite's page cache of an export, KiB: what lies beside each other is read together, the indexes of hashes fit in no cache. */
+const CACHE_KIB = 32 * 1024;
+
 export type ExportSnapshot = ReturnType<typeof openExportSnapshot>;
 
 /** SQL: row `p` shows image `i`. */
@@ -99,15 +109,15 @@ export const SHOWS = `(p.chosen = i.image_id or exists (
 
 /** SQL: row `p` is of this pair set and goes to one of the splits. */
 const isPlanned = (splits: string): string =>
-  `(p.pair_set = @pairSet and exists (select 1 from plan_rows as q where q.row_id = p.row_id and q.split in (${splits})))`;
+  `(p.pair_set = @pairSet and exists (select 1 from plan_rows as q where q.place = p.rowid and q.split in (${splits})))`;
 
 /** SQL: images of rows of a split. */
 const IMAGES_OF_SPLIT = `(
-  select q.row_id, i.sha256 from plan_rows as q join preferences as p on p.pair_set = @pairSet and p.row_id = q.row_id
-    join images as i on i.image_id = p.chosen where q.split = @split
+  select q.row_id, i.sha256 from plan_rows as q cross join preferences as p on p.rowid = q.place
+    cross join images as i on i.image_id = p.chosen where q.split = @split
   union all
-  select q.row_id, i.sha256 from plan_rows as q join preference_rejected as r on r.pair_set = @pairSet and r.row_id = q.row_id
-    join images as i on i.image_id = r.image_id where q.split = @split)`;
+  select q.row_id, i.sha256 from plan_rows as q cross join preference_rejected as r on r.pair_set = @pairSet and r.row_id = q.row_id
+    cross join images as i on i.image_id = r.image_id where q.split = @split)`;
 
 export const uriOf = (table: "i" | "f"): string => `case when @uriPrefix is null then ${table}.uri else @uriPrefix || ${table}.key end`;
 
@@ -126,22 +136,22 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix, withRefer
   const db = openReadonly(file);
   const { client } = db;
   const scope = { pairSet, uriPrefix };
+  client.pragma(`cache_size = -${CACHE_KIB}`);
   client.exec(`begin; create temp table plan_rows (
-    split integer not null, row_id text not null, fills integer not null, primary key (split, row_id)) without rowid`);
+    place integer primary key, split integer not null, row_id text not null, fills integer not null)`);
   client.exec(`create temp table shared_files (sha256 text primary key) without rowid`);
   // Of tables beside the rows.
   client.exec(`create temp table table_images (table_name text not null, id text not null, image_id text not null,
     primary key (table_name, id, image_id)) without rowid`);
 
-  const linked = client.prepare<[string, string, number], LinkedRow>(`
-    select p.row_id as rowId, p.prompt_key as promptKey, p.source, p.chosen_score as chosenScore, p.margin, p.agreement,
+  const linked = client.prepare<[string, number, number], LinkedRow>(`
+    select p.rowid as place, p.row_id as rowId, p.prompt_key as promptKey, prompts.prompt, p.source, p.chosen_score as chosenScore, p.margin, p.agreement,
       (select r.score from preference_rejected as r where r.pair_set = p.pair_set and r.row_id = p.row_id and r.rank = 0) as rejectedScore,
       (select min(r.score) from preference_rejected as r where r.pair_set = p.pair_set and r.row_id = p.row_id and ${FINITE}) as rejectedLow,
       (select max(r.score) from preference_rejected as r where r.pair_set = p.pair_set and r.row_id = p.row_id and ${FINITE}) as rejectedHigh,
       prompts.reference_files <> '{}' as hasReferences
-    from preferences as p join prompts using (prompt_key) where p.pair_set = ? and p.row_id > ? order by p.row_id limit ?`);
-  const promptText = client.prepare<[string], string>(`select prompt from prompts where prompt_key = ?`).pluck();
-  const insert = client.prepare(`insert into plan_rows (split, row_id, fills) values (?, ?, ?)`);
+    from preferences as p cross join prompts using (prompt_key) where +p.pair_set = ? and p.rowid > ? order by p.rowid limit ?`);
+  const insert = client.prepare(`insert into plan_rows (place, split, row_id, fills) values (?, ?, ?, ?)`);
 
   const fillers = client.prepare<[number], { rowId: string; fills: number }>(
     `select min(row_id) as rowId, fills from plan_rows where split = ? group by fills`,
@@ -150,6 +160,7 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix, withRefer
   const rowIds = client
     .prepare<[number, string, number], string>(`select row_id from plan_rows where split = ? and row_id > ? order by row_id limit ?`)
     .pluck();
+  const allRowIds = client.prepare<[number], string>(`select row_id from plan_rows where split = ? order by row_id`).pluck();
   const row = client.prepare<[string, string], RowRecord>(`
     select row_id as rowId, prompt_key as promptKey, prompt, sent, negative, bound, source_id as sourceId, meta,
       criterion, source, margin, agreement, n_votes as nVotes, n_candidates as nCandidates
@@ -171,21 +182,27 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix, withRefer
   const scores = client.prepare<[string], ImageScoreRecord>(`
     select image_id as imageId, judge, version, score from json_each(?) as ids join scores on image_id = ids.value`);
   const exportedImages = client.prepare<[{ pairSet: string; uriPrefix: string | null; withReferences: 0 | 1 }], ExportedImage>(`
-    select ${uriOf("i")} as uri, sha256, bytes, 0 as isReference from images as i
-    where exists (select 1 from preferences as p where p.prompt_key = i.prompt_key and ${SHOWS} and ${isPlanned("0, 1, 2")})
-      or i.image_id in (select image_id from temp.table_images)
+    select ${uriOf("i")} as uri, i.sha256, i.bytes, 0 as isReference, i.image_id as id from plan_rows as q
+      cross join preferences as p on p.rowid = q.place cross join images as i on i.image_id = p.chosen
     union all
-    select distinct ${uriOf("f")} as uri, f.sha256, f.bytes, 1 as isReference from ${REFERENCES} where @withReferences and exists (
+    select ${uriOf("i")} as uri, i.sha256, i.bytes, 0 as isReference, i.image_id as id from plan_rows as q
+      cross join preference_rejected as r on r.pair_set = @pairSet and r.row_id = q.row_id cross join images as i on i.image_id = r.image_id
+    union all
+    select ${uriOf("i")} as uri, i.sha256, i.bytes, 0 as isReference, i.image_id as id from temp.table_images as t
+      cross join images as i on i.image_id = t.image_id
+    union all
+    select distinct ${uriOf("f")} as uri, f.sha256, f.bytes, 1 as isReference, f.sha256 as id from ${REFERENCES} where @withReferences and exists (
       select 1 from preferences as p where p.prompt_key = prompts.prompt_key and ${isPlanned("0, 1, 2")})
-    order by uri`);
+    order by uri, id`);
 
   return {
-    /** The next `count` linked rows of the pair set after a row ("" for the first), in id order. */
-    linkedRows: (afterRowId: string, count: number): readonly LinkedRow[] => linked.all(pairSet, afterRowId, count),
-    promptOf: (promptKey: string): string => promptText.get(promptKey) ?? "",
-    plan: client.transaction((rows: readonly PlannedRow[]) => {
-      for (const { split, rowId, fills } of rows) insert.run(split, rowId, fills);
-    }),
+    /** The next `count` linked rows of the pair set after a place (0 before the first), one at a time: a prompt has no limit in size. */
+    linkedRows: (afterPlace: number, count: number): IterableIterator<LinkedRow> => linked.iterate(pairSet, afterPlace, count),
+    plan(rows: readonly PlannedRow[]): void {
+      for (const { place, split, rowId, fills } of rows) insert.run(place, split, rowId, fills);
+    },
+    /** To be called once all rows are planned: one sort costs less than as many insertions. */
+    sortPlan: (): void => void client.exec(`create index temp.plan_rows_id on plan_rows (split, row_id)`),
     /** Takes rows with an image that is no longer stored out of the plan; answers how many. */
     dropUnstored: (): number => client.prepare(DROP_UNSTORED).run({ pairSet }).changes,
     /** Takes rows with a reference picture that is not stored out of the plan; answers how many. */
@@ -200,7 +217,7 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix, withRefer
     /** For each set of optional columns that rows of the split fill: the first such row. */
     fillers: (split: number) => fillers.all(split),
     countRows: (split: number): number => countRows.get(split) ?? 0,
-    countPrompts: (): number => client.prepare<[{ pairSet: string }], number>(COUNT_PROMPTS).pluck().get({ pairSet }) ?? 0,
+    countPrompts: (): number => client.prepare<[], number>(COUNT_PROMPTS).pluck().get() ?? 0,
     /** The first seed of a planned row that a double cannot hold, by prompt; undefined where there is none. */
     firstLargeSeed: () => client.prepare<[{ pairSet: string }], { seed: string; prompt: string }>(FIRST_LARGE_SEED).get({ pairSet }),
     /** True if images were adopted whose seed nobody knows, whether or not a row shows one. */
@@ -215,6 +232,9 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix, withRefer
         )
         .all(pairSet),
 
+    /** Ids of the rows of a split, in their order. */
+    allRowIds: (split: number): IterableIterator<string> => allRowIds.iterate(split),
+    ...plannedRowQueries(client, { pairSet, uriOf: uriOf("i"), uriPrefix }),
     rowIds: (split: number, { after, count }: { readonly after: string; readonly count: number }) => rowIds.all(split, after, count),
     row(rowId: string): RowRecord {
       const found = row.get(pairSet, rowId);
@@ -227,7 +247,7 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix, withRefer
     referencesOf: (ids: readonly string[]): readonly RowReferenceRecord[] =>
       withReferences ? references.all({ ...scope, rowIds: JSON.stringify(ids) }) : [],
     scoresOf: (imageIds: readonly string[]): readonly ImageScoreRecord[] => scores.all(JSON.stringify(imageIds)),
-    /** Every image and reference picture of every planned row once, by URI. */
+    /** Every image of every planned row, as often as rows show it, and every reference picture, by URI and id. */
     exportedImages: (): IterableIterator<ExportedImage> => exportedImages.iterate({ ...scope, withReferences: withReferences ? 1 : 0 }),
     /** Rows of earlier versions, for an export of what is new. */
     base: exportBase(client),
@@ -238,33 +258,33 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix, withRefer
   };
 }
 
+// CROSS JOIN in SQLite keeps the order of the tables. Without statistics, which no database here has, the planner would rather go
+// through all links once for each file.
 const DROP_UNSTORED = `
-  delete from plan_rows where row_id in (
-    select p.row_id from images as i join preferences as p on p.prompt_key = i.prompt_key
+  delete from plan_rows where place in (
+    select p.rowid from images as i cross join preferences as p on p.prompt_key = i.prompt_key
     where i.state in ('listed', 'rejected', 'excluded') and p.pair_set = @pairSet and ${SHOWS})`;
 
 const DROP_UNSTORED_REFERENCES = `
-  delete from plan_rows where row_id in (
-    select p.row_id from ${REFERENCES} join preferences as p on p.prompt_key = prompts.prompt_key
+  delete from plan_rows where place in (
+    select p.rowid from ${REFERENCES} join preferences as p on p.prompt_key = prompts.prompt_key
     where f.uri is null and p.pair_set = @pairSet)`;
 
 // Each file of the later split is looked up once, and each of its copies once: linear even where all files are equal.
 const findShared = (earlier: number): string => `
   insert into shared_files select distinct sha256 from ${IMAGES_OF_SPLIT} as own
-  where exists (select 1 from images as i join preferences as p on p.prompt_key = i.prompt_key
+  where exists (select 1 from images as i cross join preferences as p on p.prompt_key = i.prompt_key
     where i.sha256 = own.sha256 and ${SHOWS} and ${isPlanned(String(earlier))})`;
 
 const DROP_SHARED = `
   delete from plan_rows where split = @split and row_id in (
     select row_id from ${IMAGES_OF_SPLIT} as own where sha256 in (select sha256 from shared_files))`;
 
-const COUNT_PROMPTS = `
-  select count(*) from prompts where exists (
-    select 1 from preferences as p where p.prompt_key = prompts.prompt_key and ${isPlanned("0, 1, 2")})`;
+const COUNT_PROMPTS = `select count(distinct p.prompt_key) from plan_rows as q cross join preferences as p on p.rowid = q.place`;
 
 // 2^53 - 1. Seeds are decimal text without leading zeros.
 const FIRST_LARGE_SEED = `
-  select jobs.seed, prompts.prompt from jobs join images as i using (job) join prompts on prompts.prompt_key = i.prompt_key
+  select jobs.seed, prompts.prompt from jobs cross join images as i using (job) join prompts on prompts.prompt_key = i.prompt_key
   where (length(jobs.seed) > 16 or (length(jobs.seed) = 16 and jobs.seed > '9007199254740991')) and exists (
     select 1 from preferences as p where p.prompt_key = i.prompt_key and ${SHOWS} and ${isPlanned("0, 1, 2")})
   order by jobs.prompt_key, jobs.seed limit 1`;

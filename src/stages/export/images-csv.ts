@@ -8,11 +8,14 @@ const CHUNK_CHARS = 64 * 1024;
 const RECORD_CHARS_MAX = 64 * 1024;
 const HEADER = "uri,sha256,bytes\n";
 
-/** `images.csv` (RFC 4180, LF): each image and each reference picture of an export once. `count` is called for each. */
+/** `images.csv` (RFC 4180, LF): each image and each reference picture of an export once, where copies stand together. `count` is called for each. */
 export function* imagesCsv(images: Iterable<ExportedImage>, count: (image: ExportedImage) => void): Generator<Buffer> {
   let text = HEADER;
+  let last = "";
   for (const image of images) {
-    const { uri, sha256, bytes } = image;
+    const { id, uri, sha256, bytes } = image;
+    if (id === last) continue;
+    last = id;
     text += `${csvField(uri)},${sha256},${bytes}\n`;
     count(image);
     if (text.length < CHUNK_CHARS) continue;

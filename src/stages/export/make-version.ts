@@ -1,11 +1,11 @@
 import type { Context } from "../../context.ts";
 import type { ExportSnapshot } from "../../db/queries/export-rows.ts";
 import { ConfigError } from "../../errors.ts";
-import type { Exporter, Row, RowLayout } from "../../exporters/exporter.ts";
+import type { Exporter, RowLayout } from "../../exporters/exporter.ts";
 import { combinationOf } from "../pairs/link-rules.ts";
 import type { ObjectStore } from "../../stores/object-store.ts";
 import { technicalRows, technicalSources } from "../pairs/sources.ts";
-import { SPLITS, type SplitRatios } from "../split.ts";
+import type { SplitRatios } from "../split.ts";
 import { cardText } from "./card.ts";
 import { checksumsText } from "./checksums.ts";
 import { CROISSANT, croissantText } from "./croissant.ts";
@@ -13,15 +13,14 @@ import { downloadScript } from "./download-script.ts";
 import { imagesCsv } from "./images-csv.ts";
 import { CHECKSUMS, sha256Of, type DataFile, type VersionCounts } from "./manifest.ts";
 import { INDEX, indexText, partSection, STALE, staleCsv } from "./part-files.ts";
-import { planRows, type PlannedSplit, type RowPlan } from "./plan-rows.ts";
-import { readRows } from "./read-rows.ts";
+import { planRows, type RowPlan } from "./plan-rows.ts";
 import { rowFacts } from "./row.ts";
 import { rowSchemaText, schemaPath } from "./row-schema.ts";
 import { refuseNewColumns, type Since, type StaleCounts } from "./since.ts";
-import { shardPath, shardSizes } from "./shards.ts";
 import type { Spool, SpooledFile } from "./spool.ts";
 import { openStats, type SeedRange } from "./stats.ts";
 import { writeBeside } from "./write-beside.ts";
+import { writeShards } from "./write-shards.ts";
 
 export interface MakeNeeds extends Pick<Context, "config" | "judges" | "log" | "clock" | "signal"> {
   readonly snapshot: ExportSnapshot;
@@ -35,6 +34,8 @@ export interface MakeNeeds extends Pick<Context, "config" | "judges" | "log" | "
   readonly since: Since | null;
   /** Opens the store that the images lie in: what carries no picture never reads it. */
   openImages(): Promise<ObjectStore>;
+  /** Shards compressed at a time; changes no byte. */
+  readonly workers: number;
   /** Throws where the export is to stop. */
   readonly checkpoint: () => Promise<void>;
 }
@@ -85,7 +86,8 @@ export async function makeVersion(needs: MakeNeeds): Promise<Made> {
   const own: RowLayout = { fields, seedFormat, omitted: plan.omitted, ...(unknownSeeds ? { unknownSeeds } : {}) };
   if (since !== null) refuseNewColumns(since, own);
   const layout = since?.layout ?? own;
-  const { dataFiles: rowFiles, stats } = await writeShards(needs, { plan, layout });
+  const stats = openStats(plan.ranges);
+  const rowFiles = await writeShards(needs, { plan, layout, stats });
   const beside = await writeBeside(needs, { plan, layout });
   const dataFiles = [...rowFiles, ...beside.dataFiles];
   const drops = { ...linkDrops, ...beside.drops };
@@ -135,38 +137,6 @@ export async function makeVersion(needs: MakeNeeds): Promise<Made> {
   return { made: { dataFiles, files, contentSha256: sha256Of(checksums), layout, counts, sources, technical, seeds }, drops, stale };
 }
 
-interface Planned {
-  readonly plan: RowPlan;
-  readonly layout: RowLayout;
-}
-
-async function writeShards(needs: MakeNeeds, { plan, layout }: Planned) {
-  const { config, judges, snapshot, spool, exporter, log, checkpoint } = needs;
-  const { gzip, shards } = config.export;
-  const facts = rowFacts(snapshot.variants(), judges);
-  const stats = openStats(plan.ranges);
-  const dataFiles: DataFile[] = [];
-  let done = 0;
-  const counted = async function* ({ split, front }: PlannedSplit): AsyncGenerator<Row> {
-    for await (const row of readRows(snapshot, { split: SPLITS.indexOf(split), front, facts, checkpoint })) {
-      stats.add(row, split);
-      log.progress("export", { done: ++done, total: plan.rows, failed: 0 });
-      yield row;
-    }
-  };
-  for (const planned of plan.splits) {
-    const { split } = planned;
-    const sizes = shardSizes(planned.rows, shards);
-    const rows = counted(planned);
-    for (const [index, size] of sizes.entries()) {
-      const path = shardPath(split, { index, count: sizes.length, extension: exporter.extension({ gzip }) });
-      const file = await spool.write(path, exporter.encode(take(rows, size), { layout, gzip }));
-      dataFiles.push({ ...file, table: "default", split, rows: size });
-    }
-  }
-  return { dataFiles, stats };
-}
-
 /** One for each table that has rows. */
 async function writeSchemas(
   spool: Spool,
@@ -178,15 +148,6 @@ async function writeSchemas(
     if (schema !== null) files.push(await spool.write(schemaPath(table), [Buffer.from(schema)]));
   }
   return files;
-}
-
-/** The next `count` of some rows; leaves the rest to be taken later. */
-async function* take(rows: AsyncIterator<Row>, count: number): AsyncGenerator<Row> {
-  for (let taken = 0; taken < count; taken++) {
-    const next = await rows.next();
-    if (next.done === true) throw new Error(`${count - taken} rows of a shard are missing`);
-    yield next.value;
-  }
 }
 
 function dropsOf(snapshot: ExportSnapshot, { dropped }: RowPlan): Drops {

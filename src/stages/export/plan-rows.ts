@@ -1,4 +1,4 @@
-import type { ExportSnapshot, LinkedRow } from "../../db/queries/export-rows.ts";
+import type { ExportSnapshot, LinkedRow, PlannedRow } from "../../db/queries/export-rows.ts";
 import { OPTIONAL_COLUMNS, type OptionalColumn } from "../../exporters/exporter.ts";
 import { roundFloat } from "../../exporters/float-text.ts";
 import { SPLITS, splitter, type Split, type SplitRatios } from "../split.ts";
@@ -43,18 +43,19 @@ export interface PlanOptions {
 export async function planRows(snapshot: ExportSnapshot, { ratios, fields, narrow, checkpoint }: PlanOptions): Promise<RowPlan> {
   const splitOf = splitter(ratios);
   const ranges = scoreRanges();
-  let page = snapshot.linkedRows("", PAGE_ROWS);
-  while (page.length > 0) {
-    snapshot.plan(
-      page.map((row) => {
-        ranges.add(row);
-        const split = SPLITS.indexOf(splitOf(groupKeyOf(snapshot.promptOf(row.promptKey))));
-        return { rowId: row.rowId, split, fills: fields === "full" ? filledColumns(row) : 0 };
-      }),
-    );
+  for (let place: number | undefined = 0; place !== undefined;) {
+    const page: PlannedRow[] = [];
+    for (const row of snapshot.linkedRows(place, PAGE_ROWS)) {
+      ranges.add(row);
+      const split = SPLITS.indexOf(splitOf(groupKeyOf(row.prompt)));
+      page.push({ place: row.place, rowId: row.rowId, split, fills: fields === "full" ? filledColumns(row) : 0 });
+    }
+    // While rows are being read, nothing can be written on their connection.
+    snapshot.plan(page);
     await checkpoint();
-    page = snapshot.linkedRows(page.at(-1)?.rowId ?? "", PAGE_ROWS);
+    place = page.at(-1)?.place;
   }
+  snapshot.sortPlan();
   const dropped = { ...dropRows(snapshot), ...(await narrow?.()) };
   const splits = SPLITS.map((split, index): PlannedSplit & { readonly fills: number } => {
     const fillers = snapshot.fillers(index);

@@ -49,7 +49,10 @@ export interface RowRecords {
 
 /** Makes a training row of what the database has of it. Pure; nothing that a night leaves behind goes in. */
 export function toRow({ row, images, references, scores }: RowRecords, facts: RowFacts): Row {
-  const [chosen, ...rejected] = images.map((image) => imageCell(image, { row, scores: scores.get(image.imageId) ?? [], facts }));
+  const paramsByVariant = new Map<string, string>();
+  const [chosen, ...rejected] = images.map((image) =>
+    imageCell(image, { row, scores: scores.get(image.imageId) ?? [], facts, paramsByVariant }),
+  );
   if (chosen === undefined || rejected.length === 0) throw new Error(`row ${row.rowId} lacks images`);
   return {
     id: row.rowId,
@@ -84,14 +87,21 @@ interface ImageContext {
   readonly row: RowRecord;
   readonly scores: readonly ImageScoreRecord[];
   readonly facts: RowFacts;
+  /** Of this row: images of one variant share them. */
+  readonly paramsByVariant: Map<string, string>;
 }
 
-function imageCell(image: RowImageRecord, { row, scores, facts }: ImageContext): ImageCell {
+function imageCell(image: RowImageRecord, { row, scores, facts, paramsByVariant }: ImageContext): ImageCell {
   const { uri, sha256, widthPx, heightPx, seed, batchIndex, imageId } = image;
   const variant = facts.variants.get(image.variant);
   if (uri === null || sha256 === null || widthPx === null || heightPx === null || variant === undefined) {
     throw new Error(`image ${imageId} is linked, and was never stored and inspected`);
   }
+  const ownParams = (name: string): string => {
+    const known = paramsByVariant.get(name) ?? paramsOf(variant, row);
+    paramsByVariant.set(name, known);
+    return known;
+  };
   return {
     uri,
     seed,
@@ -103,7 +113,7 @@ function imageCell(image: RowImageRecord, { row, scores, facts }: ImageContext):
     variant: image.variant,
     model: variant.model,
     // An adopted image's are its own: the text sent, and what the prompt binds, is not known to be what made it.
-    params: image.params === null ? paramsOf(variant, row) : sortedJson(parseObject(image.params)),
+    params: image.params === null ? ownParams(image.variant) : sortedJson(parseObject(image.params)),
     score: roundFloat(image.score),
     scores: scoresJson(scores, facts.judgeVersions),
   };
@@ -118,12 +128,14 @@ function paramsOf({ params, paramsJson }: VariantFacts, { bound, sent, prompt }:
 
 /** Kept columns, and the user's own key under `source_id`. */
 function metaOf({ meta, sourceId }: RowRecord): string {
+  if (meta === "{}" && sourceId === null) return meta;
   const kept = parseObject(meta);
   return sortedJson(sourceId === null ? kept : { source_id: sourceId, ...kept });
 }
 
 function scoresJson(scores: readonly ImageScoreRecord[], versions: RowFacts["judgeVersions"]): string {
   const current = scores.filter(({ judge, version }) => versions.get(judge) === version);
+  if (current.length === 0) return "{}";
   const fields = current
     .toSorted((first, second) => (first.judge < second.judge ? -1 : 1))
     .map(({ judge, score }) => {

@@ -144,9 +144,15 @@ function emptyRange(): Range {
 }
 
 function lower(first: string | undefined, second: string): string {
-  return first === undefined || BigInt(second) < BigInt(first) ? second : first;
+  return first === undefined || isLess(second, first) ? second : first;
 }
 
 function higher(first: string | undefined, second: string): string {
-  return first === undefined || BigInt(second) > BigInt(first) ? second : first;
+  return first === undefined || isLess(first, second) ? second : first;
+}
+
+/** Seeds are decimal, without leading zeros; only -1 has a sign. */
+function isLess(first: string, second: string): boolean {
+  if (first === "-1" || second === "-1") return first === "-1" && second !== "-1";
+  return first.length === second.length ? first < second : first.length < second.length;
 }

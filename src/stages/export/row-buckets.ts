@@ -1,0 +1,163 @@
+import { closeSync, mkdirSync, openSync, readSync, rmSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { FatalError } from "../../errors.ts";
+import { fileProblem } from "../../lib/file-problem.ts";
+
+/** Written to a bucket's file at a time. With as many buckets as there may be, 16 MB. */
+const BUFFER_BYTES = 32 * 1024;
+/** Before each line: its bytes in 4, its key's in 1, then the key. */
+const HEADER_BYTES = 5;
+/** A bucket up to this size is read at once, a larger one line by line. */
+const READ_BYTES_MAX = 32 * 1024 * 1024;
+/** A UTF-16 unit takes up to 3 bytes in UTF-8. */
+const BYTES_A_UNIT = 3;
+
+/** Lines that come in any order, kept on the disk by range of their keys, and read back in the order of these. */
+export interface RowBuckets extends Disposable {
+  /** `key`: ASCII, up to 255 characters, smaller than the keys of the next bucket. Adds the line feed. */
+  add(bucket: number, key: string, line: string): void;
+  /** The lines of some buckets that follow each other, in chunks; their files go. */
+  sorted(from: number, to: number): Generator<Buffer>;
+}
+
+interface Bucket {
+  readonly file: string;
+  readonly descriptor: number;
+  readonly buffer: Buffer;
+  used: number;
+  sizeBytes: number;
+}
+
+/** `count` buckets in a folder that is made for them, and goes with them. Memory: one buffer a bucket, and one bucket when it is read. */
+export function openRowBuckets(folder: string, count: number): RowBuckets {
+  const buckets = onDisk(folder, () => {
+    mkdirSync(folder, { recursive: true });
+    return Array.from({ length: count }, (_, index): Bucket => {
+      const file = join(folder, `${index}.rows`);
+      return { file, descriptor: openSync(file, "w+"), buffer: Buffer.allocUnsafeSlow(BUFFER_BYTES), used: 0, sizeBytes: 0 };
+    });
+  });
+  const open = new Set(buckets);
+  const close = (bucket: Bucket): void => {
+    if (!open.delete(bucket)) return;
+    closeSync(bucket.descriptor);
+    rmSync(bucket.file, { force: true });
+  };
+  return {
+    add(index, key, line) {
+      const bucket = bucketAt(buckets, index);
+      const needed = HEADER_BYTES + key.length + line.length * BYTES_A_UNIT + 1;
+      if (bucket.used + needed > BUFFER_BYTES) flush(bucket);
+      if (needed <= BUFFER_BYTES) {
+        bucket.used = writeRecord(bucket.buffer, bucket.used, { key, line });
+        return;
+      }
+      const large = Buffer.allocUnsafe(needed);
+      writeAll(bucket, large.subarray(0, writeRecord(large, 0, { key, line })));
+    },
+    *sorted(from, to) {
+      for (let index = from; index < to; index++) {
+        const bucket = bucketAt(buckets, index);
+        flush(bucket);
+        yield* bucket.sizeBytes <= READ_BYTES_MAX ? sortedAtOnce(bucket) : sortedLineByLine(bucket);
+        close(bucket);
+      }
+    },
+    [Symbol.dispose]() {
+      for (const bucket of open) close(bucket);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function bucketAt(buckets: readonly Bucket[], index: number): Bucket {
+  const bucket = buckets[index];
+  if (bucket === undefined) throw new Error(`there is no bucket ${index} of ${buckets.length}`);
+  return bucket;
+}
+
+function writeRecord(buffer: Buffer, at: number, { key, line }: { readonly key: string; readonly line: string }): number {
+  const start = at + HEADER_BYTES + key.length;
+  buffer.write(key, at + HEADER_BYTES, "latin1");
+  const end = start + buffer.write(line, start);
+  buffer[end] = 0x0a;
+  buffer.writeUInt32LE(end + 1 - start, at);
+  buffer[at + HEADER_BYTES - 1] = key.length;
+  return end + 1;
+}
+
+function flush(bucket: Bucket): void {
+  if (bucket.used > 0) writeAll(bucket, bucket.buffer.subarray(0, bucket.used));
+  bucket.used = 0;
+}
+
+function writeAll(bucket: Bucket, bytes: Uint8Array): void {
+  onDisk(bucket.file, () => {
+    for (let done = 0; done < bytes.length;)
+      done += writeSync(bucket.descriptor, bytes, done, bytes.length - done, bucket.sizeBytes + done);
+  });
+  bucket.sizeBytes += bytes.length;
+}
+
+interface Place {
+  readonly key: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+function* sortedAtOnce(bucket: Bucket): Generator<Buffer> {
+  const bytes = readAt(bucket, 0, bucket.sizeBytes);
+  const places: Place[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const place = placeOf(bytes, at, 0);
+    places.push(place);
+    at = place.end;
+  }
+  const sorted = Buffer.allocUnsafe(places.reduce((sum, { start, end }) => sum + end - start, 0));
+  let used = 0;
+  for (const { start, end } of byKey(places)) used += bytes.copy(sorted, used, start, end);
+  if (used > 0) yield sorted;
+}
+
+function* sortedLineByLine(bucket: Bucket): Generator<Buffer> {
+  const places: Place[] = [];
+  for (let at = 0; at < bucket.sizeBytes;) {
+    const place = placeOf(readAt(bucket, at, Math.min(HEADER_BYTES + 0xff, bucket.sizeBytes - at)), 0, at);
+    places.push(place);
+    at = place.end;
+  }
+  for (const { start, end } of byKey(places)) yield readAt(bucket, start, end - start);
+}
+
+/** Of the record at `at` of `bytes`, which begin at `offset` of the file. */
+function placeOf(bytes: Buffer, at: number, offset: number): Place {
+  const keyStart = at + HEADER_BYTES;
+  const keyEnd = keyStart + (bytes[keyStart - 1] ?? 0);
+  const start = offset + keyEnd;
+  return { key: bytes.toString("latin1", keyStart, keyEnd), start, end: start + bytes.readUInt32LE(at) };
+}
+
+function byKey(places: readonly Place[]): readonly Place[] {
+  return places.toSorted((first, second) => (first.key < second.key ? -1 : 1));
+}
+
+function readAt({ descriptor, file }: Bucket, position: number, length: number): Buffer {
+  const bytes = Buffer.allocUnsafe(length);
+  for (let done = 0; done < length;) {
+    const got = onDisk(file, () => readSync(descriptor, bytes, done, length - done, position + done));
+    if (got === 0) throw new FatalError(`Cannot read ${file}: it was cut short`, { hint: "export again, and let nobody else write there" });
+    done += got;
+  }
+  return bytes;
+}
+
+function onDisk<Result>(file: string, call: () => Result): Result {
+  try {
+    return call();
+  } catch (error) {
+    throw new FatalError(`Cannot write ${file}: ${fileProblem(error)}`, {
+      hint: "an export needs room under `dir` for itself, twice while it is made; free some, or let this user write there, and export again",
+      cause: error,
+    });
+  }
+}

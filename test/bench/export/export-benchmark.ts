@@ -1,0 +1,8 @@
+import type { Benchmark } from "../benchmark.ts";
+import { rowsScenario } from "./rows.ts";
+
+export const exportBenchmark: Benchmark = {
+  name: "export",
+  summary: "from linked pairs to sharded JSONL: the default table, against DuckDB and the sqlite3 shell",
+  scenarios: [rowsScenario],
+};

@@ -58,8 +58,8 @@ interface Reading extends PlainGet {
 type Trouble = "UND_ERR_CONNECT_TIMEOUT" | "UND_ERR_HEADERS_TIMEOUT" | "UND_ERR_BODY_TIMEOUT" | "UND_ERR_SOCKET";
 
 /**
- * A connection whose answers are read by the system into their final place. Streams of undici, whose every piece is a new buffer of
- * 64 KiB, cost four times the CPU here (`docs/measured.md`, Harvest), which is most of what harvest does.
+ * A connection whose answers are read by the system into their final place. Through undici, whose every piece is a new buffer of 64 KiB,
+ * harvest takes a fifth more CPU (`docs/measured.md`, Harvest).
  */
 export function openPlainSocket({ host, port, connectTimeoutMs, timeoutMs, idleTimeoutMs }: PlainSocketOptions): PlainSocket {
   const headBytes = Buffer.alloc(HEAD_MAX_BYTES);

@@ -1,5 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import type { Context } from "../context.ts";
+import { inBulk } from "../db/bulk.ts";
 import { groupQueries } from "../db/queries/groups.ts";
 import { type LinkScope, preferenceQueries, scopeKey, type StoredLinks } from "../db/queries/preferences.ts";
 import { scoreQueries } from "../db/queries/scores.ts";
@@ -23,7 +24,12 @@ export type LinkNeeds = Pick<Context, "config" | "db" | "judges" | "stopping">;
  * Resumes by doing it all again, which gives the same. Votes and scores are never touched.
  * @throws {ConfigError} if a pair set names a source that is no judge.
  */
-export async function link({ config, db, judges, stopping }: LinkNeeds): Promise<LinkResult> {
+export async function link(needs: LinkNeeds): Promise<LinkResult> {
+  // Beside it, a run commits jobs and images that must not be lost.
+  return await inBulk(needs.db, () => linkAll(needs), { flushEach: true });
+}
+
+async function linkAll({ config, db, judges, stopping }: LinkNeeds): Promise<LinkResult> {
   const sources: GroupSources = { groups: groupQueries(db), scores: scoreQueries(db), votes: voteQueries(db), judges };
   const preferences = preferenceQueries(db);
   const jobs = linkJobs({ config, judges, votes: sources.votes });
@@ -31,13 +37,14 @@ export async function link({ config, db, judges, stopping }: LinkNeeds): Promise
   const tally = openTally(jobs, judges);
   let changes: Change[] = [];
   const write = db.client.transaction(() => {
-    for (const { scope, wanted } of changes) preferences.replace(scope, wanted);
+    for (const { scope, wanted, isNew } of changes) preferences.replace(scope, wanted, { isNew });
     changes = [];
   });
 
+  const inspectionOf = sources.groups.inspectionsAlong();
   let range = sources.groups.nextRange(0, PAGE_PROMPTS);
   while (range !== null && !stopping.aborted) {
-    const page = readGroups(range, sources);
+    const page = readGroups(range, sources, inspectionOf);
     tally.addPage(page);
     changes.push(...changesTo(preferences.storedIn(range, sets), { page, jobs, tally }));
     if (changes.length >= CHANGES_MAX) write.immediate();
@@ -51,6 +58,8 @@ export async function link({ config, db, judges, stopping }: LinkNeeds): Promise
 interface Change {
   readonly scope: LinkScope;
   readonly wanted: StoredLinks;
+  /** Nothing is there to be replaced. */
+  readonly isNew: boolean;
 }
 
 interface LinkPage {
@@ -67,13 +76,14 @@ function changesTo(stored: ReadonlyMap<string, LinkScope & StoredLinks>, { page,
       const { pairSet, criterion, rules } = job;
       const wanted = storedForm(linkGroup({ promptKey, criterion, images, votes: votes.get(criterion) ?? [] }, rules));
       const scope = { pairSet, promptKey, criterion };
-      if (!isSame(stored.get(scopeKey(scope)), wanted)) changes.push({ scope, wanted });
+      const before = stored.get(scopeKey(scope));
+      if (!isSame(before, wanted)) changes.push({ scope, wanted, isNew: before === undefined });
       stale.delete(scopeKey(scope));
       tally.addLinked(job, wanted);
     }
   }
   // Of groups that can change again, and of pair sets, criteria and prompts that the configuration no longer has.
-  for (const scope of stale.values()) changes.push({ scope, wanted: { links: [], drops: [] } });
+  for (const scope of stale.values()) changes.push({ scope, wanted: { links: [], drops: [] }, isNew: false });
   tally.addChanged(changes.length);
   return changes;
 }

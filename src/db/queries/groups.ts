@@ -1,4 +1,5 @@
 import type { Db } from "../open.ts";
+import { alignedRows } from "./aligned-rows.ts";
 
 // A group is all candidates of one prompt. Jobs that the configuration no longer asks for (`aside`), and prompts that it no longer
 // has, do not belong to any. Groups are read in row order, that is in the order of planning: what was written together lies
@@ -25,7 +26,7 @@ export interface GroupRow {
 }
 
 /** An image with its variant and, where it was inspected and decoded, what was seen. */
-export interface GroupImageRow {
+export interface GroupImageRow extends Seen {
   readonly promptKey: string;
   readonly imageId: string;
   /** `pruned`: was stored, and removed because nothing used it. */
@@ -35,6 +36,10 @@ export interface GroupImageRow {
   readonly sizeBytes: number | null;
   readonly variant: string;
   readonly inspected: 0 | 1;
+}
+
+/** What inspection saw of an image; null where it could not be decoded. */
+interface Seen {
   readonly widthPx: number | null;
   readonly heightPx: number | null;
   readonly pixelSha256: string | null;
@@ -44,6 +49,11 @@ export interface GroupImageRow {
   readonly entropy: number | null;
 }
 
+type Inspection = Seen & { readonly row: number; readonly imageId: string };
+
+/** Finds what was seen of an image. */
+export type InspectionOf = (imageId: string) => Seen | undefined;
+
 type PromptRow = Pick<GroupRow, "row" | "promptKey" | "prompt">;
 
 interface GroupJob {
@@ -52,6 +62,19 @@ interface GroupJob {
   readonly variant: string;
   readonly isOpen: 0 | 1;
 }
+
+const NOT_SEEN: Seen = {
+  widthPx: null,
+  heightPx: null,
+  pixelSha256: null,
+  perceptualHash: null,
+  lumaStd: null,
+  sharpness: null,
+  entropy: null,
+};
+
+/** Inspections read ahead at a time. */
+const PAGE_INSPECTIONS = 1_000;
 
 /** Reads groups a range of prompts at a time. */
 export function groupQueries({ client }: Pick<Db, "client">) {
@@ -69,23 +92,41 @@ export function groupQueries({ client }: Pick<Db, "client">) {
     select page.prompt_key as promptKey, jobs.job, jobs.variant, jobs.state in ('planned', 'submitted') as isOpen
     from prompts as page cross join jobs on jobs.prompt_key = page.prompt_key
     where page.rowid > @after and page.rowid <= @last and page.active = 1 and jobs.aside = 0`);
-  const images = client.prepare<[RowRange], Omit<GroupImageRow, "variant"> & { readonly job: string }>(`
+  const images = client.prepare<[RowRange], Omit<GroupImageRow, keyof Seen | "variant" | "inspected"> & { readonly job: string }>(`
     select images.prompt_key as promptKey, images.image_id as imageId, images.job,
-      case when images.state = 'excluded' and images.reason = 'pruned' then 'pruned' else images.state end as state, images.sha256, images.key, images.bytes as sizeBytes,
-      inspections.image_id is not null as inspected, inspections.width as widthPx, inspections.height as heightPx,
-      pixel_sha256 as pixelSha256, perceptual_hash as perceptualHash, luma_std as lumaStd, sharpness, entropy
+      case when images.state = 'excluded' and images.reason = 'pruned' then 'pruned' else images.state end as state, images.sha256, images.key, images.bytes as sizeBytes
     from prompts as page cross join images on images.prompt_key = page.prompt_key
-      left join inspections on inspections.image_id = images.image_id
     where page.rowid > @after and page.rowid <= @last and page.active = 1 order by page.rowid, images.image_id`);
 
+  const seen = `rowid as row, image_id as imageId, width as widthPx, height as heightPx, pixel_sha256 as pixelSha256,
+    perceptual_hash as perceptualHash, luma_std as lumaStd, sharpness, entropy`;
+  const inspection = client.prepare<[string], Inspection>(`select ${seen} from inspections where image_id = ?`);
+  const inspections = client.prepare<[number, number], Inspection>(
+    `select ${seen} from inspections where rowid > ? order by rowid limit ?`,
+  );
+
+  /** A page at a time: while a statement is being read, nothing can be written on its connection. */
+  function* inspectionsInOrder(): Generator<Inspection> {
+    for (let after = 0; ;) {
+      const page = inspections.all(after, PAGE_INSPECTIONS);
+      yield* page;
+      const last = page.at(-1);
+      if (last === undefined) return;
+      after = last.row;
+    }
+  }
+
   return {
+    /** For one pass over all groups in their order: what was seen of each image, mostly without a look-up by its hash. */
+    inspectionsAlong: (): InspectionOf =>
+      alignedRows(inspectionsInOrder(), { keyOf: ({ imageId }) => imageId, lookUp: (imageId) => inspection.get(imageId) }),
     /** The next `count` prompts after a row (0 for the first), null at the end. */
     nextRange(after: number, count: number): RowRange | null {
       const last = rangeEnd.get(after, count) ?? null;
       return last === null ? null : { after, last };
     },
     /** Every prompt of a range with its candidates, in row order. */
-    groupsIn(range: RowRange): readonly GroupRow[] {
+    groupsIn(range: RowRange, inspectionOf: InspectionOf = (imageId) => inspection.get(imageId)): readonly GroupRow[] {
       const jobsByPrompt = Map.groupBy(jobs.all(range), ({ promptKey }) => promptKey);
       const imagesByPrompt = Map.groupBy(images.all(range), ({ promptKey }) => promptKey);
       return prompts.all(range).map((prompt) => {
@@ -94,7 +135,7 @@ export function groupQueries({ client }: Pick<Db, "client">) {
         // Those of jobs that are set aside belong to no group.
         const ofPrompt = (imagesByPrompt.get(prompt.promptKey) ?? []).flatMap(({ job, ...image }): GroupImageRow[] => {
           const variant = variants.get(job);
-          return variant === undefined ? [] : [{ ...image, variant }];
+          return variant === undefined ? [] : [withSeen({ ...image, variant }, inspectionOf(image.imageId))];
         });
         const hasOpenJobs = own.some((job) => job.isOpen === 1);
         const isFinal = own.length > 0 && !hasOpenJobs && !ofPrompt.some(isOpen);
@@ -102,6 +143,12 @@ export function groupQueries({ client }: Pick<Db, "client">) {
       });
     },
   };
+}
+
+function withSeen(image: Omit<GroupImageRow, keyof Seen | "inspected">, seen: Seen | undefined): GroupImageRow {
+  const { widthPx, heightPx, pixelSha256, perceptualHash, lumaStd, sharpness, entropy } = seen ?? NOT_SEEN;
+  const inspected = seen === undefined ? 0 : 1;
+  return { ...image, inspected, widthPx, heightPx, pixelSha256, perceptualHash, lumaStd, sharpness, entropy };
 }
 
 /** True while an image is still to be fetched or inspected. */

@@ -108,12 +108,17 @@ export function preferenceQueries({ client }: Pick<Db, "client">) {
       return scopes;
     },
 
-    /** Puts these links and drops in the place of the scope's. To be called inside a transaction. */
-    replace(scope: LinkScope, { links, drops }: StoredLinks): void {
+    /**
+     * Puts these links and drops in the place of the scope's. To be called inside a transaction.
+     * @param isNew the scope has none: looking for them would read three more pages of indexes that no cache holds.
+     */
+    replace(scope: LinkScope, { links, drops }: StoredLinks, { isNew }: { readonly isNew: boolean }): void {
       const { pairSet, promptKey, criterion } = scope;
-      deleteRejected.run({ pairSet, promptKey, criterion });
-      deleteLinks.run({ pairSet, promptKey, criterion });
-      deleteDrops.run({ pairSet, promptKey, criterion });
+      if (!isNew) {
+        deleteRejected.run({ pairSet, promptKey, criterion });
+        deleteLinks.run({ pairSet, promptKey, criterion });
+        deleteDrops.run({ pairSet, promptKey, criterion });
+      }
       for (const { rowId, chosen, rejected, source, margin, agreement, nVotes, nCandidates } of links) {
         insertLink.run(pairSet, rowId, promptKey, criterion, chosen.imageId, source, margin, agreement, nVotes, nCandidates, chosen.score);
         for (const [rank, loser] of rejected.entries()) insertRejected.run(pairSet, rowId, rank, loser.imageId, loser.score);

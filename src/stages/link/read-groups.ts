@@ -1,4 +1,4 @@
-import type { GroupImageRow, groupQueries, RowRange } from "../../db/queries/groups.ts";
+import type { GroupImageRow, groupQueries, InspectionOf, RowRange } from "../../db/queries/groups.ts";
 import type { scoreQueries } from "../../db/queries/scores.ts";
 import type { PromptVoteRow, voteQueries } from "../../db/queries/votes.ts";
 import type { Judge } from "../../judges/judge.ts";
@@ -27,9 +27,12 @@ export interface GroupPage {
   readonly pending: number;
 }
 
-/** Reads a range of prompts with one scan a table, whatever the number of groups in it. */
-export function readGroups(range: RowRange, { groups, scores, votes, judges }: GroupSources): GroupPage {
-  const planned = groups.groupsIn(range).filter(({ hasJobs }) => hasJobs);
+/**
+ * Reads a range of prompts with one scan a table, whatever the number of groups in it.
+ * @param inspectionOf for a pass over all groups: those read along with it.
+ */
+export function readGroups(range: RowRange, { groups, scores, votes, judges }: GroupSources, inspectionOf?: InspectionOf): GroupPage {
+  const planned = groups.groupsIn(range, inspectionOf).filter(({ hasJobs }) => hasJobs);
   const votesByPrompt = Map.groupBy(votes.votesIn(range), ({ promptKey }) => promptKey);
   const scoresByImage = currentScores(scores.scoresIn(range), judges);
 

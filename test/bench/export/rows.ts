@@ -155,7 +155,7 @@ function useExport(project: BenchProject, section: { readonly uri: string; reado
   const file = join(project.dir, "pipeline.yaml");
   const config = JSON.parse(readFileSync(file, "utf8")) as object; // benchProject() writes JSON, which is YAML.
   // None of the pictures exists: the card shows none.
-  writeFileSync(file, JSON.stringify({ ...config, export: { ...section, samples: 0 } }));
+  writeFileSync(file, JSON.stringify({ ...config, export: { ...section, card: { samples: 0 } } }));
 }
 
 async function ours(project: BenchProject, name: string): Promise<Measured> {

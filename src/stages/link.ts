@@ -24,9 +24,9 @@ export type LinkNeeds = Pick<Context, "config" | "db" | "judges" | "stopping">;
  * Resumes by doing it all again, which gives the same. Votes and scores are never touched.
  * @throws {ConfigError} if a pair set names a source that is no judge.
  */
-export async function link(needs: LinkNeeds): Promise<LinkResult> {
+export function link(needs: LinkNeeds): Promise<LinkResult> {
   // Beside it, a run commits jobs and images that must not be lost.
-  return await inBulk(needs.db, () => linkAll(needs), { flushEach: true });
+  return inBulk(needs.db, () => linkAll(needs), { flushEach: true });
 }
 
 async function linkAll({ config, db, judges, stopping }: LinkNeeds): Promise<LinkResult> {

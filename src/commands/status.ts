@@ -13,6 +13,7 @@ import { configFileOf, databaseFile, hintFor } from "../open-context.ts";
 import { exportStoreUri } from "../stages/export.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
 import { datasetCounts } from "./dataset-counts.ts";
+import { describeJudging } from "./describe-judging.ts";
 import { describeServers } from "./describe-servers.ts";
 
 const WATCH_INTERVAL_MS = 2_000;
@@ -52,6 +53,7 @@ function show({ db, config }: Pick<Context, "db" | "config">, input: ShowInput, 
   const refused = countRefused(db);
   const counters = readCounters(db);
   const servers = describeServers({ db, config }, input.clock.nowMs());
+  const judging = describeJudging({ db, config }, images);
   const versions = listExports(db, exportStoreUri(config.export.uri));
   const speed = rate === undefined ? "" : `, ${rate.toFixed(1)}/s${rate > 0 ? `, ${Math.ceil(pending / rate)} s left` : ""}`;
   const lines = [
@@ -68,6 +70,7 @@ function show({ db, config }: Pick<Context, "db" | "config">, input: ShowInput, 
     ...Object.entries(counters)
       .filter(([, value]) => value > 0)
       .map(([name, value]) => `counted     ${countedName(name, value)}`),
+    ...judging.lines,
     ...versions.map((row) => `export      ${row.version} ${row.state}, ${counted(row.rows ?? 0, "row")}, ${config.export.uri}`),
     ...(failed + rejected > 0 ? [`${hintFor(input)("retry")} puts failed and rejected candidates back`] : []),
   ];
@@ -84,6 +87,7 @@ function show({ db, config }: Pick<Context, "db" | "config">, input: ShowInput, 
       not_adopted: refused.map((each) => ({ ...each })),
       servers: servers.map(({ url, state, seenAtMs, configured }) => ({ url, state, seen_at_ms: seenAtMs, configured })),
       counters: { ...counters },
+      ...judging.fields,
       exports: versions.map(({ version, state, rows }) => ({ version, state, rows, uri: config.export.uri })),
     },
     lines.join("\n"),

@@ -49,6 +49,12 @@ describe("an http judge", () => {
       expect(row).toMatchObject({ source: "judge:pick", rejected: [{}, {}], chosen: { scores: expect.stringContaining("quality") } });
     const database = readFileSync(join(project.runs, "pipeline.db"));
     for (const place of [stdout, stderr, database.toString("latin1"), JSON.stringify(rows)]) expect(place).not.toContain(SECRET);
+
+    const status = await cli("status");
+    for (const judge of ["pick", "quality"])
+      expect(status.stdout).toMatch(new RegExp(`^judge +${judge} \\(.+\\) scored ${IMAGES} of ${IMAGES} stored images$`, "m"));
+    expect(status.stdout).toMatch(new RegExp(`^pairs +main: ${PROMPTS.length} rows linked$`, "m"));
+    expect(status.stdout).not.toMatch(/^votes/m);
   });
 
   it("ends in the same bytes after kill -9 in the middle, and asks for nothing twice that was written", async () => {

@@ -18,6 +18,8 @@ export interface SpooledFile {
 export interface Spool extends AsyncDisposable {
   write(path: string, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<SpooledFile>;
   read(path: string): Readable;
+  /** Where a finished file lies on this machine's disk. */
+  fileOf(path: string): string;
   /** A folder for what is needed on the way; nothing of it is published. */
   scratch(name: string): string;
 }
@@ -43,6 +45,7 @@ export async function openSpool(folder: string): Promise<Spool> {
       }
       return { path, sizeBytes, sha256: hash.digest("hex") };
     },
+    fileOf: (path) => join(folder, path),
     read: (path) => createReadStream(join(folder, path)),
     scratch: (name) => join(folder, ".scratch", name),
     [Symbol.asyncDispose]: remove,

@@ -23,7 +23,11 @@ function watchedStore(onPut: (key: string) => void): (uri: string) => Promise<Ob
       }
       await store.put(key, body, sizeBytes, options);
     };
-    return Promise.resolve({ ...store, put });
+    const putFile = async (key: string, file: string): Promise<boolean> => {
+      onPut(key);
+      return (await store.putFile?.(key, file)) ?? false;
+    };
+    return Promise.resolve({ ...store, put, putFile });
   };
 }
 

@@ -1,7 +1,8 @@
 import type { SchemaElement } from "hyparquet";
-import { ParquetWriter, type ColumnSource } from "hyparquet-writer";
+import { ParquetWriter } from "hyparquet-writer";
 import type { RowLayout } from "./exporter.ts";
 import type { PictureFormat, PicturePair } from "./picture-format.ts";
+import { writeRowGroup, type GroupColumn } from "./picture-row-group.ts";
 import { PieceWriter } from "./piece-writer.ts";
 
 /** Of pictures in a row group, which is held in memory while it is written. Arrow's readers read a row group at a time, too. */
@@ -32,10 +33,13 @@ async function* encode(pairs: AsyncIterable<PicturePair>, layout: RowLayout): As
   // Pictures do not compress, and a codec would be one more thing that a reader has to have.
   const parquet = new ParquetWriter({ writer, schema, codec: "UNCOMPRESSED", createdBy: "comfy-dpo" });
   for await (const group of rowGroups(pairs)) {
-    await parquet.write({ columnData: columns.map((column) => columnData(column, group)), rowGroupSize: group.length });
-    // The pages have copies of them.
-    for (const { chosen, rejected } of group.splice(0)) for (const { picture } of [chosen, rejected]) picture.done?.();
+    writeRowGroup(
+      parquet,
+      columns.map((column) => columnData(column, group)),
+      group.length,
+    );
     yield* writer.take();
+    for (const { chosen, rejected } of group.splice(0)) for (const { picture } of [chosen, rejected]) picture.done?.();
   }
   await parquet.finish();
   yield* writer.take();
@@ -56,12 +60,9 @@ async function* rowGroups(pairs: AsyncIterable<PicturePair>): AsyncGenerator<Pic
   if (group.length > 0) yield group;
 }
 
-function columnData({ schema, valueOf }: ParquetColumn, group: readonly PicturePair[]): ColumnSource {
-  const data = group.map(valueOf);
-  // A dictionary would hash every picture, and statistics compare them.
-  return schema.type === "BYTE_ARRAY" && schema.converted_type === undefined
-    ? { name: schema.name, data, encoding: "PLAIN", statistics: false, offsetIndex: false }
-    : { name: schema.name, data };
+function columnData({ schema, valueOf }: ParquetColumn, group: readonly PicturePair[]): GroupColumn {
+  const asTheyLie = schema.type === "BYTE_ARRAY" && schema.converted_type === undefined;
+  return { name: schema.name, data: group.map(valueOf), asTheyLie };
 }
 
 /** In Pick-a-Pic's order, then what it has not. */

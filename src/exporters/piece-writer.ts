@@ -1,10 +1,9 @@
 import { ByteWriter } from "hyparquet-writer";
-import { freeMemory } from "../lib/free-memory.ts";
 
-/** From here on bytes are kept as they come instead of being copied together: as many as a page of pictures has. */
+/** From here on bytes are kept as they come instead of being copied together. */
 const LARGE_BYTES = 64 * 1024;
 
-/** Takes what a Parquet writer writes, without a second copy of its long pages, whose memory is nobody's but ours. */
+/** Takes what a Parquet writer writes, without copying what is long: a picture lies where it was read to until it is written. */
 export class PieceWriter extends ByteWriter {
   #pieces: Uint8Array[] = [];
 
@@ -18,15 +17,12 @@ export class PieceWriter extends ByteWriter {
     this.offset += bytes.length;
   }
 
-  /** What was written since. A piece's memory is given back once the next is asked for; the count of all bytes goes on. */
-  *take(): Generator<Uint8Array> {
+  /** What was written since; the count of all bytes goes on. */
+  take(): readonly Uint8Array[] {
     this.#cut();
     const pieces = this.#pieces;
     this.#pieces = [];
-    for (const piece of pieces) {
-      yield piece;
-      freeMemory(piece);
-    }
+    return pieces;
   }
 
   /** Ends the piece that short writes are copied into. */

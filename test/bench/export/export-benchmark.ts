@@ -4,6 +4,7 @@ import { rowsScenario } from "./rows.ts";
 
 export const exportBenchmark: Benchmark = {
   name: "export",
-  summary: "from linked pairs to sharded JSONL: the default table, against DuckDB and the sqlite3 shell; and to Parquet with pictures, against copying them",
+  summary:
+    "from linked pairs to sharded JSONL: the default table, against DuckDB and the sqlite3 shell; and to Parquet with pictures, against copying them",
   scenarios: [rowsScenario, parquetScenario],
 };

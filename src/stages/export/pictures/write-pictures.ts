@@ -151,7 +151,10 @@ function loadedRows({ source, planned, convert }: SplitPlace): AsyncGenerator<re
       return { ...(await convert(bytes, imageId)), done };
     };
     const [chosen, ...rejected] = await Promise.all(
-      [row.chosen, ...row.rejected].map(async (cell, index) => ({ ...cell, picture: await load(cell, index === 0 ? row.rejected.length : 1) })),
+      [row.chosen, ...row.rejected].map(async (cell, index) => ({
+        ...cell,
+        picture: await load(cell, index === 0 ? row.rejected.length : 1),
+      })),
     );
     const examples = source.queries.pairsOfPrompt(row.promptKey);
     return pairsOf(row).flatMap((pair, index): PicturePair[] => {

@@ -89,7 +89,7 @@ export function tableQueries({ client }: Pick<Db, "client">, scope: TableScope) 
   const pairsOfPrompt = client
     .prepare<[{ pairSet: string; promptKey: string }], number>(
       `select count(*) from preferences as p cross join preference_rejected as r on r.pair_set = p.pair_set and r.row_id = p.row_id
-      where p.pair_set = @pairSet and p.prompt_key = @promptKey and exists (select 1 from plan_rows as q where q.row_id = p.row_id and q.split in (0, 1, 2))`,
+      where p.pair_set = @pairSet and p.prompt_key = @promptKey and exists (select 1 from plan_rows as q where q.place = p.rowid and q.split in (0, 1, 2))`,
     )
     .pluck();
   const pairsOfSplit = client

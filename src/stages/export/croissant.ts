@@ -105,11 +105,11 @@ interface DescribedTable {
 
 function tablesIn(files: readonly DataFile[], layout: RowLayout): readonly (DescribedTable & { readonly files: readonly DataFile[] })[] {
   const rows = { prefix: "", fields: rowColumns(layout), meaning: meaningOf, files: files.filter(isRowFile) };
-  const beside = TABLES.map(({ name, fields, meanings }) => ({
-    prefix: `${name}-`,
-    fields: fields(layout),
-    meaning: (column: string): string => meanings[column] ?? "",
-    files: files.filter(({ table }) => table === name),
+  const beside = TABLES.map((table) => ({
+    prefix: `${table.name}-`,
+    fields: table.fields(layout),
+    meaning: (column: string): string => table.meanings[column] ?? "",
+    files: files.filter((file) => file.table === table.name),
   }));
   return [rows, ...beside];
 }

@@ -73,7 +73,7 @@ describe("croissant.json", () => {
     expect(distribution.map(({ contentUrl }) => contentUrl).toSorted()).toEqual(rowFiles);
     const leaves = (fields: readonly CroissantField[]): readonly CroissantField[] => fields.flatMap((own) => own.subField ?? [own]);
     const sources = new Map(
-      recordSet.map((set) => [set["@id"], new Set(leaves(set.field).map(({ source }) => source?.fileObject["@id"]))]),
+      recordSet.map((set) => [set["@id"], new Set(leaves(set.field).map(({ source }) => source?.fileObject["@id"] ?? ""))]),
     );
     expect(
       [...sources.values()]
@@ -104,7 +104,8 @@ describe("croissant.json", () => {
           const { type } = schema.properties[schema.required[index] ?? ""] ?? {};
           expect(column.repeated === true, column["@id"]).toBe(type === "array");
           expect(column.description, column["@id"]).not.toBe("");
-          if (column.subField === undefined) expect(column.dataType, column["@id"]).toMatch(/^sc:(Text|Integer|Float|Boolean)$/);
+          const types = leaves([column]).map(({ dataType = "none" }) => dataType);
+          expect(types.join(" "), column["@id"]).toMatch(/^(?:sc:(?:Text|Integer|Float|Boolean)(?: |$))+$/);
         }
       }
     }

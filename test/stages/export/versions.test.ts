@@ -96,6 +96,20 @@ describe("versions", () => {
   });
 });
 
+test("a version on another disk than the spool is copied there, to the same bytes", async () => {
+  await using fixture = await openFixture();
+  fixture.addRow({ prompt: "a cat" });
+  await fixture.export();
+  const copying = (uri: string) => Promise.resolve({ ...fileStore(uri), putFile: () => Promise.resolve(false) });
+  await fixture.export({}, { as: "copied", openStore: copying });
+  const files = await fixture.files();
+  const of = (version: string) =>
+    [...files]
+      .filter(([path]) => path.startsWith(`${version}/`) && !path.endsWith("manifest.json"))
+      .map(([path, bytes]) => [path.slice(version.length), String(bytes)]);
+  expect(of("copied")).toEqual(of("v1"));
+});
+
 describe("export --as", () => {
   test("names the version, and LATEST follows", async () => {
     await using fixture = await openFixture();

@@ -1,12 +1,12 @@
 import type { SchemaElement } from "hyparquet";
-import { ByteWriter, ParquetWriter, type ColumnSource } from "hyparquet-writer";
+import { ParquetWriter } from "hyparquet-writer";
 import type { RowLayout } from "./exporter.ts";
 import type { PictureFormat, PicturePair } from "./picture-format.ts";
+import { writeRowGroup, type GroupColumn } from "./picture-row-group.ts";
+import { PieceWriter } from "./piece-writer.ts";
 
 /** Of pictures in a row group, which is held in memory while it is written. Arrow's readers read a row group at a time, too. */
 const ROW_GROUP_BYTES = 32 * 1024 * 1024;
-/** A group ends with the pair that fills it: with room for that the buffer is not doubled, which copies all of it. */
-const BUFFER_BYTES = ROW_GROUP_BYTES + 16 * 1024 * 1024;
 /** Also with tiny pictures: `datasets` reads so many rows at a time by default. */
 const ROW_GROUP_ROWS = 1_000;
 
@@ -28,26 +28,25 @@ export const parquetFormat: PictureFormat = {
 
 async function* encode(pairs: AsyncIterable<PicturePair>, layout: RowLayout): AsyncGenerator<Uint8Array> {
   const columns = columnsOf(layout);
-  const writer = new ByteWriter(BUFFER_BYTES);
+  const writer = new PieceWriter();
   const schema: SchemaElement[] = [{ name: "schema", num_children: columns.length }, ...columns.map((column) => column.schema)];
   // Pictures do not compress, and a codec would be one more thing that a reader has to have.
   const parquet = new ParquetWriter({ writer, schema, codec: "UNCOMPRESSED", createdBy: "comfy-dpo" });
   for await (const group of rowGroups(pairs)) {
-    await parquet.write({ columnData: columns.map((column) => columnData(column, group)), rowGroupSize: group.length });
-    yield taken(writer);
+    writeRowGroup(
+      parquet,
+      columns.map((column) => columnData(column, group)),
+      group.length,
+    );
+    yield* writer.take();
+    for (const { chosen, rejected } of group.splice(0)) for (const { picture } of [chosen, rejected]) picture.done?.();
   }
   await parquet.finish();
-  yield taken(writer);
+  yield* writer.take();
 }
 
-/** What was written since. Its memory is written over by the next group; the writer's count of all bytes goes on. */
-function taken(writer: ByteWriter): Uint8Array {
-  const written = writer.getBytes();
-  writer.index = 0;
-  return written;
-}
-
-async function* rowGroups(pairs: AsyncIterable<PicturePair>): AsyncGenerator<readonly PicturePair[]> {
+/** Each group is the caller's, to empty it. */
+async function* rowGroups(pairs: AsyncIterable<PicturePair>): AsyncGenerator<PicturePair[]> {
   let group: PicturePair[] = [];
   let sizeBytes = 0;
   for await (const pair of pairs) {
@@ -61,12 +60,9 @@ async function* rowGroups(pairs: AsyncIterable<PicturePair>): AsyncGenerator<rea
   if (group.length > 0) yield group;
 }
 
-function columnData({ schema, valueOf }: ParquetColumn, group: readonly PicturePair[]): ColumnSource {
-  const data = group.map(valueOf);
-  // A dictionary would hash every picture, and statistics compare them.
-  return schema.type === "BYTE_ARRAY" && schema.converted_type === undefined
-    ? { name: schema.name, data, encoding: "PLAIN", statistics: false, offsetIndex: false }
-    : { name: schema.name, data };
+function columnData({ schema, valueOf }: ParquetColumn, group: readonly PicturePair[]): GroupColumn {
+  const asTheyLie = schema.type === "BYTE_ARRAY" && schema.converted_type === undefined;
+  return { name: schema.name, data: group.map(valueOf), asTheyLie };
 }
 
 /** In Pick-a-Pic's order, then what it has not. */

@@ -5,6 +5,8 @@ export interface Picture {
   readonly bytes: Uint8Array;
   /** Of its format, without the dot. */
   readonly extension: string;
+  /** Gives its memory back: called once for each pair, by formats that know when they have written it. */
+  readonly done?: () => void;
 }
 
 /** One (chosen, rejected) pair with its pictures, which are of one size. */

@@ -61,6 +61,20 @@ export function fileStore(uri: string): ObjectStore {
       }
     },
 
+    async putFile(key, file) {
+      const path = pathOf(key);
+      const partial = await partials.link(file);
+      if (partial === null) return false;
+      try {
+        await nameDurably(path, syncFolder, () => rename(partial, path));
+      } catch (error) {
+        throw fileError(error, `write ${path}`);
+      } finally {
+        await discard(partial); // rename() leaves it where `path` is this file already.
+      }
+      return true;
+    },
+
     head: (key) => infoOf(pathOf(key)),
 
     async get(key) {

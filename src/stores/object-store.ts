@@ -39,6 +39,11 @@ export interface ObjectStore {
   putNew(key: string, body: Uint8Array | Readable, sizeBytes: number, options: PutOptions): Promise<"created" | "exists">;
   /** Writes a whole object, replacing what was there: as long as it may be. */
   put(key: string, body: Uint8Array | Readable, sizeBytes: number, options: PutOptions): Promise<void>;
+  /**
+   * Makes a finished file of this machine, which never changes afterwards, the object under `key`, replacing what was there, without
+   * copying it. False where it would have to be copied (another file system, say): nothing has changed then. Absent where it always would.
+   */
+  putFile?(key: string, file: string): Promise<boolean>;
   /** Null where nothing is. */
   head(key: string, signal?: AbortSignal): Promise<ObjectInfo | null>;
   /**

@@ -1,4 +1,4 @@
-import { open, readdir, rm, stat, type FileHandle } from "node:fs/promises";
+import { link, open, readdir, rm, stat, type FileHandle } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { addAbortListener } from "node:events";
@@ -16,12 +16,16 @@ export const PARTIAL_FOLDER = ".partial";
 /** Leftovers of another machine's processes are removed after this time, ms: whether those still run cannot be asked. */
 const FOREIGN_LEFTOVER_MS = 24 * 3_600_000;
 
+/** Another file system, or one without hard links (exFAT, some network mounts), which says one of the others. */
+const NO_LINK: ReadonlySet<string> = new Set(["EXDEV", "EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
+
 let serial = 0;
 
 /** Complete, flushed temporary files in the root of a folder store: on the same file system as the objects, so that link() works. */
 export function partialFiles(root: string) {
   const folder = join(root, PARTIAL_FOLDER);
   let ready: Promise<void> | undefined;
+  const nextPath = (): string => join(folder, `${hostname()}.${process.pid}.${serial++}`);
 
   return {
     /**
@@ -29,7 +33,7 @@ export function partialFiles(root: string) {
      * signal's reason, TransientError if the body ends at another length, or the file system's error by class.
      */
     async write(body: Readable | Uint8Array, sizeBytes: number, signal?: AbortSignal): Promise<string> {
-      const path = join(folder, `${hostname()}.${process.pid}.${serial++}`);
+      const path = nextPath();
       try {
         signal?.throwIfAborted();
         // At the first write only: reading a dataset must not change its folder.
@@ -39,6 +43,26 @@ export function partialFiles(root: string) {
         if (!(body instanceof Uint8Array)) body.destroy();
         await discard(path);
         throw error;
+      }
+      return path;
+    },
+
+    /** Another name for a finished file, flushed to the disk; answers the path, null where the file cannot have one here. */
+    async link(file: string): Promise<string | null> {
+      const path = nextPath();
+      await (ready ??= prepare(folder));
+      try {
+        await link(file, path);
+      } catch (error) {
+        if (NO_LINK.has(errnoOf(error) ?? "")) return null;
+        throw fileError(error, `write ${path}`);
+      }
+      try {
+        await using handle = await open(path, "r+");
+        await handle.sync();
+      } catch (error) {
+        await discard(path);
+        throw fileError(error, `write ${path}`);
       }
       return path;
     },

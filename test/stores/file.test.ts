@@ -1,6 +1,6 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { PassThrough, Readable } from "node:stream";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -46,6 +46,21 @@ describe("fileStore()", () => {
     await expect(store.putNew("b", Readable.from([Buffer.from("x")]), 2, PNG)).rejects.toThrow("announced 2 bytes");
     await expect(store.put("../b", Buffer.from("x"), 1, PNG)).rejects.toThrow("Bad object key");
     expect(await readdir(join(dir, ".partial"))).toEqual([]);
+    await close();
+  });
+
+  test("putFile() names a file without copying it, replaces what was there, and leaves nothing beside it", async () => {
+    const { store, dir, close } = await emptyStore();
+    const file = join(dir, "..", `${basename(dir)}.spooled`);
+    await writeFile(file, "spooled");
+    await store.put("v1/a", Buffer.from("older"), 5, PNG);
+    for (const key of ["v1/a", "v1/a", "v2/b"]) expect(await store.putFile?.(key, file)).toBe(true);
+    const inodes = await Promise.all([file, join(dir, "v1/a"), join(dir, "v2/b")].map(async (path) => (await stat(path)).ino));
+    expect(new Set(inodes).size).toBe(1);
+    await rm(file);
+    expect(await readFile(join(dir, "v1/a"), "utf8")).toBe("spooled");
+    expect(await readdir(join(dir, ".partial"))).toEqual([]);
+    await expect(store.putFile?.("v1/c", file)).rejects.toBeInstanceOf(FatalError);
     await close();
   });
 

@@ -73,7 +73,7 @@ export function tableQueries({ client }: Pick<Db, "client">, scope: TableScope) 
   const images = client.prepare<[{ ids: string; uriPrefix: string | null }], TableImageRecord>(`
     select i.image_id as imageId, case when i.state = 'stored' then ${uriOf("i")} end as uri, i.sha256, jobs.seed, jobs.variant,
       coalesce(inspections.width, i.width) as widthPx, coalesce(inspections.height, i.height) as heightPx
-    from json_each(@ids) as ids join images as i on i.image_id = ids.value join jobs using (job) left join inspections using (image_id)`);
+    from json_each(@ids) as ids cross join images as i on i.image_id = ids.value cross join jobs using (job) left join inspections using (image_id)`);
   const votes = client.prepare<[string, number], TableVoteRecord>(`
     select votes.vote_id as voteId, prompt_key as promptKey, prompts.prompt, criterion, annotator, shown, ranking, kind,
       duration_ms as durationMs, coalesce(page_votes.purpose, 'task') as purpose,
@@ -88,17 +88,17 @@ export function tableQueries({ client }: Pick<Db, "client">, scope: TableScope) 
   );
   const pairsOfPrompt = client
     .prepare<[{ pairSet: string; promptKey: string }], number>(
-      `select count(*) from preferences as p join preference_rejected as r on r.pair_set = p.pair_set and r.row_id = p.row_id
-      where p.pair_set = @pairSet and p.prompt_key = @promptKey and exists (select 1 from plan_rows as q where q.row_id = p.row_id and q.split in (0, 1, 2))`,
+      `select count(*) from preferences as p cross join preference_rejected as r on r.pair_set = p.pair_set and r.row_id = p.row_id
+      where p.pair_set = @pairSet and p.prompt_key = @promptKey and exists (select 1 from plan_rows as q where q.place = p.rowid and q.split in (0, 1, 2))`,
     )
     .pluck();
   const pairsOfSplit = client
     .prepare<[string, number], number>(
-      `select count(*) from plan_rows as q join preference_rejected as r on r.pair_set = ? and r.row_id = q.row_id where q.split = ?`,
+      `select count(*) from plan_rows as q cross join preference_rejected as r on r.pair_set = ? and r.row_id = q.row_id where q.split = ?`,
     )
     .pluck();
   const pictures = client.prepare<[string], PictureRecord>(
-    `select i.image_id as imageId, i.key, i.bytes, i.sha256 from json_each(?) as ids join images as i on i.image_id = ids.value where i.state = 'stored'`,
+    `select i.image_id as imageId, i.key, i.bytes, i.sha256 from json_each(?) as ids cross join images as i on i.image_id = ids.value where i.state = 'stored'`,
   );
 
   return {

@@ -4,6 +4,7 @@ import { rowColumns, type Field } from "../../exporters/row-columns.ts";
 import { meaningOf } from "./card-columns.ts";
 import { checksumsText } from "./checksums.ts";
 import { isRowFile, sha256Of, type DataFile } from "./manifest.ts";
+import { TABLES } from "./tables/registry.ts";
 
 export const CROISSANT = "croissant.json";
 
@@ -58,10 +59,11 @@ const DATA_TYPES = { string: "sc:Text", int64: "sc:Integer", uint64: "sc:Integer
 /** gzip is seen by its first bytes. */
 const FORMAT = "application/jsonlines";
 
-/** `croissant.json`: MLCommons Croissant 1.0 (JSON-LD) of the rows. Neither place, version nor time is in it: equal rows, equal bytes. */
+/** `croissant.json`: MLCommons Croissant 1.0 (JSON-LD) of the rows of every table. Neither place, version nor time is in it: equal rows, equal bytes. */
 export function croissantText({ config, layout, files }: CroissantFacts): string {
   const { license, license_link: link, authors } = config.export.card;
-  const own = files.filter(isRowFile);
+  // Of formats with pictures the files say themselves what they have.
+  const own = files.filter(({ format }) => format === undefined);
   const croissant = {
     "@context": CONTEXT,
     "@type": "sc:Dataset",
@@ -82,21 +84,42 @@ export function croissantText({ config, layout, files }: CroissantFacts): string
       sha256,
     })),
     // One for each shard: Croissant's file sets are of archives and repositories, not of files that stand for themselves.
-    recordSet: [...Map.groupBy(own, ({ split }) => split)].flatMap(([split, shards]) =>
-      shards.map(({ path }, index) =>
-        recordSet(shards.length === 1 ? split : `${split}-${String(index).padStart(5, "0")}`, { path, layout }),
+    recordSet: tablesIn(own, layout).flatMap((table) =>
+      [...Map.groupBy(table.files, ({ split }) => split)].flatMap(([split, shards]) =>
+        shards.map(({ path }, index) =>
+          recordSet(`${table.prefix}${split}${shards.length === 1 ? "" : `-${String(index).padStart(5, "0")}`}`, { path, ...table }),
+        ),
       ),
     ),
   };
   return `${JSON.stringify(croissant, null, 2)}\n`;
 }
 
-function recordSet(name: string, { path, layout }: { readonly path: string; readonly layout: RowLayout }): object {
-  const fields = rowColumns(layout).map((column) => field(column, { id: `${name}/${column.name}`, path, column: column.name }));
-  return { "@type": "cr:RecordSet", "@id": name, name, field: fields };
+interface DescribedTable {
+  /** Before the split, in names of record sets: every table has the same splits. */
+  readonly prefix: string;
+  readonly fields: readonly Field[];
+  /** What a column means; of one inside an image by its name after a point. */
+  readonly meaning: (name: string) => string;
 }
 
-interface Place {
+function tablesIn(files: readonly DataFile[], layout: RowLayout): readonly (DescribedTable & { readonly files: readonly DataFile[] })[] {
+  const rows = { prefix: "", fields: rowColumns(layout), meaning: meaningOf, files: files.filter(isRowFile) };
+  const beside = TABLES.map((table) => ({
+    prefix: `${table.name}-`,
+    fields: table.fields(layout),
+    meaning: (column: string): string => table.meanings[column] ?? "",
+    files: files.filter((file) => file.table === table.name),
+  }));
+  return [rows, ...beside];
+}
+
+function recordSet(name: string, { path, fields, meaning }: DescribedTable & { readonly path: string }): object {
+  const described = fields.map((column) => field(column, { id: `${name}/${column.name}`, path, column: column.name, meaning }));
+  return { "@type": "cr:RecordSet", "@id": name, name, field: described };
+}
+
+interface Place extends Pick<DescribedTable, "meaning"> {
   readonly id: string;
   /** Of the file. */
   readonly path: string;
@@ -106,15 +129,15 @@ interface Place {
   readonly inner?: string;
 }
 
-function field({ name, feature }: Field, { id, path, column, inner }: Place): object {
-  const common = { "@type": "cr:Field", "@id": id, name: id, description: meaningOf(inner === undefined ? name : `.${name}`) };
+function field({ name, feature }: Field, { id, path, column, inner, meaning }: Place): object {
+  const common = { "@type": "cr:Field", "@id": id, name: id, description: meaning(inner === undefined ? name : `.${name}`) };
+  const whole = { fileObject: { "@id": path }, extract: { column } };
   if ("dtype" in feature) {
-    const source = { fileObject: { "@id": path }, extract: { column }, ...(inner === undefined ? {} : { transform: { jsonPath: inner } }) };
+    const source = { ...whole, ...(inner === undefined ? {} : { transform: { jsonPath: inner } }) };
     return { ...common, dataType: DATA_TYPES[feature.dtype], source };
   }
-  // Rows have no lists of plain values; other tables are not described.
-  if ("items" in feature) return { ...common, repeated: true, source: { fileObject: { "@id": path }, extract: { column } } };
+  if ("items" in feature) return { ...common, dataType: DATA_TYPES[feature.items.dtype], repeated: true, source: whole };
   const fields = "struct" in feature ? feature.struct : feature.list;
-  const subField = fields.map((own) => field(own, { id: `${id}/${own.name}`, path, column, inner: own.name }));
+  const subField = fields.map((own) => field(own, { id: `${id}/${own.name}`, path, column, inner: own.name, meaning }));
   return { ...common, ...("list" in feature ? { repeated: true } : {}), subField };
 }

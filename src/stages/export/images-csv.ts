@@ -45,4 +45,5 @@ export async function* readImagesCsv(chunks: AsyncIterable<Buffer>): AsyncGenera
       yield `line ${info.lines} is no uri, sha256 and number of bytes`;
     } else yield { uri, sha256, bytes: Number(bytes), line: info.lines };
   }
+  if (isHeader) yield `is empty, expected ${HEADER.trim()} and the images`;
 }

@@ -47,6 +47,12 @@ export function publisher({ store, spool, clock, signal, checkpoint }: PublishNe
     return hash.digest("hex") === file.sha256;
   };
 
+  /** Where versions lie on the spool's disk its files only get their names: copying them would cost as much as making them. */
+  const put = async (key: string, { path, sizeBytes }: SpooledFile): Promise<void> => {
+    if ((await store.putFile?.(key, spool.fileOf(path))) === true) return;
+    await store.put(key, spool.read(path), sizeBytes, { contentType: contentTypeOf(path), signal });
+  };
+
   const putText = (key: string, content: string, contentType: string): Promise<void> => {
     const bytes = Buffer.from(content);
     return retried(() => store.put(key, bytes, bytes.length, { contentType, signal }));
@@ -79,7 +85,7 @@ export function publisher({ store, spool, clock, signal, checkpoint }: PublishNe
         await checkpoint();
         const key = `${version}/${file.path}`;
         if (present.delete(key) && (await retried(() => isThere(key, file)))) continue;
-        await retried(() => store.put(key, spool.read(file.path), file.sizeBytes, { contentType: contentTypeOf(file.path), signal }));
+        await retried(() => put(key, file));
       }
       for (const key of present) await retried(() => store.delete(key, signal));
     },

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, open, rm } from "node:fs/promises";
+import { mkdir, open, rm, type FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { FatalError } from "../../errors.ts";
@@ -18,6 +18,8 @@ export interface SpooledFile {
 export interface Spool extends AsyncDisposable {
   write(path: string, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<SpooledFile>;
   read(path: string): Readable;
+  /** Where a finished file lies on this machine's disk. */
+  fileOf(path: string): string;
   /** A folder for what is needed on the way; nothing of it is published. */
   scratch(name: string): string;
 }
@@ -39,14 +41,20 @@ export async function openSpool(folder: string): Promise<Spool> {
       for await (const chunk of chunks) {
         hash.update(chunk);
         sizeBytes += chunk.length;
-        await onDisk(file, () => handle.writeFile(chunk));
+        await onDisk(file, () => writeAll(handle, chunk));
       }
       return { path, sizeBytes, sha256: hash.digest("hex") };
     },
+    fileOf: (path) => join(folder, path),
     read: (path) => createReadStream(join(folder, path)),
     scratch: (name) => join(folder, ".scratch", name),
     [Symbol.asyncDispose]: remove,
   };
+}
+
+/** writeFile() would write halves of a megabyte. */
+async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
+  for (let at = 0; at < chunk.length;) at += (await handle.write(chunk, at)).bytesWritten;
 }
 
 async function onDisk<Result>(file: string, call: () => Promise<Result>): Promise<Result> {

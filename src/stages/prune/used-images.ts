@@ -1,10 +1,14 @@
+import { createHash, type Hash } from "node:crypto";
 import { basename } from "node:path";
+import { text } from "node:stream/consumers";
 import { allExports } from "../../db/queries/exports.ts";
 import type { Db } from "../../db/open.ts";
-import type { UnusedImages } from "../../db/queries/unused-images.ts";
-import { ConfigError } from "../../errors.ts";
+import { ConfigError, messageOf } from "../../errors.ts";
 import type { ObjectStore } from "../../stores/object-store.ts";
+import { parseChecksums } from "../export/checksums.ts";
 import { readImagesCsv } from "../export/images-csv.ts";
+import { isDamage } from "../export/is-damage.ts";
+import { CHECKSUMS } from "../export/manifest.ts";
 
 /** Images written into the temporary table at a time. */
 const CHUNK_IMAGES = 1_000;
@@ -12,7 +16,8 @@ const LIST = "images.csv";
 
 export interface UsedNeeds {
   readonly db: Pick<Db, "orm">;
-  readonly images: Pick<UnusedImages, "addUsed">;
+  /** Takes each image that a version shows. */
+  readonly images: { addUsed(imageIds: readonly string[]): void };
   /** Opens a place of versions. */
   readonly openStore: (uri: string) => Promise<ObjectStore>;
   /** Where the configuration exports to now. */
@@ -63,22 +68,42 @@ async function versionsIn(store: Pick<ObjectStore, "list">, signal: AbortSignal)
   return versions;
 }
 
-async function markVersion(store: Pick<ObjectStore, "get" | "uriOf">, version: string, { images, signal }: UsedNeeds): Promise<void> {
+type Versions = Pick<ObjectStore, "get" | "uriOf">;
+
+async function markVersion(store: Versions, version: string, { images, signal }: UsedNeeds): Promise<void> {
   const key = `${version}/${LIST}`;
   const body = await store.get(key, signal);
   if (body === null) return;
+  const untold = (problem: string): ConfigError =>
+    new ConfigError(`Cannot tell which images ${version} shows: ${store.uriOf(key)} ${problem}`, {
+      hint: "verify says more; bring the file back, or remove the whole version if nobody needs it",
+    });
+  const hash = createHash("sha256");
   let chunk: string[] = [];
-  // Without an encoding a stream yields Buffers.
-  for await (const listed of readImagesCsv(body as AsyncIterable<Buffer>)) {
-    if (typeof listed === "string") {
-      throw new ConfigError(`Cannot tell which images ${version} shows: ${store.uriOf(key)} ${listed}`, {
-        hint: "verify says more; bring the file back, or remove the whole version if nobody needs it",
-      });
+  try {
+    // Without an encoding a stream yields Buffers.
+    for await (const listed of readImagesCsv(hashed(body as AsyncIterable<Buffer>, hash))) {
+      if (typeof listed === "string") throw untold(listed);
+      chunk.push(basename(listed.uri).replace(/\.[^.]*$/, ""));
+      if (chunk.length < CHUNK_IMAGES) continue;
+      images.addUsed(chunk);
+      chunk = [];
     }
-    chunk.push(basename(listed.uri).replace(/\.[^.]*$/, ""));
-    if (chunk.length < CHUNK_IMAGES) continue;
-    images.addUsed(chunk);
-    chunk = [];
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    throw untold(`is damaged: ${messageOf(error)}`);
   }
   images.addUsed(chunk);
+  const sums = await store.get(`${version}/${CHECKSUMS}`, signal);
+  // An interrupted export has not come to it; each of its files is whole.
+  if (sums === null) return;
+  // A list that lost its last lines is in good form.
+  if (parseChecksums(await text(sums)).get(LIST) !== hash.digest("hex")) throw untold(`does not have the bytes that ${CHECKSUMS} says`);
+}
+
+async function* hashed(chunks: AsyncIterable<Buffer>, hash: Hash): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) {
+    hash.update(chunk);
+    yield chunk;
+  }
 }

@@ -10,14 +10,20 @@ export const IMAGES_PER_PROMPT = 4;
 /** Prompts written in one transaction. */
 const CHUNK_PROMPTS = 5_000;
 
+export interface LinkableOptions {
+  readonly prompts: number;
+  /** Images of a prompt. */
+  readonly perPrompt?: number;
+}
+
 /** A project whose pictures are all made, stored, looked at, judged and voted on; none of them exists. Straight into the tables. */
-export async function linkableProject({ prompts }: { readonly prompts: number }): Promise<BenchProject> {
+export async function linkableProject({ prompts, perPrompt = IMAGES_PER_PROMPT }: LinkableOptions): Promise<BenchProject> {
   // Linking reads no prompts file; its few lines are for the configuration's sake.
   const project = benchProject({ jobs: 1, urls: ["http://127.0.0.1:1"] });
   const db = openDatabase(join(project.dir, "runs/pipeline.db"));
   try {
     ensureDataset(db, { name: "bench", nowMs: 0 });
-    const write = writer(db);
+    const write = writer(db, perPrompt);
     await inBulk(db, async () => {
       for (let from = 0; from < prompts; from += CHUNK_PROMPTS) write(from, Math.min(prompts, from + CHUNK_PROMPTS));
     });
@@ -28,7 +34,7 @@ export async function linkableProject({ prompts }: { readonly prompts: number })
 }
 
 /** The columns of the schema that linking reads, and those that must not be null. */
-function writer({ client }: Db): (from: number, to: number) => void {
+function writer({ client }: Db, perPrompt: number): (from: number, to: number) => void {
   const { name, version } = builtinJudge({ name: "quality" });
   client.exec(
     "insert into variants (variant, workflow, workflow_sha256, graph, bindings, outputs) values ('base', 'main', 'w', '{}', '{}', '[]')",
@@ -49,8 +55,8 @@ function writer({ client }: Db): (from: number, to: number) => void {
     for (let index = from; index < to; index++) {
       const promptKey = `p_${idOf("prompt", index)}`;
       prompt.run(promptKey, index, `subject number ${index} in a wide landscape`, `subject number ${index}`);
-      const shown = Array.from({ length: IMAGES_PER_PROMPT }, (_, seedIndex) => {
-        const own = index * IMAGES_PER_PROMPT + seedIndex;
+      const shown = Array.from({ length: perPrompt }, (_, seedIndex) => {
+        const own = index * perPrompt + seedIndex;
         const imageId = `i_${idOf("image", own)}`;
         const jobId = idOf("job", own);
         const key = `images/${imageId.slice(2, 5)}/${imageId}.png`;
@@ -61,7 +67,7 @@ function writer({ client }: Db): (from: number, to: number) => void {
         score.run(imageId, name, version, promptKey, Number.parseInt(sha256.slice(0, 6), 16) / 2 ** 24);
         return imageId;
       });
-      vote.run(`v-${index}`, promptKey, JSON.stringify(shown), JSON.stringify([[shown[index % IMAGES_PER_PROMPT]]]));
+      vote.run(`v-${index}`, promptKey, JSON.stringify(shown), JSON.stringify([[shown[index % perPrompt]]]));
     }
   });
 }

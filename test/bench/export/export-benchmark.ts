@@ -1,8 +1,10 @@
 import type { Benchmark } from "../benchmark.ts";
+import { parquetScenario } from "./parquet.ts";
 import { rowsScenario } from "./rows.ts";
 
 export const exportBenchmark: Benchmark = {
   name: "export",
-  summary: "from linked pairs to sharded JSONL: the default table, against DuckDB and the sqlite3 shell",
-  scenarios: [rowsScenario],
+  summary:
+    "from linked pairs to sharded JSONL: the default table, against DuckDB and the sqlite3 shell; and to Parquet with pictures, against copying them",
+  scenarios: [rowsScenario, parquetScenario],
 };

@@ -23,7 +23,11 @@ function watchedStore(onPut: (key: string) => void): (uri: string) => Promise<Ob
       }
       await store.put(key, body, sizeBytes, options);
     };
-    return Promise.resolve({ ...store, put });
+    const putFile = async (key: string, file: string): Promise<boolean> => {
+      onPut(key);
+      return (await store.putFile?.(key, file)) ?? false;
+    };
+    return Promise.resolve({ ...store, put, putFile });
   };
 }
 
@@ -90,6 +94,20 @@ describe("versions", () => {
     }
     expect(await fixture.files()).toEqual(before);
   });
+});
+
+test("a version on another disk than the spool is copied there, to the same bytes", async () => {
+  await using fixture = await openFixture();
+  fixture.addRow({ prompt: "a cat" });
+  await fixture.export();
+  const copying = (uri: string) => Promise.resolve({ ...fileStore(uri), putFile: () => Promise.resolve(false) });
+  await fixture.export({}, { as: "copied", openStore: copying });
+  const files = await fixture.files();
+  const of = (version: string) =>
+    [...files]
+      .filter(([path]) => path.startsWith(`${version}/`) && !path.endsWith("manifest.json"))
+      .map(([path, bytes]) => [path.slice(version.length), String(bytes)]);
+  expect(of("copied")).toEqual(of("v1"));
 });
 
 describe("export --as", () => {

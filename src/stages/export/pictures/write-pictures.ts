@@ -3,6 +3,7 @@ import type { Context } from "../../../context.ts";
 import type { PictureRecord, TableQueries } from "../../../db/queries/export-tables.ts";
 import type { Row, RowLayout } from "../../../exporters/exporter.ts";
 import type { Picture, PictureFormat, PicturePair } from "../../../exporters/picture-format.ts";
+import { freeMemory } from "../../../lib/free-memory.ts";
 import type { DataFile } from "../manifest.ts";
 import { pairsOf } from "../pairs-of.ts";
 import type { PlannedSplit } from "../plan-rows.ts";
@@ -141,13 +142,19 @@ async function* withRecords({ queries, rowsOf, checkpoint }: PictureSource, plan
 function loadedRows({ source, planned, convert }: SplitPlace): AsyncGenerator<readonly PicturePair[]> {
   const weightOf = ({ records }: RowWithRecords): number => records.values().reduce((sum, { bytes }) => sum + bytes, 0);
   return inOrder(withRecords(source, planned), { items: AHEAD.rows, weight: AHEAD.bytes, weightOf }, async ({ row, records }) => {
-    const load = async ({ imageId }: { readonly imageId: string }): Promise<Picture> => {
+    const load = async ({ imageId }: { readonly imageId: string }, pairs: number): Promise<Picture> => {
       const record = records.get(imageId);
       if (record === undefined) throw new Error(`image ${imageId} left the snapshot`);
-      return convert(await fetchPicture(record, source), imageId);
+      const bytes = await fetchPicture(record, source);
+      let left = pairs;
+      const done = (): void => void (--left === 0 && freeMemory(bytes));
+      return { ...(await convert(bytes, imageId)), done };
     };
     const [chosen, ...rejected] = await Promise.all(
-      [row.chosen, ...row.rejected].map(async (cell) => ({ ...cell, picture: await load(cell) })),
+      [row.chosen, ...row.rejected].map(async (cell, index) => ({
+        ...cell,
+        picture: await load(cell, index === 0 ? row.rejected.length : 1),
+      })),
     );
     const examples = source.queries.pairsOfPrompt(row.promptKey);
     return pairsOf(row).flatMap((pair, index): PicturePair[] => {

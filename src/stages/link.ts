@@ -26,7 +26,7 @@ export type LinkNeeds = Pick<Context, "config" | "db" | "judges" | "stopping">;
  */
 export async function link(needs: LinkNeeds): Promise<LinkResult> {
   // Beside it, a run commits jobs and images that must not be lost.
-  return await inBulk(needs.db, () => linkAll(needs), { flushEach: true });
+  return inBulk(needs.db, () => linkAll(needs), { flushEach: true });
 }
 
 async function linkAll({ config, db, judges, stopping }: LinkNeeds): Promise<LinkResult> {

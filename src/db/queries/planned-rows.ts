@@ -63,7 +63,7 @@ type ImageTuple = [
 ];
 type JobTuple = [place: number, job: string, seed: string, variant: string];
 type SizeTuple = [place: number, imageId: string, widthPx: number | null, heightPx: number | null];
-type ScoreTuple = [string, string, string, number | null];
+type ScoreTuple = [place: number, imageId: string, score: number | null];
 
 /** Prompts read in one go, and kept: they have no limit in size. */
 const PROMPTS_AHEAD = 32;
@@ -79,7 +79,6 @@ export function plannedRowQueries(client: Database.Database, { pairSet, uriOf, u
       from plan_rows as q cross join preferences as p on p.rowid = q.place where q.place > ? order by q.place limit ?`,
     )
     .raw();
-  const scores = client.prepare<[string], ScoreTuple>(`select image_id, judge, version, score from scores where prompt_key = ?`).raw();
 
   return {
     /** Every planned row. Other reads may go on meanwhile. */
@@ -96,8 +95,8 @@ export function plannedRowQueries(client: Database.Database, { pairSet, uriOf, u
     rejectedAlong: () => rejectedAlong(client, pairSet),
     /** For one pass over the rows in their order: an image, undefined where there is none. */
     imagesAlong: () => imagesAlong(client, { uriOf, uriPrefix }),
-    scoresOfPrompt: (promptKey: string): readonly ImageScoreRecord[] =>
-      scores.all(promptKey).map(([imageId, judge, version, score]) => ({ imageId, judge, version, score })),
+    /** For one pass over the rows in their order: what these judges said of an image. */
+    scoresAlong: (versions: ReadonlyMap<string, string>) => scoresAlong(client, versions),
   };
 }
 
@@ -175,4 +174,26 @@ function imagesAlong(client: Database.Database, { uriOf, uriPrefix }: Omit<Plann
     const side = { widthPx: seenWidth ?? width, heightPx: seenHeight ?? height };
     return { imageId, promptKey, uri, sha256, sizeBytes, seed, variant, batchIndex, params, ...side };
   };
+}
+
+/** Each judge's on its own: what one said of a prompt may lie far from what another did. */
+function scoresAlong(client: Database.Database, versions: ReadonlyMap<string, string>): (imageId: string) => readonly ImageScoreRecord[] {
+  const from = "select rowid, image_id, score from scores";
+  const page = client
+    .prepare<[string, string, number, number], ScoreTuple>(`${from} where +judge = ? and +version = ? and rowid > ? order by rowid limit ?`)
+    .raw();
+  const one = client.prepare<[string, string, string], ScoreTuple>(`${from} where judge = ? and version = ? and image_id = ?`).raw();
+  const judges = [...versions]
+    // One that said nothing would be looked up for every image.
+    .filter(([judge, version]) => page.get(judge, version, 0, 1) !== undefined)
+    .map(([judge, version]) => {
+      const rows = rowsInOrder((after, count) => page.all(judge, version, after, count));
+      const find = alignedRows(rows, { keyOf: ([, imageId]) => imageId, lookUp: (imageId) => one.get(judge, version, imageId) });
+      return { judge, version, find };
+    });
+  return (imageId) =>
+    judges.flatMap(({ judge, version, find }) => {
+      const found = find(imageId);
+      return found === undefined ? [] : [{ imageId, judge, version, score: found[2] }];
+    });
 }

@@ -1,5 +1,5 @@
-/** Rows read in one go. */
-const PAGE_ROWS = 256;
+/** Rows read in one go: few, so that a collection of young garbage has little to copy. */
+const PAGE_ROWS = 64;
 
 /** A row as a list of its columns, of which the first is where it lies in its table. */
 export type RowInPlace = readonly [place: number, ...columns: unknown[]];

@@ -4,13 +4,15 @@ import type { ExportedImage } from "../../db/queries/export-rows.ts";
 import { FatalError } from "../../errors.ts";
 import { onScratch } from "./on-scratch.ts";
 
-/** Images sorted in memory at a time, about 5 MB: 4,000,000 of them are 245 files. */
-const RUN_IMAGES = 16_384;
+/** Sorted in memory at a time, some 20,000 images: 4,000,000 of them are 200 files. */
+const RUN_BYTES = 4 * 1024 * 1024;
 /** Read of a run at a time. */
 const READ_BYTES = 32 * 1024;
-const LINE_FEED = 0x0a;
-/** UTF-16 sorts surrogate pairs before what follows them here, UTF-8 after it; below them both agree. */
-const SORTED_OTHERWISE = /[\ud800-\uffff]/;
+/** A UTF-16 unit takes up to 3 bytes in UTF-8. */
+const BYTES_A_UNIT = 3;
+/** Ends a record. No byte of UTF-8 is this. */
+const END_BYTE = 0xff;
+const END = "\u00ff";
 
 /** Images that come in any order, read back by URI (in the order of its UTF-8) and id. */
 export interface ImageRuns extends Disposable {
@@ -19,32 +21,46 @@ export interface ImageRuns extends Disposable {
   sorted(): Generator<ExportedImage>;
 }
 
-/** Sorts some thousand images at a time into a file each, and merges these, in a folder that goes with them. */
-export function openImageRuns(folder: string, runImages = RUN_IMAGES): ImageRuns {
+interface Run {
+  readonly file: string;
+  readonly descriptor: number;
+}
+
+/**
+ * Sorts some thousand images at a time into a file each, and merges these, in a folder that goes with them. Records wait as bytes: as
+ * objects, each would be copied twice by the collector.
+ */
+export function openImageRuns(folder: string, runBytes = RUN_BYTES): ImageRuns {
   const runs: Run[] = [];
-  let images: ExportedImage[] = [];
-  // Bytes are compared only where some text needs it: it takes several times as long.
-  let compare = comparedAsText;
+  let buffer = Buffer.allocUnsafeSlow(runBytes);
+  let used = 0;
+  const takeSorted = (): readonly string[] => {
+    const records = used === 0 ? [] : recordsOf(buffer.subarray(0, used)).toSorted();
+    used = 0;
+    return records;
+  };
   const writeRun = (): void => {
     const file = join(folder, `${runs.length}.images`);
+    const bytes = Buffer.from(takeSorted().join(END) + END, "latin1");
     onScratch(file, () => {
       mkdirSync(folder, { recursive: true });
       const descriptor = openSync(file, "w+");
       runs.push({ file, descriptor });
-      const bytes = Buffer.from(images.sort(compare).map(toLine).join(""));
       for (let done = 0; done < bytes.length;) done += writeSync(descriptor, bytes, done, bytes.length - done, done);
     });
-    images = [];
   };
   return {
-    add(image) {
-      if (compare === comparedAsText && SORTED_OTHERWISE.test(image.uri)) compare = comparedAsBytes;
-      images.push(image);
-      if (images.length >= runImages) writeRun();
+    add({ uri, id, sha256, bytes, isReference }) {
+      // NUL is before whatever may follow in a longer URI.
+      const record = `${uri}\0${id} ${sha256} ${bytes} ${isReference}`;
+      const needed = record.length * BYTES_A_UNIT + 1;
+      if (used + needed > buffer.length && used > 0) writeRun();
+      if (needed > buffer.length) buffer = Buffer.allocUnsafeSlow(needed);
+      used += buffer.write(record, used);
+      buffer[used++] = END_BYTE;
     },
     *sorted() {
-      const last = images.sort(compare).values();
-      yield* merged([...runs.map(readRun), last], compare);
+      for (const record of merged([...runs.map(readRun), takeSorted().values()])) yield imageOf(record);
     },
     [Symbol.dispose]() {
       for (const { descriptor } of runs) closeSync(descriptor);
@@ -53,40 +69,19 @@ export function openImageRuns(folder: string, runImages = RUN_IMAGES): ImageRuns
   };
 }
 
-type Compare = (first: ExportedImage, second: ExportedImage) => number;
-
-function comparedAsText(first: ExportedImage, second: ExportedImage): number {
-  if (first.uri !== second.uri) return first.uri < second.uri ? -1 : 1;
-  return first.id === second.id ? 0 : first.id < second.id ? -1 : 1;
+/** Of whole records. A character stands for a byte, so that their order is that of bytes. */
+function recordsOf(bytes: Buffer): string[] {
+  return bytes.toString("latin1", 0, bytes.length - 1).split(END);
 }
 
-function comparedAsBytes(first: ExportedImage, second: ExportedImage): number {
-  return Buffer.compare(Buffer.from(first.uri), Buffer.from(second.uri)) || comparedAsText(first, second);
+function imageOf(record: string): ExportedImage {
+  const end = record.lastIndexOf("\0");
+  const [id = "", sha256 = "", bytes = "", isReference = ""] = record.slice(end + 1).split(" ");
+  const uri = Buffer.from(record.slice(0, end), "latin1").toString();
+  return { id, uri, sha256, bytes: Number(bytes), isReference: isReference === "1" ? 1 : 0 };
 }
 
-/** The URI stands last: only it may have spaces. Quoted where a line would end in it, or begin as a quoted one. */
-function toLine({ id, uri, sha256, bytes, isReference }: ExportedImage): string {
-  return `${id} ${sha256} ${bytes} ${isReference} ${/["\n]/.test(uri) ? JSON.stringify(uri) : uri}\n`;
-}
-
-function fromLine(line: string): ExportedImage {
-  const [id = "", sha256 = "", bytes = "", isReference = ""] = line.split(" ", 4);
-  const uri = line.slice(id.length + sha256.length + bytes.length + isReference.length + 4);
-  return {
-    id,
-    sha256,
-    bytes: Number(bytes),
-    isReference: isReference === "1" ? 1 : 0,
-    uri: uri.startsWith('"') ? String(JSON.parse(uri)) : uri,
-  };
-}
-
-interface Run {
-  readonly file: string;
-  readonly descriptor: number;
-}
-
-function* readRun({ file, descriptor }: Run): Generator<ExportedImage> {
+function* readRun({ file, descriptor }: Run): Generator<string> {
   const buffer = Buffer.allocUnsafe(READ_BYTES);
   let rest = Buffer.alloc(0);
   for (let position = 0; ;) {
@@ -94,8 +89,8 @@ function* readRun({ file, descriptor }: Run): Generator<ExportedImage> {
     if (got === 0) break;
     position += got;
     const bytes = Buffer.concat([rest, buffer.subarray(0, got)]);
-    const end = bytes.lastIndexOf(LINE_FEED) + 1;
-    if (end > 0) for (const line of bytes.toString("utf8", 0, end - 1).split("\n")) yield fromLine(line);
+    const end = bytes.lastIndexOf(END_BYTE) + 1;
+    if (end > 0) yield* recordsOf(bytes.subarray(0, end));
     rest = bytes.subarray(end);
   }
   if (rest.length > 0)
@@ -103,28 +98,28 @@ function* readRun({ file, descriptor }: Run): Generator<ExportedImage> {
 }
 
 interface Head {
-  readonly image: ExportedImage;
-  readonly run: Iterator<ExportedImage>;
+  readonly record: string;
+  readonly run: Iterator<string>;
 }
 
-function* merged(runs: readonly Iterator<ExportedImage>[], compare: Compare): Generator<ExportedImage> {
+function* merged(runs: readonly Iterator<string>[]): Generator<string> {
   // The first one last.
   const heads: Head[] = [];
-  const advance = (run: Iterator<ExportedImage>): void => {
+  const advance = (run: Iterator<string>): void => {
     const next = run.next();
     if (next.done === true) return;
     let [low, high] = [0, heads.length];
     while (low < high) {
       const middle = (low + high) >> 1;
       const other = heads[middle];
-      if (other !== undefined && compare(other.image, next.value) > 0) low = middle + 1;
+      if (other !== undefined && other.record > next.value) low = middle + 1;
       else high = middle;
     }
-    heads.splice(low, 0, { image: next.value, run });
+    heads.splice(low, 0, { record: next.value, run });
   };
   for (const run of runs) advance(run);
   for (let first = heads.pop(); first !== undefined; first = heads.pop()) {
-    yield first.image;
+    yield first.record;
     advance(first.run);
   }
 }

@@ -81,7 +81,6 @@ export async function makeVersion(needs: MakeNeeds): Promise<Made> {
   const plan = await planRows(snapshot, { ratios, fields, narrow, checkpoint: needs.checkpoint });
   const linkDrops = dropsOf(snapshot, plan);
   if (plan.rows === 0) return { made: null, drops: linkDrops, stale };
-  if (seedFormat === "number") refuseLargeSeeds(snapshot);
 
   const unknownSeeds = seedFormat === "string" && snapshot.hasUnknownSeeds();
   const own: RowLayout = { fields, seedFormat, omitted: plan.omitted, ...(unknownSeeds ? { unknownSeeds } : {}) };
@@ -90,6 +89,8 @@ export async function makeVersion(needs: MakeNeeds): Promise<Made> {
   const stats = openStats(plan.ranges);
   using images = openImageRuns(spool.scratch("images"));
   const rowFiles = await writeShards(needs, { plan, layout, stats, images });
+  // Seeds pass by as rows are made: looking for a large one first would read all jobs once more.
+  if (seedFormat === "number" && !Number.isSafeInteger(Number(stats.seeds()?.max ?? 0))) refuseLargeSeeds(snapshot);
   const beside = await writeBeside(needs, { plan, layout });
   const dataFiles = [...rowFiles, ...beside.dataFiles];
   const drops = { ...linkDrops, ...beside.drops };

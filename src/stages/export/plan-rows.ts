@@ -44,8 +44,10 @@ export async function planRows(snapshot: ExportSnapshot, { ratios, fields, narro
   const splitOf = splitter(ratios);
   const ranges = scoreRanges();
   let page: PlannedRow[] = [];
+  let hasReferences = false;
   for (const row of snapshot.linkedRows()) {
     ranges.add(row);
+    hasReferences ||= row.hasReferences === 1;
     const split = SPLITS.indexOf(splitOf(groupKeyOf(row.prompt)));
     page.push({ place: row.place, rowId: row.rowId, split, fills: fields === "full" ? filledColumns(row) : 0 });
     if (page.length < PAGE_ROWS) continue;
@@ -56,7 +58,7 @@ export async function planRows(snapshot: ExportSnapshot, { ratios, fields, narro
   snapshot.plan(page);
   await checkpoint();
   snapshot.sortPlan();
-  const dropped = { ...dropRows(snapshot), ...(await narrow?.()) };
+  const dropped = { ...dropRows(snapshot, { hasReferences }), ...(await narrow?.()) };
   const splits = SPLITS.map((split, index): PlannedSplit & { readonly fills: number } => {
     const fillers = snapshot.fillers(index);
     return {
@@ -90,9 +92,9 @@ function filledColumns({ chosenScore, rejectedScore, rejectedHigh, margin, agree
 }
 
 /** An image that two splits would show stays in the earlier one: a model must not be tested on what it was trained on. */
-function dropRows(snapshot: ExportSnapshot): Record<string, number> {
+function dropRows(snapshot: ExportSnapshot, { hasReferences }: { readonly hasReferences: boolean }): Record<string, number> {
   const unstored = snapshot.dropUnstored();
-  const unstoredReferences = snapshot.dropUnstoredReferences();
+  const unstoredReferences = hasReferences ? snapshot.dropUnstoredReferences() : 0;
   const shared = snapshot.dropShared(0, 1) + snapshot.dropShared(0, 2) + snapshot.dropShared(1, 2);
   return {
     ...(unstored > 0 ? { "image-not-stored": unstored } : {}),

@@ -96,13 +96,13 @@ interface Group {
   readonly promptKey: string;
   /** Those that its rows have shown. */
   readonly images: Map<string, PromptImage>;
-  readonly scores: ReadonlyMap<string, readonly ImageScoreRecord[]>;
+  readonly scores: Map<string, readonly ImageScoreRecord[]>;
 }
 
 /** Keeps what the last row's prompt has: rows of one prompt mostly follow each other. */
 function rowMaker({ snapshot, facts, layout, images }: ScatterNeeds): (placed: PlacedRow) => Row {
   const showsReferences = layout.fields === "full" && !layout.omitted.includes("references");
-  const [rejectedOf, imageOf] = [snapshot.rejectedAlong(), snapshot.imagesAlong()];
+  const [rejectedOf, imageOf, scoresOf] = [snapshot.rejectedAlong(), snapshot.imagesAlong(), snapshot.scoresAlong(facts.judgeVersions)];
   let group: Group = { promptKey: "", images: new Map(), scores: new Map() };
   const shownImage = (imageId: string): PromptImage => {
     const known = group.images.get(imageId);
@@ -110,6 +110,7 @@ function rowMaker({ snapshot, facts, layout, images }: ScatterNeeds): (placed: P
     const image = imageOf(imageId);
     if (image?.promptKey !== group.promptKey) throw new Error(`image ${imageId} of a row of ${group.promptKey} is none of its prompt`);
     group.images.set(imageId, image);
+    group.scores.set(imageId, scoresOf(imageId));
     const { uri, sha256, sizeBytes: bytes } = image;
     if (uri === null || sha256 === null || bytes === null) throw new Error(`image ${imageId} is linked, and was never stored`);
     images.add({ id: imageId, uri, sha256, bytes, isReference: 0 });
@@ -117,10 +118,7 @@ function rowMaker({ snapshot, facts, layout, images }: ScatterNeeds): (placed: P
   };
   return (placed) => {
     const { rowId, promptKey, chosen, chosenScore } = placed;
-    if (promptKey !== group.promptKey) {
-      const scores = Map.groupBy(snapshot.scoresOfPrompt(promptKey), ({ imageId }) => imageId);
-      group = { promptKey, images: new Map(), scores };
-    }
+    if (promptKey !== group.promptKey) group = { promptKey, images: new Map(), scores: new Map() };
     const recordOf = (imageId: string, rank: number, score: number | null): RowImageRecord => {
       const { uri, sha256, seed, batchIndex, variant, params, widthPx, heightPx } = shownImage(imageId);
       return { rowId, rank, imageId, score, uri, sha256, seed, batchIndex, variant, params, widthPx, heightPx };

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { ConfigError } from "../errors.ts";
 
 /** In the order in which ratios are cumulated, and in which the first keeps an image that two would show. */
@@ -29,7 +29,7 @@ export function splitter(ratios: SplitRatios): (groupKey: string) => Split {
   const total = train + validation + test;
   if (total === 0n) throw new ConfigError("Cannot split the dataset: export.splits sums up to 0", { hint: "give train a ratio over 0" });
   return (groupKey) => {
-    const digest = createHash("sha256").update("split v1").update(groupKey).digest();
+    const digest = hash("sha256", `split v1${groupKey}`, "buffer");
     const point = digest.readBigUInt64BE(0) * total;
     if (point < train << 64n) return "train";
     return point < (train + validation) << 64n ? "validation" : "test";

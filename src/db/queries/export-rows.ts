@@ -1,5 +1,6 @@
 import { openReadonly } from "../open.ts";
 import { exportBase } from "./export-base.ts";
+import { linkedRows } from "./linked-rows.ts";
 import { plannedRowQueries } from "./planned-rows.ts";
 
 /** A training row before it is decided where it goes. */
@@ -7,7 +8,6 @@ export interface LinkedRow {
   /** Where it lies in the table of links: near rows have near prompts, jobs and images. */
   readonly place: number;
   readonly rowId: string;
-  readonly promptKey: string;
   readonly prompt: string;
   readonly source: string;
   readonly chosenScore: number | null;
@@ -124,9 +124,6 @@ export const uriOf = (table: "i" | "f"): string => `case when @uriPrefix is null
 /** SQL: pictures `f` of prompts, `r.key` the name. JSON of text alone, which SQLite reads exactly. */
 const REFERENCES = `prompts join json_each(prompts.reference_files) as r left join reference_files as f on f.sha256 = r.value`;
 
-/** Infinity is no JSON number. */
-const FINITE = `abs(r.score) < 9e999`;
-
 /**
  * One consistent view of the database for one export, on a connection of its own: what stages write meanwhile is not seen. The plan
  * (which row goes where) is a temporary table, so that memory does not grow with the dataset. To be closed: an open view keeps the
@@ -144,13 +141,6 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix, withRefer
   client.exec(`create temp table table_images (table_name text not null, id text not null, image_id text not null,
     primary key (table_name, id, image_id)) without rowid`);
 
-  const linked = client.prepare<[string, number, number], LinkedRow>(`
-    select p.rowid as place, p.row_id as rowId, p.prompt_key as promptKey, prompts.prompt, p.source, p.chosen_score as chosenScore, p.margin, p.agreement,
-      (select r.score from preference_rejected as r where r.pair_set = p.pair_set and r.row_id = p.row_id and r.rank = 0) as rejectedScore,
-      (select min(r.score) from preference_rejected as r where r.pair_set = p.pair_set and r.row_id = p.row_id and ${FINITE}) as rejectedLow,
-      (select max(r.score) from preference_rejected as r where r.pair_set = p.pair_set and r.row_id = p.row_id and ${FINITE}) as rejectedHigh,
-      prompts.reference_files <> '{}' as hasReferences
-    from preferences as p cross join prompts using (prompt_key) where +p.pair_set = ? and p.rowid > ? order by p.rowid limit ?`);
   const insert = client.prepare(`insert into plan_rows (place, split, row_id, fills) values (?, ?, ?, ?)`);
 
   const fillers = client.prepare<[number], { rowId: string; fills: number }>(
@@ -181,23 +171,22 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix, withRefer
       left join adopted_images using (image_id) order by row_id, members.rank`);
   const scores = client.prepare<[string], ImageScoreRecord>(`
     select image_id as imageId, judge, version, score from json_each(?) as ids join scores on image_id = ids.value`);
-  const exportedImages = client.prepare<[{ pairSet: string; uriPrefix: string | null; withReferences: 0 | 1 }], ExportedImage>(`
-    select ${uriOf("i")} as uri, i.sha256, i.bytes, 0 as isReference, i.image_id as id from plan_rows as q
-      cross join preferences as p on p.rowid = q.place cross join images as i on i.image_id = p.chosen
+  const shown = `${uriOf("i")} as uri, i.sha256, i.bytes, 0 as isReference, i.image_id as id`;
+  const imagesOfRows = client.prepare<[{ pairSet: string; uriPrefix: string | null }], ExportedImage>(`
+    select ${shown} from plan_rows as q cross join preferences as p on p.rowid = q.place cross join images as i on i.image_id = p.chosen
     union all
-    select ${uriOf("i")} as uri, i.sha256, i.bytes, 0 as isReference, i.image_id as id from plan_rows as q
-      cross join preference_rejected as r on r.pair_set = @pairSet and r.row_id = q.row_id cross join images as i on i.image_id = r.image_id
+    select ${shown} from plan_rows as q cross join preference_rejected as r on r.pair_set = @pairSet and r.row_id = q.row_id
+      cross join images as i on i.image_id = r.image_id`);
+  const imagesBeside = client.prepare<[{ pairSet: string; uriPrefix: string | null; withReferences: 0 | 1 }], ExportedImage>(`
+    select ${shown} from temp.table_images as t cross join images as i on i.image_id = t.image_id
     union all
-    select ${uriOf("i")} as uri, i.sha256, i.bytes, 0 as isReference, i.image_id as id from temp.table_images as t
-      cross join images as i on i.image_id = t.image_id
-    union all
-    select distinct ${uriOf("f")} as uri, f.sha256, f.bytes, 1 as isReference, f.sha256 as id from ${REFERENCES} where @withReferences and exists (
-      select 1 from preferences as p where p.prompt_key = prompts.prompt_key and ${isPlanned("0, 1, 2")})
-    order by uri, id`);
+    select distinct ${uriOf("f")} as uri, f.sha256, f.bytes, 1 as isReference, f.sha256 as id from ${REFERENCES}
+    where @withReferences and prompts.reference_files <> '{}' and exists (
+      select 1 from preferences as p where p.prompt_key = prompts.prompt_key and ${isPlanned("0, 1, 2")})`);
 
   return {
-    /** The next `count` linked rows of the pair set after a place (0 before the first), one at a time: a prompt has no limit in size. */
-    linkedRows: (afterPlace: number, count: number): IterableIterator<LinkedRow> => linked.iterate(pairSet, afterPlace, count),
+    /** Every linked row of the pair set, as they lie. Between two of them the plan may be written. */
+    linkedRows: (): Generator<LinkedRow> => linkedRows(client, pairSet),
     plan(rows: readonly PlannedRow[]): void {
       for (const { place, split, rowId, fills } of rows) insert.run(place, split, rowId, fills);
     },
@@ -247,8 +236,10 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix, withRefer
     referencesOf: (ids: readonly string[]): readonly RowReferenceRecord[] =>
       withReferences ? references.all({ ...scope, rowIds: JSON.stringify(ids) }) : [],
     scoresOf: (imageIds: readonly string[]): readonly ImageScoreRecord[] => scores.all(JSON.stringify(imageIds)),
-    /** Every image of every planned row, as often as rows show it, and every reference picture, by URI and id. */
-    exportedImages: (): IterableIterator<ExportedImage> => exportedImages.iterate({ ...scope, withReferences: withReferences ? 1 : 0 }),
+    /** Every image of every planned row, as often as rows show it. */
+    imagesOfRows: (): IterableIterator<ExportedImage> => imagesOfRows.iterate(scope),
+    /** Every image of tables beside the rows, and every reference picture of these, as often as it may be. */
+    imagesBeside: (): IterableIterator<ExportedImage> => imagesBeside.iterate({ ...scope, withReferences: withReferences ? 1 : 0 }),
     /** Rows of earlier versions, for an export of what is new. */
     base: exportBase(client),
     /** The same view and scope, for other queries. */
@@ -268,7 +259,7 @@ const DROP_UNSTORED = `
 const DROP_UNSTORED_REFERENCES = `
   delete from plan_rows where place in (
     select p.rowid from ${REFERENCES} join preferences as p on p.prompt_key = prompts.prompt_key
-    where f.uri is null and p.pair_set = @pairSet)`;
+    where prompts.reference_files <> '{}' and f.uri is null and p.pair_set = @pairSet)`;
 
 // Each file of the later split is looked up once, and each of its copies once: linear even where all files are equal.
 const findShared = (earlier: number): string => `

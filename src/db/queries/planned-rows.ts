@@ -1,6 +1,8 @@
 import type Database from "better-sqlite3";
 import { alignedRows } from "./aligned-rows.ts";
 import type { ImageScoreRecord, RowImageRecord, RowRecord } from "./export-rows.ts";
+import { rejectedAlong } from "./rejected-along.ts";
+import { rowsInOrder } from "./rows-in-order.ts";
 
 /** A row of the plan as its table has it; its images are those of its prompt. */
 export interface PlacedRow extends RowRecord {
@@ -9,12 +11,10 @@ export interface PlacedRow extends RowRecord {
   readonly chosenScore: number | null;
 }
 
-/** An image of a prompt, whichever rows show it. */
-export type PromptImage = Omit<RowImageRecord, "rowId" | "rank" | "score">;
-
-export interface RejectedImage {
-  readonly imageId: string;
-  readonly score: number | null;
+/** An image, whichever rows show it. */
+export interface PromptImage extends Omit<RowImageRecord, "rowId" | "rank" | "score"> {
+  readonly promptKey: string;
+  readonly sizeBytes: number | null;
 }
 
 interface PlannedRowScope {
@@ -24,67 +24,176 @@ interface PlannedRowScope {
   readonly uriPrefix: string | null;
 }
 
-export interface PromptImages extends Disposable {
-  of(promptKey: string): readonly PromptImage[];
-}
+type PlacedTuple = [
+  place: number,
+  split: number,
+  rowId: string,
+  promptKey: string,
+  criterion: string,
+  source: string,
+  margin: number | null,
+  agreement: number | null,
+  nVotes: number,
+  nCandidates: number,
+  chosen: string,
+  chosenScore: number | null,
+];
+type PromptTuple = [
+  place: number,
+  promptKey: string,
+  prompt: string,
+  sent: string,
+  negative: string,
+  bound: string,
+  sourceId: string | null,
+  meta: string,
+];
+type ImageTuple = [
+  place: number,
+  imageId: string,
+  promptKey: string,
+  uri: string | null,
+  sha256: string | null,
+  sizeBytes: number | null,
+  job: string,
+  batchIndex: number,
+  params: string | null,
+  widthPx: number | null,
+  heightPx: number | null,
+];
+type JobTuple = [place: number, job: string, seed: string, variant: string];
+type SizeTuple = [place: number, imageId: string, widthPx: number | null, heightPx: number | null];
+type ScoreTuple = [place: number, imageId: string, score: number | null];
 
-type ImageTuple = [string, string | null, string | null, string, number, string | null, number | null, number | null];
-type JobTuple = [string, string, string];
-type ScoreTuple = [string, string, string, number | null];
-type SizeTuple = [string, number | null, number | null];
+/** Prompts read in one go, and kept: they have no limit in size. */
+const PROMPTS_AHEAD = 32;
 
 /**
- * Reads planned rows in the order of the table of links, which is about that of prompts, jobs, images and scores: what is needed next lies
- * beside what was read last, where the order of ids would look up each of them in another page of the file.
+ * Reads planned rows in the order of the table of links, which is about that of prompts, jobs, images and scores: each table is read once
+ * from its start to its end, where the order of ids would look up each row in another page of an index that no cache holds.
  */
 export function plannedRowQueries(client: Database.Database, { pairSet, uriOf, uriPrefix }: PlannedRowScope) {
-  const rows = client.prepare<[], PlacedRow>(`
-    select q.split, p.row_id as rowId, p.prompt_key as promptKey, prompt, sent, negative, bound, source_id as sourceId, meta, criterion, source,
-      margin, agreement, n_votes as nVotes, n_candidates as nCandidates, chosen, chosen_score as chosenScore
-    from plan_rows as q cross join preferences as p on p.rowid = q.place cross join prompts using (prompt_key) order by q.place`);
-  const rejected = client
-    .prepare<[string, string], [string, number | null]>(
-      `select image_id, score from preference_rejected where pair_set = ? and row_id = ? order by rank`,
+  const rows = client
+    .prepare<[number, number], PlacedTuple>(
+      `select q.place, q.split, p.row_id, p.prompt_key, criterion, source, margin, agreement, n_votes, n_candidates, chosen, chosen_score
+      from plan_rows as q cross join preferences as p on p.rowid = q.place where q.place > ? order by q.place limit ?`,
     )
     .raw();
-  // Joining an empty table costs more than the rest of the statement.
-  const hasAdopted = client.prepare(`select 1 from adopted_images limit 1`).get() !== undefined;
-  const [params, adopted] = hasAdopted ? ["adopted_images.params", "left join adopted_images using (image_id)"] : ["null", ""];
-  const images = client
-    .prepare<[{ uriPrefix: string | null; promptKey: string }], ImageTuple>(
-      `select i.image_id, ${uriOf}, i.sha256, i.job, i.batch_index, ${params}, i.width, i.height
-      from images as i ${adopted} where i.prompt_key = @promptKey`,
-    )
-    .raw();
-  // All of a prompt together: they lie beside each other, and each by its hash is anywhere.
-  const jobs = client.prepare<[string], JobTuple>(`select job, seed, variant from jobs where prompt_key = ?`).raw();
-  const sizes = client.prepare<[], SizeTuple>(`select image_id, width, height from inspections order by rowid`).raw();
-  const size = client.prepare<[string], SizeTuple>(`select image_id, width, height from inspections where image_id = ?`).raw();
-  const scores = client.prepare<[string], ScoreTuple>(`select image_id, judge, version, score from scores where prompt_key = ?`).raw();
 
   return {
-    /** Every planned row, one at a time: a prompt has no limit in size. Other reads may go on meanwhile. */
-    placedRows: (): IterableIterator<PlacedRow> => rows.iterate(),
-    /** Best first. */
-    rejectedOf: (rowId: string): readonly RejectedImage[] => rejected.all(pairSet, rowId).map(([imageId, score]) => ({ imageId, score })),
-    /** Reads along with `placedRows`; until it is disposed of, nothing can be written on this connection. */
-    promptImages(): PromptImages {
-      const inOrder = sizes.iterate();
-      const sizeOf = alignedRows(inOrder, { keyOf: ([imageId]) => imageId, lookUp: (imageId) => size.get(imageId) });
-      return {
-        of(promptKey) {
-          const made = new Map(jobs.all(promptKey).map(([job, seed, variant]) => [job, { seed, variant }]));
-          return images.all({ uriPrefix, promptKey }).flatMap(([imageId, uri, sha256, job, batchIndex, own, width, height]) => {
-            const by = made.get(job);
-            if (by === undefined) return [];
-            const [, seenWidth = null, seenHeight = null] = sizeOf(imageId) ?? [];
-            return { imageId, uri, sha256, ...by, batchIndex, params: own, widthPx: seenWidth ?? width, heightPx: seenHeight ?? height };
-          });
-        },
-        [Symbol.dispose]: () => void inOrder.return?.(),
-      };
+    /** Every planned row. Other reads may go on meanwhile. */
+    *placedRows(): Generator<PlacedRow> {
+      const promptOf = promptsAlong(client);
+      for (const row of rowsInOrder((after, count) => rows.all(after, count))) {
+        const [, split, rowId, promptKey, criterion, source, margin, agreement, nVotes, nCandidates, chosen, chosenScore] = row;
+        const [, , prompt, sent, negative, bound, sourceId, meta] = promptOf(promptKey);
+        const link = { split, rowId, promptKey, criterion, source, margin, agreement, nVotes, nCandidates, chosen, chosenScore };
+        yield { ...link, prompt, sent, negative, bound, sourceId, meta };
+      }
     },
-    scoresOfPrompt: (promptKey: string): readonly ImageScoreRecord[] =>
-      scores.all(promptKey).map(([imageId, judge, version, score]) => ({ imageId, judge, version, score })),
+    /** For one pass over the rows in their order: best first. */
+    rejectedAlong: () => rejectedAlong(client, pairSet),
+    /** For one pass over the rows in their order: an image, undefined where there is none. */
+    imagesAlong: () => imagesAlong(client, { uriOf, uriPrefix }),
+    /** For one pass over the rows in their order: what these judges said of an image. */
+    scoresAlong: (versions: ReadonlyMap<string, string>) => scoresAlong(client, versions),
   };
+}
+
+function promptsAlong(client: Database.Database): (promptKey: string) => PromptTuple {
+  const columns = "select rowid, prompt_key, prompt, sent, negative, bound, source_id, meta from prompts";
+  const page = client.prepare<[number, number], PromptTuple>(`${columns} where rowid > ? order by rowid limit ?`).raw();
+  const one = client.prepare<[string], PromptTuple>(`${columns} where prompt_key = ?`).raw();
+  const find = alignedRows(
+    rowsInOrder((after, count) => page.all(after, count), PROMPTS_AHEAD),
+    {
+      keyOf: ([, promptKey]) => promptKey,
+      lookUp: (promptKey) => one.get(promptKey),
+      aheadRows: PROMPTS_AHEAD,
+      keptRows: PROMPTS_AHEAD,
+    },
+  );
+  let last: PromptTuple | undefined;
+  return (promptKey) => {
+    if (last?.[1] !== promptKey) last = find(promptKey);
+    if (last === undefined) throw new Error(`the prompt ${promptKey} left the snapshot`);
+    return last;
+  };
+}
+
+function imagesAlong(client: Database.Database, { uriOf, uriPrefix }: Omit<PlannedRowScope, "pairSet">) {
+  // Joining an empty table costs more than the rest of the statement.
+  const hasAdopted = client.prepare(`select 1 from adopted_images limit 1`).get() !== undefined;
+  const [own, adopted] = hasAdopted ? ["adopted_images.params", "left join adopted_images using (image_id)"] : ["null", ""];
+  const image = `select i.rowid, i.image_id, i.prompt_key, ${uriOf}, i.sha256, i.bytes, i.job, i.batch_index, ${own}, i.width, i.height from images as i ${adopted}`;
+  const imagePage = client
+    .prepare<[{ uriPrefix: string | null; after: number; count: number }], ImageTuple>(
+      `${image} where i.rowid > @after order by i.rowid limit @count`,
+    )
+    .raw();
+  const oneImage = client
+    .prepare<[{ uriPrefix: string | null; imageId: string }], ImageTuple>(`${image} where i.image_id = @imageId`)
+    .raw();
+  const imageOf = alignedRows(
+    rowsInOrder((after, count) => imagePage.all({ uriPrefix, after, count })),
+    {
+      keyOf: ([, imageId]) => imageId,
+      lookUp: (imageId) => oneImage.get({ uriPrefix, imageId }),
+    },
+  );
+  const job = "select rowid, job, seed, variant from jobs";
+  const jobPage = client.prepare<[number, number], JobTuple>(`${job} where rowid > ? order by rowid limit ?`).raw();
+  const oneJob = client.prepare<[string], JobTuple>(`${job} where job = ?`).raw();
+  const jobOf = alignedRows(
+    rowsInOrder((after, count) => jobPage.all(after, count)),
+    {
+      keyOf: ([, id]) => id,
+      lookUp: (id) => oneJob.get(id),
+    },
+  );
+  const size = "select rowid, image_id, width, height from inspections";
+  const sizePage = client.prepare<[number, number], SizeTuple>(`${size} where rowid > ? order by rowid limit ?`).raw();
+  const oneSize = client.prepare<[string], SizeTuple>(`${size} where image_id = ?`).raw();
+  const sizeOf = alignedRows(
+    rowsInOrder((after, count) => sizePage.all(after, count)),
+    {
+      keyOf: ([, imageId]) => imageId,
+      lookUp: (imageId) => oneSize.get(imageId),
+    },
+  );
+  // The images of a batch follow each other.
+  let lastJob: JobTuple | undefined;
+  return (id: string): PromptImage | undefined => {
+    const found = imageOf(id);
+    if (found === undefined) return undefined;
+    const [, imageId, promptKey, uri, sha256, sizeBytes, jobId, batchIndex, params, width, height] = found;
+    if (lastJob?.[1] !== jobId) lastJob = jobOf(jobId);
+    if (lastJob === undefined) return undefined;
+    const [, , seed, variant] = lastJob;
+    const [, , seenWidth = null, seenHeight = null] = sizeOf(imageId) ?? [];
+    const side = { widthPx: seenWidth ?? width, heightPx: seenHeight ?? height };
+    return { imageId, promptKey, uri, sha256, sizeBytes, seed, variant, batchIndex, params, ...side };
+  };
+}
+
+/** Each judge's on its own: what one said of a prompt may lie far from what another did. */
+function scoresAlong(client: Database.Database, versions: ReadonlyMap<string, string>): (imageId: string) => readonly ImageScoreRecord[] {
+  const from = "select rowid, image_id, score from scores";
+  const page = client
+    .prepare<[string, string, number, number], ScoreTuple>(`${from} where +judge = ? and +version = ? and rowid > ? order by rowid limit ?`)
+    .raw();
+  const one = client.prepare<[string, string, string], ScoreTuple>(`${from} where judge = ? and version = ? and image_id = ?`).raw();
+  const judges = [...versions]
+    // One that said nothing would be looked up for every image.
+    .filter(([judge, version]) => page.get(judge, version, 0, 1) !== undefined)
+    .map(([judge, version]) => {
+      const rows = rowsInOrder((after, count) => page.all(judge, version, after, count));
+      const find = alignedRows(rows, { keyOf: ([, imageId]) => imageId, lookUp: (imageId) => one.get(judge, version, imageId) });
+      return { judge, version, find };
+    });
+  return (imageId) =>
+    judges.flatMap(({ judge, version, find }) => {
+      const found = find(imageId);
+      return found === undefined ? [] : [{ imageId, judge, version, score: found[2] }];
+    });
 }

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { foldCase } from "./fold-case.ts";
 
 /** UTF-16 sorts surrogate pairs before these, UTF-8 after them; below them both agree. */
@@ -14,9 +14,7 @@ export function groupKeyOf(prompt: string): string {
     .replace(/\p{P}/gu, "")
     .split(/\s+/u)
     .filter((word) => word !== "");
-  return createHash("sha256")
-    .update(sortedByCodePoint([...new Set(words)]).join(" "), "utf8")
-    .digest("hex");
+  return hash("sha256", sortedByCodePoint([...new Set(words)]).join(" "));
 }
 
 function sortedByCodePoint(words: readonly string[]): readonly string[] {

@@ -11,6 +11,7 @@ import { checksumsText } from "./checksums.ts";
 import { CROISSANT, croissantText } from "./croissant.ts";
 import { downloadScript } from "./download-script.ts";
 import { imagesCsv } from "./images-csv.ts";
+import { openImageRuns } from "./image-runs.ts";
 import { CHECKSUMS, sha256Of, type DataFile, type VersionCounts } from "./manifest.ts";
 import { INDEX, indexText, partSection, STALE, staleCsv } from "./part-files.ts";
 import { planRows, type RowPlan } from "./plan-rows.ts";
@@ -80,24 +81,27 @@ export async function makeVersion(needs: MakeNeeds): Promise<Made> {
   const plan = await planRows(snapshot, { ratios, fields, narrow, checkpoint: needs.checkpoint });
   const linkDrops = dropsOf(snapshot, plan);
   if (plan.rows === 0) return { made: null, drops: linkDrops, stale };
-  if (seedFormat === "number") refuseLargeSeeds(snapshot);
 
   const unknownSeeds = seedFormat === "string" && snapshot.hasUnknownSeeds();
   const own: RowLayout = { fields, seedFormat, omitted: plan.omitted, ...(unknownSeeds ? { unknownSeeds } : {}) };
   if (since !== null) refuseNewColumns(since, own);
   const layout = since?.layout ?? own;
   const stats = openStats(plan.ranges);
-  const rowFiles = await writeShards(needs, { plan, layout, stats });
+  using images = openImageRuns(spool.scratch("images"));
+  const rowFiles = await writeShards(needs, { plan, layout, stats, images });
+  // Seeds pass by as rows are made: looking for a large one first would read all jobs once more.
+  if (seedFormat === "number" && !Number.isSafeInteger(Number(stats.seeds()?.max ?? 0))) refuseLargeSeeds(snapshot);
   const beside = await writeBeside(needs, { plan, layout });
   const dataFiles = [...rowFiles, ...beside.dataFiles];
   const drops = { ...linkDrops, ...beside.drops };
   const listed = { images: 0, references: 0 };
+  for (const image of snapshot.imagesBeside()) images.add(image);
   const imageList = await spool.write(
     "images.csv",
-    imagesCsv(snapshot.exportedImages(), ({ isReference }) => listed[isReference === 1 ? "references" : "images"]++),
+    imagesCsv(images.sorted(), ({ isReference }) => listed[isReference === 1 ? "references" : "images"]++),
   );
-  const { images, references } = listed;
-  const counts: VersionCounts = { rows: plan.rows, prompts: plan.prompts, images, ...(references > 0 ? { references } : {}) };
+  const { images: imageCount, references } = listed;
+  const counts: VersionCounts = { rows: plan.rows, prompts: plan.prompts, images: imageCount, ...(references > 0 ? { references } : {}) };
   const { json, sources, models, seeds } = stats.result(counts, drops);
   const technical = technicalRows(sources, technicalSources(needs.judges, combinationOf(config.annotate)));
   const card = cardText({

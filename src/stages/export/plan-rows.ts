@@ -7,8 +7,8 @@ import { groupKeyOf } from "./group-key.ts";
 import { marginOf } from "./row.ts";
 import { scoreRanges, type ScoreRanges } from "./stats.ts";
 
-/** Rows read and planned at a time. */
-const PAGE_ROWS = 1_000;
+/** Rows planned between two looks at signals. */
+const PAGE_ROWS = 256;
 
 /** What is known of the rows of a version before the first of them is written. */
 export interface RowPlan {
@@ -43,20 +43,22 @@ export interface PlanOptions {
 export async function planRows(snapshot: ExportSnapshot, { ratios, fields, narrow, checkpoint }: PlanOptions): Promise<RowPlan> {
   const splitOf = splitter(ratios);
   const ranges = scoreRanges();
-  for (let place: number | undefined = 0; place !== undefined;) {
-    const page: PlannedRow[] = [];
-    for (const row of snapshot.linkedRows(place, PAGE_ROWS)) {
-      ranges.add(row);
-      const split = SPLITS.indexOf(splitOf(groupKeyOf(row.prompt)));
-      page.push({ place: row.place, rowId: row.rowId, split, fills: fields === "full" ? filledColumns(row) : 0 });
-    }
-    // While rows are being read, nothing can be written on their connection.
+  let page: PlannedRow[] = [];
+  let hasReferences = false;
+  for (const row of snapshot.linkedRows()) {
+    ranges.add(row);
+    hasReferences ||= row.hasReferences === 1;
+    const split = SPLITS.indexOf(splitOf(groupKeyOf(row.prompt)));
+    page.push({ place: row.place, rowId: row.rowId, split, fills: fields === "full" ? filledColumns(row) : 0 });
+    if (page.length < PAGE_ROWS) continue;
     snapshot.plan(page);
+    page = [];
     await checkpoint();
-    place = page.at(-1)?.place;
   }
+  snapshot.plan(page);
+  await checkpoint();
   snapshot.sortPlan();
-  const dropped = { ...dropRows(snapshot), ...(await narrow?.()) };
+  const dropped = { ...dropRows(snapshot, { hasReferences }), ...(await narrow?.()) };
   const splits = SPLITS.map((split, index): PlannedSplit & { readonly fills: number } => {
     const fillers = snapshot.fillers(index);
     return {
@@ -90,9 +92,9 @@ function filledColumns({ chosenScore, rejectedScore, rejectedHigh, margin, agree
 }
 
 /** An image that two splits would show stays in the earlier one: a model must not be tested on what it was trained on. */
-function dropRows(snapshot: ExportSnapshot): Record<string, number> {
+function dropRows(snapshot: ExportSnapshot, { hasReferences }: { readonly hasReferences: boolean }): Record<string, number> {
   const unstored = snapshot.dropUnstored();
-  const unstoredReferences = snapshot.dropUnstoredReferences();
+  const unstoredReferences = hasReferences ? snapshot.dropUnstoredReferences() : 0;
   const shared = snapshot.dropShared(0, 1) + snapshot.dropShared(0, 2) + snapshot.dropShared(1, 2);
   return {
     ...(unstored > 0 ? { "image-not-stored": unstored } : {}),

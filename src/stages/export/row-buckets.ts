@@ -1,7 +1,7 @@
 import { closeSync, mkdirSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { FatalError } from "../../errors.ts";
-import { fileProblem } from "../../lib/file-problem.ts";
+import { onScratch } from "./on-scratch.ts";
 
 /** Written to a bucket's file at a time. With as many buckets as there may be, 16 MB. */
 const BUFFER_BYTES = 32 * 1024;
@@ -30,7 +30,7 @@ interface Bucket {
 
 /** `count` buckets in a folder that is made for them, and goes with them. Memory: one buffer a bucket, and one bucket when it is read. */
 export function openRowBuckets(folder: string, count: number): RowBuckets {
-  const buckets = onDisk(folder, () => {
+  const buckets = onScratch(folder, () => {
     mkdirSync(folder, { recursive: true });
     return Array.from({ length: count }, (_, index): Bucket => {
       const file = join(folder, `${index}.rows`);
@@ -92,7 +92,7 @@ function flush(bucket: Bucket): void {
 }
 
 function writeAll(bucket: Bucket, bytes: Uint8Array): void {
-  onDisk(bucket.file, () => {
+  onScratch(bucket.file, () => {
     for (let done = 0; done < bytes.length;)
       done += writeSync(bucket.descriptor, bytes, done, bytes.length - done, bucket.sizeBytes + done);
   });
@@ -144,20 +144,9 @@ function byKey(places: readonly Place[]): readonly Place[] {
 function readAt({ descriptor, file }: Bucket, position: number, length: number): Buffer {
   const bytes = Buffer.allocUnsafe(length);
   for (let done = 0; done < length;) {
-    const got = onDisk(file, () => readSync(descriptor, bytes, done, length - done, position + done));
+    const got = onScratch(file, () => readSync(descriptor, bytes, done, length - done, position + done));
     if (got === 0) throw new FatalError(`Cannot read ${file}: it was cut short`, { hint: "export again, and let nobody else write there" });
     done += got;
   }
   return bytes;
-}
-
-function onDisk<Result>(file: string, call: () => Result): Result {
-  try {
-    return call();
-  } catch (error) {
-    throw new FatalError(`Cannot write ${file}: ${fileProblem(error)}`, {
-      hint: "an export needs room under `dir` for itself, twice while it is made; free some, or let this user write there, and export again",
-      cause: error,
-    });
-  }
 }

@@ -1,7 +1,8 @@
 import type { ExportSnapshot, ImageScoreRecord, RowImageRecord } from "../../db/queries/export-rows.ts";
-import type { PlacedRow, PromptImage, PromptImages } from "../../db/queries/planned-rows.ts";
+import type { PlacedRow, PromptImage } from "../../db/queries/planned-rows.ts";
 import type { Row, RowLayout } from "../../exporters/exporter.ts";
 import { SPLITS, type Split } from "../split.ts";
+import type { ImageRuns } from "./image-runs.ts";
 import type { RowPlan } from "./plan-rows.ts";
 import { openRowBuckets } from "./row-buckets.ts";
 import { toRow, type RowFacts } from "./row.ts";
@@ -17,6 +18,8 @@ export interface ScatterNeeds {
   readonly layout: RowLayout;
   readonly lineOf: (row: Row) => string;
   readonly stats: ReturnType<typeof openStats>;
+  /** Takes each image, once at least. */
+  readonly images: Pick<ImageRuns, "add">;
   /** Throws where the export is to stop. */
   readonly checkpoint: () => Promise<void>;
   readonly progress: (done: number) => void;
@@ -60,8 +63,7 @@ export async function scatterRows(needs: ScatterNeeds, { plan, shards, folder }:
   }
   const buckets = openRowBuckets(folder, count);
   try {
-    using promptImages = snapshot.promptImages();
-    const rowOf = rowMaker(needs, promptImages);
+    const rowOf = rowMaker(needs);
     let done = 0;
     for (const placed of snapshot.placedRows()) {
       const [split, ranges] = [SPLITS[placed.split], bySplit.get(placed.split)];
@@ -92,26 +94,40 @@ export async function scatterRows(needs: ScatterNeeds, { plan, shards, folder }:
 
 interface Group {
   readonly promptKey: string;
-  readonly images: ReadonlyMap<string, PromptImage>;
-  readonly scores: ReadonlyMap<string, readonly ImageScoreRecord[]>;
+  /** Those that its rows have shown. */
+  readonly images: Map<string, PromptImage>;
+  readonly scores: Map<string, readonly ImageScoreRecord[]>;
 }
 
 /** Keeps what the last row's prompt has: rows of one prompt mostly follow each other. */
-function rowMaker({ snapshot, facts, layout }: ScatterNeeds, promptImages: PromptImages): (placed: PlacedRow) => Row {
+function rowMaker({ snapshot, facts, layout, images }: ScatterNeeds): (placed: PlacedRow) => Row {
   const showsReferences = layout.fields === "full" && !layout.omitted.includes("references");
+  const [rejectedOf, imageOf, scoresOf] = [snapshot.rejectedAlong(), snapshot.imagesAlong(), snapshot.scoresAlong(facts.judgeVersions)];
   let group: Group = { promptKey: "", images: new Map(), scores: new Map() };
+  const shownImage = (imageId: string): PromptImage => {
+    const known = group.images.get(imageId);
+    if (known !== undefined) return known;
+    const image = imageOf(imageId);
+    if (image?.promptKey !== group.promptKey) throw new Error(`image ${imageId} of a row of ${group.promptKey} is none of its prompt`);
+    group.images.set(imageId, image);
+    group.scores.set(imageId, scoresOf(imageId));
+    const { uri, sha256, sizeBytes: bytes } = image;
+    if (uri === null || sha256 === null || bytes === null) throw new Error(`image ${imageId} is linked, and was never stored`);
+    images.add({ id: imageId, uri, sha256, bytes, isReference: 0 });
+    return image;
+  };
   return (placed) => {
     const { rowId, promptKey, chosen, chosenScore } = placed;
-    if (promptKey !== group.promptKey) {
-      const images = new Map(promptImages.of(promptKey).map((image) => [image.imageId, image]));
-      group = { promptKey, images, scores: Map.groupBy(snapshot.scoresOfPrompt(promptKey), ({ imageId }) => imageId) };
-    }
-    const shown = [{ imageId: chosen, score: chosenScore }, ...snapshot.rejectedOf(rowId)];
-    const images = shown.map(({ imageId, score }, index): RowImageRecord => {
-      const image = group.images.get(imageId);
-      if (image === undefined) throw new Error(`image ${imageId} of row ${rowId} is none of its prompt`);
-      return { ...image, rowId, rank: index - 1, score };
-    });
-    return toRow({ row: placed, images, references: showsReferences ? snapshot.referencesOf([rowId]) : [], scores: group.scores }, facts);
+    if (promptKey !== group.promptKey) group = { promptKey, images: new Map(), scores: new Map() };
+    const recordOf = (imageId: string, rank: number, score: number | null): RowImageRecord => {
+      const { uri, sha256, seed, batchIndex, variant, params, widthPx, heightPx } = shownImage(imageId);
+      return { rowId, rank, imageId, score, uri, sha256, seed, batchIndex, variant, params, widthPx, heightPx };
+    };
+    const rejected = rejectedOf(rowId).map(({ imageId, score }, rank) => recordOf(imageId, rank, score));
+    const shown = [recordOf(chosen, -1, chosenScore), ...rejected];
+    return toRow(
+      { row: placed, images: shown, references: showsReferences ? snapshot.referencesOf([rowId]) : [], scores: group.scores },
+      facts,
+    );
   };
 }

@@ -85,6 +85,8 @@ export function openStats(ranges: ScoreRanges) {
       addImage(row.chosen, { side: chosen, source });
       for (const image of row.rejected) addImage(image, { side: rejected, source });
     },
+    /** Of the rows so far. */
+    seeds: (): SeedRange | null => seeds,
     result(counts: object, drops: object): ExportStats {
       const variants = [...new Set([...chosen.names(), ...rejected.names()])].toSorted();
       const json = {

@@ -1,5 +1,6 @@
 import type { Exporter, LineFormat, Row, RowLayout } from "../../exporters/exporter.ts";
 import { SPLITS, type Split } from "../split.ts";
+import type { ImageRuns } from "./image-runs.ts";
 import type { MakeNeeds } from "./make-version.ts";
 import type { DataFile } from "./manifest.ts";
 import type { PlannedSplit, RowPlan } from "./plan-rows.ts";
@@ -13,6 +14,8 @@ export interface ShardsToWrite {
   readonly plan: RowPlan;
   readonly layout: RowLayout;
   readonly stats: ReturnType<typeof openStats>;
+  /** Takes the images of the rows. */
+  readonly images: Pick<ImageRuns, "add">;
 }
 
 /** Writes every row of a plan into the spool, shard by shard, and counts it. */
@@ -22,7 +25,7 @@ export function writeShards(needs: MakeNeeds, wanted: ShardsToWrite): Promise<re
 }
 
 /** Makes lines in the order in which the database has them, sorts them on the disk, and compresses several shards at a time. */
-async function writeSorted(needs: MakeNeeds, { plan, layout, stats, lines }: ShardsToWrite & { readonly lines: LineFormat }) {
+async function writeSorted(needs: MakeNeeds, { plan, layout, stats, images, lines }: ShardsToWrite & { readonly lines: LineFormat }) {
   const { config, snapshot, spool, log, checkpoint, workers } = needs;
   const { gzip, shards } = config.export;
   using scattered = await scatterRows(
@@ -32,6 +35,7 @@ async function writeSorted(needs: MakeNeeds, { plan, layout, stats, lines }: Sha
       layout,
       lineOf: lines.lineOf(layout),
       stats,
+      images,
       checkpoint,
       progress: (done) => log.progress("export", { done, total: plan.rows, failed: 0 }),
     },
@@ -70,7 +74,7 @@ async function inPool<Result>(
 }
 
 /** For formats whose rows depend on each other. */
-async function writeInOrder(needs: MakeNeeds, { plan, layout, stats }: ShardsToWrite): Promise<readonly DataFile[]> {
+async function writeInOrder(needs: MakeNeeds, { plan, layout, stats, images }: ShardsToWrite): Promise<readonly DataFile[]> {
   const { config, snapshot, spool, exporter, log, checkpoint } = needs;
   const { gzip, shards } = config.export;
   const facts = rowFacts(snapshot.variants(), needs.judges);
@@ -83,6 +87,7 @@ async function writeInOrder(needs: MakeNeeds, { plan, layout, stats }: ShardsToW
       yield row;
     }
   };
+  for (const image of snapshot.imagesOfRows()) images.add(image);
   for (const planned of plan.splits) {
     const { split } = planned;
     const sizes = shardSizes(planned.rows, shards);

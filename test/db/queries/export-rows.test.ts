@@ -23,7 +23,7 @@ it("finds files that two splits share in a time that grows with the rows, not wi
   fill(ROWS);
   const snapshot = openExportSnapshot(db.file, { pairSet: "main", uriPrefix: null, withReferences: true });
   try {
-    const linked: LinkedRow[] = [...snapshot.linkedRows(0, ROWS + 1)];
+    const linked: LinkedRow[] = [...snapshot.linkedRows()];
     expect(linked).toHaveLength(ROWS);
     snapshot.plan(linked.map(({ place, rowId }, index) => ({ place, rowId, split: index % 2, fills: 0 })));
     snapshot.sortPlan();
@@ -35,13 +35,17 @@ it("finds files that two splits share in a time that grows with the rows, not wi
   }
 });
 
-it("reads links page by page, each once, in the order in which they lie", () => {
-  fill(10);
+it("reads each link once, in the order in which they lie, while the plan is written", () => {
+  fill(600);
   const snapshot = openExportSnapshot(db.file, { pairSet: "main", uriPrefix: null, withReferences: true });
   try {
-    const first = [...snapshot.linkedRows(0, 7)];
-    const second = [...snapshot.linkedRows(first.at(-1)?.place ?? 0, 7)];
-    expect([...first, ...second].map(({ prompt }) => prompt)).toEqual(Array.from({ length: 10 }, (_, index) => `prompt ${index}`));
+    const prompts: string[] = [];
+    for (const { place, rowId, prompt } of snapshot.linkedRows()) {
+      snapshot.plan([{ place, rowId, split: 0, fills: 0 }]);
+      prompts.push(prompt);
+    }
+    expect(prompts).toEqual(Array.from({ length: 600 }, (_, index) => `prompt ${index}`));
+    expect([...snapshot.placedRows()].map(({ prompt }) => prompt)).toEqual(prompts);
   } finally {
     snapshot.close();
   }

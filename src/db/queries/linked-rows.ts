@@ -1,6 +1,6 @@
 import type Database from "better-sqlite3";
-import { alignedRows } from "./aligned-rows.ts";
 import type { LinkedRow } from "./export-rows.ts";
+import { promptsAlong } from "./prompts-along.ts";
 import { rejectedAlong } from "./rejected-along.ts";
 import { rowsInOrder } from "./rows-in-order.ts";
 
@@ -15,9 +15,6 @@ type LinkTuple = [
 ];
 type PromptTuple = [place: number, promptKey: string, prompt: string, hasReferences: 0 | 1];
 
-/** Prompts read in one go, and kept: they have no limit in size. */
-const PROMPTS_AHEAD = 32;
-
 /** Every linked row of a pair set, in the order in which links lie. Between two of them the connection may be written on. */
 export function* linkedRows(client: Database.Database, pairSet: string): Generator<LinkedRow> {
   const page = client
@@ -26,7 +23,7 @@ export function* linkedRows(client: Database.Database, pairSet: string): Generat
       where +pair_set = ? and rowid > ? order by rowid limit ?`,
     )
     .raw();
-  const promptOf = promptsAlong(client);
+  const promptOf = promptsAlong(promptReads(client));
   const rejectedOf = rejectedAlong(client, pairSet);
   for (const row of rowsInOrder((after, count) => page.all(pairSet, after, count))) {
     const [place, rowId, promptKey, source, chosenScore, margin, agreement] = row;
@@ -43,23 +40,9 @@ export function* linkedRows(client: Database.Database, pairSet: string): Generat
   }
 }
 
-function promptsAlong(client: Database.Database): (promptKey: string) => PromptTuple {
+function promptReads(client: Database.Database) {
   const columns = "select rowid, prompt_key, prompt, reference_files <> '{}' from prompts";
   const page = client.prepare<[number, number], PromptTuple>(`${columns} where rowid > ? order by rowid limit ?`).raw();
   const one = client.prepare<[string], PromptTuple>(`${columns} where prompt_key = ?`).raw();
-  const find = alignedRows(
-    rowsInOrder((after, count) => page.all(after, count), PROMPTS_AHEAD),
-    {
-      keyOf: ([, promptKey]) => promptKey,
-      lookUp: (promptKey) => one.get(promptKey),
-      aheadRows: PROMPTS_AHEAD,
-      keptRows: PROMPTS_AHEAD,
-    },
-  );
-  let last: PromptTuple | undefined;
-  return (promptKey) => {
-    if (last?.[1] !== promptKey) last = find(promptKey);
-    if (last === undefined) throw new Error(`the prompt ${promptKey} left the snapshot`);
-    return last;
-  };
+  return { page: (after: number, count: number) => page.all(after, count), one: (promptKey: string) => one.get(promptKey) };
 }

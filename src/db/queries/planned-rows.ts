@@ -1,6 +1,7 @@
 import type Database from "better-sqlite3";
 import { alignedRows } from "./aligned-rows.ts";
 import type { ImageScoreRecord, RowImageRecord, RowRecord } from "./export-rows.ts";
+import { promptsAlong } from "./prompts-along.ts";
 import { rejectedAlong } from "./rejected-along.ts";
 import { rowsInOrder } from "./rows-in-order.ts";
 
@@ -65,9 +66,6 @@ type JobTuple = [place: number, job: string, seed: string, variant: string];
 type SizeTuple = [place: number, imageId: string, widthPx: number | null, heightPx: number | null];
 type ScoreTuple = [place: number, imageId: string, score: number | null];
 
-/** Prompts read in one go, and kept: they have no limit in size. */
-const PROMPTS_AHEAD = 32;
-
 /**
  * Reads planned rows in the order of the table of links, which is about that of prompts, jobs, images and scores: each table is read once
  * from its start to its end, where the order of ids would look up each row in another page of an index that no cache holds.
@@ -83,7 +81,7 @@ export function plannedRowQueries(client: Database.Database, { pairSet, uriOf, u
   return {
     /** Every planned row. Other reads may go on meanwhile. */
     *placedRows(): Generator<PlacedRow> {
-      const promptOf = promptsAlong(client);
+      const promptOf = promptsAlong(promptReads(client));
       for (const row of rowsInOrder((after, count) => rows.all(after, count))) {
         const [, split, rowId, promptKey, criterion, source, margin, agreement, nVotes, nCandidates, chosen, chosenScore] = row;
         const [, , prompt, sent, negative, bound, sourceId, meta] = promptOf(promptKey);
@@ -97,27 +95,6 @@ export function plannedRowQueries(client: Database.Database, { pairSet, uriOf, u
     imagesAlong: () => imagesAlong(client, { uriOf, uriPrefix }),
     /** For one pass over the rows in their order: what these judges said of an image. */
     scoresAlong: (versions: ReadonlyMap<string, string>) => scoresAlong(client, versions),
-  };
-}
-
-function promptsAlong(client: Database.Database): (promptKey: string) => PromptTuple {
-  const columns = "select rowid, prompt_key, prompt, sent, negative, bound, source_id, meta from prompts";
-  const page = client.prepare<[number, number], PromptTuple>(`${columns} where rowid > ? order by rowid limit ?`).raw();
-  const one = client.prepare<[string], PromptTuple>(`${columns} where prompt_key = ?`).raw();
-  const find = alignedRows(
-    rowsInOrder((after, count) => page.all(after, count), PROMPTS_AHEAD),
-    {
-      keyOf: ([, promptKey]) => promptKey,
-      lookUp: (promptKey) => one.get(promptKey),
-      aheadRows: PROMPTS_AHEAD,
-      keptRows: PROMPTS_AHEAD,
-    },
-  );
-  let last: PromptTuple | undefined;
-  return (promptKey) => {
-    if (last?.[1] !== promptKey) last = find(promptKey);
-    if (last === undefined) throw new Error(`the prompt ${promptKey} left the snapshot`);
-    return last;
   };
 }
 
@@ -196,4 +173,11 @@ function scoresAlong(client: Database.Database, versions: ReadonlyMap<string, st
       const found = find(imageId);
       return found === undefined ? [] : [{ imageId, judge, version, score: found[2] }];
     });
+}
+
+function promptReads(client: Database.Database) {
+  const columns = "select rowid, prompt_key, prompt, sent, negative, bound, source_id, meta from prompts";
+  const page = client.prepare<[number, number], PromptTuple>(`${columns} where rowid > ? order by rowid limit ?`).raw();
+  const one = client.prepare<[string], PromptTuple>(`${columns} where prompt_key = ?`).raw();
+  return { page: (after: number, count: number) => page.all(after, count), one: (promptKey: string) => one.get(promptKey) };
 }

@@ -11,13 +11,11 @@ import { fileError } from "./file-errors.ts";
 import { folderSyncs } from "./folder-syncs.ts";
 import { checkKey } from "./key.ts";
 import type { ListedObject, ObjectInfo, ObjectStore } from "./object-store.ts";
+import { NO_HARD_LINKS } from "./no-hard-links.ts";
 import { partialFiles, PARTIAL_FOLDER } from "./partial-files.ts";
 
 /** Read at a time: a PNG of 1024 px. 16 at once are 32 MiB. */
 const PIECE_MAX_BYTES = 2 * 1024 * 1024;
-
-/** File systems without hard links (exFAT, some network mounts) say one of these. */
-const NO_HARD_LINKS = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
 
 /**
  * A folder as an object store: `file:///absolute/folder`. An object is written beside the others under a temporary name, flushed to

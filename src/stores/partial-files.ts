@@ -1,4 +1,4 @@
-import { link, open, readdir, rm, stat, type FileHandle } from "node:fs/promises";
+import { link, open, readdir, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { addAbortListener } from "node:events";
@@ -7,17 +7,16 @@ import { TransientError } from "../errors.ts";
 import { errnoOf } from "../lib/errno.ts";
 import { isAlive } from "../lib/is-alive.ts";
 import { makeFolder } from "../lib/make-folder.ts";
+import { writeAll } from "../lib/write-all.ts";
 import { discard } from "./discard.ts";
 import { fileError } from "./file-errors.ts";
+import { NO_HARD_LINKS } from "./no-hard-links.ts";
 
 /** Where objects are written before they have their name; no key starts with it. */
 export const PARTIAL_FOLDER = ".partial";
 
 /** Leftovers of another machine's processes are removed after this time, ms: whether those still run cannot be asked. */
 const FOREIGN_LEFTOVER_MS = 24 * 3_600_000;
-
-/** Another file system, or one without hard links (exFAT, some network mounts), which says one of the others. */
-const NO_LINK: ReadonlySet<string> = new Set(["EXDEV", "EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
 
 let serial = 0;
 
@@ -54,7 +53,8 @@ export function partialFiles(root: string) {
       try {
         await link(file, path);
       } catch (error) {
-        if (NO_LINK.has(errnoOf(error) ?? "")) return null;
+        const code = errnoOf(error) ?? "";
+        if (code === "EXDEV" || NO_HARD_LINKS.has(code)) return null; // EXDEV: another file system.
         throw fileError(error, `write ${path}`);
       }
       try {
@@ -96,11 +96,6 @@ async function writeFlushed(path: string, { body, sizeBytes, signal }: Writing):
     listener?.[Symbol.dispose]();
     await handle.close();
   }
-}
-
-/** appendFile() would write halves of a megabyte. */
-async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
-  for (let at = 0; at < chunk.length;) at += (await handle.write(chunk, at)).bytesWritten;
 }
 
 /** Makes the folder and removes what crashed processes left in it. */

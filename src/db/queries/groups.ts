@@ -1,5 +1,5 @@
 import type { Db } from "../open.ts";
-import { alignedRows } from "./aligned-rows.ts";
+import { readsOf, rowsAlong } from "./rows-along.ts";
 
 // A group is all candidates of one prompt. Jobs that the configuration no longer asks for (`aside`), and prompts that it no longer
 // has, do not belong to any. Groups are read in row order, that is in the order of planning: what was written together lies
@@ -49,10 +49,22 @@ interface Seen {
   readonly entropy: number | null;
 }
 
-type Inspection = Seen & { readonly row: number; readonly imageId: string };
+type Inspection = [
+  place: number,
+  imageId: string,
+  widthPx: number | null,
+  heightPx: number | null,
+  pixelSha256: string | null,
+  perceptualHash: string | null,
+  lumaStd: number | null,
+  sharpness: number | null,
+  entropy: number | null,
+];
+
+const NOT_INSPECTED: Inspection = [0, "", null, null, null, null, null, null, null];
 
 /** Finds what was seen of an image. */
-export type InspectionOf = (imageId: string) => Seen | undefined;
+export type InspectionOf = (imageId: string) => Inspection | undefined;
 
 type PromptRow = Pick<GroupRow, "row" | "promptKey" | "prompt">;
 
@@ -62,19 +74,6 @@ interface GroupJob {
   readonly variant: string;
   readonly isOpen: 0 | 1;
 }
-
-const NOT_SEEN: Seen = {
-  widthPx: null,
-  heightPx: null,
-  pixelSha256: null,
-  perceptualHash: null,
-  lumaStd: null,
-  sharpness: null,
-  entropy: null,
-};
-
-/** Inspections read ahead at a time. */
-const PAGE_INSPECTIONS = 1_000;
 
 /** Reads groups a range of prompts at a time. */
 export function groupQueries({ client }: Pick<Db, "client">) {
@@ -98,35 +97,34 @@ export function groupQueries({ client }: Pick<Db, "client">) {
     from prompts as page cross join images on images.prompt_key = page.prompt_key
     where page.rowid > @after and page.rowid <= @last and page.active = 1 order by page.rowid, images.image_id`);
 
-  const seen = `rowid as row, image_id as imageId, width as widthPx, height as heightPx, pixel_sha256 as pixelSha256,
-    perceptual_hash as perceptualHash, luma_std as lumaStd, sharpness, entropy`;
-  const inspection = client.prepare<[string], Inspection>(`select ${seen} from inspections where image_id = ?`);
-  const inspections = client.prepare<[number, number], Inspection>(
-    `select ${seen} from inspections where rowid > ? order by rowid limit ?`,
-  );
+  const inspected = "select i.rowid, i.image_id, i.width, i.height, pixel_sha256, perceptual_hash, luma_std, sharpness, entropy";
+  const inspectionsInRange = client
+    .prepare<[RowRange], Inspection>(
+      `${inspected} from prompts as page cross join images on images.prompt_key = page.prompt_key
+      cross join inspections as i on i.image_id = images.image_id
+      where page.rowid > @after and page.rowid <= @last and page.active = 1`,
+    )
+    .raw();
+  const inspectionPage = client
+    .prepare<[number, number], Inspection>(`${inspected} from inspections as i where i.rowid > ? order by i.rowid limit ?`)
+    .raw();
+  const oneInspection = client.prepare<[string], Inspection>(`${inspected} from inspections as i where image_id = ?`).raw();
 
-  /** A page at a time: while a statement is being read, nothing can be written on its connection. */
-  function* inspectionsInOrder(): Generator<Inspection> {
-    for (let after = 0; ;) {
-      const page = inspections.all(after, PAGE_INSPECTIONS);
-      yield* page;
-      const last = page.at(-1);
-      if (last === undefined) return;
-      after = last.row;
-    }
+  function inspectionsIn(range: RowRange): InspectionOf {
+    const byImage = new Map(inspectionsInRange.all(range).map((inspection) => [inspection[1], inspection]));
+    return (imageId) => byImage.get(imageId);
   }
 
   return {
     /** For one pass over all groups in their order: what was seen of each image, mostly without a look-up by its hash. */
-    inspectionsAlong: (): InspectionOf =>
-      alignedRows(inspectionsInOrder(), { keyOf: ({ imageId }) => imageId, lookUp: (imageId) => inspection.get(imageId) }),
+    inspectionsAlong: (): InspectionOf => rowsAlong(readsOf(inspectionPage, oneInspection)),
     /** The next `count` prompts after a row (0 for the first), null at the end. */
     nextRange(after: number, count: number): RowRange | null {
       const last = rangeEnd.get(after, count) ?? null;
       return last === null ? null : { after, last };
     },
     /** Every prompt of a range with its candidates, in row order. */
-    groupsIn(range: RowRange, inspectionOf: InspectionOf = (imageId) => inspection.get(imageId)): readonly GroupRow[] {
+    groupsIn(range: RowRange, inspectionOf: InspectionOf = inspectionsIn(range)): readonly GroupRow[] {
       const jobsByPrompt = Map.groupBy(jobs.all(range), ({ promptKey }) => promptKey);
       const imagesByPrompt = Map.groupBy(images.all(range), ({ promptKey }) => promptKey);
       return prompts.all(range).map((prompt) => {
@@ -145,9 +143,9 @@ export function groupQueries({ client }: Pick<Db, "client">) {
   };
 }
 
-function withSeen(image: Omit<GroupImageRow, keyof Seen | "inspected">, seen: Seen | undefined): GroupImageRow {
-  const { widthPx, heightPx, pixelSha256, perceptualHash, lumaStd, sharpness, entropy } = seen ?? NOT_SEEN;
-  const inspected = seen === undefined ? 0 : 1;
+function withSeen(image: Omit<GroupImageRow, keyof Seen | "inspected">, inspection: Inspection | undefined): GroupImageRow {
+  const [, , widthPx, heightPx, pixelSha256, perceptualHash, lumaStd, sharpness, entropy] = inspection ?? NOT_INSPECTED;
+  const inspected = inspection === undefined ? 0 : 1;
   return { ...image, inspected, widthPx, heightPx, pixelSha256, perceptualHash, lumaStd, sharpness, entropy };
 }
 

@@ -2,6 +2,7 @@ import type Database from "better-sqlite3";
 import type { LinkedRow } from "./export-rows.ts";
 import { promptsAlong } from "./prompts-along.ts";
 import { rejectedAlong } from "./rejected-along.ts";
+import { readsOf, type RowReads } from "./rows-along.ts";
 import { rowsInOrder } from "./rows-in-order.ts";
 
 type LinkTuple = [
@@ -40,9 +41,9 @@ export function* linkedRows(client: Database.Database, pairSet: string): Generat
   }
 }
 
-function promptReads(client: Database.Database) {
+function promptReads(client: Database.Database): RowReads<PromptTuple> {
   const columns = "select rowid, prompt_key, prompt, reference_files <> '{}' from prompts";
   const page = client.prepare<[number, number], PromptTuple>(`${columns} where rowid > ? order by rowid limit ?`).raw();
   const one = client.prepare<[string], PromptTuple>(`${columns} where prompt_key = ?`).raw();
-  return { page: (after: number, count: number) => page.all(after, count), one: (promptKey: string) => one.get(promptKey) };
+  return readsOf(page, one);
 }

@@ -1,8 +1,8 @@
 import type Database from "better-sqlite3";
-import { alignedRows } from "./aligned-rows.ts";
 import type { ImageScoreRecord, RowImageRecord, RowRecord } from "./export-rows.ts";
 import { promptsAlong } from "./prompts-along.ts";
 import { rejectedAlong } from "./rejected-along.ts";
+import { readsOf, type RowReads, rowsAlong } from "./rows-along.ts";
 import { rowsInOrder } from "./rows-in-order.ts";
 
 /** A row of the plan as its table has it; its images are those of its prompt. */
@@ -111,33 +111,18 @@ function imagesAlong(client: Database.Database, { uriOf, uriPrefix }: Omit<Plann
   const oneImage = client
     .prepare<[{ uriPrefix: string | null; imageId: string }], ImageTuple>(`${image} where i.image_id = @imageId`)
     .raw();
-  const imageOf = alignedRows(
-    rowsInOrder((after, count) => imagePage.all({ uriPrefix, after, count })),
-    {
-      keyOf: ([, imageId]) => imageId,
-      lookUp: (imageId) => oneImage.get({ uriPrefix, imageId }),
-    },
-  );
+  const imageOf = rowsAlong({
+    page: (after, count) => imagePage.all({ uriPrefix, after, count }),
+    one: (imageId) => oneImage.get({ uriPrefix, imageId }),
+  });
   const job = "select rowid, job, seed, variant from jobs";
   const jobPage = client.prepare<[number, number], JobTuple>(`${job} where rowid > ? order by rowid limit ?`).raw();
   const oneJob = client.prepare<[string], JobTuple>(`${job} where job = ?`).raw();
-  const jobOf = alignedRows(
-    rowsInOrder((after, count) => jobPage.all(after, count)),
-    {
-      keyOf: ([, id]) => id,
-      lookUp: (id) => oneJob.get(id),
-    },
-  );
+  const jobOf = rowsAlong(readsOf(jobPage, oneJob));
   const size = "select rowid, image_id, width, height from inspections";
   const sizePage = client.prepare<[number, number], SizeTuple>(`${size} where rowid > ? order by rowid limit ?`).raw();
   const oneSize = client.prepare<[string], SizeTuple>(`${size} where image_id = ?`).raw();
-  const sizeOf = alignedRows(
-    rowsInOrder((after, count) => sizePage.all(after, count)),
-    {
-      keyOf: ([, imageId]) => imageId,
-      lookUp: (imageId) => oneSize.get(imageId),
-    },
-  );
+  const sizeOf = rowsAlong(readsOf(sizePage, oneSize));
   // The images of a batch follow each other.
   let lastJob: JobTuple | undefined;
   return (id: string): PromptImage | undefined => {
@@ -164,8 +149,10 @@ function scoresAlong(client: Database.Database, versions: ReadonlyMap<string, st
     // One that said nothing would be looked up for every image.
     .filter(([judge, version]) => page.get(judge, version, 0, 1) !== undefined)
     .map(([judge, version]) => {
-      const rows = rowsInOrder((after, count) => page.all(judge, version, after, count));
-      const find = alignedRows(rows, { keyOf: ([, imageId]) => imageId, lookUp: (imageId) => one.get(judge, version, imageId) });
+      const find = rowsAlong({
+        page: (after, count) => page.all(judge, version, after, count),
+        one: (imageId) => one.get(judge, version, imageId),
+      });
       return { judge, version, find };
     });
   return (imageId) =>
@@ -175,9 +162,9 @@ function scoresAlong(client: Database.Database, versions: ReadonlyMap<string, st
     });
 }
 
-function promptReads(client: Database.Database) {
+function promptReads(client: Database.Database): RowReads<PromptTuple> {
   const columns = "select rowid, prompt_key, prompt, sent, negative, bound, source_id, meta from prompts";
   const page = client.prepare<[number, number], PromptTuple>(`${columns} where rowid > ? order by rowid limit ?`).raw();
   const one = client.prepare<[string], PromptTuple>(`${columns} where prompt_key = ?`).raw();
-  return { page: (after: number, count: number) => page.all(after, count), one: (promptKey: string) => one.get(promptKey) };
+  return readsOf(page, one);
 }

@@ -1,22 +1,11 @@
-import { alignedRows } from "./aligned-rows.ts";
-import { rowsInOrder } from "./rows-in-order.ts";
+import { type KeyedRow, type RowReads, rowsAlong } from "./rows-along.ts";
 
 /** Prompts read in one go, and kept: they have no limit in size. */
 const PROMPTS_AHEAD = 32;
 
-/** Where it lies, its key, and what else is wanted of it. */
-export type PromptTuple = readonly [place: number, promptKey: string, ...columns: unknown[]];
-
-interface PromptReads<Row> {
-  /** The prompts after a place, at most so many. */
-  readonly page: (afterPlace: number, count: number) => readonly Row[];
-  readonly one: (promptKey: string) => Row | undefined;
-}
-
 /** For one pass over rows in their order: the prompt of each. */
-export function promptsAlong<Row extends PromptTuple>({ page, one }: PromptReads<Row>): (promptKey: string) => Row {
-  const options = { keyOf: ([, promptKey]: Row) => promptKey, lookUp: one, aheadRows: PROMPTS_AHEAD, keptRows: PROMPTS_AHEAD };
-  const find = alignedRows(rowsInOrder(page, PROMPTS_AHEAD), options);
+export function promptsAlong<Row extends KeyedRow>(reads: RowReads<Row>): (promptKey: string) => Row {
+  const find = rowsAlong(reads, { pageRows: PROMPTS_AHEAD, aheadRows: PROMPTS_AHEAD, keptRows: PROMPTS_AHEAD });
   let last: Row | undefined;
   return (promptKey) => {
     if (last?.[1] !== promptKey) last = find(promptKey);

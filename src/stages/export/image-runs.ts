@@ -1,8 +1,7 @@
-import { closeSync, mkdirSync, openSync, readSync, rmSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { ExportedImage } from "../../db/queries/export-rows.ts";
-import { FatalError } from "../../errors.ts";
-import { onScratch } from "./on-scratch.ts";
+import { cutShort, onScratch, type ScratchFile, writeScratch } from "./scratch-file.ts";
 
 /** Sorted in memory at a time, some 20,000 images: 4,000,000 of them are 200 files. */
 const RUN_BYTES = 4 * 1024 * 1024;
@@ -21,17 +20,12 @@ export interface ImageRuns extends Disposable {
   sorted(): Generator<ExportedImage>;
 }
 
-interface Run {
-  readonly file: string;
-  readonly descriptor: number;
-}
-
 /**
  * Sorts some thousand images at a time into a file each, and merges these, in a folder that goes with them. Records wait as bytes: as
  * objects, each would be copied twice by the collector.
  */
 export function openImageRuns(folder: string, runBytes = RUN_BYTES): ImageRuns {
-  const runs: Run[] = [];
+  const runs: ScratchFile[] = [];
   let buffer = Buffer.allocUnsafeSlow(runBytes);
   let used = 0;
   const takeSorted = (): readonly string[] => {
@@ -42,12 +36,13 @@ export function openImageRuns(folder: string, runBytes = RUN_BYTES): ImageRuns {
   const writeRun = (): void => {
     const file = join(folder, `${runs.length}.images`);
     const bytes = Buffer.from(takeSorted().join(END) + END, "latin1");
-    onScratch(file, () => {
+    const descriptor = onScratch(file, () => {
       mkdirSync(folder, { recursive: true });
-      const descriptor = openSync(file, "w+");
-      runs.push({ file, descriptor });
-      for (let done = 0; done < bytes.length;) done += writeSync(descriptor, bytes, done, bytes.length - done, done);
+      return openSync(file, "w+");
     });
+    const run = { file, descriptor };
+    runs.push(run);
+    writeScratch(run, bytes, 0);
   };
   return {
     add({ uri, id, sha256, bytes, isReference }) {
@@ -81,7 +76,7 @@ function imageOf(record: string): ExportedImage {
   return { id, uri, sha256, bytes: Number(bytes), isReference: isReference === "1" ? 1 : 0 };
 }
 
-function* readRun({ file, descriptor }: Run): Generator<string> {
+function* readRun({ file, descriptor }: ScratchFile): Generator<string> {
   const buffer = Buffer.allocUnsafe(READ_BYTES);
   let rest = Buffer.alloc(0);
   for (let position = 0; ;) {
@@ -93,8 +88,7 @@ function* readRun({ file, descriptor }: Run): Generator<string> {
     if (end > 0) yield* recordsOf(bytes.subarray(0, end));
     rest = bytes.subarray(end);
   }
-  if (rest.length > 0)
-    throw new FatalError(`Cannot read ${file}: it was cut short`, { hint: "export again, and let nobody else write there" });
+  if (rest.length > 0) throw cutShort({ file });
 }
 
 interface Head {

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { FatalError } from "../../errors.ts";
 import { OPTIONAL_COLUMNS } from "../../exporters/exporter.ts";
 import { byteLines } from "../../lib/byte-lines.ts";
+import { hashedChunks } from "../../lib/hashed-chunks.ts";
 import type { ObjectStore } from "../../stores/object-store.ts";
 import { gunzipped } from "./gunzipped.ts";
 import { isDamage } from "./is-damage.ts";
@@ -61,15 +62,8 @@ async function* rowsOf(file: DataFile, version: string, { store, signal }: ReadR
   const body = await store.get(`${version}/${file.path}`, signal);
   if (body === null) throw damaged(file, version, "it is missing");
   const hash = createHash("sha256");
-  const tee = async function* (): AsyncGenerator<Buffer> {
-    // Without an encoding a stream yields Buffers.
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      hash.update(chunk);
-      yield chunk;
-    }
-  };
   try {
-    const chunks = tee();
+    const chunks = hashedChunks(body as AsyncIterable<Buffer>, hash); // Without an encoding a stream yields Buffers.
     for await (const { number, bytes } of byteLines(file.path.endsWith(".gz") ? gunzipped(chunks) : chunks, { maxBytes: LINE_BYTES_MAX })) {
       const id = idOf(bytes);
       if (id === null) throw damaged(file, version, `line ${number} is no row with an id`);

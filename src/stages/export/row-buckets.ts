@@ -1,7 +1,6 @@
-import { closeSync, mkdirSync, openSync, readSync, rmSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { FatalError } from "../../errors.ts";
-import { onScratch } from "./on-scratch.ts";
+import { cutShort, onScratch, type ScratchFile, writeScratch } from "./scratch-file.ts";
 
 /** Written to a bucket's file at a time. With as many buckets as there may be, 16 MB. */
 const BUFFER_BYTES = 32 * 1024;
@@ -20,9 +19,7 @@ export interface RowBuckets extends Disposable {
   sorted(from: number, to: number): Generator<Buffer>;
 }
 
-interface Bucket {
-  readonly file: string;
-  readonly descriptor: number;
+interface Bucket extends ScratchFile {
   readonly buffer: Buffer;
   used: number;
   sizeBytes: number;
@@ -92,10 +89,7 @@ function flush(bucket: Bucket): void {
 }
 
 function writeAll(bucket: Bucket, bytes: Uint8Array): void {
-  onScratch(bucket.file, () => {
-    for (let done = 0; done < bytes.length;)
-      done += writeSync(bucket.descriptor, bytes, done, bytes.length - done, bucket.sizeBytes + done);
-  });
+  writeScratch(bucket, bytes, bucket.sizeBytes);
   bucket.sizeBytes += bytes.length;
 }
 
@@ -145,7 +139,7 @@ function readAt({ descriptor, file }: Bucket, position: number, length: number):
   const bytes = Buffer.allocUnsafe(length);
   for (let done = 0; done < length;) {
     const got = onScratch(file, () => readSync(descriptor, bytes, done, length - done, position + done));
-    if (got === 0) throw new FatalError(`Cannot read ${file}: it was cut short`, { hint: "export again, and let nobody else write there" });
+    if (got === 0) throw cutShort({ file });
     done += got;
   }
   return bytes;

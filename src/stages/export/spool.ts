@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, open, rm, type FileHandle } from "node:fs/promises";
+import { mkdir, open, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { FatalError } from "../../errors.ts";
 import { fileProblem } from "../../lib/file-problem.ts";
+import { writeAll } from "../../lib/write-all.ts";
 
 /** A finished file of the version to be. */
 export interface SpooledFile {
@@ -50,11 +51,6 @@ export async function openSpool(folder: string): Promise<Spool> {
     scratch: (name) => join(folder, ".scratch", name),
     [Symbol.asyncDispose]: remove,
   };
-}
-
-/** writeFile() would write halves of a megabyte. */
-async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
-  for (let at = 0; at < chunk.length;) at += (await handle.write(chunk, at)).bytesWritten;
 }
 
 async function onDisk<Result>(file: string, call: () => Promise<Result>): Promise<Result> {

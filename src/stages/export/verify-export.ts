@@ -5,6 +5,7 @@ import { FatalError, messageOf } from "../../errors.ts";
 import { OPTIONAL_COLUMNS, type OptionalColumn, type Row } from "../../exporters/exporter.ts";
 import { byteLines } from "../../lib/byte-lines.ts";
 import { counted } from "../../lib/counted.ts";
+import { hashedChunks } from "../../lib/hashed-chunks.ts";
 import type { ObjectStore } from "../../stores/object-store.ts";
 import { SPLITS } from "../split.ts";
 import { unreadableReason } from "../unreadable-reason.ts";
@@ -277,14 +278,7 @@ async function hashed(check: Check, path: string, read: (chunks: AsyncIterable<B
   if (body === null) return; // compareListing() has said that it is missing.
   if (typeof body === "string") return report(path, body);
   const hash = createHash("sha256");
-  const tee = async function* (): AsyncGenerator<Buffer> {
-    // Without an encoding a stream yields Buffers.
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      hash.update(chunk);
-      yield chunk;
-    }
-  };
-  const chunks = tee();
+  const chunks = hashedChunks(body as AsyncIterable<Buffer>, hash); // Without an encoding a stream yields Buffers.
   try {
     await read(chunks);
     for await (const _chunk of chunks) continue; // Where `read` gave up early the rest still counts for the hash.

@@ -1,9 +1,10 @@
-import { createHash, type Hash } from "node:crypto";
+import { createHash } from "node:crypto";
 import { basename } from "node:path";
 import { text } from "node:stream/consumers";
 import { allExports } from "../../db/queries/exports.ts";
 import type { Db } from "../../db/open.ts";
 import { ConfigError, messageOf } from "../../errors.ts";
+import { hashedChunks } from "../../lib/hashed-chunks.ts";
 import type { ObjectStore } from "../../stores/object-store.ts";
 import { parseChecksums } from "../export/checksums.ts";
 import { readImagesCsv } from "../export/images-csv.ts";
@@ -82,7 +83,7 @@ async function markVersion(store: Versions, version: string, { images, signal }:
   let chunk: string[] = [];
   try {
     // Without an encoding a stream yields Buffers.
-    for await (const listed of readImagesCsv(hashed(body as AsyncIterable<Buffer>, hash))) {
+    for await (const listed of readImagesCsv(hashedChunks(body as AsyncIterable<Buffer>, hash))) {
       if (typeof listed === "string") throw untold(listed);
       chunk.push(basename(listed.uri).replace(/\.[^.]*$/, ""));
       if (chunk.length < CHUNK_IMAGES) continue;
@@ -99,11 +100,4 @@ async function markVersion(store: Versions, version: string, { images, signal }:
   if (sums === null) return;
   // A list that lost its last lines is in good form.
   if (parseChecksums(await text(sums)).get(LIST) !== hash.digest("hex")) throw untold(`does not have the bytes that ${CHECKSUMS} says`);
-}
-
-async function* hashed(chunks: AsyncIterable<Buffer>, hash: Hash): AsyncGenerator<Buffer> {
-  for await (const chunk of chunks) {
-    hash.update(chunk);
-    yield chunk;
-  }
 }

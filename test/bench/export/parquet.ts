@@ -1,15 +1,16 @@
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { linkableProject } from "../annotate/linkable-project.ts";
 import type { BenchProject } from "../bench-project.ts";
 import type { Scenario } from "../benchmark.ts";
 import { figuresOf } from "../figures.ts";
-import { measuredProcess, type Measured } from "../measured-process.ts";
+import type { Measured } from "../measured-process.ts";
+import { configure } from "./configure.ts";
 import { storePictures } from "./stored-pictures.ts";
+import { successfulProcess } from "./successful-process.ts";
 
 const PAIRS = 2_000;
 const SIZES = { fromBytes: 300_000, toBytes: 1_500_000 };
-const TIMEOUT_MS = 3_600_000;
 const COPY = join(import.meta.dirname, "copy-pictures.ts");
 
 interface Run {
@@ -28,8 +29,8 @@ export const parquetScenario: Scenario = {
     const { files, bytes } = storePictures(project, SIZES);
     const list = join(project.dir, "pictures.txt");
     writeFileSync(list, files.join("\n"));
-    useParquet(project);
-    await command(project.command("link"));
+    configure(project, { store: { uri: "file:store" }, export: { uri: "parquet", formats: ["jsonl", "parquet"], card: { samples: 0 } } });
+    await successfulProcess(project.command("link"));
     const megabytes = bytes / 1e6;
     options.tell(`  ${files.length} pictures, ${megabytes.toFixed(0)} MB`);
     const runs: Run[] = [];
@@ -62,23 +63,10 @@ export const parquetScenario: Scenario = {
 /** Everything once, one after the other. */
 async function measureOnce(project: BenchProject, list: string): Promise<Run> {
   const copied = join(project.dir, "copied");
-  const copy = await command([COPY, list, copied]);
+  const copy = await successfulProcess([COPY, list, copied]);
   rmSync(copied);
   rmSync(join(project.dir, "runs/parquet"), { recursive: true, force: true });
-  return { copy, ours: await command(project.command("export")), link: await command(project.command("link")) };
-}
-
-function useParquet(project: BenchProject): void {
-  const file = join(project.dir, "pipeline.yaml");
-  const config = JSON.parse(readFileSync(file, "utf8")) as object; // benchProject() writes JSON, which is YAML.
-  const section = { uri: "parquet", formats: ["jsonl", "parquet"], card: { samples: 0 } };
-  writeFileSync(file, JSON.stringify({ ...config, store: { uri: "file:store" }, export: section }));
-}
-
-async function command(args: readonly string[]): Promise<Measured> {
-  const measured = await measuredProcess(args, { timeoutMs: TIMEOUT_MS });
-  if (measured.exit !== 0) throw new Error(`${args.join(" ")} ended with ${measured.exit}: ${measured.said}`);
-  return measured;
+  return { copy, ours: await successfulProcess(project.command("export")), link: await successfulProcess(project.command("link")) };
 }
 
 function seconds(ms: number): string {

@@ -1,20 +1,21 @@
-import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { IMAGES_PER_PROMPT, linkableProject } from "../annotate/linkable-project.ts";
 import type { BenchProject } from "../bench-project.ts";
 import type { BenchOptions, Scenario } from "../benchmark.ts";
 import { figuresOf } from "../figures.ts";
 import { timedCommand, type Timed } from "../harvest/timed-command.ts";
-import { measuredProcess, type Measured } from "../measured-process.ts";
+import type { Measured } from "../measured-process.ts";
 import { median } from "../median.ts";
+import { configure } from "./configure.ts";
 import { firstRows, shareOfSame } from "./same-rows.ts";
 import { FLAT_ROWS, SHELL_ROWS } from "./shell-rows.ts";
+import { successfulProcess } from "./successful-process.ts";
 
 const ROWS = 1_000_000;
 /** Of the full size: what the time a row is compared with. */
 const SMALL_SHARE = 0.05;
 const SAMPLE_ROWS = 500;
-const TIMEOUT_MS = 3_600_000;
 const PYTHON = join(import.meta.dirname, "../../../.venv/bin/python");
 const DUCKDB = join(import.meta.dirname, "duckdb_rows.py");
 /** `sqlite3` reads with the page cache that an export of ours has. */
@@ -86,7 +87,7 @@ export const rowsScenario: Scenario = {
 
 async function measureSize(rows: number, options: BenchOptions): Promise<Size> {
   using project = await linkableProject({ prompts: rows });
-  await ours(project, "link");
+  await successfulProcess(project.command("link"));
   const inFolder = (name: string): string => join(project.dir, name);
   await peer("sh", [
     "-c",
@@ -137,31 +138,18 @@ async function measureOnce(project: BenchProject): Promise<Run> {
     peer(PYTHON, [DUCKDB, inFolder("flat.parquet"), inFolder(gzip ? "duckdb.gz" : "duckdb.json"), gzip ? "gzip" : "none"]);
   const exported = async (uri: string, gzip: boolean): Promise<Measured> => {
     rmSync(inFolder(`runs/${uri}`), { recursive: true, force: true });
-    useExport(project, { uri, gzip });
-    return ours(project, "export");
+    configure(project, { export: { uri, gzip, card: { samples: 0 } } }); // None of the pictures exists: the card shows none.
+    return successfulProcess(project.command("export"));
   };
   return {
     gzip: await exported("gzip", true),
     shellGzip: await shell(true),
     duckdbGzip: await duckdb(true),
-    link: await ours(project, "link"),
+    link: await successfulProcess(project.command("link")),
     plain: await exported("plain", false),
     shellPlain: await shell(false),
     duckdbPlain: await duckdb(false),
   };
-}
-
-function useExport(project: BenchProject, section: { readonly uri: string; readonly gzip: boolean }): void {
-  const file = join(project.dir, "pipeline.yaml");
-  const config = JSON.parse(readFileSync(file, "utf8")) as object; // benchProject() writes JSON, which is YAML.
-  // None of the pictures exists: the card shows none.
-  writeFileSync(file, JSON.stringify({ ...config, export: { ...section, card: { samples: 0 } } }));
-}
-
-async function ours(project: BenchProject, name: string): Promise<Measured> {
-  const measured = await measuredProcess(project.command(name), { timeoutMs: TIMEOUT_MS });
-  if (measured.exit !== 0) throw new Error(`${name} ended with ${measured.exit}: ${measured.said}`);
-  return measured;
 }
 
 async function peer(command: string, args: readonly string[]): Promise<Timed> {

@@ -102,6 +102,22 @@ describe.runIf(hasChromium)("the page by keyboard", () => {
     expect(ann.problems).toEqual([]);
   });
 
+  it("takes the key that comes right after a dialog was closed by Escape", async () => {
+    await using site = await openSite({ prompts: ["a red fox"], perPrompt: 3, people: { task: "best" } });
+    await site.serve();
+    await using ann = await newAnnotator(browser);
+    await ann.open(await site.invite("ann"));
+    await ann.page.keyboard.press("?");
+    await ann.page.getByRole("dialog", { name: "Keys" }).waitFor();
+    // Escape closes it at once and says so later; the key comes between the two.
+    await ann.page.evaluate(() => {
+      document.querySelector("dialog")?.close();
+      document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "g", code: "KeyG", bubbles: true }));
+    });
+    await ann.page.getByRole("dialog", { name: "Guidelines" }).waitFor({ timeout: 5_000 });
+    expect(ann.problems).toEqual([]);
+  });
+
   describe("with every kind of task", () => {
     let site: Site;
     beforeAll(async () => {

@@ -41,13 +41,10 @@ export function Choose({ desk, state, session, task, language, onLanguage }: Cho
     else if (command.kind === "negative") setShowsNegative(!showsNegative);
     else act(command);
   };
-  useCommands(
-    (command, timeStamp) => {
-      onKey(timeStamp);
-      onCommand(command);
-    },
-    dialog === null && singleKeys,
-  );
+  useCommands((command, timeStamp) => {
+    onKey(timeStamp);
+    onCommand(command);
+  }, singleKeys);
   const onClose = (): void => setDialog(null);
   const chosen = draft.picks.tiers.flat().length;
   return (

@@ -8,7 +8,8 @@ export function useCommands(onCommand: (command: Command, timeStamp: number) => 
   latest.current = { onCommand, isOn };
   useEffect(() => {
     const onKeyDown = (event: KeyboardEvent): void => {
-      if (!latest.current.isOn) return;
+      // Asked of the page itself: a dialog that Escape closed says so a moment later, and the next key may be here before.
+      if (!latest.current.isOn || document.querySelector("dialog[open]") !== null) return;
       if (event.target instanceof Element && event.target.closest("dialog, input, select, textarea") !== null) return;
       const command = commandOfKey(event);
       if (command === null || (command.kind === "pan" && isScrolled(event.target))) return;

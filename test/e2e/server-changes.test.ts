@@ -19,8 +19,8 @@ afterEach(async () => {
   await Promise.all(emulators.splice(0).map((emulator) => emulator.stop()));
 });
 
-async function open(count: number): Promise<readonly Emulator[]> {
-  for (let index = 0; index < count; index++) emulators.push(await startEmulator({ execMs: 60 }));
+async function open(count: number, execMs = 60): Promise<readonly Emulator[]> {
+  for (let index = 0; index < count; index++) emulators.push(await startEmulator({ execMs }));
   return emulators;
 }
 const submittedTo = ({ url }: Emulator): number => project.count(`select count(*) from jobs where server = '${url}'`);
@@ -55,7 +55,8 @@ describe("while a run goes on", () => {
   });
 
   it("`servers drain` in another terminal keeps a server from new jobs until `servers resume`", async () => {
-    const [first, second] = await open(2);
+    // Slow enough that one server alone is not through with the jobs while two commands are started beside others at work.
+    const [first, second] = await open(2, 250);
     project = makeProject({ servers: [first!.url, second!.url], prompts: PROMPTS });
     cli = startCli(["run", "-c", project.config]);
     await expect.poll(() => submittedTo(second!), POLL).toBeGreaterThan(2);

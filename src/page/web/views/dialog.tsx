@@ -26,6 +26,13 @@ export function Dialog({ title, className = "", onClose, onKeyDown, children }: 
       element?.close();
     };
   }, []);
+  // The page behind hears no key of an open dialog. One that is closed keeps the focus until the page is drawn again: its keys are for
+  // the page.
+  const onKey = (event: KeyboardEvent): void => {
+    if (dialog.current?.open !== true) return;
+    event.stopPropagation();
+    onKeyDown?.(event);
+  };
   return (
     <dialog
       ref={dialog}
@@ -33,7 +40,7 @@ export function Dialog({ title, className = "", onClose, onKeyDown, children }: 
       aria-labelledby={titleId}
       onClose={() => !isGone.current && onClose()}
       onClick={(event) => event.target === dialog.current && onClose()}
-      onKeyDown={onKeyDown}
+      onKeyDown={onKey}
     >
       <div class="dialog-body">
         <header>

@@ -10,7 +10,7 @@ export function useCommands(onCommand: (command: Command, timeStamp: number) => 
     const onKeyDown = (event: KeyboardEvent): void => {
       // Asked of the page itself: a dialog that Escape closed says so a moment later, and the next key may be here before.
       if (!latest.current.isOn || document.querySelector("dialog[open]") !== null) return;
-      if (event.target instanceof Element && event.target.closest("dialog, input, select, textarea") !== null) return;
+      if (isTyping(event.target)) return;
       const command = commandOfKey(event);
       if (command === null || (command.kind === "pan" && isScrolled(event.target))) return;
       // Space would press the button that has the focus, and scroll the page.
@@ -20,6 +20,11 @@ export function useCommands(onCommand: (command: Command, timeStamp: number) => 
     addEventListener("keydown", onKeyDown);
     return () => removeEventListener("keydown", onKeyDown);
   }, []);
+}
+
+/** What is typed into a field is no command; a field inside a dialog that is closed takes nothing any more. */
+function isTyping(target: EventTarget | null): boolean {
+  return target instanceof Element && target.matches("input, select, textarea") && target.closest("dialog") === null;
 }
 
 /** Arrows inside a long prompt scroll it. */

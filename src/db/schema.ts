@@ -266,10 +266,14 @@ export const votes = sqliteTable(
   (table) => [index("votes_prompt").on(table.promptKey), check("votes_kind", states("kind", ["choice", "tie", "both_bad", "skip"]))],
 );
 
-/** Links of a named pair set: one row is one training row. */
+/**
+ * Links of a named pair set: one row is one training row. Linking fills `place` in the order of the prompts. The one index is by hash: with
+ * millions of links each of its pages is written for about one row.
+ */
 export const preferences = sqliteTable(
   "preferences",
   {
+    place: integer().primaryKey(),
     pairSet: text("pair_set").notNull(),
     /** H{prompt_key, criterion, chosen, sorted rejected}. */
     rowId: text("row_id").notNull(),
@@ -288,14 +292,16 @@ export const preferences = sqliteTable(
     nCandidates: integer("n_candidates").notNull(),
     chosenScore: real("chosen_score"),
   },
-  (table) => [primaryKey({ columns: [table.pairSet, table.rowId] }), index("preferences_prompt").on(table.promptKey)],
+  (table) => [uniqueIndex("preferences_prompt").on(table.promptKey, table.pairSet, table.rowId)],
 );
 
+/** Without a rowid: a link's images lie together, in the order of the links, and are found without an index. */
 export const preferenceRejected = sqliteTable(
   "preference_rejected",
   {
-    pairSet: text("pair_set").notNull(),
-    rowId: text("row_id").notNull(),
+    place: integer()
+      .notNull()
+      .references(() => preferences.place, { onDelete: "cascade" }),
     /** From 0, best loser first. */
     rank: integer().notNull(),
     imageId: text("image_id")
@@ -303,7 +309,7 @@ export const preferenceRejected = sqliteTable(
       .references(() => images.imageId),
     score: real(),
   },
-  (table) => [primaryKey({ columns: [table.pairSet, table.rowId, table.rank] })],
+  (table) => [primaryKey({ columns: [table.place, table.rank] })],
 );
 
 /** What linking left out, by reason. `unit` says whether an image, a pair or a whole prompt was dropped. */

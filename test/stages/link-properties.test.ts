@@ -3,6 +3,7 @@ import { expect, it } from "vitest";
 import type { Judge } from "../../src/judges/judge.ts";
 import { link } from "../../src/stages/link.ts";
 import { imageId, openTestDataset, type TestDataset } from "../helpers/annotated-dataset.ts";
+import { writtenLinks } from "./written-links.ts";
 
 // Linking again after some facts or rules changed gives what linking all of it for the first time gives, and writes nothing but that.
 
@@ -70,16 +71,11 @@ async function filled(): Promise<TestDataset> {
   return dataset;
 }
 
-const TABLES = ["preferences", "preference_rejected", "drops"];
-const written = ({ db }: TestDataset) =>
-  TABLES.map((table) => db.client.prepare(`select * from ${table} order by 1, 2, 3, 4, 5`).raw().all());
+const written = ({ db }: TestDataset) => writtenLinks(db);
 /** Everything that linking wrote, with the place where each row was written: of a row that was written anew that is another one. */
 const places = ({ db }: TestDataset, promptKey: string) =>
-  db.client.prepare("select rowid, * from preferences where prompt_key = ? order by rowid").raw().all(promptKey);
-const wholeOf = ({ db }: TestDataset, promptKey: string) =>
-  TABLES.slice(0, 1)
-    .concat("drops")
-    .map((table) => db.client.prepare(`select * from ${table} where prompt_key = ? order by 1, 2, 3, 4, 5`).raw().all(promptKey));
+  db.client.prepare("select * from preferences where prompt_key = ? order by place").raw().all(promptKey);
+const wholeOf = ({ db }: TestDataset, promptKey: string) => writtenLinks(db, promptKey);
 
 it("ends as a first linking would, whatever changed in between, and leaves alone what did not", { timeout: 120_000 }, async () => {
   await using dataset = await filled();
@@ -102,7 +98,7 @@ it("ends as a first linking would, whatever changed in between, and leaves alone
         }
         const incremental = written(dataset);
         // Votes and scores are linking's to read alone; without what it wrote, it has to write the same.
-        for (const table of ["preference_rejected", "preferences", "drops"]) dataset.db.client.exec(`delete from ${table}`);
+        for (const table of ["preferences", "drops"]) dataset.db.client.exec(`delete from ${table}`);
         const first = await link({ ...dataset.with(rules), judges: JUDGES });
         expect(written(dataset)).toEqual(incremental);
         expect({ ...first, changed: 0 }).toEqual({ ...result, changed: 0 });

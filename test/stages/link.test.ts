@@ -3,6 +3,7 @@ import { ConfigError } from "../../src/errors.ts";
 import { rowIdOf } from "../../src/identity.ts";
 import { link } from "../../src/stages/link.ts";
 import { imageId, openTestDataset, type TestDataset } from "../helpers/annotated-dataset.ts";
+import { writtenLinks } from "./written-links.ts";
 
 const [a, b, c, d] = ["a", "b", "c", "d"].map(imageId) as [string, string, string, string];
 
@@ -16,14 +17,11 @@ function addGroup(dataset: TestDataset, promptKey: string, ids: readonly string[
 }
 
 /** All that linking writes, as one value. */
-const written = ({ db }: TestDataset) =>
-  ["preferences", "preference_rejected", "drops"].map((table) =>
-    db.client.prepare(`select * from ${table} order by 1, 2, 3, 4, 5`).raw().all(),
-  );
+const written = ({ db }: TestDataset) => writtenLinks(db);
 const rows = ({ db }: TestDataset) =>
   db.client
     .prepare(
-      "select pair_set, criterion, chosen, group_concat(image_id, ' ') from preferences join preference_rejected using (pair_set, row_id) group by pair_set, row_id order by 1, 2, 3",
+      "select pair_set, criterion, chosen, group_concat(image_id, ' ') from preferences join preference_rejected using (place) group by place order by 1, 2, 3",
     )
     .raw()
     .all();

@@ -89,8 +89,8 @@ export function excludedImages({ client }: Pick<Db, "client">) {
   const counts = client.prepare<[], ChosenCounts>(`
     select count(*) as images, count(distinct prompt_key) as prompts, coalesce(sum(state = 'stored'), 0) as stored,
       coalesce(sum(state = 'listed'), 0) as listed, coalesce(sum(state = 'excluded'), 0) as excluded, (select count(*) from (
-        select pair_set, row_id from preferences where chosen in (select image_id from temp.chosen_images)
-        union select pair_set, row_id from preference_rejected where image_id in (select image_id from temp.chosen_images))) as rows
+        select place from preferences where chosen in (select image_id from temp.chosen_images)
+        union select place from preference_rejected where image_id in (select image_id from temp.chosen_images))) as rows
     from temp.chosen_images join images using (image_id)`);
   const page = client
     .prepare<[string, number], string>(`select image_id from temp.chosen_images where image_id > ? order by image_id limit ?`)
@@ -173,8 +173,7 @@ function remaking(client: Db["client"]) {
     `delete from job_failures where job = (select job from images where image_id = @imageId)`,
     `delete from inspections where image_id = @imageId`,
     `delete from scores where image_id = @imageId`,
-    // All rows of the prompt: its group is no longer final. Their losers first, which only they lead to.
-    `delete from preference_rejected where (pair_set, row_id) in (select pair_set, row_id from preferences where ${OF_PROMPT})`,
+    // All rows of the prompt: its group is no longer final.
     `delete from preferences where ${OF_PROMPT}`,
     `delete from adopted_items where image_id = @imageId`,
     `delete from images where image_id = @imageId`,

@@ -38,7 +38,7 @@ export function exportBase(client: Database.Database) {
     /** Takes out of the plan what the earlier versions have. */
     dropKnown: (): number => prepared().dropKnown.run().changes,
     /** Takes new rows out that show a file which an earlier version has in another split. */
-    dropOfOtherSplit: (pairSet: string): number => prepared().dropOfOtherSplit.run({ pairSet }).changes,
+    dropOfOtherSplit: (): number => prepared().dropOfOtherSplit.run().changes,
     /** By id. */
     stale: (): IterableIterator<StaleRow> => prepared().stale.iterate(),
   };
@@ -58,12 +58,12 @@ function prepareBase(client: Database.Database) {
         select 1 from plan_rows as q where q.row_id = b.row_id and q.split in (0, 1, 2))`,
     ),
     dropKnown: client.prepare(`delete from plan_rows where row_id in (select row_id from base_rows)`),
-    dropOfOtherSplit: client.prepare<[{ pairSet: string }]>(`
+    dropOfOtherSplit: client.prepare(`
       delete from plan_rows as q where exists (
         select 1 from images as i join base_files as f on f.sha256 = i.sha256 where f.split <> q.split and i.image_id in (
-          select p.chosen from preferences as p where p.pair_set = @pairSet and p.row_id = q.row_id
+          select p.chosen from preferences as p where p.place = q.place
           union all
-          select r.image_id from preference_rejected as r where r.pair_set = @pairSet and r.row_id = q.row_id))`),
+          select r.image_id from preference_rejected as r where r.place = q.place))`),
     stale: client.prepare<[], StaleRow>(`select row_id as rowId, reason from base_rows where reason is not null order by row_id`),
   };
 }

@@ -105,18 +105,21 @@ export type ExportSnapshot = ReturnType<typeof openExportSnapshot>;
 
 /** SQL: row `p` shows image `i`. */
 export const SHOWS = `(p.chosen = i.image_id or exists (
-  select 1 from preference_rejected as r where r.pair_set = p.pair_set and r.row_id = p.row_id and r.image_id = i.image_id))`;
+  select 1 from preference_rejected as r where r.place = p.place and r.image_id = i.image_id))`;
+
+/** SQL: entry `q` of the plan has a split; by its index. */
+const IS_OF_PLAN = `q.split in (0, 1, 2)`;
 
 /** SQL: row `p` is of this pair set and goes to one of the splits. */
 const isPlanned = (splits: string): string =>
-  `(p.pair_set = @pairSet and exists (select 1 from plan_rows as q where q.place = p.rowid and q.split in (${splits})))`;
+  `(p.pair_set = @pairSet and exists (select 1 from plan_rows as q where q.place = p.place and q.split in (${splits})))`;
 
 /** SQL: images of rows of a split. */
 const IMAGES_OF_SPLIT = `(
-  select q.row_id, i.sha256 from plan_rows as q cross join preferences as p on p.rowid = q.place
+  select q.row_id, i.sha256 from plan_rows as q cross join preferences as p using (place)
     cross join images as i on i.image_id = p.chosen where q.split = @split
   union all
-  select q.row_id, i.sha256 from plan_rows as q cross join preference_rejected as r on r.pair_set = @pairSet and r.row_id = q.row_id
+  select q.row_id, i.sha256 from plan_rows as q cross join preference_rejected as r using (place)
     cross join images as i on i.image_id = r.image_id where q.split = @split)`;
 
 export const uriOf = (table: "i" | "f"): string => `case when @uriPrefix is null then ${table}.uri else @uriPrefix || ${table}.key end`;
@@ -151,20 +154,20 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix, withRefer
     .prepare<[number, string, number], string>(`select row_id from plan_rows where split = ? and row_id > ? order by row_id limit ?`)
     .pluck();
   const allRowIds = client.prepare<[number], string>(`select row_id from plan_rows where split = ? order by row_id`).pluck();
-  const row = client.prepare<[string, string], RowRecord>(`
+  const row = client.prepare<[string], RowRecord>(`
     select row_id as rowId, prompt_key as promptKey, prompt, sent, negative, bound, source_id as sourceId, meta,
       criterion, source, margin, agreement, n_votes as nVotes, n_candidates as nCandidates
-    from preferences join prompts using (prompt_key) where pair_set = ? and row_id = ?`);
+    from preferences join prompts using (prompt_key) where place = (select q.place from plan_rows as q where ${IS_OF_PLAN} and q.row_id = ?)`);
   const references = client.prepare<[{ pairSet: string; uriPrefix: string | null; rowIds: string }], RowReferenceRecord>(`
     select p.row_id as rowId, r.key as name, ${uriOf("f")} as uri, f.sha256 from json_each(@rowIds) as ids
-      join preferences as p on p.pair_set = @pairSet and p.row_id = ids.value join ${REFERENCES} where prompts.prompt_key = p.prompt_key`);
+      cross join plan_rows as q on ${IS_OF_PLAN} and q.row_id = ids.value cross join preferences as p using (place) join ${REFERENCES} where prompts.prompt_key = p.prompt_key`);
   const images = client.prepare<[{ pairSet: string; uriPrefix: string | null; rowIds: string }], RowImageRecord>(`
     with members (row_id, rank, image_id, score) as (
-      select p.row_id, -1, p.chosen, p.chosen_score from json_each(@rowIds) as ids
-        join preferences as p on p.pair_set = @pairSet and p.row_id = ids.value
+      select q.row_id, -1, p.chosen, p.chosen_score from json_each(@rowIds) as ids
+        cross join plan_rows as q on ${IS_OF_PLAN} and q.row_id = ids.value cross join preferences as p using (place)
       union all
-      select r.row_id, r.rank, r.image_id, r.score from json_each(@rowIds) as ids
-        join preference_rejected as r on r.pair_set = @pairSet and r.row_id = ids.value)
+      select q.row_id, r.rank, r.image_id, r.score from json_each(@rowIds) as ids
+        cross join plan_rows as q on ${IS_OF_PLAN} and q.row_id = ids.value cross join preference_rejected as r using (place))
     select row_id as rowId, members.rank, i.image_id as imageId, score, ${uriOf("i")} as uri, i.sha256, jobs.seed, i.batch_index as batchIndex, jobs.variant,
       adopted_images.params, coalesce(inspections.width, i.width) as widthPx, coalesce(inspections.height, i.height) as heightPx
     from members join images as i using (image_id) join jobs using (job) left join inspections using (image_id)
@@ -173,9 +176,9 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix, withRefer
     select image_id as imageId, judge, version, score from json_each(?) as ids join scores on image_id = ids.value`);
   const shown = `${uriOf("i")} as uri, i.sha256, i.bytes, 0 as isReference, i.image_id as id`;
   const imagesOfRows = client.prepare<[{ pairSet: string; uriPrefix: string | null }], ExportedImage>(`
-    select ${shown} from plan_rows as q cross join preferences as p on p.rowid = q.place cross join images as i on i.image_id = p.chosen
+    select ${shown} from plan_rows as q cross join preferences as p using (place) cross join images as i on i.image_id = p.chosen
     union all
-    select ${shown} from plan_rows as q cross join preference_rejected as r on r.pair_set = @pairSet and r.row_id = q.row_id
+    select ${shown} from plan_rows as q cross join preference_rejected as r using (place)
       cross join images as i on i.image_id = r.image_id`);
   const imagesBeside = client.prepare<[{ pairSet: string; uriPrefix: string | null; withReferences: 0 | 1 }], ExportedImage>(`
     select ${shown} from temp.table_images as t cross join images as i on i.image_id = t.image_id
@@ -223,10 +226,10 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix, withRefer
 
     /** Ids of the rows of a split, in their order. */
     allRowIds: (split: number): IterableIterator<string> => allRowIds.iterate(split),
-    ...plannedRowQueries(client, { pairSet, uriOf: uriOf("i"), uriPrefix }),
+    ...plannedRowQueries(client, { uriOf: uriOf("i"), uriPrefix }),
     rowIds: (split: number, { after, count }: { readonly after: string; readonly count: number }) => rowIds.all(split, after, count),
     row(rowId: string): RowRecord {
-      const found = row.get(pairSet, rowId);
+      const found = row.get(rowId);
       if (found === undefined) throw new Error(`row ${rowId} left the snapshot`);
       return found;
     },
@@ -253,12 +256,12 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix, withRefer
 // through all links once for each file.
 const DROP_UNSTORED = `
   delete from plan_rows where place in (
-    select p.rowid from images as i cross join preferences as p on p.prompt_key = i.prompt_key
+    select p.place from images as i cross join preferences as p on p.prompt_key = i.prompt_key
     where i.state in ('listed', 'rejected', 'excluded') and p.pair_set = @pairSet and ${SHOWS})`;
 
 const DROP_UNSTORED_REFERENCES = `
   delete from plan_rows where place in (
-    select p.rowid from ${REFERENCES} join preferences as p on p.prompt_key = prompts.prompt_key
+    select p.place from ${REFERENCES} join preferences as p on p.prompt_key = prompts.prompt_key
     where prompts.reference_files <> '{}' and f.uri is null and p.pair_set = @pairSet)`;
 
 // Each file of the later split is looked up once, and each of its copies once: linear even where all files are equal.
@@ -271,7 +274,7 @@ const DROP_SHARED = `
   delete from plan_rows where split = @split and row_id in (
     select row_id from ${IMAGES_OF_SPLIT} as own where sha256 in (select sha256 from shared_files))`;
 
-const COUNT_PROMPTS = `select count(distinct p.prompt_key) from plan_rows as q cross join preferences as p on p.rowid = q.place`;
+const COUNT_PROMPTS = `select count(distinct p.prompt_key) from plan_rows as q cross join preferences as p using (place)`;
 
 // 2^53 - 1. Seeds are decimal text without leading zeros.
 const FIRST_LARGE_SEED = `

@@ -88,14 +88,12 @@ export function tableQueries({ client }: Pick<Db, "client">, scope: TableScope) 
   );
   const pairsOfPrompt = client
     .prepare<[{ pairSet: string; promptKey: string }], number>(
-      `select count(*) from preferences as p cross join preference_rejected as r on r.pair_set = p.pair_set and r.row_id = p.row_id
-      where p.pair_set = @pairSet and p.prompt_key = @promptKey and exists (select 1 from plan_rows as q where q.place = p.rowid and q.split in (0, 1, 2))`,
+      `select count(*) from preferences as p cross join preference_rejected as r using (place)
+      where p.pair_set = @pairSet and p.prompt_key = @promptKey and exists (select 1 from plan_rows as q where q.place = p.place and q.split in (0, 1, 2))`,
     )
     .pluck();
   const pairsOfSplit = client
-    .prepare<[string, number], number>(
-      `select count(*) from plan_rows as q cross join preference_rejected as r on r.pair_set = ? and r.row_id = q.row_id where q.split = ?`,
-    )
+    .prepare<[number], number>(`select count(*) from plan_rows as q cross join preference_rejected as r using (place) where q.split = ?`)
     .pluck();
   const pictures = client.prepare<[string], PictureRecord>(
     `select i.image_id as imageId, i.key, i.bytes, i.sha256 from json_each(?) as ids cross join images as i on i.image_id = ids.value where i.state = 'stored'`,
@@ -135,7 +133,7 @@ export function tableQueries({ client }: Pick<Db, "client">, scope: TableScope) 
       prompt.get(promptKey) ?? { prompt: "", negative: "" },
     /** Pairs of a prompt in this export. */
     pairsOfPrompt: (promptKey: string): number => pairsOfPrompt.get({ pairSet: scope.pairSet, promptKey }) ?? 0,
-    pairsOfSplit: (split: number): number => pairsOfSplit.get(scope.pairSet, split) ?? 0,
+    pairsOfSplit: (split: number): number => pairsOfSplit.get(split) ?? 0,
     picturesOf: (ids: readonly string[]): readonly PictureRecord[] => pictures.all(JSON.stringify(ids)),
     /** Random, made with the database, in no export. */
     datasetId: (): string => client.prepare<[], string>(`select dataset_id from dataset where id = 1`).pluck().get() ?? "",
@@ -152,7 +150,7 @@ const OWN_LINKED_FILES = `
   update file_owners set split = linked.split from (
     select o.sha256, min(q.split) as split from file_owners as o join images as i on i.sha256 = o.sha256
       join preferences as p on p.pair_set = @pairSet and p.prompt_key = i.prompt_key and ${SHOWS}
-      join plan_rows as q on q.split in (0, 1, 2) and q.row_id = p.row_id group by o.sha256) as linked
+      join plan_rows as q on q.split in (0, 1, 2) and q.place = p.place group by o.sha256) as linked
   where linked.sha256 = file_owners.sha256`;
 
 const FOREIGN = `

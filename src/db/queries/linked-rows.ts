@@ -20,16 +20,16 @@ type PromptTuple = [place: number, promptKey: string, prompt: string, hasReferen
 export function* linkedRows(client: Database.Database, pairSet: string): Generator<LinkedRow> {
   const page = client
     .prepare<[string, number, number], LinkTuple>(
-      `select rowid, row_id, prompt_key, source, chosen_score, margin, agreement from preferences
-      where +pair_set = ? and rowid > ? order by rowid limit ?`,
+      `select place, row_id, prompt_key, source, chosen_score, margin, agreement from preferences
+      where +pair_set = ? and place > ? order by place limit ?`,
     )
     .raw();
   const promptOf = promptsAlong(promptReads(client));
-  const rejectedOf = rejectedAlong(client, pairSet);
+  const rejectedOf = rejectedAlong(client);
   for (const row of rowsInOrder((after, count) => page.all(pairSet, after, count))) {
     const [place, rowId, promptKey, source, chosenScore, margin, agreement] = row;
     const [, , prompt, hasReferences] = promptOf(promptKey);
-    const rejected = rejectedOf(rowId);
+    const rejected = rejectedOf(place);
     let [rejectedLow, rejectedHigh]: [number | null, number | null] = [null, null];
     for (const { score } of rejected) {
       if (score === null || !Number.isFinite(score)) continue;

@@ -7,6 +7,7 @@ import { rowsInOrder } from "./rows-in-order.ts";
 
 /** A row of the plan as its table has it; its images are those of its prompt. */
 export interface PlacedRow extends RowRecord {
+  readonly place: number;
   readonly split: number;
   readonly chosen: string;
   readonly chosenScore: number | null;
@@ -19,7 +20,6 @@ export interface PromptImage extends Omit<RowImageRecord, "rowId" | "rank" | "sc
 }
 
 interface PlannedRowScope {
-  readonly pairSet: string;
   /** SQL: the URI of image `i`. */
   readonly uriOf: string;
   readonly uriPrefix: string | null;
@@ -70,11 +70,11 @@ type ScoreTuple = [place: number, imageId: string, score: number | null];
  * Reads planned rows in the order of the table of links, which is about that of prompts, jobs, images and scores: each table is read once
  * from its start to its end, where the order of ids would look up each row in another page of an index that no cache holds.
  */
-export function plannedRowQueries(client: Database.Database, { pairSet, uriOf, uriPrefix }: PlannedRowScope) {
+export function plannedRowQueries(client: Database.Database, { uriOf, uriPrefix }: PlannedRowScope) {
   const rows = client
     .prepare<[number, number], PlacedTuple>(
       `select q.place, q.split, p.row_id, p.prompt_key, criterion, source, margin, agreement, n_votes, n_candidates, chosen, chosen_score
-      from plan_rows as q cross join preferences as p on p.rowid = q.place where q.place > ? order by q.place limit ?`,
+      from plan_rows as q cross join preferences as p using (place) where q.place > ? order by q.place limit ?`,
     )
     .raw();
 
@@ -83,14 +83,14 @@ export function plannedRowQueries(client: Database.Database, { pairSet, uriOf, u
     *placedRows(): Generator<PlacedRow> {
       const promptOf = promptsAlong(promptReads(client));
       for (const row of rowsInOrder((after, count) => rows.all(after, count))) {
-        const [, split, rowId, promptKey, criterion, source, margin, agreement, nVotes, nCandidates, chosen, chosenScore] = row;
+        const [place, split, rowId, promptKey, criterion, source, margin, agreement, nVotes, nCandidates, chosen, chosenScore] = row;
         const [, , prompt, sent, negative, bound, sourceId, meta] = promptOf(promptKey);
-        const link = { split, rowId, promptKey, criterion, source, margin, agreement, nVotes, nCandidates, chosen, chosenScore };
+        const link = { place, split, rowId, promptKey, criterion, source, margin, agreement, nVotes, nCandidates, chosen, chosenScore };
         yield { ...link, prompt, sent, negative, bound, sourceId, meta };
       }
     },
     /** For one pass over the rows in their order: best first. */
-    rejectedAlong: () => rejectedAlong(client, pairSet),
+    rejectedAlong: () => rejectedAlong(client),
     /** For one pass over the rows in their order: an image, undefined where there is none. */
     imagesAlong: () => imagesAlong(client, { uriOf, uriPrefix }),
     /** For one pass over the rows in their order: what these judges said of an image. */
@@ -98,7 +98,7 @@ export function plannedRowQueries(client: Database.Database, { pairSet, uriOf, u
   };
 }
 
-function imagesAlong(client: Database.Database, { uriOf, uriPrefix }: Omit<PlannedRowScope, "pairSet">) {
+function imagesAlong(client: Database.Database, { uriOf, uriPrefix }: PlannedRowScope) {
   // Joining an empty table costs more than the rest of the statement.
   const hasAdopted = client.prepare(`select 1 from adopted_images limit 1`).get() !== undefined;
   const [own, adopted] = hasAdopted ? ["adopted_images.params", "left join adopted_images using (image_id)"] : ["null", ""];

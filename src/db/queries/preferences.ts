@@ -65,7 +65,7 @@ export function preferenceQueries({ client }: Pick<Db, "client">) {
   const linksInRange = client.prepare<[RowRange], PreferenceRow>(`
     select pair_set as pairSet, prompt_key as promptKey, criterion, row_id as rowId, chosen, chosen_score as chosenScore, source, margin,
       agreement, n_votes as nVotes, n_candidates as nCandidates, image_id as rejected, preference_rejected.score as rejectedScore
-    from prompts as page cross join preferences using (prompt_key) cross join preference_rejected using (pair_set, row_id)
+    from prompts as page cross join preferences using (prompt_key) cross join preference_rejected using (place)
     where page.rowid > @after and page.rowid <= @last order by page.rowid, pair_set, row_id, rank`);
   // By pair set: the key of the table begins with it.
   const dropsInRange = client.prepare<[RowRange & { pairSet: string }], LinkScope & DropRow>(`
@@ -74,14 +74,13 @@ export function preferenceQueries({ client }: Pick<Db, "client">) {
     where page.rowid > @after and page.rowid <= @last and pair_set = @pairSet order by page.rowid, criterion, unit, reason`);
 
   const inScope = "pair_set = @pairSet and prompt_key = @promptKey and criterion = @criterion";
-  const deleteRejected = client.prepare(`
-    delete from preference_rejected where pair_set = @pairSet and row_id in (select row_id from preferences where ${inScope})`);
+  // Their rejected images go with them.
   const deleteLinks = client.prepare(`delete from preferences where ${inScope}`);
   const deleteDrops = client.prepare(`delete from drops where ${inScope}`);
   const insertLink = client.prepare(`
     insert into preferences (pair_set, row_id, prompt_key, criterion, chosen, source, margin, agreement, n_votes, n_candidates, chosen_score)
     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
-  const insertRejected = client.prepare(`insert into preference_rejected (pair_set, row_id, rank, image_id, score) values (?, ?, ?, ?, ?)`);
+  const insertRejected = client.prepare(`insert into preference_rejected (place, rank, image_id, score) values (?, ?, ?, ?)`);
   const insertDrop = client.prepare(`insert into drops (pair_set, prompt_key, criterion, unit, reason, count) values (?, ?, ?, ?, ?, ?)`);
 
   return {
@@ -110,18 +109,18 @@ export function preferenceQueries({ client }: Pick<Db, "client">) {
 
     /**
      * Puts these links and drops in the place of the scope's. To be called inside a transaction.
-     * @param isNew the scope has none: looking for them would read three more pages of indexes that no cache holds.
+     * @param isNew the scope has none: looking for them would read two more pages of indexes that no cache holds.
      */
     replace(scope: LinkScope, { links, drops }: StoredLinks, { isNew }: { readonly isNew: boolean }): void {
       const { pairSet, promptKey, criterion } = scope;
       if (!isNew) {
-        deleteRejected.run({ pairSet, promptKey, criterion });
         deleteLinks.run({ pairSet, promptKey, criterion });
         deleteDrops.run({ pairSet, promptKey, criterion });
       }
       for (const { rowId, chosen, rejected, source, margin, agreement, nVotes, nCandidates } of links) {
-        insertLink.run(pairSet, rowId, promptKey, criterion, chosen.imageId, source, margin, agreement, nVotes, nCandidates, chosen.score);
-        for (const [rank, loser] of rejected.entries()) insertRejected.run(pairSet, rowId, rank, loser.imageId, loser.score);
+        const facts = [criterion, chosen.imageId, source, margin, agreement, nVotes, nCandidates, chosen.score];
+        const { lastInsertRowid: place } = insertLink.run(pairSet, rowId, promptKey, ...facts);
+        for (const [rank, loser] of rejected.entries()) insertRejected.run(place, rank, loser.imageId, loser.score);
       }
       for (const { unit, reason, count } of drops) insertDrop.run(pairSet, promptKey, criterion, unit, reason, count);
     },

@@ -43,7 +43,7 @@ export function sheetQueries({ client }: Pick<Db, "client">, pairSet: string) {
       from preferences where pair_set = @pairSet and prompt_key = @promptKey
       union all
       select image_id, 'rejected', rank, criterion, source, score, n_votes, margin, row_id
-      from preferences join preference_rejected using (pair_set, row_id) where pair_set = @pairSet and prompt_key = @promptKey)
+      from preferences join preference_rejected using (place) where pair_set = @pairSet and prompt_key = @promptKey)
       order by margin desc, row_id, rank`,
   );
 

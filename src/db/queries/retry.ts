@@ -52,11 +52,9 @@ export function fetchAgain({ client }: Pick<Db, "client">, imageId: string): voi
     `update jobs set failures = 0 where job = (select job from images where image_id = @imageId)`,
     `delete from inspections where image_id = @imageId`,
     `delete from scores where image_id = @imageId`,
-    // Their rows first: only they know which preferences showed the image as a loser.
-    `delete from preferences where chosen = @imageId
-      or (pair_set, row_id) in (select pair_set, row_id from preference_rejected where image_id = @imageId)`,
-    `delete from preference_rejected where not exists (select 1 from preferences
-      where preferences.pair_set = preference_rejected.pair_set and preferences.row_id = preference_rejected.row_id)`,
+    // Of its prompt alone: there is no index of images.
+    `delete from preferences where prompt_key = (select prompt_key from images where image_id = @imageId)
+      and (chosen = @imageId or place in (select place from preference_rejected where image_id = @imageId))`,
   ].map((sql) => client.prepare<{ imageId: string }>(sql));
   client
     .transaction(() => {

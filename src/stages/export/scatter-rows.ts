@@ -117,13 +117,13 @@ function rowMaker({ snapshot, facts, layout, images }: ScatterNeeds): (placed: P
     return image;
   };
   return (placed) => {
-    const { rowId, promptKey, chosen, chosenScore } = placed;
+    const { place, rowId, promptKey, chosen, chosenScore } = placed;
     if (promptKey !== group.promptKey) group = { promptKey, images: new Map(), scores: new Map() };
     const recordOf = (imageId: string, rank: number, score: number | null): RowImageRecord => {
       const { uri, sha256, seed, batchIndex, variant, params, widthPx, heightPx } = shownImage(imageId);
       return { rowId, rank, imageId, score, uri, sha256, seed, batchIndex, variant, params, widthPx, heightPx };
     };
-    const rejected = rejectedOf(rowId).map(({ imageId, score }, rank) => recordOf(imageId, rank, score));
+    const rejected = rejectedOf(place).map(({ imageId, score }, rank) => recordOf(imageId, rank, score));
     const shown = [recordOf(chosen, -1, chosenScore), ...rejected];
     return toRow(
       { row: placed, images: shown, references: showsReferences ? snapshot.referencesOf([rowId]) : [], scores: group.scores },

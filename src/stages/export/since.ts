@@ -63,7 +63,7 @@ export async function openSince(name: string, facts: SinceFacts, needs: SinceNee
       const changed = await markChanged(snapshot, { layout, facts: rowFacts, checkpoint: needs.checkpoint });
       const gone = snapshot.base.markGone();
       snapshot.base.dropKnown();
-      const shared = snapshot.base.dropOfOtherSplit(facts.pairSet);
+      const shared = snapshot.base.dropOfOtherSplit();
       return { dropped: shared > 0 ? { "image-in-other-split-of-base": shared } : {}, stale: { gone, changed } };
     },
   };

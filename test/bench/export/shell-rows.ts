@@ -40,7 +40,7 @@ const named = (columns: typeof IMAGE): string => columns.map(([name, value]) => 
 export const SHELL_ROWS = `select json_object('id', p.row_id, 'prompt', t.prompt,
   'chosen', json((select json_object(${pairs(IMAGE)}) from (select p.chosen as image_id, p.chosen_score as score) as m ${TABLES})),
   'rejected', json((select json_group_array(json(cell)) from (select json_object(${pairs(IMAGE)}) as cell from preference_rejected as m
-    ${TABLES} where m.pair_set = p.pair_set and m.row_id = p.row_id order by m.rank))), ${pairs(ROW)})
+    ${TABLES} where m.place = p.place order by m.rank))), ${pairs(ROW)})
 from preferences as p cross join prompts as t on t.prompt_key = p.prompt_key where p.pair_set = 'main' order by p.row_id;`;
 
 const flatOf = (members: string): string =>
@@ -48,5 +48,5 @@ const flatOf = (members: string): string =>
   cross join prompts as t on t.prompt_key = p.prompt_key cross join ${members} ${TABLES} where p.pair_set = 'main'`;
 
 /** The same, flat: a line an image, the chosen with rank -1. */
-export const FLAT_ROWS = `${flatOf("(select rowid as place, chosen as image_id, chosen_score as score, -1 as rank from preferences) as m on m.place = p.rowid")}
-union all ${flatOf("preference_rejected as m on m.pair_set = p.pair_set and m.row_id = p.row_id")};`;
+export const FLAT_ROWS = `${flatOf("(select place, chosen as image_id, chosen_score as score, -1 as rank from preferences) as m on m.place = p.place")}
+union all ${flatOf("preference_rejected as m on m.place = p.place")};`;

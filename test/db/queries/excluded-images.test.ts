@@ -98,8 +98,8 @@ it("what is made again leaves nothing behind but its votes", () => {
     dataset.addScore(id, 1);
   }
   dataset.addVote("v1", { promptKey: "p_1", shown: [a, b], ranking: [[a]] });
-  sql(`insert into preferences (pair_set, row_id, prompt_key, criterion, chosen, source, n_votes, n_candidates)
-    values ('main', 'd_1', 'p_1', 'overall', '${b}', 'people', 1, 2); insert into preference_rejected values ('main', 'd_1', 0, '${a}', 0)`);
+  sql(`insert into preferences (place, pair_set, row_id, prompt_key, criterion, chosen, source, n_votes, n_candidates)
+    values (1, 'main', 'd_1', 'p_1', 'overall', '${b}', 'people', 1, 2); insert into preference_rejected values (1, 0, '${a}', 0)`);
   const images = excludedImages(db);
   images.choose({ ...NONE, imageIds: [a] }, "both");
   const page = images.remake.page("", 9);

@@ -65,7 +65,7 @@ function fill(rows: number): void {
     subfolder, type, state, key, uri, sha256, bytes) values (?, ?, ?, '', '', 1, '7', 0, '', '', 'output', 'stored', ?, ?, ?, 1)`);
   const link = client.prepare(`insert into preferences (pair_set, row_id, prompt_key, criterion, chosen, source, n_votes, n_candidates)
     values ('main', ?, ?, 'overall', ?, 'people', 1, 2)`);
-  const rejected = client.prepare("insert into preference_rejected (pair_set, row_id, rank, image_id) values ('main', ?, 0, ?)");
+  const rejected = client.prepare("insert into preference_rejected (place, rank, image_id) values (?, 0, ?)");
   client.transaction(() => {
     for (let index = 0; index < rows; index++) {
       const key = `p_${index}`;
@@ -77,8 +77,8 @@ function fill(rows: number): void {
       }
       // The order of ids is another than that of places.
       const rowId = `d_${(index * 7_919) % rows}_${index}`;
-      link.run(rowId, key, `i_${index}a`);
-      rejected.run(rowId, `i_${index}b`);
+      const { lastInsertRowid: place } = link.run(rowId, key, `i_${index}a`);
+      rejected.run(place, `i_${index}b`);
     }
   })();
 }

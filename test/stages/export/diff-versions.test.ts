@@ -24,7 +24,6 @@ async function diff(fixture: Fixture, before = "v1", after = "v2"): Promise<Vers
 }
 
 const forget = (fixture: Fixture, rowId: string): void => {
-  fixture.db.client.prepare("delete from preference_rejected where row_id = ?").run(rowId);
   fixture.db.client.prepare("delete from preferences where row_id = ?").run(rowId);
 };
 

@@ -218,7 +218,7 @@ function addRow(db: Db, row: FixtureRow): AddedRow {
   const rowId = rowIdOf(promptKey, criterion, chosen, rejected);
   const [first = null, second = null] = scores;
   const margin = row.margin === undefined ? (first === null || second === null ? null : first - second) : row.margin;
-  db.orm
+  const { lastInsertRowid: place } = db.orm
     .insert(tables.preferences)
     .values({
       pairSet,
@@ -237,7 +237,7 @@ function addRow(db: Db, row: FixtureRow): AddedRow {
   for (const [rank, imageId] of rejected.entries()) {
     db.orm
       .insert(tables.preferenceRejected)
-      .values({ pairSet, rowId, rank, imageId, score: scores[rank + 1] ?? null })
+      .values({ place: Number(place), rank, imageId, score: scores[rank + 1] ?? null })
       .run();
   }
   return { rowId, promptKey, imageIds };

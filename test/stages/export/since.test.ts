@@ -27,7 +27,6 @@ async function problemsOf(fixture: Fixture, version: string): Promise<readonly s
 const setMargin = (fixture: Fixture, rowId: string, agreement: number): void =>
   void fixture.db.client.prepare("update preferences set agreement = ?, n_votes = 5 where row_id = ?").run(agreement, rowId);
 const forget = (fixture: Fixture, rowId: string): void => {
-  fixture.db.client.prepare("delete from preference_rejected where row_id = ?").run(rowId);
   fixture.db.client.prepare("delete from preferences where row_id = ?").run(rowId);
 };
 

@@ -58,3 +58,38 @@ it("brings a database of the version before up to date, and changes nothing that
   expect(db.client.prepare("select * from vote_pictures").all()).toEqual([]);
   db.close();
 });
+
+it("keeps links of the version before in their order, each with its rejected images", () => {
+  const file = join(dir, "pipeline.db");
+  const old = openDatabase(file, oldMigrations(7));
+  old.client.exec(`
+    insert into prompts (prompt_key, position, prompt, sent) values ('p_1', 0, 'a fox', 'a fox'), ('p_2', 1, 'a hen', 'a hen');
+    insert into variants (variant, workflow, workflow_sha256, graph, bindings, outputs) values ('base', 'main', 'w', '{}', '{}', '[]');`);
+  for (const image of ["i_1", "i_2", "i_3"]) {
+    old.client.exec(`
+      insert into jobs (job, prompt_key, variant, seed, seed_index, position) values ('j${image}', 'p_1', 'base', '1', 0, 0);
+      insert into images (image_id, job, prompt_key, prompt_id, server, attempt, node_id, batch_index, filename, subfolder, type)
+        values ('${image}', 'j${image}', 'p_1', '${image}', 's', 1, '7', 0, 'f', '', 'output');`);
+  }
+  old.client.exec(`
+    insert into preferences (rowid, pair_set, row_id, prompt_key, criterion, chosen, source, margin, agreement, n_votes, n_candidates, chosen_score)
+      values (5, 'main', 'd_9', 'p_1', 'overall', 'i_1', 'people', 0.5, 1, 3, 3, 0.75), (7, 'main', 'd_1', 'p_2', 'overall', 'i_3', 'people', null, null, 1, 2, null);
+    insert into preference_rejected values ('main', 'd_1', 0, 'i_1', null), ('main', 'd_9', 1, 'i_3', 0.125), ('main', 'd_9', 0, 'i_2', 0.25);`);
+  const read = "select row_id, prompt_key, chosen, margin, agreement, n_votes, n_candidates, chosen_score from preferences order by rowid";
+  const before = old.client.prepare(read).raw().all();
+  old.close();
+
+  const db = openDatabase(file);
+  expect(db.client.prepare(read).raw().all()).toEqual(before);
+  const rejected = db.client.prepare("select row_id, rank, image_id, score from preferences join preference_rejected using (place)");
+  expect(rejected.raw().all()).toEqual([
+    ["d_9", 0, "i_2", 0.25],
+    ["d_9", 1, "i_3", 0.125],
+    ["d_1", 0, "i_1", null],
+  ]);
+  // A link that goes takes its rejected images with it.
+  db.client.exec("delete from preferences where row_id = 'd_9'");
+  expect(db.client.prepare("select image_id from preference_rejected").pluck().all()).toEqual(["i_1"]);
+  expect(() => db.client.exec("insert into preference_rejected values (99, 0, 'i_1', null)")).toThrow("FOREIGN KEY");
+  db.close();
+});

@@ -11,6 +11,8 @@ const CHECKPOINT_PAGES = 32_000;
 export interface BulkOptions {
   /** True: a commit is flushed, as outside. For work beside which others commit what must not be lost. */
   readonly flushEach?: boolean;
+  /** SQLite's page cache; default 32 MB. */
+  readonly cacheKib?: number;
 }
 
 /**
@@ -20,13 +22,13 @@ export interface BulkOptions {
 export async function inBulk<T>(
   { client }: Pick<Db, "client">,
   work: () => Promise<T>,
-  { flushEach = false }: BulkOptions = {},
+  { flushEach = false, cacheKib = CACHE_KIB }: BulkOptions = {},
 ): Promise<T> {
   const settings = ["synchronous", "cache_size", "wal_autocheckpoint"].map(
     (name) => [name, client.pragma(name, { simple: true })] as const,
   );
   if (!flushEach) client.pragma("synchronous = NORMAL");
-  client.pragma(`cache_size = -${CACHE_KIB}`);
+  client.pragma(`cache_size = -${cacheKib}`);
   client.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
   try {
     return await work();

@@ -120,15 +120,20 @@ function structColumn<Cell, Inner>(name: string, valueOf: (cell: Cell) => Inner,
 }
 
 function listColumn<Cell, Inner>(name: string, valueOf: (cell: Cell) => readonly Inner[], columns: readonly Column<Inner>[]): Column<Cell> {
-  const json = (cell: Cell): string =>
-    `[${valueOf(cell)
-      .map((inner) => objectJson(columns, inner))
-      .join(",")}]`;
+  const json = (cell: Cell): string => {
+    let text = "[";
+    for (const inner of valueOf(cell)) text += (text === "[" ? "" : ",") + objectJson(columns, inner);
+    return text + "]";
+  };
   return { name, feature: { list: columns }, json };
 }
 
 function objectJson<Cell>(columns: readonly Column<Cell>[], cell: Cell): string {
   let text = "";
-  for (const { name, json } of columns) text += `${text === "" ? "{" : ","}"${name}":${json(cell)}`;
-  return `${text}}`;
+  let open = '{"';
+  for (const { name, json } of columns) {
+    text += open + name + '":' + json(cell);
+    open = ',"';
+  }
+  return text + "}";
 }

@@ -46,6 +46,22 @@ describe("roundFloat()", () => {
     expect(roundFloat(value)).toBe(rounded); // toBe tells −0 from 0.
   });
 
+  test("is what toFixed() says, however near to a half", () => {
+    const exact = (value: number): number => Number(value.toFixed(6)) + 0;
+    const nearHalf = fc
+      .tuple(fc.integer({ min: -(2 ** 42), max: 2 ** 42 }), fc.double({ min: 0.4989, max: 0.5011, noNaN: true }))
+      .map(([whole, part]) => (whole + part) / 1e6);
+    fc.assert(
+      fc.property(
+        fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true }), fc.double({ min: -2, max: 2, noNaN: true }), nearHalf),
+        (value) => {
+          expect(roundFloat(value)).toBe(exact(value));
+        },
+      ),
+      { numRuns: 20_000 },
+    );
+  });
+
   test("rounds once: what is rounded stays as it is", () => {
     fc.assert(
       fc.property(fc.double(), (value) => {

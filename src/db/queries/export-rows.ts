@@ -98,8 +98,8 @@ export interface ExportScope {
   readonly withReferences: boolean;
 }
 
-/** SQLite's page cache of an export, KiB: what lies beside each other is read together, the indexes of hashes fit in no cache. */
-const CACHE_KIB = 32 * 1024;
+/** SQLite's page cache of an export, KiB: tables are read once, in their order, and the indexes of hashes fit in no cache. */
+const CACHE_KIB = 4 * 1024;
 
 export type ExportSnapshot = ReturnType<typeof openExportSnapshot>;
 

@@ -2,12 +2,14 @@ import { closeSync, mkdirSync, openSync, readSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { cutShort, onScratch, type ScratchFile, writeScratch } from "./scratch-file.ts";
 
-/** Written to a bucket's file at a time. With as many buckets as there may be, 16 MB. */
-const BUFFER_BYTES = 32 * 1024;
+/** Written to a bucket's file at a time. With as many buckets as there may be, 8 MB. */
+const BUFFER_BYTES = 16 * 1024;
 /** Before each line: its bytes in 4, its key's in 1, then the key. */
 const HEADER_BYTES = 5;
 /** A bucket up to this size is read at once, a larger one line by line. */
 const READ_BYTES_MAX = 32 * 1024 * 1024;
+/** Handed over at a time, or one line if that is longer. */
+const CHUNK_BYTES = 512 * 1024;
 /** A UTF-16 unit takes up to 3 bytes in UTF-8. */
 const BYTES_A_UNIT = 3;
 
@@ -53,10 +55,18 @@ export function openRowBuckets(folder: string, count: number): RowBuckets {
       writeAll(bucket, large.subarray(0, writeRecord(large, 0, { key, line })));
     },
     *sorted(from, to) {
+      // One for all: what a new one for each leaves behind is taken away much later.
+      let memory = Buffer.alloc(0);
       for (let index = from; index < to; index++) {
         const bucket = bucketAt(buckets, index);
         flush(bucket);
-        yield* bucket.sizeBytes <= READ_BYTES_MAX ? sortedAtOnce(bucket) : sortedLineByLine(bucket);
+        if (bucket.sizeBytes > READ_BYTES_MAX) {
+          yield* sortedLineByLine(bucket);
+        } else {
+          if (bucket.sizeBytes > memory.length)
+            memory = Buffer.allocUnsafeSlow(Math.min(READ_BYTES_MAX, Math.ceil(bucket.sizeBytes * 1.25)));
+          yield* sortedAtOnce(bucket, memory.subarray(0, bucket.sizeBytes));
+        }
         close(bucket);
       }
     },
@@ -99,18 +109,26 @@ interface Place {
   readonly end: number;
 }
 
-function* sortedAtOnce(bucket: Bucket): Generator<Buffer> {
-  const bytes = readAt(bucket, 0, bucket.sizeBytes);
+/** `bytes`: room for the whole bucket. */
+function* sortedAtOnce(bucket: Bucket, bytes: Buffer): Generator<Buffer> {
+  readInto(bucket, bytes, 0);
   const places: Place[] = [];
   for (let at = 0; at < bytes.length;) {
     const place = placeOf(bytes, at, 0);
     places.push(place);
     at = place.end;
   }
-  const sorted = Buffer.allocUnsafe(places.reduce((sum, { start, end }) => sum + end - start, 0));
+  let chunk = Buffer.alloc(0);
   let used = 0;
-  for (const { start, end } of byKey(places)) used += bytes.copy(sorted, used, start, end);
-  if (used > 0) yield sorted;
+  for (const { start, end } of byKey(places)) {
+    if (used + end - start > chunk.length) {
+      if (used > 0) yield chunk.subarray(0, used);
+      chunk = Buffer.allocUnsafeSlow(Math.max(CHUNK_BYTES, end - start));
+      used = 0;
+    }
+    used += bytes.copy(chunk, used, start, end);
+  }
+  if (used > 0) yield chunk.subarray(0, used);
 }
 
 function* sortedLineByLine(bucket: Bucket): Generator<Buffer> {
@@ -135,12 +153,16 @@ function byKey(places: readonly Place[]): readonly Place[] {
   return places.toSorted((first, second) => (first.key < second.key ? -1 : 1));
 }
 
-function readAt({ descriptor, file }: Bucket, position: number, length: number): Buffer {
+function readAt(bucket: Bucket, position: number, length: number): Buffer {
   const bytes = Buffer.allocUnsafe(length);
-  for (let done = 0; done < length;) {
-    const got = onScratch(file, () => readSync(descriptor, bytes, done, length - done, position + done));
+  readInto(bucket, bytes, position);
+  return bytes;
+}
+
+function readInto({ descriptor, file }: Bucket, bytes: Buffer, position: number): void {
+  for (let done = 0; done < bytes.length;) {
+    const got = onScratch(file, () => readSync(descriptor, bytes, done, bytes.length - done, position + done));
     if (got === 0) throw cutShort({ file });
     done += got;
   }
-  return bytes;
 }

@@ -136,13 +136,15 @@ function metaOf({ meta, sourceId }: RowRecord): string {
 function scoresJson(scores: readonly ImageScoreRecord[], versions: RowFacts["judgeVersions"]): string {
   const current = scores.filter(({ judge, version }) => versions.get(judge) === version);
   if (current.length === 0) return "{}";
-  const fields = current
-    .toSorted((first, second) => (first.judge < second.judge ? -1 : 1))
-    .map(({ judge, score }) => {
-      const rounded = roundFloat(score);
-      return `${JSON.stringify(judge)}:${rounded === null ? "null" : floatText(rounded)}`;
-    });
+  const [only] = current;
+  if (current.length === 1 && only !== undefined) return `{${scoreField(only)}}`;
+  const fields = current.toSorted((first, second) => (first.judge < second.judge ? -1 : 1)).map(scoreField);
   return `{${fields.join(",")}}`;
+}
+
+function scoreField({ judge, score }: ImageScoreRecord): string {
+  const rounded = roundFloat(score);
+  return `${JSON.stringify(judge)}:${rounded === null ? "null" : floatText(rounded)}`;
 }
 
 function parseObject(text: string): JsonObject {

@@ -236,7 +236,8 @@ describe("a picture that is not what was verified", () => {
       if (uri.startsWith("file:")) return Promise.resolve(store);
       return Promise.resolve({
         ...store,
-        get: (key, signal) => (calls++ < 3 ? Promise.reject(new TransientError("busy")) : store.get(key, signal)),
+        readInto: (key, bytes) =>
+          calls++ < 3 ? Promise.reject(new TransientError("busy")) : (store.readInto?.(key, bytes) ?? Promise.resolve(null)),
       });
     };
     await fixture.export({ formats: ["parquet"] }, { openStore });

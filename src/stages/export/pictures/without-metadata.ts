@@ -13,6 +13,10 @@ export function withoutMetadata(bytes: Uint8Array): { readonly bytes: Buffer; re
   walker(format.strip({ keep: (piece) => void kept.push(piece), drop: nothing, headEnds: nothing })).feed(whole);
   let end = 0;
   // Each piece stands at or behind where it goes, so that none is written over before its turn.
-  for (const piece of kept) end += piece.copy(whole, end);
+  for (const piece of kept) {
+    const at = piece.byteOffset - whole.byteOffset;
+    if (at !== end) piece.copy(whole, end);
+    end += piece.length;
+  }
   return { bytes: whole.subarray(0, end), format };
 }

@@ -3,7 +3,6 @@ import type { Context } from "../../../context.ts";
 import type { PictureRecord, TableQueries } from "../../../db/queries/export-tables.ts";
 import type { Row, RowLayout } from "../../../exporters/exporter.ts";
 import type { Picture, PictureFormat, PicturePair } from "../../../exporters/picture-format.ts";
-import { freeMemory } from "../../../lib/free-memory.ts";
 import type { DataFile } from "../manifest.ts";
 import { pairsOf } from "../pairs-of.ts";
 import type { PlannedSplit } from "../plan-rows.ts";
@@ -12,6 +11,7 @@ import type { Spool, SpooledFile } from "../spool.ts";
 import { openConverter, type ConvertPicture, type ImageSettings } from "./convert.ts";
 import { fetchPicture, type FetchNeeds } from "./fetch-picture.ts";
 import { inOrder } from "./in-order.ts";
+import { pictureMemory, type PictureMemory } from "./picture-memory.ts";
 
 /** A shard is closed once its pairs have so many bytes in the store: few files for millions of pictures, and each is sent again within minutes. */
 const SHARD_BYTES = 256 * 1024 * 1024;
@@ -42,6 +42,7 @@ export interface WrittenFormat {
 /** Writes every pair of every row with its pictures, in each format. Memory is bounded by AHEAD and what one format holds of a file. */
 export async function writePictures(formats: readonly PictureFormat[], source: PictureSource): Promise<readonly WrittenFormat[]> {
   const convert = formats.length === 0 ? null : await openConverter(source.images);
+  const memory = pictureMemory();
   const written: WrittenFormat[] = [];
   for (const format of formats) {
     if (convert === null) break;
@@ -50,7 +51,7 @@ export async function writePictures(formats: readonly PictureFormat[], source: P
     let done = 0;
     const tick = (): void => source.log.progress(`export ${format.format}`, { done: ++done, total: source.rows, failed: 0 });
     for (const planned of source.planned) {
-      const files = await writeSplit(format, { source, planned, convert, tick });
+      const files = await writeSplit(format, { source, planned, convert, memory, tick });
       dataFiles.push(...files.dataFiles);
       pictures.push(...files.pictures);
     }
@@ -63,6 +64,7 @@ interface SplitPlace {
   readonly source: PictureSource;
   readonly planned: PlannedSplit;
   readonly convert: ConvertPicture;
+  readonly memory: PictureMemory;
   /** Called for each row. */
   readonly tick: () => void;
 }
@@ -139,16 +141,18 @@ async function* withRecords({ queries, rowsOf, checkpoint }: PictureSource, plan
 }
 
 /** Each row's pairs with their pictures; the chosen one is fetched once. */
-function loadedRows({ source, planned, convert }: SplitPlace): AsyncGenerator<readonly PicturePair[]> {
+function loadedRows({ source, planned, convert, memory }: SplitPlace): AsyncGenerator<readonly PicturePair[]> {
   const weightOf = ({ records }: RowWithRecords): number => records.values().reduce((sum, { bytes }) => sum + bytes, 0);
   return inOrder(withRecords(source, planned), { items: AHEAD.rows, weight: AHEAD.bytes, weightOf }, async ({ row, records }) => {
     const load = async ({ imageId }: { readonly imageId: string }, pairs: number): Promise<Picture> => {
       const record = records.get(imageId);
       if (record === undefined) throw new Error(`image ${imageId} left the snapshot`);
-      const bytes = await fetchPicture(record, source);
+      const { bytes, giveBack } = memory.take(record.bytes);
+      await fetchPicture(record, bytes, source);
+      const picture = await convert(bytes, imageId);
+      if (picture.bytes.buffer !== bytes.buffer) giveBack(); // It was encoded anew.
       let left = pairs;
-      const done = (): void => void (--left === 0 && freeMemory(bytes));
-      return { ...(await convert(bytes, imageId)), done };
+      return { ...picture, done: () => void (--left === 0 && giveBack()) };
     };
     const [chosen, ...rejected] = await Promise.all(
       [row.chosen, ...row.rejected].map(async (cell, index) => ({

@@ -155,22 +155,23 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix, withRefer
     select row_id as rowId, prompt_key as promptKey, prompt, sent, negative, bound, source_id as sourceId, meta,
       criterion, source, margin, agreement, n_votes as nVotes, n_candidates as nCandidates
     from preferences join prompts using (prompt_key) where pair_set = ? and row_id = ?`);
+  // CROSS JOIN, which keeps the order of the tables: the planner would go through all rows of the pair set for each list of ids.
   const references = client.prepare<[{ pairSet: string; uriPrefix: string | null; rowIds: string }], RowReferenceRecord>(`
     select p.row_id as rowId, r.key as name, ${uriOf("f")} as uri, f.sha256 from json_each(@rowIds) as ids
-      join preferences as p on p.pair_set = @pairSet and p.row_id = ids.value join ${REFERENCES} where prompts.prompt_key = p.prompt_key`);
+      cross join preferences as p on p.pair_set = @pairSet and p.row_id = ids.value cross join ${REFERENCES} where prompts.prompt_key = p.prompt_key`);
   const images = client.prepare<[{ pairSet: string; uriPrefix: string | null; rowIds: string }], RowImageRecord>(`
     with members (row_id, rank, image_id, score) as (
       select p.row_id, -1, p.chosen, p.chosen_score from json_each(@rowIds) as ids
-        join preferences as p on p.pair_set = @pairSet and p.row_id = ids.value
+        cross join preferences as p on p.pair_set = @pairSet and p.row_id = ids.value
       union all
       select r.row_id, r.rank, r.image_id, r.score from json_each(@rowIds) as ids
-        join preference_rejected as r on r.pair_set = @pairSet and r.row_id = ids.value)
+        cross join preference_rejected as r on r.pair_set = @pairSet and r.row_id = ids.value)
     select row_id as rowId, members.rank, i.image_id as imageId, score, ${uriOf("i")} as uri, i.sha256, jobs.seed, i.batch_index as batchIndex, jobs.variant,
       adopted_images.params, coalesce(inspections.width, i.width) as widthPx, coalesce(inspections.height, i.height) as heightPx
     from members join images as i using (image_id) join jobs using (job) left join inspections using (image_id)
       left join adopted_images using (image_id) order by row_id, members.rank`);
   const scores = client.prepare<[string], ImageScoreRecord>(`
-    select image_id as imageId, judge, version, score from json_each(?) as ids join scores on image_id = ids.value`);
+    select image_id as imageId, judge, version, score from json_each(?) as ids cross join scores on image_id = ids.value`);
   const shown = `${uriOf("i")} as uri, i.sha256, i.bytes, 0 as isReference, i.image_id as id`;
   const imagesOfRows = client.prepare<[{ pairSet: string; uriPrefix: string | null }], ExportedImage>(`
     select ${shown} from plan_rows as q cross join preferences as p on p.rowid = q.place cross join images as i on i.image_id = p.chosen

@@ -151,10 +151,11 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix, withRefer
     .prepare<[number, string, number], string>(`select row_id from plan_rows where split = ? and row_id > ? order by row_id limit ?`)
     .pluck();
   const allRowIds = client.prepare<[number], string>(`select row_id from plan_rows where split = ? order by row_id`).pluck();
+  // The values stand in a subquery: where a bound value may change the plan, SQLite makes it anew for each, which takes five times as long.
   const row = client.prepare<[string, string], RowRecord>(`
     select row_id as rowId, prompt_key as promptKey, prompt, sent, negative, bound, source_id as sourceId, meta,
       criterion, source, margin, agreement, n_votes as nVotes, n_candidates as nCandidates
-    from preferences join prompts using (prompt_key) where pair_set = ? and row_id = ?`);
+    from (select ? as ofSet, ? as ofRow) cross join preferences on pair_set = ofSet and row_id = ofRow cross join prompts using (prompt_key)`);
   // CROSS JOIN, which keeps the order of the tables: the planner would go through all rows of the pair set for each list of ids.
   const references = client.prepare<[{ pairSet: string; uriPrefix: string | null; rowIds: string }], RowReferenceRecord>(`
     select p.row_id as rowId, r.key as name, ${uriOf("f")} as uri, f.sha256 from json_each(@rowIds) as ids

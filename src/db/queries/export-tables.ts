@@ -86,15 +86,27 @@ export function tableQueries({ client }: Pick<Db, "client">, scope: TableScope) 
   const prompt = client.prepare<[string], { prompt: string; negative: string }>(
     `select prompt, negative from prompts where prompt_key = ?`,
   );
+  // The values stand in a subquery, as in export-rows.ts: else SQLite makes a plan for each.
   const pairsOfPrompt = client
     .prepare<[{ pairSet: string; promptKey: string }], number>(
-      `select count(*) from preferences as p cross join preference_rejected as r on r.pair_set = p.pair_set and r.row_id = p.row_id
-      where p.pair_set = @pairSet and p.prompt_key = @promptKey and exists (select 1 from plan_rows as q where q.place = p.rowid and q.split in (0, 1, 2))`,
+      `select count(*) from (select @pairSet as ofSet, @promptKey as ofPrompt) cross join preferences as p on p.pair_set = ofSet and p.prompt_key = ofPrompt
+        cross join preference_rejected as r on r.pair_set = p.pair_set and r.row_id = p.row_id
+      where exists (select 1 from plan_rows as q where q.place = p.rowid and q.split in (0, 1, 2))`,
     )
     .pluck();
   const pairsOfSplit = client
     .prepare<[string, number], number>(
       `select count(*) from plan_rows as q cross join preference_rejected as r on r.pair_set = ? and r.row_id = q.row_id where q.split = ?`,
+    )
+    .pluck();
+  // CROSS JOIN, as in export-rows.ts.
+  const pairBytes = client
+    .prepare<[{ pairSet: string; rowIds: string }], number>(
+      `select sum(coalesce(c.bytes, 0) + coalesce(i.bytes, 0)) from json_each(@rowIds) as ids
+        cross join preferences as p on p.pair_set = @pairSet and p.row_id = ids.value
+        cross join preference_rejected as r on r.pair_set = p.pair_set and r.row_id = p.row_id
+        left join images as c on c.image_id = p.chosen and c.state = 'stored' left join images as i on i.image_id = r.image_id and i.state = 'stored'
+      group by ids.key order by ids.key`,
     )
     .pluck();
   const pictures = client.prepare<[string], PictureRecord>(
@@ -136,6 +148,9 @@ export function tableQueries({ client }: Pick<Db, "client">, scope: TableScope) 
     /** Pairs of a prompt in this export. */
     pairsOfPrompt: (promptKey: string): number => pairsOfPrompt.get({ pairSet: scope.pairSet, promptKey }) ?? 0,
     pairsOfSplit: (split: number): number => pairsOfSplit.get(scope.pairSet, split) ?? 0,
+    /** What the files of all pairs of each of these rows have together, in the order of the rows: the chosen's as often as there are pairs. */
+    pairBytesOf: (rowIds: readonly string[]): readonly number[] =>
+      pairBytes.all({ pairSet: scope.pairSet, rowIds: JSON.stringify(rowIds) }),
     picturesOf: (ids: readonly string[]): readonly PictureRecord[] => pictures.all(JSON.stringify(ids)),
     /** Random, made with the database, in no export. */
     datasetId: (): string => client.prepare<[], string>(`select dataset_id from dataset where id = 1`).pluck().get() ?? "",

@@ -1,4 +1,3 @@
-import type { Config } from "../../../config/schema.ts";
 import type { Context } from "../../../context.ts";
 import type { PictureRecord, TableQueries } from "../../../db/queries/export-tables.ts";
 import type { Row, RowLayout } from "../../../exporters/exporter.ts";
@@ -6,30 +5,26 @@ import type { Picture, PictureFormat, PicturePair } from "../../../exporters/pic
 import type { DataFile } from "../manifest.ts";
 import { pairsOf } from "../pairs-of.ts";
 import type { PlannedSplit } from "../plan-rows.ts";
-import { shardPath, shardSizes } from "../shards.ts";
+import { shardPath } from "../shards.ts";
 import type { Spool, SpooledFile } from "../spool.ts";
 import { openConverter, type ConvertPicture, type ImageSettings } from "./convert.ts";
 import { fetchPicture, type FetchNeeds } from "./fetch-picture.ts";
 import { inOrder } from "./in-order.ts";
 import { pictureMemory, type PictureMemory } from "./picture-memory.ts";
+import { plannedShards, type ShardPlanNeeds } from "./planned-shards.ts";
 
-/** A shard is closed once its pairs have so many bytes in the store: few files for millions of pictures, and each is sent again within minutes. */
-const SHARD_BYTES = 256 * 1024 * 1024;
 /** Rows whose pictures are fetched ahead, and the bytes that these may have together. */
 const AHEAD = { rows: 16, bytes: 64 * 1024 * 1024 };
 
-export interface PictureSource extends FetchNeeds, Pick<Context, "log"> {
+export interface PictureSource extends FetchNeeds, ShardPlanNeeds, Pick<Context, "log"> {
   readonly spool: Spool;
-  readonly queries: Pick<TableQueries, "picturesOf" | "pairsOfPrompt">;
+  readonly queries: Pick<TableQueries, "picturesOf" | "pairsOfPrompt" | "pairBytesOf">;
   readonly layout: RowLayout;
   readonly images: ImageSettings;
-  readonly shards: Config["export"]["shards"];
   readonly planned: readonly PlannedSplit[];
   /** Of all splits. */
   readonly rows: number;
   readonly rowsOf: (split: PlannedSplit) => AsyncIterable<Row>;
-  /** Throws where the export is to stop. */
-  readonly checkpoint: () => Promise<void>;
 }
 
 export interface WrittenFormat {
@@ -73,7 +68,7 @@ async function writeSplit(format: PictureFormat, place: SplitPlace): Promise<Omi
   const { source, planned } = place;
   const { layout, spool } = source;
   const { split } = planned;
-  const sizes = await plannedShards(format, place);
+  const sizes = await plannedShards(format, source, planned);
   const dataFiles: DataFile[] = [];
   const pictures: SpooledFile[] = [];
   const rows = loadedRows(place);
@@ -106,25 +101,6 @@ async function writeSplit(format: PictureFormat, place: SplitPlace): Promise<Omi
     await rows.return(undefined);
   }
   return { dataFiles, pictures };
-}
-
-/** Rows a shard. Cut by the bytes that are stored, which the database knows, so that the number of shards stands before the first is written. */
-async function plannedShards({ sharded }: PictureFormat, { source, planned }: SplitPlace): Promise<readonly number[]> {
-  if (!sharded) return [planned.rows];
-  if (source.shards !== "auto") return shardSizes(planned.rows, source.shards);
-  const sizes: number[] = [];
-  let rows = 0;
-  let sizeBytes = 0;
-  for await (const { row, records } of withRecords(source, planned)) {
-    const bytesOf = (imageId: string): number => records.get(imageId)?.bytes ?? 0;
-    for (const { chosen, rejected } of pairsOf(row)) sizeBytes += bytesOf(chosen.imageId) + bytesOf(rejected.imageId);
-    rows++;
-    if (sizeBytes < SHARD_BYTES) continue;
-    sizes.push(rows);
-    rows = 0;
-    sizeBytes = 0;
-  }
-  return rows > 0 ? [...sizes, rows] : sizes;
 }
 
 interface RowWithRecords {

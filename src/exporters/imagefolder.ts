@@ -37,6 +37,8 @@ async function* metadata(pairs: AsyncIterable<PicturePair>, { split, write, layo
       ["num_example_per_prompt", String(examples)],
       ...(layout.omitted.includes("margin") ? [] : [["margin", margin === null ? "null" : floatText(margin)] as const]),
     ];
+    chosen.picture.done();
+    rejected.picture.done();
     yield Buffer.from(`{${fields.map(([name, json]) => `"${name}":${json}`).join(",")}}\n`);
   }
 }

@@ -26,7 +26,7 @@ export const parquetFormat: PictureFormat = {
   },
 };
 
-async function* encode(pairs: AsyncIterable<PicturePair>, layout: RowLayout): AsyncGenerator<Uint8Array> {
+async function* encode(pairs: AsyncIterable<PicturePair>, layout: RowLayout): AsyncGenerator<readonly Uint8Array[]> {
   const columns = columnsOf(layout);
   const writer = new PieceWriter();
   const schema: SchemaElement[] = [{ name: "schema", num_children: columns.length }, ...columns.map((column) => column.schema)];
@@ -38,11 +38,11 @@ async function* encode(pairs: AsyncIterable<PicturePair>, layout: RowLayout): As
       columns.map((column) => columnData(column, group)),
       group.length,
     );
-    yield* writer.take();
-    for (const { chosen, rejected } of group.splice(0)) for (const { picture } of [chosen, rejected]) picture.done?.();
+    yield writer.take();
+    for (const { chosen, rejected } of group.splice(0)) for (const { picture } of [chosen, rejected]) picture.done();
   }
   await parquet.finish();
-  yield* writer.take();
+  yield writer.take();
 }
 
 /** Each group is the caller's, to empty it. */

@@ -5,8 +5,8 @@ export interface Picture {
   readonly bytes: Uint8Array;
   /** Of its format, without the dot. */
   readonly extension: string;
-  /** Gives its memory back: called once for each pair, by formats that know when they have written it. */
-  readonly done?: () => void;
+  /** Gives its memory back: to be called once for each pair, when the picture is written. */
+  readonly done: () => void;
 }
 
 /** One (chosen, rejected) pair with its pictures, which are of one size. */
@@ -21,6 +21,9 @@ export interface PicturePair {
   readonly examples: number;
 }
 
+/** A chunk may be of pieces that lie apart in memory: they are written together. */
+export type Chunks = AsyncIterable<Uint8Array | readonly Uint8Array[]> | Iterable<Uint8Array | readonly Uint8Array[]>;
+
 /** Where pairs of one file, or one part of a split, go. */
 export interface PicturePlace {
   readonly split: string;
@@ -28,7 +31,7 @@ export interface PicturePlace {
   /** The path of this shard. */
   readonly shardPath: (extension: string) => string;
   /** Writes a file of the version; a chunk's memory is another's once the next is asked for. `rows`: it is what a reader opens. */
-  readonly write: (path: string, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, kind: "rows" | "picture") => Promise<void>;
+  readonly write: (path: string, chunks: Chunks, kind: "rows" | "picture") => Promise<void>;
 }
 
 /** A format that carries the pictures. Equal pairs give equal bytes. */

@@ -1,6 +1,6 @@
 import { promisify } from "node:util";
 import { pack, type Pack } from "tar-stream";
-import type { PictureFormat, PicturePair } from "./picture-format.ts";
+import type { Picture, PictureFormat, PicturePair } from "./picture-format.ts";
 
 /** The same for every member: no time, no owner. */
 const MEMBER = { mtime: new Date(0), mode: 0o644, uid: 0, gid: 0, type: "file" } as const;
@@ -18,19 +18,31 @@ export const webdatasetFormat: PictureFormat = {
 
 async function* encode(pairs: AsyncIterable<PicturePair>): AsyncGenerator<Uint8Array> {
   const tar = pack();
-  const fed = feed(tar, pairs);
+  const written = new Map<Buffer, Picture["done"]>();
+  const fed = feed(tar, pairs, written);
   // A failing source ends the loop below with its own error; without a handler here it would be reported twice.
   fed.catch(() => undefined);
-  yield* tar as AsyncIterable<Buffer>; // Without an encoding a stream yields Buffers.
+  // Without an encoding a stream yields Buffers, and those that it was given.
+  for await (const chunk of tar as AsyncIterable<Buffer>) {
+    yield chunk;
+    written.get(chunk)?.();
+    written.delete(chunk);
+  }
   await fed;
 }
 
-async function feed(tar: Pack, pairs: AsyncIterable<PicturePair>): Promise<void> {
+/** Leaves in `written` what is to be called once a picture has gone through the tar. */
+async function feed(tar: Pack, pairs: AsyncIterable<PicturePair>, written: Map<Buffer, Picture["done"]>): Promise<void> {
   const add = promisify((name: string, content: Buffer, done: (error?: Error | null) => void) =>
     tar.entry({ ...MEMBER, name, size: content.length }, content, done),
   );
   try {
-    for await (const pair of pairs) for (const [name, content] of membersOf(pair)) await add(`${pair.id}.${name}`, content);
+    for await (const pair of pairs) {
+      for (const [name, content, done] of membersOf(pair)) {
+        if (done !== undefined) written.set(content, done);
+        await add(`${pair.id}.${name}`, content);
+      }
+    }
     tar.finalize();
   } catch (error) {
     tar.destroy(error instanceof Error ? error : new Error(String(error)));
@@ -38,8 +50,10 @@ async function feed(tar: Pack, pairs: AsyncIterable<PicturePair>): Promise<void>
   }
 }
 
+type Member = readonly [name: string, content: Buffer, done?: Picture["done"]];
+
 /** A key is all of a name up to its first point: ids have none. */
-function membersOf({ id, row, chosen, rejected, examples }: PicturePair): readonly (readonly [name: string, content: Buffer])[] {
+function membersOf({ id, row, chosen, rejected, examples }: PicturePair): readonly Member[] {
   const facts = {
     id,
     prompt_key: row.promptKey,
@@ -54,8 +68,8 @@ function membersOf({ id, row, chosen, rejected, examples }: PicturePair): readon
     num_example_per_prompt: examples,
   };
   return [
-    ["jpg_0.jpg", bufferOf(chosen.picture.bytes)],
-    ["jpg_1.jpg", bufferOf(rejected.picture.bytes)],
+    ["jpg_0.jpg", bufferOf(chosen.picture.bytes), chosen.picture.done],
+    ["jpg_1.jpg", bufferOf(rejected.picture.bytes), rejected.picture.done],
     ["json", Buffer.from(JSON.stringify(facts))],
     ["label_0.txt", Buffer.from("1")],
     ["label_1.txt", Buffer.from("0")],

@@ -16,7 +16,7 @@ export const winloseFormat: PictureFormat = {
         const path = `winlose/${split}/${side}/${id}`;
         await write(`${path}.${picture.extension}`, [picture.bytes], "picture");
         await write(`${path}.txt`, [caption], "picture");
-        picture.done?.();
+        picture.done();
       }
     }
   },

@@ -13,6 +13,7 @@ import { checkKey } from "./key.ts";
 import type { ListedObject, ObjectInfo, ObjectStore } from "./object-store.ts";
 import { NO_HARD_LINKS } from "./no-hard-links.ts";
 import { partialFiles, PARTIAL_FOLDER } from "./partial-files.ts";
+import { readFileInto } from "./read-file-into.ts";
 
 /** Read at a time: a PNG of 1024 px. 16 at once are 32 MiB. */
 const PIECE_MAX_BYTES = 2 * 1024 * 1024;
@@ -83,6 +84,16 @@ export function fileStore(uri: string): ObjectStore {
         // An object in one piece where it is no larger: in pieces of 64 KiB, reading a picture costs four times as much CPU.
         const pieces = size === 0 ? {} : { highWaterMark: Math.min(size, PIECE_MAX_BYTES), end: size - 1 };
         return mapStreamErrors(createReadStream(path, { fd: handle, ...pieces }), (error) => fileError(error, `read ${path}`));
+      } catch (error) {
+        if (isMissing(error)) return null;
+        throw fileError(error, `read ${path}`);
+      }
+    },
+
+    async readInto(key, bytes) {
+      const path = pathOf(key);
+      try {
+        return await readFileInto(path, bytes);
       } catch (error) {
         if (isMissing(error)) return null;
         throw fileError(error, `read ${path}`);

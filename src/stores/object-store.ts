@@ -53,6 +53,11 @@ export interface ObjectStore {
   holds?(key: string, sizeBytes: number, read: () => Readable, signal?: AbortSignal): Promise<boolean | null>;
   /** The object's bytes, null where nothing is. The caller reads the stream to its end or destroys it. */
   get(key: string, signal?: AbortSignal): Promise<Readable | null>;
+  /**
+   * Fills memory with an object of just its length. Answers the length that the object has, and where that is another, memory holds anything;
+   * null where nothing is. After a throw nothing is written to memory any more. Absent where get() costs no more.
+   */
+  readInto?(key: string, bytes: Uint8Array): Promise<number | null>;
   /** Deleting what is not there is no error. */
   delete(key: string, signal?: AbortSignal): Promise<void>;
   /**

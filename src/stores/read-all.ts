@@ -2,11 +2,11 @@ import type { Readable } from "node:stream";
 import { FatalError, TransientError, isAbort, messageOf } from "../errors.ts";
 
 /**
- * Reads a stored object that is known to be `sizeBytes` long; memory is bounded by that.
+ * Reads a stored object that is known to be `sizeBytes` long; memory is bounded by that. `into`: memory of that length, which is answered.
  * @throws {TransientError} if the stream breaks or has another length: what the database says of it was verified when it was stored.
  */
-export async function readAll(body: Readable, sizeBytes: number): Promise<Uint8Array> {
-  let bytes: Buffer | null = null;
+export async function readAll(body: Readable, sizeBytes: number, into: Buffer | null = null): Promise<Uint8Array> {
+  let bytes = into;
   let length = 0;
   try {
     // A store's stream yields Buffers: no encoding is ever set on it.

@@ -10,7 +10,7 @@ export function picturePair(number: number, pair: Partial<PicturePair> = {}): Pi
   const hex = (index: number): string => String(index).padStart(32, "0");
   const cell = (index: number) => ({
     ...imageCell(index, { imageId: `i_${hex(index)}` }),
-    picture: { bytes: Buffer.from(`picture ${index}`), extension: "png" },
+    picture: { bytes: Buffer.from(`picture ${index}`), extension: "png", done: () => undefined },
   });
   return {
     id: `d_${hex(number)}`,
@@ -38,7 +38,8 @@ export async function filesOf(
       if (files.has(path)) throw new Error(`${path} was written twice`);
       files.set(path, Buffer.alloc(0));
       const parts: Uint8Array[] = [];
-      for await (const chunk of chunks) parts.push(Buffer.from(chunk)); // A copy: its memory may be used again.
+      // Copies: their memory may be used again.
+      for await (const chunk of chunks) parts.push(...(chunk instanceof Uint8Array ? [chunk] : chunk).map((piece) => Buffer.from(piece)));
       files.set(path, Buffer.concat(parts));
     },
     ...place,
@@ -68,6 +69,34 @@ export function pictureFormatContract(name: string, open: () => Promise<PictureF
       }
     });
 
+    test("gives the memory of each picture back once for each pair, and not before it is written", async () => {
+      const done: number[] = [];
+      // Long enough to be passed on as they lie.
+      const longPair = (number: number, onDone: (index: number, bytes: Buffer) => void): PicturePair => {
+        const { chosen, rejected, ...pair } = picturePair(number);
+        const long = (cell: PicturePair["chosen"], index: number): PicturePair["chosen"] => {
+          const bytes = Buffer.alloc(100_000, index);
+          return { ...cell, picture: { ...cell.picture, bytes, done: () => onDone(index, bytes) } };
+        };
+        return { ...pair, chosen: long(chosen, 2 * number), rejected: long(rejected, 2 * number + 1) };
+      };
+      const format = await open();
+      const kept = await filesOf(format, asyncRows([0, 1, 2].map((number) => longPair(number, () => undefined))));
+      const reused = await filesOf(
+        format,
+        asyncRows(
+          [0, 1, 2].map((number) =>
+            longPair(number, (index, bytes) => {
+              done.push(index);
+              bytes.fill(0xff);
+            }),
+          ),
+        ),
+      );
+      expect([...reused]).toEqual([...kept]);
+      expect(done.toSorted((first, second) => first - second)).toEqual([0, 1, 2, 3, 4, 5]);
+    });
+
     test("gives the same bytes to the same pairs, however slowly they come, and others to others", async () => {
       const format = await open();
       const first = await filesOf(format, asyncRows(pairs));
@@ -95,7 +124,7 @@ export function pictureFormatContract(name: string, open: () => Promise<PictureF
       const endless = async function* (): AsyncGenerator<PicturePair> {
         for (;;) {
           const pair = picturePair(read++);
-          yield { ...pair, chosen: { ...pair.chosen, picture: { bytes, extension: "png" } } };
+          yield { ...pair, chosen: { ...pair.chosen, picture: { ...pair.chosen.picture, bytes } } };
         }
       };
       const enough = new Error("enough");
@@ -103,7 +132,7 @@ export function pictureFormatContract(name: string, open: () => Promise<PictureF
         if (kind === "picture" && read > 20) throw enough;
         let taken = 0;
         for await (const chunk of chunks) {
-          taken += chunk.length;
+          for (const { length } of chunk instanceof Uint8Array ? [chunk] : chunk) taken += length;
           if (taken > 64 * 1024 * 1024) throw enough;
         }
       };

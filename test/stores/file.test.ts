@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { basename, join } from "node:path";
@@ -46,6 +47,29 @@ describe("fileStore()", () => {
     await expect(store.putNew("b", Readable.from([Buffer.from("x")]), 2, PNG)).rejects.toThrow("announced 2 bytes");
     await expect(store.put("../b", Buffer.from("x"), 1, PNG)).rejects.toThrow("Bad object key");
     expect(await readdir(join(dir, ".partial"))).toEqual([]);
+    await close();
+  });
+
+  test("readInto() fills memory with an object of its length, and answers another's length", async () => {
+    const { store, close } = await emptyStore();
+    const bytes = randomBytes(3_000_000);
+    await store.put("a/b", bytes, bytes.length, PNG);
+    const memory = Buffer.alloc(bytes.length + 2);
+    expect(await store.readInto?.("a/b", memory.subarray(1, -1))).toBe(bytes.length);
+    expect(memory.subarray(1, -1).equals(bytes)).toBe(true);
+    expect([memory.at(0), memory.at(-1)]).toEqual([0, 0]);
+    for (const length of [0, 10, bytes.length + 2]) expect(await store.readInto?.("a/b", Buffer.alloc(length))).toBe(bytes.length);
+    expect(await store.readInto?.("a/none", memory)).toBe(null);
+    await store.put("empty", Buffer.alloc(0), 0, PNG);
+    expect(await store.readInto?.("empty", Buffer.alloc(0))).toBe(0);
+    await close();
+  });
+
+  test("readInto() classes what goes wrong", async () => {
+    const { store, dir, close } = await emptyStore();
+    await mkdir(join(dir, "folder"));
+    const { size } = await stat(join(dir, "folder"));
+    await expect(store.readInto?.("folder", Buffer.alloc(size))).rejects.toBeInstanceOf(FatalError);
     await close();
   });
 

@@ -10,6 +10,15 @@ describe("readAll()", () => {
     expect(Buffer.from(await readAll(streamOf("ab", "c"), 3)).toString()).toBe("abc");
   });
 
+  it("reads into memory that it is given", async () => {
+    const into = Buffer.alloc(3);
+    for (const stream of [streamOf("ab", "c"), streamOf("abc")]) {
+      into.fill(0);
+      expect(await readAll(stream, 3, into)).toBe(into);
+      expect(String(into)).toBe("abc");
+    }
+  });
+
   it("takes another length for passing trouble, and reads no further than told", async () => {
     await expect(readAll(streamOf("ab"), 3)).rejects.toThrow(TransientError);
     const long = streamOf("ab", "cd", "ef");

@@ -154,14 +154,18 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix, withRefer
     .prepare<[number, string, number], string>(`select row_id from plan_rows where split = ? and row_id > ? order by row_id limit ?`)
     .pluck();
   const allRowIds = client.prepare<[number], string>(`select row_id from plan_rows where split = ? order by row_id`).pluck();
+  // The value stands in a subquery: where a bound value may change the plan, SQLite makes it anew for each, which takes five times as long.
   const row = client.prepare<[string], RowRecord>(`
-    select row_id as rowId, prompt_key as promptKey, prompt, sent, negative, bound, source_id as sourceId, meta,
+    select q.row_id as rowId, prompt_key as promptKey, prompt, sent, negative, bound, source_id as sourceId, meta,
       criterion, source, margin, agreement, n_votes as nVotes, n_candidates as nCandidates
-    from preferences join prompts using (prompt_key) where place = (select q.place from plan_rows as q where ${IS_OF_PLAN} and q.row_id = ?)`);
-  const references = client.prepare<[{ pairSet: string; uriPrefix: string | null; rowIds: string }], RowReferenceRecord>(`
+    from (select ? as ofRow) cross join plan_rows as q on ${IS_OF_PLAN} and q.row_id = ofRow cross join preferences using (place)
+      cross join prompts using (prompt_key)`);
+  // CROSS JOIN, which keeps the order of the tables: the planner would go through all rows for each list of ids.
+  const references = client.prepare<[{ uriPrefix: string | null; rowIds: string }], RowReferenceRecord>(`
     select p.row_id as rowId, r.key as name, ${uriOf("f")} as uri, f.sha256 from json_each(@rowIds) as ids
-      cross join plan_rows as q on ${IS_OF_PLAN} and q.row_id = ids.value cross join preferences as p using (place) join ${REFERENCES} where prompts.prompt_key = p.prompt_key`);
-  const images = client.prepare<[{ pairSet: string; uriPrefix: string | null; rowIds: string }], RowImageRecord>(`
+      cross join plan_rows as q on ${IS_OF_PLAN} and q.row_id = ids.value cross join preferences as p using (place)
+      cross join ${REFERENCES} where prompts.prompt_key = p.prompt_key`);
+  const images = client.prepare<[{ uriPrefix: string | null; rowIds: string }], RowImageRecord>(`
     with members (row_id, rank, image_id, score) as (
       select q.row_id, -1, p.chosen, p.chosen_score from json_each(@rowIds) as ids
         cross join plan_rows as q on ${IS_OF_PLAN} and q.row_id = ids.value cross join preferences as p using (place)
@@ -173,9 +177,9 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix, withRefer
     from members join images as i using (image_id) join jobs using (job) left join inspections using (image_id)
       left join adopted_images using (image_id) order by row_id, members.rank`);
   const scores = client.prepare<[string], ImageScoreRecord>(`
-    select image_id as imageId, judge, version, score from json_each(?) as ids join scores on image_id = ids.value`);
+    select image_id as imageId, judge, version, score from json_each(?) as ids cross join scores on image_id = ids.value`);
   const shown = `${uriOf("i")} as uri, i.sha256, i.bytes, 0 as isReference, i.image_id as id`;
-  const imagesOfRows = client.prepare<[{ pairSet: string; uriPrefix: string | null }], ExportedImage>(`
+  const imagesOfRows = client.prepare<[{ uriPrefix: string | null }], ExportedImage>(`
     select ${shown} from plan_rows as q cross join preferences as p using (place) cross join images as i on i.image_id = p.chosen
     union all
     select ${shown} from plan_rows as q cross join preference_rejected as r using (place)
@@ -234,13 +238,13 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix, withRefer
       return found;
     },
     /** The images of some rows, by row, the chosen first. */
-    imagesOf: (ids: readonly string[]): readonly RowImageRecord[] => images.all({ ...scope, rowIds: JSON.stringify(ids) }),
+    imagesOf: (ids: readonly string[]): readonly RowImageRecord[] => images.all({ uriPrefix, rowIds: JSON.stringify(ids) }),
     /** The pictures that the prompts of some rows come with. */
     referencesOf: (ids: readonly string[]): readonly RowReferenceRecord[] =>
-      withReferences ? references.all({ ...scope, rowIds: JSON.stringify(ids) }) : [],
+      withReferences ? references.all({ uriPrefix, rowIds: JSON.stringify(ids) }) : [],
     scoresOf: (imageIds: readonly string[]): readonly ImageScoreRecord[] => scores.all(JSON.stringify(imageIds)),
     /** Every image of every planned row, as often as rows show it. */
-    imagesOfRows: (): IterableIterator<ExportedImage> => imagesOfRows.iterate(scope),
+    imagesOfRows: (): IterableIterator<ExportedImage> => imagesOfRows.iterate({ uriPrefix }),
     /** Every image of tables beside the rows, and every reference picture of these, as often as it may be. */
     imagesBeside: (): IterableIterator<ExportedImage> => imagesBeside.iterate({ ...scope, withReferences: withReferences ? 1 : 0 }),
     /** Rows of earlier versions, for an export of what is new. */

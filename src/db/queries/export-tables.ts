@@ -86,14 +86,26 @@ export function tableQueries({ client }: Pick<Db, "client">, scope: TableScope) 
   const prompt = client.prepare<[string], { prompt: string; negative: string }>(
     `select prompt, negative from prompts where prompt_key = ?`,
   );
+  // The values stand in a subquery, as in export-rows.ts: else SQLite makes a plan for each.
   const pairsOfPrompt = client
     .prepare<[{ pairSet: string; promptKey: string }], number>(
-      `select count(*) from preferences as p cross join preference_rejected as r using (place)
-      where p.pair_set = @pairSet and p.prompt_key = @promptKey and exists (select 1 from plan_rows as q where q.place = p.place and q.split in (0, 1, 2))`,
+      `select count(*) from (select @pairSet as ofSet, @promptKey as ofPrompt) cross join preferences as p on p.prompt_key = ofPrompt and p.pair_set = ofSet
+        cross join preference_rejected as r using (place)
+      where exists (select 1 from plan_rows as q where q.place = p.place and q.split in (0, 1, 2))`,
     )
     .pluck();
   const pairsOfSplit = client
     .prepare<[number], number>(`select count(*) from plan_rows as q cross join preference_rejected as r using (place) where q.split = ?`)
+    .pluck();
+  // CROSS JOIN, as in export-rows.ts.
+  const pairBytes = client
+    .prepare<[string], number>(
+      `select sum(coalesce(c.bytes, 0) + coalesce(i.bytes, 0)) from json_each(?) as ids
+        cross join plan_rows as q on q.split in (0, 1, 2) and q.row_id = ids.value
+        cross join preferences as p using (place) cross join preference_rejected as r using (place)
+        left join images as c on c.image_id = p.chosen and c.state = 'stored' left join images as i on i.image_id = r.image_id and i.state = 'stored'
+      group by ids.key order by ids.key`,
+    )
     .pluck();
   const pictures = client.prepare<[string], PictureRecord>(
     `select i.image_id as imageId, i.key, i.bytes, i.sha256 from json_each(?) as ids cross join images as i on i.image_id = ids.value where i.state = 'stored'`,
@@ -134,6 +146,8 @@ export function tableQueries({ client }: Pick<Db, "client">, scope: TableScope) 
     /** Pairs of a prompt in this export. */
     pairsOfPrompt: (promptKey: string): number => pairsOfPrompt.get({ pairSet: scope.pairSet, promptKey }) ?? 0,
     pairsOfSplit: (split: number): number => pairsOfSplit.get(split) ?? 0,
+    /** What the files of all pairs of each of these rows have together, in the order of the rows: the chosen's as often as there are pairs. */
+    pairBytesOf: (rowIds: readonly string[]): readonly number[] => pairBytes.all(JSON.stringify(rowIds)),
     picturesOf: (ids: readonly string[]): readonly PictureRecord[] => pictures.all(JSON.stringify(ids)),
     /** Random, made with the database, in no export. */
     datasetId: (): string => client.prepare<[], string>(`select dataset_id from dataset where id = 1`).pluck().get() ?? "",

@@ -1,28 +1,18 @@
 import type { ExportSnapshot, ImageScoreRecord } from "../../db/queries/export-rows.ts";
 import type { Row } from "../../exporters/exporter.ts";
+import { rowIdPages, type SplitRows } from "./row-id-pages.ts";
 import { toRow, type RowFacts } from "./row.ts";
 
-/** Rows whose images are read together; their prompts, which have no limit in size, one by one. */
-const PAGE_ROWS = 256;
-
-export interface ReadOptions {
-  /** Number of the split in the plan. */
-  readonly split: number;
-  /** Ids of the rows that stand first. */
-  readonly front: readonly string[];
+export interface ReadOptions extends SplitRows {
   readonly facts: RowFacts;
   /** Throws where the export is to stop. */
   readonly checkpoint: () => Promise<void>;
 }
 
-/** The rows of a split: those at the front, then the others by id. Holds one page in memory. */
-export async function* readRows(snapshot: ExportSnapshot, { split, front, facts, checkpoint }: ReadOptions): AsyncGenerator<Row> {
-  yield* readPage(snapshot, { rowIds: front, facts });
-  for (let after = ""; ;) {
-    const rowIds = snapshot.rowIds(split, { after, count: PAGE_ROWS });
-    after = rowIds.at(-1) ?? "";
-    if (after === "") return;
-    yield* readPage(snapshot, { rowIds: rowIds.filter((rowId) => !front.includes(rowId)), facts });
+/** The rows of a split: those at the front, then the others by id. Holds one page in memory: prompts, which have no limit in size, one by one. */
+export async function* readRows(snapshot: ExportSnapshot, { facts, checkpoint, ...rows }: ReadOptions): AsyncGenerator<Row> {
+  for (const rowIds of rowIdPages(snapshot, rows)) {
+    yield* readPage(snapshot, { rowIds, facts });
     await checkpoint();
   }
 }

@@ -4,8 +4,9 @@ import { mkdir, open, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { FatalError } from "../../errors.ts";
+import type { Chunks } from "../../exporters/picture-format.ts";
 import { fileProblem } from "../../lib/file-problem.ts";
-import { writeAll } from "../../lib/write-all.ts";
+import { writePieces } from "../../lib/write-pieces.ts";
 
 /** A finished file of the version to be. */
 export interface SpooledFile {
@@ -17,7 +18,7 @@ export interface SpooledFile {
 }
 
 export interface Spool extends AsyncDisposable {
-  write(path: string, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<SpooledFile>;
+  write(path: string, chunks: Chunks): Promise<SpooledFile>;
   read(path: string): Readable;
   /** Where a finished file lies on this machine's disk. */
   fileOf(path: string): string;
@@ -40,9 +41,14 @@ export async function openSpool(folder: string): Promise<Spool> {
       await onDisk(file, () => mkdir(dirname(file), { recursive: true }));
       await using handle = await onDisk(file, () => open(file, "w"));
       for await (const chunk of chunks) {
-        hash.update(chunk);
-        sizeBytes += chunk.length;
-        await onDisk(file, () => writeAll(handle, chunk));
+        const pieces = chunk instanceof Uint8Array ? [chunk] : chunk;
+        const isWritten = onDisk(file, () => writePieces(handle, pieces));
+        // Meanwhile, on this thread.
+        for (const piece of pieces) {
+          hash.update(piece);
+          sizeBytes += piece.length;
+        }
+        await isWritten;
       }
       return { path, sizeBytes, sha256: hash.digest("hex") };
     },

@@ -11,6 +11,7 @@ import { writePictures } from "./pictures/write-pictures.ts";
 import { writeSamples } from "./pictures/write-samples.ts";
 import type { PlannedSplit, RowPlan } from "./plan-rows.ts";
 import { readRows } from "./read-rows.ts";
+import { rowIdPages } from "./row-id-pages.ts";
 import { rowFacts } from "./row.ts";
 import type { SpooledFile } from "./spool.ts";
 import { writeTables } from "./write-tables.ts";
@@ -35,7 +36,9 @@ export async function writeBeside(
   const { formats: wanted, images } = config.export;
   const queries = tableQueries(snapshot.view, snapshot.scope);
   const facts = rowFacts(snapshot.variants(), judges);
-  const rowsOf = ({ split, front }: PlannedSplit) => readRows(snapshot, { split: SPLITS.indexOf(split), front, facts, checkpoint });
+  const placeOf = ({ split, front }: PlannedSplit) => ({ split: SPLITS.indexOf(split), front });
+  const rowsOf = (planned: PlannedSplit) => readRows(snapshot, { ...placeOf(planned), facts, checkpoint });
+  const rowIdsOf = (planned: PlannedSplit) => rowIdPages(snapshot, placeOf(planned));
   const splitOf = splitter(ratios);
   const source = { config, judges, layout, queries, rowsOf, checkpoint, planned: plan.splits, view: snapshot.view };
   const tables = await writeTables({ ...source, splitOf: (prompt) => SPLITS.indexOf(splitOf(groupKeyOf(prompt))) }, spool);
@@ -48,7 +51,7 @@ export async function writeBeside(
   const store = await needs.openImages();
   try {
     const { clock, signal } = needs;
-    const reading = { ...source, store, clock, signal, spool, log, images, rows: plan.rows, shards: config.export.shards };
+    const reading = { ...source, rowIdsOf, store, clock, signal, spool, log, images, rows: plan.rows, shards: config.export.shards };
     const written = await writePictures(formats, reading);
     const samples = await writeSamples(samplesWanted, reading);
     return {

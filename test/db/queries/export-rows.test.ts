@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import Database from "better-sqlite3";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { openDatabase, type Db } from "../../../src/db/open.ts";
 import { openExportSnapshot, type LinkedRow } from "../../../src/db/queries/export-rows.ts";
 
@@ -46,6 +47,31 @@ it("reads each link once, in the order in which they lie, while the plan is writ
     }
     expect(prompts).toEqual(Array.from({ length: 600 }, (_, index) => `prompt ${index}`));
     expect([...snapshot.placedRows()].map(({ prompt }) => prompt)).toEqual(prompts);
+  } finally {
+    snapshot.close();
+  }
+});
+
+it("looks up what some rows have by their ids, not among all rows of the pair set", () => {
+  fill(10);
+  const prepare = vi.spyOn(Database.prototype, "prepare");
+  const snapshot = openExportSnapshot(db.file, { pairSet: "main", uriPrefix: null, withReferences: true });
+  const asked = prepare.mock.calls.map(([sql]) => sql);
+  prepare.mockRestore();
+  try {
+    const lookups = asked.filter((sql) => /json_each\((@rowIds|[?])\)|ofRow/.test(sql));
+    expect(lookups).toHaveLength(4);
+    for (const sql of lookups) {
+      const plan = snapshot.view.client
+        .prepare<[], { detail: string }>(`explain query plan ${sql.replaceAll(/[?]|@\w+/g, "'[]'")}`)
+        .all()
+        .map(({ detail }) => detail);
+      expect(
+        plan.filter((step) => step.endsWith("(pair_set=?)")),
+        sql,
+      ).toEqual([]);
+      expect(plan.find((step) => step.startsWith("SCAN"))).toMatch(/ids|CONSTANT ROW/); // It comes first.
+    }
   } finally {
     snapshot.close();
   }

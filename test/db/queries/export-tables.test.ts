@@ -21,10 +21,37 @@ describe("tableQueries()", () => {
         .all()
         .map(({ detail }) => detail);
       expect(
-        plan.filter((step) => /^SCAN (?!ids|q)|images_state|\(pair_set=\?\)$/.test(step)),
+        plan.filter((step) => /^SCAN (?!ids|q|CONSTANT ROW|\(subquery)|images_state|\(pair_set=\?\)$/.test(step)),
         sql,
       ).toEqual([]);
     }
+    snapshot.close();
+  });
+
+  test("weighs rows by the files of their pairs, in the order in which they are asked for", async () => {
+    await using fixture = await openFixture();
+    const one = fixture.addRow({ prompt: "one", scores: [0.9, 0.5] });
+    const three = fixture.addRow({ prompt: "three", scores: [0.9, 0.5, 0.25] });
+    const { client } = fixture.db;
+    const weigh = client.prepare("update images set bytes = ? where image_id = ?");
+    for (const [index, imageId] of [...one.imageIds, ...three.imageIds].entries()) weigh.run(10 ** index, imageId);
+    const snapshot = openExportSnapshot(fixture.db.file, { pairSet: "main", uriPrefix: null, withReferences: true });
+    for (const { place, rowId } of snapshot.linkedRows()) snapshot.plan([{ place, rowId, split: 0, fills: 0 }]);
+    snapshot.sortPlan();
+    const { pairBytesOf } = tableQueries({ client: snapshot.view.client }, snapshot.scope);
+    // The chosen counts once for each pair.
+    for (const [ids, sizes] of [
+      [
+        [three.rowId, one.rowId],
+        [11_200, 11],
+      ],
+      [
+        [one.rowId, three.rowId],
+        [11, 11_200],
+      ],
+      [[], []],
+    ] as const)
+      expect(pairBytesOf(ids)).toEqual(sizes);
     snapshot.close();
   });
 });

@@ -7,6 +7,7 @@ import { describe, expect, test } from "vitest";
 import { FatalError, TransientError } from "../../../src/errors.ts";
 import { verifyExport } from "../../../src/stages/export/verify-export.ts";
 import { fileStore } from "../../../src/stores/file.ts";
+import type { ObjectStore } from "../../../src/stores/object-store.ts";
 import { readVersion, type Exported } from "./exported.ts";
 import { openPictureFixture, type PictureFixture } from "./picture-fixture.ts";
 
@@ -227,17 +228,24 @@ describe("a picture that is not what was verified", () => {
     expect((await fixture.files()).size).toBe(0);
   });
 
-  test("is read again where the store only stumbles", async () => {
+  test.each(["into memory", "as a stream"])("is read again, %s, where the store only stumbles", async (how) => {
     await using fixture = await openPictureFixture();
     await fixture.addPictured({ prompt: "a cat" });
     let calls = 0;
+    const stumbling = async <Result>(call: () => Promise<Result>): Promise<Result> => {
+      if (calls++ < 3) throw new TransientError("busy");
+      return call();
+    };
     const openStore: NonNullable<Parameters<PictureFixture["export"]>[1]>["openStore"] = (uri) => {
       const store = fileStore(uri.startsWith("file:") ? uri : pathToFileURL(`${fixture.dir}/store`).href);
       if (uri.startsWith("file:")) return Promise.resolve(store);
-      return Promise.resolve({
+      const stumbler: ObjectStore = {
         ...store,
-        get: (key, signal) => (calls++ < 3 ? Promise.reject(new TransientError("busy")) : store.get(key, signal)),
-      });
+        get: (key, signal) => stumbling(() => store.get(key, signal)),
+        readInto: (key, bytes) => stumbling(() => store.readInto?.(key, bytes) ?? Promise.resolve(null)),
+      };
+      if (how === "as a stream") delete stumbler.readInto;
+      return Promise.resolve(stumbler);
     };
     await fixture.export({ formats: ["parquet"] }, { openStore });
     expect(await rowsOfParquet(await readVersion(fixture))).toHaveLength(1);

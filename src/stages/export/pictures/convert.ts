@@ -8,8 +8,10 @@ const MAX_PIXELS = 100_000_000;
 
 export type ImageSettings = Config["export"]["images"];
 
+export type ConvertedPicture = Omit<Picture, "done">;
+
 /** Makes of a stored picture what is exported: without metadata, and as `export.images` wants it. */
-export type ConvertPicture = (bytes: Uint8Array, name: string) => Promise<Picture>;
+export type ConvertPicture = (bytes: Uint8Array, name: string) => Promise<ConvertedPicture>;
 
 /**
  * Opens the converter. A picture that stays as it is loses its metadata and nothing else; what is encoded anew has the pixels that training
@@ -42,7 +44,7 @@ export async function openConverter({ format, quality, max_side: maxSidePx }: Im
   };
 }
 
-function pictureOf(bytes: Uint8Array): Picture {
+function pictureOf(bytes: Uint8Array): ConvertedPicture {
   const { bytes: own, format } = withoutMetadata(bytes);
   return { bytes: own, extension: format.extension };
 }

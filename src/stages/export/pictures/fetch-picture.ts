@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Context } from "../../../context.ts";
 import type { PictureRecord } from "../../../db/queries/export-tables.ts";
 import { FatalError, TransientError } from "../../../errors.ts";
@@ -12,30 +12,38 @@ const BACKOFF = { firstMs: 500, maxMs: 20_000 };
 
 export interface FetchNeeds extends Pick<Context, "clock" | "signal"> {
   /** Of the images. */
-  readonly store: Pick<ObjectStore, "get">;
+  readonly store: Pick<ObjectStore, "get" | "readInto">;
 }
 
 /**
- * Reads a stored picture and proves that it has the bytes that harvest verified. Memory is bounded by the length in the database.
+ * Reads a stored picture into memory of its recorded length, and proves that it has the bytes that harvest verified.
  * @throws {FatalError} where it is gone or has other bytes: a dataset with such a picture must not be made.
  */
-export async function fetchPicture(
-  { imageId, key, bytes, sha256 }: PictureRecord,
-  { store, clock, signal }: FetchNeeds,
-): Promise<Uint8Array> {
+export async function fetchPicture(record: PictureRecord, into: Buffer, { store, clock, signal }: FetchNeeds): Promise<void> {
   for (let failedTries = 0; ; failedTries++) {
     try {
-      const body = await store.get(key, signal);
-      if (body === null) throw lost(imageId, "it is not in the store");
-      const found = await readAll(body, bytes);
-      if (createHash("sha256").update(found).digest("hex") !== sha256)
-        throw lost(imageId, "the store has other bytes than were verified when it was stored");
-      return found;
+      if (!(await readInto(record, into, { store, signal }))) throw lost(record.imageId, "it is not in the store");
+      if (hash("sha256", into) !== record.sha256)
+        throw lost(record.imageId, "the store has other bytes than were verified when it was stored");
+      return;
     } catch (error) {
       if (!(error instanceof TransientError) || failedTries + 1 >= TRIES) throw error;
       await clock.sleep(backoffMs(failedTries, { ...BACKOFF, retryAfterMs: error.retryAfterMs }), signal);
     }
   }
+}
+
+/** False where nothing is. */
+async function readInto({ key }: PictureRecord, into: Buffer, { store, signal }: Omit<FetchNeeds, "clock">): Promise<boolean> {
+  if (store.readInto === undefined) {
+    const body = await store.get(key, signal);
+    if (body !== null) await readAll(body, into.length, into);
+    return body !== null;
+  }
+  const sizeBytes = await store.readInto(key, into);
+  if (sizeBytes !== null && sizeBytes !== into.length)
+    throw new TransientError(`the stored object is ${sizeBytes} bytes long, not the ${into.length} recorded`);
+  return sizeBytes !== null;
 }
 
 function lost(imageId: string, why: string): FatalError {

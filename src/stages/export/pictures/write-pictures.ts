@@ -1,35 +1,30 @@
-import type { Config } from "../../../config/schema.ts";
 import type { Context } from "../../../context.ts";
 import type { PictureRecord, TableQueries } from "../../../db/queries/export-tables.ts";
 import type { Row, RowLayout } from "../../../exporters/exporter.ts";
 import type { Picture, PictureFormat, PicturePair } from "../../../exporters/picture-format.ts";
-import { freeMemory } from "../../../lib/free-memory.ts";
 import type { DataFile } from "../manifest.ts";
 import { pairsOf } from "../pairs-of.ts";
 import type { PlannedSplit } from "../plan-rows.ts";
-import { shardPath, shardSizes } from "../shards.ts";
+import { shardPath } from "../shards.ts";
 import type { Spool, SpooledFile } from "../spool.ts";
 import { openConverter, type ConvertPicture, type ImageSettings } from "./convert.ts";
 import { fetchPicture, type FetchNeeds } from "./fetch-picture.ts";
 import { inOrder } from "./in-order.ts";
+import { pictureMemory, type PictureMemory } from "./picture-memory.ts";
+import { plannedShards, type ShardPlanNeeds } from "./planned-shards.ts";
 
-/** A shard is closed once its pairs have so many bytes in the store: few files for millions of pictures, and each is sent again within minutes. */
-const SHARD_BYTES = 256 * 1024 * 1024;
 /** Rows whose pictures are fetched ahead, and the bytes that these may have together. */
 const AHEAD = { rows: 16, bytes: 64 * 1024 * 1024 };
 
-export interface PictureSource extends FetchNeeds, Pick<Context, "log"> {
+export interface PictureSource extends FetchNeeds, ShardPlanNeeds, Pick<Context, "log"> {
   readonly spool: Spool;
-  readonly queries: Pick<TableQueries, "picturesOf" | "pairsOfPrompt">;
+  readonly queries: Pick<TableQueries, "picturesOf" | "pairsOfPrompt" | "pairBytesOf">;
   readonly layout: RowLayout;
   readonly images: ImageSettings;
-  readonly shards: Config["export"]["shards"];
   readonly planned: readonly PlannedSplit[];
   /** Of all splits. */
   readonly rows: number;
   readonly rowsOf: (split: PlannedSplit) => AsyncIterable<Row>;
-  /** Throws where the export is to stop. */
-  readonly checkpoint: () => Promise<void>;
 }
 
 export interface WrittenFormat {
@@ -42,6 +37,7 @@ export interface WrittenFormat {
 /** Writes every pair of every row with its pictures, in each format. Memory is bounded by AHEAD and what one format holds of a file. */
 export async function writePictures(formats: readonly PictureFormat[], source: PictureSource): Promise<readonly WrittenFormat[]> {
   const convert = formats.length === 0 ? null : await openConverter(source.images);
+  const memory = pictureMemory();
   const written: WrittenFormat[] = [];
   for (const format of formats) {
     if (convert === null) break;
@@ -50,7 +46,7 @@ export async function writePictures(formats: readonly PictureFormat[], source: P
     let done = 0;
     const tick = (): void => source.log.progress(`export ${format.format}`, { done: ++done, total: source.rows, failed: 0 });
     for (const planned of source.planned) {
-      const files = await writeSplit(format, { source, planned, convert, tick });
+      const files = await writeSplit(format, { source, planned, convert, memory, tick });
       dataFiles.push(...files.dataFiles);
       pictures.push(...files.pictures);
     }
@@ -63,6 +59,7 @@ interface SplitPlace {
   readonly source: PictureSource;
   readonly planned: PlannedSplit;
   readonly convert: ConvertPicture;
+  readonly memory: PictureMemory;
   /** Called for each row. */
   readonly tick: () => void;
 }
@@ -71,7 +68,7 @@ async function writeSplit(format: PictureFormat, place: SplitPlace): Promise<Omi
   const { source, planned } = place;
   const { layout, spool } = source;
   const { split } = planned;
-  const sizes = await plannedShards(format, place);
+  const sizes = await plannedShards(format, source, planned);
   const dataFiles: DataFile[] = [];
   const pictures: SpooledFile[] = [];
   const rows = loadedRows(place);
@@ -106,25 +103,6 @@ async function writeSplit(format: PictureFormat, place: SplitPlace): Promise<Omi
   return { dataFiles, pictures };
 }
 
-/** Rows a shard. Cut by the bytes that are stored, which the database knows, so that the number of shards stands before the first is written. */
-async function plannedShards({ sharded }: PictureFormat, { source, planned }: SplitPlace): Promise<readonly number[]> {
-  if (!sharded) return [planned.rows];
-  if (source.shards !== "auto") return shardSizes(planned.rows, source.shards);
-  const sizes: number[] = [];
-  let rows = 0;
-  let sizeBytes = 0;
-  for await (const { row, records } of withRecords(source, planned)) {
-    const bytesOf = (imageId: string): number => records.get(imageId)?.bytes ?? 0;
-    for (const { chosen, rejected } of pairsOf(row)) sizeBytes += bytesOf(chosen.imageId) + bytesOf(rejected.imageId);
-    rows++;
-    if (sizeBytes < SHARD_BYTES) continue;
-    sizes.push(rows);
-    rows = 0;
-    sizeBytes = 0;
-  }
-  return rows > 0 ? [...sizes, rows] : sizes;
-}
-
 interface RowWithRecords {
   readonly row: Row;
   readonly records: ReadonlyMap<string, PictureRecord>;
@@ -139,16 +117,18 @@ async function* withRecords({ queries, rowsOf, checkpoint }: PictureSource, plan
 }
 
 /** Each row's pairs with their pictures; the chosen one is fetched once. */
-function loadedRows({ source, planned, convert }: SplitPlace): AsyncGenerator<readonly PicturePair[]> {
+function loadedRows({ source, planned, convert, memory }: SplitPlace): AsyncGenerator<readonly PicturePair[]> {
   const weightOf = ({ records }: RowWithRecords): number => records.values().reduce((sum, { bytes }) => sum + bytes, 0);
   return inOrder(withRecords(source, planned), { items: AHEAD.rows, weight: AHEAD.bytes, weightOf }, async ({ row, records }) => {
     const load = async ({ imageId }: { readonly imageId: string }, pairs: number): Promise<Picture> => {
       const record = records.get(imageId);
       if (record === undefined) throw new Error(`image ${imageId} left the snapshot`);
-      const bytes = await fetchPicture(record, source);
+      const { bytes, giveBack } = memory.take(record.bytes);
+      await fetchPicture(record, bytes, source);
+      const picture = await convert(bytes, imageId);
+      if (picture.bytes.buffer !== bytes.buffer) giveBack(); // It was encoded anew.
       let left = pairs;
-      const done = (): void => void (--left === 0 && freeMemory(bytes));
-      return { ...(await convert(bytes, imageId)), done };
+      return { ...picture, done: () => void (--left === 0 && giveBack()) };
     };
     const [chosen, ...rejected] = await Promise.all(
       [row.chosen, ...row.rejected].map(async (cell, index) => ({

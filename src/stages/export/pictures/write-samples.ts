@@ -35,7 +35,8 @@ async function writeSample(
 ): Promise<SpooledFile> {
   const [record] = source.queries.picturesOf([imageId]);
   if (record === undefined) throw new Error(`image ${imageId} left the snapshot`);
-  const bytes = await fetchPicture(record, source);
+  const bytes = Buffer.allocUnsafeSlow(record.bytes);
+  await fetchPicture(record, bytes, source);
   const { default: sharp } = await import("sharp");
   try {
     const small = await sharp(bytes)

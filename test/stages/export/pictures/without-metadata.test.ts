@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import sharp from "sharp";
 import { withoutMetadata } from "../../../../src/stages/export/pictures/without-metadata.ts";
+import { walker } from "../../../../src/stages/verify/walk.ts";
 import { comfyPng } from "../../../helpers/comfy-png.ts";
 import { picture } from "../../../helpers/pictures.ts";
 
@@ -26,6 +27,32 @@ describe("withoutMetadata()", () => {
     const pixels = plain.subarray(33, -12);
     const late = Buffer.concat([head, pixels, texts.subarray(33, texts.length - pixels.length - 12), end]);
     for (const bytes of [texts, late]) expect(withoutMetadata(Buffer.from(bytes)).bytes.equals(plain)).toBe(true);
+  });
+
+  test.each(["png", "jpeg", "webp"] as const)("gives of %s the bytes that stripping keeps, wherever it lies in memory", async (format) => {
+    const whole = await picture({ format, comment: "a workflow" });
+    const kept: Buffer[] = [];
+    const nothing = (): void => undefined;
+    const { strip } = withoutMetadata(Buffer.from(whole)).format;
+    const walked = walker(strip({ keep: (piece) => void kept.push(piece), drop: nothing, headEnds: nothing }));
+    walked.feed(Buffer.from(whole));
+    const expected = Buffer.concat(kept);
+    // Changed copies are made in Node's small pool: every place that one may have there, too.
+    const memory = Buffer.alloc(whole.length + Buffer.poolSize);
+    const others: number[] = [];
+    for (let at = 0; at <= Buffer.poolSize; at += 8) {
+      memory.set(whole, at);
+      if (!withoutMetadata(memory.subarray(at, at + whole.length)).bytes.equals(expected)) others.push(at);
+    }
+    expect(others).toEqual([]);
+    expect(kept.length).toBeGreaterThan(1);
+  });
+
+  test("moves what is short, not the pixels", () => {
+    const png = Buffer.from(comfyPng({ shade: 3, chunks: { prompt: "y".repeat(500) } }));
+    const pixels = png.indexOf("IDAT");
+    const { bytes } = withoutMetadata(png);
+    expect(bytes.byteOffset + bytes.indexOf("IDAT")).toBe(png.byteOffset + pixels);
   });
 
   test("does not touch what lies beside it in memory", () => {

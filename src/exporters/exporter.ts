@@ -79,6 +79,6 @@ export interface Exporter {
 export interface LineFormat {
   /** Makes a row's line, without the line feed. */
   lineOf(layout: RowLayout): (row: Row) => string;
-  /** The bytes of one file, of whole lines in their order. */
+  /** The bytes of one file, of whole lines in their order. A chunk's memory may be used again once the next is asked for, on either side. */
   join(lines: Iterable<Uint8Array>, options: Pick<EncodeOptions, "gzip">): AsyncIterable<Uint8Array>;
 }

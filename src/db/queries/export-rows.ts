@@ -136,7 +136,8 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix, withRefer
   const db = openReadonly(file);
   const { client } = db;
   const scope = { pairSet, uriPrefix };
-  client.pragma(`cache_size = -${CACHE_KIB}`);
+  // The temporary tables have a cache of their own.
+  for (const schema of ["main", "temp"]) client.pragma(`${schema}.cache_size = -${CACHE_KIB}`);
   client.exec(`begin; create temp table plan_rows (
     place integer primary key, split integer not null, row_id text not null, fills integer not null)`);
   client.exec(`create temp table shared_files (sha256 text primary key) without rowid`);

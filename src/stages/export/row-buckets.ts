@@ -1,5 +1,6 @@
 import { closeSync, mkdirSync, openSync, readSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { freeMemory } from "../../lib/free-memory.ts";
 import { cutShort, onScratch, type ScratchFile, writeScratch } from "./scratch-file.ts";
 
 /** Written to a bucket's file at a time. With as many buckets as there may be, 8 MB. */
@@ -12,12 +13,16 @@ const READ_BYTES_MAX = 32 * 1024 * 1024;
 const CHUNK_BYTES = 512 * 1024;
 /** A UTF-16 unit takes up to 3 bytes in UTF-8. */
 const BYTES_A_UNIT = 3;
+const NO_BYTES = Buffer.alloc(0);
 
 /** Lines that come in any order, kept on the disk by range of their keys, and read back in the order of these. */
 export interface RowBuckets extends Disposable {
   /** `key`: ASCII, up to 255 characters, smaller than the keys of the next bucket. Adds the line feed. */
   add(bucket: number, key: string, line: string): void;
-  /** The lines of some buckets that follow each other, in chunks; their files go. */
+  /**
+   * The lines of some buckets that follow each other, in chunks, each in the memory of the one before; their files go. To be called once
+   * everything was added.
+   */
   sorted(from: number, to: number): Generator<Buffer>;
 }
 
@@ -29,11 +34,18 @@ interface Bucket extends ScratchFile {
 
 /** `count` buckets in a folder that is made for them, and goes with them. Memory: one buffer a bucket, and one bucket when it is read. */
 export function openRowBuckets(folder: string, count: number): RowBuckets {
+  const memory = Buffer.allocUnsafeSlow(count * BUFFER_BYTES);
   const buckets = onScratch(folder, () => {
     mkdirSync(folder, { recursive: true });
     return Array.from({ length: count }, (_, index): Bucket => {
       const file = join(folder, `${index}.rows`);
-      return { file, descriptor: openSync(file, "w+"), buffer: Buffer.allocUnsafeSlow(BUFFER_BYTES), used: 0, sizeBytes: 0 };
+      return {
+        file,
+        descriptor: openSync(file, "w+"),
+        buffer: memory.subarray(index * BUFFER_BYTES, (index + 1) * BUFFER_BYTES),
+        used: 0,
+        sizeBytes: 0,
+      };
     });
   });
   const open = new Set(buckets);
@@ -55,18 +67,13 @@ export function openRowBuckets(folder: string, count: number): RowBuckets {
       writeAll(bucket, large.subarray(0, writeRecord(large, 0, { key, line })));
     },
     *sorted(from, to) {
-      // One for all: what a new one for each leaves behind is taken away much later.
-      let memory = Buffer.alloc(0);
+      for (const bucket of open) flush(bucket);
+      freeMemory(memory);
+      // For all of them: what each would leave behind is taken away much later.
+      const sorting: SortMemory = { bucket: NO_BYTES, chunk: Buffer.allocUnsafeSlow(CHUNK_BYTES) };
       for (let index = from; index < to; index++) {
         const bucket = bucketAt(buckets, index);
-        flush(bucket);
-        if (bucket.sizeBytes > READ_BYTES_MAX) {
-          yield* sortedLineByLine(bucket);
-        } else {
-          if (bucket.sizeBytes > memory.length)
-            memory = Buffer.allocUnsafeSlow(Math.min(READ_BYTES_MAX, Math.ceil(bucket.sizeBytes * 1.25)));
-          yield* sortedAtOnce(bucket, memory.subarray(0, bucket.sizeBytes));
-        }
+        yield* bucket.sizeBytes > READ_BYTES_MAX ? sortedLineByLine(bucket) : sortedAtOnce(bucket, sorting);
         close(bucket);
       }
     },
@@ -109,8 +116,17 @@ interface Place {
   readonly end: number;
 }
 
-/** `bytes`: room for the whole bucket. */
-function* sortedAtOnce(bucket: Bucket, bytes: Buffer): Generator<Buffer> {
+interface SortMemory {
+  /** Grows with the largest one. */
+  bucket: Buffer;
+  readonly chunk: Buffer;
+}
+
+function* sortedAtOnce(bucket: Bucket, memory: SortMemory): Generator<Buffer> {
+  const { sizeBytes } = bucket;
+  // Rather a little more than once more for each that is a little larger.
+  if (sizeBytes > memory.bucket.length) memory.bucket = Buffer.allocUnsafeSlow(Math.ceil(sizeBytes * 1.25));
+  const bytes = memory.bucket.subarray(0, sizeBytes);
   readInto(bucket, bytes, 0);
   const places: Place[] = [];
   for (let at = 0; at < bytes.length;) {
@@ -118,15 +134,15 @@ function* sortedAtOnce(bucket: Bucket, bytes: Buffer): Generator<Buffer> {
     places.push(place);
     at = place.end;
   }
-  let chunk = Buffer.alloc(0);
+  const { chunk } = memory;
   let used = 0;
   for (const { start, end } of byKey(places)) {
     if (used + end - start > chunk.length) {
       if (used > 0) yield chunk.subarray(0, used);
-      chunk = Buffer.allocUnsafeSlow(Math.max(CHUNK_BYTES, end - start));
       used = 0;
     }
-    used += bytes.copy(chunk, used, start, end);
+    if (end - start > chunk.length) yield bytes.subarray(start, end);
+    else used += bytes.copy(chunk, used, start, end);
   }
   if (used > 0) yield chunk.subarray(0, used);
 }

@@ -14,7 +14,12 @@ beforeEach(() => {
 
 afterEach(() => rmSync(dir, { recursive: true }));
 
-const textOf = (chunks: Iterable<Buffer>): string => Buffer.concat([...chunks]).toString();
+/** Each chunk is taken before the next one is asked for, whose memory may be the same. */
+function textOf(chunks: Iterable<Buffer>): string {
+  const copies: Buffer[] = [];
+  for (const chunk of chunks) copies.push(Buffer.from(chunk));
+  return Buffer.concat(copies).toString();
+}
 
 describe("openRowBuckets()", () => {
   it("gives lines back by their keys, whatever they hold and however they came", () => {
@@ -39,6 +44,16 @@ describe("openRowBuckets()", () => {
     const keys = ["a", "b", "c", "d", "e", "f", "g"];
     expect(lines.map((each) => each.slice(0, 5))).toEqual(["small", ...keys.map((key) => `${key}ääää`), ""]);
     expect(lines.slice(1, -1).every((each) => each.length === large.length + 1)).toBe(true);
+  });
+
+  it("hands over more than a chunk holds, and lines of any length among others", () => {
+    using buckets = openRowBuckets(join(dir, "rows"), 3);
+    const lines = Array.from({ length: 900 }, (_, index) => {
+      const key = String(index).padStart(4, "0");
+      return { key, line: `${key} ${"x".repeat(index % 100 === 99 ? 700_000 : index * 3)}` };
+    });
+    for (const { key, line } of lines.toReversed()) buckets.add(Math.floor(Number(key) / 300), key, line);
+    expect(textOf(buckets.sorted(0, 3)) === lines.map(({ line }) => `${line}\n`).join("")).toBe(true);
   });
 
   it("leaves nothing on the disk", () => {

@@ -17,8 +17,7 @@ CREATE TABLE `preferences` (
 	`n_votes` integer NOT NULL,
 	`n_candidates` integer NOT NULL,
 	`chosen_score` real,
-	FOREIGN KEY (`prompt_key`) REFERENCES `prompts`(`prompt_key`) ON UPDATE no action ON DELETE no action,
-	FOREIGN KEY (`chosen`) REFERENCES `images`(`image_id`) ON UPDATE no action ON DELETE no action
+	FOREIGN KEY (`prompt_key`) REFERENCES `prompts`(`prompt_key`) ON UPDATE no action ON DELETE no action
 ) STRICT;
 --> statement-breakpoint
 INSERT INTO `preferences`("place", "pair_set", "row_id", "prompt_key", "criterion", "chosen", "source", "margin", "agreement", "n_votes", "n_candidates", "chosen_score") SELECT rowid, "pair_set", "row_id", "prompt_key", "criterion", "chosen", "source", "margin", "agreement", "n_votes", "n_candidates", "chosen_score" FROM `__old_preferences` ORDER BY rowid;--> statement-breakpoint
@@ -29,8 +28,7 @@ CREATE TABLE `preference_rejected` (
 	`image_id` text NOT NULL,
 	`score` real,
 	PRIMARY KEY(`place`, `rank`),
-	FOREIGN KEY (`place`) REFERENCES `preferences`(`place`) ON UPDATE no action ON DELETE cascade,
-	FOREIGN KEY (`image_id`) REFERENCES `images`(`image_id`) ON UPDATE no action ON DELETE no action
+	FOREIGN KEY (`place`) REFERENCES `preferences`(`place`) ON UPDATE no action ON DELETE cascade
 ) STRICT, WITHOUT ROWID;
 --> statement-breakpoint
 INSERT INTO `preference_rejected`("place", "rank", "image_id", "score") SELECT own.rowid, lost."rank", lost."image_id", lost."score" FROM `__old_preferences` AS own CROSS JOIN `__old_preference_rejected` AS lost ON lost."pair_set" = own."pair_set" AND lost."row_id" = own."row_id" ORDER BY own.rowid, lost."rank";--> statement-breakpoint

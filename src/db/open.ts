@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3";
@@ -18,6 +18,14 @@ const MIGRATION_LOCK_TIMEOUT_MS = 30_000;
 
 export const MIGRATIONS_FOLDER = join(import.meta.dirname, "../../migrations");
 
+export interface OpenOptions {
+  /** Called before a migration of a database that has something in it: that of millions of images takes minutes. */
+  readonly tell?: (message: string) => void;
+  readonly migrationsFolder?: string;
+  /** How long to wait for another process's migration; default 30 s. */
+  readonly lockTimeoutMs?: number;
+}
+
 /** The one writer connection of a process: `orm` for typed and cold queries, `client` for prepared hot paths. */
 export interface Db {
   readonly client: Database.Database;
@@ -29,18 +37,21 @@ export interface Db {
 /**
  * Opens the database, creating and migrating it as needed. drizzle's own migrate() is guarded: it would drop child rows
  * when foreign keys are on (drizzle-orm#5782), skip a migration that was merged late, and race with a second process.
- * @throws {FatalError} if the database is newer than this program, or a migration would be skipped.
+ * @throws {FatalError} if the database is newer than this program, a migration would be skipped, or another process is migrating.
  */
-export function openDatabase(file: string, migrationsFolder = MIGRATIONS_FOLDER): Db {
+export function openDatabase(
+  file: string,
+  { tell, migrationsFolder = MIGRATIONS_FOLDER, lockTimeoutMs = MIGRATION_LOCK_TIMEOUT_MS }: OpenOptions = {},
+): Db {
   if (file !== ":memory:") makeDataFolder(dirname(file));
   // A mutex across processes that the system frees with the process.
-  const lock = connect(file === ":memory:" ? file : `${file}.lock`, { timeout: MIGRATION_LOCK_TIMEOUT_MS });
-  lock.exec("BEGIN EXCLUSIVE");
+  const lock = connect(file === ":memory:" ? file : `${file}.lock`, { timeout: lockTimeoutMs });
   try {
+    waitForLock(lock, file);
     const client = connect(file, { timeout: BUSY_TIMEOUT_MS });
     try {
       client.pragma("journal_mode = WAL");
-      migrateGuarded(client, file, migrationsFolder);
+      migrateGuarded(client, { file, folder: migrationsFolder, ...(tell === undefined ? {} : { tell }) });
       client.pragma("foreign_keys = ON");
       // WAL's compiled-in default is NORMAL, which may lose acknowledged commits at a power cut. A FULL commit costs 0.2 ms.
       client.pragma("synchronous = FULL");
@@ -50,8 +61,20 @@ export function openDatabase(file: string, migrationsFolder = MIGRATIONS_FOLDER)
     }
     return { client, orm: drizzle({ client, schema, casing: "snake_case" }), file, close: () => client.close() };
   } finally {
-    lock.exec("ROLLBACK");
     lock.close();
+  }
+}
+
+/** @throws {FatalError} where the other process takes longer than anyone should wait without knowing why. */
+function waitForLock(lock: Database.Database, file: string): void {
+  try {
+    lock.exec("BEGIN EXCLUSIVE");
+  } catch (error) {
+    if (!(error instanceof Database.SqliteError) || error.code !== "SQLITE_BUSY") throw databaseError(error, `${file}.lock`);
+    throw new FatalError(`Cannot open the database ${file}: another process is bringing it up to date`, {
+      hint: "try again when it is done; of millions of images that takes minutes",
+      cause: error,
+    });
   }
 }
 
@@ -116,7 +139,12 @@ function pendingMigrations(client: Database.Database, file: string, folder: stri
   return { pending: journal.filter((entry) => !applied.has(entry.when)), applied };
 }
 
-function migrateGuarded(client: Database.Database, file: string, folder: string): void {
+interface Migrating extends Pick<OpenOptions, "tell"> {
+  readonly file: string;
+  readonly folder: string;
+}
+
+function migrateGuarded(client: Database.Database, { file, folder, tell }: Migrating): void {
   const { pending, applied } = pendingMigrations(client, file, folder);
   const [first] = pending;
   if (first === undefined) return;
@@ -125,15 +153,27 @@ function migrateGuarded(client: Database.Database, file: string, folder: string)
       `Cannot migrate the database ${file}: migration ${first.tag} is older than one already applied and would be skipped`,
     );
   }
-  if (applied.size > 0) client.prepare("vacuum into ?").run(`${file}.before-${first.tag}.bak`);
+  const copy = `${file}.before-${first.tag}.bak`;
+  if (applied.size > 0) {
+    tell?.(`Bringing the database up to date; ${copy} keeps it as it was`);
+    keepCopy(client, copy);
+  }
   client.pragma("foreign_keys = OFF"); // Inside migrate()'s transaction the pragma would be a no-op, and a table rebuild would cascade.
   migrate(drizzle({ client }), { migrationsFolder: folder });
   const broken = client.pragma("foreign_key_check");
   if (Array.isArray(broken) && broken.length > 0) {
     throw new FatalError(`Cannot migrate the database ${file}: ${broken.length} rows lost their parent`, {
-      hint: `the state before is in ${file}.before-${first.tag}.bak`,
+      hint: `the state before is in ${copy}`,
     });
   }
+}
+
+/** A copy that a killed start left behind is made again: SQLite writes into no file that has something in it. */
+function keepCopy(client: Database.Database, copy: string): void {
+  const partial = `${copy}.partial`;
+  for (const left of [partial, `${partial}-journal`]) rmSync(left, { force: true });
+  client.prepare("vacuum into ?").run(partial);
+  renameSync(partial, copy);
 }
 
 function appliedMigrations(client: Database.Database): Set<number> {

@@ -281,9 +281,8 @@ export const preferences = sqliteTable(
       .notNull()
       .references(() => prompts.promptKey),
     criterion: text().notNull(),
-    chosen: text()
-      .notNull()
-      .references(() => images.imageId),
+    /** No foreign key, nor of the rejected: each image that is deleted would be looked for among all links. Linking takes away what is gone. */
+    chosen: text().notNull(),
     /** `people`, `judge:<name>` or `combined`. */
     source: text().notNull(),
     margin: real(),
@@ -304,9 +303,7 @@ export const preferenceRejected = sqliteTable(
       .references(() => preferences.place, { onDelete: "cascade" }),
     /** From 0, best loser first. */
     rank: integer().notNull(),
-    imageId: text("image_id")
-      .notNull()
-      .references(() => images.imageId),
+    imageId: text("image_id").notNull(),
     score: real(),
   },
   (table) => [primaryKey({ columns: [table.place, table.rank] })],

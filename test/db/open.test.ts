@@ -1,7 +1,9 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import Database from "better-sqlite3";
+import { FatalError } from "../../src/errors.ts";
 import { MIGRATIONS_FOLDER, openDatabase, type Db } from "../../src/db/open.ts";
 
 let dir: string;
@@ -33,7 +35,7 @@ function contents({ client }: Db): Readonly<Record<string, unknown>> {
 
 it("brings a database of the version before up to date, and changes nothing that is in it", () => {
   const file = join(dir, "pipeline.db");
-  const old = openDatabase(file, oldMigrations(5));
+  const old = openDatabase(file, { migrationsFolder: oldMigrations(5) });
   old.client.exec(`
     insert into dataset (id, name, dataset_id, created_at_ms) values (1, 'x', 'u', 0);
     insert into prompts (prompt_key, position, prompt, sent) values ('p_1', 0, 'a fox', 'a fox');
@@ -61,7 +63,7 @@ it("brings a database of the version before up to date, and changes nothing that
 
 it("keeps links of the version before in their order, each with its rejected images", () => {
   const file = join(dir, "pipeline.db");
-  const old = openDatabase(file, oldMigrations(7));
+  const old = openDatabase(file, { migrationsFolder: oldMigrations(7) });
   old.client.exec(`
     insert into prompts (prompt_key, position, prompt, sent) values ('p_1', 0, 'a fox', 'a fox'), ('p_2', 1, 'a hen', 'a hen');
     insert into variants (variant, workflow, workflow_sha256, graph, bindings, outputs) values ('base', 'main', 'w', '{}', '{}', '[]');`);
@@ -92,4 +94,31 @@ it("keeps links of the version before in their order, each with its rejected ima
   expect(db.client.prepare("select image_id from preference_rejected").pluck().all()).toEqual(["i_1"]);
   expect(() => db.client.exec("insert into preference_rejected values (99, 0, 'i_1', null)")).toThrow("FOREIGN KEY");
   db.close();
+});
+
+it("opens a database whose migration was killed once its copy was made, and says what takes so long", () => {
+  const file = join(dir, "pipeline.db");
+  openDatabase(file, { migrationsFolder: oldMigrations(7) }).close();
+  const copy = `${file}.before-0007_place.bak`;
+  for (const left of [copy, `${copy}.partial`]) writeFileSync(left, "what a killed process left");
+  const told: string[] = [];
+  openDatabase(file, { tell: (message) => told.push(message) }).close();
+  expect(told).toEqual([`Bringing the database up to date; ${copy} keeps it as it was`]);
+  expect(existsSync(`${copy}.partial`)).toBe(false);
+  const kept = new Database(copy, { readonly: true });
+  expect(kept.pragma("integrity_check", { simple: true })).toBe("ok");
+  kept.close();
+  openDatabase(file, { tell: (message) => told.push(message) }).close();
+  expect(told.length).toBe(1);
+});
+
+it("says so where another process is bringing the database up to date", () => {
+  const file = join(dir, "pipeline.db");
+  openDatabase(file).close();
+  const other = new Database(`${file}.lock`);
+  other.exec("BEGIN EXCLUSIVE");
+  expect(() => openDatabase(file, { lockTimeoutMs: 50 })).toThrow(FatalError);
+  expect(() => openDatabase(file, { lockTimeoutMs: 50 })).toThrow("another process is bringing it up to date");
+  other.close();
+  openDatabase(file).close();
 });

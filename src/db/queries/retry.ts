@@ -52,9 +52,9 @@ export function fetchAgain({ client }: Pick<Db, "client">, imageId: string): voi
     `update jobs set failures = 0 where job = (select job from images where image_id = @imageId)`,
     `delete from inspections where image_id = @imageId`,
     `delete from scores where image_id = @imageId`,
-    // Of its prompt alone: there is no index of images.
-    `delete from preferences where prompt_key = (select prompt_key from images where image_id = @imageId)
-      and (chosen = @imageId or place in (select place from preference_rejected where image_id = @imageId))`,
+    // Of its prompt alone: links have no index of images.
+    `delete from preferences where prompt_key = (select prompt_key from images where image_id = @imageId) and (chosen = @imageId or exists (
+      select 1 from preference_rejected as r where r.place = preferences.place and r.image_id = @imageId))`,
   ].map((sql) => client.prepare<{ imageId: string }>(sql));
   client
     .transaction(() => {

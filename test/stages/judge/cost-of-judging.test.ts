@@ -28,6 +28,8 @@ it("counts what is left of each judge, with what older versions said", async () 
   dataset.addImage(imageId("g"), { promptKey: "p_running" });
   dataset.addJob("running", { promptKey: "p_running", state: "submitted" });
   for (const name of ["a", "b"]) dataset.addScore(imageId(name), 1, { judge: "pick", version: "1" });
+  dataset.addImage(imageId("out"), { promptKey: "p_1", state: "excluded" });
+  for (const version of ["1", "2"]) dataset.addScore(imageId("out"), 1, { judge: "pick", version });
   dataset.addScore(imageId("c"), null, { judge: "pick", version: "2" });
 
   const relative = { ...one, name: "vlm", version: "x", relative: true };

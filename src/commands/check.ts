@@ -16,6 +16,7 @@ import { candidatesPerPrompt } from "../stages/plan.ts";
 import { seedRuleOf } from "../stages/plan-dataset.ts";
 import { prepareVariants, type ReadyToPlan } from "../stages/prepare-variants.ts";
 import { unfitCells } from "../stages/unfit-cells.ts";
+import { describePairs } from "./check/describe-pairs.ts";
 import { checkDisks } from "./check/disks.ts";
 import { failedFinding, type Finding } from "./check/finding.ts";
 import { probeJudges } from "./check/probe-judges.ts";
@@ -150,9 +151,4 @@ async function checkWorkflow(client: ComfyClient, { variant, graph, bound }: Rea
     ok: problems.length === 0,
     text: `variant ${variant}: ${problems.map((problem) => problem.message).join("; ") || "runs here"}`,
   };
-}
-
-function describePairs(config: Config): Finding {
-  const from = config.annotate.pairs[config.export.pairs]?.from.join(", then ") ?? "nobody";
-  return { what: "pairs", ok: true, text: `${config.export.pairs} is linked by ${from}` };
 }

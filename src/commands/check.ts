@@ -45,7 +45,7 @@ export async function run(input: CommandInput): Promise<CommandResult> {
     await probeStore("store", config.store, input.signal),
     await probeStore("export", { ...config.store, uri: exportStoreUri(config.export.uri) }, input.signal),
     ...(await checkDisks(config, { images: plan.bytes, references: plan.references.bytes }, input.signal)),
-    ...(await probeJudges(config, input.signal)),
+    ...(await probeJudges(config, { candidates: plan.each, signal: input.signal })),
     describePairs(config),
   ];
   const width = Math.max(...findings.map((finding) => finding.what.length));
@@ -63,6 +63,8 @@ interface Checked {
 interface CandidateCount {
   readonly text: string;
   readonly bytes: number;
+  /** Candidates of a prompt. */
+  readonly each: number;
   readonly first: PromptRow | undefined;
   readonly files: readonly ReferenceFile[];
   readonly references: ReferenceTotals;
@@ -82,7 +84,7 @@ async function countCandidates(config: Config, { variants, input }: Checked): Pr
     keys.size * variants.reduce((sum, variant) => sum + (each / variants.length) * pixelsOf(variant), 0) * ASSUMED_BYTES_PER_PIXEL;
   const text = `${counted(keys.size, "prompt")} × ${each} = ${counted(keys.size * each, "candidate")}`;
   const files = [...references.files()];
-  return { text, bytes, first, files, references: totalsOf(files) };
+  return { text, bytes, each, first, files, references: totalsOf(files) };
 }
 
 function sideOf(variant: ReadyToPlan, name: "width" | "height"): number {

@@ -56,6 +56,7 @@ export function openaiJudge(config: OpenaiJudgeConfig, { versionOf }: OpenaiJudg
     technical: false,
     relative: mode.relative,
     ...(by === undefined ? {} : { after: by }),
+    ...(maxRequests === undefined ? {} : { maxRequests }),
     score,
     requestsFor: (images) => mode.countQuestions(images.length),
     probe: (signal) => probeModels(chat.server, { judge: name, url: config.url, model: config.model }, signal),

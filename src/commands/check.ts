@@ -16,6 +16,7 @@ import { candidatesPerPrompt } from "../stages/plan.ts";
 import { seedRuleOf } from "../stages/plan-dataset.ts";
 import { prepareVariants, type ReadyToPlan } from "../stages/prepare-variants.ts";
 import { unfitCells } from "../stages/unfit-cells.ts";
+import { describePairs } from "./check/describe-pairs.ts";
 import { checkDisks } from "./check/disks.ts";
 import { failedFinding, type Finding } from "./check/finding.ts";
 import { probeJudges } from "./check/probe-judges.ts";
@@ -44,7 +45,7 @@ export async function run(input: CommandInput): Promise<CommandResult> {
     await probeStore("store", config.store, input.signal),
     await probeStore("export", { ...config.store, uri: exportStoreUri(config.export.uri) }, input.signal),
     ...(await checkDisks(config, { images: plan.bytes, references: plan.references.bytes }, input.signal)),
-    ...(await probeJudges(config, input.signal)),
+    ...(await probeJudges(config, { candidates: plan.each, signal: input.signal })),
     describePairs(config),
   ];
   const width = Math.max(...findings.map((finding) => finding.what.length));
@@ -62,6 +63,8 @@ interface Checked {
 interface CandidateCount {
   readonly text: string;
   readonly bytes: number;
+  /** Candidates of a prompt. */
+  readonly each: number;
   readonly first: PromptRow | undefined;
   readonly files: readonly ReferenceFile[];
   readonly references: ReferenceTotals;
@@ -81,7 +84,7 @@ async function countCandidates(config: Config, { variants, input }: Checked): Pr
     keys.size * variants.reduce((sum, variant) => sum + (each / variants.length) * pixelsOf(variant), 0) * ASSUMED_BYTES_PER_PIXEL;
   const text = `${counted(keys.size, "prompt")} × ${each} = ${counted(keys.size * each, "candidate")}`;
   const files = [...references.files()];
-  return { text, bytes, first, files, references: totalsOf(files) };
+  return { text, bytes, each, first, files, references: totalsOf(files) };
 }
 
 function sideOf(variant: ReadyToPlan, name: "width" | "height"): number {
@@ -150,9 +153,4 @@ async function checkWorkflow(client: ComfyClient, { variant, graph, bound }: Rea
     ok: problems.length === 0,
     text: `variant ${variant}: ${problems.map((problem) => problem.message).join("; ") || "runs here"}`,
   };
-}
-
-function describePairs(config: Config): Finding {
-  const from = config.annotate.pairs[config.export.pairs]?.from.join(", then ") ?? "nobody";
-  return { what: "pairs", ok: true, text: `${config.export.pairs} is linked by ${from}` };
 }

@@ -29,8 +29,9 @@ export async function run(input: CommandInput): Promise<CommandResult> {
   const db = openReadonly(databaseFile(config), hintFor(input));
   try {
     const out = typeof input.options["out"] === "string" ? resolve(input.options["out"]) : join(config.dir, "report.html");
-    const calibrations = await calibrate({ config, db, judges: openJudges(config.annotate.judges), signal: input.signal, precision });
-    const uri = await writeReport({ config, db }, { out, calibrations, precision });
+    const judges = openJudges(config.annotate.judges);
+    const calibrations = await calibrate({ config, db, judges, signal: input.signal, precision });
+    const uri = await writeReport({ config, db, judges }, { out, calibrations, precision });
     for (const calibration of calibrations) input.show(calibrationEvent(calibration, precision), null);
     input.show({ event: "report", uri }, uri);
     return { exit: EXIT.done, counts: { ...datasetCounts({ db, config }) } };
@@ -48,10 +49,11 @@ interface ReportParts {
 
 /** Writes one HTML page that needs nothing beside it: counts, failures, scores, judges beside people, a contact sheet. Answers its file URL. */
 export async function writeReport(
-  { config, db }: Pick<Context, "config" | "db">,
+  { config, db, judges }: Pick<Context, "config" | "db" | "judges">,
   { out, calibrations, precision }: ReportParts,
 ): Promise<string> {
   const pairSet = config.export.pairs;
+  const scored = judges.map(({ name, version }) => ({ judge: name, version }));
   const body = [
     `<h1>${escapeHtml(config.dataset)}</h1>`,
     table(
@@ -66,7 +68,7 @@ export async function writeReport(
       `Left out of the pair set “${pairSet}”`,
       Object.entries(linkedCounts(db, pairSet).drops).map(([reason, count]) => [reason.replace(":", ": "), String(count)]),
     ),
-    ...[...Map.groupBy(scoreHistogram(db), (bin) => bin.judge)].map(([judge, bins]) => histogram(judge, bins)),
+    ...[...Map.groupBy(scoreHistogram(db, scored), (bin) => bin.judge)].map(([judge, bins]) => histogram(judge, bins)),
     calibrationTables(calibrations, { precision, severalCriteria: config.annotate.criteria.length > 1 }),
     await contactSheet({ config, db }),
   ].join("\n");

@@ -3,11 +3,15 @@ import { formatPath, type Path } from "./path.ts";
 import type { Problem } from "./problem.ts";
 import type { ConfigFile, JudgeConfig } from "./schema.ts";
 
-/** Finds what the keys of a judge cannot show by themselves: whom a pairwise judge waits for, keys of another mode, half an address. */
+/** Models that prefer, in lower case, letters and digits alone: their names in a row's source say more than a technical score does. */
+const LEARNED_SCORERS: ReadonlySet<string> = new Set(["pickscore", "hpsv2", "imagereward"]);
+
+/** Finds what the keys of a judge cannot show by themselves: whom a pairwise judge waits for, keys of another mode, half an address, a name that lies. */
 export function checkJudges({ annotate: { judges } }: Pick<ConfigFile, "annotate">): readonly Problem[] {
   return judges.flatMap((judge, index): readonly Problem[] => {
-    if (judge.kind !== "openai") return [];
     const at: Path = ["annotate", "judges", index];
+    if (judge.kind === "builtin") return checkBuiltinName(judge.name, at);
+    if (judge.kind !== "openai") return [];
     return [
       ...(/\/chat\/completions\/*$/.test(judge.url)
         ? [
@@ -20,6 +24,12 @@ export function checkJudges({ annotate: { judges } }: Pick<ConfigFile, "annotate
       ...checkBy(judge, { at, judges }),
     ];
   });
+}
+
+function checkBuiltinName(name: string, at: Path): readonly Problem[] {
+  if (!LEARNED_SCORERS.has(name.toLowerCase().replaceAll(/[^a-z0-9]/g, ""))) return [];
+  const why = `a learned scorer, and kind builtin measures sharpness, contrast and entropy: its rows would pass for that model's`;
+  return [problem([...at, "name"], ` is "${name}", ${why}. Name it quality, or set kind: http (docs/judges.md)`)];
 }
 
 /** Only `mode: pairwise` with `pairs: top-bottom` goes by another judge. */

@@ -220,7 +220,7 @@ export const pairsPolicySchema = z.strictObject({
 });
 
 const annotate = z.strictObject({
-  criteria: z.array(name).min(1).default(["overall"]),
+  criteria: z.array(name).min(1).default(["overall"]).describe("people are asked under each; judges decide under the first alone"),
   judges: z.array(judge).default([{ name: "quality", kind: "builtin" }]),
   filters: filters.prefault({}),
   combine: combine.prefault({}),

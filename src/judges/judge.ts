@@ -65,6 +65,8 @@ export interface Judge {
   score(prompt: string, images: readonly JudgeImage[], signal: AbortSignal): Promise<readonly Score[] | null>;
   /** Requests that scoring such a group takes at least; without it the judge asks nobody. */
   requestsFor?(images: readonly Pick<JudgeImage, "sizeBytes">[]): number;
+  /** Its bound of requests for a run: a group that takes more can never be scored. */
+  readonly maxRequests?: number;
   /** Asks whether it is there, showing it no picture. Answers who it is, in words. Throws as `score`. */
   probe?(signal: AbortSignal): Promise<string>;
   usage?(): JudgeUsage;

@@ -14,7 +14,7 @@ export interface OpenaiJudgeNeeds {
 }
 
 /**
- * Any OpenAI-compatible vision model: POST /chat/completions at temperature 0, with structured output where the server knows it.
+ * Any OpenAI-compatible vision model: POST /chat/completions at temperature 0 and with structured output, where the server takes them.
  * What cannot be read, and a picture that the server refuses, is null. Raw answers are kept with the scores.
  * @throws {ConfigError} if prompt_file cannot be read.
  */
@@ -56,6 +56,7 @@ export function openaiJudge(config: OpenaiJudgeConfig, { versionOf }: OpenaiJudg
     technical: false,
     relative: mode.relative,
     ...(by === undefined ? {} : { after: by }),
+    ...(maxRequests === undefined ? {} : { maxRequests }),
     score,
     requestsFor: (images) => mode.countQuestions(images.length),
     probe: (signal) => probeModels(chat.server, { judge: name, url: config.url, model: config.model }, signal),

@@ -21,7 +21,7 @@ const CACHE_KIB = 4 * 1024;
 export type LinkNeeds = Pick<Context, "config" | "db" | "judges" | "stopping">;
 
 /**
- * Links every final group under every pair set and criterion, and takes back what no longer follows.
+ * Links every final group under every pair set and criterion that has a source, and takes back what no longer follows.
  * Reads prompts, jobs, images, inspections, scores, votes. Writes preferences, preference_rejected, drops: only where they differ.
  * Resumes by doing it all again, which gives the same. Votes and scores are never touched.
  * @throws {ConfigError} if a pair set names a source that is no judge.
@@ -102,9 +102,10 @@ function linkJobs({ config: { annotate }, judges, votes }: LinkJobNeeds): LinkJo
         hint: `annotate.pairs.from knows ${known.join(", ")}`,
       });
     }
-    return criteria.map((criterion): LinkJob => {
-      const rules = linkRules({ annotate, policy, judges, anyVote: votes.anyVoteUnder(criterion) });
-      return { pairSet, criterion, rules };
+    return criteria.flatMap((criterion): LinkJob[] => {
+      const rules = linkRules({ annotate, policy, judges, criterion, anyVote: votes.anyVoteUnder(criterion) });
+      // Where nobody can decide, nothing is missing that drops should count.
+      return rules.sources.length === 0 ? [] : [{ pairSet, criterion, rules }];
     });
   });
 }

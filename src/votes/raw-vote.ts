@@ -19,6 +19,7 @@ export const VOTE_PROBLEMS = [
   "not-json",
   "bad-shape", // a key is missing, unknown or of the wrong type
   "contradiction", // its own fields disagree
+  "no-person", // a row of an export that judges decided
   "unknown-criterion",
   "unknown-image",
   "ambiguous-image", // a file hash that several images have

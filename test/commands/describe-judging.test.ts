@@ -17,6 +17,8 @@ it("says how far judges and people are, what a judge could not tell, and what is
   set.addScore(A, 0.5, { judge: "quality", version });
   set.addScore(B, null, { judge: "quality", version });
   set.addScore(B, 0.1, { judge: "quality", version: "of-before" });
+  set.addImage(imageId("c"), { promptKey: "p_1", state: "excluded" });
+  set.addScore(imageId("c"), null, { judge: "quality", version }); // It was there when it was scored.
   set.addVote("v1", { promptKey: "p_1", shown: [A, B], ranking: [[A], [B]] });
   const context = set.with({ judges: [{ kind: "builtin", name: "quality" }], pairs: { main: { from: ["people"] } } });
 

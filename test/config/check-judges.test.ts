@@ -34,6 +34,19 @@ describe("a pairwise judge", () => {
   });
 });
 
+describe("a builtin judge", () => {
+  it.each(["pickscore", "PickScore", "HPSv2", "hps-v2", "ImageReward", "image_reward"])("cannot be called %s", (name) => {
+    expect(problemsOf(judges(PICK, `{ name: ${name}, kind: builtin }`))).toEqual([
+      expect.stringContaining(`annotate.judges[1].name is "${name}", a learned scorer, and kind builtin measures sharpness`),
+    ]);
+  });
+
+  it("can have any other name, and a judge of another kind that one", () => {
+    const text = judges("{ name: pickscore-sharpness, kind: builtin }", '{ name: PickScore, kind: http, url: "http://h/score" }');
+    expect(loadMore(text).annotate.judges.map(({ name }) => name)).toEqual(["pickscore-sharpness", "PickScore"]);
+  });
+});
+
 it("keeps headers of judges out of what is remembered", () => {
   const config = loadMore(judges('{ name: p, kind: http, url: "http://h/score", headers: { authorization: "Bearer s3cret-key" } }'));
   expect(JSON.stringify(config.written)).not.toContain("s3cret");

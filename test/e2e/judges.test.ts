@@ -211,6 +211,36 @@ describe("an openai judge", () => {
       expect(stderr.includes("vlm: max_requests is reached"), stderr).toBe(exit === 3);
     }
     expect({ exits, asked }).toEqual({ exits: [3, 0, 0], asked: [6, 6, 0] });
+
+    // Other questions: all of it anew.
+    project.configure(annotate(vlm(model.url, { max_requests: 5, max_side: 512 })));
+    const { events, stdout } = await cli("judge", "--dry-run", "--json");
+    expect(events, stdout).toContainEqual(
+      expect.objectContaining({ event: "would_judge", requests: IMAGES, max_requests: 5, runs: PROMPTS.length, groups_too_large: 0 }),
+    );
+    expect((await cli("judge", "--dry-run")).stdout).toContain("at least 12 requests, in 4 runs (max_requests: 5)");
+    const cut = await cli("judge", "--dry-run", "--prompts", "2");
+    expect(cut.exit).toBe(2);
+    expect(cut.stderr).toContain("Cannot use --prompts with judge --dry-run: it counts what is planned");
+  });
+
+  it("whose max_requests no group fits is told before it is asked, by check and by judge --dry-run", async () => {
+    await using model = await startStandIn(judgingAll);
+    open({ name: "quality", kind: "builtin" });
+    expect((await cli("run")).exit).toBe(0);
+    project.configure(annotate(vlm(model.url, { mode: "pairwise", pairs: "all", max_requests: 5 })));
+    expect((await cli("judge", "--dry-run")).stdout).toContain(
+      "at least 24 requests; 4 of the groups cannot be judged: a group takes up to 6 requests, and max_requests is 5",
+    );
+    const check = await cli("check");
+    expect(check.exit).toBe(1);
+    expect(check.stdout).toMatch(/ok +judge vlm +version stand-in-vl pairwise/);
+    expect(check.stdout).toMatch(
+      /FAIL +judge vlm +Cannot score 3 candidates of a prompt: that takes 6 requests, and max_requests is 5: raise max_requests/,
+    );
+    project.configure(annotate(vlm(model.url, { mode: "pairwise", pairs: "all", max_requests: 6 })));
+    expect((await cli("check")).exit).toBe(0);
+    expect((await cli("judge", "--dry-run")).stdout).toContain("at least 24 requests, in 4 runs (max_requests: 6)");
   });
 });
 

@@ -86,7 +86,7 @@ export const scoringAll: Respond = (seen, response) => {
 
 interface ChatBody {
   readonly model: string;
-  readonly temperature: number;
+  readonly temperature?: number;
   readonly response_format?: { readonly json_schema: { readonly name: string } };
   readonly messages: readonly { readonly content: readonly ChatPart[] }[];
   readonly [key: string]: unknown;

@@ -128,6 +128,57 @@ describe("openaiJudge(), pointwise", () => {
     expect(chatBodyOf(seen[2]!)).not.toHaveProperty("max_tokens");
   });
 
+  const noTemperature = {
+    error: {
+      message: "Unsupported value: 'temperature' does not support 0 with this model. Only the default (1) value is supported.",
+      type: "invalid_request_error",
+      param: "temperature",
+      code: "unsupported_value",
+    },
+  };
+
+  it("asks without a temperature for the rest of the run where the model takes no other than its own, and says so", async () => {
+    const { scores, seen, usage, notes } = await asking({
+      responds: [answering(noTemperature, { status: 400 }), saying('{"score": 6}')],
+    });
+    expect(scores).toMatchObject([{ score: 6 }, { score: 6 }]);
+    expect(seen.map((one) => "temperature" in chatBodyOf(one))).toEqual([true, false, false]);
+    expect(chatBodyOf(seen[2]!)).toMatchObject({ max_tokens: 64, response_format: expect.anything() });
+    expect(usage?.requests).toBe(3);
+    expect(notes).toEqual([expect.stringMatching(/^vlm: the model refuses temperature 0; .*may differ/)]);
+  });
+
+  it("finds the form of a model that refuses max_tokens, temperature and response_format, one after the other", async () => {
+    const picky: Respond = (one, response) => {
+      const body = chatBodyOf(one);
+      const complaint =
+        "max_tokens" in body
+          ? { error: { message: "Use 'max_completion_tokens' instead of 'max_tokens'." } }
+          : "temperature" in body
+            ? noTemperature
+            : body.response_format === undefined
+              ? null
+              : { error: { message: "response_format is not supported" } };
+      (complaint === null ? saying("Score: 4") : answering(complaint, { status: 400 }))(one, response);
+    };
+    const { scores, seen, notes } = await asking({ responds: [picky] });
+    expect(scores).toMatchObject([{ score: 4 }, { score: 4 }]);
+    expect(seen).toHaveLength(5);
+    expect(notes).toHaveLength(2);
+  });
+
+  it("keeps temperature 0 where a refusal of response_format only repeats the request", async () => {
+    const repeating: Respond = (one, response) =>
+      (chatBodyOf(one).response_format === undefined
+        ? saying('{"score": 6}')
+        : answering(
+            { error: { message: `response_format: extra fields not permitted in {"temperature":0,"response_format":…}` } },
+            { status: 422 },
+          ))(one, response);
+    const { seen } = await asking({ responds: [repeating] });
+    expect(seen.map((one) => chatBodyOf(one).temperature)).toEqual([0, 0, 0]);
+  });
+
   it("takes a picture that alone is refused for one that it cannot tell of", async () => {
     const refusing = answering({ error: { message: "image violates our policy" } }, { status: 400 });
     expect((await asking({ responds: [saying('{"score": 6}'), refusing] })).scores).toEqual([

@@ -19,19 +19,24 @@ const score = fc.constantFrom(0, 0.25, 0.5, 1, null);
 
 type Change = (dataset: TestDataset) => void;
 
+const anyScore: fc.Arbitrary<Change> = fc
+  .tuple(prompt, image, fc.constantFrom("j", "k"), score)
+  .map(([p, i, name, value]) => (dataset: TestDataset): void => {
+    dataset.db.client.prepare("update scores set score = ? where image_id = ? and judge = ?").run(value, idOf(p, i), name);
+  });
+const anyVote: fc.Arbitrary<Change> = fc
+  .tuple(prompt, image, image, fc.boolean(), fc.constantFrom("overall", "style"), fc.nat())
+  .map(([p, winner, other, isFlagged, criterion, voteId]) => (dataset: TestDataset): void => {
+    if (winner === other || dataset.db.client.prepare("select 1 from votes where vote_id = ?").get(`v${voteId}`) !== undefined) return;
+    const shown = [idOf(p, winner), idOf(p, other)];
+    const flags = isFlagged ? { [shown[1]!]: ["nsfw"] } : {};
+    dataset.addVote(`v${voteId}`, { promptKey: `p_${p}`, shown, ranking: [[shown[0]!]], criterion, flags });
+  });
+
 /** Anything that may happen to a dataset between two linkings. */
 const anyChange: fc.Arbitrary<Change> = fc.oneof(
-  fc.tuple(prompt, image, fc.constantFrom("j", "k"), score).map(([p, i, name, value]) => (dataset: TestDataset): void => {
-    dataset.db.client.prepare("update scores set score = ? where image_id = ? and judge = ?").run(value, idOf(p, i), name);
-  }),
-  fc
-    .tuple(prompt, image, image, fc.boolean(), fc.constantFrom("overall", "style"), fc.nat())
-    .map(([p, winner, other, isFlagged, criterion, voteId]) => (dataset: TestDataset): void => {
-      if (winner === other || dataset.db.client.prepare("select 1 from votes where vote_id = ?").get(`v${voteId}`) !== undefined) return;
-      const shown = [idOf(p, winner), idOf(p, other)];
-      const flags = isFlagged ? { [shown[1]!]: ["nsfw"] } : {};
-      dataset.addVote(`v${voteId}`, { promptKey: `p_${p}`, shown, ranking: [[shown[0]!]], criterion, flags });
-    }),
+  anyScore,
+  anyVote,
   fc.tuple(prompt, image).map(([p, i]) => (dataset: TestDataset): void => {
     const flip = "update images set state = iif(state = 'stored', 'excluded', 'stored'), reason = 'by hand' where image_id = ?";
     dataset.db.client.prepare(flip).run(idOf(p, i));
@@ -107,4 +112,38 @@ it("ends as a first linking would, whatever changed in between, and leaves alone
     { numRuns: 60 },
   );
   expect(Math.min(relinked, left)).toBeGreaterThan(20);
+});
+
+/** Each (chosen, rejected) of a set that judges decided, whatever the criterion. */
+const judgedPairs = ({ db }: TestDataset) =>
+  db.client
+    .prepare(
+      "select pair_set || ' ' || chosen || ' ' || image_id from preferences join preference_rejected using (place) where source <> 'people'",
+    )
+    .pluck()
+    .all();
+
+it("makes no pair twice by judges, whatever the criteria, and keeps people's under each", { timeout: 120_000 }, async () => {
+  let judged = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.oneof(anyScore, anyVote), { maxLength: 6 }), anyRules, async (changes, rules) => {
+      await using dataset = await filled();
+      for (const change of changes) change(dataset);
+      const criteria = ["overall", "style", "text"];
+      await link({ ...dataset.with({ ...rules, criteria }), judges: JUDGES });
+      const pairs = judgedPairs(dataset);
+      judged += pairs.length;
+      expect(pairs).toEqual([...new Set(pairs)]);
+      // Each criterion has the rows by people that it would have as the only one.
+      const byPeople = ({ db }: TestDataset) =>
+        db.client.prepare("select pair_set, row_id from preferences where source = 'people' and criterion = ? order by 1, 2").raw();
+      const together = criteria.map((criterion) => byPeople(dataset).all(criterion));
+      for (const [index, criterion] of criteria.entries()) {
+        await link({ ...dataset.with({ ...rules, criteria: [criterion] }), judges: JUDGES });
+        expect(together[index]).toEqual(byPeople(dataset).all(criterion));
+      }
+    }),
+    { numRuns: 40 },
+  );
+  expect(judged).toBeGreaterThan(20);
 });

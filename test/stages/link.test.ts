@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ConfigError } from "../../src/errors.ts";
 import { rowIdOf } from "../../src/identity.ts";
+import type { Judge } from "../../src/judges/judge.ts";
 import { link } from "../../src/stages/link.ts";
 import { imageId, openTestDataset, type TestDataset } from "../helpers/annotated-dataset.ts";
 import { writtenLinks } from "./written-links.ts";
@@ -78,7 +79,11 @@ describe("link()", () => {
         criteria: ["overall", "style"],
       }),
     );
-    expect(rows(dataset).map((row) => (row as string[])[0])).toEqual([...Array<string>(6).fill("main"), "strict", "strict"]);
+    // A judge was told of no criterion: its rows stand under the first alone.
+    expect(rows(dataset).map((row) => (row as string[]).slice(0, 2).join(" "))).toEqual([
+      ...Array<string>(3).fill("main overall"),
+      "strict overall",
+    ]);
     await link(dataset.context);
     expect(written(dataset)).toEqual(first);
   });
@@ -118,6 +123,28 @@ describe("link()", () => {
       ["main", "style", b, a],
     ]);
     expect(result.reports.map(({ drops }) => drops["image"])).toEqual([{ flagged: 1 }, { flagged: 1, unscored: 1 }]);
+  });
+
+  it("lets judges decide under the first criterion only, and people under each", async () => {
+    await using dataset = await openTestDataset();
+    addGroup(dataset, "p_1");
+    for (const [index, id] of [a, b, c, d].entries()) dataset.addScore(id, index, { judge: "pick" });
+    const pick: Judge = { name: "pick", version: "1", technical: false, score: () => Promise.resolve([]) };
+    const linkFrom = (...from: readonly string[]) =>
+      link({ ...dataset.with({ criteria: ["overall", "text"], pairs: { main: { from } } }), judges: [pick] });
+    // Under `text` there is nobody to decide: no prompt fails for want of a verdict.
+    expect((await linkFrom("pick")).reports).toEqual([{ pairSet: "main", criterion: "overall", linked: { "judge:pick": 1 }, drops: {} }]);
+    expect((await linkFrom("combined")).reports.map(({ criterion, linked }) => [criterion, linked])).toEqual([
+      ["overall", expect.anything()],
+    ]);
+    dataset.addVote("v1", { promptKey: "p_1", shown: [a, b], ranking: [[b]], criterion: "text" });
+    expect((await linkFrom("people", "pick")).reports.map(({ criterion, linked }) => [criterion, linked])).toEqual([
+      ["overall", { "judge:pick": 1 }],
+      ["text", { people: 1 }],
+    ]);
+    dataset.db.client.exec("delete from votes");
+    expect(await linkFrom("people", "pick")).toMatchObject({ reports: [{ linked: { "judge:pick": 1 } }, { linked: {} }], changed: 1 });
+    expect(rows(dataset)).toEqual([["main", "overall", d, `${c} ${b} ${a}`]]);
   });
 
   it("uses the scores of the configured version only", async () => {

@@ -1,12 +1,19 @@
 import type { Config, JudgeConfig } from "../../config/schema.ts";
 import type { Judge } from "../../judges/judge.ts";
 import { openJudges } from "../../judges/registry.ts";
+import { counted } from "../../lib/counted.ts";
 import { failedFinding, type Finding } from "./finding.ts";
 
-/** One line a judge: who it is, and whether it answers. No judge is shown a picture. */
+export interface ProbeOptions {
+  /** Of each prompt: a group has as many images, or more. */
+  readonly candidates: number;
+  readonly signal: AbortSignal;
+}
+
+/** One line a judge: who it is, and whether it answers; another where it may never be asked enough. No judge is shown a picture. */
 export async function probeJudges(
   { annotate: { judges: configs } }: Pick<Config, "annotate">,
-  signal: AbortSignal,
+  { candidates, signal }: ProbeOptions,
 ): Promise<readonly Finding[]> {
   let judges: readonly Judge[];
   try {
@@ -15,7 +22,8 @@ export async function probeJudges(
     return [failedFinding("judges", error)];
   }
   try {
-    return await Promise.all(judges.map((judge, index) => probe(judge, configs[index], signal)));
+    const found = judges.map(async (judge, index) => [await probe(judge, configs[index], signal), ...unaffordable(judge, candidates)]);
+    return (await Promise.all(found)).flat();
   } finally {
     for (const judge of judges) await judge.close?.();
   }
@@ -29,6 +37,15 @@ async function probe(judge: Judge, config: JudgeConfig | undefined, signal: Abor
   } catch (error) {
     return failedFinding(what, error);
   }
+}
+
+/** The bound of a run that no whole group fits: the judge would end at the first one. */
+function unaffordable(judge: Judge, candidates: number): readonly Finding[] {
+  const { name, maxRequests = Infinity } = judge;
+  const requests = judge.requestsFor?.(Array.from({ length: candidates }, () => ({ sizeBytes: 0 }))) ?? 0;
+  if (requests <= maxRequests) return [];
+  const why = `that takes ${requests} requests, and max_requests is ${maxRequests}: raise max_requests`;
+  return [{ what: `judge ${name}`, ok: false, text: `Cannot score ${counted(candidates, "candidate")} of a prompt: ${why}` }];
 }
 
 function natureOf({ technical, after }: Judge, config: JudgeConfig | undefined): string {

@@ -72,7 +72,7 @@ function explainer({ config, db }: Needs): (prompt: SheetPrompt) => Explained {
   return ({ row, promptKey }) => {
     const [group] = readGroups({ after: row - 1, last: row }, sources).final;
     if (group === undefined || policy === undefined) return { images: new Map(), pairs: [], isFinal: false };
-    const rules = linkRules({ annotate: config.annotate, policy, judges, anyVote: votes.anyVoteUnder(criterion) });
+    const rules = linkRules({ annotate: config.annotate, policy, judges, criterion, anyVote: votes.anyVoteUnder(criterion) });
     const facts = { promptKey, criterion, images: group.images, votes: group.votes.get(criterion) ?? [] };
     const pairs = linkGroup(facts, rules).drops.filter(({ unit }) => unit === "pair");
     return { images: explainGroup(facts, rules), pairs: [...new Set(pairs.map(({ reason }) => reason))], isFinal: true };

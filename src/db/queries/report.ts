@@ -1,4 +1,5 @@
 import type { Db } from "../open.ts";
+import type { JudgeVersion } from "./scores.ts";
 
 /** A prompt of the contact sheet. */
 export interface SheetPrompt {
@@ -66,14 +67,19 @@ export interface HistogramBin {
   readonly high: number;
 }
 
-/** How each judge's scores are spread, in 20 bins over its own range. */
-export function scoreHistogram({ client }: Pick<Db, "client">): readonly HistogramBin[] {
-  return client
-    .prepare<[], HistogramBin>(
-      `with ranges as (select judge, min(score) as low, max(score) as high from scores where score is not null group by judge)
-      select scores.judge, min(19, cast(case when high > low then 20.0 * (score - low) / (high - low) else 0 end as integer)) as bin,
+/**
+ * How the scores that each of these versions gave stored images are spread, in 20 bins over its own range. Other versions of a judge have
+ * other ranges, and of judges that are no longer configured nothing is linked.
+ */
+export function scoreHistogram({ client }: Pick<Db, "client">, judges: readonly JudgeVersion[]): readonly HistogramBin[] {
+  const bins = client.prepare<JudgeVersion, HistogramBin>(
+    `with own as materialized (
+        select score from scores join images using (image_id)
+        where judge = @judge and version = @version and score is not null and state = 'stored'),
+      range as (select min(score) as low, max(score) as high from own)
+      select @judge as judge, min(19, cast(case when high > low then 20.0 * (score - low) / (high - low) else 0 end as integer)) as bin,
         count(*) as count, low, high
-      from scores join ranges using (judge) where score is not null group by 1, 2 order by 1, 2`,
-    )
-    .all();
+      from own, range group by bin order by bin`,
+  );
+  return judges.flatMap(({ judge, version }) => bins.all({ judge, version }));
 }

@@ -44,7 +44,10 @@ export function scoreQueries({ client }: Pick<Db, "client">) {
     }
   });
   const byVersion = client.prepare<[], ScoreCount>(
-    `select judge, version, count(*) as scores, count(score) as told from scores group by judge, version order by judge, version`,
+    // Looks up no image that is stored, which nearly all are.
+    `select judge, version, count(*) as scores, count(score) as told from scores
+      where image_id not in (select image_id from images where state in ('listed', 'rejected', 'excluded'))
+      group by judge, version order by judge, version`,
   );
   const inRange = client.prepare<[RowRange], ScoreRow>(`
     select scores.image_id as imageId, scores.judge, scores.version, scores.score
@@ -54,7 +57,7 @@ export function scoreQueries({ client }: Pick<Db, "client">) {
     /** Writes whole groups, all or none. */
     writeGroups: (by: JudgeVersion, groups: readonly GroupScores[], existing: ExistingScores): void =>
       writeGroups.immediate(by, groups, existing),
-    /** How many scores each judge's versions gave. */
+    /** How many stored images each judge's versions scored: scores of those that were taken out since are kept, and count no more. */
     countByVersion: (): readonly ScoreCount[] => byVersion.all(),
     /** Every score of the prompts in a range, of all judges and versions. */
     scoresIn: (range: RowRange): readonly ScoreRow[] => inRange.all(range),

@@ -95,6 +95,11 @@ export function openChat(config: OpenaiJudgeConfig): Chat {
     budget,
     ask,
     usage: () => ({ requests: budget.sent, promptTokens, completionTokens }),
-    notes: () => (known?.hasSchema === false ? [`${name}: the server refuses response_format; answers were read as plain text`] : []),
+    notes: () => [
+      ...(known?.hasSchema === false ? [`${name}: the server refuses response_format; answers were read as plain text`] : []),
+      ...(known?.hasTemperature === false
+        ? [`${name}: the model refuses temperature 0; it answered at its own, and may differ from one time to the next`]
+        : []),
+    ],
   };
 }

@@ -36,7 +36,7 @@ export function questionBody({ text, pictures, answer }: Question, { model, maxT
   return JSON.stringify({
     model,
     messages: [{ role: "user", content }],
-    temperature: 0,
+    ...(form.hasTemperature ? { temperature: 0 } : {}),
     [form.limitKey]: maxTokens,
     ...(form.hasSchema ? { response_format: { type: "json_schema", json_schema: { name: answer.name, strict: true, schema } } } : {}),
   });

@@ -1,7 +1,7 @@
 import type { Db } from "../../db/open.ts";
 import { type GroupImageRow, groupQueries } from "../../db/queries/groups.ts";
 import { scoreQueries } from "../../db/queries/scores.ts";
-import type { Judge } from "../../judges/judge.ts";
+import type { Judge, JudgeImage } from "../../judges/judge.ts";
 
 /** Prompts looked at in one go. */
 const PAGE_ROWS = 100;
@@ -19,13 +19,26 @@ export interface JudgeCost {
   readonly scored: number;
   /** Images by other versions of the judge, whose scores stay. */
   readonly scoredBefore: Readonly<Record<string, number>>;
+  /** Null where the judge has no bound of requests. */
+  readonly bound: RunBound | null;
+}
+
+/** What `max_requests` makes of a judge's groups. */
+export interface RunBound {
+  readonly maxRequests: number;
+  /** That the groups which fit take, each begun only where all its requests fit. */
+  readonly runs: number;
+  /** Groups that take more requests than a run may have. */
+  readonly groupsTooLarge: number;
+  /** Requests of the largest group. */
+  readonly largestGroup: number;
 }
 
 /** Counts what `judge` would ask, judge by judge. Reads the database only. Groups with jobs or fetches still to come do not count. */
 export function costOfJudging(db: Pick<Db, "client">, judges: readonly Judge[]): readonly JudgeCost[] {
   const groups = groupQueries(db);
   const { scoresIn, countByVersion } = scoreQueries(db);
-  const open = new Map(judges.map(({ name }) => [name, { groups: 0, images: 0, requests: 0 }]));
+  const open = new Map(judges.map((judge) => [judge.name, openTally(judge)]));
 
   for (let range = groups.nextRange(0, PAGE_ROWS); range !== null; range = groups.nextRange(range.last, PAGE_ROWS)) {
     const scored = new Set(scoresIn(range).map(({ imageId, judge, version }) => keyOf(imageId, { name: judge, version })));
@@ -36,10 +49,7 @@ export function costOfJudging(db: Pick<Db, "client">, judges: readonly Judge[]):
         const left = stored.filter(({ imageId }) => !scored.has(keyOf(imageId, judge)));
         const tally = open.get(judge.name);
         if (left.length === 0 || tally === undefined) continue;
-        const asked = (judge.relative === true ? stored : left).map(({ sizeBytes }) => ({ sizeBytes: sizeBytes ?? 0 }));
-        tally.groups++;
-        tally.images += asked.length;
-        tally.requests += judge.requestsFor?.(asked) ?? 0;
+        tally.add((judge.relative === true ? stored : left).map(({ sizeBytes }) => ({ sizeBytes: sizeBytes ?? 0 })));
       }
     }
   }
@@ -49,11 +59,46 @@ export function costOfJudging(db: Pick<Db, "client">, judges: readonly Judge[]):
     return {
       judge: name,
       version,
-      ...(open.get(name) ?? { groups: 0, images: 0, requests: 0 }),
+      ...(open.get(name)?.result() ?? { groups: 0, images: 0, requests: 0, bound: null }),
       scored: own.find((count) => count.version === version)?.scores ?? 0,
       scoredBefore: Object.fromEntries(own.filter((count) => count.version !== version).map((count) => [count.version, count.scores])),
     };
   });
+}
+
+/** Counts a judge's groups in the order in which it is asked about them. */
+function openTally(judge: Pick<Judge, "requestsFor" | "maxRequests">) {
+  const { maxRequests = Infinity } = judge;
+  let groups = 0;
+  let images = 0;
+  let requests = 0;
+  let runs = 0;
+  /** Requests that the last run has left. */
+  let left = 0;
+  let groupsTooLarge = 0;
+  let largestGroup = 0;
+  return {
+    add(group: readonly Pick<JudgeImage, "sizeBytes">[]): void {
+      const asked = judge.requestsFor?.(group) ?? 0;
+      groups++;
+      images += group.length;
+      requests += asked;
+      largestGroup = Math.max(largestGroup, asked);
+      if (asked > maxRequests) {
+        groupsTooLarge++;
+        return;
+      }
+      if (asked > left) {
+        runs++;
+        left = maxRequests;
+      }
+      left -= asked;
+    },
+    result(): Pick<JudgeCost, "groups" | "images" | "requests" | "bound"> {
+      const isBound = Number.isFinite(maxRequests);
+      return { groups, images, requests, bound: isBound ? { maxRequests, runs, groupsTooLarge, largestGroup } : null };
+    },
+  };
 }
 
 function isListed({ state }: GroupImageRow): boolean {

@@ -51,7 +51,7 @@ export interface Vote {
 export interface LinkRules {
   readonly policy: PairsPolicy;
   readonly filters: Config["annotate"]["filters"];
-  /** `policy.from` without the judges that may not link here (technical ones beside others), in order. */
+  /** `policy.from` without the judges that may not link here (technical ones beside others, all under another criterion than the first), in order. */
   readonly sources: readonly string[];
   /** What the source `combined` is made of. */
   readonly combination: Combination;

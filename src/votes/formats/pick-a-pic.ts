@@ -13,7 +13,7 @@ import { asVotesError, votesError } from "./votes-error.ts";
  * Source: huggingface.co/datasets/yuvalkirstain/pickapic_v2, dataset card.
  */
 const NEEDED = ["image_0_uid", "image_1_uid", "label_0"] as const;
-const OPTIONAL = ["label_1", "has_label", "best_image_uid", "ranking_id", "user_id", "created_at", "criterion"] as const;
+const OPTIONAL = ["label_1", "has_label", "best_image_uid", "ranking_id", "user_id", "created_at", "criterion", "source"] as const;
 type Column = (typeof NEEDED)[number] | (typeof OPTIONAL)[number];
 
 /** A CSV, TSV or Parquet of pairs, in the columns of Pick-a-Pic. */
@@ -68,6 +68,7 @@ function columnsOf(
 type Cell = (column: Column) => string | null;
 
 function readRow(cell: Cell, { source }: ReadVotesOptions): RawVote | PassedOver {
+  refuseJudges(cell("source"));
   if (isFalse(cell("has_label")) || cell("label_0") === null) return "no-label";
   const shown = [imageIn(cell, "image_0_uid"), imageIn(cell, "image_1_uid")];
   const outcome = outcomeOf(cell, shown);
@@ -86,6 +87,12 @@ function readRow(cell: Cell, { source }: ReadVotesOptions): RawVote | PassedOver
     durationMs: null,
     castAtMs: Number.isNaN(castAtMs) ? null : castAtMs,
   };
+}
+
+/** Our own exports have Pick-a-Pic's columns, and rows that nobody voted on: imported, a judge would count for a person. */
+function refuseJudges(source: string | null): void {
+  if (source !== "combined" && source?.startsWith("judge:") !== true) return;
+  throw new VoteError("no-person", `source is ${source}: a judge decided this row of an export, nobody voted on it`);
 }
 
 function imageIn(cell: Cell, column: Column): string {

@@ -1,5 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { parquetWriteBuffer } from "hyparquet-writer";
 import { describe, expect, it } from "vitest";
 import { ConfigError } from "../../../src/errors.ts";
 import { FIXTURES, importInto, voteDataset, voteFormatContract, votesOf } from "../../contracts/vote-format.ts";
@@ -138,6 +139,32 @@ describe("tables", () => {
     ["no image", `image_0_uid,image_1_uid,label_0\n,${a},1\n`, { "bad-shape": 1 }],
   ])("refuse %s", async (_what, text, refused) => {
     expect(await importCsv(text)).toMatchObject({ imported: 0, refused, problems: [{ position: 2 }], unit: "line" });
+  });
+
+  it("refuse the rows of an export that judges decided: their source says so", async () => {
+    const lines = ["people", "judge:pick", "combined", ""].map((source) => `${a},${b},1,${source}\n`);
+    const text = `image_0_uid,image_1_uid,label_0,source\n${lines.join("")}`;
+    const { imported, refused, problems } = await importCsv(text);
+    expect({ imported, refused }).toEqual({ imported: 0, refused: { "no-person": 2 } });
+    expect(problems).toEqual([
+      { position: 3, record: null, reason: "no-person", message: expect.stringMatching(/^source is judge:pick: .*nobody voted/) },
+      { position: 4, record: null, reason: "no-person", message: expect.stringMatching(/^source is combined: /) },
+    ]);
+    expect(await importCsv(text, { skipBad: true })).toMatchObject({ imported: 1, already: 1 });
+
+    await using dataset = await voteDataset();
+    const file = join(dataset.context.config.dir, "train-00000.parquet");
+    const column = (name: string, value: unknown) => ({ name, data: [value, value] });
+    const exported = [
+      column("image_0_uid", a),
+      column("image_1_uid", b),
+      column("jpg_0", new Uint8Array([255, 216])),
+      column("label_0", 1),
+      column("label_1", 0),
+      { name: "source", data: ["judge:pick", "people"] },
+    ];
+    await writeFile(file, new Uint8Array(parquetWriteBuffer({ columnData: exported })));
+    expect(await importInto(dataset, file)).toMatchObject({ imported: 0, unit: "row", problems: [{ position: 1, reason: "no-person" }] });
   });
 
   it.each([

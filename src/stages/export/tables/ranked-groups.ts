@@ -30,7 +30,7 @@ export async function* rankedGroups(source: TableSource): AsyncGenerator<RankedG
   const sources = { groups: groupQueries(view), scores: scoreQueries(view), votes: voteQueries(view), judges };
   const rules = config.annotate.criteria.map((criterion) => ({
     criterion,
-    rules: linkRules({ annotate: config.annotate, policy, judges, anyVote: sources.votes.anyVoteUnder(criterion) }),
+    rules: linkRules({ annotate: config.annotate, policy, judges, criterion, anyVote: sources.votes.anyVoteUnder(criterion) }),
   }));
   for (let range = sources.groups.nextRange(0, PAGE_PROMPTS); range !== null; range = sources.groups.nextRange(range.last, PAGE_PROMPTS)) {
     for (const group of readGroups(range, sources).final) {

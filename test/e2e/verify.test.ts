@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
@@ -42,6 +42,18 @@ it("says that LATEST names nothing, and that an export is gone", async () => {
   expect(stdout).toContain("v1/manifest.json: is missing, though the database has this version as complete");
   expect(stderr).not.toContain("yet");
   expect(exit).toBe(3);
+});
+
+it("does not take a whole version for another one", async () => {
+  expect((await runCli(["export", "-c", project.config, "--croissant", "--as", "ac"])).exit).toBe(0);
+  const folder = (version: string): string => join(project.runs, "export", version);
+  rmSync(folder("v1"), { recursive: true });
+  cpSync(folder("ac"), folder("v1"), { recursive: true });
+  const { exit, stdout } = await runCli(["verify", "v1", "-c", project.config]);
+  expect(stdout).toContain("v1/manifest.json: is of the version ac");
+  expect(stdout).toContain("v1/manifest.json: has other content than the database completed as v1");
+  expect(exit).toBe(3);
+  expect((await runCli(["verify", "ac", "-c", project.config])).exit).toBe(0);
 });
 
 it("goes on after what cannot be read: folders where an image and a shard should be", async () => {

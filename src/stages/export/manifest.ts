@@ -147,13 +147,23 @@ function tableCounts(files: readonly DataFile[]): object {
   return { tables: Object.fromEntries(byTable.map(([table, own]) => [table, bySplit(own)])) };
 }
 
+/** Rows by split. */
+type SplitCounts = Readonly<Partial<Record<Split, number>>>;
+
+/** What a manifest counts of its files. */
+export interface ManifestCounts extends VersionCounts {
+  readonly splits: SplitCounts;
+  /** Of the tables beside the rows; left out where there are none. */
+  readonly tables?: Readonly<Record<string, SplitCounts>>;
+}
+
 export interface ParsedManifest {
   readonly dataset: string;
   readonly version: string;
   readonly contentSha256: string;
   readonly layout: RowLayout;
   readonly files: readonly DataFile[];
-  readonly counts: VersionCounts;
+  readonly counts: ManifestCounts;
   readonly pairSet: string;
   readonly ratios: SplitRatios;
   /** Of a part: the version before it. */

@@ -163,6 +163,8 @@ export interface ParsedManifest {
   readonly contentSha256: string;
   readonly layout: RowLayout;
   readonly files: readonly DataFile[];
+  /** Formats with pictures: each has a folder of its name. */
+  readonly pictureFormats: readonly string[];
   readonly counts: ManifestCounts;
   readonly pairSet: string;
   readonly ratios: SplitRatios;
@@ -187,6 +189,7 @@ export function parseManifest(text: string): ParsedManifest | string {
     seed_format: RowLayout["seedFormat"];
     columns_left_out: RowLayout["omitted"];
     unknown_seeds?: boolean;
+    formats?: readonly string[];
     counts: ParsedManifest["counts"];
     policies: { pair_set: string };
     splits: { ratios: SplitRatios };
@@ -205,6 +208,7 @@ export function parseManifest(text: string): ParsedManifest | string {
       ...(manifest.unknown_seeds === true ? { unknownSeeds: true } : {}),
     },
     files: manifest.files.map(({ bytes, ...file }) => ({ ...file, sizeBytes: bytes })),
+    pictureFormats: (manifest.formats ?? []).filter((format) => format !== "jsonl"),
     counts: manifest.counts,
     pairSet: manifest.policies.pair_set,
     ratios: manifest.splits.ratios,

@@ -9,6 +9,7 @@ import { mergeById } from "../../../src/stages/export/merge-by-id.ts";
 import { fileStore } from "../../../src/stores/file.ts";
 import { readVersion, type ReadRow } from "./exported.ts";
 import { openFixture, type Fixture } from "./fixture-database.ts";
+import { openPictureFixture } from "./picture-fixture.ts";
 
 async function diff(fixture: Fixture, before = "v1", after = "v2"): Promise<VersionDiff & { readonly rows: readonly ChangedRow[] }> {
   const rows: ChangedRow[] = [];
@@ -93,6 +94,22 @@ describe("diffVersions()", () => {
     await fixture.export({ fields: "minimal" });
     expect(await diff(fixture)).toMatchObject({ splits: [], files: [{ table: "default", equal: false }] });
     expect(await diff(fixture, "v1", "v1")).toMatchObject({ files: [{ equal: true }] });
+  });
+
+  test("says of each format with pictures whether its files are equal, pictures and all", async () => {
+    await using fixture = await openPictureFixture();
+    for (const prompt of ["a cat", "a dog"]) await fixture.addPictured({ prompt });
+    const all = ["parquet", "webdataset", "imagefolder", "winlose"];
+    await fixture.export({ formats: all });
+    await fixture.export({ formats: all, fields: "minimal" }, { as: "again" });
+    await fixture.export({ formats: all, images: { format: "jpeg", quality: 80 } }, { as: "jpeg" });
+    await fixture.export({ formats: ["parquet"] }, { as: "one" });
+    const files = (differ: readonly string[]) => all.map((format) => ({ table: "pairs", format, equal: !differ.includes(format) }));
+    expect((await diff(fixture, "v1", "again")).files).toEqual([{ table: "default", format: "jsonl", equal: false }, ...files([])]);
+    expect(await diff(fixture, "v1", "jpeg")).toMatchObject({ splits: [{ same: 2 }], rows: [], files: files(all) });
+    expect((await diff(fixture, "one", "v1")).files).toEqual(files(all.slice(1)));
+    await writeFile(join(fixture.exportDir, "one/SHA256SUMS"), "");
+    await expect(diff(fixture, "one", "v1")).rejects.toBeInstanceOf(FatalError);
   });
 
   test("refuses what there is not, and what is damaged", async () => {

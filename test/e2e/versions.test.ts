@@ -56,6 +56,11 @@ it("grows by parts, compares them, and refuses what cannot be", async () => {
     expect([exit, stderr]).toEqual([2, expect.stringContaining(problem)]);
   }
   expect(readdirSync(join(project.runs, "export")).toSorted()).toEqual([".partial", "LATEST", "v1", "v2"]);
+
+  project.configure({ export: { fields: "minimal", card: { license: "apache-2.0", samples: 0 } } });
+  expect((await cli("export", "--as", "small")).exit).toBe(0);
+  const { stdout } = await cli("export", "diff", "v1", "small");
+  expect(stdout).toBe("v1 → small\ndefault: not compared row by row; its files differ\n");
 });
 
 it("pushes a whole version to the stand-in of the Hub, with the token from the environment only", async () => {

@@ -44,13 +44,12 @@ function rowText({ change, table, id, from, to, columns }: ChangedRow): string {
 
 function diffText([before, after]: readonly [string, string], { splits, files }: VersionDiff, same: number): string {
   const changed = splits.filter((split) => split.came + split.went + split.changed + split.movedHere > 0).map(splitText);
-  const rest = changed.length === 0 && splits.length > 0 ? "no row differs" : `${counted(same, "row")} the same`;
-  return [`${before} → ${after}`, ...changed, ...files.map(filesText), rest].join("\n");
+  const rest = splits.length === 0 ? [] : [changed.length === 0 ? "no row differs" : `${counted(same, "row")} the same`];
+  return [`${before} → ${after}`, ...changed, ...rest, ...files.map(filesText)].join("\n");
 }
 
 function filesText({ table, format, equal }: FilesDiff): string {
-  const what = format === "jsonl" ? `${table}: rows without ids` : `${format}: pictures`;
-  return `${what}, so only files can be compared: ${equal ? "equal" : "they differ"}`;
+  return `${format === "jsonl" ? table : format}: not compared row by row; its files ${equal ? "are equal" : "differ"}`;
 }
 
 function splitText({ table, split, came, went, changed, movedHere, columns }: SplitDiff): string {

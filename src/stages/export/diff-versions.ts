@@ -45,7 +45,7 @@ export interface FilesDiff {
 
 export interface VersionDiff {
   readonly splits: readonly SplitDiff[];
-  /** Tables whose rows have no id, and formats with pictures. */
+  /** Tables whose rows have no ids, or stand in another order, and formats with pictures. */
   readonly files: readonly FilesDiff[];
 }
 
@@ -72,7 +72,7 @@ export async function diffVersions(before: string, after: string, needs: DiffNee
   const files: FilesDiff[] = [];
   for (const table of tables) {
     const [ours, theirs] = [filesOf(first, table), filesOf(second, table)];
-    if (hasIds(first, table) && hasIds(second, table)) splits.push(...(await diffTable(table, [ours, theirs], needs)));
+    if (isSorted(first, table) && isSorted(second, table)) splits.push(...(await diffTable(table, [ours, theirs], needs)));
     else files.push({ table, format: "jsonl", equal: sumsOf(ours) === sumsOf(theirs) });
   }
   files.push(...(await diffFormats([first, second], needs)));
@@ -123,9 +123,12 @@ function filesOf(lineage: Lineage, table: string): readonly VersionFile[] {
   );
 }
 
-/** Rows of a minimal export, and of the tables beside the rows, have none. */
-function hasIds(lineage: Lineage, table: string): boolean {
-  return table === "default" && lineage.every(({ manifest }) => manifest.layout.fields === "full");
+/** Tables beside the rows that stand in the order of their ids. `pairs` follows the rows of `default`, whose ids are others. */
+const SORTED_TABLES: ReadonlySet<string> = new Set(["rankings", "ties", "votes"]);
+
+/** True where rows can be read side by side. Minimal rows have no ids. */
+function isSorted(lineage: Lineage, table: string): boolean {
+  return SORTED_TABLES.has(table) || (table === "default" && lineage.every(({ manifest }) => manifest.layout.fields === "full"));
 }
 
 function sumsOf(files: readonly VersionFile[]): string {

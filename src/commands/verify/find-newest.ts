@@ -15,8 +15,8 @@ export interface FindNewestNeeds {
 }
 
 /**
- * The newest version at a place: what LATEST names, and without it what the files, then the database say, which is reported. Null where
- * nothing was ever exported, and where all that was is gone.
+ * The newest version at a place: what LATEST names, and where it names none that is there what the files, then the database say, which is
+ * reported. Null where nothing was ever exported, and where all that was is gone.
  */
 export async function findNewest({ store, db, signal, report }: FindNewestNeeds): Promise<string | null> {
   const content = await readLatest(store, signal);
@@ -24,7 +24,8 @@ export async function findNewest({ store, db, signal, report }: FindNewestNeeds)
   const keys: string[] = [];
   for await (const { key } of store.list("", signal)) keys.push(key);
   const known = knownVersions(keys, latest);
-  if (latest !== null && isVersionName(latest)) {
+  // One that was begun, and has no manifest, is damage to be told; one of which nothing is there cannot be the newest.
+  if (latest !== null && isVersionName(latest) && (known.complete.has(latest) || known.begun.has(latest))) {
     const newer = newestVersion(known, []);
     if (content !== `${latest}\n`) report(LATEST, `is not written as export writes it: ${JSON.stringify(content?.slice(0, 80))}`);
     if (known.complete.has(latest) && newer !== null && newer !== latest)
@@ -39,11 +40,17 @@ export async function findNewest({ store, db, signal, report }: FindNewestNeeds)
     [...known.complete].toSorted().at(-1) ??
     null;
   const recorded = completed.at(-1);
-  if (found === null && recorded === undefined) return null;
-  const problem = latest === null ? "is missing or cannot be read" : `names no version: ${JSON.stringify(latest.slice(0, 80))}`;
+  if (found === null && recorded === undefined && latest === null) return null;
+  const problem = latestProblem(latest);
   report(LATEST, found === null ? problem : `${problem}; the newest complete version is ${found}, and export writes LATEST again`);
-  if (found === null) report(`${recorded}/${MANIFEST}`, "is missing, though the database has this version as complete");
+  const lost = completed.find((version) => version === latest) ?? (found === null ? recorded : undefined);
+  if (lost !== undefined) report(`${lost}/${MANIFEST}`, "is missing, though the database has this version as complete");
   return found;
+}
+
+function latestProblem(latest: string | null): string {
+  if (latest === null) return "is missing or cannot be read";
+  return isVersionName(latest) ? `names ${latest}, which is not there` : `names no version: ${JSON.stringify(latest.slice(0, 80))}`;
 }
 
 async function readLatest(store: Pick<ObjectStore, "get">, signal: AbortSignal): Promise<string | null> {

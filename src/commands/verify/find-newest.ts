@@ -1,9 +1,8 @@
-import { text } from "node:stream/consumers";
 import type { Db } from "../../db/open.ts";
 import { listExports } from "../../db/queries/exports.ts";
 import { MANIFEST } from "../../stages/export/manifest.ts";
+import { readText } from "../../stages/export/read-text.ts";
 import { isVersionName, knownVersions, LATEST, newestVersion } from "../../stages/export/versions.ts";
-import { unreadableReason } from "../../stages/unreadable-reason.ts";
 import type { ObjectStore } from "../../stores/object-store.ts";
 
 export interface FindNewestNeeds {
@@ -19,7 +18,7 @@ export interface FindNewestNeeds {
  * reported. Null where nothing was ever exported, and where all that was is gone.
  */
 export async function findNewest({ store, db, signal, report }: FindNewestNeeds): Promise<string | null> {
-  const content = await readLatest(store, signal);
+  const content = await readText(store, LATEST, signal);
   const latest = content?.trim() ?? null;
   const keys: string[] = [];
   for await (const { key } of store.list("", signal)) keys.push(key);
@@ -51,14 +50,4 @@ export async function findNewest({ store, db, signal, report }: FindNewestNeeds)
 function latestProblem(latest: string | null): string {
   if (latest === null) return "is missing or cannot be read";
   return isVersionName(latest) ? `names ${latest}, which is not there` : `names no version: ${JSON.stringify(latest.slice(0, 80))}`;
-}
-
-async function readLatest(store: Pick<ObjectStore, "get">, signal: AbortSignal): Promise<string | null> {
-  try {
-    const body = await store.get(LATEST, signal);
-    return body === null ? null : await text(body);
-  } catch (error) {
-    if (unreadableReason(error) === null) throw error;
-    return null;
-  }
 }

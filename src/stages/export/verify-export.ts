@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
-import { text } from "node:stream/consumers";
 import { openExportIndex, type ExportIndex } from "../../db/queries/export-check.ts";
-import { FatalError, messageOf } from "../../errors.ts";
+import { messageOf } from "../../errors.ts";
 import { OPTIONAL_COLUMNS, type OptionalColumn, type Row } from "../../exporters/exporter.ts";
 import { byteLines } from "../../lib/byte-lines.ts";
 import { counted } from "../../lib/counted.ts";
@@ -18,8 +17,9 @@ import { readImagesCsv } from "./images-csv.ts";
 import { tableChecker } from "./check-table.ts";
 import { isDamage } from "./is-damage.ts";
 import { manifestProblems, type RecordedVersion } from "./manifest-problems.ts";
-import { INDEX, indexText } from "./part-files.ts";
-import { readLineage } from "./read-lineage.ts";
+import { indexProblems } from "./index-problems.ts";
+import { INDEX } from "./part-files.ts";
+import { readText } from "./read-text.ts";
 import { rowSchemaText, schemaPath } from "./row-schema.ts";
 import { CHECKSUMS, isRowFile, MANIFEST, parseManifest, sha256Of, type DataFile, type ParsedManifest } from "./manifest.ts";
 
@@ -80,7 +80,7 @@ export async function verifyExport(version: string, needs: VerifyExportNeeds): P
     for (const file of manifest.files) if (isTableFile(file)) await readTableShard(check, file);
     await hashOthers(check);
     await compareSchema(check);
-    await compareIndex(check);
+    for await (const problem of indexProblems(check, { store, signal })) report(INDEX, problem);
     compareImages(check);
     const rows = sumOf(check.rows.get("default"));
     const found = { rows: check.rows, images, prompts: manifest.layout.fields === "full" ? index.countPrompts() : null };
@@ -278,19 +278,6 @@ async function compareSchema({ version, manifest, sums, store, signal, report }:
   }
 }
 
-/** A part is nothing without the versions that it builds on. */
-async function compareIndex({ version, manifest, store, signal, report }: Check): Promise<void> {
-  if (manifest.since === undefined) return;
-  try {
-    const lineage = (await readLineage(version, { store, signal })).slice(0, -1);
-    const index = await readText(store, `${version}/${INDEX}`, signal);
-    if (index !== null && index !== indexText(lineage, manifest.files)) report(INDEX, "does not list the files that make up the whole");
-  } catch (error) {
-    if (!(error instanceof FatalError) || unreadableReason(error) !== null) throw error;
-    report(INDEX, `cannot be followed: ${error.message}`);
-  }
-}
-
 function compareImages({ index, report }: Check): void {
   for (const { uri, line } of index.unshown()) report("images.csv", `lists ${uri}, which no row shows`, line);
   for (const { sha256, line } of index.shared()) report("images.csv", `the image with sha256 ${sha256} is in two splits`, line);
@@ -316,17 +303,6 @@ async function hashed(check: Check, path: string, read: (chunks: AsyncIterable<B
   }
   const sum = sums.get(path);
   if (sum !== undefined && sum !== hash.digest("hex")) report(path, "does not have the SHA-256 that SHA256SUMS says");
-}
-
-/** Null where nothing is that can be read. */
-async function readText(store: VerifyExportNeeds["store"], key: string, signal: AbortSignal): Promise<string | null> {
-  try {
-    const body = await store.get(key, signal);
-    return body === null ? null : await text(body);
-  } catch (error) {
-    if (unreadableReason(error) === null) throw error;
-    return null;
-  }
 }
 
 /** Why one file cannot be read. @throws what is wrong with all of them. */

@@ -89,6 +89,12 @@ it("pushes a whole version to the stand-in of the Hub, with the token from the e
   const wrong = await runCli(["push", "-c", project.config, "--repo", "me/e2e"], { env: { ...env, HF_TOKEN: "hf_wrong_secret" } });
   expect(wrong.exit).toBe(1);
   expect(wrong.stderr + wrong.stdout).not.toContain("wrong_secret");
+
+  // A trial is the newest version, and not what anybody means by it.
+  expect((await cli("export", "--prompts", "1", "--as", "one")).exit).toBe(0);
+  const trial = await push("--repo", "me/e2e");
+  expect([trial.exit, trial.stderr]).toEqual([2, expect.stringContaining("one is not complete")]);
+  expect((await push("one", "--repo", "me/trial")).exit).toBe(0);
   for (const args of [[], ["--repo", "no-owner"], ["v2", "--repo", "me/e2e"], ["v9", "--repo", "me/e2e"]])
     expect((await push(...args)).exit).toBe(2);
 });

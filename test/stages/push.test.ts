@@ -15,7 +15,7 @@ const REPO = "me/set";
 async function push(fixture: Fixture, hub: HubStandIn, options: Partial<PushOptions> = {}): Promise<PushReport> {
   const store = fileStore(pathToFileURL(fixture.exportDir).href);
   const spoolFolder = join(fixture.dir, ".push-spool");
-  const defaults = { version: "v1", endpoint: hub.endpoint, token: hub.token, repo: REPO, branch: "main", isPrivate: false };
+  const defaults = { version: "v1", isNamed: true, endpoint: hub.endpoint, token: hub.token, repo: REPO, branch: "main", isPrivate: false };
   return pushVersion({ ...fixture.needs, store, spoolFolder }, { ...defaults, ...options });
 }
 
@@ -152,6 +152,20 @@ describe("pushVersion()", () => {
     await writeFile(join(fixture.exportDir, path), bytes);
     await expect(push(fixture, hub)).rejects.toThrow(/data\/train-00001-of-00002\.jsonl does not have the SHA-256/);
     expect(puts(hub)).toEqual([]);
+  });
+
+  test("refuses the newest version where it is not complete, and takes it by its name", async () => {
+    await using hub = await startHubStandIn();
+    await using fixture = await exported();
+    fixture.addRow({ prompt: "one more" });
+    await fixture.export({}, { as: "five", complete: false });
+    const refused = await push(fixture, hub, { version: "five", isNamed: false }).catch((thrown: unknown) => thrown);
+    expect(refused).toBeInstanceOf(ConfigError);
+    expect((refused as ConfigError).message).toContain("five is not complete");
+    expect((refused as ConfigError).hint).toContain("push five by its name");
+    expect(hub.repos.has(REPO)).toBe(false);
+    expect(await push(fixture, hub, { version: "v1", isNamed: false })).toMatchObject({ outcome: "pushed" });
+    expect(await push(fixture, hub, { version: "five" })).toMatchObject({ outcome: "pushed" });
   });
 
   test("a refused token is told without it, a signed URL without its signature", async () => {

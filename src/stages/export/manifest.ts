@@ -158,6 +158,8 @@ export interface ManifestCounts extends VersionCounts {
 }
 
 export interface ParsedManifest {
+  /** False: candidates or votes were still to come. */
+  readonly complete: boolean;
   readonly dataset: string;
   readonly version: string;
   readonly contentSha256: string;
@@ -182,6 +184,7 @@ export function parseManifest(text: string): ParsedManifest | string {
     return `it is not of row_schema ${ROW_SCHEMA}, which is all that this version reads`;
   // Its checksum says that manifestText() wrote it, and its row_schema with which shape.
   const manifest = value as unknown as {
+    complete: boolean;
     dataset: string;
     version: string;
     content_sha256: string;
@@ -198,6 +201,7 @@ export function parseManifest(text: string): ParsedManifest | string {
   };
   if (!manifest.files.every(({ path }) => isKey(path))) return "it lists a file that no version can have";
   return {
+    complete: manifest.complete,
     dataset: manifest.dataset,
     version: manifest.version,
     contentSha256: manifest.content_sha256,

@@ -7,6 +7,7 @@ import { pushVersion, type PushOptions, type PushReport } from "../../src/stages
 import { fileStore } from "../../src/stores/file.ts";
 import { startHubStandIn, type HubStandIn } from "../helpers/hub-stand-in.ts";
 import { openFixture, type Fixture } from "./export/fixture-database.ts";
+import { openPictureFixture } from "./export/picture-fixture.ts";
 
 // Against a stand-in of the Hub's HTTP API: the client is the real one, the Hub is not.
 
@@ -72,6 +73,18 @@ describe("pushVersion()", () => {
     const { ".gitattributes": _, "pictures/sample.png": picture, ...there } = Object.fromEntries(hub.files(REPO));
     expect(String(picture)).toBe("a picture");
     expect(there).toEqual(Object.fromEntries(await versionOf(fixture, "v2")));
+  });
+
+  test("brings the pictures of the formats that have them, and the card's samples", async () => {
+    await using hub = await startHubStandIn();
+    await using fixture = await openPictureFixture();
+    for (const prompt of ["a cat", "a dog"]) await fixture.addPictured({ prompt });
+    await fixture.export({ formats: ["parquet", "webdataset", "imagefolder", "winlose"], card: { samples: 1 } });
+    await push(fixture, hub);
+    const { ".gitattributes": _, ...there } = Object.fromEntries(hub.files(REPO));
+    expect(there).toEqual(Object.fromEntries(await versionOf(fixture, "v1")));
+    for (const ending of [/\.parquet$/, /\.tar$/, /^imagefolder\/.*\.png$/, /^winlose\/.*\.png$/, /^samples\//])
+      expect(Object.keys(there)).toContainEqual(expect.stringMatching(ending));
   });
 
   test("after an interruption sends only what the Hub does not have", async () => {

@@ -29,7 +29,7 @@ export async function run(input: CommandInput): Promise<CommandResult> {
     const version = wanted ?? (await newest(input, databaseFile(config), store));
     const needs = { store, log, clock, stopping, signal, spoolFolder: join(config.dir, ".push-spool") };
     const isPrivate = input.options["private"] === true;
-    const report = await pushVersion(needs, { version, endpoint, token, repo, branch, isPrivate });
+    const report = await pushVersion(needs, { version, isNamed: wanted !== undefined, endpoint, token, repo, branch, isPrivate });
     const { outcome: _, commit, url, sentBytes, ...counts } = report;
     input.show({ event: "pushed", version, repo, branch, url, commit, ...counts, sent_bytes: sentBytes }, describe(version, report));
     return { exit: EXIT.done, counts };

@@ -100,9 +100,11 @@ async function checkExport(
     }
     const stored = storedImages(db);
     const references = referenceQueries(db);
+    const recorded = listExports(db, store.uri).find((each) => each.version === version);
     const result = await verifyExport(version, {
       store,
       signal,
+      recorded,
       report: ({ path, line, text: problem }) => report(`${version}/${path}${line === null ? "" : `:${line}`}`, problem),
       onImage({ uri, sha256, bytes, line }) {
         const name = basename(uri).replace(/\.[^.]*$/, "");

@@ -26,6 +26,8 @@ export interface PushNeeds extends Pick<Context, "log" | "clock" | "stopping" | 
 
 export interface PushOptions {
   readonly version: string;
+  /** False: somebody asked for the newest, whichever it is. */
+  readonly isNamed: boolean;
   readonly endpoint: string;
   readonly token: string;
   /** `owner/name`. */
@@ -67,6 +69,12 @@ export async function pushVersion(needs: PushNeeds, options: PushOptions): Promi
     throw new ConfigError(`Cannot push ${version}: it is a part, which is nothing without ${manifest.since.version} beside it`, {
       hint: "export without --since writes a whole version; push that",
     });
+  }
+  if (!manifest.complete && !options.isNamed) {
+    throw new ConfigError(
+      `Cannot push the newest version: ${version} is not complete, because it was exported with --prompts, or with pictures, scores or votes still to come`,
+      { hint: `export again once all is there, or push ${version} by its name` },
+    );
   }
   const local = await listVersion(version, needs);
   await warnOfLocalUris(version, needs);

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
@@ -42,6 +42,39 @@ it("says that LATEST names nothing, and that an export is gone", async () => {
   expect(stdout).toContain("v1/manifest.json: is missing, though the database has this version as complete");
   expect(stderr).not.toContain("yet");
   expect(exit).toBe(3);
+});
+
+it("says that LATEST names a version which is not there, and reads the newest that is", async () => {
+  const latest = join(project.runs, "export/LATEST");
+  writeFileSync(latest, "v0\n");
+  const flipped = await verify();
+  expect(flipped.stdout).toContain(
+    "LATEST: names v0, which is not there; the newest complete version is v1, and export writes LATEST again",
+  );
+  expect(flipped.stdout).not.toContain("never completed");
+  expect(flipped.stdout).toMatch(/export\/v1: \d+ files/);
+  expect(flipped.exit).toBe(3);
+  // One that has files and no manifest is damaged, and so is one that the database completed and that has gone.
+  writeFileSync(latest, "v1\n");
+  rmSync(join(project.runs, "export/v1/manifest.json"));
+  expect((await verify()).stdout).toContain("v1/manifest.json: is missing");
+  rmSync(join(project.runs, "export/v1"), { recursive: true });
+  const gone = await verify();
+  expect(gone.stdout).toContain("LATEST: names v1, which is not there\n");
+  expect(gone.stdout).toContain("v1/manifest.json: is missing, though the database has this version as complete");
+  expect(gone.exit).toBe(3);
+});
+
+it("does not take a whole version for another one", async () => {
+  expect((await runCli(["export", "-c", project.config, "--croissant", "--as", "ac"])).exit).toBe(0);
+  const folder = (version: string): string => join(project.runs, "export", version);
+  rmSync(folder("v1"), { recursive: true });
+  cpSync(folder("ac"), folder("v1"), { recursive: true });
+  const { exit, stdout } = await runCli(["verify", "v1", "-c", project.config]);
+  expect(stdout).toContain("v1/manifest.json: is of the version ac");
+  expect(stdout).toContain("v1/manifest.json: has other content than the database completed as v1");
+  expect(exit).toBe(3);
+  expect((await runCli(["verify", "ac", "-c", project.config])).exit).toBe(0);
 });
 
 it("goes on after what cannot be read: folders where an image and a shard should be", async () => {

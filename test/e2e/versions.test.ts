@@ -56,6 +56,11 @@ it("grows by parts, compares them, and refuses what cannot be", async () => {
     expect([exit, stderr]).toEqual([2, expect.stringContaining(problem)]);
   }
   expect(readdirSync(join(project.runs, "export")).toSorted()).toEqual([".partial", "LATEST", "v1", "v2"]);
+
+  project.configure({ export: { fields: "minimal", card: { license: "apache-2.0", samples: 0 } } });
+  expect((await cli("export", "--as", "small")).exit).toBe(0);
+  const { stdout } = await cli("export", "diff", "v1", "small");
+  expect(stdout).toBe("v1 → small\ndefault: not compared row by row; its files differ\n");
 });
 
 it("pushes a whole version to the stand-in of the Hub, with the token from the environment only", async () => {
@@ -84,6 +89,12 @@ it("pushes a whole version to the stand-in of the Hub, with the token from the e
   const wrong = await runCli(["push", "-c", project.config, "--repo", "me/e2e"], { env: { ...env, HF_TOKEN: "hf_wrong_secret" } });
   expect(wrong.exit).toBe(1);
   expect(wrong.stderr + wrong.stdout).not.toContain("wrong_secret");
+
+  // A trial is the newest version, and not what anybody means by it.
+  expect((await cli("export", "--prompts", "1", "--as", "one")).exit).toBe(0);
+  const trial = await push("--repo", "me/e2e");
+  expect([trial.exit, trial.stderr]).toEqual([2, expect.stringContaining("one is not complete")]);
+  expect((await push("one", "--repo", "me/trial")).exit).toBe(0);
   for (const args of [[], ["--repo", "no-owner"], ["v2", "--repo", "me/e2e"], ["v9", "--repo", "me/e2e"]])
     expect((await push(...args)).exit).toBe(2);
 });

@@ -7,6 +7,7 @@ import { pushVersion, type PushOptions, type PushReport } from "../../src/stages
 import { fileStore } from "../../src/stores/file.ts";
 import { startHubStandIn, type HubStandIn } from "../helpers/hub-stand-in.ts";
 import { openFixture, type Fixture } from "./export/fixture-database.ts";
+import { openPictureFixture } from "./export/picture-fixture.ts";
 
 // Against a stand-in of the Hub's HTTP API: the client is the real one, the Hub is not.
 
@@ -15,7 +16,7 @@ const REPO = "me/set";
 async function push(fixture: Fixture, hub: HubStandIn, options: Partial<PushOptions> = {}): Promise<PushReport> {
   const store = fileStore(pathToFileURL(fixture.exportDir).href);
   const spoolFolder = join(fixture.dir, ".push-spool");
-  const defaults = { version: "v1", endpoint: hub.endpoint, token: hub.token, repo: REPO, branch: "main", isPrivate: false };
+  const defaults = { version: "v1", isNamed: true, endpoint: hub.endpoint, token: hub.token, repo: REPO, branch: "main", isPrivate: false };
   return pushVersion({ ...fixture.needs, store, spoolFolder }, { ...defaults, ...options });
 }
 
@@ -72,6 +73,18 @@ describe("pushVersion()", () => {
     const { ".gitattributes": _, "pictures/sample.png": picture, ...there } = Object.fromEntries(hub.files(REPO));
     expect(String(picture)).toBe("a picture");
     expect(there).toEqual(Object.fromEntries(await versionOf(fixture, "v2")));
+  });
+
+  test("brings the pictures of the formats that have them, and the card's samples", async () => {
+    await using hub = await startHubStandIn();
+    await using fixture = await openPictureFixture();
+    for (const prompt of ["a cat", "a dog"]) await fixture.addPictured({ prompt });
+    await fixture.export({ formats: ["parquet", "webdataset", "imagefolder", "winlose"], card: { samples: 1 } });
+    await push(fixture, hub);
+    const { ".gitattributes": _, ...there } = Object.fromEntries(hub.files(REPO));
+    expect(there).toEqual(Object.fromEntries(await versionOf(fixture, "v1")));
+    for (const ending of [/\.parquet$/, /\.tar$/, /^imagefolder\/.*\.png$/, /^winlose\/.*\.png$/, /^samples\//])
+      expect(Object.keys(there)).toContainEqual(expect.stringMatching(ending));
   });
 
   test("after an interruption sends only what the Hub does not have", async () => {
@@ -152,6 +165,20 @@ describe("pushVersion()", () => {
     await writeFile(join(fixture.exportDir, path), bytes);
     await expect(push(fixture, hub)).rejects.toThrow(/data\/train-00001-of-00002\.jsonl does not have the SHA-256/);
     expect(puts(hub)).toEqual([]);
+  });
+
+  test("refuses the newest version where it is not complete, and takes it by its name", async () => {
+    await using hub = await startHubStandIn();
+    await using fixture = await exported();
+    fixture.addRow({ prompt: "one more" });
+    await fixture.export({}, { as: "five", complete: false });
+    const refused = await push(fixture, hub, { version: "five", isNamed: false }).catch((thrown: unknown) => thrown);
+    expect(refused).toBeInstanceOf(ConfigError);
+    expect((refused as ConfigError).message).toContain("five is not complete");
+    expect((refused as ConfigError).hint).toContain("push five by its name");
+    expect(hub.repos.has(REPO)).toBe(false);
+    expect(await push(fixture, hub, { version: "v1", isNamed: false })).toMatchObject({ outcome: "pushed" });
+    expect(await push(fixture, hub, { version: "five" })).toMatchObject({ outcome: "pushed" });
   });
 
   test("a refused token is told without it, a signed URL without its signature", async () => {

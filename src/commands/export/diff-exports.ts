@@ -4,7 +4,7 @@ import { EXIT, InterruptedError } from "../../errors.ts";
 import { counted } from "../../lib/counted.ts";
 import { configFileOf } from "../../open-context.ts";
 import { exportStoreUri } from "../../stages/export.ts";
-import { diffVersions, type ChangedRow, type SplitDiff, type VersionDiff } from "../../stages/export/diff-versions.ts";
+import { diffVersions, type ChangedRow, type FilesDiff, type SplitDiff, type VersionDiff } from "../../stages/export/diff-versions.ts";
 import { openStore } from "../../stores/registry.ts";
 import type { CommandInput, CommandResult } from "../command.ts";
 
@@ -27,7 +27,7 @@ export async function diffExports([before, after]: readonly [before: string, aft
       diff.splits.reduce((total, split) => total + split[key], 0);
     const totals = { same: sum("same"), came: sum("came"), went: sum("went"), changed: sum("changed"), moved: sum("movedHere") };
     for (const { movedHere, ...split } of diff.splits) input.show({ event: "diff_split", ...split, moved_here: movedHere }, null);
-    const files = diff.files.map(({ table, equal }) => ({ table, equal }));
+    const files = diff.files.map(({ table, format, equal }) => ({ table, format, equal }));
     input.show({ event: "diff", before, after, ...totals, files }, diffText([before, after], diff, totals.same));
     return { exit: EXIT.done, counts: totals };
   } finally {
@@ -43,12 +43,13 @@ function rowText({ change, table, id, from, to, columns }: ChangedRow): string {
 }
 
 function diffText([before, after]: readonly [string, string], { splits, files }: VersionDiff, same: number): string {
-  const lines = [
-    ...splits.filter((split) => split.came + split.went + split.changed + split.movedHere > 0).map(splitText),
-    ...files.map(({ table, equal }) => `${table}: rows without ids, so only files can be compared: ${equal ? "equal" : "they differ"}`),
-  ];
-  const rest = lines.length === 0 && splits.length > 0 ? "no row differs" : `${counted(same, "row")} the same`;
-  return [`${before} → ${after}`, ...lines, rest].join("\n");
+  const changed = splits.filter((split) => split.came + split.went + split.changed + split.movedHere > 0).map(splitText);
+  const rest = splits.length === 0 ? [] : [changed.length === 0 ? "no row differs" : `${counted(same, "row")} the same`];
+  return [`${before} → ${after}`, ...changed, ...rest, ...files.map(filesText)].join("\n");
+}
+
+function filesText({ table, format, equal }: FilesDiff): string {
+  return `${format === "jsonl" ? table : format}: not compared row by row; its files ${equal ? "are equal" : "differ"}`;
 }
 
 function splitText({ table, split, came, went, changed, movedHere, columns }: SplitDiff): string {

@@ -1,9 +1,8 @@
-import { text } from "node:stream/consumers";
 import type { Db } from "../../db/open.ts";
 import { listExports } from "../../db/queries/exports.ts";
 import { MANIFEST } from "../../stages/export/manifest.ts";
+import { readText } from "../../stages/export/read-text.ts";
 import { isVersionName, knownVersions, LATEST, newestVersion } from "../../stages/export/versions.ts";
-import { unreadableReason } from "../../stages/unreadable-reason.ts";
 import type { ObjectStore } from "../../stores/object-store.ts";
 
 export interface FindNewestNeeds {
@@ -15,16 +14,17 @@ export interface FindNewestNeeds {
 }
 
 /**
- * The newest version at a place: what LATEST names, and without it what the files, then the database say, which is reported. Null where
- * nothing was ever exported, and where all that was is gone.
+ * The newest version at a place: what LATEST names, and where it names none that is there what the files, then the database say, which is
+ * reported. Null where nothing was ever exported, and where all that was is gone.
  */
 export async function findNewest({ store, db, signal, report }: FindNewestNeeds): Promise<string | null> {
-  const content = await readLatest(store, signal);
+  const content = await readText(store, LATEST, signal);
   const latest = content?.trim() ?? null;
   const keys: string[] = [];
   for await (const { key } of store.list("", signal)) keys.push(key);
   const known = knownVersions(keys, latest);
-  if (latest !== null && isVersionName(latest)) {
+  // One that was begun, and has no manifest, is damage to be told; one of which nothing is there cannot be the newest.
+  if (latest !== null && isVersionName(latest) && (known.complete.has(latest) || known.begun.has(latest))) {
     const newer = newestVersion(known, []);
     if (content !== `${latest}\n`) report(LATEST, `is not written as export writes it: ${JSON.stringify(content?.slice(0, 80))}`);
     if (known.complete.has(latest) && newer !== null && newer !== latest)
@@ -39,19 +39,15 @@ export async function findNewest({ store, db, signal, report }: FindNewestNeeds)
     [...known.complete].toSorted().at(-1) ??
     null;
   const recorded = completed.at(-1);
-  if (found === null && recorded === undefined) return null;
-  const problem = latest === null ? "is missing or cannot be read" : `names no version: ${JSON.stringify(latest.slice(0, 80))}`;
+  if (found === null && recorded === undefined && latest === null) return null;
+  const problem = latestProblem(latest);
   report(LATEST, found === null ? problem : `${problem}; the newest complete version is ${found}, and export writes LATEST again`);
-  if (found === null) report(`${recorded}/${MANIFEST}`, "is missing, though the database has this version as complete");
+  const lost = completed.find((version) => version === latest) ?? (found === null ? recorded : undefined);
+  if (lost !== undefined) report(`${lost}/${MANIFEST}`, "is missing, though the database has this version as complete");
   return found;
 }
 
-async function readLatest(store: Pick<ObjectStore, "get">, signal: AbortSignal): Promise<string | null> {
-  try {
-    const body = await store.get(LATEST, signal);
-    return body === null ? null : await text(body);
-  } catch (error) {
-    if (unreadableReason(error) === null) throw error;
-    return null;
-  }
+function latestProblem(latest: string | null): string {
+  if (latest === null) return "is missing or cannot be read";
+  return isVersionName(latest) ? `names ${latest}, which is not there` : `names no version: ${JSON.stringify(latest.slice(0, 80))}`;
 }

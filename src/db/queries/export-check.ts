@@ -21,6 +21,7 @@ export function openExportIndex() {
       is_reference integer not null default 0)
       without rowid;
     create table prompt_groups (group_key text primary key, split integer not null) without rowid;
+    create table prompts (prompt_key text primary key) without rowid;
     begin`);
   const addImage = client.prepare(`insert into images (uri, sha256, bytes, line) values (?, ?, ?, ?) on conflict do nothing`);
   const findImage = client.prepare<[string], { sha256: string; isSeen: 0 | 1 }>(
@@ -34,6 +35,7 @@ export function openExportIndex() {
       `insert into prompt_groups (group_key, split) values (?, ?) on conflict do update set split = split returning split`,
     )
     .pluck();
+  const addPrompt = client.prepare<[string]>(`insert into prompts (prompt_key) values (?) on conflict do nothing`);
 
   return {
     /** False where the URI was listed before. */
@@ -48,6 +50,8 @@ export function openExportIndex() {
     showReference: (uri: string): string | undefined => markReference.get(uri),
     /** The split in which the group was seen first. */
     addGroup: (groupKey: string, split: number): number => addGroup.get(groupKey, split) ?? split,
+    addPrompt: (promptKey: string): void => void addPrompt.run(promptKey),
+    countPrompts: (): number => client.prepare<[], number>(`select count(*) from prompts`).pluck().get() ?? 0,
     /** Listed images that no row shows. */
     unshown: (): IterableIterator<ListedImage> =>
       client

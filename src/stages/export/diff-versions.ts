@@ -1,5 +1,8 @@
+import { text } from "node:stream/consumers";
+import { FatalError } from "../../errors.ts";
 import { isJsonObject, parseExact, type Json } from "../../lib/exact-json.ts";
-import type { DataFile } from "./manifest.ts";
+import { parseChecksums } from "./checksums.ts";
+import { CHECKSUMS, sha256Of, type DataFile } from "./manifest.ts";
 import { mergeById } from "./merge-by-id.ts";
 import { isLineFile, readLineage, type Lineage, type LineageNeeds } from "./read-lineage.ts";
 import { readPublishedRows, type PublishedRow, type ReadRowsNeeds } from "./read-published-rows.ts";
@@ -32,10 +35,18 @@ export interface SplitDiff {
   readonly columns: Readonly<Record<string, number>>;
 }
 
+/** What is not compared row by row: only whether its files are equal can be said. */
+export interface FilesDiff {
+  readonly table: string;
+  /** `jsonl`, or one with pictures. */
+  readonly format: string;
+  readonly equal: boolean;
+}
+
 export interface VersionDiff {
   readonly splits: readonly SplitDiff[];
-  /** Tables whose rows have no id, and formats without lines: only whether their files are equal can be said. */
-  readonly files: readonly { readonly table: string; readonly equal: boolean }[];
+  /** Tables whose rows have no ids, or stand in another order, and formats with pictures. */
+  readonly files: readonly FilesDiff[];
 }
 
 export interface DiffNeeds extends LineageNeeds, ReadRowsNeeds {
@@ -58,13 +69,44 @@ export async function diffVersions(before: string, after: string, needs: DiffNee
   const [first, second] = [await readLineage(before, needs), await readLineage(after, needs)];
   const tables = new Set([...tablesOf(first), ...tablesOf(second)]);
   const splits: SplitDiff[] = [];
-  const files: { table: string; equal: boolean }[] = [];
+  const files: FilesDiff[] = [];
   for (const table of tables) {
     const [ours, theirs] = [filesOf(first, table), filesOf(second, table)];
-    if (hasIds(first, table) && hasIds(second, table)) splits.push(...(await diffTable(table, [ours, theirs], needs)));
-    else files.push({ table, equal: sumsOf(ours) === sumsOf(theirs) });
+    if (isSorted(first, table) && isSorted(second, table)) splits.push(...(await diffTable(table, [ours, theirs], needs)));
+    else files.push({ table, format: "jsonl", equal: sumsOf(ours) === sumsOf(theirs) });
   }
+  files.push(...(await diffFormats([first, second], needs)));
   return { splits, files };
+}
+
+/** Pictures are in the checksums of a version only, not in its manifest. */
+async function diffFormats([before, after]: readonly [Lineage, Lineage], needs: DiffNeeds): Promise<readonly FilesDiff[]> {
+  const formats = new Set([...before, ...after].flatMap(({ manifest }) => manifest.pictureFormats));
+  if (formats.size === 0) return [];
+  const [ours, theirs] = [await readSums(before, needs), await readSums(after, needs)];
+  const sumsIn = (sums: typeof ours, format: string): string =>
+    sums
+      .filter(([path]) => path.startsWith(`${format}/`))
+      .map((entry) => entry.join(" "))
+      .toSorted()
+      .join("\n");
+  // Each holds the pairs of the rows, whatever tables there are.
+  return [...formats].map((format) => ({ table: "pairs", format, equal: sumsIn(ours, format) === sumsIn(theirs, format) }));
+}
+
+async function readSums(lineage: Lineage, { store, signal }: DiffNeeds): Promise<readonly (readonly [path: string, sha256: string])[]> {
+  const all: (readonly [string, string])[] = [];
+  for (const { version, manifest } of lineage) {
+    const body = await store.get(`${version}/${CHECKSUMS}`, signal);
+    const sums = body === null ? "" : await text(body);
+    if (sha256Of(sums) !== manifest.contentSha256) {
+      throw new FatalError(`Cannot read ${version}/${CHECKSUMS}: it is not the file that the manifest was written with`, {
+        hint: `verify ${version}`,
+      });
+    }
+    all.push(...parseChecksums(sums));
+  }
+  return all;
 }
 
 interface VersionFile extends DataFile {
@@ -81,9 +123,12 @@ function filesOf(lineage: Lineage, table: string): readonly VersionFile[] {
   );
 }
 
-/** Rows of a minimal export, and of the tables beside the rows, have none. */
-function hasIds(lineage: Lineage, table: string): boolean {
-  return table === "default" && lineage.every(({ manifest }) => manifest.layout.fields === "full");
+/** Tables beside the rows that stand in the order of their ids. `pairs` follows the rows of `default`, whose ids are others. */
+const SORTED_TABLES: ReadonlySet<string> = new Set(["rankings", "ties", "votes"]);
+
+/** True where rows can be read side by side. Minimal rows have no ids. */
+function isSorted(lineage: Lineage, table: string): boolean {
+  return SORTED_TABLES.has(table) || (table === "default" && lineage.every(({ manifest }) => manifest.layout.fields === "full"));
 }
 
 function sumsOf(files: readonly VersionFile[]): string {

@@ -147,13 +147,27 @@ function tableCounts(files: readonly DataFile[]): object {
   return { tables: Object.fromEntries(byTable.map(([table, own]) => [table, bySplit(own)])) };
 }
 
+/** Rows by split. */
+type SplitCounts = Readonly<Partial<Record<Split, number>>>;
+
+/** What a manifest counts of its files. */
+export interface ManifestCounts extends VersionCounts {
+  readonly splits: SplitCounts;
+  /** Of the tables beside the rows; left out where there are none. */
+  readonly tables?: Readonly<Record<string, SplitCounts>>;
+}
+
 export interface ParsedManifest {
+  /** False: candidates or votes were still to come. */
+  readonly complete: boolean;
   readonly dataset: string;
   readonly version: string;
   readonly contentSha256: string;
   readonly layout: RowLayout;
   readonly files: readonly DataFile[];
-  readonly counts: VersionCounts;
+  /** Formats with pictures: each has a folder of its name. */
+  readonly pictureFormats: readonly string[];
+  readonly counts: ManifestCounts;
   readonly pairSet: string;
   readonly ratios: SplitRatios;
   /** Of a part: the version before it. */
@@ -170,6 +184,7 @@ export function parseManifest(text: string): ParsedManifest | string {
     return `it is not of row_schema ${ROW_SCHEMA}, which is all that this version reads`;
   // Its checksum says that manifestText() wrote it, and its row_schema with which shape.
   const manifest = value as unknown as {
+    complete: boolean;
     dataset: string;
     version: string;
     content_sha256: string;
@@ -177,6 +192,7 @@ export function parseManifest(text: string): ParsedManifest | string {
     seed_format: RowLayout["seedFormat"];
     columns_left_out: RowLayout["omitted"];
     unknown_seeds?: boolean;
+    formats?: readonly string[];
     counts: ParsedManifest["counts"];
     policies: { pair_set: string };
     splits: { ratios: SplitRatios };
@@ -185,6 +201,7 @@ export function parseManifest(text: string): ParsedManifest | string {
   };
   if (!manifest.files.every(({ path }) => isKey(path))) return "it lists a file that no version can have";
   return {
+    complete: manifest.complete,
     dataset: manifest.dataset,
     version: manifest.version,
     contentSha256: manifest.content_sha256,
@@ -195,6 +212,7 @@ export function parseManifest(text: string): ParsedManifest | string {
       ...(manifest.unknown_seeds === true ? { unknownSeeds: true } : {}),
     },
     files: manifest.files.map(({ bytes, ...file }) => ({ ...file, sizeBytes: bytes })),
+    pictureFormats: (manifest.formats ?? []).filter((format) => format !== "jsonl"),
     counts: manifest.counts,
     pairSet: manifest.policies.pair_set,
     ratios: manifest.splits.ratios,

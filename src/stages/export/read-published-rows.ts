@@ -78,9 +78,9 @@ async function* rowsOf(file: DataFile, version: string, { store, signal }: ReadR
   if (hash.digest("hex") !== file.sha256) throw damaged(file, version, "it does not have the SHA-256 that the manifest says");
 }
 
-/** Every table's rows begin with their id, unless they are minimal. */
+/** Every table's rows begin with their id (votes call it vote_id), unless they are minimal. */
 function idOf(bytes: Buffer): string | null {
-  return /^\{"id":"([A-Za-z0-9_-]{1,100})"/.exec(bytes.toString("latin1", 0, 128))?.[1] ?? null;
+  return /^\{"(?:vote_)?id":"([A-Za-z0-9_-]{1,100})"/.exec(bytes.toString("latin1", 0, 128))?.[1] ?? null;
 }
 
 function damaged({ path }: DataFile, version: string, why: string): FatalError {

@@ -1,13 +1,12 @@
 import { createHash } from "node:crypto";
-import { text } from "node:stream/consumers";
 import { openExportIndex, type ExportIndex } from "../../db/queries/export-check.ts";
-import { FatalError, messageOf } from "../../errors.ts";
+import { messageOf } from "../../errors.ts";
 import { OPTIONAL_COLUMNS, type OptionalColumn, type Row } from "../../exporters/exporter.ts";
 import { byteLines } from "../../lib/byte-lines.ts";
 import { counted } from "../../lib/counted.ts";
 import { hashedChunks } from "../../lib/hashed-chunks.ts";
 import type { ObjectStore } from "../../stores/object-store.ts";
-import { SPLITS } from "../split.ts";
+import { SPLITS, splitter } from "../split.ts";
 import { unreadableReason } from "../unreadable-reason.ts";
 import { rowChecker } from "./check-row.ts";
 import { splitChecker } from "./check-split.ts";
@@ -17,8 +16,10 @@ import { gunzipped } from "./gunzipped.ts";
 import { readImagesCsv } from "./images-csv.ts";
 import { tableChecker } from "./check-table.ts";
 import { isDamage } from "./is-damage.ts";
-import { INDEX, indexText } from "./part-files.ts";
-import { readLineage } from "./read-lineage.ts";
+import { manifestProblems, type RecordedVersion } from "./manifest-problems.ts";
+import { indexProblems } from "./index-problems.ts";
+import { INDEX } from "./part-files.ts";
+import { readText } from "./read-text.ts";
 import { rowSchemaText, schemaPath } from "./row-schema.ts";
 import { CHECKSUMS, isRowFile, MANIFEST, parseManifest, sha256Of, type DataFile, type ParsedManifest } from "./manifest.ts";
 
@@ -38,6 +39,8 @@ export interface VerifyExportNeeds {
   /** The place of versions. */
   readonly store: Pick<ObjectStore, "uri" | "get" | "list">;
   readonly signal: AbortSignal;
+  /** What the database says of the version; undefined where it has none of that name at this place. */
+  readonly recorded?: RecordedVersion | undefined;
   /** Called for each problem, in no promised order. */
   readonly report: (problem: ExportProblem) => void;
   /** Called for each image that the version lists, with what the list says. */
@@ -70,16 +73,18 @@ export async function verifyExport(version: string, needs: VerifyExportNeeds): P
   const sums = await readSums(version, { store, signal, manifest, report });
   const index = openExportIndex();
   try {
-    const check: Check = { version, manifest, sums, index, store, signal, report };
+    const check: Check = { version, manifest, sums, index, store, signal, report, splitOf: splitOf(manifest), rows: new Map() };
     await compareListing(check);
     const images = await readImageList(check, needs.onImage);
-    const rows = await readShards(check);
+    await readShards(check);
     for (const file of manifest.files) if (isTableFile(file)) await readTableShard(check, file);
     await hashOthers(check);
     await compareSchema(check);
-    await compareIndex(check);
+    for await (const problem of indexProblems(check, { store, signal })) report(INDEX, problem);
     compareImages(check);
-    compareCounts(check, { rows, images });
+    const rows = sumOf(check.rows.get("default"));
+    const found = { rows: check.rows, images, prompts: manifest.layout.fields === "full" ? index.countPrompts() : null };
+    for (const problem of manifestProblems({ version, manifest, recorded: needs.recorded }, found)) report(MANIFEST, problem);
     return { files: sums.size + 2, rows, images }; // The manifest and SHA256SUMS themselves are the two.
   } finally {
     index.close();
@@ -95,6 +100,18 @@ interface Check {
   readonly store: VerifyExportNeeds["store"];
   readonly signal: AbortSignal;
   readonly report: (path: string, problem: string, line?: number) => void;
+  /** The split that a prompt's group belongs in; null where the manifest has no ratio. */
+  readonly splitOf: ((groupKey: string) => string) | null;
+  /** Rows that were read, by table and split. */
+  readonly rows: Map<string, Map<string, number>>;
+}
+
+function splitOf({ ratios }: ParsedManifest): Check["splitOf"] {
+  return SPLITS.some((split) => ratios[split] > 0) ? splitter(ratios) : null;
+}
+
+function sumOf(splits: ReadonlyMap<string, number> = new Map()): number {
+  return [...splits.values()].reduce((sum, rows) => sum + rows, 0);
 }
 
 async function readSums(
@@ -140,17 +157,17 @@ async function readImageList(check: Check, onImage: VerifyExportNeeds["onImage"]
   return images;
 }
 
-async function readShards(check: Check): Promise<number> {
+async function readShards(check: Check): Promise<void> {
   const { manifest, report } = check;
   const filled = new Set<OptionalColumn>();
-  let rows = 0;
   for (const [split, files] of Map.groupBy(manifest.files.filter(isRowFile), (file) => file.split)) {
     const rules = splitChecker();
-    for (const file of files) rows += await readShard(check, file, rules);
+    for (const file of files) await readShard(check, file, rules);
     for (const column of rules.lateColumns())
       report(files[0]?.path ?? split, `has ${column} only after its first rows: loaders take it for null`);
     for (const column of rules.filledColumns()) filled.add(column);
   }
+  const rows = sumOf(check.rows.get("default"));
   if (manifest.layout.fields === "full") {
     const all = new Set([...filled, ...manifest.layout.omitted]);
     for (const column of OPTIONAL_COLUMNS) {
@@ -158,11 +175,9 @@ async function readShards(check: Check): Promise<number> {
       if (rows > 0 && !all.has(column) && manifest.since === undefined) report(MANIFEST, `keeps the column ${column}, which no row fills`);
     }
   }
-  return rows;
 }
 
-/** Answers the number of rows. */
-async function readShard(check: Check, file: DataFile, rules: ReturnType<typeof splitChecker>): Promise<number> {
+async function readShard(check: Check, file: DataFile, rules: ReturnType<typeof splitChecker>): Promise<void> {
   const { manifest, report } = check;
   const checkRow = rowChecker(manifest.layout);
   let rows = 0;
@@ -178,8 +193,13 @@ async function readShard(check: Check, file: DataFile, rules: ReturnType<typeof 
       for (const problem of placeProblems(check, row, SPLITS.indexOf(file.split))) report(file.path, `the row ${problem}`, number);
     }
   });
-  if (rows !== file.rows) report(file.path, `has ${counted(rows, "row")}, the manifest says ${file.rows}`);
-  return rows;
+  countRows(check, file, rows);
+}
+
+function countRows({ rows, report }: Check, { path, table, split, rows: expected }: DataFile, found: number): void {
+  if (found !== expected) report(path, `has ${counted(found, "row")}, the manifest says ${expected}`);
+  const splits = rows.get(table) ?? new Map<string, number>();
+  rows.set(table, splits.set(split, (splits.get(split) ?? 0) + found));
 }
 
 /** Files of rows that are read line by line; what carries pictures is compared by its checksum. */
@@ -203,15 +223,16 @@ async function readTableShard(check: Check, file: DataFile): Promise<void> {
       for (const uri of uris) {
         if (index.show(uri, split) === undefined) report(file.path, `the row shows ${uri}, which images.csv does not list`, number);
       }
-      const first = index.addGroup(groupKeyOf(String(row["prompt"])), split);
-      if (first !== split) report(file.path, `the row has a prompt that is in ${SPLITS[first] ?? "another split"}, too`, number);
+      for (const problem of splitProblems(check, String(row["prompt"]), split)) report(file.path, `the row ${problem}`, number);
     }
   });
-  if (rows !== file.rows) report(file.path, `has ${counted(rows, "row")}, the manifest says ${file.rows}`);
+  countRows(check, file, rows);
 }
 
 /** What only the other rows and the list of images can tell. */
-function placeProblems({ index }: Check, { prompt, chosen, rejected, references }: Row, split: number): readonly string[] {
+function placeProblems(check: Check, { prompt, promptKey, chosen, rejected, references }: Row, split: number): readonly string[] {
+  const { index } = check;
+  index.addPrompt(promptKey);
   const shown = [
     ...[chosen, ...rejected].map(({ uri, sha256 }) => ({ uri, sha256, listed: index.show(uri, split) })),
     // They may be in several splits: no model learns to make them.
@@ -221,8 +242,18 @@ function placeProblems({ index }: Check, { prompt, chosen, rejected, references 
     if (listed === undefined) return [`shows ${uri}, which images.csv does not list`];
     return sha256 === "" || sha256 === listed ? [] : [`gives ${uri} another sha256 than images.csv`];
   });
-  const first = index.addGroup(groupKeyOf(prompt), split);
-  return first === split ? images : [...images, `has a prompt that is in ${SPLITS[first] ?? "another split"}, too`];
+  return [...images, ...splitProblems(check, prompt, split)];
+}
+
+/** Where a prompt stands follows from itself and the ratios, whatever the other rows say. */
+function splitProblems({ index, splitOf: own }: Check, prompt: string, split: number): readonly string[] {
+  const groupKey = groupKeyOf(prompt);
+  const first = index.addGroup(groupKey, split);
+  const right = own?.(groupKey);
+  return [
+    ...(first === split ? [] : [`has a prompt that is in ${SPLITS[first] ?? "another split"}, too`]),
+    ...(right === undefined || right === SPLITS[split] ? [] : [`belongs in ${right}, as its prompt and the ratios in ${MANIFEST} say`]),
+  ];
 }
 
 /** Reads what no other step has read: every byte of a version is looked at. */
@@ -247,28 +278,9 @@ async function compareSchema({ version, manifest, sums, store, signal, report }:
   }
 }
 
-/** A part is nothing without the versions that it builds on. */
-async function compareIndex({ version, manifest, store, signal, report }: Check): Promise<void> {
-  if (manifest.since === undefined) return;
-  try {
-    const lineage = (await readLineage(version, { store, signal })).slice(0, -1);
-    const index = await readText(store, `${version}/${INDEX}`, signal);
-    if (index !== null && index !== indexText(lineage, manifest.files)) report(INDEX, "does not list the files that make up the whole");
-  } catch (error) {
-    if (!(error instanceof FatalError) || unreadableReason(error) !== null) throw error;
-    report(INDEX, `cannot be followed: ${error.message}`);
-  }
-}
-
 function compareImages({ index, report }: Check): void {
   for (const { uri, line } of index.unshown()) report("images.csv", `lists ${uri}, which no row shows`, line);
   for (const { sha256, line } of index.shared()) report("images.csv", `the image with sha256 ${sha256} is in two splits`, line);
-}
-
-function compareCounts({ manifest, report }: Check, { rows, images }: { readonly rows: number; readonly images: number }): void {
-  if (rows !== manifest.counts.rows) report(MANIFEST, `counts ${counted(manifest.counts.rows, "row")}, the files have ${rows}`);
-  const pictures = manifest.counts.images + (manifest.counts.references ?? 0);
-  if (images !== pictures) report(MANIFEST, `counts ${counted(pictures, "image")}, images.csv has ${images}`);
 }
 
 /** Hands a file's bytes to `read` and reports where they are not the ones that SHA256SUMS says. */
@@ -291,17 +303,6 @@ async function hashed(check: Check, path: string, read: (chunks: AsyncIterable<B
   }
   const sum = sums.get(path);
   if (sum !== undefined && sum !== hash.digest("hex")) report(path, "does not have the SHA-256 that SHA256SUMS says");
-}
-
-/** Null where nothing is that can be read. */
-async function readText(store: VerifyExportNeeds["store"], key: string, signal: AbortSignal): Promise<string | null> {
-  try {
-    const body = await store.get(key, signal);
-    return body === null ? null : await text(body);
-  } catch (error) {
-    if (unreadableReason(error) === null) throw error;
-    return null;
-  }
 }
 
 /** Why one file cannot be read. @throws what is wrong with all of them. */

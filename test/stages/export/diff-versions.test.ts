@@ -9,6 +9,7 @@ import { mergeById } from "../../../src/stages/export/merge-by-id.ts";
 import { fileStore } from "../../../src/stores/file.ts";
 import { readVersion, type ReadRow } from "./exported.ts";
 import { openFixture, type Fixture } from "./fixture-database.ts";
+import { openPictureFixture } from "./picture-fixture.ts";
 
 async function diff(fixture: Fixture, before = "v1", after = "v2"): Promise<VersionDiff & { readonly rows: readonly ChangedRow[] }> {
   const rows: ChangedRow[] = [];
@@ -93,6 +94,50 @@ describe("diffVersions()", () => {
     await fixture.export({ fields: "minimal" });
     expect(await diff(fixture)).toMatchObject({ splits: [], files: [{ table: "default", equal: false }] });
     expect(await diff(fixture, "v1", "v1")).toMatchObject({ files: [{ equal: true }] });
+  });
+
+  test("compares the tables that stand in the order of ids by them, and pairs as files", async () => {
+    await using fixture = await openPictureFixture();
+    const tables = ["default", "pairs", "rankings", "ties", "votes"];
+    const add = async (prompt: string, scores: readonly number[]) => {
+      const { promptKey, imageIds } = await fixture.addPictured({ prompt, scores, seeds: scores.map((_, index) => String(index)) });
+      fixture.addVote({ voteId: `vote ${prompt}`, promptKey, shown: imageIds, ranking: [[imageIds[0]!], imageIds.slice(1)] });
+    };
+    // Equal scores of a judge are ties.
+    for (let index = 0; index < 8; index++) await add(`prompt ${index}`, [0.9, 0.5, 0.5]);
+    await fixture.export({ tables });
+    await add("one more", [0.9, 0.5, 0.5]);
+    fixture.db.client.prepare("update votes set duration_ms = 7 where vote_id = 'vote prompt 3'").run();
+    await fixture.export({ tables });
+    const { splits, files, rows } = await diff(fixture);
+    expect(splits).toMatchObject([
+      { table: "default", came: 1, went: 0, changed: 0, same: 8 },
+      { table: "rankings", came: 1, went: 0, changed: 0, same: 8 },
+      { table: "ties", came: 1, went: 0, changed: 0, same: 8 },
+      { table: "votes", came: 1, went: 0, changed: 1, same: 7, columns: { ms: 1 } },
+    ]);
+    expect(files).toEqual([{ table: "pairs", format: "jsonl", equal: false }]);
+    expect(rows.filter(({ table }) => table === "votes").map(({ id }) => id)).toEqual([
+      expect.stringMatching(/^v_/),
+      expect.stringMatching(/^v_/),
+    ]);
+    expect((await diff(fixture, "v2", "v2")).files).toEqual([{ table: "pairs", format: "jsonl", equal: true }]);
+  });
+
+  test("says of each format with pictures whether its files are equal, pictures and all", async () => {
+    await using fixture = await openPictureFixture();
+    for (const prompt of ["a cat", "a dog"]) await fixture.addPictured({ prompt });
+    const all = ["parquet", "webdataset", "imagefolder", "winlose"];
+    await fixture.export({ formats: all });
+    await fixture.export({ formats: all, fields: "minimal" }, { as: "again" });
+    await fixture.export({ formats: all, images: { format: "jpeg", quality: 80 } }, { as: "jpeg" });
+    await fixture.export({ formats: ["parquet"] }, { as: "one" });
+    const files = (differ: readonly string[]) => all.map((format) => ({ table: "pairs", format, equal: !differ.includes(format) }));
+    expect((await diff(fixture, "v1", "again")).files).toEqual([{ table: "default", format: "jsonl", equal: false }, ...files([])]);
+    expect(await diff(fixture, "v1", "jpeg")).toMatchObject({ splits: [{ same: 2 }], rows: [], files: files(all) });
+    expect((await diff(fixture, "one", "v1")).files).toEqual(files(all.slice(1)));
+    await writeFile(join(fixture.exportDir, "one/SHA256SUMS"), "");
+    await expect(diff(fixture, "one", "v1")).rejects.toBeInstanceOf(FatalError);
   });
 
   test("refuses what there is not, and what is damaged", async () => {

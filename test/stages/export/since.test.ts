@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { join, normalize } from "node:path";
 import { tmpdir } from "node:os";
 import { pathToFileURL } from "node:url";
@@ -63,6 +63,29 @@ describe("export --since", () => {
     expect(await fixture.export({}, { since: "v1" })).toMatchObject({ outcome: "unchanged", version: "v2" });
     // A whole version has what is new and nothing stale.
     expect(await fixture.export()).toMatchObject({ outcome: "created", version: "v3", rows: 3 });
+  });
+
+  test("is damaged where a version that it builds on is", async () => {
+    await using fixture = await openFixture();
+    fixture.addRow({ prompt: "a cat" });
+    await fixture.export();
+    fixture.addRow({ prompt: "a dog" });
+    await fixture.export({}, { since: "v1" });
+    fixture.addRow({ prompt: "a cow" });
+    await fixture.export({}, { since: "v2" });
+    expect(await problemsOf(fixture, "v3")).toEqual([]);
+    const pathOf = (version: string): string => join(fixture.exportDir, version, "data/train-00000-of-00001.jsonl");
+    const bytes = await readFile(pathOf("v1"));
+    bytes[bytes.length - 2]! ^= 1;
+    await writeFile(pathOf("v1"), bytes);
+    const changed = "index.json lists ../v1/data/train-00000-of-00001.jsonl, which does not have its SHA-256: verify v1";
+    expect(await problemsOf(fixture, "v2")).toEqual([changed]);
+    await rm(pathOf("v2"));
+    await mkdir(pathOf("v2"));
+    const missing = "index.json lists ../v2/data/train-00000-of-00001.jsonl, which is missing or cannot be read: verify v2";
+    expect(await problemsOf(fixture, "v3")).toEqual([changed, missing]);
+    await rm(pathOf("v2"), { recursive: true });
+    expect(await problemsOf(fixture, "v3")).toEqual([changed, missing]);
   });
 
   test("builds on a part as on a whole version", async () => {

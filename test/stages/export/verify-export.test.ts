@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import { appendFile, readFile, rm, writeFile } from "node:fs/promises";
+import { appendFile, cp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
+import { listExports } from "../../../src/db/queries/exports.ts";
 import { verifyExport, type ExportProblem } from "../../../src/stages/export/verify-export.ts";
 import { fileStore } from "../../../src/stores/file.ts";
 import { openFixture, type Fixture } from "./fixture-database.ts";
@@ -18,11 +19,13 @@ interface Verified {
   readonly result: { readonly files: number; readonly rows: number; readonly images: number };
 }
 
-async function verify(fixture: Fixture, version = "v1"): Promise<Verified> {
+/** The database knows nothing of what a test forged, unless `isRecorded`. */
+async function verify(fixture: Fixture, version = "v1", { isRecorded = false } = {}): Promise<Verified> {
   const problems: ExportProblem[] = [];
   const store = fileStore(pathToFileURL(fixture.exportDir).href);
   const { signal } = new AbortController();
-  const result = await verifyExport(version, { store, signal, report: (problem) => void problems.push(problem) });
+  const recorded = isRecorded ? listExports(fixture.db, store.uri).find((each) => each.version === version) : undefined;
+  const result = await verifyExport(version, { store, signal, recorded, report: (problem) => void problems.push(problem) });
   const texts = problems.map(({ path, line, text }) => `${path}${line === null ? "" : `:${line}`} ${text}`).toSorted();
   return { problems, texts, result };
 }
@@ -287,5 +290,69 @@ describe("verifyExport() of files whose checksums all agree", () => {
     const { texts } = await verify(fixture);
     expect(texts).toContain("data/validation-00000-of-00001.jsonl:1 the row has a prompt that is in train, too");
     expect(texts.filter((text) => /images\.csv:\d+ the image with sha256 \w+ is in two splits/.test(text))).toHaveLength(2);
+  });
+
+  test("finds a row in another split than its own, where no other row tells", async () => {
+    await using fixture = await openFixture();
+    // 1 is in train and 2 in validation at equal thirds.
+    for (const index of [1, 2]) fixture.addRow({ prompt: `a picture of ${index}` });
+    await fixture.export({ splits: THIRDS, tables: ["default", "pairs"] });
+    const at = (path: string): string => join(fixture.exportDir, "v1", path);
+    const ratios: Edit = (text) => text.replace(/("ratios": \{\s+"train": )1(,\s+"validation": )1/, "$10$20");
+    await forge(at, "README.md", (text) => text, ratios);
+    const { texts } = await verify(fixture);
+    const own = (place: string): string =>
+      `${place}-00000-of-00001.jsonl:1 the row belongs in test, as its prompt and the ratios in manifest.json say`;
+    expect(texts).toEqual(["data/train", "data/validation", "pairs/train", "pairs/validation"].map(own));
+    await forge(
+      at,
+      "README.md",
+      (text) => text,
+      (text) => text.replace(/("validation": 0,\s+"test": )1/, "$10"),
+    );
+    expect((await verify(fixture)).texts).toEqual(["manifest.json has no split ratio over 0"]);
+  });
+
+  test.each([
+    [/("prompts": )6/, "$17", ["counts 7 prompts, the rows have 6"]],
+    [/("splits": \{\s+"train": )6/, "$15", ["counts 5 rows of default/train, the files have 6"]],
+    [/("pairs": \{\s+"train": )6/, "$17", ["counts 7 rows of pairs/train, the files have 6"]],
+    [
+      /("pairs": \{\s+)"train"/,
+      '$1"test"',
+      ["counts 0 rows of pairs/train, the files have 6", "counts 6 rows of pairs/test, the files have 0"],
+    ],
+  ])("finds that the manifest counts otherwise: %s", async (from, to, problems) => {
+    await using fixture = await openFixture();
+    const at = await exported(fixture, { tables: ["default", "pairs"] });
+    await forge(
+      at,
+      "README.md",
+      (text) => text,
+      (manifest) => manifest.replace(from, to),
+    );
+    expect((await verify(fixture)).texts).toEqual(problems.map((problem) => `manifest.json ${problem}`));
+  });
+});
+
+describe("verifyExport() of a whole version under another's name", () => {
+  test("says whose the files are, and that the database completed others", async () => {
+    await using fixture = await openFixture();
+    await exported(fixture);
+    fixture.addRow({ prompt: "one more" });
+    await fixture.export({}, { as: "ac" });
+    const folder = (version: string): string => join(fixture.exportDir, version);
+    await rm(folder("v1"), { recursive: true });
+    await cp(folder("ac"), folder("v1"), { recursive: true });
+    expect((await verify(fixture, "v1", { isRecorded: true })).texts).toEqual([
+      "manifest.json counts 7 rows, the database completed v1 with 6",
+      "manifest.json has other content than the database completed as v1: put its own files back, or export again under another name",
+      "manifest.json is of the version ac: give this folder that name again, or put the files of v1 back",
+    ]);
+    // A name that the database does not know has the manifest alone to say so.
+    await cp(folder("ac"), folder("renamed"), { recursive: true });
+    expect((await verify(fixture, "renamed", { isRecorded: true })).texts).toEqual([
+      "manifest.json is of the version ac: give this folder that name again, or put the files of renamed back",
+    ]);
   });
 });

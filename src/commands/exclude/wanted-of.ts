@@ -43,8 +43,8 @@ export function wantedOf({ args, options, clock }: Input): Wanted {
   }
   const nowMs = clock.nowMs();
   const [since, until, server] = [text("since"), text("until"), text("server")];
-  const sinceMs = since === null ? null : momentOf("--since", since, nowMs);
-  const untilMs = until === null ? null : momentOf("--until", until, nowMs);
+  const sinceMs = since === null ? null : momentOf("--since", since, { nowMs, afterMs: null });
+  const untilMs = until === null ? null : momentOf("--until", until, { nowMs, afterMs: sinceMs });
   if (sinceMs !== null && untilMs !== null && sinceMs >= untilMs) {
     throw new ConfigError(`Cannot take the time from ${since} until ${until}: it ends before it begins`, {
       hint: "write days with them: 2026-11-24T22:00",

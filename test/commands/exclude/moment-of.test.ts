@@ -16,10 +16,20 @@ describe("momentOf()", () => {
     ["2026-11-24T02:00Z", Date.UTC(2026, 10, 24, 2)],
     ["2026-11-24T02:00:00.5+01:00", Date.UTC(2026, 10, 24, 1) + 500],
   ])("reads %s", (text, expected) => {
-    expect(momentOf("--since", text, NOW)).toBe(expected);
+    expect(momentOf("--since", text, { nowMs: NOW, afterMs: null })).toBe(expected);
+  });
+
+  it.each([
+    ["09:00", local(25, 2), local(25, 9)],
+    ["05:30", local(25, 2), local(25, 5, 30)],
+    ["02:00", local(24, 22), local(25, 2)],
+    ["02:00", local(25, 2), local(26, 2)],
+    ["2026-11-24", local(25, 2), local(24, 0)],
+  ])("takes %s for the end of a time that began at %d", (text, afterMs, expected) => {
+    expect(momentOf("--until", text, { nowMs: NOW, afterMs })).toBe(expected);
   });
 
   it.each(["", "24:00", "now", "2026-02-30", "2026-13-01", "2026-11-24T25:00", "2026-11-24T02", "1e3", "-1"])("refuses %j", (text) => {
-    expect(() => momentOf("--until", text, NOW)).toThrow(ConfigError);
+    expect(() => momentOf("--until", text, { nowMs: NOW, afterMs: null })).toThrow(ConfigError);
   });
 });

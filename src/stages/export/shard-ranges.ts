@@ -1,7 +1,7 @@
 import { shardSizes } from "./shards.ts";
 
-/** Rows that are sorted in memory: 5 MB, as rows usually are. */
-const RANGE_ROWS = 2_048;
+/** Rows that are sorted in memory: 2 MB, as rows usually are. */
+const RANGE_ROWS = 1_024;
 /** Each is a file while rows are made; of more rows, ranges are larger. */
 const RANGES_MAX = 512;
 

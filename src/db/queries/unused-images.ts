@@ -1,4 +1,5 @@
 import type { Db } from "../open.ts";
+import { SHOWS } from "./export-rows.ts";
 
 export interface UnusedImage {
   readonly imageId: string;
@@ -20,8 +21,7 @@ export const PRUNED = {
 } as const;
 
 /** SQL: some row of a pair set shows image `i`. */
-const IS_LINKED = `exists (select 1 from preferences as p where p.prompt_key = i.prompt_key and (p.chosen = i.image_id
-  or exists (select 1 from preference_rejected as r where r.place = p.place and r.image_id = i.image_id)))`;
+const IS_LINKED = `exists (select 1 from preferences as p where p.prompt_key = i.prompt_key and ${SHOWS})`;
 
 const CANDIDATES = `from images as i where i.image_id > @after and i.key is not null and i.bytes is not null
     and (i.state = 'stored' or (i.state = 'excluded' and i.reason is not 'pruned'))

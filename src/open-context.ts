@@ -60,7 +60,7 @@ export async function openContext(input: CommandInput, { locks, deadline, adjust
     const lock = acquireProcessLock(config.dir, name);
     opened.defer(() => lock.release());
   }
-  const db = openDatabase(databaseFile(config), { tell: (message) => input.log.info(message) });
+  const db = openDatabase(databaseFile(config), input);
   opened.defer(() => db.close());
   const dataset = ensureDataset(db, { name: config.dataset, nowMs: input.clock.nowMs() });
   refuseOtherDataset(config, dataset.name);

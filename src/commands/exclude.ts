@@ -38,7 +38,7 @@ export async function run(input: CommandInput): Promise<CommandResult> {
   expectDatabase(databaseFile(config), hintFor(input));
   using _harvest = acquireProcessLock(config.dir, "harvest");
   using _link = acquireProcessLock(config.dir, "link");
-  const db = openDatabase(databaseFile(config), { tell: (message) => input.log.info(message) });
+  const db = openDatabase(databaseFile(config), input);
   try {
     return await change({ config, db }, { input, wanted });
   } finally {

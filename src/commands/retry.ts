@@ -31,7 +31,7 @@ export async function run(input: CommandInput): Promise<CommandResult> {
   expectDatabase(databaseFile(config), hint);
   // A running generate counts its jobs in memory: putting some back under it would not be seen.
   using _lock = acquireProcessLock(config.dir, "generate");
-  const db = openDatabase(databaseFile(config), { tell: (message) => input.log.info(message) });
+  const db = openDatabase(databaseFile(config), input);
   try {
     if (wanted.id !== null && !isKnownId(db, wanted.id)) {
       throw new ConfigError(`Cannot retry ${wanted.id}: no job or image of this dataset has this id`, {

@@ -66,7 +66,7 @@ function findServer(
 /** A running generate reads it within a second; a later one finds it. */
 function want(config: Config, url: string, { action, input }: { readonly action: "drain" | "resume"; readonly input: CommandInput }): void {
   expectDatabase(databaseFile(config), hintFor(input));
-  const db = openDatabase(databaseFile(config), { tell: (message) => input.log.info(message) });
+  const db = openDatabase(databaseFile(config), input);
   try {
     rememberServer(db, url, { wanted: action === "drain" ? "drain" : "run" });
   } finally {

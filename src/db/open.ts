@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3";
 import { FatalError } from "../errors.ts";
+import type { Log } from "../lib/log.ts";
 import { databaseError } from "./database-error.ts";
 import { drizzle, migrate } from "./drizzle.ts";
 import { makeDataFolder } from "./make-data-folder.ts";
@@ -19,8 +20,8 @@ const MIGRATION_LOCK_TIMEOUT_MS = 30_000;
 export const MIGRATIONS_FOLDER = join(import.meta.dirname, "../../migrations");
 
 export interface OpenOptions {
-  /** Called before a migration of a database that has something in it: that of millions of images takes minutes. */
-  readonly tell?: (message: string) => void;
+  /** Told before a migration of a database that has something in it: that of millions of images takes minutes. */
+  readonly log?: Pick<Log, "info">;
   readonly migrationsFolder?: string;
   /** How long to wait for another process's migration; default 30 s. */
   readonly lockTimeoutMs?: number;
@@ -41,7 +42,7 @@ export interface Db {
  */
 export function openDatabase(
   file: string,
-  { tell, migrationsFolder = MIGRATIONS_FOLDER, lockTimeoutMs = MIGRATION_LOCK_TIMEOUT_MS }: OpenOptions = {},
+  { log, migrationsFolder = MIGRATIONS_FOLDER, lockTimeoutMs = MIGRATION_LOCK_TIMEOUT_MS }: OpenOptions = {},
 ): Db {
   if (file !== ":memory:") makeDataFolder(dirname(file));
   // A mutex across processes that the system frees with the process.
@@ -51,7 +52,7 @@ export function openDatabase(
     const client = connect(file, { timeout: BUSY_TIMEOUT_MS });
     try {
       client.pragma("journal_mode = WAL");
-      migrateGuarded(client, { file, folder: migrationsFolder, ...(tell === undefined ? {} : { tell }) });
+      migrateGuarded(client, { file, folder: migrationsFolder, log });
       client.pragma("foreign_keys = ON");
       // WAL's compiled-in default is NORMAL, which may lose acknowledged commits at a power cut. A FULL commit costs 0.2 ms.
       client.pragma("synchronous = FULL");
@@ -139,12 +140,13 @@ function pendingMigrations(client: Database.Database, file: string, folder: stri
   return { pending: journal.filter((entry) => !applied.has(entry.when)), applied };
 }
 
-interface Migrating extends Pick<OpenOptions, "tell"> {
+interface Migrating {
   readonly file: string;
   readonly folder: string;
+  readonly log: OpenOptions["log"] | undefined;
 }
 
-function migrateGuarded(client: Database.Database, { file, folder, tell }: Migrating): void {
+function migrateGuarded(client: Database.Database, { file, folder, log }: Migrating): void {
   const { pending, applied } = pendingMigrations(client, file, folder);
   const [first] = pending;
   if (first === undefined) return;
@@ -155,7 +157,7 @@ function migrateGuarded(client: Database.Database, { file, folder, tell }: Migra
   }
   const copy = `${file}.before-${first.tag}.bak`;
   if (applied.size > 0) {
-    tell?.(`Bringing the database up to date; ${copy} keeps it as it was`);
+    log?.info(`Bringing the database up to date; ${copy} keeps it as it was`);
     keepCopy(client, copy);
   }
   client.pragma("foreign_keys = OFF"); // Inside migrate()'s transaction the pragma would be a no-op, and a table rebuild would cascade.

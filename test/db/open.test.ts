@@ -102,13 +102,13 @@ it("opens a database whose migration was killed once its copy was made, and says
   const copy = `${file}.before-0007_place.bak`;
   for (const left of [copy, `${copy}.partial`]) writeFileSync(left, "what a killed process left");
   const told: string[] = [];
-  openDatabase(file, { tell: (message) => told.push(message) }).close();
+  openDatabase(file, { log: { info: (message) => void told.push(message) } }).close();
   expect(told).toEqual([`Bringing the database up to date; ${copy} keeps it as it was`]);
   expect(existsSync(`${copy}.partial`)).toBe(false);
   const kept = new Database(copy, { readonly: true });
   expect(kept.pragma("integrity_check", { simple: true })).toBe("ok");
   kept.close();
-  openDatabase(file, { tell: (message) => told.push(message) }).close();
+  openDatabase(file, { log: { info: (message) => void told.push(message) } }).close();
   expect(told.length).toBe(1);
 });
 

@@ -48,7 +48,7 @@ export async function tellPeople(input: CommandInput, action: string): Promise<C
     throw new ConfigError(`Cannot ${action}: no name given`, { hint: hint(`annotate ${action} NAME`) });
   const config = loadConfig(configFileOf(input), { env: input.env });
   expectDatabase(databaseFile(config), hint);
-  const db = openDatabase(databaseFile(config), { tell: (message) => input.log.info(message) });
+  const db = openDatabase(databaseFile(config), input);
   try {
     perform(names, { input, config, db, annotators: annotatorQueries(db) });
   } finally {

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
+import { createBackoff, WAITS } from "../lib/retry.ts";
 import { parseEvent, type ComfyEvent } from "./event.ts";
 import { runEventSocket } from "./event-socket.ts";
 import { serverAddress } from "./server-address.ts";
@@ -9,7 +9,6 @@ import { serverAddress } from "./server-address.ts";
 const PING_MS = 20_000;
 /** Without a frame or pong for this long the link is dead, ms: three pings. */
 const IDLE_MS = 60_000;
-const RECONNECT_BACKOFF = { firstMs: 500, maxMs: 30_000 };
 
 export interface ComfyEventsOptions {
   /** The server's URL, http or https. */
@@ -41,14 +40,14 @@ export interface ComfyEvents {
 
 /** One WebSocket to a server, connected again whenever it breaks. A hint only: whoever needs the truth asks history. */
 export function comfyEvents(options: ComfyEventsOptions): ComfyEvents {
-  const { clock, backoff = RECONNECT_BACKOFF } = options;
+  const { clock, backoff: waits = WAITS.socket } = options;
   const closing = new AbortController();
   const signal = AbortSignal.any([options.signal, closing.signal]);
   const address = serverAddress(options.url).replace(/^http/, "ws");
   let clientId: string = randomUUID();
 
   async function keepConnected(): Promise<void> {
-    let failedTries = 0;
+    const backoff = createBackoff(waits);
     while (!signal.aborted) {
       const { openMs, error } = await runEventSocket({
         url: `${address}/ws?clientId=${clientId}`,
@@ -69,8 +68,8 @@ export function comfyEvents(options: ComfyEventsOptions): ComfyEvents {
       clientId = randomUUID();
       options.onDown?.(error);
       // A server that accepts and closes again is down, too.
-      failedTries = openMs >= backoff.maxMs ? 0 : failedTries + 1;
-      await clock.sleep(backoffMs(failedTries, backoff), signal).catch((reason: unknown) => {
+      if (openMs >= waits.maxMs) backoff.worked();
+      await clock.sleep(backoff.failed(), signal).catch((reason: unknown) => {
         if (!signal.aborted) throw reason;
       });
     }

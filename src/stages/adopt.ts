@@ -2,20 +2,15 @@ import PQueue from "p-queue";
 import type { Context } from "../context.ts";
 import { adoptionQueries, type AdoptedItem } from "../db/queries/adoption.ts";
 import { FatalError, isAbort, RejectError, TransientError, type RejectReason } from "../errors.ts";
-import { backoffMs } from "../lib/backoff.ts";
 import { identityHash } from "../lib/exact-json.ts";
+import { retry, RETRIES } from "../lib/retry.ts";
 import { adoptImage, type AdoptImageNeeds, type AdoptOutcome } from "./adopt/adopt-image.ts";
 import type { AdoptItem, AdoptSource, FoundImage } from "./adopt/adopt-source.ts";
 
-/** Tries of one picture before it is left for the next adoption. */
-const TRIES = 8;
-const BACKOFF = { firstMs: 250, maxMs: 8_000 };
 /** What a network may do to a picture. */
 const DAMAGE: ReadonlySet<RejectReason> = new Set(["truncated", "corrupt", "not-an-image"]);
 /** So many pictures one after another whose place gave nothing: it is the source that is away. */
 const LOST_IN_A_ROW_MAX = 20;
-/** Times that the list of a source may break off. What was adopted is passed over quickly. */
-const LIST_TRIES = 5;
 
 export type AdoptNeeds = Pick<Context, "config" | "db" | "store" | "clock" | "log" | "stopping" | "signal">;
 
@@ -109,42 +104,38 @@ interface Listing extends Pick<Context, "clock"> {
 
 /** Goes through the source, never further ahead than one picture: so a slow store slows the reading of the list. */
 async function list(source: AdoptSource, { take, queue, over, clock }: Listing): Promise<"whole" | "stopped"> {
-  for (let failedTries = 0; ; failedTries++) {
-    try {
-      for await (const item of source.items(over)) {
-        if (over.aborted) return "stopped";
-        take(item);
-        await queue.onSizeLessThan(1);
-      }
-      return over.aborted ? "stopped" : "whole";
-    } catch (error) {
+  const takeAll = async (): Promise<"whole" | "stopped"> => {
+    for await (const item of source.items(over)) {
       if (over.aborted) return "stopped";
-      if (!(error instanceof TransientError)) throw error;
-      if (failedTries + 1 >= LIST_TRIES) {
-        throw new FatalError(`Cannot adopt from ${source.name}: ${error.message}`, {
-          hint: "see whether the server answers at this address; the same command again goes on where this one ended",
-          cause: error,
-        });
-      }
-      await clock.sleep(backoffMs(failedTries, BACKOFF), over).catch(() => undefined); // Stopped: seen above.
+      take(item);
+      await queue.onSizeLessThan(1);
     }
+    return over.aborted ? "stopped" : "whole";
+  };
+  try {
+    return await retry(takeAll, { limits: RETRIES.adoptedList, clock, signal: over });
+  } catch (error) {
+    if (over.aborted) return "stopped";
+    if (!(error instanceof TransientError)) throw error;
+    throw new FatalError(`Cannot adopt from ${source.name}: ${error.message}`, {
+      hint: "see whether the server answers at this address; the same command again goes on where this one ended",
+      cause: error,
+    });
   }
 }
 
 async function withRetries(item: FoundImage, context: AdoptImageNeeds): Promise<AdoptOutcome> {
   const { config, clock, signal } = context;
-  for (let failedTries = 0; ; failedTries++) {
-    try {
-      return await adoptImage(item, context);
-    } catch (error) {
-      if (error instanceof RejectError) {
-        const mayMend = item.isRemote && DAMAGE.has(error.reason) && failedTries + 1 < config.generate.max_attempts;
-        if (!mayMend) return { kind: "refused", reason: error.reason, detail: error.message };
-      } else if (!(error instanceof TransientError)) throw error;
-      else if (failedTries + 1 >= TRIES) return { kind: "refused", reason: "unreadable", detail: error.message };
-      const retryAfterMs = error instanceof TransientError ? error.retryAfterMs : undefined;
-      await clock.sleep(backoffMs(failedTries, { ...BACKOFF, retryAfterMs }), signal);
-    }
+  const mayHelp = (error: unknown, failedTries: number): boolean =>
+    error instanceof RejectError
+      ? item.isRemote && DAMAGE.has(error.reason) && failedTries < config.generate.max_attempts
+      : error instanceof TransientError;
+  try {
+    return await retry(() => adoptImage(item, context), { limits: RETRIES.adoptedPicture, clock, signal, mayHelp });
+  } catch (error) {
+    if (error instanceof RejectError) return { kind: "refused", reason: error.reason, detail: error.message };
+    if (error instanceof TransientError) return { kind: "refused", reason: "unreadable", detail: error.message };
+    throw error;
   }
 }
 

@@ -1,12 +1,11 @@
 import { FatalError, TransientError } from "../errors.ts";
-import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
+import { createBackoff, WAITS } from "../lib/retry.ts";
 import type { Upstream } from "./stage.ts";
 import { openSweep, type SweepPage } from "./sweep.ts";
 
 /** How often an item may fail in one run before it is left for the next run. */
 const MAX_TRIES = 5;
-const RETRY = { firstMs: 500, maxMs: 30_000 };
 /** After this long without a success nothing but a person can help, ms. */
 const GIVE_UP_MS = 300_000;
 
@@ -121,7 +120,7 @@ const never = (): boolean => false;
 function openHealth({ task, clock, isPatient }: Required<Pick<BacklogOptions<never>, "task" | "clock" | "isPatient">>) {
   let successes = 0;
   let failingSinceMs: number | null = null;
-  let failuresInARow = 0;
+  const backoff = createBackoff(WAITS.backlog);
   let pausedUntilMs = 0;
 
   return {
@@ -130,7 +129,7 @@ function openHealth({ task, clock, isPatient }: Required<Pick<BacklogOptions<nev
     worked(): void {
       successes++;
       failingSinceMs = null;
-      failuresInARow = 0;
+      backoff.worked();
     },
     pausedUntilMs: (): number => pausedUntilMs,
     /** There was nothing to try from then until now. */
@@ -145,7 +144,7 @@ function openHealth({ task, clock, isPatient }: Required<Pick<BacklogOptions<nev
           cause: error,
         });
       }
-      pausedUntilMs = nowMs + backoffMs(failuresInARow++, { ...RETRY, retryAfterMs: error.retryAfterMs });
+      pausedUntilMs = nowMs + backoff.failed(error.retryAfterMs);
     },
   };
 }

@@ -1,14 +1,10 @@
 import PQueue from "p-queue";
 import type { Context } from "../context.ts";
 import type { UnusedFilter, UnusedImage, UnusedImages } from "../db/queries/unused-images.ts";
-import { TransientError } from "../errors.ts";
-import { backoffMs } from "../lib/backoff.ts";
+import { retry, RETRIES } from "../lib/retry.ts";
 
 /** Images marked in one transaction, and deleted before the next. */
 const PAGE = 500;
-/** Tries of one object before its store counts as out of order. */
-const TRIES = 5;
-const BACKOFF = { firstMs: 500, maxMs: 20_000 };
 
 export interface PruneOptions extends UnusedFilter {
   /** Tags the objects for the bucket's rule instead of deleting them. */
@@ -57,16 +53,7 @@ export function objectRemover(
   const { expiry } = store;
   const once = (key: string): Promise<void> => (expire && expiry !== undefined ? expiry.mark(key, signal) : store.delete(key, signal));
 
-  async function retried(key: string): Promise<void> {
-    for (let failedTries = 0; ; failedTries++) {
-      try {
-        return await once(key);
-      } catch (error) {
-        if (!(error instanceof TransientError) || failedTries + 1 >= TRIES) throw error;
-        await clock.sleep(backoffMs(failedTries, { ...BACKOFF, retryAfterMs: error.retryAfterMs }), signal);
-      }
-    }
-  }
+  const retried = (key: string): Promise<void> => retry(() => once(key), { limits: RETRIES.store, clock, signal });
 
   return async (keys) => {
     const results = await Promise.allSettled(keys.map((key) => queue.add(() => retried(key))));

@@ -5,16 +5,13 @@ import { Readable } from "node:stream";
 import PQueue from "p-queue";
 import type { Context } from "../context.ts";
 import { referenceQueries, type ReferenceContent } from "../db/queries/references.ts";
-import { messageOf, RejectError, TransientError } from "../errors.ts";
+import { messageOf, RejectError } from "../errors.ts";
 import { referenceKeyOf } from "../identity.ts";
-import { backoffMs } from "../lib/backoff.ts";
+import { retry, RETRIES } from "../lib/retry.ts";
 import type { ObjectStore } from "../stores/object-store.ts";
 
 /** Rows read from the database at a time. */
 const PAGE_ROWS = 256;
-/** Tries of one picture before its store counts as out of order. */
-const TRIES = 6;
-const BACKOFF = { firstMs: 500, maxMs: 20_000 };
 
 const CONTENT_TYPES = { png: "image/png", jpg: "image/jpeg", webp: "image/webp" } as const;
 
@@ -39,18 +36,15 @@ export async function storeReferences({
   const storeOne = async (file: ReferenceContent): Promise<void> => {
     if (stopping.aborted) return;
     const key = referenceKeyOf(file.sha256, file.extension);
-    for (let failedTries = 0; ; failedTries++) {
-      try {
-        await putReference(file, { key, paths: references.pathsOf(file.sha256), store, signal });
-        references.markStored(file.sha256, { key, uri: store.uriOf(key) });
-        stored++;
-        return;
-      } catch (error) {
-        if (error instanceof RejectError) return log.warn(error.message);
-        if (!(error instanceof TransientError) || failedTries + 1 >= TRIES) throw error;
-        await clock.sleep(backoffMs(failedTries, { ...BACKOFF, retryAfterMs: error.retryAfterMs }), signal);
-      }
+    try {
+      const put = (): Promise<void> => putReference(file, { key, paths: references.pathsOf(file.sha256), store, signal });
+      await retry(put, { limits: RETRIES.store, clock, signal });
+    } catch (error) {
+      if (error instanceof RejectError) return log.warn(error.message);
+      throw error;
     }
+    references.markStored(file.sha256, { key, uri: store.uriOf(key) });
+    stored++;
   };
 
   let page = references.unstored("", PAGE_ROWS);

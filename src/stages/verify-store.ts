@@ -2,15 +2,11 @@ import PQueue from "p-queue";
 import type { Context } from "../context.ts";
 import { referenceQueries, type ReferenceQueries } from "../db/queries/references.ts";
 import { storedImages, type StoredImageRow } from "../db/queries/stored-images.ts";
-import { TransientError } from "../errors.ts";
-import { backoffMs } from "../lib/backoff.ts";
+import { retry, RETRIES } from "../lib/retry.ts";
 import { storedProblem } from "./stored-problem.ts";
 
 /** Rows read from the database at a time. */
 const PAGE_ROWS = 1_000;
-/** Tries of one image before its store counts as out of order. */
-const TRIES = 4;
-const BACKOFF = { firstMs: 500, maxMs: 10_000 };
 
 export interface VerifyStoreOptions {
   /** How many images and how many reference pictures, spread evenly; undefined: all. */
@@ -44,23 +40,13 @@ export async function verifyStore(
   const done = { images: 0, references: 0 };
   let bad = 0;
   const check = async ({ id, kind, ...object }: StoredObject): Promise<void> => {
-    const problem = await retried(() => storedProblem(object, { store, signal }));
+    const problem = await retry(() => storedProblem(object, { store, signal }), { limits: RETRIES.store, clock, signal });
     done[kind]++;
     if (problem !== null) {
       bad++;
       report(id, problem, kind);
     }
     log.progress("verify", { done: done.images + done.references, total, failed: bad });
-  };
-  const retried = async <Result>(request: () => Promise<Result>): Promise<Result> => {
-    for (let failedTries = 0; ; failedTries++) {
-      try {
-        return await request();
-      } catch (error) {
-        if (!(error instanceof TransientError) || failedTries + 1 >= TRIES) throw error;
-        await clock.sleep(backoffMs(failedTries, { ...BACKOFF, retryAfterMs: error.retryAfterMs }), signal);
-      }
-    }
   };
   let firstError: { readonly error: unknown } | undefined;
   for (const object of storedObjects({ stored, references, sample })) {

@@ -2,7 +2,7 @@ import type { Context } from "../../context.ts";
 import type { AdoptedImage, AdoptionQueries } from "../../db/queries/adoption.ts";
 import { FatalError, RejectError, TransientError, type RejectReason } from "../../errors.ts";
 import { adoptedCandidateOf, adoptedImageIdOf, storeKeyOf } from "../../identity.ts";
-import { backoffMs } from "../../lib/backoff.ts";
+import { retry, RETRIES } from "../../lib/retry.ts";
 import type { FoundImage } from "./adopt-source.ts";
 import { describeImage, type Described, type Description } from "./describe-image.ts";
 import { embeddedPrompt } from "./embedded-prompt.ts";
@@ -10,9 +10,6 @@ import { readImage } from "./read-image.ts";
 import { storeImage } from "./store-image.ts";
 
 const MIB = 1024 * 1024;
-/** Tries of one picture before its store counts as out of order. */
-const STORE_TRIES = 6;
-const STORE_BACKOFF = { firstMs: 500, maxMs: 20_000 };
 
 /** What became of a picture. Only failures of the source that may pass, of the store, and bugs are thrown. */
 export type AdoptOutcome =
@@ -73,18 +70,13 @@ function describe(described: Described, config: AdoptImageNeeds["config"]): Desc
 
 /** A store in trouble is waited for. @throws {FatalError} where that takes too long. */
 async function throughTrouble(put: () => Promise<void>, { clock, signal, store }: Pick<AdoptImageNeeds, "clock" | "signal" | "store">) {
-  for (let failedTries = 0; ; failedTries++) {
-    try {
-      return await put();
-    } catch (error) {
-      if (!(error instanceof TransientError)) throw error;
-      if (failedTries + 1 >= STORE_TRIES) {
-        throw new FatalError(`Cannot store the pictures in ${store.uri}: ${error.message}`, {
-          hint: "see whether the store answers; the same command again goes on where this one ended",
-          cause: error,
-        });
-      }
-      await clock.sleep(backoffMs(failedTries, { ...STORE_BACKOFF, retryAfterMs: error.retryAfterMs }), signal);
-    }
+  try {
+    await retry(put, { limits: RETRIES.store, clock, signal });
+  } catch (error) {
+    if (!(error instanceof TransientError)) throw error;
+    throw new FatalError(`Cannot store the pictures in ${store.uri}: ${error.message}`, {
+      hint: "see whether the store answers; the same command again goes on where this one ended",
+      cause: error,
+    });
   }
 }

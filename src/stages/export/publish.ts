@@ -1,16 +1,11 @@
 import { createHash } from "node:crypto";
 import { text } from "node:stream/consumers";
-import { TransientError } from "../../errors.ts";
-import { backoffMs } from "../../lib/backoff.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { retry, RETRIES } from "../../lib/retry.ts";
 import type { ObjectStore } from "../../stores/object-store.ts";
 import { MANIFEST } from "./manifest.ts";
 import type { Spool, SpooledFile } from "./spool.ts";
 import { LATEST } from "./versions.ts";
-
-/** Tries of one request, and the waits between them: a store that is slow for a minute does not cost a night's export. */
-const TRIES = 6;
-const BACKOFF = { firstMs: 500, maxMs: 20_000 };
 
 export interface PublishNeeds {
   readonly store: ObjectStore;
@@ -25,16 +20,7 @@ export type Publisher = ReturnType<typeof publisher>;
 
 /** Brings files of the spool to where versions lie. Every call leaves whole objects only, so that it may end anywhere. */
 export function publisher({ store, spool, clock, signal, checkpoint }: PublishNeeds) {
-  const retried = async <Result>(request: () => Promise<Result>): Promise<Result> => {
-    for (let failedTries = 0; ; failedTries++) {
-      try {
-        return await request();
-      } catch (error) {
-        if (!(error instanceof TransientError) || failedTries + 1 >= TRIES) throw error;
-        await clock.sleep(backoffMs(failedTries, { ...BACKOFF, retryAfterMs: error.retryAfterMs }), signal);
-      }
-    }
-  };
+  const retried = <Result>(request: () => Promise<Result>): Promise<Result> => retry(request, { limits: RETRIES.store, clock, signal });
 
   const isThere = async (key: string, file: SpooledFile): Promise<boolean> => {
     const proven = await store.holds?.(key, file.sizeBytes, () => spool.read(file.path), signal);

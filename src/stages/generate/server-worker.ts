@@ -1,7 +1,7 @@
 import type { ComfyEvent } from "../../comfy/event.ts";
 import type { JobRow, SubmittedJob } from "../../db/queries/jobs.ts";
 import { FatalError, TransientError, isAbort, messageOf } from "../../errors.ts";
-import { backoffMs } from "../../lib/backoff.ts";
+import { backoffMs, WAITS } from "../../lib/retry.ts";
 import { pause } from "../../lib/pause.ts";
 import { giveJobsAway, watchForStall } from "./give-jobs-away.ts";
 import { roomOf } from "./room.ts";
@@ -13,8 +13,6 @@ import { watchMemory } from "./watch-memory.ts";
 
 /** Between two rounds of a worker that nobody wakes, ms. */
 const ROUND_MS = 500;
-/** Back-off while a server does not answer, ms. */
-const DOWN_BACKOFF = { firstMs: 250, maxMs: 15_000 };
 
 /**
  * Keeps one server fed until `run.finished` fires, or it left the configuration and nothing is out. Polling is the truth, the WebSocket a
@@ -49,7 +47,7 @@ export async function serveServer(server: ServerState, run: GenerateRun, adopted
         run.servers.serverDown(url, messageOf(error));
         server.theirs = null;
         if (server.leaving || run.servers.downForMs(url) >= run.config.generate.stall_timeout_s * 1_000) giveJobsAway(server, run);
-        const delayMs = backoffMs(failedTries++, { ...DOWN_BACKOFF, retryAfterMs: error.retryAfterMs });
+        const delayMs = backoffMs(failedTries++, { ...WAITS.server, retryAfterMs: error.retryAfterMs });
         await pause(run.clock, { delayMs, signal: run.finished });
       }
     }

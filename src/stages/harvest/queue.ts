@@ -1,14 +1,11 @@
 import type { ImageQueries, ListedImageRow } from "../../db/queries/images.ts";
-import { backoffMs } from "../../lib/backoff.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { backoffMs, WAITS } from "../../lib/retry.ts";
 
 /** Images of a server held in memory at a time. */
 const PAGE = 64;
 /** Bad images of a server that wait for their next fetch; at so many the server itself has to wait. */
 const DEFERRED_MAX = 64;
-const SERVER_BACKOFF = { firstMs: 250, maxMs: 15_000 };
-const STORE_BACKOFF = { firstMs: 250, maxMs: 30_000 };
-const IMAGE_BACKOFF = { firstMs: 250, maxMs: 10_000 };
 
 export interface QueueNeeds {
   readonly images: Pick<ImageQueries, "listedAt" | "serversWithListed" | "isListed">;
@@ -134,7 +131,7 @@ export function harvestQueue({ images, clock, isKnown }: QueueNeeds) {
 
     /** Fetches the image again later, as it is described here. */
     defer(item: HarvestItem): void {
-      const dueMs = clock.nowMs() + backoffMs(item.badFetches, IMAGE_BACKOFF);
+      const dueMs = clock.nowMs() + backoffMs(item.badFetches, WAITS.image);
       laneOf(item.server).deferred.set(item.imageId, { item, dueMs });
     },
 
@@ -156,7 +153,7 @@ export function harvestQueue({ images, clock, isKnown }: QueueNeeds) {
       const nowMs = clock.nowMs();
       lane.downSinceMs ??= nowMs;
       // What was in flight together fails together, which is one failure.
-      if (lane.dueMs <= nowMs) lane.dueMs = nowMs + backoffMs(lane.failedTries++, { ...SERVER_BACKOFF, retryAfterMs });
+      if (lane.dueMs <= nowMs) lane.dueMs = nowMs + backoffMs(lane.failedTries++, { ...WAITS.server, retryAfterMs });
       return nowMs - lane.downSinceMs;
     },
 
@@ -168,7 +165,7 @@ export function harvestQueue({ images, clock, isKnown }: QueueNeeds) {
     /** Everything waits for the store. */
     storeFailed(retryAfterMs: number | undefined): void {
       const nowMs = clock.nowMs();
-      if (store.dueMs <= nowMs) store.dueMs = nowMs + backoffMs(store.failedTries++, { ...STORE_BACKOFF, retryAfterMs });
+      if (store.dueMs <= nowMs) store.dueMs = nowMs + backoffMs(store.failedTries++, { ...WAITS.harvestStore, retryAfterMs });
     },
 
     /** Forgets what was read of the server's images: they were planned again. */

@@ -1,10 +1,9 @@
 import { TransientError } from "../../errors.ts";
-import { backoffMs } from "../../lib/backoff.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { networkReason } from "../../lib/network-reason.ts";
+import { retryAfter } from "../../lib/retry-after.ts";
+import { retry, RETRIES } from "../../lib/retry.ts";
 
-const TRIES = 6;
-const BACKOFF = { firstMs: 500, maxMs: 20_000 };
 /** Answers that another try may change. */
 const AGAIN = new Set([408, 425, 429, 500, 502, 503, 504]);
 
@@ -21,25 +20,23 @@ export interface HubFetchNeeds {
  * @throws {TransientError} where the host cannot be reached several times over.
  */
 export function hubFetch({ clock, signal, onSent }: HubFetchNeeds): typeof fetch {
-  return async (input, init) => {
-    for (let failedTries = 0; ; failedTries++) {
+  return (input, init) => {
+    const either = init?.signal == null ? signal : AbortSignal.any([signal, init.signal]);
+    const ask = async (isLast: boolean): Promise<Response> => {
       signal.throwIfAborted();
-      const isLast = failedTries + 1 >= TRIES;
-      try {
-        const response = await fetch(input, { ...init, signal: init?.signal == null ? signal : AbortSignal.any([signal, init.signal]) });
-        if (isLast || !AGAIN.has(response.status)) {
-          if (response.ok && init?.method === "PUT" && init.body instanceof Blob) onSent(init.body.size);
-          return response;
-        }
-        await response.body?.cancel();
-        const retryAfterMs = 1_000 * Number(response.headers.get("retry-after") ?? 0);
-        await clock.sleep(backoffMs(failedTries, { ...BACKOFF, retryAfterMs: Number.isFinite(retryAfterMs) ? retryAfterMs : 0 }), signal);
-      } catch (error) {
+      const response = await fetch(input, { ...init, signal: either }).catch((error: unknown) => {
         // What fetch() throws for a connection, and for nothing else of ours, is a TypeError with the cause.
-        if (signal.aborted || init?.signal?.aborted === true || !(error instanceof TypeError)) throw error;
-        if (isLast) throw new TransientError(`Cannot reach the Hub: ${networkReason(error.cause)}`, { cause: error });
-        await clock.sleep(backoffMs(failedTries, BACKOFF), signal);
+        if (either.aborted || !(error instanceof TypeError)) throw error;
+        throw new TransientError(`Cannot reach the Hub: ${networkReason(error.cause)}`, { cause: error });
+      });
+      if (!isLast && AGAIN.has(response.status)) {
+        await response.body?.cancel();
+        const retryAfterMs = retryAfter(response.headers.get("retry-after") ?? undefined);
+        throw new TransientError(`The Hub answers ${response.status}`, retryAfterMs === undefined ? {} : { retryAfterMs });
       }
-    }
+      if (response.ok && init?.method === "PUT" && init.body instanceof Blob) onSent(init.body.size);
+      return response;
+    };
+    return retry(ask, { limits: RETRIES.hub, clock, signal });
   };
 }

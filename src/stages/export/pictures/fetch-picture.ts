@@ -2,13 +2,9 @@ import { hash } from "node:crypto";
 import type { Context } from "../../../context.ts";
 import type { PictureRecord } from "../../../db/queries/export-tables.ts";
 import { FatalError, TransientError } from "../../../errors.ts";
-import { backoffMs } from "../../../lib/backoff.ts";
+import { retry, RETRIES } from "../../../lib/retry.ts";
 import { readAll } from "../../../stores/read-all.ts";
 import type { ObjectStore } from "../../../stores/object-store.ts";
-
-/** As in publish.ts: a store that is slow for a minute does not cost a night's export. */
-const TRIES = 6;
-const BACKOFF = { firstMs: 500, maxMs: 20_000 };
 
 export interface FetchNeeds extends Pick<Context, "clock" | "signal"> {
   /** Of the images. */
@@ -20,17 +16,9 @@ export interface FetchNeeds extends Pick<Context, "clock" | "signal"> {
  * @throws {FatalError} where it is gone or has other bytes: a dataset with such a picture must not be made.
  */
 export async function fetchPicture(record: PictureRecord, into: Buffer, { store, clock, signal }: FetchNeeds): Promise<void> {
-  for (let failedTries = 0; ; failedTries++) {
-    try {
-      if (!(await readInto(record, into, { store, signal }))) throw lost(record.imageId, "it is not in the store");
-      if (hash("sha256", into) !== record.sha256)
-        throw lost(record.imageId, "the store has other bytes than were verified when it was stored");
-      return;
-    } catch (error) {
-      if (!(error instanceof TransientError) || failedTries + 1 >= TRIES) throw error;
-      await clock.sleep(backoffMs(failedTries, { ...BACKOFF, retryAfterMs: error.retryAfterMs }), signal);
-    }
-  }
+  const isThere = await retry(() => readInto(record, into, { store, signal }), { limits: RETRIES.store, clock, signal });
+  if (!isThere) throw lost(record.imageId, "it is not in the store");
+  if (hash("sha256", into) !== record.sha256) throw lost(record.imageId, "the store has other bytes than were verified when it was stored");
 }
 
 /** False where nothing is. */

@@ -1,5 +1,5 @@
 import { isJsonArray, isJsonObject, type Json, type JsonObject } from "../lib/exact-json.ts";
-import { parseAnswer } from "../lib/parse-answer.ts";
+import { tryParsePython } from "../lib/python-json.ts";
 
 /** A message of ComfyUI's WebSocket that we use. `promptId` is null where the message is about no prompt, or does not say. */
 export type ComfyEvent =
@@ -30,7 +30,7 @@ const IGNORED = /^\{"type": ?"(?:progress_state|feature_flags|crystools\.monitor
 /** Null for messages that we do not use, unknown ones and what is no JSON. */
 export function parseEvent(text: string): ComfyEvent | null {
   if (IGNORED.test(text)) return null;
-  const message = parseAnswer(text); // What cannot be read is no hint, and polling goes on.
+  const message = tryParsePython(text); // What cannot be read is no hint, and polling goes on.
   if (!isJsonObject(message) || !isJsonObject(message["data"])) return null;
   const { type, data } = message;
   const promptId = textOrNull(data["prompt_id"]);
@@ -62,10 +62,10 @@ function statusEvent(data: JsonObject): ComfyEvent | null {
   const status = isJsonObject(data["status"]) ? data["status"] : {};
   const info = isJsonObject(status["exec_info"]) ? status["exec_info"] : {};
   const remaining = info["queue_remaining"];
-  return typeof remaining === "number" ? { type: "status", promptId: null, queueRemaining: remaining } : null;
+  return typeof remaining === "number" && Number.isFinite(remaining) ? { type: "status", promptId: null, queueRemaining: remaining } : null;
 }
 
 const textOrNull = (value: Json | undefined): string | null => (typeof value === "string" ? value : null);
 const textsOf = (value: Json | undefined): readonly string[] =>
   isJsonArray(value) ? value.filter((item) => typeof item === "string") : [];
-const numberOf = (value: Json | undefined): number => (typeof value === "number" ? value : 0);
+const numberOf = (value: Json | undefined): number => (typeof value === "number" && Number.isFinite(value) ? value : 0);

@@ -2,7 +2,7 @@ import { FatalError } from "../errors.ts";
 import type { Call } from "./connection.ts";
 import type { Http } from "./http.ts";
 import { foreignApiOf } from "./job-api.ts";
-import { parseAnswer } from "../lib/parse-answer.ts";
+import { tryParsePython } from "../lib/python-json.ts";
 import { parseSystemStats, type SystemStats } from "./system-stats.ts";
 
 /**
@@ -21,7 +21,7 @@ export async function readSystemStats(http: Http, signal: AbortSignal): Promise<
     );
   }
   if (status !== 200) throw http.refusal(call, { status, headers, text });
-  const answer = parseAnswer(text);
+  const answer = tryParsePython(text);
   const stats = answer === undefined ? undefined : parseSystemStats(answer);
   if (stats === undefined) throw http.foreign(call, text);
   return stats;

@@ -58,7 +58,7 @@ export function parseHistoryEntry(promptId: string, entry: JsonObject): HistoryE
   const messages = messagesOf(objectOf(entry["status"])["messages"]);
   const failure = messages.find(([event]) => event === "execution_error")?.[1];
   const outputs = Object.entries(objectOf(entry["outputs"])).flatMap(([nodeId, output]) => imagesOf(nodeId, output));
-  const times = messages.map(([, data]) => data["timestamp"]).filter((time) => typeof time === "number");
+  const times = messages.map(([, data]) => data["timestamp"]).filter((time): time is number => Number.isFinite(time));
   return {
     promptId,
     mark: markIn(item[3]),

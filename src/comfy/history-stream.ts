@@ -1,7 +1,7 @@
 import { StringDecoder } from "node:string_decoder";
 import { TransientError } from "../errors.ts";
-import { isJsonObject, type Json } from "../lib/exact-json.ts";
-import { bareConstantsFilter } from "../lib/bare-constants.ts";
+import { DepthError, isJsonObject, type Json } from "../lib/exact-json.ts";
+import { pythonConstantsFilter, pythonNumber } from "../lib/python-json.ts";
 import type { Call } from "./connection.ts";
 import { parseHistoryEntry, type HistoryEntry } from "./history-entry.ts";
 import { networkReason } from "../lib/network-reason.ts";
@@ -17,7 +17,8 @@ interface RawEntry {
   readonly value: Json;
 }
 
-const INTEGER = /^-?\d+$/;
+/** Shorter literals are numbers that a double holds and no constant of Python's. */
+const SPECIAL_MIN_CHARS = 9;
 
 /** GET /history, entry by entry: a full history is many MB, and memory holds one entry and one piece of the answer. */
 export async function* streamHistory(http: Http, signal: AbortSignal): AsyncGenerator<HistoryEntry> {
@@ -29,7 +30,7 @@ export async function* streamHistory(http: Http, signal: AbortSignal): AsyncGene
   try {
     const entries = await entryParser();
     const decoder = new StringDecoder("utf8");
-    const filter = bareConstantsFilter();
+    const filter = pythonConstantsFilter();
     for await (const chunk of body as AsyncIterable<Buffer>) {
       // undici's bodies give Buffers unless an encoding is set.
       const text = decoder.write(chunk);
@@ -59,6 +60,7 @@ export async function* streamHistory(http: Http, signal: AbortSignal): AsyncGene
     signal.throwIfAborted();
     if (!(error instanceof Error)) return error;
     const isNetwork = "code" in error;
+    if (error instanceof DepthError) return new TransientError(`Cannot GET ${http.url}/history: ${error.message}`, { cause: error });
     // stream-json raises plain Errors; any other class without a code is a bug, or says already what is wrong.
     if (!isNetwork && error.constructor !== Error) return error;
     if (!isNetwork && !start.trimStart().startsWith("{")) return http.foreign(call, start);
@@ -73,7 +75,7 @@ async function entryParser() {
     import("stream-json"),
     import("stream-json/streamers/stream-object.js"),
   ]);
-  const stages = [parser({ streamValues: false }), keepDigits, streamObject()] as const;
+  const stages = [parser({ streamValues: false }), keepNumbers, streamObject()] as const;
   // gen's types follow neither a bigint in a token nor `none`, the mark of the end.
   const parse = (gen as (...fns: readonly unknown[]) => (text: string | typeof none) => AsyncGenerator<RawEntry>)(...stages);
   return {
@@ -85,9 +87,12 @@ async function entryParser() {
   };
 }
 
-/** stream-json turns numbers into doubles. Those that would lose digits go on as bigints: what a string's token holds is kept as it is. */
-function keepDigits(token: Token): { readonly name: string; readonly value?: unknown } {
+/**
+ * stream-json turns numbers into doubles. What that would change goes on as the number itself, of 64 bits or one of Python's constants: what
+ * a string's token holds is kept as it is.
+ */
+function keepNumbers(token: Token): { readonly name: string; readonly value?: unknown } {
   const { name, value } = token;
-  if (name !== "numberValue" || typeof value !== "string" || value.length < 16) return token;
-  return INTEGER.test(value) && !Number.isSafeInteger(Number(value)) ? { name: "stringValue", value: BigInt(value) } : token;
+  if (name !== "numberValue" || typeof value !== "string" || value.length < SPECIAL_MIN_CHARS) return token;
+  return { name: "stringValue", value: pythonNumber(value) };
 }

@@ -7,7 +7,7 @@ import { isHtml } from "../lib/server-words.ts";
 import { withoutSecrets } from "../lib/without-secrets.ts";
 import { describeCall, openConnection, type Call, type Connection, type ConnectionOptions } from "./connection.ts";
 import { foreignAnswer, refusalOf } from "./http-failure.ts";
-import { parseAnswer } from "../lib/parse-answer.ts";
+import { tryParsePython } from "../lib/python-json.ts";
 import { readText } from "../lib/read-text.ts";
 
 /** Of one JSON answer held in memory: /object_info of all classes is 0.3 MB, a deep /queue some MB. */
@@ -61,7 +61,7 @@ export function openHttp(options: ConnectionOptions): Http {
 
   async function parsed<T>(call: Call, body: Body, parse: (answer: Json) => T | undefined): Promise<T> {
     const text = await textOf(call, body);
-    const answer = parseAnswer(text);
+    const answer = tryParsePython(text);
     const result = answer === undefined ? undefined : parse(answer);
     if (result === undefined) throw foreign(call, text);
     return result;

@@ -1,5 +1,5 @@
 import { isJsonObject } from "../lib/exact-json.ts";
-import { parseAnswer } from "../lib/parse-answer.ts";
+import { tryParsePython } from "../lib/python-json.ts";
 
 /** What answers in place of ComfyUI, and what to try. */
 export interface ForeignApi {
@@ -20,7 +20,7 @@ export function foreignApiOf({ status, text }: { readonly status: number; readon
   if (text.startsWith("modal-http:")) {
     return { name: "Modal, which has no server behind it", instead: "deploy ComfyUI there with @modal.web_server, in one container" };
   }
-  const answer = parseAnswer(text);
+  const answer = tryParsePython(text);
   if (answer === undefined || !isJsonObject(answer)) return undefined;
   const { message, detail } = answer;
   // Source: fastify's default 404; SaladTechnologies' comfyui-api is built on it and does not pass other routes on.

@@ -40,5 +40,5 @@ function itemsOf(list: Json | undefined): readonly QueueItem[] | undefined {
 export function parseQueueRemaining(answer: Json): number | undefined {
   const info = isJsonObject(answer) ? answer["exec_info"] : undefined;
   const remaining = isJsonObject(info) ? info["queue_remaining"] : undefined;
-  return typeof remaining === "number" ? remaining : undefined;
+  return typeof remaining === "number" && Number.isFinite(remaining) ? remaining : undefined;
 }

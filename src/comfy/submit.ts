@@ -1,11 +1,11 @@
 import { FatalError, TransientError } from "../errors.ts";
-import { isJsonArray, isJsonObject, stringifyExact, type Json, type JsonObject } from "../lib/exact-json.ts";
+import { isJsonArray, isJsonObject, type Json, type JsonObject } from "../lib/exact-json.ts";
 import type { ApiGraph } from "./graph.ts";
 import { serverWords } from "../lib/server-words.ts";
 import type { Call } from "./connection.ts";
 import type { Answer, Http } from "./http.ts";
 import { withMark, type JobMark } from "./job-mark.ts";
-import { parseAnswer } from "../lib/parse-answer.ts";
+import { stringifyPython, tryParsePython } from "../lib/python-json.ts";
 
 /** What POST /prompt is sent. */
 export interface Submission {
@@ -61,11 +61,11 @@ const DETAIL_CHARS = 1_000;
  * @throws {FatalError} where credentials are missing.
  */
 export async function submit(http: Http, submission: Submission, signal: AbortSignal): Promise<SubmitAnswer> {
-  const call: Call = { method: "POST", path: "/prompt", json: stringifyExact(bodyOf(submission)), signal };
+  const call: Call = { method: "POST", path: "/prompt", json: stringifyPython(bodyOf(submission)), signal };
   const answer = await post(http, call);
   if (answer instanceof TransientError) return { kind: "unknown", cause: answer };
   const { status, text } = answer;
-  const parsed = parseAnswer(text);
+  const parsed = tryParsePython(text);
   const fields = isJsonObject(parsed) ? parsed : null;
   if (status === 200) return accepted(fields) ?? { kind: "unknown", cause: http.foreign(call, text) };
   const message = refusalMessage(status, { text, fields });

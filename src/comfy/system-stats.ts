@@ -43,4 +43,8 @@ export function parseSystemStats(answer: Json): SystemStats | undefined {
 }
 
 const textOf = (value: Json | undefined, fallback: string): string => (typeof value === "string" ? value : fallback);
-const bytesOf = (value: Json | undefined): number => (typeof value === "number" || typeof value === "bigint" ? Number(value) : 0);
+/** A backend that cannot tell says NaN or Infinity: that is no number of bytes. */
+const bytesOf = (value: Json | undefined): number => {
+  const bytes = typeof value === "number" || typeof value === "bigint" ? Number(value) : 0;
+  return Number.isFinite(bytes) ? bytes : 0;
+};

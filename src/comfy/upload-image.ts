@@ -4,7 +4,7 @@ import { isJsonObject } from "../lib/exact-json.ts";
 import type { Call } from "./connection.ts";
 import type { OutputImage } from "./history-entry.ts";
 import type { Http } from "./http.ts";
-import { parseAnswer } from "../lib/parse-answer.ts";
+import { tryParsePython } from "../lib/python-json.ts";
 
 export interface Upload {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -41,7 +41,7 @@ export async function uploadImage(
     const hint = status === 413 ? { hint: "start ComfyUI with --max-upload-size 100, and let proxies take as much" } : {};
     throw new RejectError("upload-refused", http.refusal(call, { status, headers, text }).message, hint);
   }
-  const answer = parseAnswer(text);
+  const answer = tryParsePython(text);
   if (!isJsonObject(answer) || typeof answer["name"] !== "string") throw http.foreign(call, text);
   const { name, subfolder: folder, type: kind } = answer;
   return { name, subfolder: typeof folder === "string" ? folder : "", type: typeof kind === "string" ? kind : "input" };

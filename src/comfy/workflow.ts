@@ -1,6 +1,7 @@
 import { ConfigError } from "../errors.ts";
-import { isJsonObject, parseExact, type Json, type JsonObject } from "../lib/exact-json.ts";
+import { DepthError, isJsonObject, type Json, type JsonObject } from "../lib/exact-json.ts";
 import { jsonErrorPosition } from "../lib/json-error-position.ts";
+import { parsePython } from "../lib/python-json.ts";
 import type { ApiGraph, ApiNode } from "./graph.ts";
 
 /** A workflow file, read but not yet bound to a dataset. */
@@ -14,7 +15,7 @@ const EXPORT_HINT =
   "save it again in ComfyUI with Workflow → Export (API); in older versions switch on Settings → Dev mode options first, then use Save (API Format)";
 
 /**
- * Reads a workflow in API format, bare or wrapped as `{client_id, prompt, extra_data, …}`; 64-bit integers stay exact.
+ * Reads a workflow in API format, bare or wrapped as `{client_id, prompt, extra_data, …}`; 64-bit integers stay exact, and Python's NaN and Infinity what they are.
  * `file` is for messages.
  * @throws {ConfigError} on broken JSON (with line and column), the UI format, or anything that is no workflow.
  */
@@ -44,22 +45,14 @@ export function extraDataOf(wrapper: JsonObject): JsonObject {
 
 function parseJson(text: string, file: string): Json {
   try {
-    return parseExact(text);
+    return parsePython(text);
   } catch (error) {
-    if (error instanceof RangeError) throw new ConfigError(`Cannot read workflow ${file}: it is nested too deeply`, { cause: error });
+    if (error instanceof DepthError) throw notAWorkflow(file, error.message, error);
     if (!(error instanceof SyntaxError)) throw error;
     if (text.trim() === "") throw notAWorkflow(file, "it is empty");
-    const { offset, line, column, expected } = jsonErrorPosition(text);
+    const { offset, line, column, expected } = jsonErrorPosition(text, { python: true });
     const found = offset >= text.length ? "the end of the file" : JSON.stringify(text.slice(offset, offset + 20));
-    throw new ConfigError(
-      `Cannot read workflow ${file}: it is no JSON at line ${line}, column ${column}: expected ${expected}, found ${found}`,
-      {
-        hint: /^-?(?:NaN|Infinity)/.test(text.slice(offset, offset + 9))
-          ? "JSON has no NaN or Infinity; put null or a number there"
-          : EXPORT_HINT,
-        cause: error,
-      },
-    );
+    throw notAWorkflow(file, `it is no JSON at line ${line}, column ${column}: expected ${expected}, found ${found}`, error);
   }
 }
 
@@ -91,12 +84,14 @@ function parseNode(value: Json, { id, file }: { readonly id: string; readonly fi
   const inputs = value["inputs"] ?? {};
   if (!isJsonObject(inputs)) throw notAWorkflow(file, `the inputs of node ${id} (${classType}) are ${kindOf(inputs)}, expected an object`);
   const meta = value["_meta"];
-  const { _meta: _, ...rest } = value;
+  // A run leaves there what the node's IS_CHANGED said; sent again, ComfyUI would take it for the answer and not ask the node: what shall
+  // run always would come from the cache. Source: IsChangedCache.get, execution.py.
+  const { _meta: _, is_changed: __, ...rest } = value;
   return { ...rest, class_type: classType, inputs, ...(isJsonObject(meta) ? { _meta: meta } : {}) };
 }
 
-function notAWorkflow(file: string, why: string): ConfigError {
-  return new ConfigError(`Cannot read workflow ${file}: ${why}`, { hint: EXPORT_HINT });
+function notAWorkflow(file: string, why: string, cause?: Error): ConfigError {
+  return new ConfigError(`Cannot read workflow ${file}: ${why}`, { hint: EXPORT_HINT, cause });
 }
 
 function kindOf(value: Json | undefined): string {

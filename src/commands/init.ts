@@ -7,7 +7,7 @@ import { describeNode, formatPlace, type ApiGraph, type Place } from "../comfy/g
 import { parseWorkflow } from "../comfy/workflow.ts";
 import { ConfigError, EXIT, messageOf } from "../errors.ts";
 import { commandHint } from "../lib/command-hint.ts";
-import { stringifyExact } from "../lib/exact-json.ts";
+import { stringifyPython } from "../lib/python-json.ts";
 import { fileProblem } from "../lib/file-problem.ts";
 import { makeFolder } from "../lib/make-folder.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
@@ -47,7 +47,7 @@ export async function run(input: CommandInput): Promise<CommandResult> {
     outputs,
     classes: [...new Set(Object.values(graph).map((node) => node.class_type))],
   });
-  if (source.file === null) await writeNew(workflowFile, `${stringifyExact(graph, 2)}\n`);
+  if (source.file === null) await writeNew(workflowFile, `${stringifyPython(graph, 2)}\n`);
   await writeNew(out, text);
   const next = `${prompts === null ? `put your prompts in ${join(dirname(out), "prompts.txt")}, then ` : ""}${commandHint("check", outWritten)}`;
   const written = source.file === null ? `${workflowFile} (the workflow)\n` : "";

@@ -1,13 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { ConfigError, messageOf } from "../errors.ts";
-import { stringifyExact } from "../lib/exact-json.ts";
+import { stringifyPython } from "../lib/python-json.ts";
 import { fileProblem } from "../lib/file-problem.ts";
 import { readPngText } from "../lib/png-text.ts";
+import { promptInExif } from "../stages/adopt/embedded-prompt.ts";
 import type { CommandInput } from "./command.ts";
 
-/** No JSON begins with it. Source: PNG specification, 5.2 (https://www.w3.org/TR/png-3/). */
-const PNG_FIRST_BYTE = 0x89;
+/** No JSON begins with them. Sources: PNG (Third Edition) 5.2; ITU-T T.81, table B.1; RFC 9649 2.4. */
+const FIRST_BYTES = { png: "\x89", jpeg: "\xff\xd8\xff", webp: "RIFF" } as const;
 const WHAT_IT_TAKES = "pnpm pipeline init workflow_api.json, or image.png, or --server URL";
 
 /** Where `init` takes a workflow from. */
@@ -19,7 +20,7 @@ export interface WorkflowSource {
   readonly file: string | null;
 }
 
-/** Reads the workflow from a JSON file, a ComfyUI PNG's `prompt` chunk, or the newest prompt in a server's history. */
+/** Reads the workflow from a JSON file, a PNG's `prompt` chunk, the EXIF data of a JPEG or WebP, or the newest prompt in a server's history. */
 export async function readWorkflowSource(input: Pick<CommandInput, "args" | "options" | "signal">): Promise<WorkflowSource> {
   const [source] = input.args;
   const server = input.options["server"];
@@ -33,25 +34,35 @@ export async function readWorkflowSource(input: Pick<CommandInput, "args" | "opt
     throw new ConfigError(`Cannot read ${file}: ${fileProblem(error)}`, { hint: WHAT_IT_TAKES, cause: error });
   });
   if (bytes.length === 0) throw new ConfigError(`Cannot take a workflow from ${file}: it is empty`, { hint: WHAT_IT_TAKES });
-  if (bytes[0] !== PNG_FIRST_BYTE) return { text: bytes.toString("utf8"), name: file, file };
-  const prompt = promptChunkOf(bytes, file);
-  if (prompt === undefined) {
-    throw new ConfigError(`Cannot take a workflow from ${file}: it has no text chunk "prompt"`, {
-      hint: "take a PNG that ComfyUI saved itself, without --disable-metadata",
-    });
-  }
-  return { text: prompt, name: file, file: null };
+  const head = bytes.toString("latin1", 0, 4);
+  if (head.startsWith(FIRST_BYTES.png)) return { text: promptChunkOf(bytes, file), name: file, file: null };
+  if (head.startsWith(FIRST_BYTES.jpeg) || head.startsWith(FIRST_BYTES.webp))
+    return { text: await exifPromptOf(bytes, file), name: file, file: null };
+  return { text: bytes.toString("utf8"), name: file, file };
 }
 
-function promptChunkOf(bytes: Buffer, file: string): string | undefined {
+function promptChunkOf(bytes: Buffer, file: string): string {
+  let prompt: string | undefined;
   try {
-    return readPngText(bytes).get("prompt");
+    prompt = readPngText(bytes).get("prompt");
   } catch (error) {
     throw new ConfigError(`Cannot read the text chunks of ${file}: ${messageOf(error)}`, {
-      hint: "the picture is damaged: take another one that ComfyUI saved",
+      hint: "the image is damaged: take another one that ComfyUI saved",
       cause: error,
     });
   }
+  if (prompt !== undefined) return prompt;
+  throw new ConfigError(`Cannot take a workflow from ${file}: it has no text chunk "prompt"`, {
+    hint: "take a PNG that ComfyUI saved itself, without --disable-metadata",
+  });
+}
+
+async function exifPromptOf(bytes: Buffer, file: string): Promise<string> {
+  const prompt = await promptInExif(bytes);
+  if (prompt !== null) return prompt;
+  throw new ConfigError(`Cannot take a workflow from ${file}: there is no graph in its EXIF data`, {
+    hint: "take a PNG that ComfyUI saved itself: other formats carry the graph only where the saving node writes it",
+  });
 }
 
 async function fromServer(url: string, signal: AbortSignal): Promise<WorkflowSource> {
@@ -60,7 +71,7 @@ async function fromServer(url: string, signal: AbortSignal): Promise<WorkflowSou
   try {
     let newest: { readonly number: number; readonly text: string } | null = null;
     for await (const entry of client.historyAll(signal)) {
-      if (newest === null || entry.number > newest.number) newest = { number: entry.number, text: stringifyExact(entry.prompt) };
+      if (newest === null || entry.number > newest.number) newest = { number: entry.number, text: stringifyPython(entry.prompt) };
     }
     if (newest === null)
       throw new ConfigError(`Cannot take a workflow from ${client.url}: its history is empty`, {

@@ -2,7 +2,7 @@ import type { JudgeConfig } from "../config/schema.ts";
 import { TransientError } from "../errors.ts";
 import { counted } from "../lib/counted.ts";
 import { isJsonObject } from "../lib/exact-json.ts";
-import { parseAnswer } from "../lib/parse-answer.ts";
+import { tryParsePython } from "../lib/python-json.ts";
 import { serverWords } from "../lib/server-words.ts";
 import { batchesOf } from "./http/batches-of.ts";
 import { parseScores } from "./http/parse-scores.ts";
@@ -63,7 +63,7 @@ function describeProbe(text: string, url: string): string {
   const parsed = parseScores(text, []);
   if ("why" in parsed)
     throw new TransientError(`Cannot use ${url}: ${parsed.why}`, { hint: "docs/judges.md says what a server has to answer" });
-  const answer = parseAnswer(text);
+  const answer = tryParsePython(text);
   const model = isJsonObject(answer) ? answer["model"] : undefined;
   return typeof model === "string" ? `${url} answers as ${serverWords(model)}` : `${url} answers`;
 }

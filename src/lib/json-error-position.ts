@@ -2,30 +2,44 @@
 const TOKEN =
   // oxlint-disable-next-line no-control-regex -- RFC 8259 §7 forbids exactly these inside strings
   /[ \t\n\r]*(?:(?<mark>[{}[\]:,])|(?<string>"[^"\\\u0000-\u001f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\u0000-\u001f]*)*")|(?<scalar>-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])|(?:true|false|null)(?!\w)))/y;
+/** The constants that Python's json module reads besides. */
+const PYTHON_CONSTANT = /[ \t\n\r]*(?<scalar>NaN|-?Infinity)(?!\w)/y;
 const SPACE = /[ \t\n\r]*/y;
 
 type Expected = "value" | "value or ]" | "key" | "key or }" | ":" | ", or }" | ", or ]" | "end";
+
+export interface JsonDialect {
+  /** NaN and ±Infinity are values, as `parsePython` reads them. */
+  readonly python?: boolean;
+}
 
 /**
  * Where a text that JSON.parse refused stops being JSON, and what was expected there. V8 names the place only in some of
  * its messages. `offset` in UTF-16 units from 0, `line` and `column` from 1.
  */
-export function jsonErrorPosition(text: string): { offset: number; line: number; column: number; expected: Expected } {
+export function jsonErrorPosition(
+  text: string,
+  { python = false }: JsonDialect = {},
+): { offset: number; line: number; column: number; expected: Expected } {
   const open: ("{" | "[")[] = [];
   let expected: Expected = "value";
   let offset = 0;
   for (;;) {
-    TOKEN.lastIndex = offset;
-    const token: RegExpExecArray | null = TOKEN.exec(text);
+    const token = tokenAt(text, offset) ?? (python ? tokenAt(text, offset, PYTHON_CONSTANT) : null);
     const next: Expected | undefined = token === null ? undefined : afterToken(expected, token, open);
-    if (next === undefined) break;
+    if (token === null || next === undefined) break;
     expected = next;
-    offset = TOKEN.lastIndex;
+    offset += token[0].length;
   }
   SPACE.lastIndex = offset;
   offset += SPACE.exec(text)?.[0].length ?? 0;
   const lines = text.slice(0, offset).split("\n");
   return { offset, line: lines.length, column: (lines.at(-1)?.length ?? 0) + 1, expected };
+}
+
+function tokenAt(text: string, offset: number, pattern = TOKEN): RegExpExecArray | null {
+  pattern.lastIndex = offset;
+  return pattern.exec(text);
 }
 
 /** What may follow the token, or undefined if it is not what was expected. Keeps `open` up to date. */

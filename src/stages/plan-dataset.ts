@@ -13,6 +13,7 @@ import { referenceQueries } from "../db/queries/references.ts";
 import { listVariants, replaceVariants, type VariantRow } from "../db/queries/variants.ts";
 import { ConfigError } from "../errors.ts";
 import { canonicalJson, identityHash, stringifyExact, type Json } from "../lib/exact-json.ts";
+import { stringifyPython } from "../lib/python-json.ts";
 import { hexSet } from "../lib/hex-set.ts";
 import { readPrompts, type PromptRow } from "../prompts/read-prompts.ts";
 import type { ReferenceFiles } from "../prompts/reference-files.ts";
@@ -200,8 +201,8 @@ function toRow(variant: ReadyToPlan) {
     workflow: variant.workflow,
     workflowSha256: variant.workflowSha256,
     // Bindings are JSON values; their interface has no index signature to say so.
-    graph: stringifyExact(variant.graph),
-    wrapper: stringifyExact(variant.wrapper),
+    graph: stringifyPython(variant.graph),
+    wrapper: stringifyPython(variant.wrapper),
     bindings: stringifyExact(variant.bound.bindings as unknown as Json),
     outputs: stringifyExact(variant.bound.outputs),
     params: canonicalJson(variant.params),

@@ -6,6 +6,7 @@ import type { DatasetRow } from "../db/queries/dataset.ts";
 import type { VariantRow } from "../db/queries/variants.ts";
 import { ConfigError } from "../errors.ts";
 import { parseExact } from "../lib/exact-json.ts";
+import { parsePython } from "../lib/python-json.ts";
 import type { ReadyToPlan } from "./prepare-variants.ts";
 import { perJobNames } from "./variants.ts";
 
@@ -83,7 +84,7 @@ interface Compared {
 function graphChangesOf(row: VariantRow, { variant, bindings, alwaysFilled }: Compared): readonly string[] {
   const filled = alwaysFilled.flatMap((name): readonly Place[] => [...(bindings[name] ?? []), ...(variant.bound.bindings[name] ?? [])]);
   const prefixes = variant.bound.outputs.map((nodeId): Place => ({ nodeId, input: "filename_prefix" }));
-  const graph = parseExact(row.graph) as unknown as ApiGraph; // As above.
+  const graph = parsePython(row.graph) as unknown as ApiGraph; // As above.
   return graphChanges(graph, variant.graph, { ignored: [...filled, ...prefixes] });
 }
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { nodeOf } from "../../src/comfy/graph.ts";
 import { extraDataOf, parseWorkflow } from "../../src/comfy/workflow.ts";
 import { isJsonObject, parseExact, stringifyExact } from "../../src/lib/exact-json.ts";
+import { stringifyPython } from "../../src/lib/python-json.ts";
 import { configErrorOf, readFixture } from "./workflow-fixtures.ts";
 
 const parse = (text: string) => parseWorkflow(text, { file: "w.json" });
@@ -51,8 +52,14 @@ describe("parseWorkflow()", () => {
   });
 
   test("keeps what it does not know in a node, and takes a node without inputs", () => {
-    const { graph } = parse('{"1":{"class_type":"A","is_changed":["x"],"_meta":{"title":"T"}}}');
-    expect(graph).toEqual({ "1": { class_type: "A", inputs: {}, is_changed: ["x"], _meta: { title: "T" } } });
+    const { graph } = parse('{"1":{"class_type":"A","colour":["x"],"_meta":{"title":"T"}}}');
+    expect(graph).toEqual({ "1": { class_type: "A", inputs: {}, colour: ["x"], _meta: { title: "T" } } });
+  });
+
+  test("reads what Python wrote, and leaves out what the run said of its nodes: sent again, it would keep ComfyUI from asking them", () => {
+    const { graph } = parse('{"1":{"class_type":"A","inputs":{"top":Infinity},"is_changed":[NaN]}}');
+    expect(graph).toEqual({ "1": { class_type: "A", inputs: { top: Infinity } } });
+    expect(stringifyPython(graph)).toBe('{"1":{"class_type":"A","inputs":{"top":Infinity}}}');
   });
 
   test("a byte order mark is passed over", () => {
@@ -90,7 +97,10 @@ describe("parseWorkflow()", () => {
   test.each([
     ['{"3":{"class_type":"A",\n  "inputs":{"seed":1,}}}', /w\.json.*line 2, column 22: expected key, found "}}}"/],
     ['{"3":{"class_type":"A"', /line 1, column 23: expected , or }, found the end of the file/],
-    ['{"3":{"class_type":"A","is_changed":[NaN]}}', /line 1, column 38[\s\S]*no NaN/],
+    ['{"3":{"class_type":"A","inputs":{"a":NaN,}}}', /line 1, column 42: expected key/],
+    ['{"3":{"class_type":"A","inputs":{"a":nan}}}', /line 1, column 38: expected value, found "nan/],
+    ["[".repeat(50_000) + "]".repeat(50_000), /nested more than 1000 levels deep/],
+    [`{"3":{"class_type":"A","inputs":{"a":${'{"a":'.repeat(50_000)}1${"}".repeat(50_000)}}}}`, /nested more than 1000 levels deep/],
     ["", /it is empty/],
     [" \n", /it is empty/],
     ["[]", /it holds a list/],

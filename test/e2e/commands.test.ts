@@ -217,6 +217,26 @@ describe("init and check", () => {
     expect((await runCli(["init", "--help"])).stdout).toContain("default configs/mine.yaml");
   });
 
+  it("init takes a picture whose graph holds Python's NaN, and run sends and stores what holds it", async () => {
+    const made = open();
+    const out = join(made.dir, "from-nan.yaml");
+    const picture = join(import.meta.dirname, "../fixtures/python-json/nan_in_prompt.png");
+    const { exit, stderr } = await runCli(["init", picture, "--out", out]);
+    expect(exit, stderr).toBe(0);
+    expect(readFileSync(join(made.dir, "workflows/from-nan.json"), "utf8")).not.toContain("is_changed");
+    const workflow = join(made.dir, "workflow.json");
+    writeFileSync(workflow, readFileSync(workflow, "utf8").replace('"steps":', '"spare": [NaN, Infinity, -Infinity], "steps":'));
+    const result = await runCli(["run", "-c", made.config, "--json"]);
+    expect(result.events.at(-1), result.stderr).toMatchObject({ exit: 0, rejected: 0, failed: 0 });
+    const [uri = ""] = made.column("select uri from images where unproven = 0 limit 1").map(String);
+    expect(readFileSync(fileURLToPath(uri), "latin1")).toContain('"spare": [NaN, Infinity, -Infinity]');
+    // Once more from what was stored, and from history.
+    const again = await runCli(["init", fileURLToPath(uri), "--out", join(made.dir, "again.yaml")]);
+    expect(again.exit, again.stderr).toBe(0);
+    expect(readFileSync(join(made.dir, "workflows/again.json"), "utf8")).toMatch(/NaN,\s+Infinity,\s+-Infinity/);
+    expect((await runCli(["run", "-c", made.config, "--json"])).exit).toBe(0);
+  });
+
   it("init takes the newest prompt of a server", async () => {
     const made = open({ harvest: { delete_history: false } });
     await succeed("run", "--prompts", "1");

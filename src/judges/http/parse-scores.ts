@@ -1,5 +1,5 @@
 import { isJsonArray, isJsonObject, type Json } from "../../lib/exact-json.ts";
-import { parseAnswer } from "../../lib/parse-answer.ts";
+import { tryParsePython } from "../../lib/python-json.ts";
 import { isHtml, serverWords } from "../../lib/server-words.ts";
 import type { Score } from "../judge.ts";
 
@@ -14,7 +14,7 @@ const EXPECTED = 'expected {"scores": [{"id", "score"}, …]}';
  */
 export function parseScores(text: string, ids: readonly string[]): ParsedScores {
   if (isHtml(text)) return { why: `it answers HTML, ${EXPECTED}` };
-  const answer = parseAnswer(text);
+  const answer = tryParsePython(text);
   const scores = isJsonObject(answer) ? answer["scores"] : undefined;
   if (!isJsonArray(scores)) return { why: `its answer is ${text === "" ? "empty" : serverWords(text)}, ${EXPECTED}` };
   if (scores.length !== ids.length) return { why: `it answers ${scores.length} scores for ${ids.length} images` };

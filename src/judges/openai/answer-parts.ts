@@ -1,5 +1,5 @@
 import { isJsonObject, type Json } from "../../lib/exact-json.ts";
-import { parseAnswer } from "../../lib/parse-answer.ts";
+import { tryParsePython } from "../../lib/python-json.ts";
 
 /** A model's answer, taken apart. */
 export interface AnswerParts {
@@ -35,7 +35,7 @@ function withoutThoughts(answer: string): string {
 /** The whole text as an object, or the last one in it that has no other inside. */
 function objectIn(text: string): { readonly [key: string]: Json } | null {
   for (const candidate of [text, ...(text.match(/\{[^{}]*\}/g) ?? []).toReversed()]) {
-    const value = candidate.startsWith("{") ? parseAnswer(candidate) : undefined;
+    const value = candidate.startsWith("{") ? tryParsePython(candidate) : undefined;
     if (isJsonObject(value)) return value;
   }
   return null;

@@ -1,5 +1,5 @@
 import { isJsonArray, isJsonObject, type Json } from "../../lib/exact-json.ts";
-import { parseAnswer } from "../../lib/parse-answer.ts";
+import { tryParsePython } from "../../lib/python-json.ts";
 
 /** What a server answered to one question. */
 export interface ChatAnswer {
@@ -16,7 +16,7 @@ const RAW_MAX_CHARS = 8_000;
 
 /** Reads a `chat.completion`; undefined where it is none. Source: OpenAI's API reference, "The chat completion object". */
 export function readChatAnswer(text: string): ChatAnswer | undefined {
-  const answer = parseAnswer(text);
+  const answer = tryParsePython(text);
   const choices = isJsonObject(answer) ? answer["choices"] : undefined;
   const choice = isJsonArray(choices) ? choices[0] : undefined;
   const message = isJsonObject(choice) ? choice["message"] : undefined;

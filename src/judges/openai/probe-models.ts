@@ -1,7 +1,7 @@
 import { FatalError, TransientError } from "../../errors.ts";
 import { isJsonArray, isJsonObject } from "../../lib/exact-json.ts";
 import { didYouMean } from "../../lib/nearest.ts";
-import { parseAnswer } from "../../lib/parse-answer.ts";
+import { tryParsePython } from "../../lib/python-json.ts";
 import { serverWords } from "../../lib/server-words.ts";
 import { judgeRefusal } from "../judge-refusal.ts";
 import { isSuccess, type JudgeServer } from "../judge-server.ts";
@@ -23,7 +23,7 @@ export async function probeModels(server: JudgeServer, { judge, url, model }: Pr
   // Optional among compatible servers.
   if (answer.status === 404 || answer.status === 405) return `${base} answers, and does not list its models`;
   if (!isSuccess(answer)) throw judgeRefusal({ what, judge }, answer);
-  const list = parseAnswer(answer.text);
+  const list = tryParsePython(answer.text);
   const data = isJsonObject(list) ? list["data"] : undefined;
   if (!isJsonArray(data)) throw new TransientError(`Cannot ${what}: GET /models answers ${serverWords(answer.text) || "HTML or nothing"}`);
   const ids = data.flatMap((each) => (isJsonObject(each) && typeof each["id"] === "string" ? [each["id"]] : []));

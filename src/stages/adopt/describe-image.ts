@@ -1,13 +1,13 @@
 import type { ApiGraph } from "../../comfy/graph.ts";
 import { modelOf } from "../../comfy/loader-signature.ts";
-import { parseAnswer } from "../../lib/parse-answer.ts";
+import { stringifyPython, tryParsePython } from "../../lib/python-json.ts";
 import { saverKindOf } from "../../comfy/savers.ts";
 import { withInputs } from "../../comfy/with-inputs.ts";
 import { parseWorkflow } from "../../comfy/workflow.ts";
 import type { Config } from "../../config/schema.ts";
 import { ConfigError, RejectError } from "../../errors.ts";
 import { promptKeyOf, workflowSha256Of } from "../../identity.ts";
-import { canonicalJson, isJsonObject, stringifyExact, type Json, type JsonObject } from "../../lib/exact-json.ts";
+import { canonicalJson, isJsonObject, type Json, type JsonObject } from "../../lib/exact-json.ts";
 import type { Claim, Origin, Said } from "./adopt-source.ts";
 import { readBindings, readOtherBindings } from "./read-bindings.ts";
 
@@ -146,7 +146,7 @@ function seedOf(value: Json | undefined): string {
 
 /** The graph that the picture embeds, else the run's; {} for a line of JSONL that says all by itself. */
 function graphOf(embeddedPrompt: string | null, { graph, said }: Claim): ApiGraph {
-  const value = embeddedPrompt === null ? undefined : parseAnswer(embeddedPrompt);
+  const value = embeddedPrompt === null ? undefined : tryParsePython(embeddedPrompt);
   const text = isJsonObject(value) ? value : graph;
   if (text === null || Object.keys(text).length === 0) {
     if (said !== null) return {};
@@ -158,7 +158,7 @@ function graphOf(embeddedPrompt: string | null, { graph, said }: Claim): ApiGrap
     );
   }
   try {
-    return parseWorkflow(stringifyExact(text), { file: "in the picture" }).graph;
+    return parseWorkflow(stringifyPython(text), { file: "in the picture" }).graph;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     if (said !== null) return {};

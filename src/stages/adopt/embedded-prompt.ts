@@ -1,4 +1,4 @@
-import { parseAnswer } from "../../lib/parse-answer.ts";
+import { tryParsePython } from "../../lib/python-json.ts";
 import { exifTexts } from "../../images/exif-texts.ts";
 import { isJsonObject } from "../../lib/exact-json.ts";
 import type { ReadImage } from "./read-image.ts";
@@ -6,12 +6,17 @@ import type { ReadImage } from "./read-image.ts";
 /** Custom savers write `prompt:{…}` into one tag or another. Source: ComfyUI's own SaveAnimatedWEBP, comfy_extras/nodes_images.py. */
 const PROMPT = /^\s*(?:prompt:)?\s*(\{.*)$/is;
 
-/** The graph that a picture embeds: of a PNG its text chunk, of JPEG and WebP what custom savers leave in EXIF. Null where there is none. */
+/** The graph that an image embeds: a PNG in its text chunk, JPEG and WebP where custom savers leave it in EXIF. Null where there is none. */
 export async function embeddedPrompt({ facts, bytes }: ReadImage): Promise<string | null> {
   if (facts.embeddedPrompt !== null || facts.format.name === "png" || bytes === null) return facts.embeddedPrompt;
+  return promptInExif(bytes);
+}
+
+/** The graph in the EXIF data of a JPEG or WebP, null where there is none. */
+export async function promptInExif(image: Buffer): Promise<string | null> {
   const { default: sharp } = await import("sharp");
-  // Its structure is whole, which says nothing of its headers: what cannot be read tells no prompt.
-  const exif = await sharp(bytes)
+  // Its structure may be whole, which says nothing of its headers: what cannot be read tells no prompt.
+  const exif = await sharp(image)
     .metadata()
     .then((found) => found.exif)
     .catch(() => undefined);
@@ -24,7 +29,7 @@ export async function embeddedPrompt({ facts, bytes }: ReadImage): Promise<strin
 }
 
 function isGraph(json: string): boolean {
-  const value = parseAnswer(json);
+  const value = tryParsePython(json);
   if (!isJsonObject(value)) return false;
   const nodes = Object.values(value);
   return nodes.length > 0 && nodes.every((node) => isJsonObject(node) && typeof node["class_type"] === "string");

@@ -9,6 +9,7 @@ import { referenceQueries } from "../../db/queries/references.ts";
 import { findVariant } from "../../db/queries/variants.ts";
 import { filenamePrefixOf, uploadedNameOf } from "../../identity.ts";
 import { isJsonObject, parseExact, type JsonObject } from "../../lib/exact-json.ts";
+import { parsePython } from "../../lib/python-json.ts";
 
 /** A variant read from its row, ready to make jobs from. */
 export interface ReadyVariant {
@@ -33,10 +34,10 @@ export function variantCache({ db, config }: Pick<Context, "db" | "config">) {
     if (cached !== undefined) return cached;
     const row = findVariant(db, name);
     if (row === undefined) throw new Error(`variant "${name}" has jobs but no row`); // A foreign key rules it out.
-    const wrapper = parseExact(row.wrapper);
+    const wrapper = parsePython(row.wrapper);
     const ready: ReadyVariant = {
       // Written by the planner from checked values of these very types.
-      graph: parseExact(row.graph) as unknown as ApiGraph,
+      graph: parsePython(row.graph) as unknown as ApiGraph,
       bindings: parseExact(row.bindings) as unknown as Bindings,
       outputs: parseExact(row.outputs) as readonly string[],
       extraData: extraDataOf(isJsonObject(wrapper) ? wrapper : {}),

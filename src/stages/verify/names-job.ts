@@ -1,5 +1,6 @@
 import { RejectError } from "../../errors.ts";
-import { isJsonObject, parseExact, type Json } from "../../lib/exact-json.ts";
+import { isJsonObject } from "../../lib/exact-json.ts";
+import { tryParsePython } from "../../lib/python-json.ts";
 
 /** What a picture must say of itself to be the one asked for. */
 export interface JobProof {
@@ -13,7 +14,7 @@ export interface JobProof {
  * (64.9 → 64), so that comparing whole graphs would refuse good pictures.
  */
 export function namesJob(embeddedPrompt: string, { outputNodeId, filenamePrefix }: JobProof): boolean {
-  const graph = parsed(embeddedPrompt);
+  const graph = tryParsePython(embeddedPrompt);
   const node = isJsonObject(graph) && Object.hasOwn(graph, outputNodeId) ? graph[outputNodeId] : undefined;
   const inputs = isJsonObject(node) ? node["inputs"] : undefined;
   return isJsonObject(inputs) && inputs["filename_prefix"] === filenamePrefix;
@@ -35,13 +36,4 @@ export function proveJob(embeddedPrompt: string | null, rule: PromptRule): "prov
   }
   if (namesJob(embeddedPrompt, rule)) return "proven";
   throw new RejectError("wrong-prompt", `The picture's embedded prompt does not save under ${rule.filenamePrefix}: it is another job's`);
-}
-
-function parsed(text: string): Json | undefined {
-  try {
-    return parseExact(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined; // Python writes NaN; and anybody may write anything there.
-    throw error;
-  }
 }

@@ -1,4 +1,8 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { walkPng } from "../../../src/stages/verify/png.ts";
+import { walker } from "../../../src/stages/verify/walk.ts";
 import { namesJob, proveJob } from "../../../src/stages/verify/names-job.ts";
 
 const proof = { outputNodeId: "9:1", filenamePrefix: "parti/0ab/0abc" };
@@ -8,6 +12,19 @@ const graph = (prefix: unknown, seed = "18446744073709551615") =>
 describe("namesJob()", () => {
   test("true for the job's own prefix at its output node", () => {
     expect(namesJob(graph("parti/0ab/0abc"), proof)).toBe(true);
+  });
+
+  test("true for a picture of ComfyUI whose graph holds NaN, as that of every node that is to run always", () => {
+    const picture = readFileSync(join(import.meta.dirname, "../../fixtures/python-json/nan_in_prompt.png"));
+    const walk = walker(walkPng());
+    walk.feed(picture);
+    const embedded = walk.result()?.embeddedPrompt ?? "";
+    expect(embedded).toContain('"is_changed": [NaN]');
+    expect(proveJob(embedded, { outputNodeId: "9", filenamePrefix: "set/0ab/0ab1", mayLackPrompt: false })).toBe("proven");
+  });
+
+  test.each(["NaN", "Infinity", "-Infinity"])("true for a graph that holds %s anywhere", (constant) => {
+    expect(namesJob(graph("parti/0ab/0abc", constant), proof)).toBe(true);
   });
 
   test.each([
@@ -26,7 +43,8 @@ describe("namesJob()", () => {
     ["a node without inputs", '{"9:1":{}}'],
     ["a list", "[]"],
     ["null", "null"],
-    ["Python's NaN", '{"1":NaN}'],
+    ["another node with Python's NaN", '{"1":NaN}'],
+    ["a graph nested too deeply", "[".repeat(50_000) + "]".repeat(50_000)],
     ["nothing", ""],
   ])("false for %s", (_what, embedded) => {
     expect(namesJob(embedded, proof)).toBe(false);

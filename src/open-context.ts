@@ -40,13 +40,14 @@ export async function openContext(input: CommandInput, { locks, deadline, adjust
   const loaded = loadConfig(configFileOf(input), { env: input.env });
   const config = adjust?.(loaded) ?? loaded;
   if (planned === true) expectDatabase(databaseFile(config), hintFor(input));
-  const [{ openStore }, { claimPrefix, expectFreePrefix }, { openJudges }, { openComfyPool }] = await Promise.all([
+  const [{ openStore }, { claimPrefix, expectClaimable }, { openJudges }, { openComfyPool }] = await Promise.all([
     import("./stores/registry.ts"),
     import("./stores/ownership.ts"),
     import("./judges/registry.ts"),
     import("./comfy/pool.ts"),
   ]);
   await using opened = new AsyncDisposableStack();
+  const { clock, signal } = input;
   const store = await openStore(config.store, { concurrency: config.harvest.concurrency });
   opened.defer(() => store.close());
   if (!existsSync(databaseFile(config))) {
@@ -54,7 +55,7 @@ export async function openContext(input: CommandInput, { locks, deadline, adjust
       const { checkPlan } = await import("./stages/check-plan.ts");
       await checkPlan({ config });
     }
-    await expectFreePrefix(store, { datasetName: config.dataset }, input.signal);
+    await expectClaimable(store, { datasetName: config.dataset, datasetId: null }, { clock, signal });
   }
   for (const name of locks) {
     const lock = acquireProcessLock(config.dir, name);
@@ -66,7 +67,7 @@ export async function openContext(input: CommandInput, { locks, deadline, adjust
   refuseOtherDataset(config, dataset.name);
   // Before the prefix is claimed: a refused start leaves no mark in the other store.
   refuseOtherStore(config, dataset);
-  await claimPrefix(store, { datasetName: dataset.name, datasetId: dataset.datasetId }, input.signal);
+  await claimPrefix(store, { datasetName: dataset.name, datasetId: dataset.datasetId }, { clock, signal });
   const comfy = openComfyPool(config.servers);
   opened.defer(() => comfy.close());
   if (locks.includes("generate") || locks.includes("harvest")) {

@@ -20,7 +20,7 @@ import { describePairs } from "./check/describe-pairs.ts";
 import { checkDisks } from "./check/disks.ts";
 import { failedFinding, type Finding } from "./check/finding.ts";
 import { probeJudges } from "./check/probe-judges.ts";
-import { probeStore } from "./check/probe-store.ts";
+import { probeExport, probeStore } from "./check/probe-store.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
 import { tellReferences, totalsOf, type ReferenceTotals } from "./tell-references.ts";
 
@@ -42,17 +42,22 @@ export async function run(input: CommandInput): Promise<CommandResult> {
     ...sizesThatNeverPair(variants),
     ...servers.flat(),
     ...(input.options["canary"] === true ? await canary(config, { variants, input, prompt: plan.first, files: plan.files, servers }) : []),
-    await probeStore("store", config.store, input.signal),
-    await probeStore("export", { ...config.store, uri: exportStoreUri(config.export.uri) }, input.signal),
+    ...(await probeStore(config, input)),
+    ...(await probeExport({ ...config.store, uri: exportStoreUri(config.export.uri) }, input)),
     ...(await checkDisks(config, { images: plan.bytes, references: plan.references.bytes }, input.signal)),
     ...(await probeJudges(config, { candidates: plan.each, signal: input.signal })),
     describePairs(config),
   ];
   const width = Math.max(...findings.map((finding) => finding.what.length));
-  for (const { what, ok, text } of findings)
-    input.show({ event: "finding", what, ok, text }, `${ok ? "ok  " : "FAIL"}  ${what.padEnd(width)}  ${text}`);
+  for (const { what, ok, text, warning = false } of findings)
+    input.show({ event: "finding", what, ok, warning, text }, `${markOf({ ok, warning })}  ${what.padEnd(width)}  ${text}`);
   const failed = findings.filter((finding) => !finding.ok).length;
   return { exit: failed > 0 ? EXIT.cannotGoOn : EXIT.done, counts: { checks: findings.length, failed } };
+}
+
+function markOf({ ok, warning }: { readonly ok: boolean; readonly warning: boolean }): string {
+  if (!ok) return "FAIL";
+  return warning ? "warn" : "ok  ";
 }
 
 interface Checked {

@@ -4,7 +4,7 @@ import type { Json, JsonObject } from "../lib/exact-json.ts";
 /** What commands write to stdout with --json, besides the events of the stages and the last one, `done`. Public: scripts read them. */
 export type ResultEvent =
   /** check: one line of the doctor's table. */
-  | { readonly event: "finding"; readonly what: string; readonly ok: boolean; readonly text: string }
+  | { readonly event: "finding"; readonly what: string; readonly ok: boolean; readonly warning: boolean; readonly text: string }
   /** generate --dry-run. */
   | {
       readonly event: "arithmetic";

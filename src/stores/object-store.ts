@@ -37,6 +37,11 @@ export interface ObjectStore {
    * If the body fails or ends short, no object appears and the body's own error is thrown.
    */
   putNew(key: string, body: Uint8Array | Readable, sizeBytes: number, options: PutOptions): Promise<"created" | "exists">;
+  /**
+   * Finds out whether the store itself keeps the promise of putNew(), with an object that holds these bytes already: some servers ignore
+   * the condition and answer 200. Where it does not, putNew() looks first from then on. Absent where there is nothing to find out.
+   */
+  provePutNew?(key: string, bytes: Uint8Array, options: PutOptions): Promise<void>;
   /** Writes a whole object, replacing what was there: as long as it may be. */
   put(key: string, body: Uint8Array | Readable, sizeBytes: number, options: PutOptions): Promise<void>;
   /**

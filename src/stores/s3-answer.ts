@@ -4,12 +4,14 @@ const ENTITIES: Readonly<Record<string, string>> = { "&lt;": "<", "&gt;": ">", "
 export class S3Answer extends Error {
   override readonly name: string;
   readonly $metadata: { readonly httpStatusCode: number };
+  readonly $response: { readonly headers: Readonly<Record<string, string | undefined>> };
 
-  /** `body`: XML with Code and Message. Source: Amazon S3 API Reference, "REST error responses". */
-  constructor(status: number, body: string) {
+  /** `body` is XML with Code and Message, `location` a redirect's target. Source: Amazon S3 API Reference, "REST error responses". */
+  constructor(status: number, body: string, location?: string) {
     super(textOf(body, "Message") ?? "the store did not say why");
     this.name = textOf(body, "Code") ?? "Error";
     this.$metadata = { httpStatusCode: status };
+    this.$response = { headers: { location } };
   }
 }
 

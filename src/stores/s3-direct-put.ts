@@ -51,7 +51,7 @@ export async function openDirectPuts({ config }: S3Client, options: DirectPutsOp
       headers["content-length"] = String(bytes.length);
       const body = oncePiece(bytes);
       const answer = await request(to.origin + path, { dispatcher: agent, method: "PUT", headers, body: body.pieces, signal });
-      if (answer.statusCode !== 200) throw new S3Answer(answer.statusCode, await wordsOf(answer.body));
+      if (answer.statusCode !== 200) throw new S3Answer(answer.statusCode, await wordsOf(answer.body), headerOf(answer, "location"));
       await answer.body.dump();
       if (!body.isSent()) throw new TransientError("Cannot trust the stored object: the store answered before it had all of it");
       return { etag: headerOf(answer, "etag"), checked: headerOf(answer, CHECKSUM) };

@@ -1,7 +1,7 @@
 import type { LifecycleRule, S3Client } from "@aws-sdk/client-s3";
 import { FatalError } from "../errors.ts";
 import { EXPIRY_TAG, type ExpiryRule, type ObjectExpiry } from "./object-expiry.ts";
-import { codeOf, statusOf } from "./s3-errors.ts";
+import { codeOf, statusOf, type S3Right } from "./s3-errors.ts";
 import type { S3Place } from "./s3-uri.ts";
 
 export interface S3ExpiryNeeds extends S3Place {
@@ -10,7 +10,7 @@ export interface S3ExpiryNeeds extends S3Place {
   /** Runs one request under a deadline, its errors classed. */
   readonly request: <Answer>(
     call: (abortSignal: AbortSignal) => Promise<Answer>,
-    about: { readonly doing: string; readonly signal?: AbortSignal | undefined },
+    about: { readonly doing: string; readonly right: S3Right; readonly signal?: AbortSignal | undefined },
   ) => Promise<Answer>;
 }
 
@@ -35,7 +35,7 @@ export function s3Expiry({ client, sdk, bucket, prefix, request }: S3ExpiryNeeds
           if (codeOf(error) === "NoSuchLifecycleConfiguration") return null;
           throw explained(error, doing);
         }),
-      { doing, signal },
+      { doing, right: "s3:GetLifecycleConfiguration", signal },
     );
   }
 
@@ -61,6 +61,7 @@ export function s3Expiry({ client, sdk, bucket, prefix, request }: S3ExpiryNeeds
       };
       await request((abortSignal) => send(abortSignal).catch((error: unknown) => Promise.reject(explained(error, doing))), {
         doing,
+        right: "s3:PutLifecycleConfiguration",
         signal,
       });
     },
@@ -78,7 +79,7 @@ export function s3Expiry({ client, sdk, bucket, prefix, request }: S3ExpiryNeeds
           send(abortSignal).catch((error: unknown) => {
             if (codeOf(error) !== "NoSuchKey") throw explained(error, doing);
           }),
-        { doing, signal },
+        { doing, right: "s3:PutObjectTagging", signal },
       );
     },
   };

@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import { Readable } from "node:stream";
 import type { PutObjectCommand, PutObjectCommandInput, S3Client } from "@aws-sdk/client-s3";
 import { TransientError } from "../errors.ts";
+import { mayRefuseHeader, type S3Abilities } from "./s3-abilities.ts";
 import { openDirectPuts, type DirectPuts, type DirectPutsOptions } from "./s3-direct-put.ts";
 import { codeOf, statusOf } from "./s3-errors.ts";
 import { putStream } from "./s3-put.ts";
@@ -31,14 +32,11 @@ export interface HeldPuts {
 
 export interface HeldPutOptions extends DirectPutsOptions {
   readonly sdk: { readonly PutObjectCommand: typeof PutObjectCommand };
+  readonly abilities: Pick<S3Abilities, "checksum">;
 }
 
 /** What S3 answers as ETag of an object that came in one piece, unless a customer's key encrypts it: the MD5. */
 const MD5_ETAG = /^"?([0-9a-f]{32})"?$/;
-/** Answers that say nothing of a checksum's being unknown; else a store that refuses one is asked without it. */
-const ABOUT_OTHER_THINGS = new Set([403, 404, 408, 409, 412, 429]);
-/** The body came in another form than it was sent: the store knows the checksum. */
-const DIGEST_CODES = new Set(["BadDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch", "IncompleteBody"]);
 /** The SDK knows what to make of them. */
 const MOVED: ReadonlySet<number | undefined> = new Set([301, 302, 307, 308]);
 /** The SDK reads the store's clock off such an answer, and signs by it from then on. */
@@ -51,10 +49,8 @@ const SKEW_CODES = new Set(["RequestTimeTooSkewed", "RequestExpired", "RequestIn
  * SeaweedFS 4.48 stores other bytes under it. Only a store that names the checksum in its answer has checked it; any other one has its
  * ETag compared.
  */
-export function heldPuts(client: S3Client, { sdk, ...options }: HeldPutOptions): HeldPuts {
+export function heldPuts(client: S3Client, { sdk, abilities, ...options }: HeldPutOptions): HeldPuts {
   let target: S3Target | null | undefined;
-  /** False once the store refused it. */
-  let takesChecksum = true;
   /** The store has checked one: it is not refused for its own sake any more. */
   let isChecksumKnown = false;
   let opening: Promise<DirectPuts> | undefined;
@@ -87,16 +83,16 @@ export function heldPuts(client: S3Client, { sdk, ...options }: HeldPutOptions):
     if (target === undefined || target === null) throw new Error("a direct PUT needs its target");
     const puts = await (opening ??= openDirectPuts(client, options));
     const to = target;
-    const ask = (): Promise<Checked> => puts.put(object, { to, checksum: takesChecksum ? base64Of(object.sha256) : null, signal });
+    const ask = (): Promise<Checked> => puts.put(object, { to, checksum: abilities.checksum ? base64Of(object.sha256) : null, signal });
     try {
       return await ask();
     } catch (error) {
-      if (!takesChecksum || isChecksumKnown || !isRefusal(error)) throw error;
-      takesChecksum = false;
+      if (!abilities.checksum || isChecksumKnown || !mayRefuseHeader(error)) throw error;
+      abilities.checksum = false;
       try {
         return await ask();
       } catch (again) {
-        takesChecksum = true; // It was something else.
+        abilities.checksum = true; // It was something else.
         throw again;
       }
     }
@@ -128,13 +124,6 @@ export function heldPuts(client: S3Client, { sdk, ...options }: HeldPutOptions):
       await (await opening)?.close();
     },
   };
-}
-
-/** Some S3-compatible stores answer 501 or 400 to a checksum that they do not know. */
-function isRefusal(error: unknown): boolean {
-  const status = statusOf(error);
-  if (status === undefined || ABOUT_OTHER_THINGS.has(status) || DIGEST_CODES.has(codeOf(error) ?? "")) return false;
-  return status === 501 || (status >= 400 && status < 500);
 }
 
 /** True also where the ETag is no MD5: nothing can be said then. */

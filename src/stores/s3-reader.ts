@@ -29,13 +29,13 @@ export async function openS3Reader(options: S3ReaderOptions): Promise<S3Reader> 
           abortSignal: AbortSignal.any([deadline, signal]),
         });
         // In Node the SDK answers with an http.IncomingMessage, whatever its type allows.
-        const body = mapStreamErrors(found.Body as Readable, (error) => s3Error(error, `read ${uri}`));
+        const body = mapStreamErrors(found.Body as Readable, (error) => s3Error(error, `read ${uri}`, "s3:GetObject"));
         return { body, sizeBytes: found.ContentLength ?? null };
       } catch (error) {
         signal.throwIfAborted();
         if (statusOf(error) === 404 && codeOf(error) !== "NoSuchBucket") return null;
         if (deadline.aborted && isAbort(error)) throw new TransientError(`Cannot read ${uri}: the store did not answer in time`);
-        throw s3Error(error, `read ${uri}`);
+        throw s3Error(error, `read ${uri}`, "s3:GetObject");
       }
     },
     close: () => client.destroy(),

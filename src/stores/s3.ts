@@ -7,9 +7,10 @@ import { mapStreamErrors } from "../lib/map-stream-errors.ts";
 import { wrongLength } from "./exact-length.ts";
 import { checkKey } from "./key.ts";
 import type { ObjectStore, PutOptions } from "./object-store.ts";
+import { allAbilities, isNotImplemented, mayRefuseHeader } from "./s3-abilities.ts";
 import { CONNECT_TIMEOUT_MS, openS3Client, type S3ClientOptions } from "./s3-client.ts";
 import { s3Expiry } from "./s3-expiry.ts";
-import { codeOf, s3Error, statusOf } from "./s3-errors.ts";
+import { codeOf, s3Error, statusOf, type S3Right } from "./s3-errors.ts";
 import { heldPuts } from "./s3-held-put.ts";
 import { etagOf, isContentEtag, MULTIPART_BYTES, putMultipart, unquoted } from "./s3-multipart.ts";
 import { putStream } from "./s3-put.ts";
@@ -39,6 +40,8 @@ interface Held {
 interface RequestOptions {
   /** For messages: `write s3://…`. */
   readonly doing: string;
+  /** What the credentials need for it. */
+  readonly right: S3Right;
   readonly sizeBytes?: number;
   readonly signal?: AbortSignal | undefined;
 }
@@ -54,17 +57,25 @@ export async function s3Store(settings: S3Options): Promise<ObjectStore> {
   // The SDK would follow these, too, and talk to them as to AWS.
   const endpoint = settings.endpoint ?? process.env["AWS_ENDPOINT_URL_S3"] ?? process.env["AWS_ENDPOINT_URL"];
   const client = await openS3Client({ ...settings, endpoint, stallTimeoutMs });
-  const held = heldPuts(client, { sdk, concurrency: settings.concurrency, connectTimeoutMs: CONNECT_TIMEOUT_MS, stallTimeoutMs });
+  const abilities = allAbilities();
+  const held = heldPuts(client, {
+    sdk,
+    abilities,
+    concurrency: settings.concurrency,
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    stallTimeoutMs,
+  });
   const uriOf = (key: string): string => `s3://${bucket}/${prefix}${checkKey(key)}`;
   const at = (key: string) => ({ Bucket: bucket, Key: prefix + checkKey(key) });
-  /** False once the store said that it has no If-None-Match. */
-  let isConditional = true;
 
   const limitMsOf = (sizeBytes: number): number => stallTimeoutMs + Math.ceil((sizeBytes / SLOWEST_BYTES_PER_S) * 1_000);
   const tooLate = (doing: string): TransientError => new TransientError(`Cannot ${doing}: the store did not answer in time`);
 
   /** One request under a deadline, its errors classed. */
-  async function request<Answer>(call: (abortSignal: AbortSignal) => Promise<Answer>, { doing, sizeBytes = 0, signal }: RequestOptions) {
+  async function request<Answer>(
+    call: (abortSignal: AbortSignal) => Promise<Answer>,
+    { doing, right, sizeBytes = 0, signal }: RequestOptions,
+  ) {
     const deadline = AbortSignal.timeout(limitMsOf(sizeBytes));
     try {
       signal?.throwIfAborted();
@@ -72,31 +83,43 @@ export async function s3Store(settings: S3Options): Promise<ObjectStore> {
     } catch (error) {
       signal?.throwIfAborted();
       if (deadline.aborted && isAbort(error)) throw tooLate(doing);
-      throw s3Error(error, doing);
+      throw s3Error(error, doing, right);
     }
   }
 
-  async function head(key: string, signal?: AbortSignal) {
-    const found = await request((abortSignal) => client.send(new sdk.HeadObjectCommand(at(key)), { abortSignal }).catch(nullIfMissing), {
-      doing: `look at ${uriOf(key)}`,
-      signal,
-    });
-    return found === null ? null : { sizeBytes: found.ContentLength ?? 0, uri: uriOf(key) };
+  /** What the store says of an object; null where nothing is. */
+  async function look(key: string, signal: AbortSignal | undefined) {
+    const about = { doing: `look at ${uriOf(key)}`, right: "s3:GetObject", signal } as const;
+    const withGet = async (abortSignal: AbortSignal) => {
+      const found = await client.send(new sdk.GetObjectCommand(at(key)), { abortSignal });
+      (found.Body as Readable).destroy(); // In Node the SDK answers with an http.IncomingMessage, whatever its type allows.
+      return found;
+    };
+    return request(async (abortSignal) => {
+      if (!abilities.head) return withGet(abortSignal).catch(nullIfMissing);
+      try {
+        return await client.send(new sdk.HeadObjectCommand(at(key)), { abortSignal });
+      } catch (error) {
+        if (!HEAD_REFUSALS.has(statusOf(error))) return nullIfMissing(error);
+        // No answer to HEAD says why: GET does, or works.
+        const found = await withGet(abortSignal).catch(nullIfMissing);
+        abilities.head = false;
+        return found;
+      }
+    }, about);
   }
 
   /** True if the store says that the key is taken. */
-  function isTaken(error: unknown, { IfNoneMatch }: PutObjectCommandInput): boolean {
-    if (IfNoneMatch === undefined) return false;
-    if (statusOf(error) === 501) isConditional = false; // Transient: the next try asks with HEAD first.
-    return statusOf(error) === 412;
-  }
+  const isTaken = (error: unknown, { IfNoneMatch }: PutObjectCommandInput): boolean => IfNoneMatch !== undefined && statusOf(error) === 412;
 
   async function putOnce(input: PutObjectCommandInput, about: RequestOptions): Promise<{ ETag?: string | undefined } | "exists"> {
     return request(
       (abortSignal) =>
         client.send(new sdk.PutObjectCommand(input), { abortSignal }).catch((error: unknown) => {
           if (isTaken(error, input)) return "exists" as const;
-          throw error;
+          if (input.IfNoneMatch === undefined || !isNotImplemented(error)) throw error;
+          abilities.conditional = false;
+          throw new TransientError(`Cannot ${about.doing} without looking first: the store has no If-None-Match`);
         }),
       about,
     );
@@ -105,8 +128,8 @@ export async function s3Store(settings: S3Options): Promise<ObjectStore> {
   async function putHeld(
     input: PutObjectCommandInput,
     { bytes, sha256 }: Held,
-    { doing, sizeBytes = bytes.length, signal }: RequestOptions,
-  ) {
+    { doing, right, sizeBytes = bytes.length, signal }: RequestOptions,
+  ): Promise<"created" | "exists" | "refused"> {
     signal?.throwIfAborted();
     if (bytes.length !== sizeBytes) throw wrongLength(bytes.length, sizeBytes);
     using deadline = deadlineAfter(limitMsOf(sizeBytes), signal);
@@ -117,18 +140,19 @@ export async function s3Store(settings: S3Options): Promise<ObjectStore> {
       signal?.throwIfAborted();
       if (deadline.isOver()) throw tooLate(doing);
       if (isTaken(error, input)) return "exists" as const;
-      throw error instanceof TransientError ? error : s3Error(error, doing);
+      if (input.IfNoneMatch !== undefined && mayRefuseHeader(error)) return "refused" as const;
+      throw error instanceof TransientError ? error : s3Error(error, doing, right);
     }
   }
 
-  function putInParts(body: Readable, object: Parameters<typeof putMultipart>[1], { doing, signal }: RequestOptions): Promise<void> {
+  function putInParts(body: Readable, object: Parameters<typeof putMultipart>[1], { doing, right, signal }: RequestOptions): Promise<void> {
     return putMultipart(body, object, {
       client,
       sdk,
-      request: (call, sizeBytes) => request(call, { doing, sizeBytes, signal }),
+      request: (call, sizeBytes) => request(call, { doing, right, sizeBytes, signal }),
       // What was to be told is told already, and the next upload of the key tries again.
       tidy: (call) =>
-        request(call, { doing: `${doing}: abort its upload` }).then(
+        request(call, { doing: `${doing}: abort its upload`, right }).then(
           () => undefined,
           () => undefined,
         ),
@@ -149,7 +173,11 @@ export async function s3Store(settings: S3Options): Promise<ObjectStore> {
     };
   }
 
-  function sendBody(body: Uint8Array | Readable, input: PutObjectCommandInput, about: RequestOptions & { readonly sizeBytes: number }) {
+  function sendBody(
+    body: Uint8Array | Readable,
+    input: PutObjectCommandInput,
+    about: RequestOptions & { readonly sizeBytes: number },
+  ): Promise<"created" | "exists" | "refused"> {
     const { signal } = about;
     if (body instanceof Uint8Array)
       return putHeld(input, { bytes: body, sha256: input.Metadata?.["sha256"] ?? hash("sha256", body) }, about);
@@ -158,34 +186,47 @@ export async function s3Store(settings: S3Options): Promise<ObjectStore> {
     );
   }
 
+  /** Writes what is not there yet, by the store's own promise or, where it gives none, by looking first. */
+  async function putNew(key: string, body: Uint8Array | Readable, sizeBytes: number, options: PutOptions) {
+    const { signal } = options;
+    const input = inputFor(key, sizeBytes, options);
+    const about = { doing: `write ${uriOf(key)}`, right: "s3:PutObject", sizeBytes, signal } as const;
+    if (abilities.conditional) {
+      const outcome = await sendBody(body, { ...input, IfNoneMatch: "*" }, about);
+      if (outcome !== "refused") return outcome;
+    }
+    if ((await look(key, signal)) !== null) {
+      if (!(body instanceof Uint8Array)) body.destroy();
+      return "exists" as const;
+    }
+    await sendBody(body, input, about);
+    abilities.conditional = false; // What was refused with the header, if anything was, is taken without it.
+    return "created" as const;
+  }
+
   return {
     uri: `s3://${bucket}/${prefix}`.replace(/\/$/, ""),
     uriOf,
-    head,
+    putNew,
 
-    async putNew(key, body, sizeBytes, options) {
-      const { signal } = options;
-      if (!isConditional && (await head(key, signal)) !== null) {
-        if (!(body instanceof Uint8Array)) body.destroy();
-        return "exists";
-      }
-      const input = { ...inputFor(key, sizeBytes, options), ...(isConditional ? { IfNoneMatch: "*" } : {}) };
-      return sendBody(body, input, { doing: `write ${uriOf(key)}`, sizeBytes, signal });
+    async head(key, signal) {
+      const found = await look(key, signal);
+      return found === null ? null : { sizeBytes: found.ContentLength ?? 0, uri: uriOf(key) };
+    },
+
+    async provePutNew(key, bytes, options) {
+      if (abilities.conditional && (await putNew(key, bytes, bytes.length, options)) === "created") abilities.conditional = false;
     },
 
     async put(key, body, sizeBytes, options) {
       const input = inputFor(key, sizeBytes, options);
-      const about = { doing: `write ${uriOf(key)}`, sizeBytes, signal: options.signal };
+      const about = { doing: `write ${uriOf(key)}`, right: "s3:PutObject", sizeBytes, signal: options.signal } as const;
       if (body instanceof Uint8Array || sizeBytes <= MULTIPART_BYTES) await sendBody(body, input, about);
       else await putInParts(body, { input, sizeBytes }, about);
     },
 
     async holds(key, sizeBytes, read, signal) {
-      const doing = `look at ${uriOf(key)}`;
-      const found = await request((abortSignal) => client.send(new sdk.HeadObjectCommand(at(key)), { abortSignal }).catch(nullIfMissing), {
-        doing,
-        signal,
-      });
+      const found = await look(key, signal);
       if (found?.ContentLength !== sizeBytes) return false;
       // Of what a customer's key encrypts, and at some stores, the ETag says nothing.
       if (!isContentEtag(found.ETag) || found.SSEKMSKeyId !== undefined || found.SSECustomerAlgorithm !== undefined) return null;
@@ -198,16 +239,18 @@ export async function s3Store(settings: S3Options): Promise<ObjectStore> {
       const doing = `read ${uriOf(key)}`;
       const found = await request((abortSignal) => client.send(new sdk.GetObjectCommand(at(key)), { abortSignal }).catch(nullIfMissing), {
         doing,
+        right: "s3:GetObject",
         signal,
       });
       // In Node the SDK answers with an http.IncomingMessage, whatever its type allows.
-      return found === null ? null : mapStreamErrors(found.Body as Readable, (error) => s3Error(error, doing));
+      return found === null ? null : mapStreamErrors(found.Body as Readable, (error) => s3Error(error, doing, "s3:GetObject"));
     },
 
     async delete(key, signal) {
       const doing = `delete ${uriOf(key)}`;
       await request((abortSignal) => client.send(new sdk.DeleteObjectCommand(at(key)), { abortSignal }).catch(nullIfMissing), {
         doing,
+        right: "s3:DeleteObject",
         signal,
       });
     },
@@ -217,7 +260,11 @@ export async function s3Store(settings: S3Options): Promise<ObjectStore> {
       let after: string | undefined;
       do {
         const input = { Bucket: bucket, Prefix: prefix + below, ContinuationToken: after };
-        const page = await request((abortSignal) => client.send(new sdk.ListObjectsV2Command(input), { abortSignal }), { doing, signal });
+        const page = await request((abortSignal) => client.send(new sdk.ListObjectsV2Command(input), { abortSignal }), {
+          doing,
+          right: "s3:ListBucket",
+          signal,
+        });
         for (const { Key = "", Size = 0, LastModified } of page.Contents ?? [])
           yield { key: Key.slice(prefix.length), sizeBytes: Size, modifiedAtMs: LastModified?.getTime() ?? Date.now() };
         after = page.NextContinuationToken;
@@ -231,6 +278,9 @@ export async function s3Store(settings: S3Options): Promise<ObjectStore> {
     },
   };
 }
+
+/** Stores and proxies that know no HEAD, or allow none, answer one of these. */
+const HEAD_REFUSALS: ReadonlySet<number | undefined> = new Set([400, 403, 405, 501]);
 
 /** A missing object is an answer; a missing bucket is not. */
 function nullIfMissing(error: unknown): null {

@@ -3,10 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { ConfigError } from "../../src/errors.ts";
+import { ConfigError, TransientError } from "../../src/errors.ts";
 import { fileStore } from "../../src/stores/file.ts";
 import type { ObjectStore } from "../../src/stores/object-store.ts";
-import { claimPrefix, OWNERSHIP_KEY, readOwner } from "../../src/stores/ownership.ts";
+import { claimPrefix, expectClaimable, OWNERSHIP_KEY } from "../../src/stores/ownership.ts";
+
+const options = { clock: { sleep: () => Promise.resolve() }, signal: new AbortController().signal };
 
 describe("claimPrefix()", () => {
   const parti = { datasetName: "parti", datasetId: "11111111-1111-4111-8111-111111111111" };
@@ -19,27 +21,63 @@ describe("claimPrefix()", () => {
   afterEach(() => rm(dir, { recursive: true, force: true }));
 
   test("marks an empty prefix and finds the mark again", async () => {
-    expect(await readOwner(store)).toBeNull();
-    await claimPrefix(store, parti);
-    await claimPrefix(store, parti);
-    expect(await readOwner(store)).toEqual(parti);
+    await expectClaimable(store, { ...parti, datasetId: null }, options);
+    await claimPrefix(store, parti, options);
+    await claimPrefix(store, parti, options);
+    await expect(expectClaimable(store, parti, options)).resolves.toBeUndefined();
   });
 
   test("refuses another dataset's prefix, changing nothing", async () => {
-    await claimPrefix(store, parti);
-    await expect(claimPrefix(store, { datasetName: "other", datasetId: "2" })).rejects.toThrow("it belongs to dataset parti");
-    await expect(claimPrefix(store, { ...parti, datasetId: "2" })).rejects.toThrow("it belongs to an earlier database of parti");
-    expect(await readOwner(store)).toEqual(parti);
+    await claimPrefix(store, parti, options);
+    await expect(claimPrefix(store, { datasetName: "other", datasetId: "2" }, options)).rejects.toThrow("it belongs to dataset parti");
+    await expect(claimPrefix(store, { ...parti, datasetId: "2" }, options)).rejects.toThrow("it belongs to an earlier database of parti");
+    await expectClaimable(store, parti, options);
+    await expect(expectClaimable(store, { ...parti, datasetId: null }, options)).rejects.toThrow(
+      "it belongs to an earlier database of parti",
+    );
   });
 
   test("of two that come at once one gets the prefix", async () => {
-    const outcomes = await Promise.allSettled(["2", "3"].map((datasetId) => claimPrefix(store, { datasetName: "x", datasetId })));
+    const outcomes = await Promise.allSettled(["2", "3"].map((datasetId) => claimPrefix(store, { datasetName: "x", datasetId }, options)));
     expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
     expect(outcomes.find(({ status }) => status === "rejected")).toMatchObject({ reason: { name: "ConfigError" } });
   });
 
   test.each(["", "{", "[]", '{"dataset":7}'])("refuses a marker that reads %j", async (text) => {
     await store.put(OWNERSHIP_KEY, Buffer.from(text), text.length, { contentType: "application/json" });
-    await expect(claimPrefix(store, parti)).rejects.toBeInstanceOf(ConfigError);
+    await expect(claimPrefix(store, parti, options)).rejects.toBeInstanceOf(ConfigError);
+  });
+
+  test("a store that is away for a moment is asked again", async () => {
+    let failures = 4;
+    const flaky = async <Result>(work: () => Promise<Result>): Promise<Result> => {
+      if (failures-- > 0) throw new TransientError("SlowDown");
+      return work();
+    };
+    await claimPrefix(
+      {
+        uri: store.uri,
+        get: (key) => flaky(() => store.get(key)),
+        put: (...args) => store.put(...args),
+        putNew: (...args) => flaky(() => store.putNew(...args)),
+      },
+      parti,
+      options,
+    );
+    await expect(expectClaimable(store, parti, options)).resolves.toBeUndefined();
+  });
+
+  test("of two that come at once to a store without conditions, the one that was overwritten does not go on", async () => {
+    let wrote = 0;
+    const overwriting: ObjectStore = {
+      ...store,
+      async putNew(key, body, sizeBytes, put) {
+        await store.put(key, body, sizeBytes, put);
+        // The other one comes between this write and the next read.
+        if (wrote++ === 0) await store.put(key, Buffer.from('{"dataset":"x","dataset_id":"3"}'), 32, put);
+        return "created";
+      },
+    };
+    await expect(claimPrefix(overwriting, { datasetName: "x", datasetId: "2" }, options)).rejects.toBeInstanceOf(ConfigError);
   });
 });

@@ -156,8 +156,7 @@ describe("what a store says of the bytes", () => {
       else good(entry, response, index);
     };
     const store = await open();
-    await expect(store.putNew("a", bytes, bytes.length, options)).rejects.toBeInstanceOf(TransientError);
-    expect(await store.putNew("a", bytes, bytes.length, options)).toBe("created");
+    for (const key of ["a", "b"]) expect(await store.putNew(key, bytes, bytes.length, options)).toBe("created");
     expect(seen.at(-1)!.headers[CHECKSUM]).toBeDefined();
     await store.close();
   });

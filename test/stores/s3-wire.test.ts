@@ -149,14 +149,14 @@ describe("s3Error()", () => {
     });
 
   test.each(["EPIPE", "ECONNRESET", "ECONNREFUSED", "ETIMEDOUT", "ENOTFOUND", "EAI_AGAIN"])("%s is tried again", (code) => {
-    expect(s3Error(raised(code, "TimeoutError"), "write x")).toBeInstanceOf(TransientError);
+    expect(s3Error(raised(code, "TimeoutError"), "write x", "s3:PutObject")).toBeInstanceOf(TransientError);
   });
 
   test.each([
     [409, "ConditionalRequestConflict"],
     [503, "SlowDown"],
   ])("%i %s is tried again", (status, code) => {
-    expect(s3Error(raised(code, code, status), "write x")).toBeInstanceOf(TransientError);
+    expect(s3Error(raised(code, code, status), "write x", "s3:PutObject")).toBeInstanceOf(TransientError);
   });
 
   test.each([
@@ -164,7 +164,7 @@ describe("s3Error()", () => {
     [404, "NoSuchBucket", "create the bucket"],
     [507, "InsufficientStorage", "free space"],
   ])("%i %s stops the run and says what to do", (status, code, hint) => {
-    const error = s3Error(raised(code, code, status), "write x");
+    const error = s3Error(raised(code, code, status), "write x", "s3:PutObject");
     expect(error).toBeInstanceOf(FatalError);
     expect(error).toMatchObject({ hint: expect.stringContaining(hint) });
   });

@@ -4,6 +4,8 @@ import { messageOf } from "../../errors.ts";
 export interface Finding {
   readonly what: string;
   readonly ok: boolean;
+  /** Something works, and still deserves a look before the night. */
+  readonly warning?: true;
   readonly text: string;
 }
 

@@ -1,30 +1,95 @@
-import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { access, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Config } from "../../config/schema.ts";
+import { openReadonly } from "../../db/open.ts";
+import { findDataset } from "../../db/queries/dataset.ts";
+import { FatalError } from "../../errors.ts";
+import { retry, RETRIES } from "../../lib/retry.ts";
+import { databaseFile } from "../../open-context.ts";
 import type { ObjectStore } from "../../stores/object-store.ts";
+import { expectClaimable, settleObject, type StartOptions } from "../../stores/ownership.ts";
 import { openStore } from "../../stores/registry.ts";
 import { failedFinding, type Finding } from "./finding.ts";
 
-/** Writes, reads and deletes an object, as harvest and export will. Leaves nothing, not even folders. */
-export async function probeStore(what: string, settings: Config["store"], signal: AbortSignal): Promise<Finding> {
+/** One name for all checks: where deleting is refused, one object stays and not one for each check. */
+const PROBE = { key: ".comfy-dpo-check", bytes: Buffer.from("comfy-dpo check\n"), contentType: "text/plain" } as const;
+
+/** Makes the calls of a start at the place of images, with an object of its own. Leaves nothing, not even folders. */
+export function probeStore(config: Config, options: StartOptions): Promise<readonly Finding[]> {
+  return probe("store", config.store, options, async (store) => {
+    const datasetId = datasetIdOf(config);
+    if (datasetId !== undefined) await expectClaimable(store, { datasetName: config.dataset, datasetId }, options);
+    await settle(store, options);
+    return `${store.uri}: read and wrote a probe, as a start does`;
+  });
+}
+
+/** Makes the calls of an export at the place of versions: it lists what is there, and then as probeStore(). */
+export function probeExport(settings: Config["store"], options: StartOptions): Promise<readonly Finding[]> {
+  return probe("export", settings, options, async (store) => {
+    const listed = async (): Promise<void> => {
+      for await (const _ of store.list("", options.signal)) return;
+    };
+    await retry(listed, { limits: RETRIES.store, ...options });
+    await settle(store, options);
+    return `${store.uri}: listed it, read and wrote a probe, as an export does`;
+  });
+}
+
+type Calls = (store: ObjectStore) => Promise<string>;
+
+async function probe(what: string, settings: Config["store"], options: StartOptions, calls: Calls): Promise<readonly Finding[]> {
   let store: ObjectStore | null = null;
   let made: readonly string[] = [];
   try {
     store = await openStore(settings, { concurrency: 1 });
     made = settings.uri.startsWith("file:") ? await missingFolders(fileURLToPath(store.uri)) : [];
-    const key = `.comfy-dpo-check-${randomBytes(8).toString("hex")}`;
-    const probe = Buffer.from("comfy-dpo check");
-    await store.put(key, probe, probe.length, { contentType: "text/plain", signal });
-    const read = await store.head(key, signal);
-    await store.delete(key, signal);
-    return { what, ok: read?.sizeBytes === probe.length, text: `${store.uri}: written, read and deleted a probe` };
+    const found: Finding = { what, ok: true, text: await calls(store) };
+    return [found, ...(await removeProbe(what, store, options))];
   } catch (error) {
-    return failedFinding(what, error);
+    return [failedFinding(what, error)];
   } finally {
     await store?.close();
     for (const folder of made) await rmdir(folder).catch(() => undefined); // Not made after all, or in use by now.
+  }
+}
+
+async function settle(store: ObjectStore, options: StartOptions): Promise<void> {
+  const accept = (found: Buffer): void => {
+    if (found.equals(PROBE.bytes)) return;
+    throw new FatalError(`Cannot trust ${store.uri}: ${PROBE.key} holds other bytes than were written there`, {
+      hint: `delete ${PROBE.key} there and check again; if it comes back, something changes what is stored`,
+    });
+  };
+  await settleObject(store, PROBE, { ...options, accept });
+}
+
+/** No night needs to delete: what does is named, and the probe stays. */
+async function removeProbe(what: string, store: ObjectStore, { clock, signal }: StartOptions): Promise<readonly Finding[]> {
+  try {
+    await retry(() => store.delete(PROBE.key, signal), { limits: RETRIES.store, clock, signal });
+    return [];
+  } catch (error) {
+    const { text } = failedFinding(what, error);
+    return [{ what, ok: true, warning: true, text: `${text}. Only exclude --redo, prune and a continued export delete; the probe stays` }];
+  }
+}
+
+/** The random id of the dataset that lies in `dir`; null before there is one, undefined where reading it needs a migration first. */
+function datasetIdOf(config: Config): string | null | undefined {
+  if (!existsSync(databaseFile(config))) return null;
+  try {
+    const db = openReadonly(databaseFile(config));
+    try {
+      return findDataset(db)?.datasetId ?? null;
+    } finally {
+      db.close();
+    }
+  } catch (error) {
+    if (error instanceof FatalError) return undefined; // The next stage brings it up to date, or says what is wrong with it.
+    throw error;
   }
 }
 

@@ -1,0 +1,70 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { describe, expect, it } from "vitest";
+import { openDatabase } from "../../src/db/open.ts";
+import { dumpOf, OLD_DATASETS, unpackOldDataset } from "../helpers/old-datasets.ts";
+
+// Databases that the program made when its schema was another one (test/fixtures/databases).
+
+const OPEN_AND_DIE = join(import.meta.dirname, "../helpers/open-and-die.ts");
+
+it("has a dataset of every schema before the newest", () => {
+  const schemas = new Set(OLD_DATASETS.map((name) => name.slice(0, 4)));
+  expect([...schemas]).toEqual(["0000", "0001", "0002", "0003", "0004", "0005", "0006", "0007"]);
+});
+
+describe.each(OLD_DATASETS)("a database of schema %s", (name) => {
+  it("is brought up to date with all that is in it", () => {
+    using old = unpackOldDataset(name);
+    const before = dumpOf(old.database);
+    const shown = readIndex(old.database);
+
+    const db = openDatabase(old.database);
+    expect(db.client.pragma("integrity_check", { simple: true })).toBe("ok");
+    expect(db.client.pragma("foreign_key_check")).toEqual([]);
+    db.close();
+
+    const after = dumpOf(old.database);
+    for (const [table, rows] of Object.entries(before)) expect([table, after[table]?.length]).toEqual([table, rows.length]);
+    expect(columnsOf(old.database)).toEqual(columnsOf(":memory:"));
+    // What others read keeps its names and values; a later schema may show more.
+    expect(readIndex(old.database)).toMatchObject(shown);
+  });
+
+  it("is the same after a start that was killed in the middle, wherever that was", () => {
+    using calm = unpackOldDataset(name);
+    const statements = Number(execFileSync(process.execPath, [OPEN_AND_DIE, calm.database], { encoding: "utf8" }));
+    const expected = dumpOf(calm.database);
+    const points = [0.2, 0.4, 0.6, 0.8, 1].map((share) => Math.max(1, Math.round(share * statements)));
+    for (const point of new Set(points)) {
+      using killed = unpackOldDataset(name);
+      expect(spawnSync(process.execPath, [OPEN_AND_DIE, killed.database, String(point)]).signal).toBe("SIGKILL");
+      openDatabase(killed.database).close();
+      expect({ point, ...dumpOf(killed.database) }).toEqual({ point, ...expected });
+    }
+  });
+});
+
+function readIndex(file: string): readonly Record<string, unknown>[] {
+  const db = new Database(file, { readonly: true });
+  try {
+    // The view's rows are objects.
+    return db.prepare("select * from image_index order by image_id").all() as Record<string, unknown>[];
+  } finally {
+    db.close();
+  }
+}
+
+/** Name, type, default and key of every column by table and view; those of a new database for ":memory:". */
+function columnsOf(file: string): unknown {
+  const db = openDatabase(file);
+  const columns = db.client
+    .prepare(
+      `select t.name as place, c.name, c.type, c."notnull", c.dflt_value, c.pk from sqlite_master as t join pragma_table_xinfo(t.name) as c
+      where t.type in ('table', 'view') and t.name not like '\\_\\_%' escape '\\' order by t.name, c.name`,
+    )
+    .all();
+  db.close();
+  return columns;
+}

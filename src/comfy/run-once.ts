@@ -5,6 +5,7 @@ import type { ComfyClient } from "./client.ts";
 import { describeRefusal } from "./describe-refusal.ts";
 import { findByMark } from "./find-by-mark.ts";
 import type { HistoryEntry } from "./history-entry.ts";
+import type { QueueItem } from "./queue.ts";
 import type { Submission } from "./submit.ts";
 
 /** Between two looks at the server, ms. */
@@ -14,12 +15,22 @@ const LOST_GRACE_MS = 5_000;
 
 export interface RunOnceOptions {
   readonly clock: Clock;
-  /** For all of it, waiting behind others included. */
+  /** How long it may run, once it does; and how long it waits at all behind others that go on. */
   readonly timeoutMs: number;
+  /** How long it waits behind others while none of them ends, and nothing of the server's queue moves. */
+  readonly standstillMs: number;
+  /** Told at each look at the server while the prompt is there. */
+  readonly onLook?: (where: Whereabouts) => void;
   /** Ends the wait; the prompt is taken back then. */
   readonly signal: AbortSignal;
   /** Ends the taking back, too. */
   readonly cleanUpSignal: AbortSignal;
+}
+
+export interface Whereabouts {
+  /** Prompts that run or wait before it; 0 where it runs. */
+  readonly promptsAhead: number;
+  readonly isRunning: boolean;
 }
 
 /**
@@ -63,8 +74,9 @@ interface Waiting extends RunOnceOptions {
 }
 
 /** Polls the queue first and the history second: a prompt goes from the one to the other and never back. */
-async function finished(client: ComfyClient, { place, sentId, clock, timeoutMs, signal }: Waiting): Promise<HistoryEntry> {
-  const deadlineMs = clock.nowMs() + timeoutMs;
+async function finished(client: ComfyClient, waiting: Waiting): Promise<HistoryEntry> {
+  const { place, sentId, clock, signal, onLook } = waiting;
+  const patience = createPatience(client.url, waiting);
   let missingSinceMs: number | null = null;
   for (;;) {
     const { running, pending } = await client.queue(signal);
@@ -79,6 +91,9 @@ async function finished(client: ComfyClient, { place, sentId, clock, timeoutMs, 
         where: running.includes(item) ? "it runs" : `${counted(ahead, "prompt")} before it`,
       });
       missingSinceMs = null;
+      const isRunning = running.includes(item);
+      onLook?.({ isRunning, promptsAhead: isRunning ? 0 : ahead });
+      patience.seen(place.where, isRunning ? [] : [...running, ...pending.slice(0, pending.indexOf(item))]);
     } else {
       const entry =
         (await client.history(place.promptId, signal)) ??
@@ -94,17 +109,42 @@ async function finished(client: ComfyClient, { place, sentId, clock, timeoutMs, 
         });
       }
     }
-    if (clock.nowMs() >= deadlineMs) {
-      throw new TransientError(
-        `Cannot run a prompt on ${client.url} within ${Math.round(timeoutMs / 1_000)} s: ${place.where || "it is not there"}`,
-        {
-          hint: "look at the server's console, or raise generate.stall_timeout_s",
-        },
-      );
-    }
+    patience.check();
     await clock.sleep(POLL_MS, signal);
   }
 }
+
+/** Ends a wait: where the prompt runs for too long, or nothing before it ends. A queue that moves is waited for. */
+function createPatience(url: string, { clock, timeoutMs, standstillMs }: Pick<Waiting, "clock" | "timeoutMs" | "standstillMs">) {
+  const startedMs = clock.nowMs();
+  let sinceMs = startedMs;
+  let seen = "";
+  let where = "it is not there";
+  let isWaiting = true;
+  return {
+    seen(now: string, ahead: readonly QueueItem[]): void {
+      const picture = `${now} ${ahead.map(({ promptId }) => promptId).join(" ")}`;
+      if (picture !== seen) sinceMs = clock.nowMs();
+      seen = picture;
+      where = now;
+      isWaiting = ahead.length > 0;
+    },
+    check(): void {
+      const nowMs = clock.nowMs();
+      if (isWaiting && nowMs - sinceMs >= standstillMs) {
+        const standstill = `${where}, and none of them ended within ${secondsOf(standstillMs)}`;
+        const hint = "look at the server's console, clear its queue, or check again once it is free";
+        throw new TransientError(`Cannot run a prompt on ${url}: ${standstill}`, { hint });
+      }
+      if (nowMs - (isWaiting ? startedMs : sinceMs) < timeoutMs) return;
+      throw new TransientError(`Cannot run a prompt on ${url} within ${secondsOf(timeoutMs)}: ${where}`, {
+        hint: "look at the server's console, or raise generate.stall_timeout_s",
+      });
+    },
+  };
+}
+
+const secondsOf = (ms: number): string => `${Math.round(ms / 1_000)} s`;
 
 /** A server that does not answer any more keeps what it has: nothing depends on it. */
 async function takeBack(client: ComfyClient, { promptId, where }: Place, signal: AbortSignal): Promise<void> {

@@ -32,6 +32,8 @@ export const RETRIES = {
   store: { tries: 6, firstMs: 500, maxMs: 20_000 },
   /** One request to the Hub. Source: huggingface_hub's http_backoff tries five times more and waits 8 s at the most; a push is longer. */
   hub: { tries: 6, firstMs: 500, maxMs: 20_000 },
+  /** The image of `check --canary`. Harvest waits longer for a server; a check is waited for by a person. */
+  canaryImage: { tries: 3, firstMs: 500, maxMs: 2_000 },
   /** One picture of a source that is adopted; after it the picture is left to the next adoption. */
   adoptedPicture: { tries: 8, firstMs: 250, maxMs: 8_000 },
   /** The list of a source that is adopted: what was adopted before it broke off is passed over quickly. */

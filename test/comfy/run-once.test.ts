@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { comfyClient, type ComfyClient } from "../../src/comfy/client.ts";
 import { startEmulator, type Emulator, type EmulatorOptions } from "../../src/comfy/emulator.ts";
-import { runOnce } from "../../src/comfy/run-once.ts";
+import { runOnce, type Whereabouts } from "../../src/comfy/run-once.ts";
 import { RejectError, TransientError } from "../../src/errors.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { tinyGraph } from "./tiny-graph.ts";
@@ -20,9 +20,14 @@ async function open(options: EmulatorOptions = {}): Promise<void> {
   client = comfyClient({ url: emulator.url, headers: {} });
 }
 
-function run({ timeoutMs = 10_000, stop = signal } = {}): Promise<number> {
+function run({
+  timeoutMs = 10_000,
+  standstillMs = 10_000,
+  stop = signal,
+  onLook = (_where: Whereabouts): void => undefined,
+} = {}): Promise<number> {
   const submission = { prompt: tinyGraph("once"), promptId: PROMPT_ID, clientId: "c", mark: { job: "canary", attempt: 1 } };
-  const options = { clock: systemClock, timeoutMs, signal: stop, cleanUpSignal: signal };
+  const options = { clock: systemClock, timeoutMs, standstillMs, onLook, signal: stop, cleanUpSignal: signal };
   return runOnce(client, submission, { ...options, use: (entry) => Promise.resolve(entry.outputs.length) });
 }
 
@@ -60,6 +65,23 @@ describe("runOnce()", () => {
     expect((await client.queue(signal)).pending).toEqual([]);
     while ((await client.queueRemaining(signal)) > 0) await systemClock.sleep(20);
     expect([...emulator.executions.keys()], "the other person's prompt went on").toEqual(["another"]);
+  });
+
+  it("gives up where nothing before it ends, and says how many there are", async () => {
+    await open({ faults: "stall:1:always" });
+    for (const id of ["one", "two", "three"]) await client.submit({ prompt: tinyGraph(id), promptId: id, clientId: "o" }, signal);
+    const looks: Whereabouts[] = [];
+    const error = await run({ standstillMs: 300, onLook: (where) => looks.push(where) }).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(TransientError);
+    expect((error as Error).message).toMatch(/^Cannot run a prompt on http:\S+: 3 prompts before it, and none of them ended within 0 s$/);
+    expect(looks[0]).toEqual({ promptsAhead: 3, isRunning: false });
+    expect((await client.queue(signal)).pending.map(({ promptId }) => promptId)).toEqual(["two", "three"]);
+  });
+
+  it("waits for a queue that moves, for longer than one that stands still", async () => {
+    await open({ execMs: 300 });
+    for (const id of ["one", "two", "three"]) await client.submit({ prompt: tinyGraph(id), promptId: id, clientId: "o" }, signal);
+    expect(await run({ standstillMs: 800 })).toBe(1);
   });
 
   it("interrupts the prompt that runs, when it is stopped", async () => {

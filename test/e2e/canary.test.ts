@@ -54,7 +54,15 @@ describe("check --canary", () => {
       event: "finding",
       what: "canary base",
       ok: true,
+      warning: false,
       text: "2 servers make the same picture: equal pixels",
+    });
+    expect(events).toContainEqual({
+      event: "finding",
+      what: "canary base",
+      ok: true,
+      warning: false,
+      text: "harvest would store png 512×512, proven by the prompt embedded in it",
     });
     expect(stdout.split("\n").every((line) => line === "" || line.startsWith('{"event":'))).toBe(true);
   });
@@ -67,6 +75,53 @@ describe("check --canary", () => {
     expect(stdout).toMatch(new RegExp(`^FAIL +${broken} +canary of variant base: node \\d+ \\(\\w+\\): RuntimeError: mat1 and mat2`, "m"));
     expect(stdout).toMatch(new RegExp(`^FAIL +${refusing} +canary of variant base: .*Value not in list: ckpt_name`, "m"));
     expect(stdout).toMatch(new RegExp(`^FAIL +${corrupt} +canary of variant base: `, "m"));
+    expect(stdout).toMatch(/^ok +canary base +one server made the picture/m);
+  });
+
+  it.each([
+    ["hostile-name", "hostile-name"],
+    ["view-html", "not-an-image"],
+    ["view-flip", "corrupt"],
+    ["view-short", "truncated"],
+    ["view-404", "lost-file"],
+  ])("refuses an image as harvest would: %s", async (fault, reason) => {
+    const made = await open([{ faults: `${fault}:1:always` }]);
+    const { exit, stdout } = await runCli(["check", "--canary", "-c", made.config]);
+    expect(exit, stdout).toBe(1);
+    const line = new RegExp(`^FAIL +${emulators[0]!.url} +canary of variant base: harvest would reject the image \\(${reason}\\): `, "m");
+    expect(stdout).toMatch(line);
+  });
+
+  it("fetches an image again that comes damaged once, and strips it where the store is to be stripped", async () => {
+    const made = await open([{ faults: "view-cut:1" }], { store: { metadata: "strip" } });
+    const { exit, stdout } = await runCli(["check", "--canary", "-c", made.config]);
+    expect(exit, stdout).toBe(0);
+    expect(stdout).toMatch(/^ok +canary base +harvest would store png 64×64, proven by the prompt embedded in it/m);
+  });
+
+  it("warns of servers whose images say nothing of their job", async () => {
+    const made = await open([{ disableMetadata: true }]);
+    const { exit, stdout } = await runCli(["check", "--canary", "-c", made.config]);
+    expect(exit, stdout).toBe(0);
+    expect(stdout).toMatch(new RegExp(`^warn +canary base .*nothing in the image of ${emulators[0]!.url} says which job`, "m"));
+  });
+
+  it("names the server that it waits for, and how many prompts are ahead, in words and in time", async () => {
+    const made = await open([{ faults: "stall:1:always" }, {}], { generate: { stall_timeout_s: 2 } });
+    const [stuck] = emulators;
+    const graph = { 1: { class_type: "EmptyImage", inputs: { width: 64, height: 64, batch_size: 1, color: 0 } } };
+    const save = { 2: { class_type: "SaveImage", inputs: { images: ["1", 0], filename_prefix: "others" } } };
+    for (let times = 0; times < 4; times++)
+      await fetch(`${stuck!.url}/prompt`, { method: "POST", body: JSON.stringify({ prompt: { ...graph, ...save } }) });
+    const { exit, stdout, stderr } = await runCli(["check", "--canary", "-c", made.config]);
+    expect(exit).toBe(1);
+    expect(stderr).toContain(`The canary waits at ${stuck!.url}: 4 prompts ahead in its queue`);
+    expect(stdout).toMatch(
+      new RegExp(
+        `^FAIL .*canary of variant base: Cannot run a prompt on ${stuck!.url}: 4 prompts before it, and none of them ended within 2 s`,
+        "m",
+      ),
+    );
     expect(stdout).toMatch(/^ok +canary base +one server made the picture/m);
   });
 

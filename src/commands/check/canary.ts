@@ -16,9 +16,12 @@ import { outcomeOf } from "../../stages/generate/outcome.ts";
 import { createUploads, type Uploads } from "../../stages/generate/uploads.ts";
 import type { ReadyToPlan } from "../../stages/prepare-variants.ts";
 import type { CommandInput } from "../command.ts";
-import { comparePictures, type CanaryPictures, type PictureFacts } from "./compare-pictures.ts";
+import { canaryWaits, type CanaryWaits } from "./canary-waits.ts";
+import { comparePictures } from "./compare-pictures.ts";
 import { describeComparison } from "./describe-comparison.ts";
+import { describeHarvest, type HarvestedCanary } from "./describe-harvest.ts";
 import { failedFinding, type Finding } from "./finding.ts";
+import { rehearseHarvest, type RehearsalNeeds, type RehearsedImage } from "./rehearse-harvest.ts";
 
 export interface CanaryNeeds {
   readonly config: Config;
@@ -32,8 +35,8 @@ export interface CanaryNeeds {
 }
 
 /**
- * Makes the same picture, the first prompt's first seed, with every variant on every server, and compares them. No candidate: nothing is
- * written here, and the servers' histories forget it. Reference pictures stay there under the names that jobs know them by.
+ * Makes the same image, the first prompt's first seed, with every variant on every server, does to it all that harvest would, and compares
+ * them. No candidate: nothing is written here, and the servers' histories forget it. Reference pictures stay there under the names that jobs know them by.
  */
 export async function runCanary(needs: CanaryNeeds): Promise<readonly Finding[]> {
   const { clients, variants, input } = needs;
@@ -44,18 +47,17 @@ export async function runCanary(needs: CanaryNeeds): Promise<readonly Finding[]>
     find: (sha256) => needs.files.find((file) => file.sha256 === sha256),
     pathsOf: (sha256) => needs.files.filter((file) => file.sha256 === sha256).map((file) => file.path),
   });
-  const total = clients.length * variants.length;
-  let done = 0;
+  const waits = canaryWaits(input, clients.length * variants.length);
   // Servers beside each other, the variants of one after another: it works at one prompt at a time anyway.
   const results = await Promise.all(
     clients.map(async (client) => {
-      const made: (readonly [string, CanaryPictures | Finding])[] = [];
+      const made: (readonly [string, HarvestedCanary | Finding])[] = [];
       for (const [index, variant] of variants.entries()) {
         made.push([
           variant.variant,
-          await makePictures(client, { ...needs, variant, decode, uploads, filenamePrefix: `${folder}/${index}` }),
+          await makePictures(client, { ...needs, variant, decode, uploads, waits, filenamePrefix: `${folder}/${index}` }),
         ]);
-        input.log.progress("canary", { done: ++done, total, failed: 0 });
+        waits.finished(client.url);
       }
       return made;
     }),
@@ -69,9 +71,16 @@ export async function runCanary(needs: CanaryNeeds): Promise<readonly Finding[]>
     for (const { servers, bits, samePixels } of comparison.distances) {
       input.log.event("canary_distance", { variant, servers: [...servers], bits, same_pixels: samePixels });
     }
-    return [...failed, describeComparison(`canary ${variant}`, { servers: made.length, ...comparison })];
+    const what = `canary ${variant}`;
+    return [...failed, describeComparison(what, { servers: made.length, ...comparison }), ...describeHarvest(what, made)];
   });
 }
+
+/**
+ * How long the canary waits behind others while none of them ends. Long enough for the largest models to load (a minute or two from a
+ * disk), short enough for the person who waits for the table.
+ */
+const STANDSTILL_MS = 120_000;
 
 /** Stands where a candidate's job stands. */
 const CANARY = { job: "canary", attempt: 1 } as const;
@@ -80,21 +89,34 @@ interface OneCanary extends CanaryNeeds {
   readonly variant: ReadyToPlan;
   readonly decode: DecodeImage;
   readonly uploads: Uploads;
+  readonly waits: CanaryWaits;
   readonly filenamePrefix: string;
 }
 
-async function makePictures(client: ComfyClient, canary: OneCanary): Promise<CanaryPictures | Finding> {
+async function makePictures(client: ComfyClient, canary: OneCanary): Promise<HarvestedCanary | Finding> {
   const { config, variant, prompt, input } = canary;
   const signal = AbortSignal.any([input.stopping, input.signal]);
   const startedMs = input.clock.nowMs();
   try {
     await canary.uploads.ensure({ ...CANARY, references: canonicalJson(prompt.references) }, client, signal);
+    const { withoutMetadata } = await client.systemStats(signal);
+    const rehearsal = {
+      client,
+      config,
+      proof: { filenamePrefix: canary.filenamePrefix, withoutMetadata },
+      decode: canary.decode,
+      clock: input.clock,
+      signal,
+    };
+    const stallMs = config.generate.stall_timeout_s * 1_000;
     const pictures = await runOnce(client, submissionOf(canary), {
       clock: input.clock,
-      timeoutMs: config.generate.stall_timeout_s * 1_000,
+      timeoutMs: stallMs,
+      standstillMs: Math.min(stallMs, STANDSTILL_MS),
       signal,
       cleanUpSignal: input.signal,
-      use: (entry) => decodeAll(client, entry, canary),
+      onLook: (where) => canary.waits.look(client.url, where),
+      use: (entry) => harvestAll(entry, variant, rehearsal),
     });
     const seconds = (input.clock.nowMs() - startedMs) / 1_000;
     const hashes = pictures.map((picture) => picture.perceptualHash);
@@ -127,35 +149,18 @@ function submissionOf({ config, variant, prompt, files, filenamePrefix }: OneCan
   };
 }
 
-async function decodeAll(client: ComfyClient, entry: HistoryEntry, canary: OneCanary): Promise<readonly PictureFacts[]> {
-  const outcome = outcomeOf(entry, { outputs: canary.variant.bound.outputs });
+function refused(error: unknown): never {
+  if (!(error instanceof RejectError)) throw error;
+  const { reason, message, hint } = error;
+  throw new RejectError(reason, `harvest would reject the image (${reason}): ${message}`, hint === undefined ? {} : { hint });
+}
+
+async function harvestAll(entry: HistoryEntry, variant: ReadyToPlan, rehearsal: RehearsalNeeds): Promise<readonly RehearsedImage[]> {
+  const outcome = outcomeOf(entry, { outputs: variant.bound.outputs });
   if (outcome.kind === "interrupted") throw new RejectError("execution-error", "someone interrupted it");
   if (outcome.kind === "no-output") throw new RejectError("no-output", "the run succeeded, but the output node saved no image");
   if (outcome.kind !== "images") throw new RejectError("execution-error", outcome.detail);
-  const pictures: PictureFacts[] = [];
-  for (const image of outcome.images) {
-    const bytes = await readView(client, image, canary);
-    pictures.push((await canary.decode(bytes)).inspection);
-  }
-  return pictures;
-}
-
-async function readView(
-  client: ComfyClient,
-  image: HistoryEntry["outputs"][number],
-  { config, input }: Pick<OneCanary, "config" | "input">,
-): Promise<Uint8Array> {
-  const view = await client.view(image, input.signal);
-  if (view.kind === "missing") throw new RejectError("lost-file", "GET /view answers 404 for the picture that it has just saved");
-  const maxBytes = config.harvest.max_image_mb * 1024 * 1024;
-  const chunks: Buffer[] = [];
-  let sizeBytes = 0;
-  // Bodies give Buffers unless an encoding is set; leaving the loop destroys the body.
-  for await (const chunk of view.body as AsyncIterable<Buffer>) {
-    chunks.push(chunk);
-    sizeBytes += chunk.length;
-    if (sizeBytes > maxBytes)
-      throw new RejectError("too-large", `the picture is larger than harvest.max_image_mb, ${config.harvest.max_image_mb} MB`);
-  }
-  return Buffer.concat(chunks);
+  const images: RehearsedImage[] = [];
+  for (const image of outcome.images) images.push(await rehearseHarvest(image, rehearsal).catch(refused));
+  return images;
 }

@@ -1,0 +1,63 @@
+import { randomBytes } from "node:crypto";
+import type { ComfyClient } from "../../comfy/client.ts";
+import type { HistoryEntry } from "../../comfy/history-entry.ts";
+import type { Config } from "../../config/schema.ts";
+import { RejectError } from "../../errors.ts";
+import type { DecodeImage } from "../../images/decode.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { retry, RETRIES } from "../../lib/retry.ts";
+import { checkSourceName } from "../../stages/harvest/check-source-name.ts";
+import { transfer } from "../../stages/transfer.ts";
+import { heldBuffers } from "../../stages/transfer/held-buffers.ts";
+import type { ProofTask } from "../../stages/transfer/prove.ts";
+import { readAll } from "../../stores/read-all.ts";
+import type { PictureFacts } from "./compare-pictures.ts";
+import { memoryStore } from "./memory-store.ts";
+
+export interface RehearsalNeeds {
+  readonly client: ComfyClient;
+  readonly config: Pick<Config, "harvest" | "store">;
+  /** What harvest would know of the image's job. */
+  readonly proof: Omit<ProofTask, "outputNodeId">;
+  readonly decode: DecodeImage;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/** An image that harvest would store, as it would store it. */
+export interface RehearsedImage extends PictureFacts {
+  readonly format: string;
+  /** It says nothing of the job that it is of. */
+  readonly isUnproven: boolean;
+}
+
+/**
+ * Does to a finished image all that harvest does, through the same code, into a store in memory: it checks the name, fetches, verifies,
+ * proves, strips, stores and inspects it.
+ * @throws {RejectError} under the reason that harvest would reject it for; what harvest would end the run with.
+ */
+export async function rehearseHarvest(image: HistoryEntry["outputs"][number], needs: RehearsalNeeds): Promise<RehearsedImage> {
+  const { client, config, proof, decode, clock, signal } = needs;
+  const { nodeId, filename, subfolder, type } = image;
+  checkSourceName({ filename, subfolder, type });
+  const task = {
+    ...proof,
+    imageId: `i_${randomBytes(16).toString("hex")}`,
+    source: { filename, subfolder, type },
+    outputNodeId: nodeId,
+    maxBytes: config.harvest.max_image_mb * 1024 * 1024,
+    metadata: config.store.metadata,
+  };
+  const store = memoryStore();
+  const fetched = async () => {
+    const outcome = await transfer(task, { client, store, buffers: heldBuffers(), signal });
+    if (outcome.kind === "stored") return outcome;
+    if (outcome.kind === "lost") throw new RejectError("lost-file", "GET /view answers 404 for the image that it has just saved");
+    throw outcome.error;
+  };
+  const { key, facts, unproven } = await retry(fetched, { limits: RETRIES.canaryImage, clock, signal });
+  const body = await store.get(key, signal);
+  if (body === null) throw new Error(`a stored image is not at ${key}`);
+  const { inspection } = await decode(await readAll(body, facts.sizeBytes));
+  return { ...inspection, format: facts.format.name, isUnproven: unproven };
+}

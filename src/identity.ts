@@ -48,9 +48,9 @@ function canonicalSeedInput(baseSeed: bigint, promptKey: string, index: number):
   return `{"base_seed":${baseSeed},"index":${index},"prompt_key":${JSON.stringify(promptKey)}}`;
 }
 
-/** ComfyUI's prompt_id of one attempt: UUIDv5 (RFC 9562 §5.5) in the dataset's own namespace, so that no two datasets share one. */
-export function promptIdOf(datasetId: string, candidate: string, attempt: number): string {
-  const namespace = Buffer.from(datasetId.replaceAll("-", ""), "hex");
+/** ComfyUI's prompt_id of one attempt: UUIDv5 (RFC 9562 §5.5) in the database's own namespace, so that no two share one. */
+export function promptIdOf(namespaceId: string, candidate: string, attempt: number): string {
+  const namespace = Buffer.from(namespaceId.replaceAll("-", ""), "hex");
   const bytes = createHash("sha1").update(namespace).update(`${candidate}|${attempt}`).digest().subarray(0, 16);
   bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x50, 6); // version 5
   bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8); // variant 10

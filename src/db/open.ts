@@ -7,6 +7,8 @@ import type { Log } from "../lib/log.ts";
 import { databaseError } from "./database-error.ts";
 import { drizzle, migrate } from "./drizzle.ts";
 import { makeDataFolder } from "./make-data-folder.ts";
+import { addMigrationFunctions } from "./migration-functions.ts";
+import { removeOldSecrets } from "./remove-old-secrets.ts";
 import * as schema from "./schema.ts";
 
 /** Makes a command that can be pasted of the words after the program's name. */
@@ -53,6 +55,7 @@ export function openDatabase(
     try {
       client.pragma("journal_mode = WAL");
       migrateGuarded(client, { file, folder: migrationsFolder, log });
+      removeOldSecrets(client, file, log);
       client.pragma("foreign_keys = ON");
       // WAL's compiled-in default is NORMAL, which may lose acknowledged commits at a power cut. A FULL commit costs 0.2 ms.
       client.pragma("synchronous = FULL");
@@ -160,6 +163,7 @@ function migrateGuarded(client: Database.Database, { file, folder, log }: Migrat
     log?.info(`Bringing the database up to date; ${copy} keeps it as it was`);
     keepCopy(client, copy);
   }
+  addMigrationFunctions(client, file);
   client.pragma("foreign_keys = OFF"); // Inside migrate()'s transaction the pragma would be a no-op, and a table rebuild would cascade.
   migrate(drizzle({ client }), { migrationsFolder: folder });
   const broken = client.pragma("foreign_key_check");

@@ -18,6 +18,8 @@ export const annotators = sqliteTable(
     createdAtMs: integer("created_at_ms").notNull(),
     /** Last request, to the minute. */
     seenAtMs: integer("seen_at_ms"),
+    /** Not null: they are given no tasks until they are let in again; their votes count. */
+    pausedAtMs: integer("paused_at_ms"),
     /** Not null: their votes do not count. */
     excludedAtMs: integer("excluded_at_ms"),
     /** Not null: the name is a pseudonym, and nobody comes back under it. */

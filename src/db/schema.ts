@@ -1,4 +1,5 @@
 import { check, index, integer, primaryKey, real, sql, sqliteTable, text, uniqueIndex } from "./drizzle.ts";
+import { serverEpochs } from "./server-schema.ts";
 
 // One row per fact; states as text with CHECK; instants as epoch milliseconds. Seeds and free-form JSON are text: SQLite's
 // own JSON functions and INTEGER columns lose the digits of 64-bit integers. Every table is STRICT (see migrations/).
@@ -11,10 +12,15 @@ const isSeed = (column: string) => sql.raw(`${column} = '-1' or (${column} not g
 export const dataset = sqliteTable("dataset", {
   id: integer().primaryKey(),
   name: text().notNull(),
-  /** Random, made with the database; namespace of prompt_ids, marker at the store's prefix. UUID. */
+  /** Random UUID, made with the database: the dataset's identity, also in the identity file at the store's prefix. */
   datasetId: text("dataset_id").notNull(),
+  /** Namespace of this database's prompt_ids, a random UUID: two databases of one dataset (shards) never share a prompt_id. */
+  promptIdNamespace: text("prompt_id_namespace").notNull(),
+  /** The set of default values that the dataset keeps: 0, made before migration 0008; 1, made since. */
+  defaults: integer().notNull().default(0),
   /** The configuration last planned from, JSON without `${}` values. */
   config: text(),
+  /** The place of the store, as it was last opened. An image's URI is this, a slash and its key. */
   storeUri: text("store_uri"),
   baseSeed: text("base_seed"),
   /** Hash of everything the plan was made from: planning again from the same changes nothing and is left out. */
@@ -60,14 +66,12 @@ export const referenceFiles = sqliteTable(
     /** By content: png, jpg or webp. */
     extension: text().notNull(),
     bytes: integer().notNull(),
-    /** In the store; both null until its bytes are there. */
+    /** Below the store's URI; null until its bytes are there. */
     key: text(),
-    uri: text(),
   },
   () => [
     check("reference_files_extension", states("extension", ["png", "jpg", "webp"])),
     check("reference_files_bytes", sql.raw("bytes > 0")),
-    check("reference_files_stored", sql.raw("(key is null) = (uri is null)")),
   ],
 );
 
@@ -96,7 +100,7 @@ export const variants = sqliteTable(
     workflowSha256: text("workflow_sha256").notNull(),
     /** The graph after `set`, API format, verbatim 64-bit integers. */
     graph: text().notNull(),
-    /** Everything around the graph in a wrapped file, JSON object. */
+    /** Everything around the graph in a wrapped file but `extra_data`, whose values may be secrets. JSON object. */
     wrapper: text().notNull().default("{}"),
     /** Resolved places, JSON {bound name: [[node_id, input], …]}. */
     bindings: text().notNull(),
@@ -108,12 +112,16 @@ export const variants = sqliteTable(
     loaderSignature: text("loader_signature").notNull().default(""),
     /** First checkpoint or UNet name, "" where none. */
     model: text().notNull().default(""),
+    /**
+     * `quarantined`: every server refused it. `paused`: its first images were all refused for one reason; `retry --variant` resumes it.
+     * `inactive`: the configuration no longer asks for it.
+     */
     state: text().notNull().default("active"),
     reason: text(),
     /** 1: some server has made a picture of it. What never worked is at fault itself when it fails everywhere. */
     hasWorked: integer("has_worked").notNull().default(0),
   },
-  () => [check("variants_state", states("state", ["active", "quarantined", "aside"]))],
+  () => [check("variants_state", states("state", ["active", "quarantined", "paused", "inactive"]))],
 );
 
 export const jobs = sqliteTable(
@@ -134,7 +142,7 @@ export const jobs = sqliteTable(
     position: integer().notNull(),
     state: text().notNull().default("planned"),
     /** 1: the configuration no longer asks for it (prompt, seed or variant removed). Kept, but neither run, linked nor exported. */
-    aside: integer().notNull().default(0),
+    inactive: integer().notNull().default(0),
     /** Counts submissions, from 1; part of prompt_id. Losses count here, not in `failures`. */
     attempt: integer().notNull().default(0),
     /** What a server said against this job: only these count towards max_attempts. */
@@ -155,7 +163,7 @@ export const jobs = sqliteTable(
     adopted: integer().notNull().default(0),
   },
   (table) => [
-    index("jobs_state_position").on(table.state, table.aside, table.position, table.job),
+    index("jobs_state_position").on(table.state, table.inactive, table.position, table.job),
     index("jobs_prompt").on(table.promptKey),
     index("jobs_server_state").on(table.server, table.state),
     uniqueIndex("jobs_prompt_id").on(table.promptId),
@@ -168,7 +176,7 @@ export const jobs = sqliteTable(
 export const images = sqliteTable(
   "images",
   {
-    /** H{candidate, output node, index in the batch}. */
+    /** H{candidate, output node, index in the batch}, from generation 1 on with the generation. */
     imageId: text("image_id").primaryKey(),
     job: text()
       .notNull()
@@ -179,6 +187,10 @@ export const images = sqliteTable(
     attempt: integer().notNull(),
     nodeId: text("node_id").notNull(),
     batchIndex: integer("batch_index").notNull(),
+    /** Raised by each `exclude --redo` of a stored image. */
+    generation: integer().notNull().default(0),
+    /** 1: `exclude --redo` replaced it; the next image of its candidate, node and batch index has the next generation. */
+    replaced: integer().notNull().default(0),
     filename: text().notNull(),
     subfolder: text().notNull(),
     type: text().notNull(),
@@ -187,8 +199,8 @@ export const images = sqliteTable(
     detail: text(),
     /** Fetches that a server answered with a bad image in this attempt. */
     badFetches: integer("bad_fetches").notNull().default(0),
+    /** Below the store's URI. */
     key: text(),
-    uri: text(),
     sha256: text(),
     bytes: integer(),
     format: text(),
@@ -197,6 +209,8 @@ export const images = sqliteTable(
     /** 1: stored without an embedded prompt that names this job. */
     unproven: integer().notNull().default(0),
     storedAtMs: integer("stored_at_ms"),
+    /** What software and device made it; null: not known. */
+    epoch: text().references(() => serverEpochs.epoch),
   },
   (table) => [
     index("images_state").on(table.state, table.server),
@@ -235,12 +249,17 @@ export const scores = sqliteTable(
     judge: text().notNull(),
     version: text().notNull(),
     promptKey: text("prompt_key").notNull(),
+    /** The dimension that the score is of; '' where the judge gives one score. */
+    criterion: text().notNull().default(""),
     /** Null: the judge could not tell. */
     score: real(),
     sigma: real(),
     raw: text(),
   },
-  (table) => [primaryKey({ columns: [table.imageId, table.judge, table.version] }), index("scores_prompt").on(table.promptKey)],
+  (table) => [
+    primaryKey({ columns: [table.imageId, table.judge, table.version, table.criterion] }),
+    index("scores_prompt").on(table.promptKey),
+  ],
 );
 
 export const votes = sqliteTable(
@@ -259,11 +278,17 @@ export const votes = sqliteTable(
     kind: text().notNull(),
     /** Flags by image_id, JSON object of arrays. */
     flags: text().notNull().default("{}"),
+    /** How long the person looked before choosing, 0 to a day; null: not known. */
     durationMs: integer("duration_ms"),
     castAtMs: integer("cast_at_ms"),
+    /** `page`, `adjudication` (a lead settled a dispute), `gold`, `import`, or the format that it was imported from. */
     source: text().notNull(),
   },
-  (table) => [index("votes_prompt").on(table.promptKey), check("votes_kind", states("kind", ["choice", "tie", "both_bad", "skip"]))],
+  (table) => [
+    index("votes_prompt").on(table.promptKey),
+    check("votes_kind", states("kind", ["choice", "tie", "both_bad", "skip"])),
+    check("votes_duration", sql.raw("duration_ms between 0 and 86400000")),
+  ],
 );
 
 /**
@@ -329,64 +354,21 @@ export const drops = sqliteTable(
 export const exports = sqliteTable(
   "exports",
   {
-    uri: text().notNull(),
+    /** Where versions lie: a folder relative to the dataset's folder where it is inside, else absolute, or `s3://…`. */
+    place: text().notNull(),
     version: text().notNull(),
     state: text().notNull(),
-    /** SHA-256 over SHA256SUMS: equal content gives an equal digest. */
+    /** `part`: only rows that an earlier version lacks. `trial`: of the first prompts only. Null: not determined yet. */
+    kind: text(),
+    /** Digest of the content, wherever the store lies; null: not computed yet. */
     contentSha256: text("content_sha256"),
     rows: integer(),
     createdAtMs: integer("created_at_ms").notNull(),
   },
-  (table) => [primaryKey({ columns: [table.uri, table.version] }), check("exports_state", states("state", ["writing", "complete"]))],
-);
-
-/**
- * What servers said against jobs. `open`: not decided yet whether the job or the server is to blame; `counted`: the job, it is in
- * jobs.failures; `forgiven`: the server, which was latched out. Open ones are in jobs.failures, too.
- */
-export const jobFailures = sqliteTable(
-  "job_failures",
-  {
-    id: integer().primaryKey(),
-    job: text()
-      .notNull()
-      .references(() => jobs.job),
-    promptKey: text("prompt_key").notNull(),
-    variant: text().notNull(),
-    server: text().notNull(),
-    attempt: integer().notNull(),
-    reason: text().notNull(),
-    detail: text().notNull(),
-    state: text().notNull(),
-    atMs: integer("at_ms").notNull(),
-  },
   (table) => [
-    index("job_failures_job").on(table.job),
-    index("job_failures_server_state").on(table.server, table.state),
-    check("job_failures_state", states("state", ["open", "counted", "forgiven"])),
-  ],
-);
-
-/** What is remembered of a server between runs. */
-export const servers = sqliteTable(
-  "servers",
-  {
-    url: text().primaryKey(),
-    state: text().notNull().default("up"),
-    /** Highest `number` that POST /prompt answered: a lower one later means that the server restarted. */
-    lastNumber: integer("last_number"),
-    detail: text(),
-    /** 1: started with --disable-metadata, its PNGs name no job. */
-    withoutMetadata: integer("without_metadata").notNull().default(0),
-    seenAtMs: integer("seen_at_ms"),
-    /** What a person asked for with `servers drain|resume`; a running generate reads it. */
-    wanted: text().notNull().default("run"),
-    /** Model of the last job sent there, "" where its workflow names none. */
-    model: text().notNull().default(""),
-  },
-  () => [
-    check("servers_state", states("state", ["up", "down", "latched", "drained", "removed"])),
-    check("servers_wanted", states("wanted", ["run", "drain"])),
+    primaryKey({ columns: [table.place, table.version] }),
+    check("exports_state", states("state", ["writing", "complete"])),
+    check("exports_kind", states("kind", ["whole", "trial", "part"])),
   ],
 );
 

@@ -91,7 +91,7 @@ async function exportInto(store: ObjectStore, needs: ExportNeeds, options: Expor
   await using spool = await openSpool(join(config.dir, ".export-spool"));
   const snapshot = openExportSnapshot(db.file, {
     pairSet: config.export.pairs,
-    uriPrefix: uriPrefixOf(config.export.uri_base),
+    uriPrefix: uriPrefixOf(config),
     withReferences: config.export.fields === "full",
   });
   let result: Awaited<ReturnType<typeof makeVersion>>;
@@ -171,9 +171,10 @@ function decideRatios({ config, db, log }: ExportNeeds, ratios: SplitRatios): vo
   );
 }
 
-/** What stands before an image's key instead of its store's URI. */
-function uriPrefixOf(base: string | null): string | null {
-  return base === null || base === "" || base.endsWith("/") ? base : `${base}/`;
+/** Returns what stands before an image's key in its URI: `export.uri_base` where it is set, else the store's place. */
+function uriPrefixOf({ export: { uri_base: base }, store }: Pick<Config, "export" | "store">): string {
+  const prefix = base ?? store.uri;
+  return prefix === "" || prefix.endsWith("/") ? prefix : `${prefix}/`;
 }
 
 /** `export.uri` as a store takes it: a folder becomes `file:///…`. */

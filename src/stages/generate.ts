@@ -18,7 +18,7 @@ const AWAY_MS = 10_000;
  * Resumes by asking each server for the jobs that were submitted to it. Fails with FatalError where no server can be used.
  */
 export async function generate(needs: GenerateNeeds, upstream: Upstream): Promise<StageReport> {
-  const { datasetId } = ensureDataset(needs.db, { name: needs.config.dataset, nowMs: needs.clock.nowMs() });
+  const { promptIdNamespace } = ensureDataset(needs.db, { name: needs.config.dataset, nowMs: needs.clock.nowMs() });
   const finished = new AbortController();
   let failure: { readonly error: unknown } | null = null;
   const fail = (error: unknown): void => {
@@ -27,7 +27,7 @@ export async function generate(needs: GenerateNeeds, upstream: Upstream): Promis
   };
   let changed: () => void = () => undefined;
   const run: GenerateRun = createRun(needs, {
-    datasetId,
+    promptIdNamespace,
     finished: finished.signal,
     fail,
     // While anything is out there is nothing to decide here.

@@ -29,14 +29,14 @@ type Needs = "config" | "db" | "store" | "comfy" | "clock" | "log" | "stopping" 
  * Resumes by what is still listed. Fails with FatalError where the store cannot go on.
  */
 export const harvest: Stage<Needs> = async (context, upstream) => {
-  const { config, db, store, comfy, clock, log, signal } = context;
+  const { config, db, comfy, clock, log, signal } = context;
   const images = imageQueries(db);
   const isKnown = (server: string): boolean => comfy.has(server);
   const queue = harvestQueue({ images, clock, isKnown });
   const cleaner = historyCleaner({ images, comfy, log, signal, enabled: config.harvest.delete_history });
   const reclaim = reclaimer({ config, db, comfy, log, signal });
   const counts = { stored: 0, failed: 0 };
-  const settler = imageSettler({ config, clock, log, store, images, queue, cleaner, reclaim, counts });
+  const settler = imageSettler({ config, clock, log, images, queue, cleaner, reclaim, counts });
   const uncommitted = new AbortController();
   const commits = commitSoon(settler.stored, () => uncommitted.abort());
   const showProgress = progressLine({ images, clock, log });

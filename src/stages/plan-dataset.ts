@@ -217,7 +217,9 @@ function compareVariants(known: readonly VariantRow[], variants: readonly ReadyT
   return {
     newVariants: [...names].filter((name) => !before.has(name)),
     // Those of adopted images have no workflow, and are never set aside.
-    asideVariants: known.filter((row) => row.state !== "aside" && row.workflow !== "" && !names.has(row.variant)).map((row) => row.variant),
+    asideVariants: known
+      .filter((row) => row.state !== "inactive" && row.workflow !== "" && !names.has(row.variant))
+      .map((row) => row.variant),
   };
 }
 

@@ -43,7 +43,7 @@ export async function storeReferences({
       if (error instanceof RejectError) return log.warn(error.message);
       throw error;
     }
-    references.markStored(file.sha256, { key, uri: store.uriOf(key) });
+    references.markStored(file.sha256, key);
     stored++;
   };
 

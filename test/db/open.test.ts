@@ -33,6 +33,12 @@ function contents({ client }: Db): Readonly<Record<string, unknown>> {
   );
 }
 
+/** What 0008 keeps of a row: URIs are made of keys since, `aside` is called `inactive`. */
+function withoutChanges(row: unknown): object {
+  const { uri: _uri, aside: _aside, ...kept } = row as Record<string, unknown>;
+  return kept;
+}
+
 it("brings a database of the version before up to date, and changes nothing that is in it", () => {
   const file = join(dir, "pipeline.db");
   const old = openDatabase(file, { migrationsFolder: oldMigrations(5) });
@@ -49,7 +55,8 @@ it("brings a database of the version before up to date, and changes nothing that
   old.close();
 
   const db = openDatabase(file);
-  expect(contents(db)).toEqual(before);
+  const after = contents(db);
+  for (const [table, rows] of Object.entries(before)) expect(after[table], table).toMatchObject((rows as unknown[]).map(withoutChanges));
   expect(db.client.pragma("foreign_key_check")).toEqual([]);
   const loose = db.client.prepare(
     "select name from pragma_table_list where schema = 'main' and type = 'table' and strict = 0 and name not like 'sqlite%' and name not like '\\_\\_%' escape '\\'",

@@ -1,5 +1,6 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { join } from "node:path";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { openDatabase } from "../../src/db/open.ts";
@@ -32,6 +33,19 @@ describe.each(OLD_DATASETS)("a database of schema %s", (name) => {
     expect(readIndex(old.database)).toMatchObject(shown);
   });
 
+  it("keeps no value of extra_data, in no byte of it or of its copies, also after a start that was killed", () => {
+    using calm = unpackOldDataset(name);
+    const statements = Number(execFileSync(process.execPath, [OPEN_AND_DIE, calm.database], { encoding: "utf8" }));
+    expect(filesWithSecret(calm.database)).toEqual([]);
+    using untouched = unpackOldDataset(name);
+    expect(filesWithSecret(untouched.database)).toContain("pipeline.db");
+    using killed = unpackOldDataset(name);
+    spawnSync(process.execPath, [OPEN_AND_DIE, killed.database, String(statements)]);
+    openDatabase(killed.database).close();
+    expect(filesWithSecret(killed.database)).toEqual([]);
+    expect(readdirSync(dirname(killed.database)).filter((file) => file.endsWith(".bak"))).toHaveLength(1);
+  });
+
   it("is the same after a start that was killed in the middle, wherever that was", () => {
     using calm = unpackOldDataset(name);
     const statements = Number(execFileSync(process.execPath, [OPEN_AND_DIE, calm.database], { encoding: "utf8" }));
@@ -45,6 +59,12 @@ describe.each(OLD_DATASETS)("a database of schema %s", (name) => {
     }
   });
 });
+
+/** Names the files beside the database, itself included, that hold the secret which the fixtures' workflows were sent with. */
+function filesWithSecret(database: string): readonly string[] {
+  const names = readdirSync(dirname(database), { withFileTypes: true }).filter((entry) => entry.isFile());
+  return names.map(({ name }) => name).filter((file) => readFileSync(join(dirname(database), file)).includes("planted-secret"));
+}
 
 function readIndex(file: string): readonly Record<string, unknown>[] {
   const db = new Database(file, { readonly: true });

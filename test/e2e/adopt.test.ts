@@ -293,7 +293,9 @@ describe("an adopted image that the store lost", () => {
     const folder = join(made.dir, "pictures");
     writePictures(folder, 1);
     await adopt(made, folder);
-    const [uri, imageId] = ["uri", "image_id"].map((column) => String(made.column(`select ${column} from images order by image_id`)[0]));
+    const [uri, imageId] = ["uri", "image_id"].map((column) =>
+      String(made.column(`select ${column} from image_index order by image_id`)[0]),
+    );
     rmSync(fileURLToPath(uri!));
     await succeed(made, "retry", "--id", imageId!);
     expect((await cli(made, "status")).stdout).toContain("adopt its source again");

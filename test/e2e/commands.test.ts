@@ -209,7 +209,7 @@ describe("init and check", () => {
   it("init takes a picture, and says that it wrote the workflow", async () => {
     const made = open();
     await succeed("run", "--prompts", "1");
-    const [uri = ""] = made.column("select uri from images limit 1").map(String);
+    const [uri = ""] = made.column("select uri from image_index limit 1").map(String);
     const out = join(made.dir, "from-picture.yaml");
     const { exit, stdout, stderr } = await runCli(["init", fileURLToPath(uri), "--out", out]);
     expect(exit, stderr).toBe(0);

@@ -50,7 +50,7 @@ describe("prune", () => {
     const status = await succeed("status");
     expect(status.stdout).toContain(`0 pending + ${UNUSED * 3} stored + 0 rejected`);
     expect(status.stdout).toContain(`${UNUSED} images: pruned`);
-    expect(made.column("select distinct state || reason || coalesce(uri, '-') from images where state <> 'stored'")).toEqual([
+    expect(made.column("select distinct state || reason || coalesce(key, '-') from images where state <> 'stored'")).toEqual([
       "excludedpruned-",
     ]);
 

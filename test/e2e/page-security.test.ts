@@ -225,7 +225,7 @@ describe("pictures", () => {
     const thumb = await bo!.ask(picture!.thumb);
     expect(thumb.headers["content-type"]).toBe("image/webp");
     expect(await sharp(thumb.bytes).metadata()).toMatchObject({ format: "webp", width: picture!.width, height: picture!.height });
-    const [stored] = site.project.column("select uri from images").map(String);
+    const [stored] = site.project.column("select uri from image_index").map(String);
     expect(readFileSync(new URL(stored!)).includes("KSampler")).toBe(true);
     const full = await bo!.ask(picture!.full);
     expect(full.headers["content-type"]).toBe("image/png");

@@ -51,7 +51,7 @@ describe.runIf(requirePart("seaweedfs", findWeed() !== undefined))("run with S3"
     const { exit, stderr, events } = await runCli(["run", "-c", made.config, "--json"], { env });
     expect(exit, stderr).toBe(0);
     expect(events.at(-1)).toMatchObject({ planned: CANDIDATES, stored: CANDIDATES, images: CANDIDATES });
-    expect(made.count(`select count(*) from images where uri like 's3://${seaweed.bucket}/whole/images/%'`)).toBe(CANDIDATES);
+    expect(made.count(`select count(*) from image_index where uri like 's3://${seaweed.bucket}/whole/images/%'`)).toBe(CANDIDATES);
 
     const verified = await runCli(["verify", "-c", made.config], { env });
     expect(verified.exit, verified.stderr).toBe(0);

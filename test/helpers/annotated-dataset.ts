@@ -140,15 +140,14 @@ export async function openTestDataset(annotate: object = {}): Promise<TestDatase
     addImage(id, { promptKey, state = "stored", variant = "base", sha256 = sha256Of(id), sizeBytes = 1 }) {
       dataset.addJob(`job-${id}`, { promptKey, variant });
       run(
-        `insert into images (image_id, job, prompt_key, prompt_id, server, attempt, node_id, batch_index, filename, subfolder, type, state, reason, key, uri, sha256, bytes)
-         values (?, ?, ?, 'u', 's', 1, '7', 0, 'f', '', 'output', ?, ?, ?, ?, ?, ?)`,
+        `insert into images (image_id, job, prompt_key, prompt_id, server, attempt, node_id, batch_index, filename, subfolder, type, state, reason, key, sha256, bytes)
+         values (?, ?, ?, 'u', 's', 1, '7', 0, 'f', '', 'output', ?, ?, ?, ?, ?)`,
         id,
         `job-${id}`,
         promptKey,
         state,
         state === "rejected" ? "corrupt" : null,
         `images/${id}.png`,
-        store.uriOf(`images/${id}.png`),
         sha256,
         sizeBytes,
       );

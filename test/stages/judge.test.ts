@@ -81,7 +81,7 @@ describe("judge()", () => {
     dataset.addImage(idOf("d"), { promptKey: "p_1" });
     dataset.addInspection(idOf("d"));
     dataset.addJob("aside", { promptKey: "p_1", state: "planned" });
-    dataset.db.client.prepare("update jobs set aside = 1 where job in ('aside', ?)").run(`job-${idOf("d")}`);
+    dataset.db.client.prepare("update jobs set inactive = 1 where job in ('aside', ?)").run(`job-${idOf("d")}`);
     const { one, asked } = recorder();
     await judge({ ...dataset.context, judges: [one] }, nothingUpstream);
     expect(asked.map(({ ids }) => ids)).toEqual([[idOf("a")]]);

@@ -162,7 +162,7 @@ describe("link()", () => {
     dataset.db.client.prepare("update images set state = 'excluded' where image_id = ?").run(a);
     dataset.db.client.prepare("update inspections set pixel_sha256 = null, error = 'broken' where image_id = ?").run(b);
     dataset.addImage(imageId("e"), { promptKey: "p_1" });
-    dataset.db.client.prepare("update jobs set aside = 1 where job = ?").run(`job-${imageId("e")}`);
+    dataset.db.client.prepare("update jobs set inactive = 1 where job = ?").run(`job-${imageId("e")}`);
     const result = await link(dataset.context);
     expect(rows(dataset)).toEqual([["main", "overall", c, d]]);
     expect(result.reports[0]?.drops).toEqual({ image: { excluded: 1, undecodable: 1 } });

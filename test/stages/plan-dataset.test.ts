@@ -50,7 +50,7 @@ describe("planDataset()", () => {
     db.client.exec("update jobs set attempt = 1");
     await planDataset(needs());
     expect(db.client.prepare("select sent from prompts order by prompt").pluck().all()).toEqual(["x", "z"]);
-    expect(count("select count(*) from jobs where aside = 0")).toBe(4);
+    expect(count("select count(*) from jobs where inactive = 0")).toBe(4);
   });
 
   it("refuses another text for a prompt that a server was given, and takes it where none was", async () => {
@@ -87,7 +87,7 @@ describe("planDataset()", () => {
     const { candidates } = config;
     const more = [...candidates.variants, { name: "wide", set: { "1.width": 128 }, zip: [] }];
     await planDataset(needs({ prompts, candidates: { ...candidates, per_prompt: 3, variants: more } }));
-    expect(count("select count(*) from jobs where aside = 0")).toBe(2 * 3 * 2);
+    expect(count("select count(*) from jobs where inactive = 0")).toBe(2 * 3 * 2);
     expect(db.client.prepare("select job from jobs").pluck().all()).toEqual(expect.arrayContaining(before));
   });
 
@@ -184,11 +184,11 @@ describe("planDataset()", () => {
     const { candidates } = config;
     const changed = { ...candidates, variants: [{ name: "base", set: { "1.width": 128 }, zip: [] }] };
     expect(await planDataset(needs({ candidates: changed }))).toMatchObject({ newJobs, asideJobs: newJobs });
-    expect(db.client.prepare("select aside, count(*) from jobs group by aside order by aside").raw().all()).toEqual([
+    expect(db.client.prepare("select inactive, count(*) from jobs group by inactive order by inactive").raw().all()).toEqual([
       [0, newJobs],
       [1, newJobs],
     ]);
-    db.client.prepare("update jobs set state = 'submitted' where aside = 0").run();
+    db.client.prepare("update jobs set state = 'submitted' where inactive = 0").run();
     await expect(planDataset(needs())).rejects.toThrow('variant "base" changed');
   });
 
@@ -231,7 +231,7 @@ describe("planDataset()", () => {
     expect(count("select count(*) from reference_paths")).toBe(2);
     await put("b.png", 1);
     expect(await planDataset(needs(own))).toMatchObject({ changed: true, newPrompts: 0 });
-    expect(count("select count(*) from jobs where aside = 0")).toBe(4);
+    expect(count("select count(*) from jobs where inactive = 0")).toBe(4);
     await rm(join(dir, "refs/b.png"));
     await expect(planDataset(needs(own))).rejects.toThrow(/line 2 names "b\.png" in column "pose"/);
   });

@@ -8,7 +8,7 @@ import type { ObjectStore } from "../../stores/object-store.ts";
 export interface FindNewestNeeds {
   /** The place of versions. */
   readonly store: Pick<ObjectStore, "uri" | "get" | "list">;
-  readonly db: Pick<Db, "orm">;
+  readonly db: Pick<Db, "orm" | "file">;
   readonly signal: AbortSignal;
   readonly report: (where: string, problem: string) => void;
 }

@@ -30,7 +30,6 @@ export interface AdoptedImage {
   readonly subfolder: string;
   readonly type: string;
   readonly key: string;
-  readonly uri: string;
   readonly sha256: string;
   readonly bytes: number;
   readonly format: string;
@@ -85,9 +84,9 @@ export function adoptionQueries({ client }: Pick<Db, "client">) {
     on conflict (job) do update set variant = excluded.variant, seed = excluded.seed`);
   const putImage = client.prepare(`
     insert into images (image_id, job, prompt_key, prompt_id, server, attempt, node_id, batch_index, filename, subfolder, type, state,
-      key, uri, sha256, bytes, format, width, height, unproven, stored_at_ms)
+      key, sha256, bytes, format, width, height, unproven, stored_at_ms)
     values (@imageId, @job, @promptKey, @promptId, @server, 0, @nodeId, @batchIndex, @filename, @subfolder, @type, 'stored',
-      @key, @uri, @sha256, @bytes, @format, @width, @height, @unproven, @storedAtMs)
+      @key, @sha256, @bytes, @format, @width, @height, @unproven, @storedAtMs)
     on conflict (image_id) do update set prompt_id = excluded.prompt_id, server = excluded.server, node_id = excluded.node_id,
       batch_index = excluded.batch_index, filename = excluded.filename, subfolder = excluded.subfolder, type = excluded.type,
       unproven = excluded.unproven`);

@@ -5,12 +5,22 @@ import { dataset } from "../schema.ts";
 
 export type DatasetRow = typeof dataset.$inferSelect;
 
+/** The set of default values that a new dataset gets and keeps: see `dataset.defaults`. */
+const DEFAULTS = 1;
+
 /** The dataset row, made with a new random id where the database is new. */
 export function ensureDataset(db: Db, { name, nowMs }: { readonly name: string; readonly nowMs: number }): DatasetRow {
   return db.orm.transaction(
     (tx) => {
       const found = tx.select().from(dataset).get();
-      return found ?? tx.insert(dataset).values({ id: 1, name, datasetId: randomUUID(), createdAtMs: nowMs }).returning().get();
+      return (
+        found ??
+        tx
+          .insert(dataset)
+          .values({ id: 1, name, datasetId: randomUUID(), promptIdNamespace: randomUUID(), defaults: DEFAULTS, createdAtMs: nowMs })
+          .returning()
+          .get()
+      );
     },
     { behavior: "immediate" },
   );

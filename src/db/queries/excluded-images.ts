@@ -73,7 +73,7 @@ const CONDITIONS: readonly (readonly [keyof ImageFilter, string])[] = [
 ];
 
 /** SQL: an image can be made again: it is a candidate of the configuration, ran here, and no export shows its file. */
-const REMAKEABLE = `jobs.adopted = 0 and jobs.aside = 0 and i.image_id not in (select image_id from temp.used_images)`;
+const REMAKEABLE = `jobs.adopted = 0 and jobs.inactive = 0 and i.image_id not in (select image_id from temp.used_images)`;
 
 const OF_PROMPT = `prompt_key = (select prompt_key from images where image_id = @imageId)`;
 
@@ -156,7 +156,7 @@ function remaking(client: Db["client"]) {
     )
     .pluck();
   const promise = client.prepare<[string, string]>(`
-    update images set state = 'excluded', reason = iif(state = 'excluded', reason, ?), detail = '${REMAKING}', key = null, uri = null
+    update images set state = 'excluded', reason = iif(state = 'excluded', reason, ?), detail = '${REMAKING}', key = null
     where image_id = ?`);
   const statements = [
     // Votes are about the file that was shown: see the table.

@@ -93,7 +93,7 @@ export interface ExportedImage {
 export interface ExportScope {
   readonly pairSet: string;
   /** Stands before an image's key instead of its store's URI; null: URIs as they are. */
-  readonly uriPrefix: string | null;
+  readonly uriPrefix: string;
   /** False: rows do not name the pictures that their prompts come with. */
   readonly withReferences: boolean;
 }
@@ -122,7 +122,7 @@ const IMAGES_OF_SPLIT = `(
   select q.row_id, i.sha256 from plan_rows as q cross join preference_rejected as r using (place)
     cross join images as i on i.image_id = r.image_id where q.split = @split)`;
 
-export const uriOf = (table: "i" | "f"): string => `case when @uriPrefix is null then ${table}.uri else @uriPrefix || ${table}.key end`;
+export const uriOf = (table: "i" | "f"): string => `@uriPrefix || ${table}.key`;
 
 /** SQL: pictures `f` of prompts, `r.key` the name. JSON of text alone, which SQLite reads exactly. */
 const REFERENCES = `prompts join json_each(prompts.reference_files) as r left join reference_files as f on f.sha256 = r.value`;
@@ -162,11 +162,11 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix, withRefer
     from (select ? as ofRow) cross join plan_rows as q on ${IS_OF_PLAN} and q.row_id = ofRow cross join preferences using (place)
       cross join prompts using (prompt_key)`);
   // CROSS JOIN, which keeps the order of the tables: the planner would go through all rows for each list of ids.
-  const references = client.prepare<[{ uriPrefix: string | null; rowIds: string }], RowReferenceRecord>(`
+  const references = client.prepare<[{ uriPrefix: string; rowIds: string }], RowReferenceRecord>(`
     select p.row_id as rowId, r.key as name, ${uriOf("f")} as uri, f.sha256 from json_each(@rowIds) as ids
       cross join plan_rows as q on ${IS_OF_PLAN} and q.row_id = ids.value cross join preferences as p using (place)
       cross join ${REFERENCES} where prompts.prompt_key = p.prompt_key`);
-  const images = client.prepare<[{ uriPrefix: string | null; rowIds: string }], RowImageRecord>(`
+  const images = client.prepare<[{ uriPrefix: string; rowIds: string }], RowImageRecord>(`
     with members (row_id, rank, image_id, score) as (
       select q.row_id, -1, p.chosen, p.chosen_score from json_each(@rowIds) as ids
         cross join plan_rows as q on ${IS_OF_PLAN} and q.row_id = ids.value cross join preferences as p using (place)
@@ -178,14 +178,14 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix, withRefer
     from members join images as i using (image_id) join jobs using (job) left join inspections using (image_id)
       left join adopted_images using (image_id) order by row_id, members.rank`);
   const scores = client.prepare<[string], ImageScoreRecord>(`
-    select image_id as imageId, judge, version, score from json_each(?) as ids cross join scores on image_id = ids.value`);
+    select image_id as imageId, judge, version, score from json_each(?) as ids cross join scores on image_id = ids.value and criterion = ''`);
   const shown = `${uriOf("i")} as uri, i.sha256, i.bytes, 0 as isReference, i.image_id as id`;
-  const imagesOfRows = client.prepare<[{ uriPrefix: string | null }], ExportedImage>(`
+  const imagesOfRows = client.prepare<[{ uriPrefix: string }], ExportedImage>(`
     select ${shown} from plan_rows as q cross join preferences as p using (place) cross join images as i on i.image_id = p.chosen
     union all
     select ${shown} from plan_rows as q cross join preference_rejected as r using (place)
       cross join images as i on i.image_id = r.image_id`);
-  const imagesBeside = client.prepare<[{ pairSet: string; uriPrefix: string | null; withReferences: 0 | 1 }], ExportedImage>(`
+  const imagesBeside = client.prepare<[{ pairSet: string; uriPrefix: string; withReferences: 0 | 1 }], ExportedImage>(`
     select ${shown} from temp.table_images as t cross join images as i on i.image_id = t.image_id
     union all
     select distinct ${uriOf("f")} as uri, f.sha256, f.bytes, 1 as isReference, f.sha256 as id from ${REFERENCES}
@@ -267,7 +267,7 @@ const DROP_UNSTORED = `
 const DROP_UNSTORED_REFERENCES = `
   delete from plan_rows where place in (
     select p.place from ${REFERENCES} join preferences as p on p.prompt_key = prompts.prompt_key
-    where prompts.reference_files <> '{}' and f.uri is null and p.pair_set = @pairSet)`;
+    where prompts.reference_files <> '{}' and f.key is null and p.pair_set = @pairSet)`;
 
 // Each file of the later split is looked up once, and each of its copies once: linear even where all files are equal.
 const findShared = (earlier: number): string => `

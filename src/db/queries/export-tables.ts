@@ -50,7 +50,7 @@ export interface PictureRecord {
 
 export interface TableScope {
   readonly pairSet: string;
-  readonly uriPrefix: string | null;
+  readonly uriPrefix: string;
 }
 
 export type TableQueries = ReturnType<typeof tableQueries>;
@@ -70,7 +70,7 @@ export function tableQueries({ client }: Pick<Db, "client">, scope: TableScope) 
   const rows = client.prepare<[string, number, string, number], { id: string; json: string }>(
     `select id, json from table_rows where table_name = ? and split = ? and id > ? order by id limit ?`,
   );
-  const images = client.prepare<[{ ids: string; uriPrefix: string | null }], TableImageRecord>(`
+  const images = client.prepare<[{ ids: string; uriPrefix: string }], TableImageRecord>(`
     select i.image_id as imageId, case when i.state = 'stored' then ${uriOf("i")} end as uri, i.sha256, jobs.seed, jobs.variant,
       coalesce(inspections.width, i.width) as widthPx, coalesce(inspections.height, i.height) as heightPx
     from json_each(@ids) as ids cross join images as i on i.image_id = ids.value cross join jobs using (job) left join inspections using (image_id)`);

@@ -1,44 +1,54 @@
+import { dirname } from "node:path";
 import { and, asc, eq, sql } from "../drizzle.ts";
+import { exportPlaceOf, exportUriOf } from "../export-place.ts";
 import type { Db } from "../open.ts";
 import { dataset, exports, prompts } from "../schema.ts";
 
 /** A version of the dataset at one place: `writing` until its last file is there. */
-export type ExportVersion = typeof exports.$inferSelect;
+export type ExportVersion = Omit<typeof exports.$inferSelect, "place"> & Pick<ExportKey, "uri">;
 
 export interface ExportKey {
+  /** Where the version lies now: `file:///…` or `s3://…`. */
   readonly uri: string;
   readonly version: string;
 }
 
 /** Versions that were begun at a place, oldest first. */
-export function listExports({ orm }: Pick<Db, "orm">, uri: string): readonly ExportVersion[] {
-  return orm.select().from(exports).where(eq(exports.uri, uri)).orderBy(asc(exports.createdAtMs), asc(exports.version)).all();
+export function listExports({ orm, file }: Pick<Db, "orm" | "file">, uri: string): readonly ExportVersion[] {
+  const rows = orm
+    .select()
+    .from(exports)
+    .where(eq(exports.place, exportPlaceOf(uri, dirname(file))))
+    .orderBy(asc(exports.createdAtMs), asc(exports.version))
+    .all();
+  return rows.map(({ place: _place, ...version }) => ({ ...version, uri }));
 }
 
 /** Everything that was ever exported, wherever it lies. */
-export function allExports({ orm }: Pick<Db, "orm">): readonly ExportVersion[] {
-  return orm.select().from(exports).orderBy(asc(exports.uri), asc(exports.createdAtMs), asc(exports.version)).all();
+export function allExports({ orm, file }: Pick<Db, "orm" | "file">): readonly ExportVersion[] {
+  const rows = orm.select().from(exports).orderBy(asc(exports.place), asc(exports.createdAtMs), asc(exports.version)).all();
+  return rows.map(({ place, ...version }) => ({ ...version, uri: exportUriOf(place, dirname(file)) }));
 }
 
 /** Says that a version is being written; one that was begun before keeps its time. */
-export function beginExport({ orm }: Pick<Db, "orm">, { uri, version }: ExportKey, nowMs: number): void {
+export function beginExport({ orm, file }: Pick<Db, "orm" | "file">, { uri, version }: ExportKey, nowMs: number): void {
   orm
     .insert(exports)
-    .values({ uri, version, state: "writing", createdAtMs: nowMs })
-    .onConflictDoUpdate({ target: [exports.uri, exports.version], set: { state: "writing", contentSha256: null, rows: null } })
+    .values({ place: exportPlaceOf(uri, dirname(file)), version, state: "writing", createdAtMs: nowMs })
+    .onConflictDoUpdate({ target: [exports.place, exports.version], set: { state: "writing", contentSha256: null, rows: null } })
     .run();
 }
 
 /** Says that the last file of a version is there. */
 export function completeExport(
-  { orm }: Pick<Db, "orm">,
+  { orm, file }: Pick<Db, "orm" | "file">,
   { uri, version }: ExportKey,
   content: { readonly contentSha256: string; readonly rows: number },
 ): void {
   orm
     .update(exports)
     .set({ ...content, state: "complete" })
-    .where(and(eq(exports.uri, uri), eq(exports.version, version)))
+    .where(and(eq(exports.place, exportPlaceOf(uri, dirname(file))), eq(exports.version, version)))
     .run();
 }
 

@@ -27,7 +27,7 @@ export type FailureQueries = ReturnType<typeof failureQueries>;
 export function failureQueries({ client }: Pick<Db, "client">) {
   const insert = client.prepare<[JobFailure & Pick<FailureEnding, "state" | "nowMs">]>(`
     insert into job_failures (job, prompt_key, variant, server, attempt, reason, detail, state, at_ms)
-    values (@job, @promptKey, @variant, @server, @attempt, @reason, @detail, @state, @nowMs)`);
+    values (@job, @promptKey, @variant, @server, @attempt, @reason, @detail, @state, @nowMs) on conflict (job, attempt) do nothing`);
   const planAgain = client.prepare<[number, string, number]>(
     `update jobs set state = 'planned', failures = failures + ? where job = ? and attempt = ? and state = 'submitted'`,
   );
@@ -35,7 +35,7 @@ export function failureQueries({ client }: Pick<Db, "client">) {
     update jobs set state = 'failed', failures = failures + 1, reason = @reason, detail = @detail, finished_at_ms = @nowMs
     where job = @job and attempt = @attempt and state = 'submitted'`);
   const open = client.prepare<[], JobFailure>(`
-    select job, prompt_key as promptKey, variant, server, attempt, reason, detail from job_failures where state = 'open' order by id`);
+    select job, prompt_key as promptKey, variant, server, attempt, reason, detail from job_failures where state = 'open' order by at_ms, job`);
   const testimonies = client.prepare<[], Pick<JobFailure, "job" | "server">>(`
     select distinct job, job_failures.server from job_failures join jobs using (job)
     where job_failures.state <> 'forgiven' and jobs.state in ('planned', 'submitted')`);

@@ -1,7 +1,7 @@
 import type { Db } from "../open.ts";
 import { readsOf, rowsAlong } from "./rows-along.ts";
 
-// A group is all candidates of one prompt. Jobs that the configuration no longer asks for (`aside`), and prompts that it no longer
+// A group is all candidates of one prompt. Jobs that the configuration no longer asks for (`inactive`), and prompts that it no longer
 // has, do not belong to any. Groups are read in row order, that is in the order of planning: what was written together lies
 // together, and reading 200,000 images in the order of their hashed keys takes three times as long.
 
@@ -90,7 +90,7 @@ export function groupQueries({ client }: Pick<Db, "client">) {
   const jobs = client.prepare<[RowRange], GroupJob>(`
     select page.prompt_key as promptKey, jobs.job, jobs.variant, jobs.state in ('planned', 'submitted') as isOpen
     from prompts as page cross join jobs on jobs.prompt_key = page.prompt_key
-    where page.rowid > @after and page.rowid <= @last and page.active = 1 and jobs.aside = 0`);
+    where page.rowid > @after and page.rowid <= @last and page.active = 1 and jobs.inactive = 0`);
   const images = client.prepare<[RowRange], Omit<GroupImageRow, keyof Seen | "variant" | "inspected"> & { readonly job: string }>(`
     select images.prompt_key as promptKey, images.image_id as imageId, images.job,
       case when images.state = 'excluded' and images.reason = 'pruned' then 'pruned' else images.state end as state, images.sha256, images.key, images.bytes as sizeBytes

@@ -22,7 +22,6 @@ export interface ListedImageRow {
 /** What the database keeps of a stored image. */
 export interface StoredImage {
   readonly key: string;
-  readonly uri: string;
   readonly sha256: string;
   readonly bytes: number;
   readonly format: string;
@@ -79,7 +78,7 @@ export function imageQueries({ client }: Pick<Db, "client">) {
   const counts = client.prepare<[], { state: ImageState; count: number }>(`select state, count(*) as count from images group by state`);
   const countListed = client.prepare<[], number>(`select count(*) from images where state = 'listed'`).pluck();
   const markStored = client.prepare<[StoredImage & Pick<ImageKey, "imageId" | "promptId">]>(`
-    update images set state = 'stored', reason = null, detail = null, key = @key, uri = @uri, sha256 = @sha256, bytes = @bytes,
+    update images set state = 'stored', reason = null, detail = null, key = @key, sha256 = @sha256, bytes = @bytes,
       format = @format, width = @width, height = @height, unproven = @unproven, stored_at_ms = @storedAtMs
     where image_id = @imageId and prompt_id = @promptId and state = 'listed'`);
   const markRejected = client.prepare<[RejectReason, string, string, string]>(

@@ -59,7 +59,7 @@ export type JobQueries = ReturnType<typeof jobQueries>;
 export function jobQueries({ client }: Pick<Db, "client">) {
   const planned = client.prepare<[number, string, number], JobRow>(`
     select ${JOB_COLUMNS} from jobs join prompts using (prompt_key)
-    where jobs.state = 'planned' and jobs.aside = 0 and (jobs.position, jobs.job) > (?, ?)
+    where jobs.state = 'planned' and jobs.inactive = 0 and (jobs.position, jobs.job) > (?, ?)
     order by jobs.position, jobs.job limit ?`);
   const submitted = client.prepare<[], SubmittedJob>(`
     select ${JOB_COLUMNS}, jobs.prompt_id as promptId, jobs.server, jobs.submitted_at_ms as submittedAtMs
@@ -88,10 +88,10 @@ export function jobQueries({ client }: Pick<Db, "client">) {
     `update jobs set state = 'failed', reason = 'variant-quarantined', detail = ?, finished_at_ms = ? where variant = ? and state = 'planned'`,
   );
   const states = client.prepare<[], { state: keyof JobCounts; count: number }>(
-    `select state, count(*) as count from jobs where aside = 0 group by state`,
+    `select state, count(*) as count from jobs where inactive = 0 group by state`,
   );
-  const anyPlanned = client.prepare<[]>(`select 1 from jobs where state = 'planned' and aside = 0 limit 1`);
-  const anyOpen = client.prepare<[]>(`select 1 from jobs where state = 'submitted' or (state = 'planned' and aside = 0) limit 1`);
+  const anyPlanned = client.prepare<[]>(`select 1 from jobs where state = 'planned' and inactive = 0 limit 1`);
+  const anyOpen = client.prepare<[]>(`select 1 from jobs where state = 'submitted' or (state = 'planned' and inactive = 0) limit 1`);
 
   return {
     /** Planned jobs after `after` (null: from the first) in scheduling order. */

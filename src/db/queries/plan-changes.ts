@@ -29,9 +29,9 @@ export function planChanges({ client }: Pick<Db, "client">) {
     prompts: client.prepare<[], number>(`select count(*) from prompts where ${where.prompts}`).pluck().get() ?? 0,
     jobs: client.prepare<[], number>(`select count(*) from jobs where ${where.jobs}`).pluck().get() ?? 0,
   });
-  const countWanted = (): RowCounts => countRows({ prompts: "active = 1", jobs: "aside = 0 and adopted = 0" });
+  const countWanted = (): RowCounts => countRows({ prompts: "active = 1", jobs: "inactive = 0 and adopted = 0" });
   const countAll = (): RowCounts => countRows({ prompts: "true", jobs: "true" });
-  const findJob = client.prepare<[string], 0 | 1>(`select aside from jobs where job = ?`).pluck();
+  const findJob = client.prepare<[string], 0 | 1>(`select inactive from jobs where job = ?`).pluck();
   const findPrompt = client.prepare<[string], 0 | 1>(`select active from prompts where prompt_key = ?`).pluck();
 
   return {
@@ -45,18 +45,18 @@ export function planChanges({ client }: Pick<Db, "client">) {
     /** Before the plan is written: what `compare` needs to know. */
     remember(): BeforePlan {
       client.exec(`
-        drop table if exists temp.aside_before;
-        create temp table aside_before as select job as id from jobs where aside = 1 union all select prompt_key from prompts where active = 0`);
+        drop table if exists temp.inactive_before;
+        create temp table inactive_before as select job as id from jobs where inactive = 1 union all select prompt_key from prompts where active = 0`);
       return { wanted: countWanted(), all: countAll() };
     },
     /** What the plan written since `remember` changed. */
     compare({ wanted: before, all: allBefore }: BeforePlan): PlanCounts {
       const [wanted, all] = [countWanted(), countAll()];
       const back = (table: string): number =>
-        client.prepare<[], number>(`select count(*) from temp.aside_before join ${table}`).pluck().get() ?? 0;
-      const backJobs = back("jobs on job = id where aside = 0");
+        client.prepare<[], number>(`select count(*) from temp.inactive_before join ${table}`).pluck().get() ?? 0;
+      const backJobs = back("jobs on job = id where inactive = 0");
       const backPrompts = back("prompts on prompt_key = id where active = 1");
-      client.exec(`drop table temp.aside_before`);
+      client.exec(`drop table temp.inactive_before`);
       const newJobs = all.jobs - allBefore.jobs;
       const newPrompts = all.prompts - allBefore.prompts;
       const keptJobs = wanted.jobs - newJobs - backJobs;

@@ -43,7 +43,7 @@ export function planQueries({ client }: Pick<Db, "client">) {
     where prompt_key = @promptKey and (active = 0 or position < 0)`);
   const insertJob = client.prepare<[string, string, string, string, number, number]>(`
     insert into jobs (job, prompt_key, variant, seed, seed_index, position) values (?, ?, ?, ?, ?, ?) on conflict (job) do nothing`);
-  const wantJob = client.prepare<[number, string]>(`update jobs set aside = 0, position = ? where job = ? and aside = 1`);
+  const wantJob = client.prepare<[number, string]>(`update jobs set inactive = 0, position = ? where job = ? and inactive = 1`);
   const firstJob = client.prepare<[]>(`select 1 from jobs limit 1`);
   const lastPrompt = client.prepare<[], number>(`select max(rowid) from prompts`).pluck();
   const lastJob = client.prepare<[], number>(`select max(rowid) from jobs`).pluck();
@@ -51,7 +51,7 @@ export function planQueries({ client }: Pick<Db, "client">) {
     update prompts set active = adopted, position = iif(adopted, -1, position), source_id = iif(adopted, null, source_id), meta = iif(adopted, '{}', meta)
     where rowid > ? and rowid <= ? and active = 1`);
   const setJobsAside = client.prepare<[number, number]>(`
-    update jobs set aside = 1 where rowid > ? and rowid <= ? and aside = 0 and adopted = 0`);
+    update jobs set inactive = 1 where rowid > ? and rowid <= ? and inactive = 0 and adopted = 0`);
 
   return {
     /** True if some server was given another text for the prompt: its images would not fit the new one. */

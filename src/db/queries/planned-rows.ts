@@ -22,7 +22,7 @@ export interface PromptImage extends Omit<RowImageRecord, "rowId" | "rank" | "sc
 interface PlannedRowScope {
   /** SQL: the URI of image `i`. */
   readonly uriOf: string;
-  readonly uriPrefix: string | null;
+  readonly uriPrefix: string;
 }
 
 type PlacedTuple = [
@@ -104,13 +104,11 @@ function imagesAlong(client: Database.Database, { uriOf, uriPrefix }: PlannedRow
   const [own, adopted] = hasAdopted ? ["adopted_images.params", "left join adopted_images using (image_id)"] : ["null", ""];
   const image = `select i.rowid, i.image_id, i.prompt_key, ${uriOf}, i.sha256, i.bytes, i.job, i.batch_index, ${own}, i.width, i.height from images as i ${adopted}`;
   const imagePage = client
-    .prepare<[{ uriPrefix: string | null; after: number; count: number }], ImageTuple>(
+    .prepare<[{ uriPrefix: string; after: number; count: number }], ImageTuple>(
       `${image} where i.rowid > @after order by i.rowid limit @count`,
     )
     .raw();
-  const oneImage = client
-    .prepare<[{ uriPrefix: string | null; imageId: string }], ImageTuple>(`${image} where i.image_id = @imageId`)
-    .raw();
+  const oneImage = client.prepare<[{ uriPrefix: string; imageId: string }], ImageTuple>(`${image} where i.image_id = @imageId`).raw();
   const imageOf = rowsAlong({
     page: (after, count) => imagePage.all({ uriPrefix, after, count }),
     one: (imageId) => oneImage.get({ uriPrefix, imageId }),
@@ -142,9 +140,13 @@ function imagesAlong(client: Database.Database, { uriOf, uriPrefix }: PlannedRow
 function scoresAlong(client: Database.Database, versions: ReadonlyMap<string, string>): (imageId: string) => readonly ImageScoreRecord[] {
   const from = "select rowid, image_id, score from scores";
   const page = client
-    .prepare<[string, string, number, number], ScoreTuple>(`${from} where +judge = ? and +version = ? and rowid > ? order by rowid limit ?`)
+    .prepare<[string, string, number, number], ScoreTuple>(
+      `${from} where +judge = ? and +version = ? and +criterion = '' and rowid > ? order by rowid limit ?`,
+    )
     .raw();
-  const one = client.prepare<[string, string, string], ScoreTuple>(`${from} where judge = ? and version = ? and image_id = ?`).raw();
+  const one = client
+    .prepare<[string, string, string], ScoreTuple>(`${from} where judge = ? and version = ? and criterion = '' and image_id = ?`)
+    .raw();
   const judges = [...versions]
     // One that said nothing would be looked up for every image.
     .filter(([judge, version]) => page.get(judge, version, 0, 1) !== undefined)

@@ -16,14 +16,13 @@ export interface ReferencePath extends ReferenceContent {
 
 export interface StoredReference extends ReferenceContent {
   readonly key: string;
-  readonly uri: string;
 }
 
 /** Files per transaction: short enough that harvest beside us never waits long. */
 const CHUNK_FILES = 1_000;
 
 const CONTENT = `f.sha256, f.extension, f.bytes`;
-const STORED = `select ${CONTENT}, f.key, f.uri from reference_files as f where f.uri is not null`;
+const STORED = `select ${CONTENT}, f.key from reference_files as f where f.key is not null`;
 
 export type ReferenceQueries = ReturnType<typeof referenceQueries>;
 
@@ -45,15 +44,13 @@ export function referenceQueries({ client }: Pick<Db, "client">) {
     `insert into reference_paths (path, sha256, modified_at_ms) values (@path, @sha256, @modifiedAtMs)`,
   );
   const unstored = client.prepare<[string, number], ReferenceContent>(
-    `select ${CONTENT} from reference_files as f where f.uri is null and f.sha256 > ?
+    `select ${CONTENT} from reference_files as f where f.key is null and f.sha256 > ?
       and exists (select 1 from reference_paths as p where p.sha256 = f.sha256) order by f.sha256 limit ?`,
   );
-  const markStored = client.prepare<[{ sha256: string; key: string; uri: string }]>(
-    `update reference_files set key = @key, uri = @uri where sha256 = @sha256`,
-  );
+  const markStored = client.prepare<[{ sha256: string; key: string }]>(`update reference_files set key = @key where sha256 = @sha256`);
   const stored = client.prepare<[string, number], StoredReference>(`${STORED} and f.sha256 > ? order by f.sha256 limit ?`);
   const findStored = client.prepare<[string], StoredReference>(`${STORED} and f.sha256 = ?`);
-  const countStored = client.prepare<[], number>(`select count(*) from reference_files where uri is not null`).pluck();
+  const countStored = client.prepare<[], number>(`select count(*) from reference_files where key is not null`).pluck();
   const addChunk = client.transaction((files: readonly ReferencePath[]) => {
     for (const file of files) {
       addFile.run(file);
@@ -82,7 +79,7 @@ export function referenceQueries({ client }: Pick<Db, "client">) {
     },
     /** Pictures of the plan that are not in the store yet, after `after`, by sha256. */
     unstored: (after: string, limit: number) => unstored.all(after, limit),
-    markStored: (sha256: string, place: { readonly key: string; readonly uri: string }) => void markStored.run({ sha256, ...place }),
+    markStored: (sha256: string, key: string) => void markStored.run({ sha256, key }),
     /** Pictures in the store after `after`, by sha256. */
     stored: (after: string, limit: number) => stored.all(after, limit),
     findStored: (sha256: string) => findStored.get(sha256),

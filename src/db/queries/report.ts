@@ -36,7 +36,7 @@ export function sheetQueries({ client }: Pick<Db, "client">, pairSet: string) {
   );
   const images = client.prepare<[string], SheetImage>(
     `select image_id as imageId, jobs.seed, jobs.variant from images join jobs using (job)
-      where images.prompt_key = ? and images.state = 'stored' and jobs.aside = 0 order by image_id`,
+      where images.prompt_key = ? and images.state = 'stored' and jobs.inactive = 0 order by image_id`,
   );
   const places = client.prepare<{ pairSet: string; promptKey: string }, SheetPlace>(
     `select imageId, role, criterion, source, score, nVotes from (
@@ -75,7 +75,7 @@ export function scoreHistogram({ client }: Pick<Db, "client">, judges: readonly 
   const bins = client.prepare<JudgeVersion, HistogramBin>(
     `with own as materialized (
         select score from scores join images using (image_id)
-        where judge = @judge and version = @version and score is not null and state = 'stored'),
+        where judge = @judge and version = @version and criterion = '' and score is not null and state = 'stored'),
       range as (select min(score) as low, max(score) as high from own)
       select @judge as judge, min(19, cast(case when high > low then 20.0 * (score - low) / (high - low) else 0 end as integer)) as bin,
         count(*) as count, low, high

@@ -30,28 +30,33 @@ export interface ScoreCount extends JudgeVersion {
   readonly told: number;
 }
 
+/** The criterion of a score that judges an image as a whole. */
+const WHOLE = "";
+
 export function scoreQueries({ client }: Pick<Db, "client">) {
-  const insert = "insert into scores (image_id, judge, version, prompt_key, score, sigma, raw) values (?, ?, ?, ?, ?, ?, ?)";
+  const insert = "insert into scores (image_id, judge, version, criterion, prompt_key, score, sigma, raw) values (?, ?, ?, ?, ?, ?, ?, ?)";
   const write = {
-    keep: client.prepare(`${insert} on conflict (image_id, judge, version) do nothing`),
+    keep: client.prepare(`${insert} on conflict (image_id, judge, version, criterion) do nothing`),
     replace: client.prepare(
-      `${insert} on conflict (image_id, judge, version) do update set score = excluded.score, sigma = excluded.sigma, raw = excluded.raw`,
+      `${insert} on conflict (image_id, judge, version, criterion) do update set score = excluded.score, sigma = excluded.sigma, raw = excluded.raw`,
     ),
   };
   const writeGroups = client.transaction(({ judge, version }: JudgeVersion, groups: readonly GroupScores[], existing: ExistingScores) => {
     for (const { promptKey, scores } of groups) {
-      for (const { imageId, score, sigma, raw } of scores) write[existing].run(imageId, judge, version, promptKey, score, sigma, raw);
+      for (const { imageId, score, sigma, raw } of scores)
+        write[existing].run(imageId, judge, version, WHOLE, promptKey, score, sigma, raw);
     }
   });
   const byVersion = client.prepare<[], ScoreCount>(
     // Looks up no image that is stored, which nearly all are.
     `select judge, version, count(*) as scores, count(score) as told from scores
-      where image_id not in (select image_id from images where state in ('listed', 'rejected', 'excluded'))
+      where criterion = '' and image_id not in (select image_id from images where state in ('listed', 'rejected', 'excluded'))
       group by judge, version order by judge, version`,
   );
   const inRange = client.prepare<[RowRange], ScoreRow>(`
     select scores.image_id as imageId, scores.judge, scores.version, scores.score
-    from prompts as page cross join scores on scores.prompt_key = page.prompt_key where page.rowid > @after and page.rowid <= @last`);
+    from prompts as page cross join scores on scores.prompt_key = page.prompt_key where page.rowid > @after and page.rowid <= @last
+      and scores.criterion = ''`);
 
   return {
     /** Writes whole groups, all or none. */

@@ -1,6 +1,6 @@
 import { eq } from "../drizzle.ts";
 import type { Db } from "../open.ts";
-import { servers } from "../schema.ts";
+import { servers } from "../server-schema.ts";
 
 export type ServerRow = typeof servers.$inferSelect;
 

@@ -25,7 +25,7 @@ export interface ReasonCount {
 export function summarize({ client }: Pick<Db, "client">): Summary {
   const byState = new Map(
     client
-      .prepare<[], { state: string; count: number }>(`select state, count(*) as count from jobs where aside = 0 group by state`)
+      .prepare<[], { state: string; count: number }>(`select state, count(*) as count from jobs where inactive = 0 group by state`)
       .all()
       .map(({ state, count }) => [state, count]),
   );
@@ -33,7 +33,7 @@ export function summarize({ client }: Pick<Db, "client">): Summary {
     .prepare<[], { rejected: number; open: number }>(
       `select coalesce(sum(is_rejected), 0) as rejected, coalesce(sum(1 - is_rejected), 0) as open from (
         select job, max(images.state = 'rejected') as is_rejected from images join jobs using (job)
-        where images.state in ('listed', 'rejected') and jobs.state = 'done' and jobs.aside = 0 group by job)`,
+        where images.state in ('listed', 'rejected') and jobs.state = 'done' and jobs.inactive = 0 group by job)`,
     )
     .get() ?? { rejected: 0, open: 0 };
   const planned = byState.values().reduce((sum, count) => sum + count, 0);
@@ -47,7 +47,7 @@ export function summarize({ client }: Pick<Db, "client">): Summary {
 export function countReasons({ client }: Pick<Db, "client">): readonly ReasonCount[] {
   return client
     .prepare<[], ReasonCount>(
-      `select 'job' as what, reason, count(*) as count, min(detail) as example from jobs where state = 'failed' and aside = 0 group by reason
+      `select 'job' as what, reason, count(*) as count, min(detail) as example from jobs where state = 'failed' and inactive = 0 group by reason
       union all
       select 'image', reason, count(*), min(detail) from images where state in ('rejected', 'excluded') and reason is not null group by reason
       order by count desc, reason`,

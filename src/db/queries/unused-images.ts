@@ -46,7 +46,7 @@ export function unusedImages({ client }: Pick<Db, "client">) {
   );
   // What the user took out keeps that reason: it says nothing of its prompt any more, as a pruned image does.
   const markPruned = client.prepare<[string, string]>(`
-    update images set state = 'excluded', reason = iif(state = 'excluded', coalesce(reason, 'excluded'), 'pruned'), detail = ?, key = null, uri = null
+    update images set state = 'excluded', reason = iif(state = 'excluded', coalesce(reason, 'excluded'), 'pruned'), detail = ?, key = null
     where image_id = ? and state in ('stored', 'excluded')`);
   const find = client.prepare<[string], { key: string | null; state: string; reason: string | null; detail: string | null }>(
     `select key, state, reason, detail from images where image_id = ?`,

@@ -34,7 +34,7 @@ export function replaceVariants(db: Db, rows: readonly (typeof variants.$inferIn
   db.orm.transaction(
     (tx) => {
       tx.update(variants)
-        .set({ state: "aside" })
+        .set({ state: "inactive" })
         .where(and(eq(variants.state, "active"), ne(variants.workflow, "")))
         .run();
       for (const row of rows) {

@@ -48,7 +48,6 @@ export async function adoptImage(found: FoundImage, context: AdoptImageNeeds): P
       nodeId: claim.nodeId,
       batchIndex: claim.batchIndex,
       key,
-      uri: store.uriOf(key),
       sha256: facts.sha256,
       bytes: facts.sizeBytes,
       format: facts.format.name,

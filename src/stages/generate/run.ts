@@ -55,7 +55,8 @@ export interface GenerateRun extends Pick<GenerateNeeds, "config" | "comfy" | "c
 }
 
 export interface RunOptions {
-  readonly datasetId: string;
+  /** UUID. */
+  readonly promptIdNamespace: string;
   readonly finished: AbortSignal;
   /** Ends the run with an error. */
   readonly fail: (error: unknown) => void;
@@ -121,7 +122,7 @@ export function createRun(needs: GenerateNeeds, options: RunOptions): GenerateRu
     fallbackClientId: randomUUID(),
     fillers: new Map(),
     isOver: () => stopping.aborted || options.finished.aborted,
-    promptIdOf: (job, attempt) => promptIdOf(options.datasetId, job, attempt),
+    promptIdOf: (job, attempt) => promptIdOf(options.promptIdNamespace, job, attempt),
     rememberPromptId: (given) => rememberPromptId(db, given),
     latch(url, why) {
       act([health.latch(url, why)]);

@@ -2,7 +2,6 @@ import type { Context } from "../../context.ts";
 import type { ImageQueries, ListedImageRow, Settled, StoredImage } from "../../db/queries/images.ts";
 import { RejectError, type RejectReason, type TransientError } from "../../errors.ts";
 import { counted } from "../../lib/counted.ts";
-import type { ObjectStore } from "../../stores/object-store.ts";
 import type { StoredOutcome, TransferOutcome } from "../transfer.ts";
 import { writeBehind, type WriteBehind } from "../write-behind.ts";
 import type { HistoryCleaner } from "./history-cleaner.ts";
@@ -13,7 +12,6 @@ import type { Reclaimer } from "./reclaim.ts";
 const FINAL: ReadonlySet<RejectReason> = new Set(["hostile-name", "too-large", "unsupported-format"]);
 
 export interface SettleNeeds extends Pick<Context, "config" | "clock" | "log"> {
-  readonly store: Pick<ObjectStore, "uriOf">;
   readonly images: ImageQueries;
   readonly queue: HarvestQueue;
   readonly cleaner: Pick<HistoryCleaner, "jobDone">;
@@ -34,7 +32,7 @@ interface StoredItem {
 
 /** Applies the failure policy (ARCHITECTURE.md, "What goes wrong") to transfers' outcomes, and commits them. */
 export function imageSettler(needs: SettleNeeds): ImageSettler {
-  const { config, clock, log, store, images, queue, cleaner, reclaim, counts } = needs;
+  const { config, clock, log, images, queue, cleaner, reclaim, counts } = needs;
   const maxAttempts = config.generate.max_attempts;
 
   function jobDone(item: ListedImageRow, settled: Settled | null): void {
@@ -51,7 +49,6 @@ export function imageSettler(needs: SettleNeeds): ImageSettler {
     const { sha256, sizeBytes, format, widthPx, heightPx } = facts;
     return {
       key,
-      uri: store.uriOf(key),
       sha256,
       bytes: sizeBytes,
       format: format.name,

@@ -16,7 +16,7 @@ const CHUNK_IMAGES = 1_000;
 const LIST = "images.csv";
 
 export interface UsedNeeds {
-  readonly db: Pick<Db, "orm">;
+  readonly db: Pick<Db, "orm" | "file">;
   /** Takes each image that a version shows. */
   readonly images: { addUsed(imageIds: readonly string[]): void };
   /** Opens a place of versions. */

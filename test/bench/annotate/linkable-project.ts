@@ -1,9 +1,10 @@
 import { hash } from "node:crypto";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { builtinJudge } from "../../../src/judges/builtin.ts";
 import { inBulk } from "../../../src/db/bulk.ts";
 import { openDatabase, type Db } from "../../../src/db/open.ts";
-import { ensureDataset } from "../../../src/db/queries/dataset.ts";
+import { ensureDataset, rememberPlan } from "../../../src/db/queries/dataset.ts";
 import { benchProject, type BenchProject } from "../bench-project.ts";
 
 export const IMAGES_PER_PROMPT = 4;
@@ -23,6 +24,7 @@ export async function linkableProject({ prompts, perPrompt = IMAGES_PER_PROMPT }
   const db = openDatabase(join(project.dir, "runs/pipeline.db"));
   try {
     ensureDataset(db, { name: "bench", nowMs: 0 });
+    rememberPlan(db, { storeUri: pathToFileURL(join(project.dir, "runs/images")).href });
     const write = writer(db, perPrompt);
     await inBulk(db, async () => {
       for (let from = 0; from < prompts; from += CHUNK_PROMPTS) write(from, Math.min(prompts, from + CHUNK_PROMPTS));
@@ -43,8 +45,8 @@ function writer({ client }: Db, perPrompt: number): (from: number, to: number) =
   const job = client.prepare(`insert into jobs (job, prompt_key, variant, seed, seed_index, position, state, attempt, prompt_id, server)
     values (?, ?, 'base', ?, ?, ?, 'done', 1, ?, 'http://127.0.0.1:1')`);
   const image = client.prepare(`insert into images (image_id, job, prompt_key, prompt_id, server, attempt, node_id, batch_index, filename,
-    subfolder, type, state, key, uri, sha256, bytes, format, width, height, stored_at_ms)
-    values (?, ?, ?, ?, 'http://127.0.0.1:1', 1, '7', 0, ?, 'bench', 'output', 'stored', ?, ?, ?, 400000, 'png', 1024, 1024, 0)`);
+    subfolder, type, state, key, sha256, bytes, format, width, height, stored_at_ms)
+    values (?, ?, ?, ?, 'http://127.0.0.1:1', 1, '7', 0, ?, 'bench', 'output', 'stored', ?, ?, 400000, 'png', 1024, 1024, 0)`);
   const inspection = client.prepare(`insert into inspections (image_id, pixel_sha256, perceptual_hash, width, height, luma_std, sharpness,
     entropy) values (?, ?, ?, 1024, 1024, 40, 10, 7)`);
   const score = client.prepare("insert into scores (image_id, judge, version, prompt_key, score) values (?, ?, ?, ?, ?)");
@@ -62,7 +64,7 @@ function writer({ client }: Db, perPrompt: number): (from: number, to: number) =
         const key = `images/${imageId.slice(2, 5)}/${imageId}.png`;
         const sha256 = hash("sha256", imageId);
         job.run(jobId, promptKey, String(own), seedIndex, own, jobId);
-        image.run(imageId, jobId, promptKey, jobId, `${jobId}_00001_.png`, key, `s3://bucket/prefix/${key}`, sha256);
+        image.run(imageId, jobId, promptKey, jobId, `${jobId}_00001_.png`, key, sha256);
         inspection.run(imageId, hash("sha256", sha256), sha256.slice(0, 16));
         score.run(imageId, name, version, promptKey, Number.parseInt(sha256.slice(0, 6), 16) / 2 ** 24);
         return imageId;

@@ -42,7 +42,7 @@ export async function storedProject({ images, sidePx, isInspected, annotate }: S
   try {
     const ids = db.client.prepare<[], string>("select image_id from images order by rowid").pluck().all();
     const keep = db.client.prepare(
-      "update images set state = 'stored', key = ?, uri = ?, sha256 = ?, bytes = ?, format = 'png', width = ?, height = ? where image_id = ?",
+      "update images set state = 'stored', key = ?, sha256 = ?, bytes = ?, format = 'png', width = ?, height = ? where image_id = ?",
     );
     const inspect = db.client.prepare(`
       insert into inspections (image_id, pixel_sha256, perceptual_hash, width, height, luma_std, sharpness, entropy)
@@ -57,7 +57,7 @@ export async function storedProject({ images, sidePx, isInspected, annotate }: S
     });
     db.client.transaction(() => {
       for (const { imageId, key, sha256, sizeBytes } of paths) {
-        keep.run(key, store.uriOf(key), sha256, sizeBytes, sidePx, sidePx, imageId);
+        keep.run(key, sha256, sizeBytes, sidePx, sidePx, imageId);
         if (isInspected) inspect.run(imageId, imageId, sidePx, sidePx);
       }
     })();

@@ -1,6 +1,6 @@
 /** Columns of an image `i` of job `j`, of a prompt `t`, scored `m.score`, as rows have them: name and SQL. */
 const IMAGE: readonly (readonly [name: string, value: string])[] = [
-  ["uri", "i.uri"],
+  ["uri", "(select store_uri from dataset) || '/' || i.key"],
   ["seed", "cast(j.seed as integer)"],
   ["batch_index", "i.batch_index"],
   ["image_id", "i.image_id"],

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { inBulk } from "../../../src/db/bulk.ts";
 import { type Db, openDatabase } from "../../../src/db/open.ts";
 import { ensureDataset } from "../../../src/db/queries/dataset.ts";
@@ -42,7 +41,7 @@ export async function annotatedProject({ prompts, people }: AnnotatedProjectOpti
   const db = openDatabase(databaseFile);
   try {
     ensureDataset(db, { name: "bench", nowMs: 0 });
-    await inBulk(db, async () => writeRows(db, { prompts, sizes, folder }));
+    await inBulk(db, async () => writeRows(db, { prompts, sizes }));
   } finally {
     db.close();
   }
@@ -52,16 +51,15 @@ export async function annotatedProject({ prompts, people }: AnnotatedProjectOpti
 interface Rows {
   readonly prompts: number;
   readonly sizes: readonly number[];
-  readonly folder: string;
 }
 
-function writeRows({ client }: Db, { prompts, sizes, folder }: Rows): void {
+function writeRows({ client }: Db, { prompts, sizes }: Rows): void {
   const addPrompt = client.prepare("insert into prompts (prompt_key, position, prompt, sent) values (?, ?, ?, '')");
   const addJob = client.prepare(`
     insert into jobs (job, prompt_key, variant, seed, seed_index, position, state) values (?, ?, 'base', ?, ?, ?, 'done')`);
   const addImage = client.prepare(`
-    insert into images (image_id, job, prompt_key, prompt_id, server, attempt, node_id, batch_index, filename, subfolder, type, state, key, uri,
-      sha256, bytes, width, height) values (?, ?, ?, '', '', 1, '7', 0, '', '', 'output', 'stored', ?, ?, ?, ?, ${SIDE_PX}, ${SIDE_PX})`);
+    insert into images (image_id, job, prompt_key, prompt_id, server, attempt, node_id, batch_index, filename, subfolder, type, state, key,
+      sha256, bytes, width, height) values (?, ?, ?, '', '', 1, '7', 0, '', '', 'output', 'stored', ?, ?, ?, ${SIDE_PX}, ${SIDE_PX})`);
   const addInspection = client.prepare(`
     insert into inspections (image_id, pixel_sha256, perceptual_hash, width, height, luma_std, sharpness, entropy)
     values (?, ?, '0000000000000000', ${SIDE_PX}, ${SIDE_PX}, 40, 10, 7)`);
@@ -81,8 +79,7 @@ function writeRows({ client }: Db, { prompts, sizes, folder }: Rows): void {
         const imageId = `i_${id.slice(0, 32)}`;
         const file = (prompt * IMAGES_PER_PROMPT + index) % sizes.length;
         addJob.run(id, promptKey, String(index), index, prompt);
-        const uri = pathToFileURL(join(folder, `${file}.png`)).href;
-        addImage.run(imageId, id, promptKey, `images/000/${file}.png`, uri, id, sizes[file]);
+        addImage.run(imageId, id, promptKey, `images/000/${file}.png`, id, sizes[file]);
         addInspection.run(imageId, id);
         addScore.run(imageId, promptKey, Number.parseInt(id.slice(0, 6), 16) / 2 ** 24);
       }

@@ -58,14 +58,14 @@ it("what is out keeps its first reason, and comes back as it was", () => {
     { reason: "two", images: 1, gone: 0 },
   ]);
   expect(chosen({ reason: "one" }, "excluded")).toEqual([a, b]);
-  const before = dataset.db.client.prepare("select key, uri, sha256, bytes from images where image_id = ?").get(a);
+  const before = dataset.db.client.prepare("select key, sha256, bytes from images where image_id = ?").get(a);
   expect(images.restore([a, b])).toBe(2);
   expect(states()).toEqual([
     [a, "stored", null],
     [b, "stored", null],
     [c, "excluded", "two"],
   ]);
-  expect(dataset.db.client.prepare("select key, uri, sha256, bytes from images where image_id = ?").get(a)).toEqual(before);
+  expect(dataset.db.client.prepare("select key, sha256, bytes from images where image_id = ?").get(a)).toEqual(before);
 });
 
 it("another run of its job brings nothing back that was taken out", () => {
@@ -118,7 +118,7 @@ it("what is made again leaves nothing behind but its votes", () => {
 });
 
 it("adopted images, those set aside and those that a version shows are not made again", () => {
-  sql(`update jobs set adopted = 1 where job = 'job-${a}'; update jobs set aside = 1 where job = 'job-${b}'`);
+  sql(`update jobs set adopted = 1 where job = 'job-${a}'; update jobs set inactive = 1 where job = 'job-${b}'`);
   const images = excludedImages(dataset.db);
   unusedImages(dataset.db).addUsed([c]);
   images.choose(NONE, "both");

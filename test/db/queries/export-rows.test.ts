@@ -22,7 +22,7 @@ afterEach(() => {
 
 it("finds files that two splits share in a time that grows with the rows, not with their square", () => {
   fill(ROWS);
-  const snapshot = openExportSnapshot(db.file, { pairSet: "main", uriPrefix: null, withReferences: true });
+  const snapshot = openExportSnapshot(db.file, { pairSet: "main", uriPrefix: "s3://bucket/prefix/", withReferences: true });
   try {
     const linked: LinkedRow[] = [...snapshot.linkedRows()];
     expect(linked).toHaveLength(ROWS);
@@ -38,7 +38,7 @@ it("finds files that two splits share in a time that grows with the rows, not wi
 
 it("reads each link once, in the order in which they lie, while the plan is written", () => {
   fill(600);
-  const snapshot = openExportSnapshot(db.file, { pairSet: "main", uriPrefix: null, withReferences: true });
+  const snapshot = openExportSnapshot(db.file, { pairSet: "main", uriPrefix: "s3://bucket/prefix/", withReferences: true });
   try {
     const prompts: string[] = [];
     for (const { place, rowId, prompt } of snapshot.linkedRows()) {
@@ -55,7 +55,7 @@ it("reads each link once, in the order in which they lie, while the plan is writ
 it("looks up what some rows have by their ids, not among all rows of the pair set", () => {
   fill(10);
   const prepare = vi.spyOn(Database.prototype, "prepare");
-  const snapshot = openExportSnapshot(db.file, { pairSet: "main", uriPrefix: null, withReferences: true });
+  const snapshot = openExportSnapshot(db.file, { pairSet: "main", uriPrefix: "s3://bucket/prefix/", withReferences: true });
   const asked = prepare.mock.calls.map(([sql]) => sql);
   prepare.mockRestore();
   try {
@@ -88,7 +88,7 @@ function fill(rows: number): void {
     `insert into jobs (job, prompt_key, variant, seed, seed_index, position, state) values (?, ?, 'base', '1', 0, 0, 'done')`,
   );
   const image = client.prepare(`insert into images (image_id, job, prompt_key, prompt_id, server, attempt, node_id, batch_index, filename,
-    subfolder, type, state, key, uri, sha256, bytes) values (?, ?, ?, '', '', 1, '7', 0, '', '', 'output', 'stored', ?, ?, ?, 1)`);
+    subfolder, type, state, key, sha256, bytes) values (?, ?, ?, '', '', 1, '7', 0, '', '', 'output', 'stored', ?, ?, 1)`);
   const link = client.prepare(`insert into preferences (pair_set, row_id, prompt_key, criterion, chosen, source, n_votes, n_candidates)
     values ('main', ?, ?, 'overall', ?, 'people', 1, 2)`);
   const rejected = client.prepare("insert into preference_rejected (place, rank, image_id) values (?, 0, ?)");
@@ -99,7 +99,7 @@ function fill(rows: number): void {
       for (const side of ["a", "b"]) {
         const id = `i_${index}${side}`;
         job.run(id, key);
-        image.run(id, id, key, id, id, side === "a" && index < 2 ? "same" : id);
+        image.run(id, id, key, id, side === "a" && index < 2 ? "same" : id);
       }
       // The order of ids is another than that of places.
       const rowId = `d_${(index * 7_919) % rows}_${index}`;

@@ -6,7 +6,7 @@ import { openFixture } from "../../stages/export/fixture-database.ts";
 describe("tableQueries()", () => {
   test("looks up what is asked for once a row by its own id, not among all images or rows", async () => {
     await using fixture = await openFixture();
-    const snapshot = openExportSnapshot(fixture.db.file, { pairSet: "main", uriPrefix: null, withReferences: true });
+    const snapshot = openExportSnapshot(fixture.db.file, { pairSet: "main", uriPrefix: "s3://bucket/prefix/", withReferences: true });
     snapshot.sortPlan();
     const { client } = snapshot.view;
     const prepare = vi.spyOn(client, "prepare");
@@ -35,7 +35,7 @@ describe("tableQueries()", () => {
     const { client } = fixture.db;
     const weigh = client.prepare("update images set bytes = ? where image_id = ?");
     for (const [index, imageId] of [...one.imageIds, ...three.imageIds].entries()) weigh.run(10 ** index, imageId);
-    const snapshot = openExportSnapshot(fixture.db.file, { pairSet: "main", uriPrefix: null, withReferences: true });
+    const snapshot = openExportSnapshot(fixture.db.file, { pairSet: "main", uriPrefix: "s3://bucket/prefix/", withReferences: true });
     for (const { place, rowId } of snapshot.linkedRows()) snapshot.plan([{ place, rowId, split: 0, fills: 0 }]);
     snapshot.sortPlan();
     const { pairBytesOf } = tableQueries({ client: snapshot.view.client }, snapshot.scope);

@@ -20,7 +20,7 @@ it("every candidate is pending, stored, rejected or failed, whatever became of i
   add("f", "rejected", "rejected");
   add("g", "rejected");
   add("aside", "stored", "rejected");
-  dataset.db.client.prepare("update jobs set aside = 1 where job = ?").run(`job-${imageId("aside0")}`);
+  dataset.db.client.prepare("update jobs set inactive = 1 where job = ?").run(`job-${imageId("aside0")}`);
   dataset.db.client.prepare("update jobs set state = 'planned' where job = ?").run(`job-${imageId("g0")}`); // To be made again.
   dataset.addJob("planned", { promptKey: "p_1", state: "planned" });
   dataset.addJob("submitted", { promptKey: "p_1", state: "submitted" });

@@ -86,7 +86,7 @@ export function fixtureConfig(dir: string, section: { readonly card?: object } =
 export async function openFixture(): Promise<Fixture> {
   const dir = await mkdtemp(join(tmpdir(), "comfy-dpo-export-"));
   const db = openDatabase(join(dir, "pipeline.db"));
-  db.orm.insert(tables.dataset).values({ id: 1, name: "fixture", datasetId: "0", createdAtMs: 0 }).run();
+  db.orm.insert(tables.dataset).values({ id: 1, name: "fixture", datasetId: "0", promptIdNamespace: "0", createdAtMs: 0 }).run();
   const messages: string[] = [];
   const note = (message: string): void => void messages.push(message);
   const quiet = (): void => undefined;
@@ -201,7 +201,6 @@ function addRow(db: Db, row: FixtureRow): AddedRow {
         type: "output",
         state,
         key,
-        uri: `${STORE_URI}/${key}`,
         sha256,
         bytes: 100 + index,
         format: "png",
@@ -249,7 +248,7 @@ function addReference(db: Db, content: string): string {
   const key = referenceKeyOf(sha256, "png");
   db.orm
     .insert(tables.referenceFiles)
-    .values({ sha256, extension: "png", bytes: 10 + content.length, key, uri: `${STORE_URI}/${key}` })
+    .values({ sha256, extension: "png", bytes: 10 + content.length, key })
     .onConflictDoNothing()
     .run();
   return sha256;

@@ -151,7 +151,7 @@ describe("harvest.reclaim", () => {
     await bench.generate(2);
     const outputDir = await mount(bench);
     await bench.harvest({ outputDir });
-    bench.db.client.exec("update images set state = 'listed', key = null, uri = null, sha256 = null, bytes = null");
+    bench.db.client.exec("update images set state = 'listed', key = null, sha256 = null, bytes = null");
     await bench.harvest({ outputDir, config: { reclaim: true } });
     expect(files(outputDir)).toEqual([]);
   });

@@ -1,0 +1,48 @@
+import { readdirSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import Database from "better-sqlite3";
+import type { Log } from "../lib/log.ts";
+import { withoutExtraData } from "./migration-functions.ts";
+
+/** `user_version` of a database from which the secrets of old versions are gone, from its free pages and its copies too. */
+const CLEAN = 8;
+
+/**
+ * Finishes what migration 0008 began: until then, `extra_data` of wrapped workflows (which may hold API keys) was kept in the database. Its
+ * bytes leave the free pages of the file, and the copies that earlier migrations left beside it. Does nothing where that was done before; killed
+ * in the middle, the next call does the rest.
+ */
+export function removeOldSecrets(client: Database.Database, file: string, log?: Pick<Log, "info">): void {
+  const isMigrated = client.prepare(`select 1 from pragma_table_info('dataset') where name = 'defaults'`).get() !== undefined;
+  if (!isMigrated || client.pragma("user_version", { simple: true }) === CLEAN) return;
+  const hasOldPages = client.prepare(`select 1 from dataset where defaults = 0`).get() !== undefined;
+  if (file !== ":memory:" && hasOldPages) {
+    log?.info("Removing the values of extra_data, which may be secrets, from the database and its copies");
+    client.exec("vacuum");
+    client.pragma("wal_checkpoint(TRUNCATE)");
+    for (const copy of copiesOf(file)) cleanCopy(copy, log);
+  }
+  client.pragma(`user_version = ${CLEAN}`);
+}
+
+/** Lists the copies that migrations made before they changed the database. */
+function copiesOf(file: string): readonly string[] {
+  const prefix = `${basename(file)}.before-`;
+  const names = readdirSync(dirname(file)).filter((name) => name.startsWith(prefix) && name.endsWith(".bak"));
+  return names.map((name) => join(dirname(file), name));
+}
+
+function cleanCopy(copy: string, log?: Pick<Log, "info">): void {
+  const client = new Database(copy, { fileMustExist: true });
+  try {
+    client.function("without_extra_data", { deterministic: true }, (wrapper) => withoutExtraData(String(wrapper)));
+    client.exec(`update variants set wrapper = without_extra_data(wrapper) where wrapper <> '{}'`);
+    client.exec("vacuum");
+  } catch (error) {
+    // A copy that cannot be read is no reason to keep the dataset closed for ever.
+    if (!(error instanceof Database.SqliteError)) throw error;
+    log?.info(`Cannot remove extra_data from the copy ${copy}: ${error.message}. Delete it if it may hold secrets and nobody needs it`);
+  } finally {
+    client.close();
+  }
+}

@@ -30,16 +30,29 @@ export function candidateOf({ promptKey, variant, workflowSha256, seed }: Candid
   return identityHash({ prompt_key: promptKey, variant, workflow_sha256: workflowSha256, seed });
 }
 
+/** The largest seed that is derived unless the configuration names a smaller one. */
+export const DERIVED_SEED_MAX = 2 ** 32 - 1;
+
+/** How many seeds, and the largest that may come of it; `max` + 1 is at least `count`, or no such seeds exist. */
+export interface SeedBounds {
+  readonly count: number;
+  /** @default DERIVED_SEED_MAX */
+  readonly max?: number;
+}
+
 /**
- * The first `count` seeds of a prompt, below 2^32, the same for every variant. A seed that the prompt has already
- * is hashed again. Adding prompts or raising `count` never changes the others.
+ * The first `count` seeds of a prompt, the same for every variant. A seed that the prompt has already, or that is above `max`, is
+ * hashed again. Of a digest's 32 bits only the low ones that `max` needs are looked at: a seed that fits is the same with and without
+ * `max`, and a small `max` is met after few hashes. Adding prompts or raising `count` never changes the others.
  */
-export function derivedSeeds(baseSeed: bigint, promptKey: string, count: number): bigint[] {
+export function derivedSeeds(baseSeed: bigint, promptKey: string, { count, max = DERIVED_SEED_MAX }: SeedBounds): bigint[] {
   const seeds = new Set<bigint>();
+  const bits = Math.min(32, max.toString(2).length);
+  const seedIn = (digest: Buffer): bigint => BigInt.asUintN(bits, BigInt(digest.readUInt32BE(0)));
   for (let index = 0; index < count; index++) {
     let digest = hash("sha256", canonicalSeedInput(baseSeed, promptKey, index), "buffer");
-    while (seeds.has(BigInt(digest.readUInt32BE(0)))) digest = hash("sha256", digest, "buffer");
-    seeds.add(BigInt(digest.readUInt32BE(0)));
+    while (seeds.has(seedIn(digest)) || seedIn(digest) > BigInt(max)) digest = hash("sha256", digest, "buffer");
+    seeds.add(seedIn(digest));
   }
   return [...seeds];
 }

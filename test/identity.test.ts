@@ -57,7 +57,7 @@ describe("candidateOf()", () => {
 
 describe("derivedSeeds()", () => {
   it("is pinned", () => {
-    expect(derivedSeeds(7n, key, 4).map(String)).toMatchInlineSnapshot(`
+    expect(derivedSeeds(7n, key, { count: 4 }).map(String)).toMatchInlineSnapshot(`
       [
         "3259512692",
         "719739504",
@@ -74,13 +74,43 @@ describe("derivedSeeds()", () => {
         fc.integer({ min: 1, max: 64 }),
         fc.integer({ min: 0, max: 64 }),
         (base, count, more) => {
-          const seeds = derivedSeeds(base, key, count);
+          const seeds = derivedSeeds(base, key, { count });
           expect(new Set(seeds).size).toBe(count);
           expect(seeds.every((seed) => seed >= 0n && seed < 2n ** 32n)).toBe(true);
-          expect(derivedSeeds(base, key, count + more).slice(0, count)).toEqual(seeds);
+          expect(derivedSeeds(base, key, { count: count + more }).slice(0, count)).toEqual(seeds);
         },
       ),
     );
+  });
+
+  it("stays below a largest seed, keeps each seed that fits, and ends where every seed is taken", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 2 ** 33 }),
+        fc.integer({ min: 1, max: 40 }),
+        fc.bigInt({ min: 0n, max: 99n }),
+        (max, wanted, base) => {
+          const count = Math.min(wanted, max + 1);
+          const seeds = derivedSeeds(base, key, { count, max });
+          expect(new Set(seeds).size).toBe(count);
+          expect(seeds.every((seed) => seed >= 0n && seed <= BigInt(max))).toBe(true);
+          expect(derivedSeeds(base, key, { count: 1, max })[0]).toBe(seeds[0]);
+          const unbound = derivedSeeds(base, key, { count });
+          // Only another index that came to the same seed could have moved one that fits.
+          if (max >= 2 ** 31 - 1) unbound.forEach((seed, index) => seed <= BigInt(max) && expect(seeds[index]).toBe(seed));
+        },
+      ),
+    );
+    expect(derivedSeeds(7n, key, { count: 9, max: 8 }).toSorted()).toEqual([0n, 1n, 2n, 3n, 4n, 5n, 6n, 7n, 8n]);
+  });
+
+  it("is pinned below a largest seed: 31 bits of the same digests", () => {
+    expect(derivedSeeds(7n, key, { count: 4, max: 2 ** 31 - 1 })).toEqual([
+      3259512692n - 2n ** 31n,
+      719739504n,
+      3626182291n - 2n ** 31n,
+      974036350n,
+    ]);
   });
 });
 

@@ -13,7 +13,7 @@ import type { ReferenceFile } from "../prompts/reference-files.ts";
 import { exportStoreUri } from "../stages/export.ts";
 import { openReferences } from "../stages/open-references.ts";
 import { candidatesPerPrompt } from "../stages/plan.ts";
-import { seedRuleOf } from "../stages/plan-dataset.ts";
+import { seedRuleOf } from "../stages/seed-rule.ts";
 import { prepareVariants, type ReadyToPlan } from "../stages/prepare-variants.ts";
 import { unfitCells } from "../stages/unfit-cells.ts";
 import { describePairs } from "./check/describe-pairs.ts";

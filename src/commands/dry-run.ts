@@ -14,7 +14,7 @@ import { readPrompts, type PromptRow } from "../prompts/read-prompts.ts";
 import { comparePlan } from "../stages/compare-plan.ts";
 import { openReferences } from "../stages/open-references.ts";
 import { createPlanner } from "../stages/plan.ts";
-import { seedRuleOf } from "../stages/plan-dataset.ts";
+import { seedRuleOf } from "../stages/seed-rule.ts";
 import { prepareVariants, type ReadyToPlan } from "../stages/prepare-variants.ts";
 import { refuseOtherSeed, refuseOtherStore, refuseOtherVariants } from "../stages/refuse-mixing.ts";
 import { unfitCells } from "../stages/unfit-cells.ts";

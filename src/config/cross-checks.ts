@@ -66,7 +66,9 @@ function checkWorkflows({ workflow, workflows }: ConfigFile): readonly Problem[]
   return workflows !== undefined && Object.keys(workflows).length === 0 ? [problem(["workflows"], " names no workflow")] : [];
 }
 
-function checkCandidates({ candidates: { variants, seeds }, workflows, export: { seed_format } }: ConfigFile): readonly Problem[] {
+function checkCandidates(config: ConfigFile): readonly Problem[] {
+  const { candidates, workflows } = config;
+  const { variants } = candidates;
   const known = workflows === undefined ? ["main"] : Object.keys(workflows);
   const unknown = variants.flatMap(({ workflow }, index) => {
     const path = ["candidates", "variants", index];
@@ -99,20 +101,32 @@ function checkCandidates({ candidates: { variants, seeds }, workflows, export: {
       variants.map(({ name }) => name),
       (index) => ["candidates", "variants", index, "name"],
     ),
-    ...(seeds === "derived" ? [] : twice(seeds.map(String), (index) => ["candidates", "seeds", index])),
+    ...checkSeeds(config),
+  ];
+}
+
+function checkSeeds({ candidates: { seeds, per_prompt: perPrompt }, export: { seed_format: seedFormat } }: ConfigFile): readonly Problem[] {
+  const path = ["candidates", "seeds"];
+  if (seeds === "derived") return [];
+  if (!Array.isArray(seeds)) {
+    if (seeds.max + 1 >= perPrompt) return [];
+    return [
+      problem([...path, "max"], ` is ${seeds.max}: there are ${seeds.max + 1} such seeds, and candidates.per_prompt asks for ${perPrompt}`),
+    ];
+  }
+  return [
+    ...twice(seeds.map(String), (index) => [...path, index]),
     // The export would refuse them, after the night in which their images were made.
-    ...(seeds === "derived" || seed_format === "string"
-      ? []
-      : seeds.flatMap((seed, index) =>
-          seed <= Number.MAX_SAFE_INTEGER
-            ? []
-            : [
-                problem(
-                  ["candidates", "seeds", index],
-                  ` is ${seed}, and readers of JSON round numbers over 2^53-1: set export.seed_format: string (for the whole export), or take a smaller seed`,
-                ),
-              ],
-        )),
+    ...seeds.flatMap((seed, index) =>
+      seedFormat === "string" || seed <= Number.MAX_SAFE_INTEGER
+        ? []
+        : [
+            problem(
+              [...path, index],
+              ` is ${seed}, and readers of JSON round numbers over 2^53-1: set export.seed_format: string (for the whole export), or take a smaller seed`,
+            ),
+          ],
+    ),
   ];
 }
 

@@ -68,7 +68,13 @@ const variant = z.strictObject({
 
 const candidates = z.strictObject({
   per_prompt: count.max(PER_PROMPT_MAX).default(4),
-  seeds: z.union([z.literal("derived"), z.array(z.union([z.int().min(0), z.bigint().min(0n).max(SEED_MAX)])).min(1)]).default("derived"),
+  seeds: z
+    .union([
+      z.literal("derived"),
+      z.array(z.union([z.int().min(0), z.bigint().min(0n).max(SEED_MAX)])).min(1),
+      z.strictObject({ max: z.int().min(0).describe("derived seeds are no larger: for nodes that take less than 32 bits") }),
+    ])
+    .default("derived"),
   variants: z
     .array(variant)
     .min(1)

@@ -19,10 +19,11 @@ import { readPrompts, type PromptRow } from "../prompts/read-prompts.ts";
 import type { ReferenceFiles } from "../prompts/reference-files.ts";
 import { areReferencesUnchanged } from "./are-references-unchanged.ts";
 import { openReferences } from "./open-references.ts";
-import { createPlanner, type SeedRule } from "./plan.ts";
+import { createPlanner } from "./plan.ts";
 import { prepareVariants, type ReadyToPlan } from "./prepare-variants.ts";
 import { refuseOtherSeed, refuseOtherStore, refuseOtherVariants } from "./refuse-mixing.ts";
 import { refuseOtherText } from "./refuse-other-text.ts";
+import { areDerived, seedRuleOf } from "./seed-rule.ts";
 import { unfitCells } from "./unfit-cells.ts";
 
 /** Prompts per transaction: short enough that harvest beside us never waits long. */
@@ -85,7 +86,7 @@ export async function planDataset(needs: PlanNeeds, { promptsLimit }: PlanOption
     config: rememberedConfig(config),
     storeUri: config.store.uri,
     // What seeds were derived from stays known while the configuration lists seeds of its own.
-    ...(config.candidates.seeds === "derived" ? { baseSeed: config.seed.toString() } : {}),
+    ...(areDerived(config.candidates.seeds) ? { baseSeed: config.seed.toString() } : {}),
     planFingerprint: null,
     planPartial: isPartial ? 1 : 0,
   });
@@ -175,11 +176,6 @@ async function writePlan({ config, db, clock }: PlanNeeds, { limited, references
   return changes.compare(before);
 }
 
-export function seedRuleOf(config: Pick<Context["config"], "seed" | "candidates">): SeedRule {
-  const { seeds, per_prompt: perPrompt } = config.candidates;
-  return { baseSeed: config.seed, perPrompt, seeds: seeds === "derived" ? null : seeds.map(BigInt) };
-}
-
 function toPromptRow(row: PromptRow, position: number): PlannedPrompt["prompt"] {
   const { promptKey, prompt, sent, negative, sourceId, meta } = row;
   return {
@@ -241,7 +237,8 @@ async function fingerprintOf(config: Context["config"], { variants, promptsLimit
   }
   // Everything below is plain data that zod has checked.
   const prompts = config.prompts as unknown as Json;
-  const seeds = config.candidates.seeds === "derived" ? "derived" : config.candidates.seeds.map(String);
+  const { seeds: written } = config.candidates;
+  const seeds = Array.isArray(written) ? written.map(String) : written;
   return identityHash({
     prompts,
     file: fileHash.digest("hex"),

@@ -16,11 +16,18 @@ export interface SeedRule {
   readonly perPrompt: number;
   /** Seeds from the configuration, the same for every prompt; null: derived per prompt. */
   readonly seeds: readonly bigint[] | null;
+  /** The largest seed that may be derived. */
+  readonly max: number;
 }
 
 /** How many candidates a prompt has: seeds × variants. */
 export function candidatesPerPrompt(variants: readonly PlannedVariant[], rule: SeedRule): number {
   return (rule.seeds?.length ?? rule.perPrompt) * variants.length;
+}
+
+/** The seeds of one prompt. */
+export function seedsOf(rule: SeedRule, promptKey: string): readonly bigint[] {
+  return rule.seeds ?? derivedSeeds(rule.baseSeed, promptKey, { count: rule.perPrompt, max: rule.max });
 }
 
 /** Plans prompts one by one; variants and seeds are the same for all. */
@@ -37,7 +44,7 @@ export function createPlanner(variants: readonly PlannedVariant[], rule: SeedRul
      * rarely, a prompt's seeds stay together (its text encoding stays cached) and its pairs are complete early.
      */
     jobsOf(promptKey: string, promptPosition: number): readonly PlannedJob[] {
-      const seeds = rule.seeds ?? derivedSeeds(rule.baseSeed, promptKey, rule.perPrompt);
+      const seeds = seedsOf(rule, promptKey);
       const block = Math.floor(promptPosition / BLOCK_PROMPTS);
       const inBlock = promptPosition % BLOCK_PROMPTS;
       return ordered.flatMap((variant, variantIndex) => {

@@ -8,6 +8,7 @@ import { ConfigError } from "../errors.ts";
 import { parseExact } from "../lib/exact-json.ts";
 import { parsePython } from "../lib/python-json.ts";
 import type { ReadyToPlan } from "./prepare-variants.ts";
+import { areDerived } from "./seed-rule.ts";
 import { perJobNames } from "./variants.ts";
 
 /** Differences named in one message; a workflow drawn anew has hundreds. */
@@ -27,7 +28,7 @@ export function refuseOtherStore(config: Pick<Config, "dataset" | "store">, { st
 
 /** @throws {ConfigError} where seeds were derived from another base seed. */
 export function refuseOtherSeed(config: Pick<Config, "dataset" | "seed" | "candidates">, { baseSeed }: Pick<Remembered, "baseSeed">): void {
-  if (baseSeed === null || baseSeed === config.seed.toString() || config.candidates.seeds !== "derived") return;
+  if (baseSeed === null || baseSeed === config.seed.toString() || !areDerived(config.candidates.seeds)) return;
   throw mixing(config, `seed changed from ${baseSeed} to ${config.seed}`, `put seed: ${baseSeed} back, or use another dataset name`);
 }
 

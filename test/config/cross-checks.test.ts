@@ -44,6 +44,7 @@ describe("names that lead nowhere", () => {
 describe("things said twice", () => {
   it.each([
     ["candidates: { variants: [{ name: a }, { name: a }] }", "candidates.variants[1].name is the same as candidates.variants[0].name"],
+    ["candidates: { seeds: { max: 2 } }", "candidates.seeds.max is 2: there are 3 such seeds, and candidates.per_prompt asks for 4"],
     ["candidates: { seeds: [5, 6, 5] }", "candidates.seeds[2] is the same as candidates.seeds[0]"],
     ["annotate: { criteria: [a, a] }", "annotate.criteria[1] is the same as"],
     ["annotate: { judges: [{ name: q, kind: builtin }, { name: q, kind: builtin }] }", "annotate.judges[1].name is the same as"],

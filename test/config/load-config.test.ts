@@ -98,6 +98,7 @@ describe("values that do not fit", () => {
     ],
     ["annotate: { judges: [{ name: q }] }", "annotate.judges[0].kind is missing"],
     ["candidates: { seeds: drived }", 'candidates.seeds is "drived", expected derived or a list'],
+    ["candidates: { seeds: { max: -1 } }", "candidates.seeds.max is -1, expected a whole number ≥ 0"],
     ["candidates: { seeds: [1, 18446744073709551616] }", "candidates.seeds[1] is 18446744073709551616, expected"],
     ["candidates: { variants: [] }", "candidates.variants is an empty list"],
     ["annotate: { criteria: [a b] }", 'annotate.criteria[0] is "a b", expected letters, digits'],

@@ -5,7 +5,7 @@ import { BLOCK_PROMPTS, candidatesPerPrompt, createPlanner, type PlannedVariant 
 const base: PlannedVariant = { variant: "base", workflowSha256: "a", loaderSignature: "sd15" };
 const high: PlannedVariant = { variant: "high", workflowSha256: "b", loaderSignature: "sd15" };
 const sdxl: PlannedVariant = { variant: "sdxl", workflowSha256: "c", loaderSignature: "sdxl" };
-const rule = { baseSeed: 7n, perPrompt: 4, seeds: null };
+const rule = { baseSeed: 7n, perPrompt: 4, seeds: null, max: 2 ** 32 - 1 };
 
 const jobsOf = (variants: readonly PlannedVariant[], prompts: number) => {
   const planner = createPlanner(variants, rule);

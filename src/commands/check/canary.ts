@@ -7,14 +7,16 @@ import type { Submission } from "../../comfy/submit.ts";
 import { extraDataOf } from "../../comfy/workflow.ts";
 import type { Config } from "../../config/schema.ts";
 import { RejectError } from "../../errors.ts";
-import { derivedSeeds, uploadedNameOf } from "../../identity.ts";
+import { uploadedNameOf } from "../../identity.ts";
 import { openDecoder, type DecodeImage } from "../../images/decode.ts";
 import { canonicalJson } from "../../lib/exact-json.ts";
 import type { PromptRow } from "../../prompts/read-prompts.ts";
 import type { ReferenceFile } from "../../prompts/reference-files.ts";
 import { outcomeOf } from "../../stages/generate/outcome.ts";
 import { createUploads, type Uploads } from "../../stages/generate/uploads.ts";
+import { seedsOf } from "../../stages/plan.ts";
 import type { ReadyToPlan } from "../../stages/prepare-variants.ts";
+import { seedRuleOf } from "../../stages/seed-rule.ts";
 import type { CommandInput } from "../command.ts";
 import { canaryWaits, type CanaryWaits } from "./canary-waits.ts";
 import { comparePictures } from "./compare-pictures.ts";
@@ -130,9 +132,8 @@ async function makePictures(client: ComfyClient, canary: OneCanary): Promise<Har
 }
 
 function submissionOf({ config, variant, prompt, files, filenamePrefix }: OneCanary): Submission {
-  const { seed: baseSeed, candidates, prompts, generate } = config;
-  const [listed] = candidates.seeds === "derived" ? [] : candidates.seeds;
-  const seed = listed === undefined ? (derivedSeeds(baseSeed, prompt.promptKey, 1)[0] ?? 0n) : BigInt(listed);
+  const { prompts, generate } = config;
+  const [seed = 0n] = seedsOf({ ...seedRuleOf(config), perPrompt: 1 }, prompt.promptKey);
   const pictures = Object.entries(prompt.references).flatMap(([name, sha256]): [string, string][] => {
     const file = files.find((each) => each.sha256 === sha256);
     return file === undefined ? [] : [[name, uploadedNameOf(file.sha256, file.extension)]];

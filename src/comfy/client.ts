@@ -8,6 +8,7 @@ import { CONNECT_TIMEOUT_MS, describeCall } from "./connection.ts";
 import { networkFailure } from "./http-failure.ts";
 import { openHttp, type Http } from "./http.ts";
 import { networkCode } from "../lib/network-reason.ts";
+import { NO_REPLACEMENTS, parseNodeReplacements, type NodeReplacements } from "./node-replacements.ts";
 import { plainGets, type HeldReading, type PlainGets } from "./plain-gets.ts";
 import { parseQueue, parseQueueRemaining, type Queue } from "./queue.ts";
 import { submit, type Submission, type SubmitAnswer } from "./submit.ts";
@@ -61,6 +62,8 @@ export interface ComfyClient {
   systemStats(signal: AbortSignal): Promise<SystemStats>;
   /** By class; {} for an unknown class. Null: all classes. */
   objectInfo(classType: string | null, signal: AbortSignal): Promise<JsonObject>;
+  /** What the server makes of classes that it no longer has; of older servers, which have no such list, nothing. */
+  nodeReplacements(signal: AbortSignal): Promise<NodeReplacements>;
   /** Names of models in a folder, or of the folders. Null where there is no such folder. */
   models(folder: string | null, signal: AbortSignal): Promise<readonly string[] | null>;
   /** An image's bytes. The caller reads the body to its end or destroys it: an unread body keeps its socket. */
@@ -105,6 +108,8 @@ export function comfyClient({ url, headers, caFile = null, connections = 32, tim
       get(classType === null ? "/object_info" : `/object_info/${encodeURIComponent(classType)}`, signal, (answer) =>
         isJsonObject(answer) ? answer : undefined,
       ),
+    nodeReplacements: async (signal) =>
+      (await http.jsonIfAny({ method: "GET", path: "/node_replacements", signal }, parseNodeReplacements)) ?? NO_REPLACEMENTS,
     models: (folder, signal) =>
       http.jsonIfAny({ method: "GET", path: folder === null ? "/models" : `/models/${encodeURIComponent(folder)}`, signal }, (answer) =>
         isJsonArray(answer) ? answer.filter((name) => typeof name === "string") : undefined,

@@ -1,10 +1,13 @@
-import { stringifyExact, type Json } from "../lib/exact-json.ts";
+import { stringifyExact } from "../lib/exact-json.ts";
 import { didYouMean } from "../lib/nearest.ts";
 import { coreNodes } from "./core-nodes.ts";
 import { findCycles } from "./cycles.ts";
 import { describeNode, nodeOf, type ApiGraph, type ApiNode, type Place } from "./graph.ts";
+import { liveInputs } from "./live-inputs.ts";
+import { NO_REPLACEMENTS, replaceNodes, type NodeReplacements } from "./node-replacements.ts";
 import { isWidgetInput, type ClassInfo, type InputInfo, type ObjectInfo } from "./object-info.ts";
 import { referencesIn, type Reference } from "./reference.ts";
+import { valueProblem } from "./value-problem.ts";
 
 /** One reason why a server would refuse a graph, or run it to no good. */
 export interface GraphProblem {
@@ -19,26 +22,30 @@ export interface GraphProblem {
 export interface GraphProblemOptions {
   /** What a server says about the classes; without it only links are checked. */
   readonly objectInfo?: ObjectInfo;
+  /** What the server makes of classes that it does not have. */
+  readonly replacements?: NodeReplacements;
   /** Nodes whose result is wanted. Inputs are checked only upstream of them, as ComfyUI does; without them, everywhere. */
   readonly outputs?: readonly string[];
   /** Places filled anew for each job: their present values do not matter. */
   readonly filledLater?: readonly Place[];
 }
 
-/** Choices named in a message before the rest is only counted. */
-const CHOICES_SHOWN = 5;
-
 /** Everything wrong with a graph, in the order of its nodes; cycles last. Empty where all is well. */
-export function graphProblems(graph: ApiGraph, options: GraphProblemOptions = {}): readonly GraphProblem[] {
+export function graphProblems(sent: ApiGraph, options: GraphProblemOptions = {}): readonly GraphProblem[] {
+  const { objectInfo, replacements = NO_REPLACEMENTS } = options;
+  const { graph, placeOf } =
+    objectInfo === undefined ? { graph: sent, placeOf: (place: Place) => place } : replaceNodes(sent, { objectInfo, replacements });
   const wanted = options.outputs === undefined ? undefined : upstreamOf(graph, options.outputs);
-  const filledLater = new Set((options.filledLater ?? []).map((place) => stringifyExact([place.nodeId, place.input])));
+  const filledLater = new Set(
+    (options.filledLater ?? []).flatMap((place) => placeOf(place) ?? []).map(({ nodeId, input }) => stringifyExact([nodeId, input])),
+  );
   const problems: GraphProblem[] = [];
   for (const [nodeId, node] of Object.entries(graph)) {
-    problems.push(...linkProblems(graph, nodeId, options.objectInfo));
-    if (options.objectInfo === undefined) continue;
-    const info = options.objectInfo.get(node.class_type);
+    problems.push(...linkProblems(graph, nodeId, objectInfo));
+    if (objectInfo === undefined) continue;
+    const info = objectInfo.get(node.class_type);
     // ComfyUI looks up the class of every node, used or not, but checks the inputs only of those that an output needs.
-    if (info === undefined) problems.push(unknownClass(graph, nodeId, options.objectInfo));
+    if (info === undefined) problems.push(unknownClass(graph, nodeId, objectInfo));
     else if (wanted === undefined || wanted.has(nodeId)) {
       const isFilledLater = (input: string) => filledLater.has(stringifyExact([nodeId, input]));
       problems.push(...inputProblems(describeNode(graph, nodeId), nodeId, { node, info, isFilledLater }));
@@ -77,7 +84,7 @@ function linkProblem(graph: ApiGraph, { nodeId, input }: Place, { reference, obj
   const here = `${describeNode(graph, nodeId)}, input "${input}"`;
   const source = nodeOf(graph, reference.nodeId);
   if (source === undefined) {
-    const declared = objectInfo?.get(nodeOf(graph, nodeId)?.class_type ?? "")?.inputs.get(input);
+    const declared = declaredInput(graph, { nodeId, input }, objectInfo);
     // ComfyUI reads every [text, number] as a link, even where a value belongs: that cannot run, but the remedy is another.
     const remedy =
       declared !== undefined && isWidgetInput(declared)
@@ -115,9 +122,9 @@ interface CheckedNode {
 }
 
 function inputProblems(here: string, nodeId: string, { node, info, isFilledLater }: CheckedNode): readonly GraphProblem[] {
-  return [...info.inputs].flatMap(([input, declared]): readonly GraphProblem[] => {
+  return [...liveInputs(info, node.inputs)].flatMap(([input, declared]): readonly GraphProblem[] => {
     if (!Object.hasOwn(node.inputs, input)) {
-      if (!declared.required || declared.isDynamic) return [];
+      if (!declared.required) return [];
       return [{ kind: "missing-input", nodeId, input, message: `${here}: required input "${input}" (${declared.type}) is missing` }];
     }
     const value = node.inputs[input] ?? null;
@@ -130,24 +137,11 @@ function inputProblems(here: string, nodeId: string, { node, info, isFilledLater
   });
 }
 
-function valueProblem(value: Json, declared: InputInfo): Pick<GraphProblem, "kind" | "message"> | undefined {
-  const { choices, min, max } = declared;
-  if (choices !== undefined && !declared.isUpload && !choices.includes(value)) {
-    return { kind: "value-not-in-list", message: `which the server does not have${describeChoices(value, choices)}` };
-  }
-  if (typeof value !== "number" && typeof value !== "bigint") return undefined;
-  if (min !== undefined && value < min) return { kind: "out-of-range", message: `less than the smallest allowed, ${min}` };
-  if (max !== undefined && value > max) return { kind: "out-of-range", message: `more than the largest allowed, ${max}` };
-  return undefined;
-}
-
-function describeChoices(value: Json, choices: readonly Json[]): string {
-  if (choices.length === 0) return " (it lists none)";
-  const texts = choices.map((choice) => (typeof choice === "string" ? choice : stringifyExact(choice)));
-  const near = typeof value === "string" ? didYouMean(value, texts) : "";
-  if (near !== "") return near;
-  const more = texts.length > CHOICES_SHOWN ? `, … ${texts.length} in all` : "";
-  return `; it has ${texts.slice(0, CHOICES_SHOWN).join(", ")}${more}`;
+/** What the server says of an input, with what dynamic inputs of its node bring along. */
+function declaredInput(graph: ApiGraph, { nodeId, input }: Place, objectInfo: ObjectInfo | undefined): InputInfo | undefined {
+  const node = nodeOf(graph, nodeId);
+  const info = node === undefined ? undefined : objectInfo?.get(node.class_type);
+  return node === undefined || info === undefined ? undefined : liveInputs(info, node.inputs).get(input);
 }
 
 function cycleProblem(graph: ApiGraph, path: readonly string[]): GraphProblem {

@@ -1,10 +1,25 @@
 import type { Emulator, EmulatorOptions } from "../../src/comfy/emulator.ts";
 import { emulatorDisk } from "../../src/comfy/emulator/disk.ts";
 import { isPyDict, isPyList, loadsPython, type PyDict, type PyValue } from "../../src/comfy/emulator/python-json.ts";
-import { dictAt, historyOf, readWorkflow, run, send, stringOf, submit, textAt, withInputs, type Exchange } from "./emulator-recordings.ts";
+import {
+  dictAt,
+  historyOf,
+  readWorkflow,
+  run,
+  send,
+  stringOf,
+  submit,
+  textAt,
+  withInputs,
+  type Asked,
+  type Exchange,
+} from "./emulator-recordings.ts";
+
+/** What the cases need of an emulator; a real server is restarted by hand. */
+export type StageServer = Asked & Pick<Emulator, "restart">;
 
 export interface Stage {
-  readonly server: Emulator;
+  readonly server: StageServer;
   readonly exchange: Exchange;
 }
 
@@ -22,9 +37,9 @@ const viewed = withInputs(tiny, { "3.filename_prefix": "run1/ab/view_s42" });
 const viewedExtra = loadsPython('{"extra_pnginfo": {"workflow": {"nodes": [], "version": 0.4}, "dpo": {"row": 3, "prompt": "a fox"}}}');
 
 const idIn = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
-const saveViewed = async (server: Emulator): Promise<void> =>
+const saveViewed = async (server: Asked): Promise<void> =>
   void (await run(server, { prompt: viewed, prompt_id: "v", extra_data: viewedExtra }));
-const oneSlow = async (server: Emulator, promptId: string): Promise<void> =>
+const oneSlow = async (server: Asked, promptId: string): Promise<void> =>
   void (await submit(server, { prompt: slow, prompt_id: promptId }));
 
 /** Runs what the recorded history entry says was run, after what must have gone before. */

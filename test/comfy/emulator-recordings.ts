@@ -1,11 +1,20 @@
+import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { join } from "node:path";
 import { dumpsPython, isPyDict, isPyList, loadsPython, type PyDict, type PyValue } from "../../src/comfy/emulator/python-json.ts";
-import type { Emulator } from "../../src/comfy/emulator.ts";
 
 /** The recordings of a real ComfyUI 0.3.64. */
 export const RECORDINGS = join(import.meta.dirname, "../fixtures/comfyui-0.3.64");
+/** Those of a real 0.33.0, as far as it answers otherwise. */
+export const NEWER_RECORDINGS = join(import.meta.dirname, "../fixtures/comfyui-0.33.0");
+
+/** A server that is asked: an emulator, or a real one. */
+export interface Asked {
+  readonly url: string;
+  /** It takes UUIDs alone: every prompt_id that is sent to it is made one, the same one each time. */
+  readonly wantsUuids?: boolean;
+}
 
 export interface Exchange {
   readonly method: string;
@@ -26,12 +35,12 @@ export interface Answer {
 /** Headers that say nothing of ComfyUI. */
 const SERVER_OWN = ["date", "connection", "keep-alive"];
 
-export function recordingNames(folder: "http" | "ws" | "object_info"): string[] {
-  return readdirSync(join(RECORDINGS, folder)).toSorted();
+export function recordingNames(folder: "http" | "ws" | "object_info", recordings = RECORDINGS): string[] {
+  return readdirSync(join(recordings, folder)).toSorted();
 }
 
-export function readPython(path: string): PyDict {
-  const value = loadsPython(readFileSync(join(RECORDINGS, path), "utf8"));
+export function readPython(path: string, recordings = RECORDINGS): PyDict {
+  const value = loadsPython(readFileSync(join(recordings, path), "utf8"));
   if (!isPyDict(value)) throw new TypeError(`${path} holds no object`);
   return value;
 }
@@ -40,8 +49,8 @@ export function readWorkflow(name: string): PyDict {
   return readPython(`workflow_${name}.json`);
 }
 
-export function readExchange(name: string): Exchange {
-  const recording = readPython(`http/${name}`);
+export function readExchange(name: string, recordings = RECORDINGS): Exchange {
+  const recording = readPython(`http/${name}`, recordings);
   const request = dictAt(recording, "request");
   const response = dictAt(recording, "response");
   return {
@@ -58,16 +67,49 @@ export function readExchange(name: string): Exchange {
   };
 }
 
+export interface Sent {
+  readonly method?: string;
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+}
+
+/** Any prompt_id as a UUID; one that is a UUID stays as it is. */
+export function uuidOf(promptId: string): string {
+  if (/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(promptId)) return promptId;
+  const digits = createHash("sha256").update(promptId).digest("hex");
+  return [digits.slice(0, 8), digits.slice(8, 12), `4${digits.slice(13, 16)}`, `8${digits.slice(17, 20)}`, digits.slice(20, 32)].join("-");
+}
+
+/** The request with a UUID for each prompt_id: after `"prompt_id":`, under `delete`, at the end of a path to one prompt. */
+export function withUuids(sent: Sent): Sent {
+  const { body } = sent;
+  const path = sent.path.replace(/(?<=\/history\/)[^/?]+$/, (id) => uuidOf(decodeURIComponent(id)));
+  if (typeof body !== "string") return { ...sent, path };
+  const own = body.replace(/(?<="prompt_id": ?)"([^"]+)"/g, (_, id: string) => JSON.stringify(uuidOf(id)));
+  const listed = own.replace(/(?<="delete": ?)\[[^\]]*\]/g, (list) =>
+    list.replace(/"([^"]+)"/g, (_, id: string) => JSON.stringify(uuidOf(id))),
+  );
+  return { ...sent, path, body: listed };
+}
+
+/** A recorded answer with a UUID for each prompt_id, wherever it stands. */
+export function answerWithUuids(body: PyValue): PyValue {
+  const text = dumpsPython(body);
+  const ids = [
+    ...[...text.matchAll(/"prompt_id": "([^"]+)"/g)].map(([, id = ""]) => id),
+    ...(isPyDict(body) ? [...body].flatMap(([key, value]) => (isPyDict(value) && value.has("prompt") ? [key] : [])) : []),
+    ...["queue_running", "queue_pending"].flatMap((key) => {
+      const items = isPyDict(body) ? body.get(key) : undefined;
+      return isPyList(items) ? items.flatMap((item) => (isPyList(item) ? [stringOf(item[1] ?? "")] : [])) : [];
+    }),
+  ];
+  return loadsPython(ids.reduce((changed, id) => changed.replaceAll(JSON.stringify(id), JSON.stringify(uuidOf(id))), text));
+}
+
 /** Sends a request as it is, without what fetch would add or refuse. */
-export function send(
-  server: Pick<Emulator, "url">,
-  sent: {
-    readonly method?: string;
-    readonly path: string;
-    readonly headers?: Readonly<Record<string, string>>;
-    readonly body?: string | Uint8Array;
-  },
-): Promise<Answer> {
+export function send(server: Asked, asked: Sent): Promise<Answer> {
+  const sent = server.wantsUuids === true ? withUuids(asked) : asked;
   return new Promise((resolve, reject) => {
     const { method = "GET", path, headers = {}, body } = sent;
     const outgoing = httpRequest(
@@ -103,7 +145,7 @@ export function jsonOf({ bytes }: Answer): PyDict {
 }
 
 /** Submits a prompt and returns the answer. */
-export function submit(server: Emulator, fields: Readonly<Record<string, PyValue>>): Promise<Answer> {
+export function submit(server: Asked, fields: Readonly<Record<string, PyValue>>): Promise<Answer> {
   const body = dumpsPython(new Map(Object.entries(fields)));
   return send(server, { method: "POST", path: "/prompt", headers: { "Content-Type": "application/json" }, body });
 }
@@ -111,17 +153,19 @@ export function submit(server: Emulator, fields: Readonly<Record<string, PyValue
 const HISTORY_TIMEOUT_MS = 15_000;
 
 /** The history entry of a prompt, once it is there. */
-export async function historyOf(server: Emulator, promptId: string): Promise<PyDict> {
+export async function historyOf(server: Asked, promptId: string): Promise<PyDict> {
   // By time, not by tries: how many fit into a run depends on the machine.
   for (const deadlineMs = Date.now() + HISTORY_TIMEOUT_MS; Date.now() < deadlineMs;) {
-    const entry = jsonOf(await send(server, { path: `/history/${promptId}` })).get(promptId);
+    const entry = jsonOf(await send(server, { path: `/history/${promptId}` })).get(
+      server.wantsUuids === true ? uuidOf(promptId) : promptId,
+    );
     if (isPyDict(entry)) return entry;
   }
   throw new Error(`${promptId} never came to the history`);
 }
 
 /** Submits and waits until it has run. */
-export async function run(server: Emulator, fields: Readonly<Record<string, PyValue>> & { readonly prompt_id: string }): Promise<PyDict> {
+export async function run(server: Asked, fields: Readonly<Record<string, PyValue>> & { readonly prompt_id: string }): Promise<PyDict> {
   const answer = await submit(server, fields);
   if (answer.status !== 200) throw new Error(`refused: ${answer.bytes.toString("utf8")}`);
   return historyOf(server, fields.prompt_id);

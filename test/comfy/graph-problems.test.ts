@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import { graphProblems, upstreamOf, type GraphProblemOptions } from "../../src/comfy/graph-problems.ts";
 import type { ApiGraph } from "../../src/comfy/graph.ts";
 import { withInputs } from "../../src/comfy/with-inputs.ts";
-import type { Json } from "../../src/lib/exact-json.ts";
-import { bundledGraph, graphOf, recordedGraph, recordedObjectInfo } from "./workflow-fixtures.ts";
+import type { Json, JsonObject } from "../../src/lib/exact-json.ts";
+import { bundledGraph, graphOf, newerServer, recordedGraph, recordedObjectInfo } from "./workflow-fixtures.ts";
 
 const objectInfo = recordedObjectInfo({ checkpoints: ["SD15/v1-5-pruned-emaonly.safetensors", "sd_xl_base_1.0.safetensors"] });
 const bundled = bundledGraph("sd15");
@@ -138,5 +138,69 @@ describe("upstreamOf()", () => {
       d: ["D", { x: ["a", 0] }],
     });
     expect([...upstreamOf(graph, ["a"])].toSorted()).toEqual(["a", "b", "c"]);
+  });
+});
+
+describe("graphProblems() on a server of 0.33.0", () => {
+  const { objectInfo: newer, replacements } = newerServer();
+  const saver = (inputs: JsonObject): ApiGraph =>
+    graphOf({
+      "1": ["EmptyImage", { width: 64, height: 64, batch_size: 1, color: 0 }],
+      "2": ["SaveImageAdvanced", { images: ["1", 0], filename_prefix: "x", ...inputs }],
+    });
+  const resized = (inputs: JsonObject): ApiGraph => ({
+    ...saver({ images: ["3", 0], format: "png", "format.bit_depth": "8-bit", "format.input_color_space": "sRGB" }),
+    ...graphOf({ "3": ["ResizeImageMaskNode", { input: ["1", 0], scale_method: "area", ...inputs }] }),
+  });
+
+  test("a choice with inputs of its own is one of its keys", () => {
+    const png = { format: "png", "format.bit_depth": "16-bit", "format.input_color_space": "sRGB" };
+    expect(graphProblems(saver(png), { objectInfo: newer })).toEqual([]);
+    expect(problemsOf(saver({ ...png, format: "pgn" }), { objectInfo: newer })).toEqual([
+      'value-not-in-list: node 2 (SaveImageAdvanced): "format" is "pgn", which the server does not have (did you mean "png"?)',
+    ]);
+    expect(problemsOf(saver({ "format.bit_depth": "8-bit" }), { objectInfo: newer })[0]).toContain('required input "format"');
+  });
+
+  test("the inputs of the option that is chosen are checked, those of the others are not", () => {
+    const bad = { format: "png", "format.bit_depth": "32-bit float", "format.input_color_space": "sRGB" };
+    expect(problemsOf(saver(bad), { objectInfo: newer })).toEqual([
+      'value-not-in-list: node 2 (SaveImageAdvanced): "format.bit_depth" is "32-bit float", which the server does not have; it has 8-bit, 16-bit',
+    ]);
+    expect(graphProblems(saver({ ...bad, format: "exr" }), { objectInfo: newer })).toEqual([]);
+    expect(problemsOf(resized({ resize_type: "scale by multiplier" }), { objectInfo: newer })).toEqual([
+      'missing-input: node 3 (ResizeImageMaskNode): required input "resize_type.multiplier" (FLOAT) is missing',
+    ]);
+    expect(problemsOf(resized({ resize_type: "scale by multiplier", "resize_type.multiplier": 9 }), { objectInfo: newer })).toEqual([
+      expect.stringContaining('"resize_type.multiplier" is 9, more than the largest allowed, 8'),
+    ]);
+    expect(graphProblems(resized({ resize_type: "scale by multiplier", "resize_type.multiplier": 2 }), { objectInfo: newer })).toEqual([]);
+  });
+
+  test("an input that grows is never there itself: its first ones are, and as many more as there may be", () => {
+    const batch = (inputs: JsonObject): ApiGraph => ({
+      ...saver({ images: ["3", 0], format: "png", "format.bit_depth": "8-bit", "format.input_color_space": "sRGB" }),
+      ...graphOf({ "3": ["BatchImagesNode", inputs] }),
+    });
+    expect(graphProblems(batch({ "images.image0": ["1", 0], "images.image1": ["1", 0] }), { objectInfo: newer })).toEqual([]);
+    expect(problemsOf(batch({ "images.image1": ["1", 0] }), { objectInfo: newer })).toEqual([
+      'missing-input: node 3 (BatchImagesNode): required input "images.image0" (IMAGE) is missing',
+    ]);
+  });
+
+  test("a class that the server replaces is checked as what it becomes", () => {
+    const old = (inputs: JsonObject): ApiGraph => ({
+      ...saver({ images: ["3", 0], format: "png", "format.bit_depth": "8-bit", "format.input_color_space": "sRGB" }),
+      ...graphOf({ "3": ["ResizeImagesByLongerEdge", inputs] }),
+    });
+    const options = { objectInfo: newer, replacements };
+    expect(graphProblems(old({ images: ["1", 0], longer_edge: 512 }), options)).toEqual([]);
+    expect(problemsOf(old({ images: ["1", 0], longer_edge: -1 }), options)).toEqual([
+      expect.stringContaining('node 3 (ImageScaleToMaxDimension): "largest_size" is -1, less than the smallest allowed, 0'),
+    ]);
+    expect(
+      graphProblems(old({ images: ["1", 0], longer_edge: -1 }), { ...options, filledLater: [{ nodeId: "3", input: "longer_edge" }] }),
+    ).toEqual([]);
+    expect(problemsOf(old({ images: ["1", 0], longer_edge: 512 }), { objectInfo: newer })[0]).toContain("does not know the class");
   });
 });

@@ -47,7 +47,7 @@ describe("parseObjectInfo()", () => {
     expect(inputs?.inputs.get("mode")?.choices).toEqual(["a", "b"]);
     expect(inputs?.inputs.get("remote")?.choices).toBeUndefined();
     expect(inputs?.inputs.get("many")?.choices).toBeUndefined();
-    expect(inputs?.inputs.get("images")?.isDynamic).toBe(true);
+    expect(inputs?.inputs.get("images")?.dynamic).toEqual({ kind: "unknown" });
     expect(inputs?.inputs.get("mode2")).toMatchObject({ required: false, type: "COMBO", choices: ["x"] });
     expect(inputs?.outputs).toEqual(["IMAGE", "COMBO"]);
   });

@@ -1,12 +1,16 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { expect } from "vitest";
 import type { ApiGraph } from "../../src/comfy/graph.ts";
+import { parseNodeReplacements } from "../../src/comfy/node-replacements.ts";
 import { parseObjectInfo, type ObjectInfo } from "../../src/comfy/object-info.ts";
+import type { ServerClasses } from "../../src/comfy/server-classes.ts";
 import { parseWorkflow } from "../../src/comfy/workflow.ts";
 import { ConfigError } from "../../src/errors.ts";
 import { isJsonObject, parseExact, stringifyExact, type Json, type JsonObject } from "../../src/lib/exact-json.ts";
+import { parsePython } from "../../src/lib/python-json.ts";
 
 const FIXTURES = new URL("../fixtures/comfyui-0.3.64/", import.meta.url);
+const NEWER = new URL("../fixtures/comfyui-0.33.0/", import.meta.url);
 
 export function readFixture(name: string): string {
   return readFileSync(new URL(name, FIXTURES), "utf8");
@@ -33,6 +37,20 @@ export function recordedObjectInfo({ checkpoints = [] }: { readonly checkpoints?
   });
   const filled = bodies.map((body) => body.replace('"ckpt_name":[[]', `"ckpt_name":[${JSON.stringify(checkpoints)}`));
   return parseObjectInfo(Object.assign({}, ...filled.map((body) => object(parseExact(body)))));
+}
+
+/** What a real 0.33.0 said about classes and about what it replaces. */
+export function newerServer(): ServerClasses {
+  const bodyIn = (path: string): JsonObject => {
+    const recording = object(parsePython(readFileSync(new URL(path, NEWER), "utf8")));
+    return object(object(recording["response"])["body"]);
+  };
+  const classes = readdirSync(new URL("object_info", NEWER)).map((file) => bodyIn(`object_info/${file}`));
+  return {
+    url: "http://new:8188",
+    objectInfo: parseObjectInfo(Object.assign({}, ...classes)),
+    replacements: parseNodeReplacements(bodyIn("http/node_replacements.json")) ?? new Map(),
+  };
 }
 
 /** A graph written short: id → [class_type, inputs, title?]. */

@@ -53,7 +53,7 @@ export async function openContext(input: CommandInput, { locks, deadline, adjust
   if (!existsSync(databaseFile(config))) {
     if (unplanned !== true) {
       const { checkPlan } = await import("./stages/check-plan.ts");
-      await checkPlan({ config });
+      await checkPlan({ config, signal: input.signal });
     }
     await expectClaimable(store, { datasetName: config.dataset, datasetId: null }, { clock, signal });
   }

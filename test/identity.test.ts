@@ -97,11 +97,12 @@ describe("derivedSeeds()", () => {
           expect(derivedSeeds(base, key, { count: 1, max })[0]).toBe(seeds[0]);
           const unbound = derivedSeeds(base, key, { count });
           // Only another index that came to the same seed could have moved one that fits.
-          if (max >= 2 ** 31 - 1) unbound.forEach((seed, index) => seed <= BigInt(max) && expect(seeds[index]).toBe(seed));
+          const kept = unbound.map((seed, index) => (seed <= BigInt(max) ? seed : seeds[index]));
+          expect(max >= 2 ** 31 - 1 ? kept : seeds).toEqual(seeds);
         },
       ),
     );
-    expect(derivedSeeds(7n, key, { count: 9, max: 8 }).toSorted()).toEqual([0n, 1n, 2n, 3n, 4n, 5n, 6n, 7n, 8n]);
+    expect(new Set(derivedSeeds(7n, key, { count: 9, max: 8 }))).toEqual(new Set([0n, 1n, 2n, 3n, 4n, 5n, 6n, 7n, 8n]));
   });
 
   it("is pinned below a largest seed: 31 bits of the same digests", () => {

@@ -5,12 +5,20 @@ import { liveInputs } from "./live-inputs.ts";
 import { replaceNodes } from "./node-replacements.ts";
 import type { InputInfo, Inputs } from "./object-info.ts";
 import type { ServerClasses } from "./server-classes.ts";
-import { isBetweenSteps, valueProblem } from "./value-problem.ts";
+import { isBetweenSteps, valueProblem, type ValueProblem } from "./value-problem.ts";
+
+/** Why a server will refuse a value. */
+export interface Refusal extends Pick<ValueProblem, "kind"> {
+  /** Names input, node and value. */
+  readonly message: string;
+  /** False where the node may have checks of its own in place of the list: custom nodes that make their choices anew may take others. */
+  readonly isCertain: boolean;
+}
 
 /** Compares values that will be written into a graph with what a server's nodes take. */
 export interface BoundValues {
-  /** Why the server will refuse the value there, as a sentence's end; undefined where it takes it, or does not say. */
-  refusal(place: Place, value: Json): string | undefined;
+  /** Why the server will refuse the value there; undefined where it takes it, or does not say. */
+  refusal(place: Place, value: Json): Refusal | undefined;
   /** What the node may round there; undefined where there is nothing to round. */
   rounding(place: Place, value: Json): string | undefined;
   /** The largest number that the input takes, undefined where it has no limit. */
@@ -37,6 +45,9 @@ export function boundValues(graph: ApiGraph, classes: ServerClasses): BoundValue
     return there === undefined ? undefined : inputsOf(there.nodeId).get(there.input);
   }
 
+  const originAt = ({ nodeId }: Place): string | undefined =>
+    classes.objectInfo.get(nodeOf(replaced.graph, nodeId)?.class_type ?? "")?.origin;
+
   /** As it will be sent; what cannot stand there at all is told elsewhere. */
   const fitted = ({ nodeId, input }: Place, value: Json): Json | undefined => fitValue(value, nodeOf(graph, nodeId)?.inputs[input]);
   const described = ({ nodeId, input }: Place, value: Json): string =>
@@ -47,7 +58,9 @@ export function boundValues(graph: ApiGraph, classes: ServerClasses): BoundValue
       const declared = declaredAt(place);
       const sent = fitted(place, value);
       const problem = declared === undefined || sent === undefined ? undefined : valueProblem(sent, declared);
-      return problem === undefined ? undefined : `${described(place, value)}, ${problem.message}`;
+      if (problem === undefined) return undefined;
+      const isCertain = problem.kind === "out-of-range" || originAt(place) === "core";
+      return { kind: problem.kind, message: `${described(place, value)}, ${problem.message}`, isCertain };
     },
     rounding(place, value) {
       const declared = declaredAt(place);

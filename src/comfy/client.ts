@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 import { isJsonArray, isJsonObject, stringifyExact, type Json, type JsonObject } from "../lib/exact-json.ts";
+import { canceller } from "./cancel.ts";
 import { comfyEvents, type ComfyEvents, type ComfyEventsOptions } from "./events.ts";
 import { readSystemStats } from "./first-contact.ts";
 import { parseHistoryAnswer, type HistoryEntry, type OutputImage } from "./history-entry.ts";
@@ -57,6 +58,8 @@ export interface ComfyClient {
   clearQueue(signal: AbortSignal): Promise<void>;
   /** Null: whatever runs. Takes effect between nodes and at sampler steps. */
   interrupt(promptId: string | null, signal: AbortSignal): Promise<void>;
+  /** Takes one prompt back, whether it waits or runs. Unlike `interrupt`, it cannot end another that starts meanwhile where the server knows how. */
+  cancel(promptId: string, signal: AbortSignal): Promise<void>;
   /** Takes effect between prompts. `freeMemory` drops the node cache, too. */
   free(what: { readonly unloadModels: boolean; readonly freeMemory: boolean }, signal: AbortSignal): Promise<void>;
   systemStats(signal: AbortSignal): Promise<SystemStats>;
@@ -89,6 +92,8 @@ export function comfyClient({ url, headers, caFile = null, connections = 32, tim
   const get = <T>(path: string, signal: AbortSignal, parse: (answer: Json) => T | undefined): Promise<T> =>
     http.json({ method: "GET", path, signal }, parse);
 
+  const cancelling = canceller(http);
+
   return {
     url: http.url,
     submit: (submission, signal) => submit(http, submission, signal),
@@ -102,8 +107,12 @@ export function comfyClient({ url, headers, caFile = null, connections = 32, tim
     deleteFromQueue: (promptIds, signal) => post("/queue", { delete: promptIds }, signal),
     clearQueue: (signal) => post("/queue", { clear: true }, signal),
     interrupt: (promptId, signal) => post("/interrupt", promptId === null ? {} : { prompt_id: promptId }, signal),
+    cancel: (promptId, signal) => cancelling.cancel(promptId, signal),
     free: ({ unloadModels, freeMemory }, signal) => post("/free", { unload_models: unloadModels, free_memory: freeMemory }, signal),
-    systemStats: (signal) => readSystemStats(http, signal),
+    systemStats: (signal) => {
+      cancelling.forget(); // Asked at first contact and after a restart: it may be another version now.
+      return readSystemStats(http, signal);
+    },
     objectInfo: (classType, signal) =>
       get(classType === null ? "/object_info" : `/object_info/${encodeURIComponent(classType)}`, signal, (answer) =>
         isJsonObject(answer) ? answer : undefined,

@@ -52,7 +52,7 @@ function outputsOf(mapping: Json | undefined): ReadonlyMap<number, number> {
 export interface ReplacedGraph {
   readonly graph: ApiGraph;
   /** Where the value of a place of the sent graph ends up; undefined where the server drops it. */
-  placeOf(place: Place): Place | undefined;
+  readonly placeOf: (place: Place) => Place | undefined;
 }
 
 interface Known {

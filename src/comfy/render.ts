@@ -30,13 +30,23 @@ export function render(graph: ApiGraph, { bindings, values, outputs, filenamePre
     }
   }
   for (const nodeId of outputs) changes.push([{ nodeId, input: "filename_prefix" }, filenamePrefix]);
-  const filled = withInputs(graph, changes);
+  const filled = withTitles(withInputs(graph, changes));
   if (saveAs === "output") return filled;
   const previews = outputs.flatMap((nodeId): [string, ApiNode][] => {
     const node = nodeOf(filled, nodeId);
     return node === undefined ? [] : [[nodeId, previewOf(node, filenamePrefix)]];
   });
   return { ...filled, ...Object.fromEntries(previews) };
+}
+
+/**
+ * Every node with a `_meta`, as the editor exports it: servers that replace old classes (0.14 and later) answer 500 to a node that has none.
+ * @see https://github.com/Comfy-Org/ComfyUI/blob/v0.33.0/app/node_replace_manager.py copy_node_struct
+ */
+function withTitles(graph: ApiGraph): ApiGraph {
+  return Object.fromEntries(
+    Object.entries(graph).map(([nodeId, node]) => [nodeId, { ...node, _meta: node._meta ?? { title: node.class_type } }]),
+  );
 }
 
 /**

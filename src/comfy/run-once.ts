@@ -147,14 +147,10 @@ function createPatience(url: string, { clock, timeoutMs, standstillMs }: Pick<Wa
 const secondsOf = (ms: number): string => `${Math.round(ms / 1_000)} s`;
 
 /** A server that does not answer any more keeps what it has: nothing depends on it. */
-async function takeBack(client: ComfyClient, { promptId, where }: Place, signal: AbortSignal): Promise<void> {
-  const ids = [promptId];
+async function takeBack(client: ComfyClient, { promptId }: Place, signal: AbortSignal): Promise<void> {
   try {
-    await client.deleteFromQueue(ids, signal);
-    // Only where it runs: older servers do not look at the id and interrupt whatever does.
-    const { running } = where === "it runs" ? await client.queue(signal) : { running: [] };
-    if (running.some((item) => item.promptId === promptId)) await client.interrupt(promptId, signal);
-    await client.deleteHistory(ids, signal);
+    await client.cancel(promptId, signal);
+    await client.deleteHistory([promptId], signal);
   } catch (error) {
     if (!(error instanceof TransientError) && !signal.aborted) throw error;
   }

@@ -1,6 +1,4 @@
-import { graphProblems } from "../comfy/graph-problems.ts";
-import type { ComfyClient } from "../comfy/client.ts";
-import { parseObjectInfo } from "../comfy/object-info.ts";
+import { readServerClasses, type ServerClasses } from "../comfy/server-classes.ts";
 import { loadConfig } from "../config/load-config.ts";
 import { refuseUnfedPolicies } from "../config/refuse-unfed-policies.ts";
 import type { Config } from "../config/schema.ts";
@@ -10,6 +8,7 @@ import { counted } from "../lib/counted.ts";
 import { configFileOf } from "../open-context.ts";
 import { readPrompts, type PromptRow } from "../prompts/read-prompts.ts";
 import type { ReferenceFile } from "../prompts/reference-files.ts";
+import { askServers } from "../stages/ask-servers.ts";
 import { exportStoreUri } from "../stages/export.ts";
 import { openReferences } from "../stages/open-references.ts";
 import { candidatesPerPrompt } from "../stages/plan.ts";
@@ -18,6 +17,7 @@ import { prepareVariants, type ReadyToPlan } from "../stages/prepare-variants.ts
 import { unfitCells } from "../stages/unfit-cells.ts";
 import { describePairs } from "./check/describe-pairs.ts";
 import { checkDisks } from "./check/disks.ts";
+import { checkWorkflow } from "./check/check-workflow.ts";
 import { failedFinding, type Finding } from "./check/finding.ts";
 import { probeJudges } from "./check/probe-judges.ts";
 import { probeExport, probeStore } from "./check/probe-store.ts";
@@ -32,9 +32,10 @@ const DEFAULT_SIDE_PX = 512;
 export async function run(input: CommandInput): Promise<CommandResult> {
   const config = loadConfig(configFileOf(input), { env: input.env });
   refuseUnfedPolicies(config, { asking: false });
-  const variants = await prepareVariants(config);
-  const plan = await countCandidates(config, { variants, input });
-  const servers = await Promise.all(config.servers.map((server) => checkServer(server, { variants, input })));
+  const asked = await askServers(config, input.signal);
+  const variants = await prepareVariants(config, { servers: asked });
+  const plan = await countCandidates(config, { variants, input, asked });
+  const servers = await Promise.all(config.servers.map((server) => checkServer(server, { config, variants, input })));
   const findings: Finding[] = [
     { what: "config", ok: true, text: config.configFile },
     { what: "plan", ok: true, text: `${plan.text}, about ${byteSize(plan.bytes)} as PNG` },
@@ -75,11 +76,14 @@ interface CandidateCount {
   readonly references: ReferenceTotals;
 }
 
-async function countCandidates(config: Config, { variants, input }: Checked): Promise<CandidateCount> {
+async function countCandidates(
+  config: Config,
+  { variants, input, asked }: Checked & { readonly asked: readonly ServerClasses[] },
+): Promise<CandidateCount> {
   const keys = new Set<string>();
   let first: PromptRow | undefined;
   const references = openReferences(config);
-  const options = { warn: (message: string) => input.log.warn(message), references, notesOf: unfitCells(variants) };
+  const options = { warn: (message: string) => input.log.warn(message), references, notesOf: unfitCells(variants, asked) };
   for await (const row of readPrompts(config.prompts, options).rows()) {
     first ??= row;
     keys.add(row.promptKey);
@@ -107,7 +111,10 @@ function sizesThatNeverPair(variants: readonly ReadyToPlan[]): readonly Finding[
   return [{ what: "sizes", ok: true, text: `variants of different sizes never make a pair: ${text}` }];
 }
 
-async function checkServer(server: Config["servers"][number], { variants, input }: Checked): Promise<readonly Finding[]> {
+async function checkServer(
+  server: Config["servers"][number],
+  { config, variants, input }: Checked & { readonly config: Config },
+): Promise<readonly Finding[]> {
   const { comfyClient } = await import("../comfy/client.ts");
   const client = comfyClient({ url: server.url, headers: server.headers, caFile: server.ca_file });
   try {
@@ -115,8 +122,12 @@ async function checkServer(server: Config["servers"][number], { variants, input 
     const vram = stats.devices.map(
       (device) => `${device.name} ${(device.vramFreeBytes / 1e9).toFixed(1)} of ${(device.vramTotalBytes / 1e9).toFixed(1)} GB free`,
     );
-    const findings = [{ what: client.url, ok: true, text: `ComfyUI ${stats.version}, ${remaining} in queue, ${vram.join(", ")}` }];
-    for (const variant of variants) findings.push(await checkWorkflow(client, variant, input.signal));
+    const findings: Finding[] = [
+      { what: client.url, ok: true, text: `ComfyUI ${stats.version}, ${remaining} in queue, ${vram.join(", ")}` },
+    ];
+    const classes = variants.flatMap(({ graph }) => Object.values(graph).map((node) => node.class_type));
+    const said = await readServerClasses(client, classes, input.signal);
+    for (const variant of variants) findings.push(checkWorkflow(variant, seedRuleOf(config), said));
     return findings;
   } catch (error) {
     return [failedFinding(client.url, error)];
@@ -145,17 +156,4 @@ async function canary(config: Config, { variants, input, prompt, files, servers 
   } finally {
     await Promise.all(clients.map((client) => client.close()));
   }
-}
-
-async function checkWorkflow(client: ComfyClient, { variant, graph, bound }: ReadyToPlan, signal: AbortSignal): Promise<Finding> {
-  const classes = [...new Set(Object.values(graph).map((node) => node.class_type))];
-  const answers = await Promise.all(classes.map((name) => client.objectInfo(name, signal)));
-  const objectInfo = parseObjectInfo(Object.assign({}, ...answers) as (typeof answers)[number]); // One object per class, merged.
-  const filledLater = [...Object.values(bound.bindings).flat(), ...bound.outputs.map((nodeId) => ({ nodeId, input: "filename_prefix" }))];
-  const problems = graphProblems(graph, { objectInfo, outputs: bound.outputs, filledLater });
-  return {
-    what: client.url,
-    ok: problems.length === 0,
-    text: `variant ${variant}: ${problems.map((problem) => problem.message).join("; ") || "runs here"}`,
-  };
 }

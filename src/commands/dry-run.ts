@@ -34,7 +34,9 @@ type Plan = Omit<Extract<ResultEvent, { readonly event: "plan" }>, "event">;
 /** The arithmetic, what it changes in a dataset that exists, and the first plans. Touches no server, writes nothing. */
 export async function dryRun(input: CommandInput): Promise<CommandResult> {
   const config = loadConfig(configFileOf(input), { env: input.env });
-  const variants = await prepareVariants(config);
+  const variants = await prepareVariants(config, {
+    refuse: ({ message, hint }) => input.log.warn(`${message}, as far as is known without a server. Try: ${hint ?? ""}`),
+  });
   const db = existsSync(databaseFile(config)) ? openReadonly(databaseFile(config)) : null;
   try {
     if (db !== null) expectSameDataset(config, { db, variants, input });

@@ -2,6 +2,7 @@ import type { Context } from "../context.ts";
 import { findDataset } from "../db/queries/dataset.ts";
 import { ConfigError } from "../errors.ts";
 import { counted } from "../lib/counted.ts";
+import { askServers } from "../stages/ask-servers.ts";
 import { planDataset } from "../stages/plan-dataset.ts";
 import type { CommandInput } from "./command.ts";
 import { describePlan } from "./describe-plan.ts";
@@ -9,12 +10,15 @@ import { tellChanges } from "./tell-changes.ts";
 
 /** Brings the plan up to date and says what changed, in a person's words. */
 export async function planAndTell(
-  context: Pick<Context, "config" | "db" | "clock" | "log">,
+  context: Pick<Context, "config" | "db" | "clock" | "log" | "signal">,
   input: Pick<CommandInput, "options">,
 ): Promise<void> {
   const promptsLimit = promptsLimitOf(input);
   tellChanges({ ...context, dataset: findDataset(context.db) }, { plans: true });
-  const plan = await planDataset(context, promptsLimit === undefined ? {} : { promptsLimit });
+  const plan = await planDataset(context, {
+    servers: await askServers(context.config, context.signal),
+    ...(promptsLimit === undefined ? {} : { promptsLimit }),
+  });
   if (!plan.changed) return;
   const lines = [...describePlan(plan, { promptsLimit: plan.isCut ? promptsLimit : undefined })];
   if (plan.duplicates > 0)

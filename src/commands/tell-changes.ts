@@ -35,7 +35,8 @@ export async function takeChanges({ config, db, log }: { readonly config: Config
   if (changes.length === 0 || dataset === undefined || before === null) return;
   refuseOtherSeed(config, dataset);
   if (changes.some(({ kind }) => kind !== "free")) {
-    const variants = await prepareVariants(config);
+    // Which nodes are allowed is for those who send them.
+    const variants = await prepareVariants(config, { refuse: () => undefined });
     refuseOtherVariants(config, { known: listVariants(db), variants, ...planQueries(db) });
   }
   rememberPlan(db, { config: stringifyExact(withFreeChanges(before, config.written)) });

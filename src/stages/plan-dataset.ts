@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
+import type { ServerClasses } from "../comfy/server-classes.ts";
 import { rememberedConfig } from "../config/remembered-config.ts";
 import { uploadFolders } from "../config/upload-folders.ts";
 import type { Context } from "../context.ts";
@@ -23,6 +24,7 @@ import { createPlanner } from "./plan.ts";
 import { prepareVariants, type ReadyToPlan } from "./prepare-variants.ts";
 import { refuseOtherSeed, refuseOtherStore, refuseOtherVariants } from "./refuse-mixing.ts";
 import { refuseOtherText } from "./refuse-other-text.ts";
+import { refuseValues } from "./refuse-values.ts";
 import { areDerived, seedRuleOf } from "./seed-rule.ts";
 import { unfitCells } from "./unfit-cells.ts";
 
@@ -45,6 +47,8 @@ export type PlanNeeds = Pick<Context, "config" | "db" | "clock" | "log">;
 export interface PlanOptions {
   /** Only the first so many prompts; a later plan without it goes on with the rest. */
   readonly promptsLimit?: number;
+  /** What the servers that answer say of the workflows' nodes. */
+  readonly servers?: readonly ServerClasses[];
 }
 
 export interface PlanReport extends PlanCounts {
@@ -61,14 +65,15 @@ export interface PlanReport extends PlanCounts {
  * Brings the plan in the database in line with the configuration: new prompts, seeds and variants add candidates, removed ones are set
  * aside. What would mix two datasets is refused before anything is written. Interrupted at any point, the next call completes it.
  */
-export async function planDataset(needs: PlanNeeds, { promptsLimit }: PlanOptions = {}): Promise<PlanReport> {
-  const { config, db, clock } = needs;
+export async function planDataset(needs: PlanNeeds, { promptsLimit, servers = [] }: PlanOptions = {}): Promise<PlanReport> {
+  const { config, db, clock, log } = needs;
   const dataset = ensureDataset(db, { name: config.dataset, nowMs: clock.nowMs() });
-  const variants = await prepareVariants(config);
+  const variants = await prepareVariants(config, { servers });
   const known = listVariants(db);
   refuseOtherStore(config, dataset);
   refuseOtherSeed(config, dataset);
   refuseOtherVariants(config, { known, variants, ...planQueries(db) });
+  refuseValues(variants, { config, servers, warn: (message) => log.warn(message) });
 
   const planFingerprint = await fingerprintOf(config, { variants, promptsLimit });
   const knownFiles = referenceQueries(db);
@@ -79,7 +84,7 @@ export async function planDataset(needs: PlanNeeds, { promptsLimit }: PlanOption
 
   const limited = { ...config.prompts, limit: Math.min(promptsLimit ?? Infinity, config.prompts.limit ?? Infinity) };
   const references = openReferences(config, knownFiles.atPath);
-  const wanted: Wanted = { limited, references, variants };
+  const wanted: Wanted = { limited, references, variants, servers };
   const { counted, isPartial } = await checkPrompts(needs, wanted);
   // An interrupted plan must not pass for a whole one.
   rememberPlan(db, {
@@ -117,10 +122,11 @@ interface Wanted {
   readonly limited: Context["config"]["prompts"] & { readonly limit: number };
   readonly references: ReferenceFiles;
   readonly variants: readonly ReadyToPlan[];
+  readonly servers: readonly ServerClasses[];
 }
 
 /** First pass: everything is read and checked before anything is written. `isPartial`: --prompts leaves prompts out that the configuration wants. */
-async function checkPrompts({ config, db, log }: PlanNeeds, { limited: prompts, references, variants }: Wanted) {
+async function checkPrompts({ config, db, log }: PlanNeeds, { limited: prompts, references, variants, servers }: Wanted) {
   const plan = planQueries(db);
   using keys = hexSet();
   let duplicates = 0;
@@ -129,7 +135,7 @@ async function checkPrompts({ config, db, log }: PlanNeeds, { limited: prompts, 
   const isCut = prompts.limit < (config.prompts.limit ?? Infinity);
   // One row more than wanted tells whether there is more.
   const limit = isCut ? prompts.limit + 1 : prompts.limit;
-  const options = { warn: (message: string) => log.warn(message), references, notesOf: unfitCells(variants) };
+  const options = { warn: (message: string) => log.warn(message), references, notesOf: unfitCells(variants, servers) };
   const source = readPrompts({ ...prompts, limit }, options);
   for await (const row of source.rows()) {
     if (++rows > prompts.limit) break;

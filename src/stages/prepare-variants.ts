@@ -1,16 +1,15 @@
-import { readFile } from "node:fs/promises";
 import { checkAllowedNodes } from "../comfy/allowed-nodes.ts";
 import { resolveBindings } from "../comfy/binding.ts";
 import { graphProblems } from "../comfy/graph-problems.ts";
 import { resolveOutputs } from "../comfy/outputs.ts";
 import { prepareVariant, type BoundWorkflow, type PreparedVariant } from "../comfy/prepare-variant.ts";
-import { parseWorkflow } from "../comfy/workflow.ts";
+import type { ServerClasses } from "../comfy/server-classes.ts";
 import type { Config, WorkflowConfig } from "../config/schema.ts";
 import { uploadFolders } from "../config/upload-folders.ts";
 import { ConfigError } from "../errors.ts";
-import { fileProblem } from "../lib/file-problem.ts";
 import type { JsonObject } from "../lib/exact-json.ts";
 import { didYouMean } from "../lib/nearest.ts";
+import { readWorkflow } from "./read-workflow.ts";
 import { expandVariants, perJobNames } from "./variants.ts";
 
 /** A variant as the plan writes it. */
@@ -22,18 +21,30 @@ export interface ReadyToPlan extends PreparedVariant {
   readonly wrapper: JsonObject;
 }
 
+export interface PrepareOptions {
+  /** What the servers that answer say of their nodes; where none does, a list decides which are ComfyUI's own. */
+  readonly servers?: readonly ServerClasses[];
+  /** Told of nodes that are not allowed. @default throws */
+  readonly refuse?: (error: ConfigError) => void;
+}
+
+function raise(error: ConfigError): never {
+  throw error;
+}
+
 type LoadedWorkflow = BoundWorkflow & { readonly wrapper: JsonObject };
 
 /**
- * Reads and checks every workflow file, and multiplies out the variants. Touches no server and no database.
+ * Reads and checks every workflow file, and multiplies out the variants. Asks no server and touches no database.
  * @throws {ConfigError} for anything wrong with a file, a binding, an output, a node that is not allowed, or a variant.
  */
 export async function prepareVariants(
   config: Pick<Config, "workflows" | "candidates" | "prompts" | "generate">,
+  { servers = [], refuse = raise }: PrepareOptions = {},
 ): Promise<readonly ReadyToPlan[]> {
   const entries = await Promise.all(
     Object.entries(config.workflows).map(
-      async ([name, workflow]) => [name, await loadWorkflow(name, workflow, config.generate.save_as)] as const,
+      async ([name, workflow]) => [name, await loadWorkflow(name, workflow, { servers, refuse, saveAs: config.generate.save_as })] as const,
     ),
   );
   const workflows = Object.fromEntries(entries);
@@ -56,26 +67,24 @@ function refuseUnnamedUploads({ workflows, prompts }: Pick<Config, "workflows" |
   });
 }
 
-async function loadWorkflow(name: string, config: WorkflowConfig, saveAs: "output" | "temp"): Promise<LoadedWorkflow> {
-  const { graph, wrapper } = parseWorkflow(await readText(config.file), { file: config.file });
+interface LoadOptions extends Required<PrepareOptions> {
+  readonly saveAs: "output" | "temp";
+}
+
+async function loadWorkflow(name: string, config: WorkflowConfig, { servers, refuse, saveAs }: LoadOptions): Promise<LoadedWorkflow> {
+  const { graph, wrapper } = await readWorkflow(config.file);
   const problems = graphProblems(graph);
   if (problems.length > 0) {
     throw new ConfigError(`Cannot use the workflow ${config.file}:\n  ${problems.map((problem) => problem.message).join("\n  ")}`, {
       hint: "mend it in ComfyUI and export it again in API format",
     });
   }
-  checkAllowedNodes(graph, config.allow_nodes, { workflow: name });
+  try {
+    checkAllowedNodes(graph, config.allow_nodes, { workflow: name, servers });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    refuse(error);
+  }
   const bindings = resolveBindings(graph, config.bind);
   return { graph, wrapper, bindings, outputs: resolveOutputs(graph, { outputs: config.outputs, saveAs, workflow: name }) };
-}
-
-async function readText(file: string): Promise<string> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (error) {
-    throw new ConfigError(`Cannot read the workflow ${file}: ${fileProblem(error)}`, {
-      hint: "check workflow.file; relative paths start at the config file",
-      cause: error,
-    });
-  }
 }

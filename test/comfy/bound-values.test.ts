@@ -22,16 +22,16 @@ describe("boundValues()", () => {
   const seed = { nodeId: "4", input: "seed" };
 
   test("says what the node does not take, and what the limit is", () => {
-    expect(values.refusal(seed, 18446744073709551616n)).toMatch(
+    expect(values.refusal(seed, 18446744073709551616n)?.message).toMatch(
       /^input "seed" of node 4 \(KSampler.*\) would be 18446744073709551616, more than the largest allowed, 18446744073709551615$/,
     );
     expect(values.refusal(seed, 18446744073709551615n)).toBeUndefined();
     expect(values.maxOf(seed)).toBe(18446744073709551615n);
-    expect(values.refusal({ nodeId: "4", input: "sampler_name" }, "eular")).toContain('did you mean "euler"?');
+    expect(values.refusal({ nodeId: "4", input: "sampler_name" }, "eular")?.message).toContain('did you mean "euler"?');
   });
 
   test("reads text from tables as the number that it becomes", () => {
-    expect(values.refusal({ nodeId: "4", input: "steps" }, "0")).toContain("less than the smallest allowed, 1");
+    expect(values.refusal({ nodeId: "4", input: "steps" }, "0")?.message).toContain("less than the smallest allowed, 1");
     expect(values.refusal({ nodeId: "4", input: "steps" }, "20")).toBeUndefined();
   });
 
@@ -46,9 +46,9 @@ describe("boundValues()", () => {
       "2": ["ResizeImagesByLongerEdge", { images: ["1", 0], longer_edge: 512 }],
     });
     const newer = boundValues(graph, newerServer());
-    expect(newer.refusal({ nodeId: "1", input: "resize_type.multiplier" }, 100)).toContain("more than the largest allowed, 8");
+    expect(newer.refusal({ nodeId: "1", input: "resize_type.multiplier" }, 100)?.message).toContain("more than the largest allowed, 8");
     expect(newer.refusal({ nodeId: "1", input: "resize_type.width" }, -1)).toBeUndefined();
-    expect(newer.refusal({ nodeId: "2", input: "longer_edge" }, -5)).toContain("less than the smallest allowed, 0");
+    expect(newer.refusal({ nodeId: "2", input: "longer_edge" }, -5)?.message).toContain("less than the smallest allowed, 0");
   });
 
   test("a whole number between two steps may be rounded", () => {

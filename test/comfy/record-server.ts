@@ -9,6 +9,7 @@ import {
   readExchange,
   recordingNames,
   send,
+  textAt,
   withUuids,
   type Answer,
   type Exchange,
@@ -72,7 +73,7 @@ async function empty(): Promise<void> {
 }
 
 function bodyOf({ bytes, headers }: Answer): PyValue {
-  const type = String(headers.get("Content-Type") ?? "");
+  const type = textAt(headers, "Content-Type");
   if (type.startsWith("application/json")) return loadsPython(bytes.toString("utf8"));
   if (bytes.length === 0 || type.startsWith("text/")) return bytes.toString("utf8");
   const facts: [string, PyValue][] = [

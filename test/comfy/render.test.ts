@@ -42,7 +42,11 @@ describe("render()", () => {
       values: { seed: 7n, prompt: "x", constructor: 1 },
       outputs: [],
     });
-    expect(rendered).toEqual(graphOf({ a: ["S", { seed: 7 }], b: ["S", { seed: 7 }] }));
+    const titled = { _meta: { title: "S" } };
+    expect(rendered).toEqual({
+      a: { class_type: "S", inputs: { seed: 7 }, ...titled },
+      b: { class_type: "S", inputs: { seed: 7 }, ...titled },
+    });
   });
 
   test("save_as temp makes a preview of the output, whose embedded prompt still names the job", () => {

@@ -27,10 +27,7 @@ export async function watchForStall(server: ServerState, run: GenerateRun): Prom
   run.latch(server.client.url, `it has ${accepted.length} jobs and has done nothing for ${run.config.generate.stall_timeout_s} s`);
   for (const out of accepted) run.jobs.planAgain(out.job, "stalled_jobs");
   try {
-    await server.client.deleteFromQueue(promptIds, run.signal);
-    // Only where one of them runs: older servers interrupt whatever runs, whoever sent it.
-    const { running } = await server.client.queue(run.signal);
-    for (const { promptId } of running) if (promptIds.includes(promptId)) await server.client.interrupt(promptId, run.signal);
+    for (const promptId of promptIds) await server.client.cancel(promptId, run.signal);
   } catch (error) {
     if (!(error instanceof TransientError)) throw error;
     run.log.debug(`${server.client.url} was not told to drop the jobs it stalled at: ${error.message}`);

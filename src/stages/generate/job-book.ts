@@ -27,6 +27,8 @@ export type JobBook = ReturnType<typeof jobBook>;
 /** How jobs end, in the database, for the schedule, for who is to blame, and on the screen. */
 export function jobBook(needs: JobBookNeeds) {
   const { config, db, log, clock, jobs, failures, schedule, health, progress, act, changed } = needs;
+  /** By server: the variants that its nodes did not take at its last contact. */
+  const barred = new Map<string, ReadonlySet<string>>();
   const fieldsOf = (job: SubmittedJob) => ({ prompt_id: job.promptId, job: job.job, server: job.server });
 
   function fail(job: SubmittedJob, reason: RejectReason, detail: string): void {
@@ -66,6 +68,19 @@ export function jobBook(needs: JobBookNeeds) {
       schedule.moreWork();
       log.warn(`${reason}. Its jobs go to other servers`);
       changed();
+    },
+    /** What a server's nodes do not take, by variant: known at its contact, before any job is sent there. */
+    barred(server: string, refusals: ReadonlyMap<string, string>): void {
+      for (const variant of barred.get(server) ?? []) if (!refusals.has(variant)) schedule.offerAgain(variant, server);
+      barred.set(server, new Set(refusals.keys()));
+      for (const [variant, why] of refusals) {
+        if (schedule.isRefused(variant, server)) continue;
+        needs.servers.refusals.set(server, `does not take variant "${variant}": ${why}`);
+        const reason = `${server} gets no jobs of variant "${variant}": ${why}`;
+        if (schedule.refuse(variant, server)) act([{ kind: "quarantine", variant, why: `${reason}. No server is left for it` }]);
+        else log.warn(reason);
+      }
+      if (refusals.size > 0) changed();
     },
     /** A server failed at the job: who is to blame is for `health` to say. */
     erred(job: SubmittedJob, { reason, detail }: Pick<JobFailure, "reason" | "detail">): void {

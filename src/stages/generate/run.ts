@@ -13,8 +13,10 @@ import { createHealth, type Health } from "./health.ts";
 import { jobBook, type JobBook } from "./job-book.ts";
 import { generateProgress, type GenerateProgress } from "./progress.ts";
 import { createSchedule, type Schedule } from "./schedule.ts";
+import { createServerBounds, type ServerBounds } from "./server-bounds.ts";
 import { serverBook, type ServerBook } from "./server-book.ts";
 import type { ServerState } from "./server-state.ts";
+import { seedRuleOf } from "../seed-rule.ts";
 import { createUploads, type Uploads } from "./uploads.ts";
 import { variantCache, type VariantCache } from "./variant-cache.ts";
 import { verdictActor } from "./verdicts.ts";
@@ -32,6 +34,7 @@ export interface GenerateRun extends Pick<GenerateNeeds, "config" | "comfy" | "c
   readonly progress: GenerateProgress;
   readonly variants: VariantCache;
   readonly uploads: Uploads;
+  readonly bounds: ServerBounds;
   /** Fires when every worker shall end. */
   readonly finished: AbortSignal;
   /** Sent where there is no WebSocket yet. */
@@ -74,6 +77,8 @@ export function createRun(needs: GenerateNeeds, options: RunOptions): GenerateRu
   const variants = variantCache(needs);
   const uploads = createUploads(referenceQueries(db));
   const toRun = variantsToRun(db);
+  const active = (): readonly string[] =>
+    toRun.filter(({ variant, state }) => state === "active" && !retired.has(variant)).map(({ variant }) => variant);
   const up = new Set<string>();
   const downReasons = new Map<string, string>();
   const retired = new Set<string>();
@@ -82,7 +87,7 @@ export function createRun(needs: GenerateNeeds, options: RunOptions): GenerateRu
     probeAfterMs: config.generate.probe_after_s * 1_000,
     up: () => [...up],
     takes: (url, variant) => schedule.mayTake(variant, url),
-    activeVariants: () => toRun.filter(({ variant, state }) => state === "active" && !retired.has(variant)).map(({ variant }) => variant),
+    activeVariants: active,
     worked: toRun.filter(({ hasWorked }) => hasWorked === 1).map(({ variant }) => variant),
   });
   health.load(failures.open(), failures.testimonies());
@@ -118,6 +123,7 @@ export function createRun(needs: GenerateNeeds, options: RunOptions): GenerateRu
     progress,
     variants,
     uploads,
+    bounds: createServerBounds({ config, rule: seedRuleOf(config), variants, active }),
     finished: options.finished,
     fallbackClientId: randomUUID(),
     fillers: new Map(),

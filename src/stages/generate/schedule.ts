@@ -152,6 +152,9 @@ export function createSchedule({ jobs, blockPrompts, signatureOf, servers, permi
       refused.set(variant, refusers);
       return isRefusedEverywhere(variant);
     },
+    isRefused: (variant: string, url: string): boolean => refused.get(variant)?.has(url) === true,
+    /** The server came back with other nodes: what it refused is offered to it again. */
+    offerAgain: (variant: string, url: string): void => void refused.get(variant)?.delete(url),
     /** Jobs out at the servers that `counts` takes. */
     totalInFlight: (counts: (url: string) => boolean): number =>
       [...inFlight].reduce((sum, [url, count]) => (counts(url) ? sum + count : sum), 0),

@@ -68,7 +68,9 @@ async function connect(server: ServerState, run: GenerateRun): Promise<void> {
     },
     signal: run.finished,
   });
+  const refusals = await run.bounds.read(server.client, run.signal);
   server.movedAtMs = run.clock.nowMs();
+  run.jobs.barred(server.client.url, refusals);
   run.servers.serverUp(server.client.url, stats);
 }
 

@@ -14,6 +14,9 @@ const EMPTY_QUEUE_POLL_MS = 250;
 export async function submitJob(out: OutJob, server: ServerState, run: GenerateRun): Promise<void> {
   const { job } = out;
   try {
+    const refusal = run.bounds.refusalOf(server.client.url, job);
+    if (refusal !== undefined)
+      throw new RejectError("validation", `${server.client.url} does not take the values of this prompt: ${refusal}`);
     await run.uploads.ensure(job, server.client, run.signal);
     if (job.freeFirst === 1) await forgetNodeCache(server, run);
     const numberBefore = run.servers.lastNumberOf(server.client.url);

@@ -17,6 +17,10 @@ export interface ReadyVariant {
   readonly bindings: Bindings;
   readonly outputs: readonly string[];
   readonly extraData: JsonObject;
+  /** The name of the workflow that it is made of. */
+  readonly workflow: string;
+  /** Values that all of its jobs share, by the name they are known by. */
+  readonly params: JsonObject;
   readonly loaderSignature: string;
   /** "" where the workflow names none. */
   readonly model: string;
@@ -34,13 +38,15 @@ export function variantCache({ db, config }: Pick<Context, "db" | "config">) {
     if (cached !== undefined) return cached;
     const row = findVariant(db, name);
     if (row === undefined) throw new Error(`variant "${name}" has jobs but no row`); // A foreign key rules it out.
-    const wrapper = parsePython(row.wrapper);
+    const [wrapper, params] = [parsePython(row.wrapper), parsePython(row.params)];
     const ready: ReadyVariant = {
       // Written by the planner from checked values of these very types.
       graph: parsePython(row.graph) as unknown as ApiGraph,
       bindings: parseExact(row.bindings) as unknown as Bindings,
       outputs: parseExact(row.outputs) as readonly string[],
       extraData: extraDataOf(isJsonObject(wrapper) ? wrapper : {}),
+      workflow: row.workflow,
+      params: isJsonObject(params) ? params : {},
       loaderSignature: row.loaderSignature,
       model: row.model,
     };

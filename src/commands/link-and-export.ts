@@ -71,7 +71,7 @@ function missingVotes({ config }: Pick<Context, "config">, linked: LinkResult): 
   return voted >= linked.groups ? null : `people: ${voted} of ${linked.groups} prompts, run annotate serve or annotate import`;
 }
 
-function describeExport({ outcome, version, uri, rows, technicalRows, drops, since }: ExportReport): string {
+function describeExport({ outcome, version, kind, uri, rows, technicalRows, drops, since }: ExportReport): string {
   const stale = since === undefined ? "" : describeStale(since);
   if (outcome === "empty" && since !== undefined) return `No row that ${since.version} does not have${stale}`;
   if (outcome === "empty") {
@@ -82,6 +82,8 @@ function describeExport({ outcome, version, uri, rows, technicalRows, drops, sin
   if (outcome === "unchanged") return `Nothing new since ${version}${technical}: ${uri}`;
   if (since !== undefined)
     return `Exported ${counted(rows, "new row")} since ${since.version} as the part ${version}${technical}: ${uri}${stale}`;
+  // LATEST stays where it is.
+  if (kind === "trial") return `Exported ${counted(rows, "row")} as the trial ${version}${technical}: ${uri}`;
   return `Exported ${counted(rows, "row")} as ${version}${technical}: ${uri}`;
 }
 

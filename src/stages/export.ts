@@ -6,7 +6,7 @@ import type { Config } from "../config/schema.ts";
 import type { Context } from "../context.ts";
 import { openExportSnapshot } from "../db/queries/export-rows.ts";
 import { isWholePlan } from "../db/queries/dataset.ts";
-import { countActivePrompts, decidedSplits, decideSplits } from "../db/queries/exports.ts";
+import { countActivePrompts, decidedSplits, decideSplits, type VersionKind } from "../db/queries/exports.ts";
 import { ConfigError, InterruptedError } from "../errors.ts";
 import { openExporter } from "../exporters/registry.ts";
 import type { ObjectStore } from "../stores/object-store.ts";
@@ -47,6 +47,8 @@ export interface ExportReport {
   readonly outcome: "created" | "unchanged" | "continued" | "empty";
   /** Null where there was no pair. */
   readonly version: string | null;
+  /** Null where there was no pair. */
+  readonly kind: VersionKind | null;
   /** Of the version: a folder, or `s3://…`. */
   readonly uri: string;
   /** Of a part: what it builds on, and how much of that no longer holds. */
@@ -108,20 +110,22 @@ async function exportInto(store: ObjectStore, needs: ExportNeeds, options: Expor
   const base = since?.lineage.at(-1);
   const sinceReport = base === undefined || stale === null ? {} : { since: { version: base.version, ...stale } };
   if (made === null) {
-    const empty = { version: null, uri: config.export.uri, rows: 0, technicalRows: 0, splits: {}, drops: flatten(drops) };
+    const empty = { version: null, kind: null, uri: config.export.uri, rows: 0, technicalRows: 0, splits: {}, drops: flatten(drops) };
     return { outcome: "empty", ...empty, ...sinceReport };
   }
 
   if (config.export.card.license === null) log.warn("The dataset card says that the licence is unknown. Set export.card.license");
   decideRatios(needs, ratios);
   const { complete, configHash } = options;
-  const { dataFiles: files, contentSha256, layout, counts, sources, technical, seeds } = made;
-  const content = { contentSha256, layout, ratios, files, counts, sources, technical, drops, seeds };
+  const { dataFiles: files, contentSha256, checksumsSha256, layout, counts, sources, technical, seeds } = made;
+  const kind: VersionKind = since !== null ? "part" : isWholePlan(db) ? "whole" : "trial";
+  const content = { kind, contentSha256, checksumsSha256, layout, ratios, files, counts, sources, technical, drops, seeds };
   const sinceFact = base === undefined || stale === null ? null : { version: base.version, manifestSha256: base.manifestSha256, ...stale };
   const facts = { config, judges, complete, createdAt, configHash, since: sinceFact, ...content };
   const published = await publishVersion({ ...needs, store, spool, checkpoint }, { as: options.as, made, facts });
   return {
     ...published,
+    kind,
     ...sinceReport,
     rows: counts.rows,
     technicalRows: technical.reduce((sum, [, count]) => sum + count, 0),

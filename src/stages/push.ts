@@ -128,7 +128,7 @@ async function listVersion(version: string, { store, signal }: Pick<PushNeeds, "
   };
   const [sums, manifestText] = [await read(CHECKSUMS), await read(MANIFEST)];
   const manifest = parseManifest(manifestText);
-  if (typeof manifest === "string" || manifest.contentSha256 !== sha256Of(sums))
+  if (typeof manifest === "string" || manifest.checksumsSha256 !== sha256Of(sums))
     throw damaged(version, CHECKSUMS, "is not what the manifest was written with");
   const listed = new Map([...parseChecksums(sums), [CHECKSUMS, sha256Of(sums)], [MANIFEST, sha256Of(manifestText)]]);
   const files: LocalFile[] = [];

@@ -1,8 +1,9 @@
 import type { Db } from "../../db/open.ts";
-import { listExports } from "../../db/queries/exports.ts";
-import { MANIFEST } from "../../stages/export/manifest.ts";
+import { countActivePrompts, listExports, type ExportVersion } from "../../db/queries/exports.ts";
+import { MANIFEST, parseManifest, type ParsedManifest } from "../../stages/export/manifest.ts";
 import { readText } from "../../stages/export/read-text.ts";
-import { isVersionName, knownVersions, LATEST, newestVersion } from "../../stages/export/versions.ts";
+import { kindOf } from "../../stages/export/version-kind.ts";
+import { isVersionName, knownVersions, LATEST, newestFirst, type KnownVersions } from "../../stages/export/versions.ts";
 import type { ObjectStore } from "../../stores/object-store.ts";
 
 export interface FindNewestNeeds {
@@ -14,37 +15,74 @@ export interface FindNewestNeeds {
 }
 
 /**
- * The newest version at a place: what LATEST names, and where it names none that is there what the files, then the database say, which is
- * reported. Null where nothing was ever exported, and where all that was is gone.
+ * The newest version at a place: what LATEST names, and where it names none that is there what the database, then the files say, which is
+ * reported where a whole version is there. Null where nothing was ever exported, and where all that was is gone.
  */
-export async function findNewest({ store, db, signal, report }: FindNewestNeeds): Promise<string | null> {
+export async function findNewest(needs: FindNewestNeeds): Promise<string | null> {
+  const { store, db, signal, report } = needs;
   const content = await readText(store, LATEST, signal);
   const latest = content?.trim() ?? null;
   const keys: string[] = [];
   for await (const { key } of store.list("", signal)) keys.push(key);
   const known = knownVersions(keys, latest);
+  const rows = listExports(db, store.uri);
   // One that was begun, and has no manifest, is damage to be told; one of which nothing is there cannot be the newest.
   if (latest !== null && isVersionName(latest) && (known.complete.has(latest) || known.begun.has(latest))) {
-    const newer = newestVersion(known, []);
     if (content !== `${latest}\n`) report(LATEST, `is not written as export writes it: ${JSON.stringify(content?.slice(0, 80))}`);
-    if (known.complete.has(latest) && newer !== null && newer !== latest)
-      report(LATEST, `names ${latest}, and ${newer} is newer: export writes LATEST again`);
+    if (known.complete.has(latest)) await compareLatest(latest, { needs, known, rows });
     return latest;
   }
-  const rows = listExports(db, store.uri);
-  const completed = rows.filter(({ state }) => state === "complete").map(({ version }) => version);
-  const found =
-    completed.findLast((version) => known.complete.has(version)) ??
-    newestVersion({ ...known, latest: null }, []) ??
-    [...known.complete].toSorted().at(-1) ??
-    null;
-  const recorded = completed.at(-1);
-  if (found === null && recorded === undefined && latest === null) return null;
+  const whole = await newestWhole({ needs, known, rows });
+  const found = whole ?? newestOf({ known, rows })[0] ?? null;
+  const recorded = rows.findLast(({ state }) => state === "complete")?.version;
+  if (latest === null && whole === null && (found !== null || recorded === undefined)) return found; // Trials and parts have no LATEST.
   const problem = latestProblem(latest);
   report(LATEST, found === null ? problem : `${problem}; the newest complete version is ${found}, and export writes LATEST again`);
-  const lost = completed.find((version) => version === latest) ?? (found === null ? recorded : undefined);
+  const lost =
+    rows.find(({ version, state }) => state === "complete" && version === latest)?.version ?? (found === null ? recorded : undefined);
   if (lost !== undefined) report(`${lost}/${MANIFEST}`, "is missing, though the database has this version as complete");
   return found;
+}
+
+interface Place {
+  readonly needs: FindNewestNeeds;
+  readonly known: KnownVersions;
+  readonly rows: readonly ExportVersion[];
+}
+
+async function compareLatest(latest: string, place: Place): Promise<void> {
+  const { db, report } = place.needs;
+  const manifest = await manifestOf(latest, place.needs);
+  if (manifest === null) return; // Told when the version is read.
+  const kind = kindOf(manifest, { prompts: countActivePrompts(db) });
+  if (kind !== "whole") {
+    // Earlier programs let LATEST name whatever was exported last; the next whole export moves it.
+    if (manifest.kind !== null) report(LATEST, `names ${latest}, which is a ${kind}: the next whole export writes LATEST again`);
+    return;
+  }
+  const newer = await newestWhole(place);
+  if (newer !== null && newer !== latest) report(LATEST, `names ${latest}, and ${newer} is newer: export writes LATEST again`);
+}
+
+/** Complete versions that are there, newest first: in the order in which they were exported, where the database knows that. */
+function newestOf({ known, rows }: Pick<Place, "known" | "rows">): readonly string[] {
+  const recorded = rows.map(({ version }) => version).filter((version) => known.complete.has(version));
+  return recorded.length > 0 ? recorded.toReversed() : newestFirst({ ...known, latest: null });
+}
+
+async function newestWhole({ needs, ...place }: Place): Promise<string | null> {
+  const prompts = countActivePrompts(needs.db);
+  for (const version of newestOf(place)) {
+    const manifest = await manifestOf(version, needs);
+    if (manifest !== null && kindOf(manifest, { prompts }) === "whole") return version;
+  }
+  return null;
+}
+
+/** Null where it cannot be trusted. */
+async function manifestOf(version: string, { store, signal }: FindNewestNeeds): Promise<ParsedManifest | null> {
+  const manifest = parseManifest((await readText(store, `${version}/${MANIFEST}`, signal)) ?? "");
+  return typeof manifest === "string" ? null : manifest;
 }
 
 function latestProblem(latest: string | null): string {

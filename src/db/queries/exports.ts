@@ -5,7 +5,18 @@ import type { Db } from "../open.ts";
 import { dataset, exports, prompts } from "../schema.ts";
 
 /** A version of the dataset at one place: `writing` until its last file is there. */
-export type ExportVersion = Omit<typeof exports.$inferSelect, "place"> & Pick<ExportKey, "uri">;
+export type ExportVersion = Omit<typeof exports.$inferSelect, "place" | "kind"> & Pick<ExportKey, "uri"> & { readonly kind: VersionKind | null };
+
+/** `whole`: all that the configuration asks for; `trial`: of fewer prompts (--prompts); `part`: what an earlier version lacks (--since). */
+export type VersionKind = "whole" | "trial" | "part";
+
+/** What is kept of a complete version. */
+export interface ExportFacts {
+  readonly kind: VersionKind;
+  /** Null where neither its manifest nor anybody who read its files has said it. */
+  readonly contentSha256: string | null;
+  readonly rows: number;
+}
 
 export interface ExportKey {
   /** Where the version lies now: `file:///…` or `s3://…`. */
@@ -21,21 +32,65 @@ export function listExports({ orm, file }: Pick<Db, "orm" | "file">, uri: string
     .where(eq(exports.place, exportPlaceOf(uri, dirname(file))))
     .orderBy(asc(exports.createdAtMs), asc(exports.version))
     .all();
-  return rows.map(({ place: _place, ...version }) => ({ ...version, uri }));
+  return rows.map((row) => exportVersion(row, uri));
 }
 
 /** Everything that was ever exported, wherever it lies. */
 export function allExports({ orm, file }: Pick<Db, "orm" | "file">): readonly ExportVersion[] {
   const rows = orm.select().from(exports).orderBy(asc(exports.place), asc(exports.createdAtMs), asc(exports.version)).all();
-  return rows.map(({ place, ...version }) => ({ ...version, uri: exportUriOf(place, dirname(file)) }));
+  return rows.map((row) => exportVersion(row, exportUriOf(row.place, dirname(file))));
+}
+
+function exportVersion({ place: _place, kind, ...version }: typeof exports.$inferSelect, uri: string): ExportVersion {
+  return { ...version, kind: kind as VersionKind | null, uri }; // The column's CHECK allows no other.
+}
+
+/** Later than every version at the place, also where the clock was set back: their order says which is newest. */
+function momentAfter({ orm }: Pick<Db, "orm">, place: string, nowMs: number): number {
+  const last = orm
+    .select({ ms: sql<number | null>`max(${exports.createdAtMs})` })
+    .from(exports)
+    .where(eq(exports.place, place))
+    .get();
+  return Math.max(nowMs, (last?.ms ?? -1) + 1);
 }
 
 /** Says that a version is being written; one that was begun before keeps its time. */
 export function beginExport({ orm, file }: Pick<Db, "orm" | "file">, { uri, version }: ExportKey, nowMs: number): void {
+  const place = exportPlaceOf(uri, dirname(file));
   orm
     .insert(exports)
-    .values({ place: exportPlaceOf(uri, dirname(file)), version, state: "writing", createdAtMs: nowMs })
-    .onConflictDoUpdate({ target: [exports.place, exports.version], set: { state: "writing", contentSha256: null, rows: null } })
+    .values({ place, version, state: "writing", createdAtMs: momentAfter({ orm }, place, nowMs) })
+    .onConflictDoUpdate({ target: [exports.place, exports.version], set: { state: "writing", kind: null, contentSha256: null, rows: null } })
+    .run();
+}
+
+/** Says that a version that was complete before is what the dataset is today: it counts as exported now. */
+export function renewExport(
+  { orm, file }: Pick<Db, "orm" | "file">,
+  { uri, version }: ExportKey,
+  { nowMs, ...facts }: ExportFacts & { readonly nowMs: number },
+): void {
+  const place = exportPlaceOf(uri, dirname(file));
+  const set = { ...facts, createdAtMs: momentAfter({ orm }, place, nowMs), state: "complete" };
+  orm
+    .insert(exports)
+    .values({ place, version, ...set })
+    .onConflictDoUpdate({ target: [exports.place, exports.version], set })
+    .run();
+}
+
+/** Keeps what was read of a version that its row did not say, so that it is read once. */
+export function keepExportFacts(
+  { orm, file }: Pick<Db, "orm" | "file">,
+  { uri, version }: ExportKey,
+  { kind, contentSha256 }: Pick<ExportFacts, "kind" | "contentSha256">,
+): void {
+  const set = { kind: sql`coalesce(${exports.kind}, ${kind})`, contentSha256: sql`coalesce(${exports.contentSha256}, ${contentSha256})` };
+  orm
+    .update(exports)
+    .set(set)
+    .where(and(eq(exports.place, exportPlaceOf(uri, dirname(file))), eq(exports.version, version)))
     .run();
 }
 
@@ -43,11 +98,11 @@ export function beginExport({ orm, file }: Pick<Db, "orm" | "file">, { uri, vers
 export function completeExport(
   { orm, file }: Pick<Db, "orm" | "file">,
   { uri, version }: ExportKey,
-  content: { readonly contentSha256: string; readonly rows: number },
+  facts: ExportFacts,
 ): void {
   orm
     .update(exports)
-    .set({ ...content, state: "complete" })
+    .set({ ...facts, state: "complete" })
     .where(and(eq(exports.place, exportPlaceOf(uri, dirname(file))), eq(exports.version, version)))
     .run();
 }

@@ -1,3 +1,4 @@
+import type { Config } from "../../config/schema.ts";
 import type { Context } from "../../context.ts";
 import type { ExportSnapshot } from "../../db/queries/export-rows.ts";
 import { ConfigError } from "../../errors.ts";
@@ -12,6 +13,7 @@ import { CROISSANT, croissantText } from "./croissant.ts";
 import { downloadScript } from "./download-script.ts";
 import { imagesCsv } from "./images-csv.ts";
 import { openImageRuns } from "./image-runs.ts";
+import { contentDigest, type VersionContent } from "./content-digest.ts";
 import { CHECKSUMS, sha256Of, type DataFile, type VersionCounts } from "./manifest.ts";
 import { INDEX, indexText, partSection, STALE, staleCsv } from "./part-files.ts";
 import { planRows, type RowPlan } from "./plan-rows.ts";
@@ -49,8 +51,10 @@ export interface MadeVersion {
   readonly dataFiles: readonly DataFile[];
   /** Every file, in the order in which they are published. */
   readonly files: readonly SpooledFile[];
-  /** SHA-256 of SHA256SUMS: equal content, equal digest. */
+  /** Equal wherever the store lies: see contentDigest(). */
   readonly contentSha256: string;
+  /** Of SHA256SUMS. */
+  readonly checksumsSha256: string;
   readonly layout: RowLayout;
   readonly counts: VersionCounts;
   /** Rows by source; and those of sources that measure something else than preference. */
@@ -137,8 +141,29 @@ export async function makeVersion(needs: MakeNeeds): Promise<Made> {
         ]),
   ];
   const checksums = checksumsText([...dataFiles, ...others]);
-  const files = [...dataFiles, ...others, await spool.write(CHECKSUMS, [Buffer.from(checksums)])];
-  return { made: { dataFiles, files, contentSha256: sha256Of(checksums), layout, counts, sources, technical, seeds }, drops, stale };
+  const content = [...dataFiles, ...others];
+  const contentSha256 = await contentDigest({
+    files: content,
+    dataFiles,
+    pictures: picturesOf(config.export),
+    since: baseOf(since),
+    uriBase: config.export.uri_base,
+    read: (path) => spool.read(path) as AsyncIterable<Buffer>, // Without an encoding a stream yields Buffers.
+  });
+  const files = [...content, await spool.write(CHECKSUMS, [Buffer.from(checksums)])];
+  const digests = { contentSha256, checksumsSha256: sha256Of(checksums) };
+  return { made: { dataFiles, files, ...digests, layout, counts, sources, technical, seeds }, drops, stale };
+}
+
+/** As the manifest says it. */
+function picturesOf({ formats, images }: Config["export"]): string | null {
+  return formats.every((format) => format === "jsonl") ? null : JSON.stringify(images);
+}
+
+/** What a part builds on. */
+function baseOf(since: Since | null): VersionContent["since"] {
+  const base = since?.lineage.at(-1);
+  return base === undefined ? null : { version: base.version, manifestSha256: base.manifestSha256 };
 }
 
 /** One for each table that has rows. */

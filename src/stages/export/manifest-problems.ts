@@ -41,7 +41,9 @@ export function manifestProblems({ version, manifest, recorded }: ManifestClaim,
 
 function identityProblems({ version, manifest, recorded }: ManifestClaim): readonly string[] {
   const { contentSha256, counts } = manifest;
-  const isOther = recorded !== undefined && recorded.contentSha256 !== null && recorded.contentSha256 !== contentSha256;
+  // Of a version of an earlier program the manifest does not say it.
+  const isOther =
+    contentSha256 !== null && recorded !== undefined && recorded.contentSha256 !== null && recorded.contentSha256 !== contentSha256;
   return [
     ...(manifest.version === version
       ? []

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Config } from "../../config/schema.ts";
+import type { VersionKind } from "../../db/queries/exports.ts";
 import type { RowLayout } from "../../exporters/exporter.ts";
 import type { Judge } from "../../judges/judge.ts";
 import { isJsonObject, parseExact } from "../../lib/exact-json.ts";
@@ -41,10 +42,14 @@ export interface ManifestFacts {
   readonly config: Pick<Config, "dataset" | "annotate" | "export">;
   readonly judges: readonly Pick<Judge, "name" | "version" | "technical">[];
   readonly version: string;
+  readonly kind: VersionKind;
   readonly complete: boolean;
   readonly createdAt: string;
   readonly configHash: string;
+  /** See contentDigest(). */
   readonly contentSha256: string;
+  /** Of SHA256SUMS. */
+  readonly checksumsSha256: string;
   readonly layout: RowLayout;
   readonly ratios: SplitRatios;
   readonly files: readonly DataFile[];
@@ -79,10 +84,13 @@ export function manifestText(facts: ManifestFacts): string {
     complete: facts.complete,
     dataset: config.dataset,
     version: facts.version,
+    kind: facts.kind,
     ...(facts.since === null ? {} : { since: sinceOf(facts.since) }),
     created_at: facts.createdAt,
     config_hash: facts.configHash,
     content_sha256: facts.contentSha256,
+    checksums_sha256: facts.checksumsSha256,
+    uri_base: config.export.uri_base,
     tables: [...new Set(["default", ...files.filter(({ format }) => format === undefined).map(({ table }) => table)])],
     ...(config.export.formats.every((format) => format === "jsonl") ? {} : pictureFormats(config.export)),
     fields: layout.fields,
@@ -162,7 +170,18 @@ export interface ParsedManifest {
   readonly complete: boolean;
   readonly dataset: string;
   readonly version: string;
-  readonly contentSha256: string;
+  /** Null in versions of earlier programs, which did not say it. */
+  readonly kind: VersionKind | null;
+  /** Null in versions of earlier programs: their files have to be read for it. */
+  readonly contentSha256: string | null;
+  /** Of SHA256SUMS. */
+  readonly checksumsSha256: string;
+  /** Undefined in versions of earlier programs. */
+  readonly uriBase?: string | null;
+  /** How formats with pictures show them, JSON; null where there are none. */
+  readonly pictures: string | null;
+  /** Images, pairs and prompts that linking left out: unit → reason → count. */
+  readonly drops: ManifestFacts["drops"];
   readonly layout: RowLayout;
   readonly files: readonly DataFile[];
   /** Formats with pictures: each has a folder of its name. */
@@ -187,7 +206,12 @@ export function parseManifest(text: string): ParsedManifest | string {
     complete: boolean;
     dataset: string;
     version: string;
+    kind?: VersionKind;
     content_sha256: string;
+    checksums_sha256?: string;
+    uri_base?: string | null;
+    images?: object;
+    drops: ManifestFacts["drops"];
     fields: RowLayout["fields"];
     seed_format: RowLayout["seedFormat"];
     columns_left_out: RowLayout["omitted"];
@@ -204,7 +228,13 @@ export function parseManifest(text: string): ParsedManifest | string {
     complete: manifest.complete,
     dataset: manifest.dataset,
     version: manifest.version,
-    contentSha256: manifest.content_sha256,
+    kind: manifest.kind ?? null,
+    // Without `checksums_sha256` it is the checksum of SHA256SUMS, URIs and all.
+    contentSha256: manifest.checksums_sha256 === undefined ? null : manifest.content_sha256,
+    checksumsSha256: manifest.checksums_sha256 ?? manifest.content_sha256,
+    ...(manifest.uri_base === undefined ? {} : { uriBase: manifest.uri_base }),
+    pictures: manifest.images === undefined ? null : JSON.stringify(manifest.images),
+    drops: manifest.drops,
     layout: {
       fields: manifest.fields,
       seedFormat: manifest.seed_format,

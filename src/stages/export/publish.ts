@@ -3,6 +3,7 @@ import { text } from "node:stream/consumers";
 import type { Clock } from "../../lib/clock.ts";
 import { retry, RETRIES } from "../../lib/retry.ts";
 import type { ObjectStore } from "../../stores/object-store.ts";
+import { contentDigest, type VersionContent } from "./content-digest.ts";
 import { MANIFEST } from "./manifest.ts";
 import type { Spool, SpooledFile } from "./spool.ts";
 import { LATEST } from "./versions.ts";
@@ -51,8 +52,17 @@ export function publisher({ store, spool, clock, signal, checkpoint }: PublishNe
       return body === null ? null : text(body);
     });
 
+  const stream = async (key: string): Promise<AsyncIterable<Buffer>> => {
+    const body = await store.get(key, signal);
+    if (body === null) throw new RangeError(`${key} is missing`);
+    return body as AsyncIterable<Buffer>; // Without an encoding a stream yields Buffers.
+  };
+
   return {
     read,
+    /** @throws {RangeError} where nothing is. */
+    stream,
+    digest: (content: VersionContent): Promise<string> => retried(() => contentDigest(content)),
 
     /** All keys of all versions, and what LATEST names. */
     async look(): Promise<{ readonly keys: readonly string[]; readonly latest: string | null }> {

@@ -123,7 +123,7 @@ async function readSums(
     report(CHECKSUMS, "is missing");
     return new Map();
   }
-  if (sha256Of(sums) !== manifest.contentSha256) report(CHECKSUMS, "is not the file that the manifest was written with");
+  if (sha256Of(sums) !== manifest.checksumsSha256) report(CHECKSUMS, "is not the file that the manifest was written with");
   return parseChecksums(sums);
 }
 

@@ -44,17 +44,10 @@ export function knownVersions(keys: Iterable<string>, latest: string | null): Kn
   return { complete, begun: begun.difference(complete), latest };
 }
 
-/**
- * The version that was completed last. LATEST is written after the manifest: `unfinished` (begun in the database, and its manifest is
- * there) is newer than what it names, and so is a higher number.
- */
-export function newestVersion({ complete, latest }: KnownVersions, unfinished: readonly string[]): string | null {
-  const late = unfinished.findLast((version) => complete.has(version));
-  if (late !== undefined) return late;
-  const highest = highestNumber(complete);
-  const named = latest !== null && complete.has(latest) ? latest : null;
-  const isNumbered = named === null || NUMBERED.test(named);
-  return isNumbered && highest > 0 ? `v${highest}` : named;
+/** Complete versions as they are looked through: what LATEST names, then the highest numbers, then other names. */
+export function newestFirst({ complete, latest }: Pick<KnownVersions, "complete" | "latest">): readonly string[] {
+  const rank = (version: string): number => (version === latest ? Infinity : Number(NUMBERED.exec(version)?.[1] ?? 0));
+  return [...complete].toSorted((first, second) => rank(second) - rank(first) || (first < second ? 1 : -1));
 }
 
 /** The version to write: the one that was interrupted, else the next number. */

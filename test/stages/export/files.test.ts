@@ -92,7 +92,7 @@ describe("manifest.json", () => {
     drop(fixture, "prompt", "no-pair", 1);
     await fixture.export({ splits: { train: 1, validation: 1 } });
     const { bytes, paths, json, lines } = await readVersion(fixture);
-    const manifest = json("manifest.json") as { files: { path: string; split: string }[]; content_sha256: string };
+    const manifest = json("manifest.json") as { files: { path: string; split: string }[]; checksums_sha256: string };
     expect(manifest).toMatchObject({
       row_schema: 1,
       complete: true,
@@ -128,7 +128,7 @@ describe("manifest.json", () => {
         sha256: sha256(content),
       });
     }
-    expect(manifest.content_sha256).toBe(sha256(bytes.get("SHA256SUMS")!));
+    expect(manifest.checksums_sha256).toBe(sha256(bytes.get("SHA256SUMS")!));
   });
 
   test("is refused where a byte was changed, its end is missing or its schema is of another program", async () => {

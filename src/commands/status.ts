@@ -2,7 +2,6 @@ import { loadConfig } from "../config/load-config.ts";
 import type { Context } from "../context.ts";
 import { openReadonly } from "../db/open.ts";
 import { countRefused } from "../db/queries/adoption.ts";
-import { listExports } from "../db/queries/exports.ts";
 import { readCounters } from "../db/queries/counters.ts";
 import { countReasons, summarize } from "../db/queries/summary.ts";
 import { listVariants } from "../db/queries/variants.ts";
@@ -10,11 +9,11 @@ import { EXIT } from "../errors.ts";
 import { counted } from "../lib/counted.ts";
 import { oneLine } from "../lib/one-line.ts";
 import { configFileOf, databaseFile, hintFor } from "../open-context.ts";
-import { exportStoreUri } from "../stages/export.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
 import { datasetCounts } from "./dataset-counts.ts";
 import { describeJudging } from "./describe-judging.ts";
 import { describeServers } from "./describe-servers.ts";
+import { describeVersions, readOldKinds, type VersionKinds } from "./status/describe-versions.ts";
 
 const WATCH_INTERVAL_MS = 2_000;
 /** Details are servers' words and may be long. */
@@ -26,7 +25,8 @@ export async function run(input: CommandInput): Promise<CommandResult> {
   const config = loadConfig(configFileOf(input), { env: input.env });
   const db = openReadonly(databaseFile(config), hintFor(input));
   try {
-    let before = show({ db, config }, input);
+    const oldKinds = await readOldKinds({ db, config, signal: input.signal });
+    let before = show({ db, config, oldKinds }, input);
     while (input.options["watch"] === true && !input.stopping.aborted) {
       const sinceMs = input.clock.nowMs();
       await input.clock.sleep(WATCH_INTERVAL_MS, input.stopping).catch((error: unknown) => {
@@ -35,7 +35,7 @@ export async function run(input: CommandInput): Promise<CommandResult> {
       if (input.stopping.aborted) break;
       const now = summarize(db);
       const rate = (now.images - before) / ((input.clock.nowMs() - sinceMs) / 1_000);
-      before = show({ db, config }, input, rate);
+      before = show({ db, config, oldKinds }, input, rate);
     }
     const counts = datasetCounts({ db, config });
     // Ctrl-C is how --watch ends: it says nothing about the dataset.
@@ -46,15 +46,19 @@ export async function run(input: CommandInput): Promise<CommandResult> {
   }
 }
 
+interface Shown extends Pick<Context, "db" | "config"> {
+  readonly oldKinds: VersionKinds;
+}
+
 /** Prints the dataset's state. Answers the number of stored images. */
-function show({ db, config }: Pick<Context, "db" | "config">, input: ShowInput, rate?: number): number {
+function show({ db, config, oldKinds }: Shown, input: ShowInput, rate?: number): number {
   const { planned, pending, stored, rejected, failed, images } = summarize(db);
   const reasons = countReasons(db);
   const refused = countRefused(db);
   const counters = readCounters(db);
   const servers = describeServers({ db, config }, input.clock.nowMs());
   const judging = describeJudging({ db, config }, images);
-  const versions = listExports(db, exportStoreUri(config.export.uri));
+  const versions = describeVersions({ db, config }, oldKinds);
   const speed = rate === undefined ? "" : `, ${rate.toFixed(1)}/s${rate > 0 ? `, ${Math.ceil(pending / rate)} s left` : ""}`;
   const lines = [
     `candidates  ${planned} planned = ${pending} pending + ${stored} stored + ${rejected} rejected + ${failed} failed`,
@@ -71,7 +75,7 @@ function show({ db, config }: Pick<Context, "db" | "config">, input: ShowInput, 
       .filter(([, value]) => value > 0)
       .map(([name, value]) => `counted     ${countedName(name, value)}`),
     ...judging.lines,
-    ...versions.map((row) => `export      ${row.version} ${row.state}, ${counted(row.rows ?? 0, "row")}, ${config.export.uri}`),
+    ...versions.lines,
     ...(failed + rejected > 0 ? [`${hintFor(input)("retry")} puts failed and rejected candidates back`] : []),
   ];
   input.show(
@@ -88,7 +92,7 @@ function show({ db, config }: Pick<Context, "db" | "config">, input: ShowInput, 
       servers: servers.map(({ url, state, seenAtMs, configured }) => ({ url, state, seen_at_ms: seenAtMs, configured })),
       counters: { ...counters },
       ...judging.fields,
-      exports: versions.map(({ version, state, rows }) => ({ version, state, rows, uri: config.export.uri })),
+      exports: versions.events,
     },
     lines.join("\n"),
   );

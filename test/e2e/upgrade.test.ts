@@ -10,15 +10,22 @@ describe.each(OLD_DATASETS)("a dataset of schema %s", (name) => {
     using old = unpackOldDataset(name);
     const before = old.latest();
     move(old);
-    const { exit, stderr } = await runCli(["export", "-c", old.config]);
-    expect(stderr).toMatch(/^Exported \d+ rows? as v/m);
+    expect((await runCli(["link", "-c", old.config])).exit).toBe(3);
+    const status = await runCli(["status", "-c", old.config, "--json"]);
+    const exported = (status.events[0] ?? {})["exports"] as { version: string; kind: string }[]; // Our own event.
+    const kinds = Object.fromEntries(exported.map(({ version, kind }) => [version, kind]));
+    // Until 0001 a trial did not say that it is one.
+    const trial = name === "0000" ? "whole" : "trial";
+    expect(kinds).toEqual({ v1: trial, v2: "whole", v3: before === "v3" ? "whole" : "part", ...(before === "v4" ? { v4: "whole" } : {}) });
+    // A name of its own: an old version may have this content already.
+    const { exit, stderr } = await runCli(["export", "--as", "now", "-c", old.config]);
+    expect(stderr).toMatch(/^Exported \d+ rows? as now/m);
     // Jobs of these datasets failed; nothing else is amiss.
     expect(exit, stderr).toBe(3);
-    const now = old.latest();
-    expect(now).not.toBe(before);
+    expect(old.latest()).toBe("now");
     const moved = (row: Readonly<Record<string, unknown>>): unknown =>
       JSON.parse(JSON.stringify(row).replaceAll(`${old.place.before}/`, `${old.place.now}/`));
-    expect(old.rows(now).map(rounded)).toEqual(old.rows(before).map(moved).map(rounded));
+    expect(old.rows("now").map(rounded)).toEqual(old.rows(before).map(moved).map(rounded));
   });
 });
 

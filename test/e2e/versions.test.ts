@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
@@ -55,7 +55,7 @@ it("grows by parts, compares them, and refuses what cannot be", async () => {
     const { exit, stderr } = await cli(...args);
     expect([exit, stderr]).toEqual([2, expect.stringContaining(problem)]);
   }
-  expect(readdirSync(join(project.runs, "export")).toSorted()).toEqual([".partial", "LATEST", "v1", "v2"]);
+  expect(readdirSync(join(project.runs, "export")).toSorted()).toEqual([".partial", "v1", "v2"]);
 
   project.configure({ export: { fields: "minimal", card: { license: "apache-2.0", samples: 0 } } });
   expect((await cli("export", "--as", "small")).exit).toBe(0);
@@ -90,10 +90,9 @@ it("pushes a whole version to the stand-in of the Hub, with the token from the e
   expect(wrong.exit).toBe(1);
   expect(wrong.stderr + wrong.stdout).not.toContain("wrong_secret");
 
-  // A trial is the newest version, and not what anybody means by it.
+  // A trial is exported last, and is not what anybody means by the newest version.
   expect((await cli("export", "--prompts", "1", "--as", "one")).exit).toBe(0);
-  const trial = await push("--repo", "me/e2e");
-  expect([trial.exit, trial.stderr]).toEqual([2, expect.stringContaining("one is not complete")]);
+  expect((await push("--repo", "me/e2e")).events).toMatchObject([{ event: "pushed", version: "v3" }, { exit: 0 }]);
   expect((await push("one", "--repo", "me/trial")).exit).toBe(0);
   for (const args of [[], ["--repo", "no-owner"], ["v2", "--repo", "me/e2e"], ["v9", "--repo", "me/e2e"]])
     expect((await push(...args)).exit).toBe(2);
@@ -112,4 +111,27 @@ it("verify finds one flipped bit of a picture in the store", async () => {
     expect([exit, stdout], file).toEqual([3, expect.stringContaining(file.slice(file.lastIndexOf("/") + 1, -4))]);
     writeFileSync(file, bytes);
   }
+});
+
+it("says of which kind versions are, lets LATEST name whole ones only, and finds equal content again whatever was exported between", async () => {
+  await openGrown();
+  const latest = (): string | null => {
+    const file = join(project.runs, "export/LATEST");
+    return existsSync(file) ? readFileSync(file, "utf8").trim() : null;
+  };
+  expect(latest()).toBeNull();
+  expect((await cli("verify")).stdout).toContain("All is well");
+  expect((await cli("export")).stderr).toContain("Exported 4 rows as v3");
+  const trial = await cli("run", "--prompts", "2");
+  expect([trial.exit, trial.stderr]).toEqual([0, expect.stringContaining("Nothing new since v1")]);
+  expect((await cli("generate")).exit).toBe(0);
+  expect((await cli("export")).stderr).toContain("Nothing new since v3");
+  expect((await cli("export", "--since", "v1")).stderr).toContain("Nothing new since v2");
+  expect(latest()).toBe("v3");
+  const { stdout } = await cli("status");
+  expect(stdout.split("\n").filter((line) => line.startsWith("export"))).toEqual([
+    expect.stringContaining("v1 trial, complete, 2 rows"),
+    expect.stringContaining("v2 part, complete, 2 rows"),
+    expect.stringContaining("v3 whole, complete, 4 rows"),
+  ]);
 });

@@ -5,7 +5,8 @@ import type { Db } from "../open.ts";
 import { dataset, exports, prompts } from "../schema.ts";
 
 /** A version of the dataset at one place: `writing` until its last file is there. */
-export type ExportVersion = Omit<typeof exports.$inferSelect, "place" | "kind"> & Pick<ExportKey, "uri"> & { readonly kind: VersionKind | null };
+export type ExportVersion = Omit<typeof exports.$inferSelect, "place" | "kind"> &
+  Pick<ExportKey, "uri"> & { readonly kind: VersionKind | null };
 
 /** `whole`: all that the configuration asks for; `trial`: of fewer prompts (--prompts); `part`: what an earlier version lacks (--since). */
 export type VersionKind = "whole" | "trial" | "part";
@@ -61,7 +62,10 @@ export function beginExport({ orm, file }: Pick<Db, "orm" | "file">, { uri, vers
   orm
     .insert(exports)
     .values({ place, version, state: "writing", createdAtMs: momentAfter({ orm }, place, nowMs) })
-    .onConflictDoUpdate({ target: [exports.place, exports.version], set: { state: "writing", kind: null, contentSha256: null, rows: null } })
+    .onConflictDoUpdate({
+      target: [exports.place, exports.version],
+      set: { state: "writing", kind: null, contentSha256: null, rows: null },
+    })
     .run();
 }
 
@@ -95,11 +99,7 @@ export function keepExportFacts(
 }
 
 /** Says that the last file of a version is there. */
-export function completeExport(
-  { orm, file }: Pick<Db, "orm" | "file">,
-  { uri, version }: ExportKey,
-  facts: ExportFacts,
-): void {
+export function completeExport({ orm, file }: Pick<Db, "orm" | "file">, { uri, version }: ExportKey, facts: ExportFacts): void {
   orm
     .update(exports)
     .set({ ...facts, state: "complete" })

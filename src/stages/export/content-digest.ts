@@ -55,9 +55,10 @@ interface Place {
   readonly uriBase: string | null;
 }
 
-async function placeOf({ uriBase, read }: VersionContent): Promise<Place> {
+async function placeOf(content: VersionContent): Promise<Place> {
+  const { uriBase } = content;
   if (typeof uriBase === "string") return { prefix: "", uriBase };
-  for await (const image of readImagesCsv(await read(IMAGES))) {
+  for await (const image of readImagesCsv(await content.read(IMAGES))) {
     if (typeof image === "string") throw new RangeError(`${IMAGES}: ${image}`);
     const prefix = image.uri.replace(KEY, "");
     // Versions of earlier programs do not say it: what is no address of a store was asked for.

@@ -99,7 +99,7 @@ async function readSums(lineage: Lineage, { store, signal }: DiffNeeds): Promise
   for (const { version, manifest } of lineage) {
     const body = await store.get(`${version}/${CHECKSUMS}`, signal);
     const sums = body === null ? "" : await text(body);
-    if (sha256Of(sums) !== manifest.contentSha256) {
+    if (sha256Of(sums) !== manifest.checksumsSha256) {
       throw new FatalError(`Cannot read ${version}/${CHECKSUMS}: it is not the file that the manifest was written with`, {
         hint: `verify ${version}`,
       });

@@ -76,7 +76,9 @@ export const REJECT_REASONS = [
   "corrupt", // a checksum or the structure inside the picture is wrong
   "wrong-prompt", // its embedded prompt names another job
   "too-large", // over `harvest.max_image_mb`
-  "unsupported-format",
+  "unsupported-format", // neither PNG, JPEG nor WebP
+  "animated", // more than one frame
+  "altered", // another format than its name says, or smaller than its graph asks for: something between server and store changed it
   // pictures made elsewhere, that cannot be adopted
   "no-prompt", // nothing in the picture, or beside it, says from which graph it was made
   "prompt-unbound", // its graph has no text where `workflow.bind.prompt` says

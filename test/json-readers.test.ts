@@ -47,6 +47,7 @@ const STRICT_READERS: Readonly<Record<string, string>> = {
   "stages/refuse-mixing.ts": "bindings, which this program wrote; the graph beside them is read as Python's",
   "stages/generate/uploads.ts": OURS,
   "stages/generate/server-bounds.ts": "values of prompts, which this program wrote",
+  "stages/harvest/expect-image.ts": OURS,
   "stages/generate/variant-cache.ts": "bindings and values, which this program wrote; the graph beside them is read as Python's",
 };
 

@@ -10,11 +10,15 @@ import { networkFailure } from "./http-failure.ts";
 import { openHttp, type Http } from "./http.ts";
 import { networkCode } from "../lib/network-reason.ts";
 import { NO_REPLACEMENTS, parseNodeReplacements, type NodeReplacements } from "./node-replacements.ts";
+import { readText } from "../lib/read-text.ts";
 import { plainGets, type HeldReading, type PlainGets } from "./plain-gets.ts";
 import { parseQueue, parseQueueRemaining, type Queue } from "./queue.ts";
 import { submit, type Submission, type SubmitAnswer } from "./submit.ts";
 import type { SystemStats } from "./system-stats.ts";
 import { uploadImage, type Upload, type Uploaded } from "./upload-image.ts";
+
+/** Read of what comes with a 404: ComfyUI's is empty, a proxy's a page. */
+const MISSING_MAX_BYTES = 64 * 1024;
 
 export interface ComfyClientOptions {
   /** With a path prefix, if there is one. */
@@ -163,7 +167,8 @@ async function viewHeld(plain: PlainGets, { url, image, reading }: HeldView): Pr
 async function view(http: Http, image: Viewed, signal: AbortSignal): Promise<ViewAnswer> {
   const { statusCode, headers, body } = await http.send({ method: "GET", path: viewPath(image), signal }, [404]);
   if (statusCode === 404) {
-    await body.dump();
+    // So that the connection may be used again; the status has said all.
+    await readText(body, MISSING_MAX_BYTES).catch(() => undefined);
     return { kind: "missing" };
   }
   const { "content-length": length, "content-type": contentType, etag } = headers;

@@ -1,5 +1,8 @@
-import { Agent, buildConnector, request, type Dispatcher, type FormData } from "undici";
+import type { IncomingHttpHeaders } from "node:http";
+import type { Readable } from "node:stream";
+import { Agent, buildConnector, request, type FormData } from "undici";
 import { TransientError } from "../errors.ts";
+import { AS_IT_IS, unpackAnswer } from "../lib/unpack-answer.ts";
 import { networkFailure } from "./http-failure.ts";
 import { readCa } from "./read-ca.ts";
 import { serverAddress } from "./server-address.ts";
@@ -25,6 +28,13 @@ export interface Call {
   readonly signal: AbortSignal;
 }
 
+/** An answer, unpacked where a proxy packed it. */
+export interface ServerAnswer {
+  readonly statusCode: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Readable;
+}
+
 /** Requests to one server, with its headers. */
 export interface Connection {
   readonly url: string;
@@ -34,7 +44,7 @@ export interface Connection {
    * The answer whatever its status; the caller reads or destroys its body. Redirects are answers, too: headers go to no other place.
    * @throws {TransientError | ConfigError} or the abort reason
    */
-  exchange(call: Call): Promise<Dispatcher.ResponseData>;
+  exchange(call: Call): Promise<ServerAnswer>;
   /** True for an error after which the server surely has seen nothing of the request. */
   isUnsent(error: unknown): boolean;
   close(): Promise<void>;
@@ -53,13 +63,14 @@ export function openConnection(options: ConnectionOptions): Connection {
     async exchange(call) {
       agent ??= openAgent(options, unsent);
       try {
-        return await request(`${url}${call.path}`, {
+        const answer = await request(`${url}${call.path}`, {
           dispatcher: agent,
           method: call.method,
-          headers: call.json === undefined ? headers : { ...headers, "content-type": "application/json" },
+          headers: { ...AS_IT_IS, ...headers, ...(call.json === undefined ? {} : { "content-type": "application/json" }) },
           body: call.json ?? call.form ?? null,
           signal: call.signal,
         });
+        return { statusCode: answer.statusCode, ...unpackAnswer(answer) };
       } catch (error) {
         call.signal.throwIfAborted();
         throw networkFailure(describeCall(url, call), error);

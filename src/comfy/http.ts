@@ -1,11 +1,11 @@
 import type { IncomingHttpHeaders } from "node:http";
-import type { Dispatcher } from "undici";
+import type { Readable } from "node:stream";
 import { TransientError, type FatalError } from "../errors.ts";
 import type { Json } from "../lib/exact-json.ts";
 import { networkReason } from "../lib/network-reason.ts";
 import { isHtml } from "../lib/server-words.ts";
 import { withoutSecrets } from "../lib/without-secrets.ts";
-import { describeCall, openConnection, type Call, type Connection, type ConnectionOptions } from "./connection.ts";
+import { describeCall, openConnection, type Call, type Connection, type ConnectionOptions, type ServerAnswer } from "./connection.ts";
 import { foreignAnswer, refusalOf } from "./http-failure.ts";
 import { tryParsePython } from "../lib/python-json.ts";
 import { readText } from "../lib/read-text.ts";
@@ -21,14 +21,12 @@ export interface Answer {
   readonly text: string;
 }
 
-type Body = Dispatcher.ResponseData["body"];
-
 /** A connection that knows ComfyUI's way to answer. Everything throws TransientError, FatalError, ConfigError or the abort reason. */
 export interface Http extends Connection {
   /** A whole body. */
-  textOf(call: Call, body: Body): Promise<string>;
+  textOf(call: Call, body: Readable): Promise<string>;
   /** The answer with status 200, or one of `also`; the caller reads or destroys its body. */
-  send(call: Call, also?: readonly number[]): Promise<Dispatcher.ResponseData>;
+  send(call: Call, also?: readonly number[]): Promise<ServerAnswer>;
   /** The answer's JSON, exact, as `parse` reads it; undefined says that ComfyUI would not answer so. */
   json<T>(call: Call, parse: (answer: Json) => T | undefined): Promise<T>;
   /** The same; null for 404. */
@@ -46,7 +44,7 @@ export function openHttp(options: ConnectionOptions): Http {
   const connection = openConnection(options);
   const { url, headers } = connection;
 
-  async function textOf(call: Call, body: Body): Promise<string> {
+  async function textOf(call: Call, body: Readable): Promise<string> {
     const read = await readText(body, JSON_MAX_BYTES).catch((error: unknown) => {
       call.signal.throwIfAborted();
       throw new TransientError(`Cannot ${describeCall(url, call)}: the answer broke off: ${networkReason(error)}`, { cause: error });
@@ -59,7 +57,7 @@ export function openHttp(options: ConnectionOptions): Http {
     refusalOf({ what: describeCall(url, call), ...answer, text: withoutSecrets(text, headers) });
   const foreign = (call: Call, text: string): TransientError => foreignAnswer(describeCall(url, call), withoutSecrets(text, headers));
 
-  async function parsed<T>(call: Call, body: Body, parse: (answer: Json) => T | undefined): Promise<T> {
+  async function parsed<T>(call: Call, body: Readable, parse: (answer: Json) => T | undefined): Promise<T> {
     const text = await textOf(call, body);
     const answer = tryParsePython(text);
     const result = answer === undefined ? undefined : parse(answer);
@@ -67,7 +65,7 @@ export function openHttp(options: ConnectionOptions): Http {
     return result;
   }
 
-  async function send(call: Call, also: readonly number[] = []): Promise<Dispatcher.ResponseData> {
+  async function send(call: Call, also: readonly number[] = []): Promise<ServerAnswer> {
     const answer = await connection.exchange(call);
     if (answer.statusCode === 200 || also.includes(answer.statusCode)) return answer;
     // Without its words the status will do.
@@ -86,7 +84,8 @@ export function openHttp(options: ConnectionOptions): Http {
     async jsonIfAny(call, parse) {
       const { statusCode, body } = await send(call, [404]);
       if (statusCode !== 404) return parsed(call, body, parse);
-      await body.dump();
+      // So that the connection may be used again; the status has said all.
+      await readText(body, REFUSAL_MAX_BYTES).catch(() => undefined);
       return null;
     },
     async done(call) {

@@ -88,6 +88,7 @@ const NOUNS = {
   vector: "vector graphics",
   latent: "latents",
   model: "models",
+  unsupported: "files of another format than PNG, JPEG and WebP",
 } as const;
 
 function feeds(graph: ApiGraph, from: string, to: string): boolean {

@@ -1,4 +1,5 @@
 import { validateHeaderName, validateHeaderValue } from "node:http";
+import { AS_IT_IS } from "../lib/unpack-answer.ts";
 import { openPlainSocket, type HeldSink, type PlainOutcome, type PlainSocket, type PlainSocketOptions } from "./plain-socket.ts";
 
 /** Servers keep an idle connection some seconds at least: aiohttp 75. As undici does it. */
@@ -36,7 +37,7 @@ export interface PlainGets {
 /** Opens nothing before the first request. Null where requests go encrypted, or carry headers that need more than this. */
 export function plainGets({ url, headers, connections, ...socketOptions }: PlainGetsOptions): PlainGets | null {
   const { protocol, hostname, host, port, pathname } = new URL(url);
-  const lines = protocol === "http:" ? headerLines({ host, ...headers }) : null;
+  const lines = protocol === "http:" ? headerLines({ host, ...AS_IT_IS, ...headers }) : null;
   if (lines === null) return null;
   const options = {
     ...socketOptions,

@@ -3,7 +3,18 @@ import type { ApiNode } from "./graph.ts";
 import { asReference } from "./reference.ts";
 
 /** What a node leaves behind: pictures that a dataset can hold, or something else. */
-export type SaverKind = "image" | "preview" | "video" | "animation" | "audio" | "3D" | "vector" | "latent" | "model" | "websocket";
+export type SaverKind =
+  | "image"
+  | "preview"
+  | "video"
+  | "animation"
+  | "audio"
+  | "3D"
+  | "vector"
+  | "latent"
+  | "model"
+  | "unsupported"
+  | "websocket";
 
 /** ComfyUI 0.3.64's own savers, and the widespread custom ones whose names the patterns below would miss. */
 const SAVERS: ReadonlyMap<string, SaverKind> = new Map([
@@ -38,6 +49,7 @@ const PATTERNS: readonly (readonly [RegExp, SaverKind])[] = [
   [/animated|gif/i, "animation"],
   [/glb|gltf|mesh|3d|splat/i, "3D"],
   [/svg/i, "vector"],
+  [/exr|tiff|avif|heic/i, "unsupported"],
   [/latent|conditioning/i, "latent"],
   [/checkpoint|lora|model|unet|vae|clip/i, "model"],
   [/image|picture|png|jpe?g|webp/i, "image"],

@@ -5,8 +5,8 @@ import { deadlineAfter, type Deadline } from "../lib/deadline.ts";
 import { networkReason } from "../lib/network-reason.ts";
 import { readText } from "../lib/read-text.ts";
 import { retryAfter } from "../lib/retry-after.ts";
+import { AS_IT_IS, unpackAnswer } from "../lib/unpack-answer.ts";
 import { withoutSecrets } from "../lib/without-secrets.ts";
-import { decodedBody } from "./decoded-body.ts";
 
 const CONNECT_TIMEOUT_MS = 10_000;
 /** Of one answer held in memory: 64 scores are 5 KB, a talkative model's word on two pictures some 10 KB. */
@@ -66,7 +66,7 @@ export function openJudgeServer({ headers, connections, timeoutMs }: JudgeServer
     agent ??= new Agent({ connections, pipelining: 1, headersTimeout: 0, bodyTimeout: 0, connect: { timeout: CONNECT_TIMEOUT_MS } });
     const { signal } = deadline;
     const answer = await request(call.url, { dispatcher: agent, method: call.method, signal, ...bodyOf(call.json, headers) });
-    const { text, isCut } = await readText(decodedBody(answer.body, answer.headers["content-encoding"]), ANSWER_MAX_BYTES);
+    const { text, isCut } = await readText(unpackAnswer(answer).body, ANSWER_MAX_BYTES);
     if (isCut) throw new TransientError(`Cannot ${describe(call)}: the answer is longer than ${ANSWER_MAX_BYTES / 1024 / 1024} MiB`);
     const { location } = answer.headers;
     return {
@@ -97,8 +97,7 @@ export function openJudgeServer({ headers, connections, timeoutMs }: JudgeServer
 }
 
 function bodyOf(json: JudgeCall["json"], headers: Readonly<Record<string, string>>): Pick<Dispatcher.RequestOptions, "body" | "headers"> {
-  // Without a word on it a server may pack its answer: RFC 9110 §12.5.3.
-  const asked = { "accept-encoding": "identity", ...headers };
+  const asked = { ...AS_IT_IS, ...headers };
   if (json === undefined) return { headers: asked };
   const own = { ...asked, "content-type": "application/json" };
   if (typeof json === "string") return { headers: own, body: json };

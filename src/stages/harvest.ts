@@ -5,6 +5,7 @@ import { filenamePrefixOf } from "../identity.ts";
 import { drain, type Work } from "./drain.ts";
 import { checkSourceName } from "./harvest/check-source-name.ts";
 import { commitSoon } from "./harvest/commit-soon.ts";
+import { imageExpectations, type Expectation } from "./harvest/expect-image.ts";
 import { historyCleaner } from "./harvest/history-cleaner.ts";
 import { harvestQueue, type HarvestItem } from "./harvest/queue.ts";
 import { reclaimer } from "./harvest/reclaim.ts";
@@ -42,6 +43,7 @@ export const harvest: Stage<Needs> = async (context, upstream) => {
   const showProgress = progressLine({ images, clock, log });
 
   const buffers = heldBuffers();
+  const expect = imageExpectations(context);
   const unknownSinceMs = new Map<string, number>();
 
   const work: Work<HarvestItem, TransferOutcome> = {
@@ -60,7 +62,7 @@ export const harvest: Stage<Needs> = async (context, upstream) => {
       return queue.claim(limit);
     },
     nextDueMs: () => earliest(queue.nextDueMs(), settler.stored.dueMs()),
-    perform: (item) => fetchImage(item, { ...context, buffers }),
+    perform: (item) => fetchImage(item, { ...context, buffers, expect }),
     settle(item, outcome) {
       settler.settle(item, outcome);
       commits.arm();
@@ -99,15 +101,16 @@ export const harvest: Stage<Needs> = async (context, upstream) => {
 
 interface FetchNeeds extends Pick<Context, "config" | "store" | "comfy" | "signal"> {
   readonly buffers: HeldBuffers;
+  readonly expect: (image: HarvestItem) => Expectation;
 }
 
-async function fetchImage(item: HarvestItem, { config, store, comfy, signal, buffers }: FetchNeeds): Promise<TransferOutcome> {
+async function fetchImage(item: HarvestItem, { config, store, comfy, signal, buffers, expect }: FetchNeeds): Promise<TransferOutcome> {
   const client = comfy.get(item.server);
   if (client === undefined) throw new Error(`claimed an image of ${item.server}, which is not configured`);
   try {
     checkSourceName(item);
   } catch (error) {
-    if (error instanceof RejectError) return { kind: "bad", error };
+    if (error instanceof RejectError) return { kind: "bad", error, fingerprint: null };
     throw error;
   }
   const task = {
@@ -115,7 +118,7 @@ async function fetchImage(item: HarvestItem, { config, store, comfy, signal, buf
     source: { filename: item.filename, subfolder: item.subfolder, type: item.type },
     outputNodeId: item.nodeId,
     filenamePrefix: filenamePrefixOf(config.dataset, item.job),
-    withoutMetadata: item.withoutMetadata === 1,
+    ...expect(item),
     maxBytes: config.harvest.max_image_mb * MIB,
     metadata: config.store.metadata,
   };

@@ -1,6 +1,7 @@
 import { checkAllowedNodes } from "../comfy/allowed-nodes.ts";
 import { resolveBindings } from "../comfy/binding.ts";
 import { graphProblems } from "../comfy/graph-problems.ts";
+import { refuseUnsupported } from "../comfy/refuse-unsupported.ts";
 import { resolveOutputs } from "../comfy/outputs.ts";
 import { prepareVariant, type BoundWorkflow, type PreparedVariant } from "../comfy/prepare-variant.ts";
 import type { ServerClasses } from "../comfy/server-classes.ts";
@@ -53,7 +54,10 @@ export async function prepareVariants(
   return expandVariants(config.candidates.variants, workflows).map(({ variant, workflow, set }) => {
     const bound = workflows[workflow];
     if (bound === undefined) throw new Error(`expandVariants answered an unknown workflow "${workflow}"`);
-    return { ...prepareVariant(bound, { variant, set, perJob }), variant, workflow, bound, wrapper: bound.wrapper };
+    const prepared = prepareVariant(bound, { variant, set, perJob });
+    // With save_as temp a PreviewImage stands in their place, which saves PNG.
+    if (config.generate.save_as === "output") refuseUnsupported(prepared.graph, { outputs: bound.outputs, variant });
+    return { ...prepared, variant, workflow, bound, wrapper: bound.wrapper };
   });
 }
 

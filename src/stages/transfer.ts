@@ -14,6 +14,7 @@ import { HELD_MAX_BYTES, type HeldBuffers } from "./transfer/held-buffers.ts";
 import { proofOf, type ProofTask } from "./transfer/prove.ts";
 import { readHeld } from "./transfer/read-held.ts";
 import { createVerifier, type ImageFacts, type Verifier } from "./verify.ts";
+import { formatNamedBy, type ImageFormat } from "./verify/format.ts";
 import { pictureCheck, type PictureCheck } from "./verify/picture-check.ts";
 
 /** Longer than any timeout of a client or a store, ms: those say what hangs. */
@@ -55,8 +56,8 @@ export type TransferOutcome =
   | StoredOutcome
   /** The server does not have the file. */
   | { readonly kind: "lost" }
-  /** The server answered with something that is not the image. */
-  | { readonly kind: "bad"; readonly error: RejectError }
+  /** The server answered with something that is not the image. `fingerprint` tells whether another answer was the same; null: not known. */
+  | { readonly kind: "bad"; readonly error: RejectError; readonly fingerprint: string | null }
   /** The server answered, and stopped or closed in the middle of the image. */
   | { readonly kind: "cut"; readonly error: TransientError }
   /** The server did not answer, or said that it cannot now. */
@@ -155,7 +156,7 @@ async function moveHeld(read: (sink: HeldSink) => Promise<boolean>, { task, need
   let held: { readonly bytes: Buffer; readonly check: PictureCheck } | undefined;
   const sink: HeldSink = {
     begin(announcedBytes) {
-      const check = pictureCheck({ maxBytes: task.maxBytes, announcedBytes, accept: proof.accept });
+      const check = pictureCheck({ maxBytes: task.maxBytes, announcedBytes, namedFormat: namedFormatOf(task), accept: proof.accept });
       held = { bytes: needs.buffers.take(announcedBytes), check };
       return held.bytes;
     },
@@ -169,7 +170,7 @@ async function moveHeld(read: (sink: HeldSink) => Promise<boolean>, { task, need
     needs.signal.throwIfAborted();
     if (deadline.isOver()) return tooSlow(task);
     if (error instanceof TransientError) return { kind: "server-trouble", error };
-    return failureOf({ source: error, store: error, what: quoted(task) });
+    return failureOf({ source: error, store: error, what: quoted(task), fingerprint: held?.check.fingerprint() ?? null });
   }
   const { bytes } = held;
   const { sha256, format, sizeBytes } = facts;
@@ -213,7 +214,7 @@ async function moveStream(announcedBytes: number | null, { task, needs, body, mo
   if (deadline.isOver()) return tooSlow(task);
   const source = reading.status === "rejected" ? (reading.reason as unknown) : null;
   if (source instanceof LateMetadataError) return { kind: "late-metadata" };
-  return failureOf({ source, store: writing.reason as unknown, what: quoted(task) });
+  return failureOf({ source, store: writing.reason as unknown, what: quoted(task), fingerprint: verifier.fingerprint() });
 }
 
 function tooSlow(task: TransferTask): TransferOutcome {
@@ -223,7 +224,7 @@ function tooSlow(task: TransferTask): TransferOutcome {
 function verifierFor(task: TransferTask, announcedBytes: number | null): { verifier: Verifier; isUnproven: () => boolean } {
   const proof = proofOf(task);
   return {
-    verifier: createVerifier({ maxBytes: task.maxBytes, announcedBytes, accept: proof.accept }),
+    verifier: createVerifier({ maxBytes: task.maxBytes, announcedBytes, namedFormat: namedFormatOf(task), accept: proof.accept }),
     isUnproven: () => proof.isUnproven(),
   };
 }
@@ -263,16 +264,19 @@ interface Failures {
   readonly source: unknown;
   readonly store: unknown;
   readonly what: string;
+  readonly fingerprint: string | null;
 }
 
 /** Says who failed. A failing store closes the source and a failing source is what the store throws, so each side's error may be the other's. */
-function failureOf({ source, store, what }: Failures): TransferOutcome {
-  if (source instanceof RejectError) return { kind: "bad", error: source };
+function failureOf({ source, store, what, fingerprint }: Failures): TransferOutcome {
+  if (source instanceof RejectError) return { kind: "bad", error: source, fingerprint };
   if (store !== source && store instanceof TransientError) return { kind: "store-trouble", error: store };
   if (store !== source && !isStreamError(store)) throw store;
   if (!isStreamError(source)) throw source ?? store; // With a sound source the store's error is the one, whatever its kind.
   return { kind: "cut", error: new TransientError(`Cannot read ${what}: ${messageOf(source)}`, { cause: source }) };
 }
+
+const namedFormatOf = ({ source }: TransferTask): ImageFormat["name"] | null => formatNamedBy(source.filename);
 
 /** A server's words, safe for a terminal. */
 function quoted({ source }: TransferTask): string {

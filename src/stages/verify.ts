@@ -15,6 +15,8 @@ export interface VerifyOptions {
   readonly maxBytes: number;
   /** As the server announced; null where it did not. */
   readonly announcedBytes: number | null;
+  /** As its file's name says; null where that does not matter. @default null */
+  readonly namedFormat?: ImageFormat["name"] | null;
   /** Last word before the final bytes are let through: throws RejectError to refuse the picture. */
   readonly accept: (facts: ImageFacts) => void;
 }
@@ -26,6 +28,8 @@ export interface Verifier {
   readonly format: Promise<ImageFormat>;
   /** Once the stream has ended. */
   facts(): ImageFacts;
+  /** Once the stream has failed: what was seen, as PictureCheck tells it. */
+  fingerprint(): string;
 }
 
 /**
@@ -68,6 +72,7 @@ export function createVerifier(options: VerifyOptions): Verifier {
   return {
     stream,
     format: format.promise,
+    fingerprint: () => check.fingerprint(),
     facts() {
       if (facts === undefined) throw new Error("facts() before the picture's end");
       return facts;

@@ -17,6 +17,12 @@ describe("resolveOutputs()", () => {
     expect(resolveOutputs(recordedGraph("workflow_save_and_preview"), temp)).toEqual(["3"]);
   });
 
+  test.each(["SaveEXR", "SaveTiff16", "Save Image AVIF"])("a %s is refused, and passed over where another saver is there", (classType) => {
+    const graph = graphOf({ "1": image, "7": [classType, { images: ["1", 0], filename_prefix: "x" }], "8": save });
+    expect(resolveOutputs(graph, output)).toEqual(["8"]);
+    expect(configErrorOf(() => resolveOutputs(graph, { ...output, outputs: [7] }))).toContain("another format than PNG, JPEG and WebP");
+  });
+
   test("several savers are an error that lists them, ready to paste", () => {
     const error = configErrorOf(() => resolveOutputs(recordedGraph("workflow_one_bad_output_of_two"), output));
     expect(error).toContain("Cannot choose the output of workflow main: 2 nodes save images");

@@ -73,7 +73,7 @@ describe("plainGets()", () => {
     }
     expect(sockets).toHaveLength(1);
     expect(requests[0]).toBe(
-      `GET /base/view?filename=a HTTP/1.1\r\nhost: ${new URL(url).host}\r\nauthorization: Bearer x\r\nconnection: keep-alive\r\n\r\n`,
+      `GET /base/view?filename=a HTTP/1.1\r\nhost: ${new URL(url).host}\r\naccept-encoding: identity\r\nauthorization: Bearer x\r\nconnection: keep-alive\r\n\r\n`,
     );
   });
 

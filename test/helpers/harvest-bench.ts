@@ -87,6 +87,7 @@ export async function harvestBench(options: BenchOptions = {}): Promise<HarvestB
   let made = 0;
   db.client.exec(`insert into prompts (prompt_key, position, prompt, sent) values ('p_1', 0, 'a cat', 'a cat');
     insert into variants (variant, workflow, workflow_sha256, graph, bindings, outputs) values ('base', 'main', '', '{}', '{}', '["3"]')`);
+  db.client.prepare("update variants set graph = ?").run(JSON.stringify(graphOf({ job: "", seed: "0" }, 1)));
   const insertJob = db.client.prepare(
     `insert into jobs (job, prompt_key, variant, seed, seed_index, position) values (?, 'p_1', 'base', ?, 0, ?)`,
   );
@@ -225,7 +226,7 @@ interface StoredRow {
 }
 
 /** The graph of test/fixtures' workflow_tiny.json with this job's values. */
-function graphOf({ job, seed }: JobToRun, batchSize: number): object {
+function graphOf({ job, seed }: Pick<JobToRun, "job" | "seed">, batchSize: number): object {
   return {
     "1": { class_type: "EmptyImage", inputs: { width: 64, height: 64, batch_size: batchSize, color: 3368601 } },
     "2": { class_type: "ImageAddNoise", inputs: { image: ["1", 0], seed: Number(seed), strength: 0.5 } },

@@ -101,6 +101,64 @@ describe("harvest() and bad answers to /view", () => {
     expect(await Array.fromAsync(bench.store.list(""))).toEqual([]);
   });
 
+  test.each([
+    ["view-webp", "altered", /named as PNG and holds webp.*image proxies/],
+    ["view-small", "altered", /is 32×32, and its graph asks for 64×64/],
+    ["view-animated", "animated", /2 frames/],
+    ["view-bare", "wrong-prompt", /embeds no prompt/],
+    ["view-swap", "wrong-prompt", /another job's/],
+  ])("%s always: rejected as %s after a second fetch, and never made again", async (fault, reason, detail) => {
+    await using bench = await harvestBench({ faults: `${fault}:1:always` });
+    await bench.generate(3);
+    expect(await bench.harvest({ clock: hastyClock })).toMatchObject({ done: 0, failed: 3 });
+    expect(bench.column("select distinct reason from images where state = 'rejected'")).toEqual([reason]);
+    expect(bench.column("select detail from images limit 1")[0]).toMatch(detail);
+    expect(bench.states("jobs")).toEqual({ done: 3 });
+    expect(bench.emulators[0]!.stats).toMatchObject({ viewed: 6, executed: 3 });
+    expect(await Array.fromAsync(bench.store.list(""))).toEqual([]);
+  });
+
+  test.each(["view-webp", "view-small", "view-animated", "view-bare"])("%s once: the second fetch is stored", async (fault) => {
+    await using bench = await harvestBench({ faults: fault });
+    await bench.generate(3);
+    expect(await bench.harvest({ clock: hastyClock })).toMatchObject({ done: 3, failed: 0 });
+    expect(bench.column("select distinct unproven from images")).toEqual([0]);
+    await bench.expectStoreIsSound();
+  });
+
+  test("a proxy that packs every answer changes nothing", async () => {
+    await using bench = await harvestBench({ faults: "view-gzip:1:always" });
+    await bench.generate(3);
+    expect(await bench.harvest()).toMatchObject({ done: 3, failed: 0 });
+    expect(bench.column("select distinct unproven from images")).toEqual([0]);
+    await bench.expectStoreIsSound();
+  });
+
+  test("a saver that need not embed the prompt: an image without one is stored as unproven, another job's is refused", async () => {
+    await using bench = await harvestBench({ faults: "view-bare:1:always" });
+    bench.db.client.exec("update variants set graph = replace(graph, 'SaveImage', 'Image Saver')");
+    await bench.generate(2);
+    expect(await bench.harvest()).toMatchObject({ done: 2, failed: 0 });
+    expect(bench.column("select distinct unproven from images")).toEqual([1]);
+    bench.emulators[0]!.setFaults("view-swap:1:always");
+    await bench.generate(2);
+    expect(await bench.harvest({ clock: hastyClock })).toMatchObject({ done: 0, failed: 2 });
+    expect(bench.column("select distinct reason from images where state = 'rejected'")).toEqual(["wrong-prompt"]);
+  });
+
+  test("a size that the prompt brings is what its image must have", async () => {
+    await using bench = await harvestBench();
+    bench.db.client.exec(
+      `update variants set bindings = '{"width":[{"nodeId":"1","input":"width"}]}'; update prompts set bound = '{"width":96}'`,
+    );
+    await bench.generate(1);
+    expect(await bench.harvest({ clock: hastyClock })).toMatchObject({ done: 0, failed: 1 });
+    expect(bench.column("select detail from images")[0]).toMatch(/is 64×64, and its graph asks for 96×64/);
+    bench.db.client.exec(`update prompts set bound = '{"width":64}'`);
+    await bench.generate(1);
+    expect(await bench.harvest()).toMatchObject({ done: 1, failed: 0 });
+  });
+
   test("view-swap always: rejected as wrong-prompt", async () => {
     await using bench = await harvestBench({ faults: "view-swap:1:always" });
     await bench.generate(3);

@@ -22,7 +22,8 @@ const TASK: TransferTask = {
   source: { filename: "0abc_00001_.png", subfolder: "test/0ab", type: "output" },
   outputNodeId: "3",
   filenamePrefix: PREFIX,
-  withoutMetadata: false,
+  embedsPrompt: true,
+  askedSize: null,
   maxBytes: 1e6,
   metadata: "strip",
 };
@@ -34,11 +35,11 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Moves a picture, as a server sends it in small pieces, with or without saying its length first. */
-async function move(bytes: Buffer, { announced = true, metadata = TASK.metadata } = {}) {
+async function move(bytes: Buffer, { announced = true, metadata = TASK.metadata, source = TASK.source } = {}) {
   const store = fileStore(pathToFileURL(folder).href);
   let views = 0;
   const outcome = await transfer(
-    { ...TASK, metadata },
+    { ...TASK, metadata, source },
     {
       store,
       buffers: heldBuffers(),
@@ -114,10 +115,11 @@ describe("transfer() with metadata: strip", () => {
       .withExif({ IFD0: { ImageDescription: PROMPT } })
       .toBuffer();
     expect(bytes.includes("filename_prefix")).toBe(true);
-    const first = await move(bytes);
+    const source = { ...TASK.source, filename: `0abc_00001_.${format}` };
+    const first = await move(bytes, { source });
     expect(first.outcome).toMatchObject({ kind: "stored", adopted: false, unproven: true });
     expect(first.stored?.includes("filename_prefix")).toBe(false);
-    const second = await move(bytes);
+    const second = await move(bytes, { source });
     expect(second.outcome).toMatchObject({ kind: "stored", adopted: true });
     expect(second.stored).toEqual(first.stored);
   });

@@ -6,10 +6,12 @@ import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { crc32, deflateSync } from "node:zlib";
 import * as fc from "fast-check";
-import sharp from "sharp";
+import sharp, { type Sharp } from "sharp";
 import { beforeAll, describe, expect, test } from "vitest";
 import { RejectError, type RejectReason } from "../../src/errors.ts";
 import { createVerifier, type ImageFacts, type VerifyOptions } from "../../src/stages/verify.ts";
+import { remade } from "../../src/comfy/emulator/view-faults.ts";
+import { formatNamedBy } from "../../src/stages/verify/format.ts";
 import { pictureCheck } from "../../src/stages/verify/picture-check.ts";
 
 /** A PNG that a real ComfyUI 0.3.64 saved, text chunks and all. */
@@ -236,6 +238,55 @@ describe("createVerifier()", () => {
     expect(String(error)).not.toContain("\u001b");
   });
 
+  test.each([
+    ["png", "an AVIF", "\0\0\0 ftypavif\0\0\0\0", "AVIF"],
+    ["png", "a JPEG", "\u00ff\u00d8\u00ff\u00e0\0\u0010JFIF\0\u0001", "jpeg"],
+    ["jpeg", "a WebP", "RIFF\u00ff\0\0\0WEBPVP8 ", "webp"],
+    ["webp", "a GIF", "GIF89a\u0001\0\u0001\0\0\0\0", "GIF"],
+  ] as const)("what is named as %s and is %s was changed on its way", async (namedFormat, _what, text, holds) => {
+    const error = await verify([Buffer.from(text, "latin1")], { namedFormat }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ reason: "altered", hint: expect.stringContaining("Cloudflare") as string });
+    expect(String(error)).toContain(`named as ${namedFormat.toUpperCase()} and holds ${holds}`);
+  });
+
+  test("a page in place of an image is no change of it, whatever the name", async () => {
+    expect(await reasonFor(Buffer.from("<!doctype html><html>"), { namedFormat: "png" })).toBe("not-an-image");
+  });
+
+  test.each([
+    ["two_frames.webp", "animated"],
+    ["named_png_is_webp.png", "altered"],
+  ] as const)("%s is refused as %s", async (name, reason) => {
+    const bytes = readFileSync(join(import.meta.dirname, "../fixtures/images", name));
+    expect(await reasonFor(bytes, { namedFormat: formatNamedBy(name) })).toBe(reason);
+  });
+
+  test("an animation of either format is refused once it is there whole, a single frame is not", async () => {
+    const [still, animated] = await Promise.all([
+      animation(1, (image) => image.webp({ loop: 0 })),
+      animation(3, (image) => image.webp({ delay: [10, 10, 10] })),
+    ]);
+    expect(await reasonFor(still)).toBe("accepted");
+    expect(await reasonFor(animated)).toBe("animated");
+    expect(await reasonFor(animated.subarray(0, -1))).toBe("truncated");
+    const apng = await remade(SMALL_PNG, "view-animated");
+    expect(await reasonFor(apng)).toBe("animated");
+    expect(await reasonFor(apng.subarray(0, -1))).toBe("truncated");
+  });
+
+  test("what is refused has one fingerprint however it comes, and another for other bytes", async () => {
+    const apng = await remade(SMALL_PNG, "view-animated");
+    const gif = Buffer.concat([Buffer.from("GIF89a\u0001\0\u0001\0\0\0"), Buffer.alloc(400)]);
+    fc.assert(
+      fc.property(fc.constantFrom(apng, gif), fc.array(fc.integer({ min: 1, max: 300 }), { maxLength: 9 }), (bytes, cuts) => {
+        const [one, other] = [cutAt(bytes, cuts), [bytes]].map((pieces) => fingerprintOf(pieces, bytes.length));
+        expect(one).toBe(other);
+      }),
+    );
+    expect(fingerprintOf([gif], gif.length)).not.toBe(fingerprintOf([gif], gif.length + 1));
+    expect(fingerprintOf([apng], apng.length)).not.toBe(fingerprintOf([REAL_PNG], REAL_PNG.length));
+  });
+
   test("another length than announced is refused, whatever the picture", async () => {
     expect(await reasonFor(SMALL_PNG, { announcedBytes: SMALL_PNG.length })).toBe("accepted");
     expect(await reasonFor(SMALL_PNG, { announcedBytes: SMALL_PNG.length + 1 })).toBe("truncated");
@@ -308,4 +359,20 @@ function flipped(bytes: Buffer, bit: number): Buffer {
 function cutAt(bytes: Buffer, cuts: readonly number[]): Buffer[] {
   const sorted = [...new Set(cuts)].filter((cut) => cut > 0).toSorted((a, b) => a - b);
   return [0, ...sorted].map((from, index) => bytes.subarray(from, sorted[index] ?? bytes.length));
+}
+
+function fingerprintOf(pieces: readonly Buffer[], announcedBytes: number): string {
+  const check = pictureCheck({ maxBytes: 1e9, announcedBytes, accept: () => undefined });
+  try {
+    for (const piece of pieces) check.feed(piece);
+    check.conclude();
+  } catch (error) {
+    if (!(error instanceof RejectError)) throw error;
+  }
+  return check.fingerprint();
+}
+
+function animation(frames: number, encode: (image: Sharp) => Sharp): Promise<Buffer> {
+  const raw = Buffer.alloc(16 * 16 * 3 * frames, 7).map((_, index) => index % 251);
+  return encode(sharp(raw, { raw: { width: 16, height: 16 * frames, channels: 3, pageHeight: 16 } })).toBuffer();
 }

@@ -43,6 +43,11 @@ export const FAULT_KINDS = {
   "view-html": "200 with an HTML page",
   "view-swap": "another file's bytes",
   "view-stall": "half of the body, then nothing",
+  "view-webp": "the image as WebP, as an image proxy makes it",
+  "view-small": "the image at half its size, its prompt kept",
+  "view-bare": "the image without its prompt, as a custom node saves it",
+  "view-animated": "the image as an animation of two frames",
+  "view-gzip": "the file with Content-Encoding: gzip",
   // the server
   slow: "executions take FACTOR times as long",
   "crash-after": "the server is killed and starts again after N prompts",

@@ -1,9 +1,10 @@
 import { posix } from "node:path";
+import { gzipSync } from "node:zlib";
 import { insideFolder, type DiskFile, type EmulatorDisk, type FilePlace } from "./disk.ts";
 import type { FaultPlan } from "./faults.ts";
 import { annotated, isFolderType } from "./file-places.ts";
 import { answerBytes, answerEmpty, type HttpExchange } from "./http-exchange.ts";
-import { spoiledView, swappedFile } from "./view-faults.ts";
+import { isRemake, remade, spoiledView, swappedFile } from "./view-faults.ts";
 
 export interface ViewRouteDeps {
   readonly disk: EmulatorDisk;
@@ -37,7 +38,7 @@ export async function view(exchange: HttpExchange, deps: ViewRouteDeps): Promise
     return answerBytes(exchange, 200, { ...disposition, "Content-Type": contentType, "Content-Length": String(bytes.length) }, bytes);
   }
   const contentType = CONTENT_TYPES[posix.extname(place.filename).toLowerCase()] ?? "application/octet-stream";
-  sendFile(exchange, { place, file, headers: { ...disposition, "Content-Type": contentType } }, deps);
+  await sendFile(exchange, { place, file, headers: { ...disposition, "Content-Type": contentType } }, deps);
 }
 
 /** The place that a query means, or the status that ComfyUI refuses it with. */
@@ -58,14 +59,15 @@ interface ViewedFile {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-function sendFile(exchange: HttpExchange, { place, file, headers }: ViewedFile, deps: ViewRouteDeps): void {
+async function sendFile(exchange: HttpExchange, { place, file, headers }: ViewedFile, deps: ViewRouteDeps): Promise<void> {
   const subject = `${place.type}/${place.subfolder}/${place.filename}`;
   const plan = deps.faults.current();
   const text = (): string => JSON.stringify(deps.disk.recipeOf(file) ?? null);
   const spoil = spoiledView(plan, { subject, text });
   if (spoil === "view-404") return answerEmpty(exchange, 404);
   const shown = spoil === "view-swap" ? (swappedFile(deps.disk, { place, file }) ?? file) : file;
-  const bytes = deps.disk.read(shown);
+  const saved = deps.disk.read(shown);
+  const bytes = isRemake(spoil) ? await remade(saved, spoil) : saved;
 
   const etag = `"${Math.floor(file.mtimeMs * 1000).toString(16)}${file.write.toString(16)}-${bytes.length.toString(16)}"`;
   const validators = { ...headers, Etag: etag, "Last-Modified": new Date(file.mtimeMs).toUTCString() };
@@ -84,7 +86,13 @@ function sendFile(exchange: HttpExchange, { place, file, headers }: ViewedFile, 
   const body = range === undefined ? bytes : bytes.subarray(range.start, range.end);
   const length = { "Content-Length": String(body.length), "Accept-Ranges": "bytes" };
   deps.onViewed();
-  if (spoil !== undefined && spoil !== "view-swap") return spoilAnswer(exchange, { spoil, body, headers: { ...validators, ...length } });
+  if (spoil === "view-gzip") {
+    const coded = gzipSync(body);
+    const coding = { "Content-Encoding": "gzip", "Content-Length": String(coded.length) };
+    return answerBytes(exchange, 200, { ...validators, ...coding }, coded);
+  }
+  if (spoil !== undefined && spoil !== "view-swap" && !isRemake(spoil))
+    return spoilAnswer(exchange, { spoil, body, headers: { ...validators, ...length } });
   if (range === undefined) return answerBytes(exchange, 200, { ...validators, ...length }, body);
   const contentRange = `bytes ${String(range.start)}-${String(range.end - 1)}/${String(bytes.length)}`;
   answerBytes(exchange, 206, { ...validators, ...length, "Content-Range": contentRange }, body);

@@ -102,16 +102,17 @@ async function makePictures(client: ComfyClient, canary: OneCanary): Promise<Har
   try {
     await canary.uploads.ensure({ ...CANARY, references: canonicalJson(prompt.references) }, client, signal);
     const { withoutMetadata } = await client.systemStats(signal);
+    const submission = submissionOf(canary);
     const rehearsal = {
       client,
       config,
-      proof: { filenamePrefix: canary.filenamePrefix, withoutMetadata },
+      proof: { filenamePrefix: canary.filenamePrefix, withoutMetadata, graph: submission.prompt },
       decode: canary.decode,
       clock: input.clock,
       signal,
     };
     const stallMs = config.generate.stall_timeout_s * 1_000;
-    const pictures = await runOnce(client, submissionOf(canary), {
+    const pictures = await runOnce(client, submission, {
       clock: input.clock,
       timeoutMs: stallMs,
       standstillMs: Math.min(stallMs, STANDSTILL_MS),

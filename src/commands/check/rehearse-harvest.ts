@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { ComfyClient } from "../../comfy/client.ts";
+import type { ApiGraph } from "../../comfy/graph.ts";
 import type { HistoryEntry } from "../../comfy/history-entry.ts";
 import type { Config } from "../../config/schema.ts";
 import { RejectError } from "../../errors.ts";
@@ -7,6 +8,7 @@ import type { DecodeImage } from "../../images/decode.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { retry, RETRIES } from "../../lib/retry.ts";
 import { checkSourceName } from "../../stages/harvest/check-source-name.ts";
+import { expectationIn, type SavedBy } from "../../stages/harvest/expect-image.ts";
 import { transfer } from "../../stages/transfer.ts";
 import { heldBuffers } from "../../stages/transfer/held-buffers.ts";
 import type { ProofTask } from "../../stages/transfer/prove.ts";
@@ -17,8 +19,8 @@ import { memoryStore } from "./memory-store.ts";
 export interface RehearsalNeeds {
   readonly client: ComfyClient;
   readonly config: Pick<Config, "harvest" | "store">;
-  /** What harvest would know of the image's job. */
-  readonly proof: Omit<ProofTask, "outputNodeId">;
+  /** What harvest would know of the image's job: the graph as it was sent, and its server. */
+  readonly proof: Pick<ProofTask, "filenamePrefix"> & Pick<SavedBy, "withoutMetadata"> & { readonly graph: ApiGraph };
   readonly decode: DecodeImage;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -40,8 +42,10 @@ export async function rehearseHarvest(image: HistoryEntry["outputs"][number], ne
   const { client, config, proof, decode, clock, signal } = needs;
   const { nodeId, filename, subfolder, type } = image;
   checkSourceName({ filename, subfolder, type });
+  const { filenamePrefix, withoutMetadata, graph } = proof;
   const task = {
-    ...proof,
+    filenamePrefix,
+    ...expectationIn(graph, { nodeId, withoutMetadata }),
     imageId: `i_${randomBytes(16).toString("hex")}`,
     source: { filename, subfolder, type },
     outputNodeId: nodeId,

@@ -5,6 +5,9 @@ import type { Db } from "../open.ts";
 export interface ListedImageRow {
   readonly imageId: string;
   readonly job: string;
+  readonly variant: string;
+  /** Values of the job's prompt by bound name, JSON object. */
+  readonly bound: string;
   readonly promptId: string;
   readonly server: string;
   readonly nodeId: string;
@@ -63,10 +66,10 @@ export type ImageQueries = ReturnType<typeof imageQueries>;
 /** The statements of harvest, prepared once: a night runs each of them hundreds of thousands of times. */
 export function imageQueries({ client }: Pick<Db, "client">) {
   const listedAt = client.prepare<[string, number], ListedImageRow>(`
-    select images.image_id as imageId, images.job, images.prompt_id as promptId, images.server, images.node_id as nodeId,
+    select images.image_id as imageId, images.job, jobs.variant, prompts.bound, images.prompt_id as promptId, images.server, images.node_id as nodeId,
       images.filename, images.subfolder, images.type, images.bad_fetches as badFetches, jobs.failures,
       coalesce(servers.without_metadata, 0) as withoutMetadata
-    from images join jobs using (job) left join servers on servers.url = images.server
+    from images join jobs using (job) join prompts on prompts.prompt_key = jobs.prompt_key left join servers on servers.url = images.server
     where images.state = 'listed' and images.server = ? order by images.rowid limit ?`);
   // One step in the index for each server, however many images it lists.
   const serversWithListed = client.prepare<[], { server: string }>(`

@@ -18,6 +18,8 @@ export interface QueueNeeds {
 export interface HarvestItem extends ListedImageRow {
   /** When its server failed at it first, ms since the epoch. */
   readonly troubledAtMs: number | null;
+  /** What its last bad fetch brought, as PictureCheck.fingerprint tells it; null: none yet, or not known. */
+  readonly refused: string | null;
 }
 
 /** One server's images, and how the server is. */
@@ -76,7 +78,7 @@ export function harvestQueue({ images, clock, isKnown }: QueueNeeds) {
       lane.page = images.listedAt(lane.server, limit).filter(({ imageId }) => !lane.inFlight.has(imageId) && !lane.deferred.has(imageId));
     }
     const image = lane.page.shift();
-    return image === undefined ? undefined : { ...image, troubledAtMs: null };
+    return image === undefined ? undefined : { ...image, troubledAtMs: null, refused: null };
   }
 
   /** When the lane has something to claim, null where nothing waits for a time. */

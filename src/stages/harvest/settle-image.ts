@@ -8,8 +8,13 @@ import type { HistoryCleaner } from "./history-cleaner.ts";
 import type { HarvestItem, HarvestQueue } from "./queue.ts";
 import type { Reclaimer } from "./reclaim.ts";
 
-/** Fetching such an image again, or making it again, gives the same. */
-const FINAL: ReadonlySet<RejectReason> = new Set(["hostile-name", "too-large", "unsupported-format"]);
+/** Fetching such an image again gives the same. */
+const FINAL: ReadonlySet<RejectReason> = new Set(["hostile-name", "too-large"]);
+/**
+ * Making such an image again gives the same, once a second fetch has brought the same bytes. All other reasons are damage on the way, or
+ * what a proxy put in the image's place.
+ */
+const FINAL_IF_SAME: ReadonlySet<RejectReason> = new Set(["unsupported-format", "animated", "altered", "wrong-prompt"]);
 
 export interface SettleNeeds extends Pick<Context, "config" | "clock" | "log"> {
   readonly images: ImageQueries;
@@ -24,6 +29,8 @@ export interface ImageSettler {
   settle(item: HarvestItem, outcome: TransferOutcome): void;
   readonly stored: Pick<WriteBehind<StoredItem>, "dueMs" | "flushIfDue" | "flush">;
 }
+
+type Refusal = Pick<RejectError, "reason" | "message"> & Partial<Pick<RejectError, "hint">>;
 
 interface StoredItem {
   readonly item: HarvestItem;
@@ -95,14 +102,16 @@ export function imageSettler(needs: SettleNeeds): ImageSettler {
     log.event("failed", { job: item.job, reason: "lost-file" });
   }
 
-  function bad(item: HarvestItem, { reason, message }: Pick<RejectError, "reason" | "message">): void {
+  function bad(item: HarvestItem, { reason, message, hint }: Refusal, fingerprint: string | null = null): void {
+    const detail = hint === undefined ? message : `${message}. Try: ${hint}`;
     log.debug(`Image ${item.imageId} of ${item.server}: ${message}`);
-    if (FINAL.has(reason)) return reject(item, reason, message);
+    const isSame = fingerprint !== null && item.refused === fingerprint;
+    if (FINAL.has(reason) || (isSame && FINAL_IF_SAME.has(reason))) return reject(item, reason, detail);
     const badFetches = item.badFetches + 1;
     if (badFetches < maxAttempts) {
       images.countBadFetch(item);
-      queue.defer({ ...item, badFetches });
-    } else if (!runAgain(item, reason, message)) reject(item, reason, message);
+      queue.defer({ ...item, badFetches, refused: fingerprint });
+    } else if (!runAgain(item, reason, detail)) reject(item, reason, detail);
   }
 
   /** A restart, once; the image's own fault where it happens again, since the server answered again. */
@@ -139,7 +148,7 @@ export function imageSettler(needs: SettleNeeds): ImageSettler {
     if (outcome.kind === "server-trouble") return serverTrouble(item, outcome.error);
     queue.serverAnswered(item.server);
     if (outcome.kind === "lost") return lost(item);
-    return outcome.kind === "cut" ? cut(item, outcome.error) : bad(item, outcome.error);
+    return outcome.kind === "cut" ? cut(item, outcome.error) : bad(item, outcome.error, outcome.fingerprint);
   }
 
   return { settle, stored };

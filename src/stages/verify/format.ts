@@ -66,30 +66,63 @@ const FORMATS: readonly (readonly [ImageFormat, ...Mark[]])[] = [
 /** Of every format that is stored, without the dot. */
 export const EXTENSIONS: readonly string[] = FORMATS.map(([{ extension }]) => extension);
 
-/** Pictures and films that a ComfyUI node may save and no verifier reads: GIF, BMP, TIFF, AVIF and MP4, WebM, EXR, QOI, JPEG XL. */
-const UNSUPPORTED: readonly Mark[] = [
-  ["GIF8", 0],
-  ["BM", 0],
-  ["II*\0", 0],
-  ["MM\0*", 0],
-  ["ftyp", 4],
-  ["\x1aE\xdf\xa3", 0],
-  ["v/1\x01", 0],
-  ["qoif", 0],
-  ["\xff\x0a", 0],
-  ["JXL ", 4],
+/** Images and films that a ComfyUI node may save and no verifier reads. */
+const UNSUPPORTED: readonly (readonly [name: string, ...Mark])[] = [
+  ["GIF", "GIF8", 0],
+  ["BMP", "BM", 0],
+  ["TIFF", "II*\0", 0],
+  ["TIFF", "MM\0*", 0],
+  ["AVIF", "ftypavi", 4],
+  ["HEIC", "ftyphei", 4],
+  ["HEIC", "ftypmif1", 4],
+  ["MP4", "ftyp", 4],
+  ["WebM", "\x1aE\xdf\xa3", 0],
+  ["EXR", "v/1\x01", 0],
+  ["QOI", "qoif", 0],
+  ["JPEG XL", "\xff\x0a", 0],
+  ["JPEG XL", "JXL ", 4],
+  ["JPEG 2000", "jP  ", 4],
+  ["PSD", "8BPS", 0],
 ];
 
+/** What an extension says of a file's format: that of an ImageFormat, or another. */
+const NAMED: Readonly<Record<string, ImageFormat["name"]>> = {
+  png: "png",
+  apng: "png",
+  jpg: "jpeg",
+  jpeg: "jpeg",
+  jpe: "jpeg",
+  jfif: "jpeg",
+  webp: "webp",
+};
+
+const ALTERED_HINT =
+  "something between here and the server changed it, as image proxies do (Cloudflare Polish, a CDN): switch that off for this host, or give servers[].url the server's own address";
+
+/** The format that a file's name says, null where it says none that is stored. */
+export function formatNamedBy(filename: string): ImageFormat["name"] | null {
+  const extension = /\.([^.]+)$/.exec(filename)?.[1]?.toLowerCase() ?? "";
+  return Object.hasOwn(NAMED, extension) ? (NAMED[extension] ?? null) : null;
+}
+
 /**
- * Tells a format from its first SNIFF_BYTES bytes; no name and no header counts.
- * @throws {RejectError} "unsupported-format" or "not-an-image".
+ * Tells a format from its first SNIFF_BYTES bytes; no header counts. `named` is what the file's name says, null where that does not matter.
+ * @throws {RejectError} "unsupported-format", "altered" or "not-an-image".
  */
-export function sniffFormat(head: Buffer): ImageFormat {
+export function sniffFormat(head: Buffer, named: ImageFormat["name"] | null = null): ImageFormat {
   const text = head.toString("latin1");
   const bears = ([bytes, at]: Mark): boolean => text.startsWith(bytes, at);
-  const found = FORMATS.find(([, ...marks]) => marks.every(bears));
-  if (found !== undefined) return found[0];
-  if (UNSUPPORTED.some(bears)) throw new RejectError("unsupported-format", "The file is neither PNG, JPEG nor WebP");
+  const found = FORMATS.find(([, ...marks]) => marks.every(bears))?.[0];
+  const other = found === undefined ? UNSUPPORTED.find(([, ...mark]) => bears(mark))?.[0] : undefined;
+  const holds = found?.name ?? other;
+  if (holds !== undefined && named !== null && holds !== named) throw altered(`it is named as ${named.toUpperCase()} and holds ${holds}`);
+  if (found !== undefined) return found;
+  if (other !== undefined) throw new RejectError("unsupported-format", `The file is ${other}: a dataset holds PNG, JPEG and WebP`);
   // JSON.stringify, since the bytes may be meant for a terminal.
   throw new RejectError("not-an-image", `The answer is no picture: it begins with ${JSON.stringify(text.replaceAll(/[^ -~]/g, "."))}`);
+}
+
+/** For an image that is not as its server made it. `what` completes "The image was changed on its way: …". */
+export function altered(what: string): RejectError {
+  return new RejectError("altered", `The image was changed on its way: ${what}`, { hint: ALTERED_HINT });
 }

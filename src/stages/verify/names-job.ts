@@ -21,7 +21,7 @@ export function namesJob(embeddedPrompt: string, { outputNodeId, filenamePrefix 
 }
 
 export interface PromptRule extends JobProof {
-  /** The format has no place for a prompt, or the server was told not to embed one. */
+  /** The format has no place for a prompt, the node that saved it need not embed one, or its server was told not to. */
   readonly mayLackPrompt: boolean;
 }
 
@@ -32,7 +32,7 @@ export interface PromptRule extends JobProof {
 export function proveJob(embeddedPrompt: string | null, rule: PromptRule): "proven" | "unproven" {
   if (embeddedPrompt === null) {
     if (rule.mayLackPrompt) return "unproven";
-    throw new RejectError("wrong-prompt", "The picture embeds no prompt, though its server writes them into all it saves");
+    throw new RejectError("wrong-prompt", "The picture embeds no prompt, though the node that saved it embeds one in all it saves");
   }
   if (namesJob(embeddedPrompt, rule)) return "proven";
   throw new RejectError("wrong-prompt", `The picture's embedded prompt does not save under ${rule.filenamePrefix}: it is another job's`);

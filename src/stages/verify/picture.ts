@@ -13,6 +13,11 @@ export function corrupt(what: string): RejectError {
   return new RejectError("corrupt", `The picture is corrupt: ${what}`);
 }
 
+/** For a sound image of which a dataset could only hold a part. */
+export function animated(frames: number): RejectError {
+  return new RejectError("animated", `The image is animated: it has ${frames} frames`);
+}
+
 /** For a picture that is not there to its end. */
 export function truncated(sizeBytes: number): RejectError {
   return new RejectError("truncated", `The picture ends after ${sizeBytes} bytes, before its end`);

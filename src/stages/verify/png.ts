@@ -1,6 +1,6 @@
 import { crc32, inflateSync } from "node:zlib";
 import { RejectError } from "../../errors.ts";
-import { corrupt, type Picture } from "./picture.ts";
+import { animated, corrupt, type Picture } from "./picture.ts";
 import { skip, take, type Walk } from "./walk.ts";
 
 const SIGNATURE = Buffer.from("89504e470d0a1a0a", "hex");
@@ -10,6 +10,9 @@ const MAX_CHUNK_BYTES = 2 ** 31 - 1;
 const MAX_PROMPT_BYTES = 8 * 1024 * 1024;
 /** Where ComfyUI leaves the prompt: tEXt by itself, the others where a node writes more than Latin-1, or compresses. */
 const TEXT_CHUNKS = new Set(["tEXt", "zTXt", "iTXt"]);
+/** Says how many frames follow, and how often they are played. Source: PNG (Third Edition) §11.3.6.1. */
+const ANIMATION = "acTL";
+const ANIMATION_BYTES = 8;
 const PROMPT_KEYWORD = Buffer.from("prompt\0");
 /** Allowed bit depths by colour type. Source: PNG (Third Edition) §11.2.1. */
 const BIT_DEPTHS: Readonly<Record<number, readonly number[]>> = {
@@ -34,14 +37,17 @@ export function* walkPng(): Walk<Picture> {
   const size = sizeOf(header.data);
   let embeddedPrompt: string | null = null;
   let hasPixels = false;
+  let frames = 0;
   for (;;) {
     const { type, data } = yield* readChunk();
     if (type === "IHDR") throw corrupt("a second IHDR");
     if (type === "IDAT") hasPixels = true;
+    if (type === ANIMATION && data !== null) frames = data.readUInt32BE(0);
     if (TEXT_CHUNKS.has(type) && data !== null) embeddedPrompt ??= textOf(type, data);
     if (type === "IEND") break;
   }
   if (!hasPixels) throw corrupt("it has no IDAT");
+  if (frames > 1) throw animated(frames);
   return { ...size, embeddedPrompt };
 }
 
@@ -54,7 +60,7 @@ function* readChunk(): Walk<Chunk> {
   let crc = crc32(head.subarray(4));
   let data: Buffer | null = null;
   let left = length;
-  if (type === "IHDR") {
+  if (type === "IHDR" || (type === ANIMATION && length === ANIMATION_BYTES)) {
     data = yield* take(length);
     crc = crc32(data, crc);
     left = 0;

@@ -1,10 +1,12 @@
-import { corrupt, type Picture } from "./picture.ts";
+import { animated, corrupt, type Picture } from "./picture.ts";
 import { skip, take, type Walk } from "./walk.ts";
 
 /** Bytes at the beginning of a chunk that tell the picture's size. Source: RFC 9649 §2.5 to §2.7, RFC 6386 §9.1. */
 const SIZE_BYTES: Readonly<Record<string, number>> = { "VP8 ": 10, VP8L: 5, VP8X: 10 };
+/** A frame of an animation. Source: RFC 9649 §2.7.1.1. */
+const FRAME = "ANMF";
 /** Chunks that hold pixels: of a still picture, and of an animation. */
-const PIXELS = new Set(["VP8 ", "VP8L", "ANMF"]);
+const PIXELS = new Set(["VP8 ", "VP8L", FRAME]);
 
 type Size = Pick<Picture, "widthPx" | "heightPx">;
 
@@ -15,6 +17,7 @@ export function* walkWebp(): Walk<Picture> {
   let left = header.readUInt32LE(4) - 4;
   let size: Size | undefined;
   let hasPixels = false;
+  let frames = 0;
   while (left > 0) {
     if (left < 8) throw corrupt("its length cuts a chunk");
     const head = yield* take(8);
@@ -28,8 +31,10 @@ export function* walkWebp(): Walk<Picture> {
     if (sizeBytes > 0) size = sizeOf(type, yield* take(sizeBytes));
     yield* skip(padded - sizeBytes);
     if (PIXELS.has(type)) hasPixels = true;
+    if (type === FRAME) frames++;
   }
   if (size === undefined || !hasPixels) throw corrupt("it ends without a picture");
+  if (frames > 1) throw animated(frames);
   return { ...size, embeddedPrompt: null };
 }
 

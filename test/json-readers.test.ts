@@ -14,6 +14,7 @@ const STRICT_READERS: Readonly<Record<string, string>> = {
   "lib/exact-json.ts": "the strict reader itself",
   "lib/python-json.ts": "the reader of Python's JSON itself",
   "program-version.ts": "our package.json",
+  "db/migration-functions.ts": "databases of earlier versions, whose graphs were refused where they held NaN",
   "db/open.ts": "drizzle-kit's journal of our migrations",
   "comfy/emulator/python-json.ts": "one quoted string: the emulator plays Python itself",
   "comfy/emulator/recipe.ts": OURS,

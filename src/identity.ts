@@ -75,9 +75,17 @@ export function filenamePrefixOf(dataset: string, candidate: string): string {
   return `${dataset}/${candidate.slice(0, 3)}/${candidate}`;
 }
 
-/** `i_…`: an image is a candidate, the output node that saved it and its index in the batch. */
-export function imageIdOf(candidate: string, nodeId: string, batchIndex: number): string {
-  return `i_${identityHash({ candidate, output_node: nodeId, batch_index: batchIndex })}`;
+/** Which image of a candidate: the output node that saved it, its index in the batch, and how often it was made again once stored. */
+export interface ImageSlot {
+  readonly nodeId: string;
+  readonly batchIndex: number;
+  readonly generation: number;
+}
+
+/** `i_…`: an image is a candidate, the output node that saved it and its index in the batch; made again by `exclude --redo`, also its generation. */
+export function imageIdOf(candidate: string, { nodeId, batchIndex, generation }: ImageSlot): string {
+  const first = { candidate, output_node: nodeId, batch_index: batchIndex };
+  return `i_${identityHash(generation === 0 ? first : { ...first, generation })}`;
 }
 
 /** The job of a picture that was made elsewhere: its bytes, under a prompt. So whatever names it, and however often, it is one image. */
@@ -87,7 +95,7 @@ export function adoptedCandidateOf({ promptKey, sha256 }: { readonly promptKey: 
 
 /** The image of it; a job of this kind has one. */
 export function adoptedImageIdOf(candidate: string): string {
-  return imageIdOf(candidate, "adopted", 0);
+  return imageIdOf(candidate, { nodeId: "adopted", batchIndex: 0, generation: 0 });
 }
 
 /** Object key below the store's URI; `extension` without the dot. */

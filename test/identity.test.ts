@@ -131,8 +131,12 @@ describe("promptIdOf()", () => {
 
 describe("names made from identities", () => {
   it("are pinned", () => {
-    const image = imageIdOf("abc" + "0".repeat(29), "7", 0);
+    const candidate = `abc${"0".repeat(29)}`;
+    const image = imageIdOf(candidate, { nodeId: "7", batchIndex: 0, generation: 0 });
     expect(image).toMatchInlineSnapshot(`"i_3fb5f824fe9945d7d9b6b77f70edf54e"`);
+    expect(imageIdOf(candidate, { nodeId: "7", batchIndex: 0, generation: 1 })).toMatchInlineSnapshot(
+      `"i_8e8184f76b2fa313b21d349233f0fa38"`,
+    );
     expect(storeKeyOf(image, "png")).toBe(`images/${image.slice(2, 5)}/${image}.png`);
     expect(filenamePrefixOf("parti-sd15", "abc" + "0".repeat(29))).toBe(`parti-sd15/abc/abc${"0".repeat(29)}`);
   });

@@ -1,17 +1,12 @@
 import { loadConfig } from "../config/load-config.ts";
 import type { Context } from "../context.ts";
 import { expectDatabase, openDatabase, openReadonly, type Db } from "../db/open.ts";
-import { acquireProcessLock } from "../db/process-lock.ts";
 import { excludedImages, unknownName, type ChosenCounts, type ExcludedImages, type ImageFilter } from "../db/queries/excluded-images.ts";
-import { unusedImages } from "../db/queries/unused-images.ts";
 import { ConfigError, EXIT } from "../errors.ts";
 import { counted } from "../lib/counted.ts";
 import { didYouMean } from "../lib/nearest.ts";
-import { ALL_LOCKS, configFileOf, databaseFile, hintFor, openContext } from "../open-context.ts";
+import { configFileOf, databaseFile, hintFor } from "../open-context.ts";
 import { excludeImages, remakeImages, restoreImages } from "../stages/exclude.ts";
-import { exportStoreUri } from "../stages/export.ts";
-import { markUsedImages } from "../stages/prune/used-images.ts";
-import { openStore } from "../stores/registry.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
 import { datasetCounts } from "./dataset-counts.ts";
 import { wantedOf, type Wanted } from "./exclude/wanted-of.ts";
@@ -29,18 +24,12 @@ export async function run(input: CommandInput): Promise<CommandResult> {
   if (action === "list") return reading(input, (context) => list(context, input));
   const wanted = wantedOf(input);
   if (!wanted.yes) return reading(input, (context) => foresee(context, { input, wanted }));
-  if (wanted.redo) {
-    // Jobs are planned, objects deleted, rows of every stage forgotten: nobody may hold any of them.
-    await using opened = await openContext(input, { locks: ALL_LOCKS, planned: true });
-    return await redo(opened.context, { input, wanted });
-  }
   const config = loadConfig(configFileOf(input), { env: input.env });
   expectDatabase(databaseFile(config), hintFor(input));
-  using _harvest = acquireProcessLock(config.dir, "harvest");
-  using _link = acquireProcessLock(config.dir, "link");
+  // No stage's lock: each change is one short transaction, and what a stage had in its hands is written only where the row still waits for it.
   const db = openDatabase(databaseFile(config), input);
   try {
-    return await change({ config, db }, { input, wanted });
+    return await (wanted.redo ? remake : change)({ config, db }, { input, wanted });
   } finally {
     db.close();
   }
@@ -66,14 +55,15 @@ async function reading(input: CommandInput, read: (opened: Opened) => CommandRes
 function list({ config, db }: Opened, input: CommandInput): CommandResult {
   const reasons = excludedImages(db).list();
   const lines = reasons.map(
-    ({ reason, images, gone }) => `${counted(images, "image")}: ${reason}${gone > 0 ? ` (${gone} no longer in the store)` : ""}`,
+    ({ reason, images, gone, replaced }) =>
+      `${counted(images, "image")}: ${reason}${gone > 0 ? ` (${gone} no longer in the store)` : ""}${replaced > 0 ? ` (${replaced} made again)` : ""}`,
   );
   input.show({ event: "exclusions", reasons }, lines.length > 0 ? lines.join("\n") : "No image is excluded");
   return { exit: EXIT.done, counts: { ...datasetCounts({ db, config }) } };
 }
 
 async function foresee(opened: Opened, { input, wanted }: Excluding): Promise<CommandResult> {
-  const images = await choose(opened, { input, wanted });
+  const images = choose(opened, wanted);
   const counts = images.counts();
   const remakeable = wanted.redo ? images.remake.count() : 0;
   const next = counts.images > 0 ? `. Nothing was changed: ${hintFor(input)(wanted.words)} ${DOES[wanted.action]}` : "";
@@ -88,7 +78,7 @@ const DOES: Readonly<Record<Wanted["action"], string>> = {
 };
 
 async function change(opened: Opened, { input, wanted }: Excluding): Promise<CommandResult> {
-  const images = await choose(opened, { input, wanted });
+  const images = choose(opened, wanted);
   const counts = images.counts();
   const { stopping } = input;
   const isUndo = wanted.action === "undo";
@@ -102,35 +92,26 @@ async function change(opened: Opened, { input, wanted }: Excluding): Promise<Com
   return { exit: EXIT.done, counts: { ...datasetCounts(opened), changed } };
 }
 
-async function redo(context: Context, { input, wanted }: Excluding): Promise<CommandResult> {
-  const images = await choose(context, { input, wanted });
+async function remake(opened: Opened, { input, wanted }: Excluding): Promise<CommandResult> {
+  const images = choose(opened, wanted);
+  const { stopping } = input;
   const counts = images.counts();
-  const changed = await excludeImages({ images, stopping: context.stopping }, wanted.reason);
-  const remade = await remakeImages({ ...context, images }, wanted.reason);
-  const stopped = context.stopping.aborted ? ". Stopped: the same command goes on" : "";
+  const changed = await excludeImages({ images, stopping }, wanted.reason);
+  const remade = await remakeImages({ images, stopping }, wanted.reason);
+  const stopped = stopping.aborted ? ". Stopped: the same command goes on" : "";
   const next = remade > 0 ? `. Next: ${hintFor(input)("run")}` : "";
   input.show(
     { event: "excluded", images: changed, remade },
     `Excluded: ${counted(counts.images, "image")} of ${counted(counts.prompts, "prompt")}; ${remakeText(counts, remade)}${stopped}${next}`,
   );
-  return { exit: EXIT.done, counts: { ...datasetCounts(context), changed, remade } };
+  return { exit: EXIT.done, counts: { ...datasetCounts(opened), changed, remade } };
 }
 
 /** Fills the temporary table of chosen images. @throws {ConfigError} for a name that nothing has. */
-async function choose({ config, db }: Opened, { input, wanted }: Excluding): Promise<ExcludedImages> {
-  refuseUnknown(db, wanted.filter);
+function choose({ db }: Opened, { filter, redo, action }: Wanted): ExcludedImages {
+  refuseUnknown(db, filter);
   const images = excludedImages(db);
-  images.choose(wanted.filter, wanted.redo ? "both" : wanted.action === "undo" ? "excluded" : "excludable");
-  if (!wanted.redo) return images;
-  await markUsedImages({
-    db,
-    images: unusedImages(db),
-    signal: input.signal,
-    exportUri: exportStoreUri(config.export.uri),
-    ignoreMissing: wanted.ignoreMissing,
-    command: "exclude --redo",
-    openStore: (uri) => openStore({ ...config.store, uri }, { concurrency: config.harvest.concurrency }),
-  });
+  images.choose(filter, redo ? "both" : action === "undo" ? "excluded" : "excludable");
   return images;
 }
 
@@ -161,7 +142,7 @@ function chosenText({ images, prompts, stored, listed, excluded, rows }: ChosenC
 
 function remakeText({ images }: ChosenCounts, remakeable: number): string {
   const kept = images - remakeable;
-  const why = "a version shows them, they were adopted, or the configuration no longer asks for them";
+  const why = "they were adopted, or the configuration no longer asks for them";
   return `${remakeable} to be made again${kept > 0 ? `, ${kept} only excluded (${why})` : ""}`;
 }
 

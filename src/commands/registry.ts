@@ -174,9 +174,9 @@ export const commands: readonly CommandSpec[] = [
       {
         flags: "--redo",
         description:
-          "make them again: same candidate, same seed, so another picture only if the server was at fault (servers drain it first). Deletes the old file, unless a version shows it",
+          "generate them again with the same seeds, as new images (drain a faulty server first). Versions keep the old files; prune deletes what none shows",
       },
-      { flags: "--ignore-missing", description: "with --redo: exported versions that are no longer there need no images" },
+      { flags: "--ignore-missing", description: "not needed any more; accepted for scripts of earlier versions" },
       { flags: "--yes", description: "do it" },
     ],
     example: 'exclude --server http://gpu-2:8188 --since 02:00 --reason "gpu-2 was faulty" --redo --yes',

@@ -144,28 +144,33 @@ describe("exclude", () => {
 });
 
 describe("exclude --redo", () => {
-  /** What a healthy server makes of the same candidates. */
-  async function healthy(): Promise<Readonly<Record<string, string>>> {
+  /** A version's choices by the images' bytes: image_ids of images that were made again are others than those of a healthy night. */
+  const choices = (made: Project, version: string): readonly string[] =>
+    made
+      .rows(version)
+      .map((row) => row as unknown as { prompt: string; chosen: { sha256: string }; rejected: readonly { sha256: string }[] })
+      .map(({ prompt, chosen, rejected }) => [prompt, chosen.sha256, ...rejected.map(({ sha256 }) => sha256)].join(" "))
+      .toSorted();
+
+  async function healthyChoices(): Promise<readonly string[]> {
     const other = open();
     await succeed("run");
-    const exported = other.exported();
+    const made = choices(other, "v1");
     other.remove();
-    return exported;
+    return made;
   }
 
-  it("makes a faulty server's pictures again, killed in the middle or not, and ends in the bytes of a healthy night", async () => {
-    const expected = await healthy();
+  it("after a run and its export makes a faulty server's images again; the old version keeps its files", async () => {
+    const healthy = await healthyChoices();
     const made = open({}, faulty);
     faulty.setFaults("paint-off:1");
-    await succeed("generate");
-    await succeed("harvest");
-    await succeed("judge");
+    await succeed("run");
+    const first = made.exported("v1");
+    expect(choices(made, "v1")).not.toEqual(healthy);
     const redo = ["exclude", "--server", faulty.url, "--since", "2020-01-01", "--redo", "--reason", "gpu-2 was faulty"];
-    const dry = await succeed(...redo);
-    expect(dry.stdout).toContain(
-      `${IMAGES} images of 4 prompts (${IMAGES} stored), shown by 0 linked rows; ${IMAGES} to be made again. Nothing`,
+    expect((await succeed(...redo)).stdout).toContain(
+      `${IMAGES} images of 4 prompts (${IMAGES} stored), shown by 4 linked rows; ${IMAGES} to be made again. Nothing`,
     );
-    expect(pictures(made)).toHaveLength(IMAGES);
 
     const running = startCli([...redo, "--yes", "-c", made.config]);
     await expect
@@ -173,46 +178,55 @@ describe("exclude --redo", () => {
       .toBeGreaterThan(0);
     running.child.kill("SIGKILL");
     await running.result;
-    // Whatever the kill left, no row promises a picture that is gone.
-    expect((await succeed("verify")).stdout).toContain("All is well");
-    await succeed(...redo, "--yes");
+    await succeed(...redo, "--yes"); // Whatever the kill left.
     expect(made.count("select count(*) from jobs where state = 'planned'")).toBe(IMAGES);
-    expect(pictures(made)).toEqual([]);
     expect((await succeed("status")).stdout).toContain(`${IMAGES} planned = ${IMAGES} pending + 0 stored + 0 rejected + 0 failed`);
 
-    await succeed("run");
-    expect(made.exported()).toEqual(expected);
-    expect(made.column("select distinct attempt from images")).toEqual([2]);
-    expect((await succeed("verify")).stdout).toContain("All is well");
+    expect((await succeed("run")).stderr).toContain("as v2");
+    expect(choices(made, "v2")).toEqual(healthy);
+    expect(made.exported("v1")).toEqual(first);
+    expect(pictures(made)).toHaveLength(2 * IMAGES);
+    for (const version of ["v1", "v2"]) expect((await succeed("verify", version)).stdout).toContain("All is well");
+    expect(made.column("select distinct generation from image_index where state = 'stored'")).toEqual([1]);
+    expect((await succeed("exclude", "list")).stdout).toBe(`${IMAGES} images: gpu-2 was faulty (${IMAGES} made again)\n`);
+    expect((await succeed("exclude", "undo", "--server", faulty.url)).stdout).toContain("0 images of 0 prompts");
+    // A second time it is about the images that were made again.
+    expect((await succeed(...redo)).stdout).toContain(`${IMAGES} images of 4 prompts (${IMAGES} stored)`);
   });
 
-  it.each([
-    ["another picture: the vote says nothing of it", () => faulty, (_a: string, b: string) => [b]],
-    ["the same picture: the vote counts again", () => emulator, (a: string) => [a]],
-  ])("%s", async (_what, server, chosenOf) => {
-    const made = open({ annotate: { filters: { near_duplicate: 0 }, pairs: { from: ["people"] } } }, server());
-    faulty.setFaults("paint-off:1");
+  it("beside a run in another terminal has the images made by that very run", async () => {
+    const slow = await startEmulator({ execMs: 150 });
+    try {
+      const made = open({}, slow);
+      const running = startCli(["run", "-c", made.config]);
+      await expect.poll(() => made.count("select count(*) from images where state = 'stored'"), { timeout: 20_000 }).toBeGreaterThan(0);
+      const [image = ""] = made.column("select image_id from images where state = 'stored' limit 1").map(String);
+      expect((await succeed("exclude", "--image", image, "--redo", "--yes")).stdout).toContain("1 to be made again");
+      const { exit, stderr } = await running.result;
+      expect(exit, stderr).toBe(0);
+      expect(
+        made.column(`select generation from images where job = (select job from images where image_id = '${image}') order by 1`),
+      ).toEqual([0, 1]);
+      expect(made.count("select count(*) from images where state = 'stored'")).toBe(IMAGES);
+      expect(shownIn(made, "v1")).toHaveLength(IMAGES);
+      expect(shownIn(made, "v1")).not.toContain(image);
+    } finally {
+      await slow.stop();
+    }
+  });
+
+  it("keeps votes, which say nothing of the new image", async () => {
+    const made = open({ annotate: { filters: { near_duplicate: 0 }, pairs: { from: ["people"] } } });
     await succeed("generate", "--prompts", "1");
     await succeed("harvest");
-    await succeed("judge");
     const [a = "", b = "", c = ""] = made.column("select image_id from images order by 1").map(String);
     const votes = join(made.dir, "votes.jsonl");
     writeFileSync(votes, `${JSON.stringify({ vote_id: "1", annotator: "ann", images: [a, b, c], ranking: [[a], [b], [c]] })}\n`);
     await succeed("annotate", "import", votes);
     await succeed("exclude", "--image", a, "--redo", "--yes");
     await succeed("run", "--prompts", "1");
-    expect(rowsOf(made, "v1").map(({ chosen }) => chosen.image_id)).toEqual(chosenOf(a, b));
+    expect(rowsOf(made, "v1").map(({ chosen }) => chosen.image_id)).toEqual([b]);
     expect(made.count("select count(*) from votes")).toBe(1);
-  });
-
-  it("leaves alone what a version shows: its rows name that file for ever", async () => {
-    const made = open();
-    await succeed("run");
-    const { stdout } = await succeed("exclude", "--prompt", PROMPTS[0]!, "--redo", "--yes");
-    expect(stdout).toMatch(/^Excluded: 3 images of 1 prompt; 0 to be made again, 3 only excluded \(a version shows them/);
-    expect(pictures(made)).toHaveLength(IMAGES);
-    expect(made.count("select count(*) from jobs where state = 'planned'")).toBe(0);
-    expect((await succeed("verify", "v1")).stdout).toContain("All is well");
   });
 });
 

@@ -116,7 +116,17 @@ export async function harvestBench(options: BenchOptions = {}): Promise<HarvestB
     db.client.transaction(() => {
       finishJob.run(job.attempt, promptId, url, job.job);
       for (const [index, { filename, subfolder, type }] of images.entries()) {
-        listImage.run(imageIdOf(job.job, "3", index), job.job, promptId, url, job.attempt, index, filename, subfolder, type);
+        listImage.run(
+          imageIdOf(job.job, { nodeId: "3", batchIndex: index, generation: 0 }),
+          job.job,
+          promptId,
+          url,
+          job.attempt,
+          index,
+          filename,
+          subfolder,
+          type,
+        );
       }
     })();
   }

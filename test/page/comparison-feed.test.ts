@@ -107,13 +107,17 @@ describe("comparisonFeed()", () => {
     await page.look();
     vote();
     expect(column("select state from comparisons")).toEqual(["done"]);
-    const images = excludedImages(page.dataset.db);
-    for (let time = 0; time < 2; time++) {
-      images.remake.plan([{ imageId: imageId("a0"), key: null }]);
+    const { remake } = excludedImages(page.dataset.db);
+    for (const [old, again] of [
+      ["a0", "a2"],
+      ["a2", "a3"],
+    ] as const) {
+      remake.plan([imageId(old)], "faulty");
+      await page.look();
       expect(column("select distinct state from comparisons")).toEqual(["void"]);
       page.dataset.db.client.prepare("update jobs set state = 'done'").run();
-      page.dataset.addImage(imageId("a0"), { promptKey: "p_a", sha256: `${time}`.repeat(64) });
-      page.dataset.addInspection(imageId("a0"));
+      page.dataset.addImage(imageId(again), { promptKey: "p_a" });
+      page.dataset.addInspection(imageId(again));
       await page.look();
       expect(column("select answers from comparisons where state = 'open'")).toEqual([0]);
       vote();

@@ -37,23 +37,18 @@ export interface ExcludedReason {
   readonly images: number;
   /** Of these: no longer in the store, so that they cannot come back. */
   readonly gone: number;
+  /** Of these: replaced by images that were made again, or will be. */
+  readonly replaced: number;
 }
-
-export interface RemakeImage {
-  readonly imageId: string;
-  /** Null where only its place in the store is known. */
-  readonly key: string | null;
-}
-
-/** The image's file goes before its job is planned again: harvest would take it for the new picture. */
-const REMAKING = "to be made again";
 
 /** SQL: excluded by the user, not by pruning. */
 const BY_USER = `(i.state = 'excluded' and i.reason is not 'pruned')`;
+/** SQL: likewise, and not made again since. */
+const STILL_OUT = `(${BY_USER} and i.replaced = 0)`;
 const STATES: Readonly<Record<Wanted, string>> = {
   excludable: `i.state in ('stored', 'listed')`,
-  excluded: BY_USER,
-  both: `(i.state in ('stored', 'listed') or ${BY_USER})`,
+  excluded: STILL_OUT,
+  both: `(i.state in ('stored', 'listed') or ${STILL_OUT})`,
 };
 
 /** SQL: the image is of its job's newest attempt, so that the job's times are its own. */
@@ -72,8 +67,8 @@ const CONDITIONS: readonly (readonly [keyof ImageFilter, string])[] = [
   ["reason", `i.reason = @reason`],
 ];
 
-/** SQL: an image can be made again: it is a candidate of the configuration, ran here, and no export shows its file. */
-const REMAKEABLE = `jobs.adopted = 0 and jobs.inactive = 0 and i.image_id not in (select image_id from temp.used_images)`;
+/** SQL: an image can be made again: it is a candidate of the configuration, and ran here. */
+const REMAKEABLE = `jobs.adopted = 0 and jobs.inactive = 0`;
 
 const OF_PROMPT = `prompt_key = (select prompt_key from images where image_id = @imageId)`;
 
@@ -84,8 +79,7 @@ export type ExcludedImages = ReturnType<typeof excludedImages>;
 
 /** Taking images out of all later links and exports, and back. What was chosen is in a temporary table, so that memory does not grow with it. */
 export function excludedImages({ client }: Pick<Db, "client">) {
-  client.exec(`create temp table if not exists chosen_images (image_id text primary key) without rowid;
-    create temp table if not exists used_images (image_id text primary key) without rowid`);
+  client.exec(`create temp table if not exists chosen_images (image_id text primary key) without rowid`);
   const counts = client.prepare<[], ChosenCounts>(`
     select count(*) as images, count(distinct prompt_key) as prompts, coalesce(sum(state = 'stored'), 0) as stored,
       coalesce(sum(state = 'listed'), 0) as listed, coalesce(sum(state = 'excluded'), 0) as excluded, (select count(*) from (
@@ -99,12 +93,12 @@ export function excludedImages({ client }: Pick<Db, "client">) {
     `update images set state = 'excluded', reason = ?, detail = null where image_id = ? and state in ('stored', 'listed')`,
   );
   const restoreStored = client.prepare<[string]>(
-    `update images set state = 'stored', reason = null, detail = null where image_id = ? and state = 'excluded' and key is not null`,
+    `update images set state = 'stored', reason = null, detail = null where image_id = ? and state = 'excluded' and key is not null and replaced = 0`,
   );
   // What was never fetched waits for harvest again, unless its job has run since: then that run's picture is wanted.
   const restoreListed = client.prepare<[string]>(`
     update images set state = 'listed', reason = null, detail = null, bad_fetches = 0
-    where image_id = ? and state = 'excluded' and detail is null
+    where image_id = ? and state = 'excluded' and detail is null and replaced = 0
       and exists (select 1 from jobs where jobs.job = images.job and jobs.prompt_id = images.prompt_id and jobs.state = 'done')`);
   const lookAgain = client.prepare<{ imageId: string }>(LOOK_AGAIN);
   const changed = (imageId: string, changes: number): number => {
@@ -112,7 +106,8 @@ export function excludedImages({ client }: Pick<Db, "client">) {
     return changes;
   };
   const list = client.prepare<[], ExcludedReason>(`
-    select i.reason, count(*) as images, coalesce(sum(i.key is null and i.detail is not null), 0) as gone
+    select i.reason, count(*) as images, coalesce(sum(i.key is null and i.detail is not null and i.replaced = 0), 0) as gone,
+      coalesce(sum(i.replaced), 0) as replaced
     from images as i where ${BY_USER} group by i.reason order by images desc, i.reason`);
 
   return {
@@ -146,50 +141,40 @@ export function excludedImages({ client }: Pick<Db, "client">) {
   };
 }
 
+/** Images whose candidates are run again. The old image keeps its row and file, for the versions that show it. */
 function remaking(client: Db["client"]) {
-  const candidates = client.prepare<[string, number], RemakeImage>(`
-    select i.image_id as imageId, i.key from temp.chosen_images join images as i using (image_id) join jobs using (job)
-    where i.image_id > ? and ${REMAKEABLE} order by i.image_id limit ?`);
-  const count = client
-    .prepare<[], number>(
-      `select count(*) from temp.chosen_images join images as i using (image_id) join jobs using (job) where ${REMAKEABLE}`,
-    )
+  const from = `from temp.chosen_images join images as i using (image_id) join jobs using (job) where ${REMAKEABLE}`;
+  const candidates = client
+    .prepare<[string, number], string>(`select i.image_id ${from} and i.image_id > ? order by i.image_id limit ?`)
     .pluck();
-  const promise = client.prepare<[string, string]>(`
-    update images set state = 'excluded', reason = iif(state = 'excluded', reason, ?), detail = '${REMAKING}', key = null
-    where image_id = ?`);
+  const count = client.prepare<[], number>(`select count(*) ${from}`).pluck();
+  const replace = client.prepare<{ imageId: string; reason: string }>(`
+    update images set state = 'excluded', reason = iif(state = 'excluded', reason, @reason), replaced = 1
+    where image_id = @imageId and sha256 is not null`);
   const statements = [
-    // Votes are about the file that was shown: see the table.
-    `insert into vote_pictures (vote_id, image_id, sha256)
-      select votes.vote_id, images.image_id, images.sha256 from images join votes using (prompt_key)
-      where images.image_id = @imageId and images.sha256 is not null and exists (select 1 from json_each(votes.shown) where value = @imageId)
-      on conflict do nothing`,
     LOOK_AGAIN,
-    // What people were asked about the old picture stays theirs, under a name that no comparison of the new one has: they may be asked again.
-    `update comparisons set state = 'void', images = json_insert(images, '$[#]', 'made again after ' || comparison)
+    // Until its group is final again nobody looks at the prompt, and people would go on comparing the image that is out.
+    `update comparisons set state = 'void'
       where kind = 'task' and ${OF_PROMPT} and exists (select 1 from json_each(images) where value = @imageId)`,
     `update jobs set state = 'planned', reason = null, detail = null, failures = 0, free_first = 1, history_deleted = 0, finished_at_ms = null
       where job = (select job from images where image_id = @imageId) and state in ('done', 'failed')`,
     `delete from job_failures where job = (select job from images where image_id = @imageId)`,
-    `delete from inspections where image_id = @imageId`,
-    `delete from scores where image_id = @imageId`,
     // All rows of the prompt: its group is no longer final.
     `delete from preferences where ${OF_PROMPT}`,
-    `delete from adopted_items where image_id = @imageId`,
-    `delete from images where image_id = @imageId`,
+    // It was never stored, so that no version shows it: the next run lists it again.
+    `delete from images where image_id = @imageId and sha256 is null`,
   ].map((sql) => client.prepare<{ imageId: string }>(sql));
 
   return {
     count: (): number => count.get() ?? 0,
-    /** Chosen images after `after` that can be made again, by image_id. */
-    page: (after: string, limit: number): readonly RemakeImage[] => candidates.all(after, limit),
-    /** Before the objects go: no row promises these pictures any more. One transaction. */
-    announce: client.transaction((images: readonly RemakeImage[], reason: string): void => {
-      for (const { imageId } of images) promise.run(reason, imageId);
-    }).immediate,
-    /** The objects are gone: forgets all that was said of these pictures but votes, and plans their jobs again. One transaction. */
-    plan: client.transaction((images: readonly RemakeImage[]): void => {
-      for (const { imageId } of images) for (const statement of statements) statement.run({ imageId });
+    /** Returns up to `limit` of the chosen images that can be made again, after `after`, by image_id. */
+    page: (after: string, limit: number): readonly string[] => candidates.all(after, limit),
+    /** Marks these images as replaced and plans their jobs again. One transaction. */
+    plan: client.transaction((imageIds: readonly string[], reason: string): void => {
+      for (const imageId of imageIds) {
+        replace.run({ imageId, reason });
+        for (const statement of statements) statement.run({ imageId });
+      }
     }).immediate,
   };
 }

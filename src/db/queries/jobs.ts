@@ -1,4 +1,5 @@
 import type { RejectReason } from "../../errors.ts";
+import { imageIdOf } from "../../identity.ts";
 import type { Db } from "../open.ts";
 
 /** A job as the scheduler needs it: what to send, and what happened so far. */
@@ -33,7 +34,6 @@ type AttemptKey = Pick<SubmittedJob, "job" | "promptId">;
 
 /** One image that a finished job saved. */
 export interface ListedImage {
-  readonly imageId: string;
   readonly nodeId: string;
   readonly batchIndex: number;
   readonly filename: string;
@@ -76,13 +76,23 @@ export function jobQueries({ client }: Pick<Db, "client">) {
     update jobs set state = 'failed', failures = failures + 1, reason = ?, detail = ?, finished_at_ms = ?
     where job = ? and prompt_id = ? and state in ('planned', 'submitted')`);
   // A stored image keeps its row: first stored wins, whatever a later attempt lists. So does one that was pruned or excluded: it is not
-  // wanted again (`exclude --redo` leaves no row).
-  const listImage = client.prepare<[ListedImage & Pick<SubmittedJob, "job" | "promptKey" | "promptId" | "server" | "attempt">]>(`
-    insert into images (image_id, job, prompt_key, prompt_id, server, attempt, node_id, batch_index, filename, subfolder, type)
-    values (@imageId, @job, @promptKey, @promptId, @server, @attempt, @nodeId, @batchIndex, @filename, @subfolder, @type)
+  // wanted again. What `exclude --redo` replaced has another image_id than what is listed now.
+  const listImage = client.prepare<
+    [ListedImage & Pick<SubmittedJob, "job" | "promptKey" | "promptId" | "server" | "attempt"> & { imageId: string; generation: number }]
+  >(`
+    insert into images (image_id, job, prompt_key, prompt_id, server, attempt, node_id, batch_index, generation, filename, subfolder, type)
+    values (@imageId, @job, @promptKey, @promptId, @server, @attempt, @nodeId, @batchIndex, @generation, @filename, @subfolder, @type)
     on conflict (image_id) do update set prompt_id = excluded.prompt_id, server = excluded.server, attempt = excluded.attempt,
       filename = excluded.filename, subfolder = excluded.subfolder, type = excluded.type, state = 'listed', reason = null, detail = null, bad_fetches = 0
     where images.state in ('listed', 'rejected')`);
+  const countReplaced = client
+    .prepare<[string, string, number], number>(
+      `select count(*) from images where job = ? and node_id = ? and batch_index = ? and replaced = 1`,
+    )
+    .pluck();
+  /** Each redo raises it; the first attempt of a job has none behind it. */
+  const generationOf = ({ job, attempt }: SubmittedJob, { nodeId, batchIndex }: ListedImage): number =>
+    attempt <= 1 ? 0 : (countReplaced.get(job, nodeId, batchIndex) ?? 0);
   const quarantine = client.prepare<[string, string]>(`update variants set state = 'quarantined', reason = ? where variant = ?`);
   const failVariant = client.prepare<[string, number, string]>(
     `update jobs set state = 'failed', reason = 'variant-quarantined', detail = ?, finished_at_ms = ? where variant = ? and state = 'planned'`,
@@ -107,7 +117,11 @@ export function jobQueries({ client }: Pick<Db, "client">) {
     settleDone: client.transaction((job: SubmittedJob, images: readonly ListedImage[], nowMs: number) => {
       if (markDone.run(nowMs, job.job, job.promptId).changes === 0) return false;
       const { job: id, promptKey, promptId, server, attempt } = job;
-      for (const image of images) listImage.run({ ...image, job: id, promptKey, promptId, server, attempt });
+      for (const image of images) {
+        const generation = generationOf(job, image);
+        const imageId = imageIdOf(id, { nodeId: image.nodeId, batchIndex: image.batchIndex, generation });
+        listImage.run({ ...image, imageId, generation, job: id, promptKey, promptId, server, attempt });
+      }
       return true;
     }).immediate,
     /** Plans the job again under its next attempt. False if this attempt is no longer the job's. */

@@ -1,7 +1,6 @@
 import type { HistoryEntry } from "../../comfy/history-entry.ts";
 import type { SubmittedJob } from "../../db/queries/jobs.ts";
 import { FatalError, TransientError } from "../../errors.ts";
-import { imageIdOf } from "../../identity.ts";
 import { outcomeOf } from "./outcome.ts";
 import type { GenerateRun } from "./run.ts";
 import type { ServerState } from "./server-state.ts";
@@ -23,7 +22,6 @@ export function settleEntry(
       return run.jobs.done(
         job,
         outcome.images.map((image) => ({
-          imageId: imageIdOf(job.job, image.nodeId, image.index),
           nodeId: image.nodeId,
           batchIndex: image.index,
           filename: image.filename,

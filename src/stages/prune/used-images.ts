@@ -26,7 +26,7 @@ export interface UsedNeeds {
   /** Versions that were completed and are no longer there count as given up. */
   readonly ignoreMissing: boolean;
   /** That asks, for hints. */
-  readonly command: "prune" | "exclude --redo";
+  readonly command: "prune";
   readonly signal: AbortSignal;
 }
 

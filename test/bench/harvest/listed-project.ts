@@ -44,7 +44,16 @@ export async function listedProject({ jobs: count, url, store = {}, annotate = {
       for (const { job, promptKey } of jobs) {
         const subfolder = filenamePrefixOf("bench", job).split("/").slice(0, -1).join("/");
         finish.run(job, url, job);
-        list.run(imageIdOf(job, OUTPUT_NODE, 0), job, promptKey, job, url, OUTPUT_NODE, pictureName(job), subfolder);
+        list.run(
+          imageIdOf(job, { nodeId: OUTPUT_NODE, batchIndex: 0, generation: 0 }),
+          job,
+          promptKey,
+          job,
+          url,
+          OUTPUT_NODE,
+          pictureName(job),
+          subfolder,
+        );
       }
     })();
     return { ...project, jobs: jobs.map(({ job }) => job) };

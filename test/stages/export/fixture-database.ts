@@ -175,7 +175,7 @@ function addRow(db: Db, row: FixtureRow): AddedRow {
     const variant = row.variants?.[index] ?? "base";
     const seed = row.seeds?.[index] ?? String(1_000 + index);
     const job = candidateOf({ promptKey, variant, workflowSha256: "w", seed: BigInt(seed) });
-    const imageId = imageIdOf(job, "7", 0);
+    const imageId = imageIdOf(job, { nodeId: "7", batchIndex: 0, generation: 0 });
     const key = storeKeyOf(imageId, "png");
     const sha256 = createHash("sha256")
       .update(row.contents?.[index] ?? imageId)

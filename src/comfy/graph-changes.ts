@@ -1,4 +1,5 @@
 import { canonicalJson, stringifyExact, type Json } from "../lib/exact-json.ts";
+import { isSecretInput } from "../lib/secret-names.ts";
 import { describeNode, formatPlace, nodeOf, type ApiGraph, type Place } from "./graph.ts";
 
 /** What differs between two graphs, a text each: `4.cfg: 7 → 3`. `ignored`: inputs that each job fills anyway. */
@@ -14,6 +15,7 @@ export function graphChanges(before: ApiGraph, after: ApiGraph, { ignored }: { r
     const changed = [...inputs].flatMap((input) => {
       const place = formatPlace({ nodeId, input });
       if (skip.has(place) || canonicalJson(old.inputs[input] ?? null) === canonicalJson(now.inputs[input] ?? null)) return [];
+      if ([old.inputs[input], now.inputs[input]].some((value) => isSecretInput(input, value))) return [`${place}: another secret`];
       return [`${place}: ${textOf(old.inputs[input])} → ${textOf(now.inputs[input])}`];
     });
     return [...changedClass, ...changed];

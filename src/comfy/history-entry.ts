@@ -1,4 +1,5 @@
 import { isJsonArray, isJsonObject, type Json, type JsonObject } from "../lib/exact-json.ts";
+import { withoutHiddenWords } from "../lib/hidden-words.ts";
 import { markIn, type JobMark } from "./job-mark.ts";
 
 /** An image that a node saved, as history lists it. Names are a server's words: data, never a path. */
@@ -95,7 +96,7 @@ function imagesOf(nodeId: string, output: Json): readonly OutputImage[] {
 
 function errorOf(data: JsonObject): ExecutionError {
   const exceptionType = textOf(data["exception_type"]);
-  const message = textOf(data["exception_message"]).trim().slice(0, MESSAGE_CHARS);
+  const message = withoutHiddenWords(textOf(data["exception_message"])).trim().slice(0, MESSAGE_CHARS);
   return {
     nodeId: textOf(data["node_id"]),
     classType: textOf(data["node_type"]),

@@ -7,6 +7,7 @@ import { fitValue } from "./fit-value.ts";
 import { describeNode, formatPlace, nodeOf, type ApiGraph, type Place } from "./graph.ts";
 import { loaderSignature, modelOf } from "./loader-signature.ts";
 import { dropOtherSavers } from "./outputs.ts";
+import { isSecretInput, isSecretName } from "../lib/secret-names.ts";
 import { withInputs } from "./with-inputs.ts";
 
 /** A workflow with its places found: what variants are made of. */
@@ -53,6 +54,7 @@ export function prepareVariant(workflow: BoundWorkflow, settings: VariantSetting
       },
     );
   }
+  refuseSecretColumns(workflow, settings);
   const filledByJobs = placesFilledByJobs(workflow, settings.perJob);
   const graph = dropOtherSavers(withInputs(workflow.graph, settingsToChanges(workflow, settings, filledByJobs)), outputs);
   const constant = withInputs(
@@ -66,8 +68,31 @@ export function prepareVariant(workflow: BoundWorkflow, settings: VariantSetting
     ),
     loaderSignature: loaderSignature(constant),
     model: modelOf(constant),
-    params: { ...boundConstants(graph, bindings, settings.perJob), ...settings.set },
+    params: withoutSecretParams({ ...boundConstants(graph, bindings, settings.perJob), ...settings.set }, workflow),
   };
+}
+
+/** What a column brings is part of a prompt, and its rows show it. */
+function refuseSecretColumns({ bindings }: BoundWorkflow, { perJob, variant }: VariantSettings): void {
+  for (const name of perJob) {
+    const place = (bindings[name] ?? []).find(({ input }) => isSecretName(input));
+    if (place === undefined) continue;
+    throw new ConfigError(
+      `Cannot fill "${name}" for variant ${variant} job by job: ${formatPlace(place)} takes a secret, and rows show what each job was given`,
+      {
+        hint: `leave the secret in the workflow file, or set it once: candidates.variants[].set: { "${formatPlace(place)}": "\${NAME}" }`,
+      },
+    );
+  }
+}
+
+/** Rows show params. */
+function withoutSecretParams(params: JsonObject, { graph, bindings }: BoundWorkflow): JsonObject {
+  const isSecret = (name: string, value: Json): boolean => {
+    const places = Object.hasOwn(bindings, name) ? (bindings[name] ?? []) : placesToSet({ graph, bindings }, name, name);
+    return [name, ...places.map(({ input }) => input)].some((each) => isSecretInput(each, value));
+  };
+  return Object.fromEntries(Object.entries(params).filter(([name, value]) => !isSecret(name, value)));
 }
 
 /** The places behind a key of `set`: those of the bound name, else the place that it writes out. */

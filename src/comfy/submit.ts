@@ -1,5 +1,6 @@
 import { FatalError, TransientError } from "../errors.ts";
 import { isJsonArray, isJsonObject, type Json, type JsonObject } from "../lib/exact-json.ts";
+import { withoutHiddenWords } from "../lib/hidden-words.ts";
 import type { ApiGraph } from "./graph.ts";
 import { serverWords } from "../lib/server-words.ts";
 import type { Call } from "./connection.ts";
@@ -143,5 +144,6 @@ function nodeErrorOf(error: JsonObject): NodeError["errors"][number] {
 
 function detailOf(value: Json | undefined): string {
   if (typeof value !== "string") return "";
-  return value.length > DETAIL_CHARS ? `${value.slice(0, DETAIL_CHARS)}…` : value;
+  const words = withoutHiddenWords(value);
+  return words.length > DETAIL_CHARS ? `${words.slice(0, DETAIL_CHARS)}…` : words;
 }

@@ -3,6 +3,7 @@ import { DepthError, isJsonObject, type Json, type JsonObject } from "../lib/exa
 import { jsonErrorPosition } from "../lib/json-error-position.ts";
 import { parsePython } from "../lib/python-json.ts";
 import type { ApiGraph, ApiNode } from "./graph.ts";
+import { isSecretName } from "../lib/secret-names.ts";
 
 /** A workflow file, read but not yet bound to a dataset. */
 export interface Workflow {
@@ -10,6 +11,11 @@ export interface Workflow {
   /** What stands around the graph in a wrapped file, without client_id: extra_data and keys that are only kept. {} for a bare graph. */
   readonly wrapper: JsonObject;
 }
+
+/** Of what stands where a file is no JSON. */
+const SHOWN_CHARS = 20;
+/** How far before such a place a name is looked for: a name, its value and a line's indentation. */
+const NAME_IS_NEAR_CHARS = 400;
 
 const EXPORT_HINT =
   "save it again in ComfyUI with Workflow → Export (API); in older versions switch on Settings → Dev mode options first, then use Save (API Format)";
@@ -51,9 +57,20 @@ function parseJson(text: string, file: string): Json {
     if (!(error instanceof SyntaxError)) throw error;
     if (text.trim() === "") throw notAWorkflow(file, "it is empty");
     const { offset, line, column, expected } = jsonErrorPosition(text, { python: true });
-    const found = offset >= text.length ? "the end of the file" : JSON.stringify(text.slice(offset, offset + 20));
+    const found =
+      offset >= text.length
+        ? "the end of the file"
+        : mayShow(text, offset)
+          ? JSON.stringify(text.slice(offset, offset + SHOWN_CHARS))
+          : "something else";
     throw notAWorkflow(file, `it is no JSON at line ${line}, column ${column}: expected ${expected}, found ${found}`, error);
   }
+}
+
+/** False where a secret's name stands near: what was found there may be the secret. */
+function mayShow(text: string, offset: number): boolean {
+  const line = text.slice(text.lastIndexOf("\n", offset - 1) + 1, offset + SHOWN_CHARS);
+  return ![...line.slice(-NAME_IS_NEAR_CHARS).matchAll(/[\w.-]+/g)].some(([name]) => isSecretName(name));
 }
 
 /** The UI format is known by its list of nodes; in API format `nodes` could only be a node, which is an object. */

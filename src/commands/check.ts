@@ -16,6 +16,7 @@ import { seedRuleOf } from "../stages/seed-rule.ts";
 import { prepareVariants, type ReadyToPlan } from "../stages/prepare-variants.ts";
 import { unfitCells } from "../stages/unfit-cells.ts";
 import { describePairs } from "./check/describe-pairs.ts";
+import { describeSecrets } from "./check/describe-secrets.ts";
 import { checkDisks } from "./check/disks.ts";
 import { checkWorkflow } from "./check/check-workflow.ts";
 import { failedFinding, type Finding } from "./check/finding.ts";
@@ -41,6 +42,7 @@ export async function run(input: CommandInput): Promise<CommandResult> {
     { what: "plan", ok: true, text: `${plan.text}, about ${byteSize(plan.bytes)} as PNG` },
     ...(plan.references.files === 0 ? [] : [{ what: "references", ok: true, text: tellReferences(plan.references) }]),
     ...sizesThatNeverPair(variants),
+    ...describeSecrets(config, variants),
     ...servers.flat(),
     ...(input.options["canary"] === true ? await canary(config, { variants, input, prompt: plan.first, files: plan.files, servers }) : []),
     ...(await probeStore(config, input)),

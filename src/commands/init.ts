@@ -4,11 +4,13 @@ import { basename, dirname, extname, join, relative, resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { detectBindings, type DetectedName } from "../comfy/detect.ts";
 import { describeNode, formatPlace, type ApiGraph, type Place } from "../comfy/graph.ts";
+import { secretPlaces, secretWords, withoutSecretInputs } from "../comfy/secrets.ts";
 import { parseWorkflow } from "../comfy/workflow.ts";
 import { ConfigError, EXIT, messageOf } from "../errors.ts";
 import { commandHint } from "../lib/command-hint.ts";
 import { stringifyPython } from "../lib/python-json.ts";
 import { fileProblem } from "../lib/file-problem.ts";
+import { hideWords } from "../lib/hidden-words.ts";
 import { makeFolder } from "../lib/make-folder.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
 import { findPromptColumn } from "./find-prompt-column.ts";
@@ -28,7 +30,8 @@ export async function run(input: CommandInput): Promise<CommandResult> {
   const outWritten = typeof wanted === "string" ? wanted : DEFAULT_OUT;
   const out = resolve(outWritten);
   const source = await readWorkflowSource(input);
-  const { graph } = parseWorkflow(source.text, { file: source.name });
+  const { graph, wrapper } = parseWorkflow(source.text, { file: source.name });
+  hideWords(secretWords(graph, wrapper));
   const prompts = await readPromptsOption(input);
   if (existsSync(out))
     throw new ConfigError(`Cannot write ${out}: it exists, and init never overwrites a configuration`, { hint: "--out with another name" });
@@ -47,7 +50,8 @@ export async function run(input: CommandInput): Promise<CommandResult> {
     outputs,
     classes: [...new Set(Object.values(graph).map((node) => node.class_type))],
   });
-  if (source.file === null) await writeNew(workflowFile, `${stringifyPython(graph, 2)}\n`);
+  if (source.file === null) await writeNew(workflowFile, `${stringifyPython(withoutSecretInputs(graph), 2)}\n`);
+  warnOfSecrets(graph, { workflowFile, isWritten: source.file === null, log: input.log });
   await writeNew(out, text);
   const next = `${prompts === null ? `put your prompts in ${join(dirname(out), "prompts.txt")}, then ` : ""}${commandHint("check", outWritten)}`;
   const written = source.file === null ? `${workflowFile} (the workflow)\n` : "";
@@ -56,6 +60,23 @@ export async function run(input: CommandInput): Promise<CommandResult> {
     `Wrote ${written === "" ? "" : `${written}and `}${out}\nNext: ${next}`,
   );
   return { exit: EXIT.done };
+}
+
+interface SecretsNeeds extends Pick<CommandInput, "log"> {
+  readonly workflowFile: string;
+  /** The workflow came out of an image or a server: secrets in it may be somebody else's. */
+  readonly isWritten: boolean;
+}
+
+function warnOfSecrets(graph: ApiGraph, { workflowFile, isWritten, log }: SecretsNeeds): void {
+  const places = secretPlaces(graph).map(formatPlace);
+  if (places.length === 0) return;
+  const named = places.join(", ");
+  log.warn(
+    isWritten
+      ? `Left empty in ${workflowFile}: ${named}, which looks like a secret. Write your own there, or set it with candidates.variants[].set`
+      : `${named} in ${workflowFile} looks like a secret: every server that runs the workflow sees it, and writes it into its images`,
+  );
 }
 
 /** A place for every name that the workflow has one for, and the nodes that save. */

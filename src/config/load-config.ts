@@ -17,6 +17,7 @@ import { reservedKeys } from "./reserved-keys.ts";
 import { resolveConfig } from "./resolve-config.ts";
 import { configSchema, type Config, type ConfigFile } from "./schema.ts";
 import { valueAt } from "./value-at.ts";
+import { withoutSecretSettings } from "./without-secret-settings.ts";
 import { withoutHeaders } from "./without-headers.ts";
 
 export interface LoadOptions {
@@ -47,7 +48,7 @@ export function loadConfig(file: string, { env }: LoadOptions): Config {
   if (!parsed.success) throw tell(describeIssues(parsed.error.issues, { written, wrapped, schema: configJsonSchema() }));
   const problems = [...reservedKeys(written), ...crossChecks(parsed.data, { wrapped })];
   if (problems.length > 0) throw tell(problems);
-  const config = resolveConfig(parsed.data, { configFile, written: withoutHeaders(written) });
+  const config = resolveConfig(parsed.data, { configFile, written: withoutSecretSettings(withoutHeaders(written)) });
   const misplaced = checkPlaces(config);
   if (misplaced.length > 0) throw tell(misplaced);
   return config;

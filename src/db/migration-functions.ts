@@ -3,6 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type Database from "better-sqlite3";
 import { isJsonObject, parseExact, stringifyExact } from "../lib/exact-json.ts";
+import { masked } from "../lib/secret-names.ts";
 import { exportPlaceOf } from "./export-place.ts";
 
 /**
@@ -16,12 +17,12 @@ export function addMigrationFunctions(client: Database.Database, file: string): 
   client.function("export_place", (uri, version) => placeOf(String(uri), { version: String(version), dir }));
 }
 
-/** Returns the wrapper's JSON without `extra_data`; text that is no JSON object is returned as it is. */
+/** Returns the wrapper's JSON without `extra_data`, and with other secrets in it masked; text that is no JSON object is returned as it is. */
 export function withoutExtraData(wrapper: string): string {
   const value = parseExact(wrapper);
-  if (!isJsonObject(value) || !Object.hasOwn(value, "extra_data")) return wrapper;
+  if (!isJsonObject(value)) return wrapper;
   const { extra_data: _removed, ...kept } = value;
-  return stringifyExact(kept);
+  return stringifyExact(masked(kept));
 }
 
 function placeOf(uri: string, { version, dir }: { readonly version: string; readonly dir: string }): string {

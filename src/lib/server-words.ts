@@ -1,3 +1,5 @@
+import { withoutHiddenWords } from "./hidden-words.ts";
+
 /** Of a server's words in a message, characters. */
 const WORDS_CHARS = 300;
 
@@ -7,7 +9,8 @@ const GARBAGE_MAX = 0.1;
 const GARBAGE = /[\u0000-\u0008\u000e-\u001f\u007f-\u009f\ufffd]/g;
 
 /** A server's words on one line: of a page its title, cut to a length; said to be none where they are bytes of something else. */
-export function serverWords(text: string): string {
+export function serverWords(said: string): string {
+  const text = withoutHiddenWords(said);
   const start = text.slice(0, WORDS_CHARS);
   if ((start.match(GARBAGE)?.length ?? 0) > start.length * GARBAGE_MAX) return "bytes that are no text";
   const words = isHtml(text) ? (/<title[^>]*>([^<]*)/i.exec(text.slice(0, 10_000))?.[1] ?? "") : text.slice(0, 10 * WORDS_CHARS);

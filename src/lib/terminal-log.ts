@@ -1,6 +1,7 @@
 import type { Writable } from "node:stream";
 import type { Clock } from "./clock.ts";
 import { stringifyExact } from "./exact-json.ts";
+import { withoutHiddenWords } from "./hidden-words.ts";
 import { printable } from "./printable.ts";
 import { createRateMeter, type RateMeter } from "./rate-meter.ts";
 import { LOG_LEVELS, type Log, type LogLevel, type Progress } from "./log.ts";
@@ -48,7 +49,7 @@ export function createTerminalLog({ level, json, stderr, stdout, clock }: Termin
     const width = (stderr.columns ?? 120) - 1;
     const lines = [...tracks].flatMap(([stage, track]) => {
       const details = (track.latest.details?.() ?? []).map((detail) => `  ${printable(detail)}`);
-      return [line(stage, track, clock.nowMs()), ...details].map((text) => text.slice(0, width));
+      return [line(stage, track, clock.nowMs()), ...details].map((text) => withoutHiddenWords(text).slice(0, width));
     });
     if (lines.length > 0) stderr.write(`${lines.join("\n")}\n`);
     drawnLines = lines.length;
@@ -56,12 +57,12 @@ export function createTerminalLog({ level, json, stderr, stdout, clock }: Termin
   };
   const print = (text: string): void => {
     clear();
-    stdout.write(`${text}\n`);
+    stdout.write(`${withoutHiddenWords(text)}\n`);
   };
   const say = (at: LogLevel, message: string): void => {
     if (LOG_LEVELS.indexOf(at) > LOG_LEVELS.indexOf(level)) return;
     if (live) clear();
-    stderr.write(`${at === "error" ? "Error: " : at === "warn" ? "Warning: " : ""}${printable(message)}\n`);
+    stderr.write(`${at === "error" ? "Error: " : at === "warn" ? "Warning: " : ""}${printable(withoutHiddenWords(message))}\n`);
     if (live) draw();
   };
 
@@ -80,7 +81,8 @@ export function createTerminalLog({ level, json, stderr, stdout, clock }: Termin
       tracks.set(stage, track);
       if (nowMs - drawnAtMs < (live ? REDRAW_MS : PLAIN_LINE_MS)) return;
       if (live) draw();
-      else if (level !== "error" && drawnAtMs > 0) for (const [name, each] of tracks) stderr.write(`${line(name, each, nowMs)}\n`);
+      else if (level !== "error" && drawnAtMs > 0)
+        for (const [name, each] of tracks) stderr.write(`${withoutHiddenWords(line(name, each, nowMs))}\n`);
       drawnAtMs = nowMs;
     },
     print,

@@ -1,11 +1,12 @@
-/** Shorter header values are no secrets worth hiding, and would blank out ordinary words. */
-const SECRET_MIN_CHARS = 6;
+import { MASK, SECRET_MIN_CHARS, withoutHiddenWords } from "./hidden-words.ts";
 
-/** A server's words without the values of the headers that it was sent, in whatever form: some proxies repeat them in their errors. */
+/** A server's words without the values of the headers that it was sent, in whatever form: some proxies repeat them in their errors. Other hidden words go, too. */
 export function withoutSecrets(text: string, headers: Readonly<Record<string, string>>): string {
   const words = Object.values(headers).flatMap((value) => [value, ...value.split(/\s+/)]);
   const secrets = words.flatMap((word) => [word, encodeURIComponent(word), ...decodedBasic(word)]);
-  return secrets.filter((secret) => secret.length >= SECRET_MIN_CHARS).reduce((rest, secret) => rest.replaceAll(secret, "***"), text);
+  return secrets
+    .filter((secret) => secret.length >= SECRET_MIN_CHARS)
+    .reduce((rest, secret) => rest.replaceAll(secret, MASK), withoutHiddenWords(text));
 }
 
 /** What `Basic` credentials say, user and password apart, where the word is such. */

@@ -3,6 +3,7 @@ import { listServers } from "../db/queries/servers.ts";
 import { FatalError } from "../errors.ts";
 import { pause } from "../lib/pause.ts";
 import { openFleet, type Fleet } from "./generate/fleet.ts";
+import { readHeldBack } from "./generate/held-back.ts";
 import { createRun, type GenerateNeeds, type GenerateRun } from "./generate/run.ts";
 import type { StageReport, Upstream } from "./stage.ts";
 
@@ -19,6 +20,7 @@ const AWAY_MS = 10_000;
  */
 export async function generate(needs: GenerateNeeds, upstream: Upstream): Promise<StageReport> {
   const { promptIdNamespace } = ensureDataset(needs.db, { name: needs.config.dataset, nowMs: needs.clock.nowMs() });
+  const heldBack = await readHeldBack(needs.config);
   const finished = new AbortController();
   let failure: { readonly error: unknown } | null = null;
   const fail = (error: unknown): void => {
@@ -28,6 +30,7 @@ export async function generate(needs: GenerateNeeds, upstream: Upstream): Promis
   let changed: () => void = () => undefined;
   const run: GenerateRun = createRun(needs, {
     promptIdNamespace,
+    heldBack,
     finished: finished.signal,
     fail,
     // While anything is out there is nothing to decide here.

@@ -4,6 +4,7 @@ import { pipeline } from "node:stream/promises";
 import type { ServerClasses } from "../comfy/server-classes.ts";
 import { rememberedConfig } from "../config/remembered-config.ts";
 import { uploadFolders } from "../config/upload-folders.ts";
+import { withoutSecretInputs, wrapperToKeep } from "../comfy/secrets.ts";
 import type { Context } from "../context.ts";
 import { inBulk } from "../db/bulk.ts";
 import { setCounter } from "../db/queries/counters.ts";
@@ -203,8 +204,9 @@ function toRow(variant: ReadyToPlan) {
     workflow: variant.workflow,
     workflowSha256: variant.workflowSha256,
     // Bindings are JSON values; their interface has no index signature to say so.
-    graph: stringifyPython(variant.graph),
-    wrapper: stringifyPython(variant.wrapper),
+    // Secrets are sent from the file, and never kept.
+    graph: stringifyPython(withoutSecretInputs(variant.graph)),
+    wrapper: stringifyPython(wrapperToKeep(variant.wrapper)),
     bindings: stringifyExact(variant.bound.bindings as unknown as Json),
     outputs: stringifyExact(variant.bound.outputs),
     params: canonicalJson(variant.params),

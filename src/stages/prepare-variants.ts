@@ -8,6 +8,8 @@ import type { ServerClasses } from "../comfy/server-classes.ts";
 import type { Config, WorkflowConfig } from "../config/schema.ts";
 import { uploadFolders } from "../config/upload-folders.ts";
 import { ConfigError } from "../errors.ts";
+import { hideWords } from "../lib/hidden-words.ts";
+import { isSecretInput } from "../lib/secret-names.ts";
 import type { JsonObject } from "../lib/exact-json.ts";
 import { didYouMean } from "../lib/nearest.ts";
 import { readWorkflow } from "./read-workflow.ts";
@@ -50,6 +52,7 @@ export async function prepareVariants(
   );
   const workflows = Object.fromEntries(entries);
   refuseUnnamedUploads(config);
+  hideWords(secretsInSet(config.candidates.variants, workflows));
   const perJob = perJobNames(config.prompts);
   return expandVariants(config.candidates.variants, workflows).map(({ variant, workflow, set }) => {
     const bound = workflows[workflow];
@@ -59,6 +62,21 @@ export async function prepareVariants(
     if (config.generate.save_as === "output") refuseUnsupported(prepared.graph, { outputs: bound.outputs, variant });
     return { ...prepared, variant, workflow, bound, wrapper: bound.wrapper };
   });
+}
+
+/** The secrets that variants set, by the name of their key or of the input that it fills. */
+function secretsInSet(variants: Config["candidates"]["variants"], workflows: Readonly<Record<string, LoadedWorkflow>>): readonly string[] {
+  const inputsOf = (key: string): readonly string[] =>
+    Object.values(workflows).flatMap(({ bindings }) =>
+      Object.hasOwn(bindings, key) ? (bindings[key] ?? []).map(({ input }) => input) : [],
+    );
+  return variants.flatMap(({ set }) =>
+    Object.entries(set).flatMap(([key, value]) => {
+      const isSecret = (each: unknown): each is string =>
+        typeof each === "string" && [key, ...inputsOf(key)].some((input) => isSecretInput(input, each));
+      return [value].flat().filter(isSecret);
+    }),
+  );
 }
 
 /** What is uploaded is what a column names: without one nothing ever would be. */

@@ -1,11 +1,15 @@
 import { readFile } from "node:fs/promises";
+import { secretWords } from "../comfy/secrets.ts";
 import { parseWorkflow, type Workflow } from "../comfy/workflow.ts";
 import { ConfigError } from "../errors.ts";
 import { fileProblem } from "../lib/file-problem.ts";
+import { hideWords } from "../lib/hidden-words.ts";
 
-/** Reads a workflow file of the configuration. @throws {ConfigError} where it cannot be read, or is no workflow. */
+/** Reads a workflow file of the configuration, and hides its secrets from all that is said from then on. @throws {ConfigError} where it cannot be read, or is no workflow. */
 export async function readWorkflow(file: string): Promise<Workflow> {
-  return parseWorkflow(await readText(file), { file });
+  const workflow = parseWorkflow(await readText(file), { file });
+  hideWords(secretWords(workflow.graph, workflow.wrapper));
+  return workflow;
 }
 
 async function readText(file: string): Promise<string> {

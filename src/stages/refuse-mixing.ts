@@ -1,6 +1,7 @@
 import type { Bindings } from "../comfy/binding.ts";
 import { formatPlace, type ApiGraph, type Place } from "../comfy/graph.ts";
 import { graphChanges } from "../comfy/graph-changes.ts";
+import { secretPlaces } from "../comfy/secrets.ts";
 import type { Config } from "../config/schema.ts";
 import type { DatasetRow } from "../db/queries/dataset.ts";
 import type { VariantRow } from "../db/queries/variants.ts";
@@ -62,8 +63,10 @@ export function refuseOtherVariants(
     if (row.workflowSha256 === variant.workflowSha256 && changes.length === 0) continue;
     // Its candidates are others by their hash; those of the same hash would take up what was planned under it.
     if (row.workflowSha256 !== variant.workflowSha256 && !mayHavePictures(variant.variant)) continue;
-    const shown =
-      changes.slice(0, CHANGES_SHOWN).join("; ") + (changes.length > CHANGES_SHOWN ? `; and ${changes.length - CHANGES_SHOWN} more` : "");
+    // The database keeps no secrets to compare with: where nothing else differs it is one of them.
+    const secrets = changes.length > 0 ? [] : secretPlaces(variant.graph).map((place) => `${formatPlace(place)}, a secret`);
+    const all = [...changes, ...secrets];
+    const shown = all.slice(0, CHANGES_SHOWN).join("; ") + (all.length > CHANGES_SHOWN ? `; and ${all.length - CHANGES_SHOWN} more` : "");
     throw mixing(
       config,
       `the workflow, bind or set of variant "${variant.variant}" changed${shown === "" ? "" : ` (${shown})`}`,
@@ -86,7 +89,7 @@ function graphChangesOf(row: VariantRow, { variant, bindings, alwaysFilled }: Co
   const filled = alwaysFilled.flatMap((name): readonly Place[] => [...(bindings[name] ?? []), ...(variant.bound.bindings[name] ?? [])]);
   const prefixes = variant.bound.outputs.map((nodeId): Place => ({ nodeId, input: "filename_prefix" }));
   const graph = parsePython(row.graph) as unknown as ApiGraph; // As above.
-  return graphChanges(graph, variant.graph, { ignored: [...filled, ...prefixes] });
+  return graphChanges(graph, variant.graph, { ignored: [...filled, ...prefixes, ...secretPlaces(variant.graph)] });
 }
 
 /** Places in another order are the same places. */

@@ -1,3 +1,4 @@
+import { isSecretName } from "../lib/secret-names.ts";
 import { placesToSet, type BoundWorkflow } from "../comfy/prepare-variant.ts";
 import type { Config, VariantConfig } from "../config/schema.ts";
 import { ConfigError } from "../errors.ts";
@@ -41,7 +42,7 @@ export function expandVariants(
   const expanded = variants.flatMap((variant) => {
     const workflow = workflowOf(variant, Object.keys(workflows));
     const bound = workflows[workflow];
-    if (bound !== undefined) for (const key of Object.keys(variant.set)) placesToSet(bound, key, `${key} in variant ${variant.name}`);
+    if (bound !== undefined) for (const [key, value] of Object.entries(variant.set)) checkKey(key, value, { variant, bound });
     return expandOne(variant, workflow);
   });
   const names = new Set<string>();
@@ -53,6 +54,22 @@ export function expandVariants(
     names.add(variant);
   }
   return expanded;
+}
+
+/** @throws {ConfigError} for a key that names no place, and for a list of secrets: a variant's name shows which of a list it has. */
+function checkKey(
+  key: string,
+  value: VariantConfig["set"][string],
+  { variant, bound }: { readonly variant: VariantConfig; readonly bound: Pick<BoundWorkflow, "graph" | "bindings"> },
+): void {
+  const places = placesToSet(bound, key, `${key} in variant ${variant.name}`);
+  if (!Array.isArray(value) || ![key, ...places.map(({ input }) => input)].some(isSecretName)) return;
+  throw new ConfigError(
+    `Cannot make variants of the list ${key} in variant ${variant.name}: it looks like a secret, and names of variants would show it`,
+    {
+      hint: "write one value, or variants with names of their own",
+    },
+  );
 }
 
 /** How many variants there will be, and how that comes about: `base 1 + sweep 2 (guidance, lora) × 3 (steps) = 7 variants`. */

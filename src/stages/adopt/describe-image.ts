@@ -8,6 +8,7 @@ import type { Config } from "../../config/schema.ts";
 import { ConfigError, RejectError } from "../../errors.ts";
 import { promptKeyOf, workflowSha256Of } from "../../identity.ts";
 import { canonicalJson, isJsonObject, type Json, type JsonObject } from "../../lib/exact-json.ts";
+import { isSecretInput } from "../../lib/secret-names.ts";
 import type { Claim, Origin, Said } from "./adopt-source.ts";
 import { readBindings, readOtherBindings } from "./read-bindings.ts";
 
@@ -110,9 +111,11 @@ function factsOf(
   // As planned prompts have it: a negative of the prompt's own is part of what it is, a workflow's is a parameter.
   const isOwnNegative = prompts.negative !== undefined;
   const perPrompt = Object.keys(prompts.columns);
-  const bound = Object.entries(others).filter(([name]) => perPrompt.includes(name));
+  const isSecret = (name: string, value: Json): boolean =>
+    [name, ...(places[name] ?? []).map(({ input }) => input)].some((each) => isSecretInput(each, value));
+  const bound = Object.entries(others).filter(([name, value]) => perPrompt.includes(name) && !isSecret(name, value));
   const params = Object.entries(values).filter(
-    ([name]) => name !== "seed" && !perPrompt.includes(name) && !(name === "negative" && isOwnNegative),
+    ([name, value]) => name !== "seed" && !perPrompt.includes(name) && !(name === "negative" && isOwnNegative) && !isSecret(name, value),
   );
   const perJob = ["prompt", "seed", ...(isOwnNegative ? ["negative"] : []), ...perPrompt].flatMap((name) => places[name] ?? []);
   return {

@@ -2,6 +2,7 @@ import type { ImageScoreRecord, RowImageRecord, RowRecord, RowReferenceRecord } 
 import type { ImageCell, Row } from "../../exporters/exporter.ts";
 import { floatText, roundFloat } from "../../exporters/float-text.ts";
 import { canonicalJson, isJsonArray, isJsonObject, parseExact, type Json, type JsonObject } from "../../lib/exact-json.ts";
+import { withoutSecretValues } from "../../lib/secret-names.ts";
 
 interface VariantFacts {
   readonly model: string;
@@ -31,7 +32,7 @@ export function variantFacts(
 ): RowFacts["variants"] {
   return new Map(
     rows.map(({ variant, model, params }) => {
-      const parsed = parseObject(params);
+      const parsed = withoutSecretValues(parseObject(params)); // Older databases keep them.
       return [variant, { model, params: parsed, paramsJson: sortedJson(parsed) }];
     }),
   );
@@ -113,7 +114,7 @@ function imageCell(image: RowImageRecord, { row, scores, facts, paramsByVariant 
     variant: image.variant,
     model: variant.model,
     // An adopted image's are its own: the text sent, and what the prompt binds, is not known to be what made it.
-    params: image.params === null ? ownParams(image.variant) : sortedJson(parseObject(image.params)),
+    params: image.params === null ? ownParams(image.variant) : sortedJson(withoutSecretValues(parseObject(image.params))),
     score: roundFloat(image.score),
     scores: scoresJson(scores, facts.judgeVersions),
   };
@@ -122,7 +123,7 @@ function imageCell(image: RowImageRecord, { row, scores, facts, paramsByVariant 
 /** Set and bound values, and under `prompt` what the model was sent instead of the prompt. */
 function paramsOf({ params, paramsJson }: VariantFacts, { bound, sent, prompt }: RowRecord): string {
   if (bound === "{}" && sent === prompt) return paramsJson;
-  const values = { ...params, ...parseObject(bound) };
+  const values = { ...params, ...withoutSecretValues(parseObject(bound)) };
   return sortedJson(sent === prompt ? values : { ...values, prompt: sent });
 }
 

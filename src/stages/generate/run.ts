@@ -10,6 +10,7 @@ import { promptIdOf } from "../../identity.ts";
 import { BLOCK_PROMPTS } from "../plan.ts";
 import { openCommits, type Commits } from "./commit-together.ts";
 import { createHealth, type Health } from "./health.ts";
+import type { HeldBack } from "./held-back.ts";
 import { jobBook, type JobBook } from "./job-book.ts";
 import { generateProgress, type GenerateProgress } from "./progress.ts";
 import { createSchedule, type Schedule } from "./schedule.ts";
@@ -60,6 +61,8 @@ export interface GenerateRun extends Pick<GenerateNeeds, "config" | "comfy" | "c
 export interface RunOptions {
   /** UUID. */
   readonly promptIdNamespace: string;
+  /** What jobs are sent and the database does not keep, by variant. */
+  readonly heldBack: ReadonlyMap<string, HeldBack>;
   readonly finished: AbortSignal;
   /** Ends the run with an error. */
   readonly fail: (error: unknown) => void;
@@ -74,7 +77,7 @@ export function createRun(needs: GenerateNeeds, options: RunOptions): GenerateRu
   const changed = (): void => options.changed();
   const queries = jobQueries(db);
   const failures = failureQueries(db);
-  const variants = variantCache(needs);
+  const variants = variantCache(needs, options.heldBack);
   const uploads = createUploads(referenceQueries(db));
   const toRun = variantsToRun(db);
   const active = (): readonly string[] =>

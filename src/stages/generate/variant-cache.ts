@@ -2,7 +2,7 @@ import type { Bindings } from "../../comfy/binding.ts";
 import type { Submission } from "../../comfy/submit.ts";
 import type { ApiGraph, Place } from "../../comfy/graph.ts";
 import { render } from "../../comfy/render.ts";
-import { extraDataOf } from "../../comfy/workflow.ts";
+import { withInputs } from "../../comfy/with-inputs.ts";
 import type { Context } from "../../context.ts";
 import type { JobRow } from "../../db/queries/jobs.ts";
 import { referenceQueries } from "../../db/queries/references.ts";
@@ -10,13 +10,13 @@ import { findVariant } from "../../db/queries/variants.ts";
 import { filenamePrefixOf, uploadedNameOf } from "../../identity.ts";
 import { isJsonObject, parseExact, type JsonObject } from "../../lib/exact-json.ts";
 import { parsePython } from "../../lib/python-json.ts";
+import { NOTHING_HELD_BACK, type HeldBack } from "./held-back.ts";
 
 /** A variant read from its row, ready to make jobs from. */
 export interface ReadyVariant {
   readonly graph: ApiGraph;
   readonly bindings: Bindings;
   readonly outputs: readonly string[];
-  readonly extraData: JsonObject;
   /** The name of the workflow that it is made of. */
   readonly workflow: string;
   /** Values that all of its jobs share, by the name they are known by. */
@@ -28,8 +28,8 @@ export interface ReadyVariant {
 
 export type VariantCache = ReturnType<typeof variantCache>;
 
-/** Variants by name, each read from the database once. */
-export function variantCache({ db, config }: Pick<Context, "db" | "config">) {
+/** Variants by name, each read from the database once. Only with what is held back from it (readHeldBack) jobs can be rendered. */
+export function variantCache({ db, config }: Pick<Context, "db" | "config">, heldBack: ReadonlyMap<string, HeldBack> = new Map()) {
   const cache = new Map<string, ReadyVariant>();
   const references = referenceQueries(db);
 
@@ -38,13 +38,12 @@ export function variantCache({ db, config }: Pick<Context, "db" | "config">) {
     if (cached !== undefined) return cached;
     const row = findVariant(db, name);
     if (row === undefined) throw new Error(`variant "${name}" has jobs but no row`); // A foreign key rules it out.
-    const [wrapper, params] = [parsePython(row.wrapper), parsePython(row.params)];
+    const params = parsePython(row.params);
     const ready: ReadyVariant = {
       // Written by the planner from checked values of these very types.
       graph: parsePython(row.graph) as unknown as ApiGraph,
       bindings: parseExact(row.bindings) as unknown as Bindings,
       outputs: parseExact(row.outputs) as readonly string[],
-      extraData: extraDataOf(isJsonObject(wrapper) ? wrapper : {}),
       workflow: row.workflow,
       params: isJsonObject(params) ? params : {},
       loaderSignature: row.loaderSignature,
@@ -85,10 +84,11 @@ export function variantCache({ db, config }: Pick<Context, "db" | "config">) {
     placesOf: (job: JobRow): readonly Place[] => Object.keys(valuesOf(job)).flatMap((name) => get(job.variant).bindings[name] ?? []),
     /** What POST /prompt is sent for a job. Equal for every attempt and server. */
     render(job: JobRow): Pick<Submission, "prompt" | "extraData"> {
-      const { graph, bindings, outputs, extraData } = get(job.variant);
+      const { graph, bindings, outputs } = get(job.variant);
+      const { extraData, secrets } = heldBack.get(job.variant) ?? NOTHING_HELD_BACK;
       const filenamePrefix = filenamePrefixOf(config.dataset, job.job);
       const options = { bindings, values: valuesOf(job), outputs, filenamePrefix, saveAs: config.generate.save_as };
-      return { prompt: render(graph, options), extraData };
+      return { prompt: render(withInputs(graph, secrets), options), extraData };
     },
   };
 }

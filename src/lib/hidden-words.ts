@@ -1,0 +1,31 @@
+/** A shorter word is no secret worth hiding, and would blank out ordinary words. */
+export const SECRET_MIN_CHARS = 6;
+
+/** What stands in a secret's place. */
+export const MASK = "***";
+
+/**
+ * Words that never leave this process in a message, an event or an error text. One set for the process and not a value that is handed
+ * around: a secret may come back in the words of any server, in any stage, and one forgotten parameter would let it through.
+ */
+const hidden = new Set<string>();
+
+/** Hides these words from now on, in each form in which texts carry them. Short ones are passed over. */
+export function hideWords(words: Iterable<string>): void {
+  for (const word of words) {
+    if (word.length < SECRET_MIN_CHARS) continue;
+    for (const form of [word, encodeURIComponent(word), JSON.stringify(word).slice(1, -1)]) hidden.add(form);
+  }
+}
+
+/** Returns the text with a mask in place of each hidden word. Call it before a text is cut: half of a secret is found no more. */
+export function withoutHiddenWords(text: string): string {
+  let rest = text;
+  for (const word of hidden) if (rest.includes(word)) rest = rest.replaceAll(word, MASK);
+  return rest;
+}
+
+/** For tests: a process hides its words to its end. */
+export function forgetHiddenWords(): void {
+  hidden.clear();
+}

@@ -1,0 +1,69 @@
+import { isJsonArray, isJsonObject, type Json, type JsonObject } from "./exact-json.ts";
+import { MASK } from "./hidden-words.ts";
+
+/**
+ * Words of a name, each an exact word of it or several in a row, that say that the value is a secret. Sources: the inputs of ComfyUI's
+ * partner nodes (api_key_comfy_org, auth_token_comfy_org) and of the most used LLM, Civitai and Hugging Face nodes.
+ */
+const SECRET_WORDS: readonly (readonly string[])[] = [
+  ["apikey"],
+  ["api", "key"],
+  ["access", "key"],
+  ["secret"],
+  ["private", "key"],
+  ["password"],
+  ["passwd"],
+  ["passphrase"],
+  ["credential"],
+  ["credentials"],
+  ["authorization"],
+  ["bearer"],
+  ["auth", "token"],
+  ["access", "token"],
+  ["api", "token"],
+  ["bearer", "token"],
+  ["refresh", "token"],
+  ["session", "token"],
+  ["hf", "token"],
+  ["huggingface", "token"],
+  ["civitai", "token"],
+  ["github", "token"],
+];
+/** Secrets as whole names only: `trigger_token` and `auth_mode` are none. */
+const SECRET_NAMES: ReadonlySet<string> = new Set(["token", "auth", "authtoken", "accesstoken", "apitoken", "secretkey", "privatekey"]);
+/** Keys as their services write them, whatever the input is called. Sources: the services' documentation of their keys' prefixes. */
+const SECRET_VALUE =
+  /^(?:sk-[\w-]{16,}|hf_[A-Za-z0-9]{20,}|gh[opsu]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|AKIA[A-Z0-9]{16}|AIza[\w-]{30,}|comfyui-[0-9a-f]{32,}|Bearer \S{8,})$/;
+
+/** True for a name that says that its value is a secret: `api_key`, `openAiApiKey`, `model.auth_token`. */
+export function isSecretName(name: string): boolean {
+  const words = wordsOf(name.slice(name.lastIndexOf(".") + 1));
+  if (SECRET_NAMES.has(words.join(""))) return true;
+  return SECRET_WORDS.some((secret) => words.some((_, start) => secret.every((word, index) => words[start + index] === word)));
+}
+
+function wordsOf(name: string): readonly string[] {
+  return name
+    .replaceAll(/([a-z0-9])([A-Z])/g, "$1 $2")
+    .replaceAll(/([A-Z]+)([A-Z][a-z])/g, "$1 $2")
+    .toLowerCase()
+    .split(/[^a-z0-9]+/)
+    .filter((word) => word !== "");
+}
+
+/** True for a text that is a secret by its input's name or by its own form. Links and numbers are none. */
+export function isSecretInput(input: string, value: Json | undefined): boolean {
+  return typeof value === "string" && value !== "" && (isSecretName(input) || SECRET_VALUE.test(value));
+}
+
+/** Returns a JSON value with a mask in place of each secret in it. */
+export function masked(value: Json): Json {
+  if (isJsonArray(value)) return value.map(masked);
+  if (!isJsonObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, isSecretInput(name, each) ? MASK : masked(each)]));
+}
+
+/** Returns values by bound name or place without those that are secrets. */
+export function withoutSecretValues(values: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(values).filter(([name, value]) => !isSecretInput(name, value)));
+}

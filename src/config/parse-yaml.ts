@@ -18,12 +18,26 @@ export interface YamlFile {
   isQuoted(path: Path): boolean;
 }
 
+/** Deepest nesting of a configuration: ours has some 6 levels. What walks it does so recursively. */
+const DEPTH_MAX = 100;
+
 /**
  * Reads YAML 1.2 (core schema, with `<<` merges) without losing digits. Duplicate keys, unknown tags and more than one document
  * are errors. `file` is for messages.
  * @throws {ConfigError} naming line and column.
  */
 export function parseYaml(text: string, { file }: { readonly file: string }): YamlFile {
+  try {
+    return readYaml(text, file);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error; // The stack is full.
+    throw new ConfigError(`Cannot read the config ${file}: ${TOO_DEEP}`, { cause: error });
+  }
+}
+
+const TOO_DEEP = `it is nested more than ${DEPTH_MAX} levels deep`;
+
+function readYaml(text: string, file: string): YamlFile {
   const lines = new LineCounter();
   const document = parseDocument(text, { intAsBigInt: true, merge: true, lineCounter: lines, prettyErrors: false, logLevel: "error" });
   const placeAt = (offset: number): TextPlace => {
@@ -33,10 +47,10 @@ export function parseYaml(text: string, { file }: { readonly file: string }): Ya
   const [first] = [...document.errors, ...document.warnings];
   // One mistake makes the parser complain about all that follows: the first is the one to mend.
   if (first !== undefined) throw notYaml(file, { place: placeAt(first.pos[0]), why: plainReason(first), text });
-  refuseUnknownAliases(document, (offset, why) => notYaml(file, { place: placeAt(offset), why, text }));
+  refuseBadAliases(document, (offset, why) => notYaml(file, { place: placeAt(offset), why, text }));
 
   return {
-    value: narrowIntegers(toPlain(document, file)),
+    value: narrowIntegers(toPlain(document, file), 0),
     locate(path, part) {
       const found = find(document, path);
       const node = part === "key" || found.rest.length > 0 ? (found.key ?? found.node) : found.node;
@@ -76,10 +90,16 @@ function find(document: Document.Parsed, path: Path): Found {
   return found;
 }
 
-function refuseUnknownAliases(document: Document.Parsed, refuse: (offset: number, why: string) => ConfigError): void {
+function refuseBadAliases(document: Document.Parsed, refuse: (offset: number, why: string) => ConfigError): void {
   visit(document, {
     Alias(_key, alias) {
-      if (alias.resolve(document) === undefined) throw refuse(alias.range?.[0] ?? 0, `there is no anchor &${alias.source} before it`);
+      const offset = alias.range?.[0] ?? 0;
+      const target = alias.resolve(document);
+      if (target === undefined) throw refuse(offset, `there is no anchor &${alias.source} before it`);
+      // An anchor stands before its alias: only one around it can lead back to it.
+      const [start, , end] = target.range ?? [0, 0, 0];
+      if (start <= offset && offset < end)
+        throw refuse(offset, `*${alias.source} stands inside of &${alias.source}, so that it would never end`);
     },
   });
 }
@@ -97,11 +117,12 @@ function toPlain(document: Document.Parsed, file: string): unknown {
 }
 
 /** intAsBigInt makes every integer a bigint; those that a number holds exactly become numbers. */
-function narrowIntegers(value: unknown): Json {
+function narrowIntegers(value: unknown, depth: number): Json {
+  if (depth > DEPTH_MAX) throw new RangeError(TOO_DEEP);
   if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : value;
-  if (Array.isArray(value)) return value.map(narrowIntegers);
+  if (Array.isArray(value)) return value.map((item) => narrowIntegers(item, depth + 1));
   if (typeof value === "object" && value !== null) {
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, narrowIntegers(item)]));
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, narrowIntegers(item, depth + 1)]));
   }
   return value as Json; // What the core schema makes of scalars: text, number, boolean, null.
 }
@@ -113,6 +134,7 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 function plainReason({ code, message }: { readonly code: string; readonly message: string }): string {
+  if (message.includes("call stack")) return TOO_DEEP; // The parser is recursive, and tells so as an error in the text.
   return REASONS[code] ?? message.replace(/ at line \d+, column \d+[^]*$/, "");
 }
 

@@ -12,7 +12,7 @@ export function emptyFields(): Record<string, string> {
  * The fields of a JSON value whose numbers are raw JSON: text as it is, numbers and booleans as written, lists and objects as JSON,
  * null left out; a bare string is the prompt. Undefined for anything that is neither object nor string.
  */
-export function fieldsOfJson(value: unknown): Pick<RawPrompt, "fields" | "nulls"> | undefined {
+export function fieldsOfJson(value: unknown): Pick<RawPrompt, "fields" | "nulls" | "nested"> | undefined {
   const fields = emptyFields();
   if (typeof value === "string") {
     fields[ONLY_COLUMN] = value;
@@ -20,11 +20,13 @@ export function fieldsOfJson(value: unknown): Pick<RawPrompt, "fields" | "nulls"
   }
   if (typeof value !== "object" || value === null || Array.isArray(value) || JSON.isRawJSON(value)) return undefined;
   const nulls: string[] = [];
+  const nested: string[] = [];
   for (const [key, item] of Object.entries(value)) {
     if (item === null || item === undefined) nulls.push(key);
     else fields[key] = typeof item === "string" ? item : jsonText(item);
+    if (typeof item === "object" && item !== null && !JSON.isRawJSON(item)) nested.push(key);
   }
-  return { fields, nulls };
+  return { fields, nulls, nested };
 }
 
 /** JSON.stringify hides half a surrogate pair behind an escape: it stands bare again, to be found and counted like any other. */

@@ -1,6 +1,7 @@
 import { pipeline, Readable } from "node:stream";
 import type { Token } from "stream-json/parser.js";
 import { ConfigError, messageOf } from "../errors.ts";
+import { DEPTH_MAX, DepthError } from "../lib/exact-json.ts";
 import { jsonErrorPosition } from "../lib/json-error-position.ts";
 import { fieldsOfJson } from "./fields.ts";
 import type { PromptSource, RawPrompt } from "./prompt-source.ts";
@@ -21,7 +22,7 @@ async function* readArray(file: string, gzip: boolean): AsyncGenerator<RawPrompt
     import("stream-json"),
     import("stream-json/streamers/stream-array.js"),
   ]);
-  const items = chain([parser({ streamValues: false }), exactNumber, streamArray()]);
+  const items = chain([parser({ streamValues: false }), depthGuard(), exactNumber, streamArray()]);
   // What goes wrong with the text or the parser reaches the reader of `items`.
   pipeline(Readable.from(utf8Text(file, { gzip })), items, () => undefined);
   let position = 0;
@@ -35,6 +36,7 @@ async function* readArray(file: string, gzip: boolean): AsyncGenerator<RawPrompt
     }
   } catch (error) {
     if (error instanceof ConfigError) throw error;
+    if (error instanceof DepthError) throw promptsError(file, `after item ${position}: ${error.message}`, { cause: error });
     throw promptsError(file, `expected a JSON array of objects or strings: ${await whereOf(error, { file, gzip, position })}`, {
       hint: "one object a line, without an array around, goes into a .jsonl file",
       cause: error,
@@ -48,6 +50,17 @@ async function* readArray(file: string, gzip: boolean): AsyncGenerator<RawPrompt
  */
 function exactNumber(token: Token): Token {
   return token.name === "numberValue" ? { name: "stringValue", value: JSON.rawJSON(token.value) as unknown as string } : token;
+}
+
+/** Passes tokens on up to DEPTH_MAX: what takes an item apart later does so recursively. @throws {DepthError} */
+function depthGuard(): (token: Token) => Token {
+  let depth = 0;
+  return (token) => {
+    if (token.name === "startObject" || token.name === "startArray") depth++;
+    else if (token.name === "endObject" || token.name === "endArray") depth--;
+    if (depth > DEPTH_MAX) throw new DepthError();
+    return token;
+  };
 }
 
 interface Broken {

@@ -1,3 +1,4 @@
+import { DepthError, refuseDepth } from "../lib/exact-json.ts";
 import { jsonErrorPosition } from "../lib/json-error-position.ts";
 import { fieldsOfJson } from "./fields.ts";
 import { linesOf } from "./lines.ts";
@@ -21,12 +22,14 @@ export function jsonlSource(file: string, { gzip }: { readonly gzip: boolean }):
 
 function parseLine(text: string, { file, number }: { readonly file: string; readonly number: number }): unknown {
   try {
+    refuseDepth(text);
     const value: unknown = JSON.parse(text);
     if (!holdsNumbers(value)) return value;
     // Once more, keeping each number as it is written; six times slower, so only where there are any.
     return JSON.parse(text, (_key, item, { source }) => (typeof item === "number" && source !== undefined ? JSON.rawJSON(source) : item));
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw promptsError(file, `line ${number} is nested too deeply`, { cause: error });
+    if (!(error instanceof SyntaxError)) throw error;
+    if (error instanceof DepthError) throw promptsError(file, `line ${number}: ${error.message}`, { cause: error });
     const { column, expected } = jsonErrorPosition(text);
     throw promptsError(file, `line ${number} is no JSON at column ${column}: expected ${expected}`, {
       hint: hintFor(text),

@@ -61,7 +61,7 @@ async function* readRows({ file, bytes, metadata }: OpenFile, columns: readonly 
       const rows = await readStep({ file, bytes: cached, metadata }, { columns, rowStart, rowEnd });
       for (const [index, cells] of rows.entries()) {
         const position = rowStart + index + 1;
-        yield { position, fields: fieldsOf(cells, { columns, file, position }) };
+        yield { position, fields: fieldsOf(cells, { columns, file, position }), nested: columns.filter((_, at) => isNested(cells[at])) };
       }
     }
     groupStart = groupEnd;
@@ -115,6 +115,11 @@ function fieldsOf(cells: readonly unknown[], { columns, file, position }: CellPl
     fields[column] = textOf(cell);
   }
   return fields;
+}
+
+/** Bytes have been refused before. */
+function isNested(cell: unknown): boolean {
+  return typeof cell === "object" && cell !== null && !(cell instanceof Date);
 }
 
 function textOf(cell: unknown): string {

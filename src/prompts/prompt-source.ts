@@ -6,6 +6,8 @@ export interface RawPrompt {
   readonly fields: Readonly<Record<string, string>>;
   /** Keys that hold null here; only from formats without a header, where a column is known by its rows. */
   readonly nulls?: readonly string[];
+  /** Columns that hold a list or an object here: `fields` has them as JSON, which is good for nothing but to be kept. */
+  readonly nested?: readonly string[];
 }
 
 export interface RowsOptions {

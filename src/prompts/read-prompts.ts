@@ -2,10 +2,12 @@ import type { Config } from "../config/schema.ts";
 import { ConfigError } from "../errors.ts";
 import { promptKeyOf } from "../identity.ts";
 import { canonicalJson, type Json, type JsonObject } from "../lib/exact-json.ts";
+import { oneLine } from "../lib/one-line.ts";
 import { expectColumns } from "./expect-columns.ts";
 import { openNotes } from "./notes.ts";
 import type { PromptSource, RawPrompt } from "./prompt-source.ts";
 import type { ReferenceFiles } from "./reference-files.ts";
+import { promptsError } from "./prompts-error.ts";
 import { openPromptSource } from "./registry.ts";
 
 const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
@@ -61,6 +63,9 @@ export interface ReadPromptsOptions {
 type PromptSettings = Config["prompts"];
 type References = PromptRow["references"];
 
+/** Of a value that is no text, in a message. */
+const NESTED_CHARS = 80;
+
 const NO_REFERENCES: References = {};
 
 /**
@@ -85,6 +90,7 @@ export function readPrompts(settings: PromptSettings, { warn, references, notesO
         if (columns.allSeen()) break;
         continue;
       }
+      refuseNested(raw, { settings, unit: source.unit });
       if ((raw.fields[settings.prompt] ?? "").trim() === "") {
         counts.empty++;
         notes.add("row", "without a prompt: skipped", raw);
@@ -108,6 +114,28 @@ export function readPrompts(settings: PromptSettings, { warn, references, notesO
     notes.tell((note) => warn(`${settings.file}: ${note}`));
   }
   return { rows, counts };
+}
+
+interface NestedPlace {
+  readonly settings: PromptSettings;
+  readonly unit: PromptSource["unit"];
+}
+
+/** A list or an object has no text that a model could draw or be trained on; as metadata it may be kept. */
+function refuseNested({ nested = [], position, fields }: RawPrompt, { settings, unit }: NestedPlace): void {
+  if (nested.length === 0) return;
+  const { file, prompt, send, negative, id, columns } = settings;
+  const used = [prompt, send, negative, id, ...Object.values(columns)];
+  const column = used.find((each) => each !== undefined && nested.includes(each));
+  if (column === undefined) return;
+  const text = fields[column] ?? "";
+  const kind = text.startsWith("[") ? "a list" : "an object";
+  const isChat = /^\[\{.*"content":/s.test(text);
+  throw promptsError(file, `"${column}" is ${kind} and no text at ${unit} ${position}: ${oneLine(text, NESTED_CHARS)}`, {
+    hint: isChat
+      ? `it is a chat: write the words of its message into the file, such as jq -c '.["${column}"] |= .[0].content' OLD.jsonl > NEW.jsonl`
+      : `name a column that holds text, or write the text out; prompts.keep takes lists and objects`,
+  });
 }
 
 interface ReferenceNeeds {

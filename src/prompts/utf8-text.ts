@@ -7,18 +7,48 @@ import { promptsError, readError } from "./prompts-error.ts";
 const CHUNK_BYTES = 64 * 1024;
 const NEWLINE = 0x0a;
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
+/** Byte order marks of other encodings, the longer before those that they begin with. iconv takes the mark away under the name without LE or BE. */
+const MARKS = [
+  ["\xff\xfe\0\0", "UTF-32"],
+  ["\0\0\xfe\xff", "UTF-32"],
+  ["\xff\xfe", "UTF-16"],
+  ["\xfe\xff", "UTF-16"],
+] as const;
+/** Looked at to tell an encoding. */
+const SAMPLE_BYTES = 4096;
+/** In text of Latin letters nearly all the upper bytes are 0, and none of the lower. */
+const NUL_SHARE = 0.6;
 
 /**
- * The text of a file in chunks, without its byte order mark. Chunks end between characters, not between lines.
- * @throws {ConfigError} naming the line where the bytes are no UTF-8: replacing them would change prompts silently.
+ * The text of a file in chunks, without its byte order mark. Chunks end between characters, not between lines. Where lines end in CR alone,
+ * as on old Macs and in some exports, they end in LF here.
+ * @throws {ConfigError} naming the line where the bytes are no UTF-8, or hold NUL: replacing them would change prompts silently.
  */
-export async function* utf8Text(file: string, { gzip }: { readonly gzip: boolean }): AsyncGenerator<string, void, undefined> {
+export async function* utf8Text(file: string, options: { readonly gzip: boolean }): AsyncGenerator<string, void, undefined> {
+  /** Null until a line has ended. */
+  let endsInReturn: boolean | null = null;
+  for await (const chunk of wholeText(file, options)) {
+    endsInReturn ??= lineEndsIn(chunk);
+    yield endsInReturn === true ? chunk.replaceAll("\r", "\n") : chunk;
+  }
+}
+
+/** True for CR alone; null where it cannot be told: no line ends here, or an LF may follow. */
+function lineEndsIn(text: string): boolean | null {
+  if (text.includes("\n")) return false;
+  const first = text.indexOf("\r");
+  return first === -1 || first === text.length - 1 ? null : true;
+}
+
+async function* wholeText(file: string, { gzip }: { readonly gzip: boolean }): AsyncGenerator<string, void, undefined> {
   let line = 1;
   let rest: Buffer = Buffer.alloc(0);
   let isStart = true;
   const take = (bytes: Buffer, end: number): string => {
     const body = isStart ? withoutMark(bytes.subarray(0, end), file) : bytes.subarray(0, end);
     isStart = false;
+    const nul = body.indexOf(0);
+    if (nul !== -1) throw holdsNul(body, { file, line: line + newlines(body.subarray(0, nul)) });
     if (!isUtf8(body)) throw notUtf8(file, line + newlines(upToBadLine(body)));
     line += newlines(body);
     rest = bytes.subarray(end);
@@ -57,11 +87,30 @@ function wholeLength(bytes: Buffer): number {
 }
 
 function withoutMark(bytes: Buffer, file: string): Buffer {
-  const [first, second] = bytes;
-  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) {
-    throw promptsError(file, "it is UTF-16", { hint: "save it as UTF-8" });
-  }
+  const encoding = MARKS.find(([mark]) => bytes.toString("latin1", 0, mark.length) === mark)?.[1];
+  if (encoding !== undefined) throw otherEncoding(file, encoding);
   return bytes.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK) ? bytes.subarray(BYTE_ORDER_MARK.length) : bytes;
+}
+
+/** Of a character that no text holds: other encodings have it in nearly every character. */
+function holdsNul(bytes: Buffer, { file, line }: { readonly file: string; readonly line: number }): Error {
+  const sample = bytes.subarray(0, SAMPLE_BYTES - (SAMPLE_BYTES % 4));
+  const counts = [0, 0, 0, 0];
+  for (const [at, byte] of sample.entries()) if (byte === 0) counts[at % 4] = (counts[at % 4] ?? 0) + 1;
+  const [a = 0, b = 0, c = 0, d = 0] = counts.map((count) => (4 * count) / sample.length);
+  const isMost = (...shares: readonly number[]): boolean => shares.every((share) => share > NUL_SHARE);
+  const isFew = (...shares: readonly number[]): boolean => shares.every((share) => share < 1 - NUL_SHARE);
+  if (isMost(b, c, d) && isFew(a)) return otherEncoding(file, "UTF-32LE");
+  if (isMost(a, b, c) && isFew(d)) return otherEncoding(file, "UTF-32BE");
+  if (isMost(b, d) && isFew(a, c)) return otherEncoding(file, "UTF-16LE");
+  if (isMost(a, c) && isFew(b, d)) return otherEncoding(file, "UTF-16BE");
+  return promptsError(file, `line ${line} holds a NUL character`, {
+    hint: "it is no text file, or damaged; tr -d '\\000' < OLD > NEW takes the character out",
+  });
+}
+
+function otherEncoding(file: string, encoding: string): Error {
+  return promptsError(file, `it is ${encoding}`, { hint: `save it as UTF-8 (iconv -f ${encoding} -t UTF-8 OLD > NEW)` });
 }
 
 /** The lines before the first that is no UTF-8; a newline byte is never part of another character. */

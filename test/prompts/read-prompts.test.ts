@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -179,7 +180,25 @@ describe("bad input", () => {
     ["latin1.csv", Buffer.from("prompt\r\na\r\ncaf\xe9\r\n", "latin1"), /line 3 is not UTF-8/],
     ["latin1.json", Buffer.from('["a",\n"caf\xe9"]', "latin1"), /line 2 is not UTF-8/],
     ["cut-character.txt", Buffer.from("a\nb🦊").subarray(0, -1), /line 2 is not UTF-8/],
-    ["utf16.csv", Buffer.from("\ufeffprompt\na\n", "utf16le"), /UTF-16/, /UTF-8/],
+    ["utf16.csv", Buffer.from("\ufeffprompt\na\n", "utf16le"), /it is UTF-16$/, /iconv -f UTF-16 -t UTF-8/],
+    ["utf16be.txt", Buffer.from("\ufeffa heron\n", "utf16le").swap16(), /it is UTF-16$/],
+    ["utf32.txt", Buffer.from("\ufffe\0a\0\n\0", "utf16le").swap16(), /it is UTF-32$/],
+    ["bare-utf16le.txt", readFixture("utf16le_without_bom.txt"), /it is UTF-16LE/, /iconv -f UTF-16LE -t UTF-8 OLD > NEW/],
+    ["bare-utf16be.tsv", Buffer.from("prompt\tb\na heron at dawn\t1\n", "utf16le").swap16(), /it is UTF-16BE/],
+    ["bare-utf32le.txt", utf32le("a heron at dawn\n"), /it is UTF-32LE/],
+    ["bare-utf32be.txt", Buffer.from(utf32le("a heron at dawn\n").toReversed()), /it is UTF-32BE/],
+    ["nul.txt", "a heron\na red\0 door\n", /line 2 holds a NUL character/, /tr -d/],
+    ["nul.jsonl", '{"prompt":"a"}\n{"prompt":"b\0"}\n', /line 2 holds a NUL character/],
+    ["chat.jsonl", readFixture("chat.jsonl"), /"prompt" is a list and no text at line 1: \[\{"role":"user"/, /it is a chat.*jq -c/],
+    ["object.json", '["a", {"prompt":{"text":"b"}}]', /"prompt" is an object and no text at item 2/, /prompts\.keep/],
+    ["texts.jsonl", '{"prompt":"a"}\n{"prompt":["b","c"]}', /"prompt" is a list and no text at line 2/],
+    ["deep.jsonl", `{"prompt":"a"}\n{"prompt":"b","x":${"[".repeat(50_000)}${"]".repeat(50_000)}}`, /line 2: it is nested more than 1000/],
+    ["deep-number.jsonl", `{"prompt":"b","x":${"[".repeat(50_000)}1${"]".repeat(50_000)}}`, /line 1: it is nested more than 1000/],
+    [
+      "deep.json",
+      `["a", {"prompt":"b","x":${'{"y":'.repeat(50_000)}1${"}".repeat(50_000)}}]`,
+      /after item \d: it is nested more than 1000/,
+    ],
     ["ragged.csv", "prompt,b\na,1\nx, y,2\n", /line 3 has 3 cells, the header has 2/, /quotes/],
     ["ragged.tsv", "prompt\tb\n\na\n", /line 3 has 1 cells, the header has 2/],
     ["open.csv", 'prompt\n"a\nb\n', /[Qq]uote/, /""two""/],
@@ -201,6 +220,40 @@ describe("bad input", () => {
     expect(failure.message).toContain(settings.file);
     expect(failure.message).toMatch(message);
     expect(failure.hint ?? "").toMatch(hint);
+  });
+
+  it.each([
+    ["send", { send: "x" }],
+    ["negative", { negative: "x" }],
+    ["id", { id: "x" }],
+    ["a bound column", { columns: { width: "x" } }],
+  ])("a list or an object as %s is refused with its line, and kept where it is only kept", async (_what, changes) => {
+    for (const x of ['["a"]', '{"a":1}', "[]"]) {
+      const settings = await put("nested.jsonl", `{"prompt":"a","x":"1"}\n{"prompt":"b","x":${x}}`, changes);
+      expect((await failureOf(settings)).message).toMatch(/"x" is (?:a list|an object) and no text at line 2/);
+      const kept = await readAll(await put("kept.jsonl", `{"prompt":"b","x":${x}}`, { keep: ["x"] }));
+      expect(JSON.parse(kept.rows[0]!.meta)).toEqual({ x });
+    }
+  });
+
+  it("lists past the limit are nobody's matter", async () => {
+    const settings = await put("limit.jsonl", '{"prompt":"a"}\n{"prompt":["b"]}', { limit: 1 });
+    expect((await readAll(settings)).rows).toHaveLength(1);
+  });
+
+  it.each([
+    ["cr_only.txt", readFixture("cr_only.txt")],
+    ["cr.csv", "prompt,b\ra heron at dawn,1\ra red door,2\ra blue cup,3\r"],
+    ["cr.tsv", "prompt\tb\ra heron at dawn\t1\ra red door\t2\ra blue cup\t3"],
+    ["cr.jsonl", '{"prompt":"a heron at dawn"}\r{"prompt":"a red door"}\r{"prompt":"a blue cup"}\r'],
+  ])("%s, whose lines end in CR alone, is read line by line", async (name, content) => {
+    const { rows } = await readAll(await put(name, content));
+    expect(rows.map(({ prompt }) => prompt)).toEqual(["a heron at dawn", "a red door", "a blue cup"]);
+  });
+
+  it("keeps a CR inside a line that ends in LF, and those that end in both", async () => {
+    const { rows } = await readAll(await put("mixed.txt", "a\rb\nc\r\n"));
+    expect(rows.map(({ prompt }) => prompt)).toEqual(["a\rb", "c"]);
   });
 
   it("skips empty lines and counts rows without a prompt", async () => {
@@ -241,3 +294,11 @@ describe("Parquet", () => {
     expect((await failureOf({ ...settings, keep: ["bytes"] })).message).toMatch(/text.* is not UTF-8|holds bytes/);
   });
 });
+
+function readFixture(name: string): Buffer {
+  return readFileSync(join(import.meta.dirname, "../fixtures/prompts", name));
+}
+
+function utf32le(text: string): Buffer {
+  return Buffer.concat(Array.from(text, (character) => Buffer.from(Uint32Array.of(character.codePointAt(0) ?? 0).buffer)));
+}

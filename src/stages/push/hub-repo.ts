@@ -142,6 +142,13 @@ interface Asking {
 function hubError(error: unknown, { doing, token, statusOf }: Asking): unknown {
   if (error instanceof TransientError || error instanceof ConfigError) return error;
   const status = statusOf(error);
+  // Its client takes answers for what they should be: on others it stumbles.
+  if (error instanceof TypeError || error instanceof SyntaxError) {
+    return new FatalError(`Cannot ${doing}: its answer is not the Hub's (${withoutSecrets(messageOf(error), { token })})`, {
+      hint: "check HF_ENDPOINT; a proxy or a mirror may answer in place of the Hub",
+      cause: error,
+    });
+  }
   if (status === undefined) return error;
   const words = withoutSecrets(messageOf(error), { token }).replaceAll(/(https?:\/\/[^\s?]+)\?\S*/g, "$1");
   const message = `Cannot ${doing}: ${status} ${words}`;

@@ -11,6 +11,8 @@ import { isBetweenSteps, valueProblem, type ValueProblem } from "./value-problem
 export interface Refusal extends Pick<ValueProblem, "kind"> {
   /** Names input, node and value. */
   readonly message: string;
+  /** The same of any such value: `more than the largest allowed, 20, in input "steps" of node 4 (KSampler)`. */
+  readonly nature: string;
   /** False where the node may have checks of its own in place of the list: custom nodes that make their choices anew may take others. */
   readonly isCertain: boolean;
 }
@@ -50,8 +52,8 @@ export function boundValues(graph: ApiGraph, classes: ServerClasses): BoundValue
 
   /** As it will be sent; what cannot stand there at all is told elsewhere. */
   const fitted = ({ nodeId, input }: Place, value: Json): Json | undefined => fitValue(value, nodeOf(graph, nodeId)?.inputs[input]);
-  const described = ({ nodeId, input }: Place, value: Json): string =>
-    `input "${input}" of ${describeNode(graph, nodeId)} would be ${stringifyExact(value)}`;
+  const describedPlace = ({ nodeId, input }: Place): string => `input "${input}" of ${describeNode(graph, nodeId)}`;
+  const described = (place: Place, value: Json): string => `${describedPlace(place)} would be ${stringifyExact(value)}`;
 
   return {
     refusal(place, value) {
@@ -60,7 +62,8 @@ export function boundValues(graph: ApiGraph, classes: ServerClasses): BoundValue
       const problem = declared === undefined || sent === undefined ? undefined : valueProblem(sent, declared);
       if (problem === undefined) return undefined;
       const isCertain = problem.kind === "out-of-range" || originAt(place) === "core";
-      return { kind: problem.kind, message: `${described(place, value)}, ${problem.message}`, isCertain };
+      const nature = `${problem.kind === "out-of-range" ? `${problem.message},` : "none of the choices"} in ${describedPlace(place)}`;
+      return { kind: problem.kind, message: `${described(place, value)}, ${problem.message}`, nature, isCertain };
     },
     rounding(place, value) {
       const declared = declaredAt(place);

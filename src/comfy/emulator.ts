@@ -2,6 +2,7 @@ import { emulatorDisk, type EmulatorDisk, type FolderType } from "./emulator/dis
 import type { TimedRun } from "./emulator/executor.ts";
 import { faultPlan, type FaultPlan } from "./emulator/faults.ts";
 import { HISTORY_CAP, type QueueItem } from "./emulator/prompt-queue.ts";
+import { releaseOf, type Release, type ReleaseName } from "./emulator/releases.ts";
 import { startProcess, type ServerProcess } from "./emulator/server-process.ts";
 
 export interface EmulatorOptions {
@@ -15,11 +16,15 @@ export interface EmulatorOptions {
   readonly faults?: string;
   /** Leaves the text chunks out of PNGs, as ComfyUI's --disable-metadata. */
   readonly disableMetadata?: boolean;
-  /** What /system_stats says. @default 0.3.64 */
+  /** The release that it plays, as recorded. @default 0.3.64 */
+  readonly comfy?: ReleaseName;
+  /** The largest seed that its nodes take. @default 2^64 - 1 */
+  readonly seedMax?: number;
+  /** What /system_stats says. @default the release's */
   readonly version?: string;
-  /** Whose prompt_ids it uses: `any` of the client's (0.3.64), only a `uuid` (newer: others are refused), its `own` (older). @default any */
+  /** Whose prompt_ids it uses: `any` of the client's (0.3.64), only a `uuid` (newer: others are refused), its `own` (older). @default the release's */
   readonly promptIds?: "any" | "uuid" | "own";
-  /** Answers GET /api/jobs and /api/jobs/ID, as newer servers do. */
+  /** Answers /api/jobs, as newer servers do. @default the release's */
   readonly jobsApi?: boolean;
   /** Entries kept in the history. @default 10,001 */
   readonly historyCap?: number;
@@ -138,14 +143,16 @@ async function startWith(options: EmulatorOptions, plan: FaultPlan): Promise<Emu
 
   function boot(): Promise<ServerProcess> {
     boots++;
+    const release = withSeedMax(releaseOf(options.comfy ?? "0.3.64"), options.seedMax);
     return startProcess({
+      release,
       host,
       port,
       execMs: options.execMs ?? 0,
       disableMetadata: options.disableMetadata ?? false,
-      version: options.version ?? "0.3.64",
-      promptIds: options.promptIds ?? "any",
-      jobsApi: options.jobsApi ?? false,
+      version: options.version ?? release.version,
+      promptIds: options.promptIds ?? release.promptIds,
+      jobsApi: options.jobsApi ?? release.jobsApi,
       historyCap: options.historyCap ?? HISTORY_CAP,
       checkpoints: options.checkpoints ?? CHECKPOINTS,
       disk,
@@ -182,6 +189,11 @@ async function startWith(options: EmulatorOptions, plan: FaultPlan): Promise<Emu
     deleteFile: (filename, subfolder, type) => disk.delete({ type, subfolder, filename }),
     setFaults: (spec) => faults.set(faultPlan(spec, options.seed ?? 0)),
   };
+}
+
+function withSeedMax(release: Release, max: number | undefined): Release {
+  if (max === undefined) return release;
+  return { ...release, nodeDefinitions: release.nodeDefinitions.replaceAll('"max": 18446744073709551615', `"max": ${String(max)}`) };
 }
 
 /** A plan that can be exchanged while a run is stuck in it. */

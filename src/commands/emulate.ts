@@ -1,4 +1,5 @@
 import { startEmulators } from "../comfy/emulator.ts";
+import { RELEASE_NAMES, type ReleaseName } from "../comfy/emulator/releases.ts";
 import { ConfigError, EXIT } from "../errors.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
 
@@ -9,7 +10,7 @@ const PORT_MAX = 65_535;
 const SERVERS_MAX = 1_000;
 
 export async function run(input: CommandInput): Promise<CommandResult> {
-  const { faults } = input.options;
+  const { faults, comfy } = input.options;
   const servers = numberOf(input, "servers", { from: 1, to: SERVERS_MAX }) ?? 1;
   const port = numberOf(input, "port", { from: 0, to: PORT_MAX }) ?? DEFAULT_PORT;
   if (port > 0 && port + servers - 1 > PORT_MAX)
@@ -20,12 +21,19 @@ export async function run(input: CommandInput): Promise<CommandResult> {
     port,
     execMs: numberOf(input, "execMs", { from: 0, to: Number.MAX_SAFE_INTEGER }) ?? 0,
     ...(typeof faults === "string" ? { faults } : {}),
+    ...(comfy === undefined ? {} : { comfy: releaseNamed(String(comfy)) }),
   });
   for (const { url } of emulators) input.show({ event: "emulator", url }, url);
   input.log.info("ComfyUI emulators: pretend pictures, no GPU. Ctrl-C ends them");
   if (!input.stopping.aborted) await new Promise((resolve) => input.stopping.addEventListener("abort", resolve, { once: true }));
   await Promise.all(emulators.map((emulator) => emulator.stop()));
   return { exit: EXIT.done };
+}
+
+function releaseNamed(name: string): ReleaseName {
+  const found = RELEASE_NAMES.find((each) => each === name);
+  if (found !== undefined) return found;
+  throw new ConfigError(`Cannot play ComfyUI ${name}: the emulator plays ${RELEASE_NAMES.join(" and ")}, as recorded`);
 }
 
 interface Bounds {

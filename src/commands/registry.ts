@@ -213,6 +213,7 @@ export const commands: readonly CommandSpec[] = [
       { flags: "--port <port>", description: "first port, default 8188" },
       { flags: "--servers <n>", description: "how many, on consecutive ports" },
       { flags: "--exec-ms <ms>", description: "time a prompt takes" },
+      { flags: "--comfy <version>", description: "the release it plays: 0.3.64 (default) or 0.33.0" },
       { flags: "--faults <spec>", description: "faults to play, e.g. view-cut:0.1,oom:0.01" },
     ],
     example: "emulate --servers 2 --exec-ms 100",

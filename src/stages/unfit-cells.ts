@@ -36,7 +36,7 @@ export function unfitCells(
       const refusals = values.map((each) => promptRefusals(bound, { bindings, values: each }).filter(({ isCertain }) => isCertain));
       // What one server takes, one server runs.
       if (refusals.length === 0 || refusals.some((each) => each.length === 0)) return [];
-      return (refusals[0] ?? []).map(({ name, message }) => `whose ${name} no server takes: ${message}: will fail, the others go on`);
+      return (refusals[0] ?? []).map(({ name, nature }) => `whose ${name} is ${nature}, on every server: will fail, the others go on`);
     }),
   ];
 }

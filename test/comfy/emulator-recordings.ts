@@ -93,12 +93,17 @@ export function withUuids(sent: Sent): Sent {
   return { ...sent, path, body: listed };
 }
 
+/** An entry of the history, or the word that stands for one in recordings that were shortened. */
+function isEntry(value: PyValue): boolean {
+  return isPyDict(value) ? value.has("prompt") : typeof value === "string" && value.startsWith("<entry of");
+}
+
 /** A recorded answer with a UUID for each prompt_id, wherever it stands. */
 export function answerWithUuids(body: PyValue): PyValue {
   const text = dumpsPython(body);
   const ids = [
     ...[...text.matchAll(/"prompt_id": "([^"]+)"/g)].map(([, id = ""]) => id),
-    ...(isPyDict(body) ? [...body].flatMap(([key, value]) => (isPyDict(value) && value.has("prompt") ? [key] : [])) : []),
+    ...(isPyDict(body) ? [...body].flatMap(([key, value]) => (isEntry(value) ? [key] : [])) : []),
     ...["queue_running", "queue_pending"].flatMap((key) => {
       const items = isPyDict(body) ? body.get(key) : undefined;
       return isPyList(items) ? items.flatMap((item) => (isPyList(item) ? [stringOf(item[1] ?? "")] : [])) : [];
@@ -218,6 +223,7 @@ export function differences(recorded: PyValue, actual: PyValue, path = ""): stri
 /** Their kind must agree, not their value. */
 const LOOSE = new Set([
   "timestamp",
+  "create_time",
   "number",
   "traceback",
   "prompt[0]",

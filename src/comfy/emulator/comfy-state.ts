@@ -8,6 +8,7 @@ import { messageHub } from "./message-hub.ts";
 import { nodeClasses } from "./node-classes.ts";
 import { promptQueue, type QueueItem } from "./prompt-queue.ts";
 import { promptRoute } from "./prompt-route.ts";
+import type { Release } from "./releases.ts";
 import { answer, queueInfo } from "./routes.ts";
 import { systemStats } from "./system-stats.ts";
 import { acceptWebSocket } from "./websocket.ts";
@@ -15,6 +16,7 @@ import { acceptWebSocket } from "./websocket.ts";
 export interface ComfyOptions {
   readonly execMs: number;
   readonly disableMetadata: boolean;
+  readonly release: Release;
   readonly version: string;
   readonly promptIds: "any" | "uuid" | "own";
   readonly jobsApi: boolean;
@@ -43,23 +45,23 @@ export interface ComfyState {
 const LORAS = ["add_detail.safetensors", "watercolor.safetensors"];
 const VAES = ["sdxl_vae.safetensors", "vae-ft-mse-840000-ema-pruned.safetensors"];
 
-/** Source: GET /models of ComfyUI 0.3.64. */
-const MODEL_FOLDERS =
-  "checkpoints configs loras vae text_encoders diffusion_models clip_vision style_models embeddings diffusers vae_approx controlnet " +
-  "gligen upscale_models custom_nodes hypernetworks photomaker classifiers model_patches audio_encoders";
-
 /** Puts the parts together. Temp files are purged, as ComfyUI does when it starts. */
 export function comfyState(options: ComfyOptions): ComfyState {
-  const { disk, checkpoints } = options;
+  const { disk, checkpoints, release } = options;
   const killed = new AbortController();
   disk.purge("temp");
   const images = (): string[] => [...disk.names({ type: "input", subfolder: "" })].toSorted();
-  const classes = nodeClasses({ checkpoints, loras: LORAS, vae: VAES, images });
+  const classes = nodeClasses(release.nodeDefinitions, { checkpoints, loras: LORAS, vae: VAES, images });
   const queue = promptQueue({
     historyCap: options.historyCap,
+    hidesSecrets: release.notesArrival,
     onChange: () => hub.send("status", null, () => new Map([["status", queueInfo(queue)]])),
   });
-  const hub = messageHub({ queueInfo: () => queueInfo(queue), runningNode: (clientId) => worker.runningNode(clientId) });
+  const hub = messageHub({
+    features: release.features,
+    queueInfo: () => queueInfo(queue),
+    runningNode: (clientId) => worker.runningNode(clientId),
+  });
   const worker = executor({ ...options, queue, hub, classes, signal: killed.signal });
   const submit = promptRoute({
     ...options,
@@ -73,8 +75,8 @@ export function comfyState(options: ComfyOptions): ComfyState {
   });
   const argv = ["main.py", "--cpu", ...(options.disableMetadata ? ["--disable-metadata"] : [])];
   const stats = ({ isFull }: { readonly isFull: boolean }): ReturnType<typeof systemStats> =>
-    systemStats({ version: options.version, argv, isFull });
-  const routes = { ...options, queue, classes, submit, executor: worker, models: modelFolders(checkpoints), systemStats: stats };
+    systemStats({ ...release, version: options.version, argv, isFull });
+  const routes = { ...options, queue, classes, submit, executor: worker, models: modelFolders(release, checkpoints), systemStats: stats };
 
   return {
     answer: (exchange) => answer(exchange, routes),
@@ -93,7 +95,7 @@ export function comfyState(options: ComfyOptions): ComfyState {
   };
 }
 
-function modelFolders(checkpoints: readonly string[]): Map<string, readonly string[]> {
-  const folders = new Map<string, readonly string[]>(MODEL_FOLDERS.split(" ").map((folder) => [folder, []]));
+function modelFolders({ modelFolders: names }: Release, checkpoints: readonly string[]): Map<string, readonly string[]> {
+  const folders = new Map<string, readonly string[]>(names.map((folder) => [folder, []]));
   return folders.set("checkpoints", checkpoints).set("loras", LORAS).set("vae", VAES);
 }

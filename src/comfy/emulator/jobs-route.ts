@@ -1,3 +1,4 @@
+import type { Executor } from "./executor.ts";
 import { answerJson, type HttpExchange } from "./http-exchange.ts";
 import type { PromptQueue } from "./prompt-queue.ts";
 import { dict, dumpsPython, type PyDict } from "./python-json.ts";
@@ -14,4 +15,17 @@ export function oneJob(exchange: HttpExchange, id: string, queue: Pick<PromptQue
   const status = queue.statuses().get(id);
   const job: PyDict = status === undefined ? dict({ error: "Job not found" }) : dict({ id, status });
   answerJson(exchange, dumpsPython(job), status === undefined ? 404 : 200);
+}
+
+interface CancelDeps {
+  readonly queue: Pick<PromptQueue, "remove" | "isRunning">;
+  readonly executor: Pick<Executor, "interrupt">;
+}
+
+/** POST /api/jobs/ID/cancel: a waiting prompt leaves the queue, a running one is interrupted; any other id is no error. */
+export function cancelJob(exchange: HttpExchange, id: string, { queue, executor }: CancelDeps): void {
+  const isRunning = queue.isRunning(id);
+  if (isRunning) executor.interrupt();
+  const cancelled = isRunning || queue.remove(id);
+  answerJson(exchange, dumpsPython(dict({ cancelled })));
 }

@@ -21,15 +21,12 @@ export interface MessageHub {
 }
 
 interface HubState {
+  /** The answer to a client's feature_flags. */
+  readonly features: PyDict;
   /** The body of GET /prompt, sent with `status`. */
   queueInfo(): PyDict;
   /** The node that runs for this client; sent after a reconnect. */
   runningNode(clientId: string): string | undefined;
-}
-
-/** GET /features, and the answer to a client's feature_flags. */
-export function serverFeatures(): PyDict {
-  return dict({ supports_preview_metadata: true, max_upload_size: 104_857_600n });
 }
 
 export function messageHub(state: HubState): MessageHub {
@@ -62,7 +59,7 @@ export function messageHub(state: HubState): MessageHub {
       let isFirst = true;
       return {
         onText(text) {
-          if (isFirst && isFeatureFlags(text)) send("feature_flags", sid, serverFeatures);
+          if (isFirst && isFeatureFlags(text)) send("feature_flags", sid, () => state.features);
           isFirst = false;
         },
         onClose() {

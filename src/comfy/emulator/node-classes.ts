@@ -1,4 +1,4 @@
-import { NODE_DEFINITIONS_JSONL } from "./node-definitions.ts";
+import { definitionsIn } from "./live-definitions.ts";
 import { isPyDict, isPyList, loadsPython, type PyDict, type PyValue } from "./python-json.ts";
 
 /** One input of a class: its type (a name, or the list of allowed values) and its options (`min`, `max`, `default` …). */
@@ -33,9 +33,9 @@ export interface NodeClasses {
 }
 
 /** All classes that the emulator knows, with this server's files in their lists. */
-export function nodeClasses(files: ModelFiles): NodeClasses {
+export function nodeClasses(definitions: string, files: ModelFiles): NodeClasses {
   const entries = new Map<string, PyDict>();
-  for (const line of NODE_DEFINITIONS_JSONL.trim().split("\n")) {
+  for (const line of definitions.trim().split("\n")) {
     const info = loadsPython(line);
     if (!isPyDict(info)) continue;
     fill(info, "CheckpointLoaderSimple", "ckpt_name", files.checkpoints);
@@ -56,19 +56,11 @@ export function nodeClasses(files: ModelFiles): NodeClasses {
 }
 
 function classOf(info: PyDict): NodeClass {
-  const inputs = new Map<string, InputDefinition>();
-  for (const category of ["required", "optional"] as const) {
-    for (const [name, definition] of dictAt(dictAt(info, "input"), category)) {
-      const [type, options] = isPyList(definition) ? definition : [];
-      if (typeof type !== "string" && !isPyList(type)) continue;
-      inputs.set(name, { type, category, options: isPyDict(options) ? options : new Map() });
-    }
-  }
   const outputs = info.get("output");
   return {
     name: nameOf(info),
     isOutput: info.get("output_node") === true,
-    inputs,
+    inputs: definitionsIn(info.get("input")),
     outputs: isPyList(outputs) ? outputs.map(String) : [],
     info,
   };

@@ -1,4 +1,5 @@
 import { inputsOf } from "./graph-links.ts";
+import { liveDefinitions } from "./live-definitions.ts";
 import type { InputDefinition, NodeClass, NodeClasses } from "./node-classes.ts";
 import { dict, isPyDict, isPyList, type PyDict, type PyValue } from "./python-json.ts";
 import { PyConversionError, pyBool, pyEquals, pyFloat, pyInt, pyRepr, pyStr, typeName } from "./python-values.ts";
@@ -42,7 +43,7 @@ export function validateNode(state: ValidationState, nodeId: string): NodeResult
 
   const errors: PyDict[] = [];
   let valid = true;
-  for (const [name, definition] of nodeClass.inputs) {
+  for (const [name, definition] of liveDefinitions(nodeClass, inputs)) {
     const value = inputs.get(name);
     if (value === undefined) {
       if (definition.category === "required") errors.push(missing(name));

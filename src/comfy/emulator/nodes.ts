@@ -31,7 +31,12 @@ export type NodeInputs = ReadonlyMap<string, PyValue | NodeValue>;
 /** What the nodes may touch. */
 export interface NodeDeps {
   /** Saves a batch; returns what history says of it. */
-  save(request: { readonly pictures: readonly Picture[]; readonly prefix: string; readonly type: "output" | "temp" }): PyValue;
+  save(request: {
+    readonly pictures: readonly Picture[];
+    readonly prefix: string;
+    readonly type: "output" | "temp";
+    readonly ending?: "";
+  }): PyValue;
   /** The file that LoadImage names; undefined if it is gone. */
   readImage(name: string): Uint8Array | undefined;
   /** `_temp_` and five letters: PreviewImage's own addition to its prefix. */
@@ -122,10 +127,32 @@ const NODE_FUNCTIONS: Readonly<Record<string, NodeFunction>> = {
     const [model] = first;
     return madePictures([...first, ...(model === undefined ? second : scaledPictures(second, { ...sizeOf(model), center: true }))]);
   },
+  BatchImagesNode: (inputs) => {
+    const names = [...inputs.keys()].filter((name) => name.startsWith("images."));
+    const [first = [], ...rest] = names.map((name) => picturesInput(inputs, name));
+    const [model] = first;
+    const others = model === undefined ? rest : rest.map((each) => scaledPictures(each, { ...sizeOf(model), center: true }));
+    return madePictures([first, ...others].flat());
+  },
+  ImageScaleToMaxDimension: (inputs) => {
+    const pictures = picturesInput(inputs, "image");
+    const [first] = pictures;
+    const size = first === undefined ? { width: 1, height: 1 } : sizeOf(first);
+    const factor = number(inputs, "largest_size") / Math.max(size.width, size.height);
+    const [width, height] = [size.width, size.height].map((side) => Math.max(1, Math.round(side * factor)));
+    return madePictures(scaledPictures(pictures, { width: width ?? 1, height: height ?? 1, center: false }));
+  },
   LoadImage: loadImage,
   SaveImage: (inputs, deps) => {
     const images = deps.save({ pictures: picturesInput(inputs, "images"), prefix: text(inputs, "filename_prefix"), type: "output" });
-    return { values: [], ui: dict({ images }) };
+    return { values: [{ kind: "pictures", pictures: picturesInput(inputs, "images") }], ui: dict({ images }) };
+  },
+  // Names its files without the underscore behind the counter. What it writes here is always an 8-bit PNG.
+  SaveImageAdvanced: (inputs, deps) => {
+    if (text(inputs, "format") !== "png") throw new NodeFailure("NotImplementedError", "the emulator writes PNG only");
+    const pictures = picturesInput(inputs, "images");
+    const images = deps.save({ pictures, prefix: text(inputs, "filename_prefix"), type: "output", ending: "" });
+    return { values: [{ kind: "pictures", pictures }], ui: dict({ images }) };
   },
   PreviewImage: (inputs, deps) => {
     const images = deps.save({ pictures: picturesInput(inputs, "images"), prefix: `ComfyUI${deps.tempSuffix}`, type: "temp" });

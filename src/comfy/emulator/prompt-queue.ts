@@ -31,7 +31,8 @@ export interface PromptQueue {
   /** Moves a running prompt to the history. */
   finish(item: QueueItem, result: RunResult): void;
   clear(): void;
-  remove(promptId: string): void;
+  /** Takes a waiting prompt out; false where none waits under that id. */
+  remove(promptId: string): boolean;
   /** Waiting and running. */
   remaining(): number;
   isRunning(promptId: string): boolean;
@@ -52,8 +53,15 @@ export const HISTORY_CAP = 10_001;
 /** Keys of extra_data that the history leaves out. Source: ComfyUI 0.3.64, SENSITIVE_EXTRA_DATA_KEYS. */
 const SECRET_KEYS = ["auth_token_comfy_org", "api_key_comfy_org"];
 
+export interface PromptQueueOptions {
+  readonly historyCap: number;
+  /** GET /queue leaves credentials out, as the history does. */
+  readonly hidesSecrets: boolean;
+  readonly onChange: () => void;
+}
+
 /** ComfyUI's PromptQueue: a heap of waiting prompts, what runs, and the history as text (a tenth of the memory of objects). */
-export function promptQueue({ historyCap, onChange }: { readonly historyCap: number; readonly onChange: () => void }): PromptQueue {
+export function promptQueue({ historyCap, hidesSecrets, onChange }: PromptQueueOptions): PromptQueue {
   let waiting: QueueItem[] = [];
   const running = new Set<QueueItem>();
   const history = new Map<string, string>();
@@ -88,10 +96,11 @@ export function promptQueue({ historyCap, onChange }: { readonly historyCap: num
     },
     remove(promptId) {
       const index = waiting.findIndex((item) => item.promptId === promptId);
-      if (index === -1) return;
+      if (index === -1) return false;
       waiting.splice(index, 1);
       heapify(waiting);
       onChange();
+      return true;
     },
     remaining: () => waiting.length + running.size,
     isRunning: (promptId) => [...running].some((item) => item.promptId === promptId),
@@ -102,7 +111,8 @@ export function promptQueue({ historyCap, onChange }: { readonly historyCap: num
         ...waiting.map(({ promptId }) => [promptId, "pending"] as const),
       ]),
     queueText() {
-      const lists = dict({ queue_running: [...running].map(itemOf), queue_pending: waiting.map(itemOf) });
+      const shown = (item: QueueItem): PyValue => itemOf(hidesSecrets ? withoutSecrets(item) : item);
+      const lists = dict({ queue_running: [...running].map(shown), queue_pending: waiting.map(shown) });
       return dumpsPython(lists);
     },
     historyText({ maxItems, offset }) {
@@ -125,10 +135,13 @@ function itemOf({ number, promptId, graph, extraData, outputs }: QueueItem): PyV
   return [number, promptId, graph, extraData, outputs];
 }
 
+function withoutSecrets(item: QueueItem): QueueItem {
+  return { ...item, extraData: new Map([...item.extraData].filter(([key]) => !SECRET_KEYS.includes(key))) };
+}
+
 function entryText(item: QueueItem, { outputs, meta, success, messages }: RunResult): string {
-  const extraData: PyDict = new Map([...item.extraData].filter(([key]) => !SECRET_KEYS.includes(key)));
   const status = dict({ status_str: success ? "success" : "error", completed: success, messages });
-  return dumpsPython(dict({ prompt: itemOf({ ...item, extraData }), outputs, status, meta }));
+  return dumpsPython(dict({ prompt: itemOf(withoutSecrets(item)), outputs, status, meta }));
 }
 
 /** Tuples in Python: by number, then by prompt_id. */

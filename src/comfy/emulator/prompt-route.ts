@@ -8,6 +8,8 @@ import type { NodeClasses } from "./node-classes.ts";
 import type { PromptQueue } from "./prompt-queue.ts";
 import { dict, dumpsPython, isPyDict, isPyList, loadsPython, type PyDict, type PyValue } from "./python-json.ts";
 import { pyBool, pyFloat, pyStr } from "./python-values.ts";
+import type { Release } from "./releases.ts";
+import { replacedNodes } from "./replaced-nodes.ts";
 import { problem, validatePrompt } from "./validation.ts";
 
 export interface PromptRouteDeps {
@@ -17,6 +19,7 @@ export interface PromptRouteDeps {
   readonly faults: { current(): FaultPlan };
   /** See EmulatorOptions. */
   readonly promptIds: "any" | "uuid" | "own";
+  readonly release: Release;
   /** POST /prompt came in, whatever the answer. */
   onPosted(): void;
   onQueued(): void;
@@ -35,7 +38,8 @@ export function promptRoute(deps: PromptRouteDeps): (exchange: HttpExchange) => 
   }
 
   function submit(exchange: HttpExchange, request: PyDict, number: bigint | number): void {
-    const graph = request.get("prompt");
+    const sent = request.get("prompt");
+    const graph = replacedNodes(sent, { classes: deps.classes, replacements: deps.release.replacements });
     if (graph === undefined) {
       return answerJson(exchange, errorBody(problem("no_prompt", "No prompt provided", "No prompt provided"), new Map()), 400);
     }
@@ -54,12 +58,15 @@ export function promptRoute(deps: PromptRouteDeps): (exchange: HttpExchange) => 
       classes,
       imageExists,
       targets: request.get("partial_execution_targets"),
+      namesMissingNodes: deps.release.namesMissingNodes,
     });
     if (error !== undefined || !isPyDict(graph)) return answerJson(exchange, errorBody(error ?? new Map(), nodeErrors), 400);
 
     const isOwn = request.get("prompt_id") === undefined || deps.promptIds === "own" || (deps.promptIds === "uuid" && asked === null);
     const promptId = isOwn ? randomUUID() : pyStr(asked);
-    deps.queue.put({ number, promptId, graph, extraData: extraDataOf(request), outputs });
+    const extraData = extraDataOf(request);
+    if (deps.release.notesArrival) extraData.set("create_time", BigInt(Date.now()));
+    deps.queue.put({ number, promptId, graph, extraData, outputs });
     deps.onQueued();
     if (faults.strikes("submit-reset", text, text)) return void exchange.response.destroy();
     answerJson(exchange, dumpsPython(dict({ prompt_id: promptId, number, node_errors: nodeErrors })));

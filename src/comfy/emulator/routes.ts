@@ -12,13 +12,13 @@ import {
 } from "./http-exchange.ts";
 import type { EmulatorDisk } from "./disk.ts";
 import type { Executor } from "./executor.ts";
-import { listJobs, oneJob } from "./jobs-route.ts";
-import { serverFeatures } from "./message-hub.ts";
+import { cancelJob, listJobs, oneJob } from "./jobs-route.ts";
 import type { NodeClasses } from "./node-classes.ts";
 import { originIsForeign } from "./origin-check.ts";
 import type { PromptQueue } from "./prompt-queue.ts";
 import { dict, dumpsPython, isPyDict, isPyList, loadsPython, type PyDict, type PyValue } from "./python-json.ts";
 import { pyBool, pyInt, pyStr } from "./python-values.ts";
+import type { Release } from "./releases.ts";
 import { uploadImage, uploadMask } from "./upload-routes.ts";
 import { view, type ViewRouteDeps } from "./view-route.ts";
 
@@ -34,11 +34,12 @@ export interface RouteDeps extends ViewRouteDeps {
   readonly models: ReadonlyMap<string, readonly string[]>;
   readonly systemStats: (state: { readonly isFull: boolean }) => PyDict;
   readonly jobsApi: boolean;
+  readonly release: Release;
 }
 
 type Handler = (exchange: HttpExchange, deps: RouteDeps) => void | Promise<void>;
 
-/** "METHOD /path" → handler; a last segment `*` stands for anything without a slash. */
+/** "METHOD /path" → handler; `*`, the last segment or that before `/cancel`, stands for anything without a slash. */
 const ROUTES: Readonly<Record<string, Handler>> = {
   "GET /prompt": (exchange, { queue }) => answerJson(exchange, dumpsPython(queueInfo(queue))),
   "POST /prompt": (exchange, deps) => deps.submit(exchange),
@@ -82,8 +83,12 @@ const ROUTES: Readonly<Record<string, Handler>> = {
   },
   "GET /jobs": (exchange, { jobsApi, queue }) => (jobsApi ? listJobs(exchange, queue) : answerNoRoute(exchange)),
   "GET /jobs/*": (exchange, { jobsApi, queue }) => (jobsApi ? oneJob(exchange, lastSegment(exchange), queue) : answerNoRoute(exchange)),
+  "POST /jobs/*/cancel": (exchange, deps) =>
+    deps.jobsApi ? cancelJob(exchange, exchange.path.split("/")[2] ?? "", deps) : answerUnknown(exchange),
+  "GET /node_replacements": (exchange, { release }) =>
+    release.replacements === undefined ? answerNoRoute(exchange) : answerJson(exchange, dumpsPython(release.replacements)),
   "GET /embeddings": (exchange) => answerJson(exchange, "[]"),
-  "GET /features": (exchange) => answerJson(exchange, dumpsPython(serverFeatures())),
+  "GET /features": (exchange, { release }) => answerJson(exchange, dumpsPython(release.features)),
   "GET /system_stats": (exchange, { systemStats, faults }) =>
     answerJson(exchange, dumpsPython(systemStats({ isFull: faults.current().strikes("low-memory", exchange.path) }))),
   "GET /ws": (exchange) => answerText(exchange, 400, 'No WebSocket UPGRADE hdr: None\n Can "Upgrade" only to "WebSocket".'),
@@ -118,6 +123,7 @@ function handlerOf({ request, path }: HttpExchange): Handler | undefined {
   // aiohttp answers HEAD wherever it answers GET.
   const method = request.method === "HEAD" ? "GET" : (request.method ?? "");
   if (Object.hasOwn(ROUTES, `${method} ${path}`)) return ROUTES[`${method} ${path}`];
+  if (/^\/jobs\/[^/]+\/cancel$/.test(path)) return ROUTES[`${method} /jobs/*/cancel`];
   const parent = `${method} ${path.slice(0, path.lastIndexOf("/"))}/*`;
   return path.endsWith("/") || !Object.hasOwn(ROUTES, parent) ? undefined : ROUTES[parent];
 }

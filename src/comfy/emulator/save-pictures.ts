@@ -11,13 +11,15 @@ interface SaveRequest {
   readonly prefix: string;
   readonly type: "output" | "temp";
   readonly text: readonly TextChunk[];
+  /** What stands between the counter and the extension. @default "_" */
+  readonly ending?: "" | "_";
 }
 
 /** Where this server says its folders are. */
 const ROOT = "/ComfyUI";
 
 /** Saves a batch under consecutive counters and returns history's list of it. @throws {NodeFailure} for a prefix that leaves the folder. */
-export function savePictures(disk: EmulatorDisk, { pictures, prefix, type, text }: SaveRequest): PyValue {
+export function savePictures(disk: EmulatorDisk, { pictures, prefix, type, text, ending = "_" }: SaveRequest): PyValue {
   const [first] = pictures;
   const { width, height } = first === undefined ? { width: 0, height: 0 } : sizeOf(first);
   const path = savePath({ prefix, width, height, now: new Date(), names: (subfolder) => disk.names({ type, subfolder }) });
@@ -25,7 +27,7 @@ export function savePictures(disk: EmulatorDisk, { pictures, prefix, type, text 
   const { subfolder } = path;
   const places = pictures.map((_, index) => {
     const counter = String(path.counter + index).padStart(5, "0");
-    return { type, subfolder, filename: `${path.filename.replaceAll("%batch_num%", String(index))}_${counter}_.png` };
+    return { type, subfolder, filename: `${path.filename.replaceAll("%batch_num%", String(index))}_${counter}${ending}.png` };
   });
   disk.savePictures(places, { pictures, text });
   return places.map(({ filename }) => dict({ filename, subfolder, type }));

@@ -15,6 +15,8 @@ export interface Validation {
 export interface ValidationDeps extends NodeValidationDeps {
   /** `partial_execution_targets`: the only output nodes to look at. */
   readonly targets: PyValue | undefined;
+  /** See Release. */
+  readonly namesMissingNodes: boolean;
 }
 
 /**
@@ -47,23 +49,38 @@ export function validatePrompt(prompt: PyValue | undefined, deps: ValidationDeps
 }
 
 /** The output nodes to run, or what is wrong with the prompt as a whole. */
-function outputNodes(prompt: PyDict, { classes, targets }: ValidationDeps): string[] | PyDict {
+function outputNodes(prompt: PyDict, { classes, targets, namesMissingNodes }: ValidationDeps): string[] | PyDict {
   const outputs: string[] = [];
   for (const [nodeId, node] of prompt) {
     // `'class_type' in node` raises TypeError for a number, which becomes the 500 for UI workflows.
     if (typeof node !== "string" && !isPyDict(node) && !isPyList(node)) throw new TypeError("argument is not iterable");
     const classType = isPyDict(node) ? node.get("class_type") : undefined;
+    if (classType === undefined && namesMissingNodes) return missingNode(nodeId, { node, classType: null });
     if (classType === undefined) {
       return problem("invalid_prompt", "Cannot execute because a node is missing the class_type property.", `Node ID '#${nodeId}'`);
     }
     if (isPyDict(classType) || isPyList(classType)) throw new TypeError("unhashable type");
     const nodeClass = typeof classType === "string" ? classes.get(classType) : undefined;
+    if (nodeClass === undefined && namesMissingNodes) return missingNode(nodeId, { node, classType });
     if (nodeClass === undefined) {
       return problem("invalid_prompt", `Cannot execute because node ${pyStr(classType)} does not exist.`, `Node ID '#${nodeId}'`);
     }
     if (nodeClass.isOutput && isTarget(nodeId, targets)) outputs.push(nodeId);
   }
   return outputs;
+}
+
+/** How 0.33.0 names a node that it cannot run. */
+function missingNode(nodeId: string, { node, classType }: { readonly node: PyValue; readonly classType: PyValue }): PyDict {
+  const meta = isPyDict(node) ? node.get("_meta") : undefined;
+  const written = isPyDict(meta) ? (meta.get("title") ?? null) : null;
+  const title = written ?? classType;
+  const message =
+    classType === null
+      ? `Node '${written === null ? `ID #${nodeId}` : pyStr(written)}' has no class_type. The workflow may be corrupted or a custom node is missing.`
+      : `Node '${pyStr(title)}' not found. The custom node may not be installed.`;
+  const error = problem("missing_node_type", message, `Node ID '#${nodeId}'`);
+  return error.set("extra_info", dict({ node_id: nodeId, class_type: classType, node_title: title }));
 }
 
 /** Python's `nodeId in targets`. */

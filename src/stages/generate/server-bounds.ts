@@ -1,5 +1,6 @@
 import { checkAllowedNodes } from "../../comfy/allowed-nodes.ts";
 import { boundValues } from "../../comfy/bound-values.ts";
+import { graphProblems } from "../../comfy/graph-problems.ts";
 import type { ComfyClient } from "../../comfy/client.ts";
 import { readServerClasses, type ServerClasses } from "../../comfy/server-classes.ts";
 import type { Config } from "../../config/schema.ts";
@@ -64,6 +65,8 @@ export function createServerBounds({ config, rule, variants, active }: ServerBou
       if (error instanceof ConfigError) return messageOf(error);
       throw error;
     }
+    const unknown = graphProblems(graph, said).filter(({ kind }) => kind === "unknown-class");
+    if (unknown.length > 0) return unknown.map(({ message }) => message).join("; ");
     const refusals = variantRefusals({ graph, params, bound: { graph, bindings } }, rule, said);
     const certain = refusals.filter(({ isCertain }) => isCertain).map(({ message }) => message);
     return certain.length === 0 ? undefined : certain.join("; ");

@@ -5,12 +5,13 @@ import { loadConfig } from "./config/load-config.ts";
 import { watchServers } from "./watch-servers.ts";
 import type { Config } from "./config/schema.ts";
 import type { Context } from "./context.ts";
-import { ensureDataset } from "./db/queries/dataset.ts";
+import { ensureDataset, findDataset, rememberPlan } from "./db/queries/dataset.ts";
 import { acquireProcessLock } from "./db/process-lock.ts";
 import { expectDatabase, openDatabase, type CommandHint } from "./db/open.ts";
 import { ConfigError } from "./errors.ts";
 import { commandHint } from "./lib/command-hint.ts";
-import { refuseOtherStore } from "./stages/refuse-mixing.ts";
+import type { ObjectStore } from "./stores/object-store.ts";
+import { expectStorePlace, type StorePlace } from "./stages/store-place.ts";
 
 /** What runs for itself and may run beside the others. */
 export type LockName = "generate" | "harvest" | "judge" | "link" | "serve";
@@ -66,8 +67,12 @@ export async function openContext(input: CommandInput, { locks, deadline, adjust
   const dataset = ensureDataset(db, { name: config.dataset, nowMs: input.clock.nowMs() });
   refuseOtherDataset(config, dataset.name);
   // Before the prefix is claimed: a refused start leaves no mark in the other store.
-  refuseOtherStore(config, dataset);
+  const place = await expectStorePlace(dataset, { db, store, storeUri: config.store.uri, clock, signal });
   await claimPrefix(store, { datasetName: dataset.name, datasetId: dataset.datasetId }, { clock, signal });
+  if (place.movedFrom !== null) {
+    rememberPlan(db, { storeUri: config.store.uri });
+    tellMoved(place, { log: input.log, storeUri: config.store.uri });
+  }
   const comfy = openComfyPool(config.servers);
   opened.defer(() => comfy.close());
   if (locks.includes("generate") || locks.includes("harvest")) {
@@ -89,6 +94,38 @@ export async function openContext(input: CommandInput, { locks, deadline, adjust
   };
   const rest = opened.move();
   return { context, [Symbol.asyncDispose]: () => rest.disposeAsync() };
+}
+
+type StoreInput = Pick<CommandInput, "clock" | "signal">;
+
+/**
+ * Opens the store of a dataset for a command that only looks, or changes single objects, and takes no lock.
+ * @throws as expectStorePlace() where the place is another one than until now, or another dataset's.
+ */
+export async function openStoreOf({ config, db }: Pick<Context, "config" | "db">, { clock, signal }: StoreInput): Promise<ObjectStore> {
+  const { openStore } = await import("./stores/registry.ts");
+  const { expectClaimable } = await import("./stores/ownership.ts");
+  const store = await openStore(config.store, { concurrency: config.harvest.concurrency });
+  try {
+    const dataset = findDataset(db);
+    if (dataset === undefined) return store;
+    // What is missing at the place where it always was is told image by image.
+    if (dataset.storeUri === config.store.uri) {
+      await expectClaimable(store, { datasetName: dataset.name, datasetId: dataset.datasetId }, { clock, signal });
+    } else await expectStorePlace(dataset, { db, store, storeUri: config.store.uri, clock, signal });
+    return store;
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+/** Of two copies one grows from now on. */
+function tellMoved({ movedFrom, missing }: StorePlace, { log, storeUri }: Pick<Context, "log"> & { readonly storeUri: string }): void {
+  log.info(
+    `The store has moved from ${movedFrom} to ${storeUri}: images are read and stored there from now on. A copy at the old place no longer grows`,
+  );
+  if (missing > 0) log.warn(`Of the images looked for at the new place, ${missing} are missing: verify names all that are`);
 }
 
 export function configFileOf(input: Pick<CommandInput, "options">): string {

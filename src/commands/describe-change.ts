@@ -12,8 +12,8 @@ export function describeChange(change: ConfigChange, { plans }: { readonly plans
 /** `plans`: this command plans; others leave what concerns candidates to the next that does. */
 function meaningOf(change: ConfigChange, plans: boolean): string {
   if (change.key === "store.metadata") return "for what is stored from now on; images stored before stay as they are";
+  if (change.key === "store.uri") return "taken where this dataset's images are, refused otherwise";
   if (change.kind === "free") return "takes effect now";
-  if (change.key === "store.uri") return "refused: images of one dataset would be in two places";
   if (change.key === "seed") return "refused where seeds derive from it: it would mix two datasets in one";
   const when = plans ? "" : " at the next generate or run";
   if (change.kind === "fixed") return `taken${when} only if the pictures of existing variants and prompts stay the same, refused otherwise`;

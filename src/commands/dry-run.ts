@@ -9,14 +9,14 @@ import { listVariants } from "../db/queries/variants.ts";
 import { EXIT } from "../errors.ts";
 import { counted } from "../lib/counted.ts";
 import { stringifyExact } from "../lib/exact-json.ts";
-import { configFileOf, databaseFile, refuseOtherDataset } from "../open-context.ts";
+import { configFileOf, databaseFile, refuseOtherDataset, openStoreOf } from "../open-context.ts";
 import { readPrompts, type PromptRow } from "../prompts/read-prompts.ts";
 import { comparePlan } from "../stages/compare-plan.ts";
 import { openReferences } from "../stages/open-references.ts";
 import { createPlanner } from "../stages/plan.ts";
 import { seedRuleOf } from "../stages/seed-rule.ts";
 import { prepareVariants, type ReadyToPlan } from "../stages/prepare-variants.ts";
-import { refuseOtherSeed, refuseOtherStore, refuseOtherVariants } from "../stages/refuse-mixing.ts";
+import { refuseOtherSeed, refuseOtherVariants } from "../stages/refuse-mixing.ts";
 import { unfitCells } from "../stages/unfit-cells.ts";
 import { countVariants } from "../stages/variants.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
@@ -39,7 +39,10 @@ export async function dryRun(input: CommandInput): Promise<CommandResult> {
   });
   const db = existsSync(databaseFile(config)) ? openReadonly(databaseFile(config)) : null;
   try {
-    if (db !== null) expectSameDataset(config, { db, variants, input });
+    if (db !== null) {
+      expectSameDataset(config, { db, variants, input });
+      await (await openStoreOf({ config, db }, input)).close();
+    }
     const comparison = db === null ? null : comparePlan(db);
     const prompts = await countPrompts(config, { variants, input, see: (row, jobs) => comparison?.see(row, jobs) });
     const planned = showArithmetic(config, { prompts, variants, input });
@@ -97,7 +100,6 @@ function expectSameDataset(config: Config, { db, variants, input }: Existing): v
   if (dataset === undefined) return;
   refuseOtherDataset(config, dataset.name);
   tellChanges({ config, dataset, log: input.log }, { plans: true });
-  refuseOtherStore(config, dataset);
   refuseOtherSeed(config, dataset);
   refuseOtherVariants(config, { known: listVariants(db), variants, ...planQueries(db) });
 }

@@ -5,7 +5,7 @@ import { unusedImages, type UnusedImages } from "../db/queries/unused-images.ts"
 import { ConfigError, EXIT } from "../errors.ts";
 import { byteSize } from "../lib/byte-size.ts";
 import { counted } from "../lib/counted.ts";
-import { ALL_LOCKS, configFileOf, databaseFile, hintFor, openContext } from "../open-context.ts";
+import { ALL_LOCKS, configFileOf, databaseFile, hintFor, openContext, openStoreOf } from "../open-context.ts";
 import { exportStoreUri } from "../stages/export.ts";
 import { link } from "../stages/link.ts";
 import { objectRemover, pruneImages, type PruneOptions } from "../stages/prune.ts";
@@ -41,7 +41,7 @@ export async function run(input: CommandInput): Promise<CommandResult> {
   const config = loadConfig(configFileOf(input), { env: input.env });
   const db = openReadonly(databaseFile(config), hintFor(input));
   try {
-    const store = await openStore(config.store, { concurrency: config.harvest.concurrency });
+    const store = await openStoreOf({ config, db }, input);
     try {
       const { clock, log, stopping, signal } = input;
       return await prune({ config, db, store, clock, log, stopping, signal }, { input, wanted });

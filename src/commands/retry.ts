@@ -7,15 +7,14 @@ import { fetchAgain, isKnownId, retryImages, retryJobs } from "../db/queries/ret
 import { ConfigError, EXIT, REJECT_REASONS } from "../errors.ts";
 import { counted } from "../lib/counted.ts";
 import { didYouMean } from "../lib/nearest.ts";
-import { configFileOf, databaseFile, hintFor } from "../open-context.ts";
+import { configFileOf, databaseFile, hintFor, openStoreOf } from "../open-context.ts";
 import { storedProblem } from "../stages/stored-problem.ts";
-import { openStore } from "../stores/registry.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
 import { datasetCounts } from "./dataset-counts.ts";
 
 interface Fetching {
   readonly wanted: Wanted;
-  readonly input: Pick<CommandInput, "log" | "signal">;
+  readonly input: Pick<CommandInput, "log" | "signal" | "clock">;
 }
 
 interface Wanted {
@@ -71,7 +70,7 @@ async function fetchLost({ db, config }: Pick<Context, "db" | "config">, { wante
   const image = wanted.stage === "generate" || wanted.reason !== null || wanted.id === null ? undefined : storedImages(db).find(wanted.id);
   if (image === undefined) return false;
   const { signal } = input;
-  const store = await openStore(config.store, { concurrency: 1 });
+  const store = await openStoreOf({ config, db }, input);
   try {
     const problem = await storedProblem(image, { store, signal });
     if (problem === null) {

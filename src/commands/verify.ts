@@ -7,7 +7,7 @@ import { referenceQueries } from "../db/queries/references.ts";
 import { storedImages } from "../db/queries/stored-images.ts";
 import { ConfigError, EXIT } from "../errors.ts";
 import { counted } from "../lib/counted.ts";
-import { configFileOf, databaseFile, hintFor } from "../open-context.ts";
+import { configFileOf, databaseFile, hintFor, openStoreOf } from "../open-context.ts";
 import { exportStoreUri } from "../stages/export.ts";
 import { verifyExport, type VerifiedExport } from "../stages/export/verify-export.ts";
 import { versionsAt } from "../stages/export/read-lineage.ts";
@@ -36,7 +36,7 @@ export async function run(input: CommandInput): Promise<CommandResult> {
   };
   try {
     const exported = await checkExport({ config, db }, { input, report });
-    const store = await openStore(config.store, { concurrency: config.harvest.concurrency });
+    const store = await openStoreOf({ config, db }, input);
     try {
       const { stopping, signal, clock, log } = input;
       const stored = await verifyStore(

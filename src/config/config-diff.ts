@@ -94,7 +94,7 @@ function sameShape(before: JsonObject, after: JsonObject): readonly [JsonObject,
 
 function kindOf([section = "", ...rest]: Path): ChangeKind {
   if (FREE_SECTIONS.has(section)) return "free";
-  if (section === "store") return rest[0] === "uri" ? "fixed" : "free";
+  if (section === "store") return "free"; // Whether this dataset is at another store.uri is seen there.
   if (section === "prompts") return ["template", "send"].includes(rest[0] ?? "") ? "fixed" : "candidates";
   if (section === "workflow") return workflowKind(rest[0]);
   if (section === "workflows") return workflowKind(rest[1]);

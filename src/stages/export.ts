@@ -134,9 +134,11 @@ async function exportInto(store: ObjectStore, needs: ExportNeeds, options: Expor
   };
 }
 
-function sinceFacts({ dataset, export: section }: Pick<Config, "dataset" | "export">, ratios: SplitRatios): SinceFacts {
+function sinceFacts(config: Pick<Config, "dataset" | "export" | "store">, ratios: SplitRatios): SinceFacts {
+  const { dataset, export: section } = config;
+  const imagePlace = section.uri_base === null ? uriPrefixOf(config) : null;
   const { pairs: pairSet, fields, seed_format: seedFormat, tables } = section;
-  return { dataset, pairSet, fields, seedFormat, ratios, tables };
+  return { dataset, pairSet, fields, seedFormat, ratios, tables, imagePlace };
 }
 
 /** Lets signals and sockets have their turn, and stops where that is wanted. */

@@ -23,7 +23,7 @@ import { areReferencesUnchanged } from "./are-references-unchanged.ts";
 import { openReferences } from "./open-references.ts";
 import { createPlanner } from "./plan.ts";
 import { prepareVariants, type ReadyToPlan } from "./prepare-variants.ts";
-import { refuseOtherSeed, refuseOtherStore, refuseOtherVariants } from "./refuse-mixing.ts";
+import { refuseOtherSeed, refuseOtherVariants } from "./refuse-mixing.ts";
 import { refuseOtherText } from "./refuse-other-text.ts";
 import { refuseValues } from "./refuse-values.ts";
 import { areDerived, seedRuleOf } from "./seed-rule.ts";
@@ -71,7 +71,6 @@ export async function planDataset(needs: PlanNeeds, { promptsLimit, servers = []
   const dataset = ensureDataset(db, { name: config.dataset, nowMs: clock.nowMs() });
   const variants = await prepareVariants(config, { servers });
   const known = listVariants(db);
-  refuseOtherStore(config, dataset);
   refuseOtherSeed(config, dataset);
   refuseOtherVariants(config, { known, variants, ...planQueries(db) });
   refuseValues(variants, { config, servers, warn: (message) => log.warn(message) });

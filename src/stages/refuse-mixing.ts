@@ -15,17 +15,7 @@ import { perJobNames } from "./variants.ts";
 /** Differences named in one message; a workflow drawn anew has hundreds. */
 const CHANGES_SHOWN = 5;
 
-type Remembered = Pick<DatasetRow, "baseSeed" | "storeUri">;
-
-/** @throws {ConfigError} where the dataset's images are in another store. */
-export function refuseOtherStore(config: Pick<Config, "dataset" | "store">, { storeUri }: Pick<Remembered, "storeUri">): void {
-  if (storeUri === null || storeUri === config.store.uri) return;
-  throw mixing(
-    config,
-    `store.uri changed from ${storeUri} to ${config.store.uri}`,
-    `put store.uri: ${storeUri} back, or use another dataset name`,
-  );
-}
+type Remembered = Pick<DatasetRow, "baseSeed">;
 
 /** @throws {ConfigError} where seeds were derived from another base seed. */
 export function refuseOtherSeed(config: Pick<Config, "dataset" | "seed" | "candidates">, { baseSeed }: Pick<Remembered, "baseSeed">): void {

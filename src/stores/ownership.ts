@@ -40,12 +40,13 @@ export async function claimPrefix(store: Store, owner: Owner, options: StartOpti
 }
 
 /**
- * Looks whether the prefix could be claimed. Writes nothing.
+ * Looks whether the prefix could be claimed, and answers whether it is the claimant's already. Writes nothing.
  * @throws {ConfigError} if the prefix is another dataset's, or anybody's where the claimant has no database yet; as claimPrefix().
  */
-export async function expectClaimable(store: Pick<Store, "uri" | "get">, claimant: Claimant, options: StartOptions): Promise<void> {
+export async function expectClaimable(store: Pick<Store, "uri" | "get">, claimant: Claimant, options: StartOptions): Promise<boolean> {
   const found = await readObject(store, OWNERSHIP_KEY, options);
   if (found !== null) refuseForeign(store, parseMarker(store, found), claimant);
+  return found !== null;
 }
 
 /** A small object that is there or is made. */

@@ -39,7 +39,7 @@ describe("configDiff()", () => {
   });
 
   it.each([
-    [{ store: { uri: "s3://b/p" } }, "fixed"],
+    [{ store: { uri: "s3://b/p" } }, "free"],
     [{ store: { region: "eu" } }, "free"],
     [{ harvest: { concurrency: 2 } }, "free"],
     [{ annotate: { criteria: ["a"] } }, "free"],

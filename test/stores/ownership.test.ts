@@ -24,7 +24,7 @@ describe("claimPrefix()", () => {
     await expectClaimable(store, { ...parti, datasetId: null }, options);
     await claimPrefix(store, parti, options);
     await claimPrefix(store, parti, options);
-    await expect(expectClaimable(store, parti, options)).resolves.toBeUndefined();
+    await expect(expectClaimable(store, parti, options)).resolves.toBe(true);
   });
 
   test("refuses another dataset's prefix, changing nothing", async () => {
@@ -64,7 +64,7 @@ describe("claimPrefix()", () => {
       parti,
       options,
     );
-    await expect(expectClaimable(store, parti, options)).resolves.toBeUndefined();
+    await expect(expectClaimable(store, parti, options)).resolves.toBe(true);
   });
 
   test("of two that come at once to a store without conditions, the one that was overwritten does not go on", async () => {

@@ -3,9 +3,10 @@ import { access, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Config } from "../../config/schema.ts";
-import { openReadonly } from "../../db/open.ts";
+import { openReadonly, type Db } from "../../db/open.ts";
 import { findDataset } from "../../db/queries/dataset.ts";
 import { FatalError } from "../../errors.ts";
+import { expectStorePlace } from "../../stages/store-place.ts";
 import { retry, RETRIES } from "../../lib/retry.ts";
 import { databaseFile } from "../../open-context.ts";
 import type { ObjectStore } from "../../stores/object-store.ts";
@@ -19,8 +20,7 @@ const PROBE = { key: ".comfy-dpo-check", bytes: Buffer.from("comfy-dpo check\n")
 /** Makes the calls of a start at the place of images, with an object of its own. Leaves nothing, not even folders. */
 export function probeStore(config: Config, options: StartOptions): Promise<readonly Finding[]> {
   return probe("store", config.store, options, async (store) => {
-    const datasetId = datasetIdOf(config);
-    if (datasetId !== undefined) await expectClaimable(store, { datasetName: config.dataset, datasetId }, options);
+    await expectPlace(config, store, options);
     await settle(store, options);
     return `${store.uri}: read and wrote a probe, as a start does`;
   });
@@ -77,18 +77,30 @@ async function removeProbe(what: string, store: ObjectStore, { clock, signal }: 
   }
 }
 
-/** The random id of the dataset that lies in `dir`; null before there is one, undefined where reading it needs a migration first. */
-function datasetIdOf(config: Config): string | null | undefined {
-  if (!existsSync(databaseFile(config))) return null;
+/** Looks whether a start would take the place, once nothing has to be migrated first. */
+async function expectPlace(config: Config, store: ObjectStore, options: StartOptions): Promise<void> {
+  const claimant = { datasetName: config.dataset, datasetId: null };
+  if (!existsSync(databaseFile(config))) {
+    await expectClaimable(store, claimant, options);
+    return;
+  }
+  const db = readableDatabase(config);
+  if (db === null) return;
   try {
-    const db = openReadonly(databaseFile(config));
-    try {
-      return findDataset(db)?.datasetId ?? null;
-    } finally {
-      db.close();
-    }
+    const dataset = findDataset(db);
+    if (dataset === undefined) await expectClaimable(store, claimant, options);
+    else await expectStorePlace(dataset, { db, store, storeUri: config.store.uri, ...options });
+  } finally {
+    db.close();
+  }
+}
+
+/** Null where the next stage brings it up to date first, or says what is wrong with it. */
+function readableDatabase(config: Config): Db | null {
+  try {
+    return openReadonly(databaseFile(config));
   } catch (error) {
-    if (error instanceof FatalError) return undefined; // The next stage brings it up to date, or says what is wrong with it.
+    if (error instanceof FatalError) return null;
     throw error;
   }
 }

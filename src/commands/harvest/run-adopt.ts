@@ -27,13 +27,7 @@ export async function runAdopt(input: CommandInput, written: string): Promise<Co
 
 /** A dataset's pictures lie in one store: where it was never planned, adopting decides which. */
 function rememberStore({ db, config }: Pick<Context, "db" | "config">): void {
-  const known = findDataset(db)?.storeUri ?? null;
-  if (known === null) rememberPlan(db, { storeUri: config.store.uri });
-  else if (known !== config.store.uri) {
-    throw new ConfigError(`Cannot adopt into dataset "${config.dataset}": store.uri changed from ${known} to ${config.store.uri}`, {
-      hint: `put store.uri: ${known} back, or use another dataset name`,
-    });
-  }
+  if ((findDataset(db)?.storeUri ?? null) === null) rememberPlan(db, { storeUri: config.store.uri });
 }
 
 interface Telling {

@@ -1,10 +1,12 @@
 import { hash } from "node:crypto";
 import type { ExportSnapshot } from "../../db/queries/export-rows.ts";
-import { ConfigError } from "../../errors.ts";
+import { ConfigError, FatalError } from "../../errors.ts";
 import type { RowLayout } from "../../exporters/exporter.ts";
 import { rowColumns, rowJson } from "../../exporters/row-columns.ts";
 import { isJsonArray, isJsonObject, parseExact, type Json } from "../../lib/exact-json.ts";
 import { SPLITS, type SplitRatios } from "../split.ts";
+import { lineStripper, placeOf } from "./content-digest.ts";
+import { isDamage } from "./is-damage.ts";
 import { isRowFile } from "./manifest.ts";
 import { readLineage, type Lineage, type LineageNeeds } from "./read-lineage.ts";
 import { readPublishedRows, type ReadRowsNeeds } from "./read-published-rows.ts";
@@ -24,6 +26,8 @@ export interface SinceFacts {
   readonly seedFormat: RowLayout["seedFormat"];
   readonly ratios: SplitRatios;
   readonly tables: readonly string[];
+  /** What stands before the keys of images today; null where that was asked for (`uri_base`), and so is a value of the rows. */
+  readonly imagePlace: string | null;
 }
 
 /** Of rows that earlier versions have and this export has not, or has otherwise. */
@@ -59,8 +63,9 @@ export async function openSince(name: string, facts: SinceFacts, needs: SinceNee
     lineage,
     layout,
     async narrow(snapshot, rowFacts) {
-      await readBase(snapshot, lineage, needs);
-      const changed = await markChanged(snapshot, { layout, facts: rowFacts, checkpoint: needs.checkpoint });
+      await readBase(snapshot, { lineage, imagePlace: facts.imagePlace }, needs);
+      const strip = lineStripper(facts.imagePlace ?? "");
+      const changed = await markChanged(snapshot, { layout, facts: rowFacts, strip, checkpoint: needs.checkpoint });
       const gone = snapshot.base.markGone();
       snapshot.base.dropKnown();
       const shared = snapshot.base.dropOfOtherSplit();
@@ -100,33 +105,60 @@ function refusal(version: string, why: string): ConfigError {
   });
 }
 
-async function readBase(snapshot: ExportSnapshot, lineage: Lineage, needs: SinceNeeds): Promise<void> {
+interface Base {
+  readonly lineage: Lineage;
+  readonly imagePlace: SinceFacts["imagePlace"];
+}
+
+/** Where the store lay when a row was written is no value of it: a dataset that moved has the same rows. */
+async function stripperOf({ version, manifest }: Lineage[0], imagePlace: SinceFacts["imagePlace"], needs: SinceNeeds): Promise<Strip> {
+  if (imagePlace === null) return lineStripper("");
+  const read = async (path: string): Promise<AsyncIterable<Buffer>> => {
+    const body = await needs.store.get(`${version}/${path}`, needs.signal);
+    if (body === null) throw new RangeError(`${path} is missing`);
+    return body as AsyncIterable<Buffer>; // Without an encoding a stream yields Buffers.
+  };
+  try {
+    return lineStripper((await placeOf({ uriBase: manifest.uriBase, read })).prefix);
+  } catch (error) {
+    if (isDamage(error))
+      throw new FatalError(`Cannot use ${version}: its images.csv is damaged`, { hint: `verify ${version}`, cause: error });
+    throw error;
+  }
+}
+
+async function readBase(snapshot: ExportSnapshot, { lineage, imagePlace }: Base, needs: SinceNeeds): Promise<void> {
   let rows = 0;
-  for (const { version, manifest } of lineage) {
+  for (const base of lineage) {
+    const { version, manifest } = base;
+    const strip = await stripperOf(base, imagePlace, needs);
     const files = manifest.files.filter(isRowFile);
     for (const [split, own] of Map.groupBy(files, (file) => file.split)) {
       for await (const { id, bytes } of readPublishedRows({ files: own, version }, needs)) {
         if (++rows % 1_000 === 0) await needs.checkpoint();
-        snapshot.base.add({ rowId: id, split: SPLITS.indexOf(split), sum: sumOf(bytes), files: filesOf(bytes.toString("utf8")) });
+        snapshot.base.add({ rowId: id, split: SPLITS.indexOf(split), sum: sumOf(strip(bytes)), files: filesOf(bytes.toString("utf8")) });
       }
     }
   }
 }
 
+type Strip = ReturnType<typeof lineStripper>;
+
 interface Rendering {
   readonly layout: RowLayout;
   readonly facts: RowFacts;
+  readonly strip: Strip;
   readonly checkpoint: () => Promise<void>;
 }
 
 /** Writes, and throws away, every planned row: whether one is still as it was shows in its bytes only. */
-async function markChanged(snapshot: ExportSnapshot, { layout, facts, checkpoint }: Rendering): Promise<number> {
+async function markChanged(snapshot: ExportSnapshot, { layout, facts, strip, checkpoint }: Rendering): Promise<number> {
   const columns = rowColumns(layout);
   let changed = 0;
   for (const split of SPLITS.keys()) {
     for await (const row of readRows(snapshot, { split, front: [], facts, checkpoint })) {
       const known = snapshot.base.sumOf(row.id);
-      if (known === undefined || known.equals(sumOf(rowJson(columns, row)))) continue;
+      if (known === undefined || known.equals(sumOf(strip(Buffer.from(rowJson(columns, row)))))) continue;
       snapshot.base.markChanged(row.id);
       changed++;
     }
@@ -144,6 +176,7 @@ function filesOf(line: string): readonly string[] {
   );
 }
 
-function sumOf(line: string | Buffer): Buffer {
-  return hash("sha256", line, "buffer");
+/** Of a line as a Strip returns it: a character a byte. */
+function sumOf(line: string): Buffer {
+  return hash("sha256", Buffer.from(line, "latin1"), "buffer");
 }

@@ -14,6 +14,7 @@ import type { ComparisonRules } from "./comparison-rules.ts";
 import { taskGiver } from "./give-tasks.ts";
 import { guard, JOIN } from "./guard.ts";
 import { leadNumbers } from "./lead-numbers.ts";
+import { limitConnections } from "./limit-connections.ts";
 import type { PageContext } from "./page-context.ts";
 import { answerErrors } from "./page-error.ts";
 import { openPagePictures } from "./page-pictures.ts";
@@ -26,8 +27,10 @@ import { leadTokenOf, tokenSha256Of } from "./tokens.ts";
 
 /** A hundred votes with every flag are 60 kB. */
 const BODY_MAX_BYTES = 262_144;
-/** A request that has not arrived by then is given up, ms. */
+/** A request whose head, or whole, has not arrived by then is given up, ms. */
 const REQUEST_TIMEOUT_MS = 30_000;
+/** How often that is looked at, ms. Node's own 30 s would let a slow request go on for twice its time. */
+const TIMEOUT_CHECK_MS = 1_000;
 /** A connection on which nothing moves, nor has to, is closed: somebody who stops reading holds no picture open. ms. */
 const STALLED_MS = 120_000;
 /** Browsers open 6 each; a proxy that opens more than this has leaked them. */
@@ -45,6 +48,8 @@ export interface PageServerOptions extends ServeAddress {
   readonly feed: Pick<ComparisonFeed, "waiting" | "epoch">;
   readonly files: ReadonlyMap<string, StaticFile>;
   readonly guidelines: string | null;
+  /** @default 30 s */
+  readonly requestTimeoutMs?: number;
 }
 
 export interface PageServer {
@@ -66,11 +71,17 @@ export async function startPageServer(needs: PageServerNeeds, options: PageServe
   let origins: ReadonlySet<string> = new Set();
   const context = await pageContext(needs, { ...options, origins: () => origins });
 
-  const timeouts = { requestTimeout: REQUEST_TIMEOUT_MS, connectionTimeout: STALLED_MS };
-  const app = fastify({ bodyLimit: BODY_MAX_BYTES, ...timeouts, forceCloseConnections: "idle", logger: false });
+  const requestTimeout = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
+  const timeouts = { requestTimeout, connectionTimeout: STALLED_MS };
+  const http = { headersTimeout: requestTimeout, requestTimeout, connectionsCheckingInterval: Math.min(TIMEOUT_CHECK_MS, requestTimeout) };
+  const app = fastify({ bodyLimit: BODY_MAX_BYTES, ...timeouts, http, forceCloseConnections: "idle", logger: false });
   app.server.maxConnections = CONNECTIONS_MAX;
+  const connections = limitConnections(app.server);
   answerErrors(app, { log, clock });
   await guard(app, context);
+  app.addHook("onRequest", async ({ annotator, raw }) => {
+    if (annotator !== null) connections.know(raw.socket);
+  });
   await app.register(async (scope) => apiRoutes(scope, context));
   await app.register(async (scope) => pageRoutes(scope, context));
   const port = await listen(app, options);

@@ -1,5 +1,6 @@
 import { Agent, request, type IncomingMessage } from "node:http";
-import { createServer, type AddressInfo } from "node:net";
+import { once } from "node:events";
+import { connect, createServer, type AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { annotatorQueries } from "../../src/db/queries/annotators.ts";
 import type { ErrorAnswer, TasksAnswer, VotesAnswer } from "../../src/page/api.ts";
@@ -14,8 +15,9 @@ let page: VotingPage;
 let server: PageServer;
 let lead: PageClient;
 
-const start = (port: number): Promise<PageServer> =>
+const start = (port: number, options: { readonly requestTimeoutMs?: number } = {}): Promise<PageServer> =>
   startPageServer(page.dataset.context, {
+    ...options,
     host: "127.0.0.1",
     port,
     publicUrl: null,
@@ -118,6 +120,36 @@ describe("startPageServer()", () => {
     expect((await lead.ask(path)).bytes.length).toBe(bytes.length);
     agent.destroy();
     other.close();
+  });
+
+  it.each([
+    ["head", "GET / HTTP/1.1\r\nhost: x\r\n"],
+    ["body", "POST /api/votes HTTP/1.1\r\nHOST\r\nCOOKIE\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n{"],
+    ["nothing", ""],
+  ])("gives up a request that does not come in time: %s", async (_what, text) => {
+    const hasty = await start(0, { requestTimeoutMs: 300 });
+    const person = await joinPage(hasty.leadUrl);
+    const { hostname, port, host } = new URL(hasty.url);
+    const socket = connect({ host: hostname, port: Number(port) });
+    const startedMs = performance.now();
+    socket.write(
+      text.replace("HOST", `host: ${host}\r\norigin: ${new URL(hasty.url).origin}`).replace("COOKIE", `cookie: ${person.cookie}`),
+    );
+    socket.resume();
+    await once(socket, "close");
+    expect(performance.now() - startedMs).toBeLessThan(3_000);
+    person.close();
+    await hasty.close();
+  });
+
+  it("is not locked by thousands of connections that say nothing", async () => {
+    const { hostname, port } = new URL(server.url);
+    const idle = Array.from({ length: 1_500 }, () => connect({ host: hostname, port: Number(port) }).on("error", () => undefined));
+    await Promise.all(idle.map((socket) => (socket.connecting ? once(socket, "connect") : undefined)));
+    const other = await joinPage(server.leadUrl);
+    expect(await lead.tasks(1)).toHaveLength(1);
+    other.close();
+    for (const socket of idle) socket.destroy();
   });
 
   it("says who has the port, and leaves nothing open", async () => {

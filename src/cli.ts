@@ -5,7 +5,7 @@ import { ConfigError, EXIT, FatalError, InterruptedError, RejectError, Transient
 import { systemClock } from "./lib/clock.ts";
 import { DEFAULT_CONFIG_FILE } from "./lib/command-hint.ts";
 import { errnoOf } from "./lib/errno.ts";
-import { fileProblem } from "./lib/file-problem.ts";
+import { fileHint, fileProblem } from "./lib/file-problem.ts";
 import { LOG_LEVELS, type LogLevel } from "./lib/log.ts";
 import { guardOutput, type OutputGuard } from "./lib/output-guard.ts";
 import { onSignals } from "./lib/signals.ts";
@@ -150,7 +150,7 @@ function explain(error: unknown, { serves, log, stopping }: Explaining): number 
   }
   const system = systemProblem(error);
   if (system !== null) {
-    const hint = "mend that on this machine, then the same command again; nothing is lost";
+    const hint = fileHint(error, "fix this on this machine, then run the same command again; nothing was lost");
     log.error(`Cannot go on: ${system}\nTry: ${hint}`);
     log.event("error", { message: `Cannot go on: ${system}`, hint });
     return EXIT.cannotGoOn;

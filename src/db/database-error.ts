@@ -1,5 +1,19 @@
+import { closeSync, openSync } from "node:fs";
+import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { FatalError } from "../errors.ts";
+import { errnoOf } from "../lib/errno.ts";
+import { fileHint, fileProblem } from "../lib/file-problem.ts";
+
+/** SQLite says "unable to open" and not why: the limit of open files shows at the next one. Null where it is not that. */
+function openFilesProblem(file: string): unknown {
+  try {
+    closeSync(openSync(dirname(file), "r"));
+  } catch (error) {
+    return ["EMFILE", "ENFILE"].includes(errnoOf(error) ?? "") ? error : null;
+  }
+  return null;
+}
 
 /** What SQLite says of a file that it cannot take for a database, as an error that a person can act on; others as they are. */
 export function databaseError(error: unknown, file: string): unknown {
@@ -11,6 +25,10 @@ export function databaseError(error: unknown, file: string): unknown {
     });
   }
   if (!/^SQLITE_(?:CANTOPEN|READONLY|PERM|FULL|IOERR)/.test(error.code)) return error;
+  const limit = openFilesProblem(file);
+  if (limit !== null) {
+    return new FatalError(`Cannot open the database ${file}: ${fileProblem(limit)}`, { hint: fileHint(limit, ""), cause: error });
+  }
   return new FatalError(`Cannot open the database ${file}: ${error.message}`, {
     hint: "it has to be a file that this user may write, on a disk with free space; or check `dir` in the config",
     cause: error,

@@ -7,6 +7,7 @@ import type { Log } from "../lib/log.ts";
 import { databaseError } from "./database-error.ts";
 import { drizzle, migrate } from "./drizzle.ts";
 import { makeDataFolder } from "./make-data-folder.ts";
+import { makePrivate } from "./make-private.ts";
 import { addMigrationFunctions } from "./migration-functions.ts";
 import { removeOldSecrets } from "./remove-old-secrets.ts";
 import * as schema from "./schema.ts";
@@ -46,7 +47,10 @@ export function openDatabase(
   file: string,
   { log, migrationsFolder = MIGRATIONS_FOLDER, lockTimeoutMs = MIGRATION_LOCK_TIMEOUT_MS }: OpenOptions = {},
 ): Db {
-  if (file !== ":memory:") makeDataFolder(dirname(file));
+  if (file !== ":memory:") {
+    makeDataFolder(dirname(file));
+    makePrivate(file);
+  }
   // A mutex across processes that the system frees with the process.
   const lock = connect(file === ":memory:" ? file : `${file}.lock`, { timeout: lockTimeoutMs });
   try {
@@ -179,6 +183,7 @@ function keepCopy(client: Database.Database, copy: string): void {
   const partial = `${copy}.partial`;
   for (const left of [partial, `${partial}-journal`]) rmSync(left, { force: true });
   client.prepare("vacuum into ?").run(partial);
+  makePrivate(partial);
   renameSync(partial, copy);
 }
 

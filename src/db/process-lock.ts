@@ -2,9 +2,9 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { FatalError } from "../errors.ts";
-import { fileProblem } from "../lib/file-problem.ts";
+import { fileHint, fileProblem } from "../lib/file-problem.ts";
 import { databaseError } from "./database-error.ts";
-import { makeDataFolder } from "./make-data-folder.ts";
+import { makeFolderInData } from "./make-data-folder.ts";
 
 /** `isLocked` of another process holds the file for microseconds: that is no second process. */
 const PROBE_TOLERANCE_MS = 1_000;
@@ -23,7 +23,7 @@ export interface ProcessLock extends Disposable {
  */
 export function acquireProcessLock(dir: string, stage: string): ProcessLock {
   const folder = join(dir, "locks");
-  makeDataFolder(folder);
+  makeFolderInData(folder);
   const pidFile = join(folder, `${stage}.pid`);
   const lockFile = join(folder, `${stage}.lock`);
   const connection = connect(lockFile, PROBE_TOLERANCE_MS);
@@ -42,7 +42,7 @@ export function acquireProcessLock(dir: string, stage: string): ProcessLock {
   } catch (error) {
     connection.close();
     throw new FatalError(`Cannot write ${pidFile}: ${fileProblem(error)}`, {
-      hint: "`dir` in the config has to be a folder that this user may write",
+      hint: fileHint(error, "`dir` in the config has to be a folder that this user may write"),
       cause: error,
     });
   }

@@ -18,6 +18,17 @@ const WORDS: Readonly<Record<string, string>> = {
   EIO: "the disk or its mount fails",
 };
 
+const OPEN_FILES = "raise the limit of open files (`ulimit -n 4096` in this shell), then run the same command again";
+const DISK_SPACE = "free space on that disk, then run the same command again";
+
+/** What to try where the file is not what is wrong. */
+const HINTS: Readonly<Record<string, string>> = { EMFILE: OPEN_FILES, ENFILE: OPEN_FILES, ENOSPC: DISK_SPACE, EDQUOT: DISK_SPACE };
+
+/** Returns what to try against a file system's error: `otherwise`, but where the reason is no fault of the file, its folder or their rights. */
+export function fileHint(error: unknown, otherwise: string): string {
+  return HINTS[errnoOf(error) ?? ""] ?? otherwise;
+}
+
 /** Why a file could not be read or written, in words; what has none, as the system says it. */
 export function fileProblem(error: unknown): string {
   const words = WORDS[errnoOf(error) ?? ""];

@@ -1,6 +1,6 @@
 import { FatalError, TransientError } from "../errors.ts";
 import { errnoOf } from "../lib/errno.ts";
-import { fileProblem } from "../lib/file-problem.ts";
+import { fileHint, fileProblem } from "../lib/file-problem.ts";
 
 /** What to try, by errno. Everything here needs a person. */
 const HINTS: Readonly<Record<string, string>> = {
@@ -21,6 +21,7 @@ export function fileError(error: unknown, doing: string): unknown {
   const code = errnoOf(error);
   if (code === undefined) return error;
   const message = `Cannot ${doing}: ${fileProblem(error)}`;
-  if (TRANSIENT.has(code)) return new TransientError(message, { cause: error });
+  if (TRANSIENT.has(code))
+    return new TransientError(message, { cause: error, hint: fileHint(error, "see whether the disk or its mount answers") });
   return new FatalError(message, { hint: HINTS[code] ?? "check the folder in `store.uri`", cause: error });
 }

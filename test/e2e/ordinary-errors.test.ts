@@ -146,7 +146,7 @@ describe("a disk that fills up under the database", () => {
     project = makeProject({ servers: [emulator.url], prompts });
     const { exit, stderr } = await runCli(["generate", "-c", project.config], { fileMaxKb: 600 });
     expect(exit, stderr).toBe(1);
-    expect(stderr).toMatch(/the database cannot be read or written: .*\nTry: mend that on this machine/);
+    expect(stderr).toMatch(/the database cannot be read or written: .*\nTry: fix this on this machine/);
     expect(stderr).not.toContain("bug in comfy-dpo");
     expect((await runCli(["status", "-c", project.config], { fileMaxKb: 64 })).exit).toBe(0);
     const again = await runCli(["generate", "-c", project.config, "--json"]);

@@ -194,6 +194,7 @@ export function unknownName(
   const variants = variant === null ? [] : client.prepare<[], string>(`select variant from variants order by variant`).pluck().all();
   if (variant !== null && !variants.some((known) => known === variant || known.startsWith(`${variant}/`)))
     return { what: "variant", name: variant, known: variants };
-  const servers = server === null ? [] : client.prepare<[], string>(`select distinct server from images order by server`).pluck().all();
+  const servers =
+    server === null ? [] : client.prepare<[], string>(`select server from images union select url from servers order by 1`).pluck().all();
   return server === null || servers.includes(server) ? null : { what: "server", name: server, known: servers };
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { excludedImages, type ImageFilter } from "../../../src/db/queries/excluded-images.ts";
+import { excludedImages, unknownName, type ImageFilter } from "../../../src/db/queries/excluded-images.ts";
 import { jobQueries } from "../../../src/db/queries/jobs.ts";
 import { unusedImages } from "../../../src/db/queries/unused-images.ts";
 import { imageIdOf } from "../../../src/identity.ts";
@@ -162,4 +162,13 @@ it("adopted images and those set aside are not made again; those that a version 
   const images = excludedImages(dataset.db);
   images.choose(NONE, "both");
   expect([images.counts().images, images.remake.count(), images.remake.page("", 9)]).toEqual([3, 1, [c]]);
+});
+
+it("knows a server that has no image any more, or none yet", () => {
+  sql("insert into servers (url, state) values ('http://gpu-9', 'up')");
+  expect(unknownName(dataset.db, { ...NONE, server: "http://gpu-9" })).toBeNull();
+  expect(unknownName(dataset.db, { ...NONE, server: "http://gpu-8" })).toMatchObject({
+    what: "server",
+    known: expect.arrayContaining(["http://gpu-9"]),
+  });
 });

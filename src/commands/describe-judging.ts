@@ -4,6 +4,7 @@ import { scoreQueries } from "../db/queries/scores.ts";
 import { votesCast } from "../db/queries/votes-cast.ts";
 import { openJudges } from "../judges/registry.ts";
 import { counted } from "../lib/counted.ts";
+import { describeFlags } from "./describe-flags.ts";
 
 export interface JudgingState {
   /** For people: a line each. */
@@ -28,7 +29,7 @@ export function describeJudging({ db, config }: Pick<Context, "db" | "config">, 
     return { judge: name, version, scored: own?.scores ?? 0, not_told: (own?.scores ?? 0) - (own?.told ?? 0) };
   });
   const { votes, annotators, prompts } = votesCast(db);
-  const linked = Object.keys(config.annotate.pairs).map((pairSet) => [pairSet, linkedCounts(db, pairSet).rows] as const);
+  const linked = Object.keys(config.annotate.pairs).map((pairSet) => [pairSet, linkedCounts(db, pairSet)] as const);
   return {
     lines: [
       ...judges.map(
@@ -36,8 +37,12 @@ export function describeJudging({ db, config }: Pick<Context, "db" | "config">, 
           `judge       ${judge} (${version}) scored ${scored} of ${counted(images, "stored image")}${notTold > 0 ? `, ${notTold} of them null: it could not tell` : ""}`,
       ),
       ...(votes > 0 ? [`votes       ${votes} by ${counted(annotators, "person", "people")} on ${counted(prompts, "prompt")}`] : []),
-      ...linked.filter(([, rows]) => rows > 0).map(([pairSet, rows]) => `pairs       ${pairSet}: ${counted(rows, "row")} linked`),
+      ...linked.flatMap(([pairSet, { rows, drops }]) => {
+        const flags = describeFlags({ images: drops["image:flagged"] ?? 0, pairs: drops["pair:flagged"] ?? 0 });
+        if (rows === 0 && flags === undefined) return [];
+        return [`pairs       ${pairSet}: ${counted(rows, "row")} linked${flags === undefined ? "" : `; ${flags}`}`];
+      }),
     ],
-    fields: { judges, votes, rows_linked: Object.fromEntries(linked) },
+    fields: { judges, votes, rows_linked: Object.fromEntries(linked.map(([pairSet, { rows }]) => [pairSet, rows])) },
   };
 }

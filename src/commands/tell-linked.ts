@@ -4,6 +4,7 @@ import { counted } from "../lib/counted.ts";
 import type { LinkResult } from "../stages/link/tally.ts";
 import { combinationOf } from "../stages/pairs/link-rules.ts";
 import { rowSourceOf, technicalRows, technicalSources } from "../stages/pairs/sources.ts";
+import { describeFlags } from "./describe-flags.ts";
 import { technicalNote } from "./technical-note.ts";
 
 /** What linking found, one sentence. Warns where pictures were told apart by a technical score alone, which is nobody's preference. */
@@ -14,13 +15,14 @@ export function tellLinked(
   const technical = technicalSources(judges, combinationOf(config.annotate));
   for (const name of technical) {
     const rows = reports.reduce((sum, { linked }) => sum + (linked[rowSourceOf(name)] ?? 0), 0);
-    if (rows > 0) log.warn(`${technicalWarning(name, rows)} ${commandHint("annotate import votes.jsonl", config.configFile)}`);
+    if (rows > 0) log.warn(`${technicalWarning(name, rows)} ${commandHint("annotate serve", config.configFile)}`);
   }
-  const rows = reports.map(({ pairSet, criterion, linked }) => {
+  const rows = reports.map(({ pairSet, criterion, linked, drops }) => {
     const sources = Object.entries(linked).map(([source, count]) => `${count} by ${source}`);
     const measured = technicalRows(linked, technical).reduce((sum, [, count]) => sum + count, 0);
     const all = Object.values(linked).reduce((sum, count) => sum + count, 0);
-    return `${pairSet}/${criterion}: ${sources.join(", ") || "none"}${technicalNote(measured, all)}`;
+    const flags = describeFlags({ images: drops["image"]?.["flagged"] ?? 0, pairs: drops["pair"]?.["flagged"] ?? 0 });
+    return `${pairSet}/${criterion}: ${sources.join(", ") || "none"}${technicalNote(measured, all)}${flags === undefined ? "" : `; ${flags}`}`;
   });
   const open = pending > 0 ? `; ${counted(pending, "prompt")} ${pending === 1 ? "is" : "are"} not final yet` : "";
   const judging = unjudged > 0 ? `; ${counted(unjudged, "prompt")} ${unjudged === 1 ? "is" : "are"} not judged yet` : "";

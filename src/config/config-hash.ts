@@ -20,7 +20,7 @@ export function configHash(config: Config): string {
     annotate: {
       criteria: config.annotate.criteria,
       judges: config.annotate.judges.map(judgeParts),
-      filters: config.annotate.filters,
+      filters: filterParts(config.annotate.filters),
       combine: config.annotate.combine,
       pairs: config.annotate.pairs,
     },
@@ -31,6 +31,11 @@ export function configHash(config: Config): string {
   // zod has checked it: JSON values and bigints. Keys that hold undefined are canonical as null.
   const told = asWritten(parts as unknown as Json, sameShape);
   return createHash("sha256").update(canonicalJson(told), "utf8").digest("hex");
+}
+
+/** Keys that are newer than datasets count only where they are written: an update changes no hash. */
+function filterParts({ flagged = true, flag_votes: people, ...filters }: Config["annotate"]["filters"]) {
+  return { ...filters, flagged, ...(people === 1 ? {} : { flag_votes: people }) };
 }
 
 function workflowParts({ file, uploads, ...workflow }: WorkflowConfig) {

@@ -166,11 +166,20 @@ const judge = z.discriminatedUnion("kind", [
   }),
 ]);
 
+/** What people can mark an image as. */
+export const FLAGS = ["nsfw", "artefact", "text", "duplicate", "corrupt"] as const;
+
 const filters = z.strictObject({
   blank: z.boolean().default(true),
   same_pixels: z.boolean().default(true),
   near_duplicate: z.int().min(0).max(64).default(4).describe("perceptual hash distance of 64 bits; 0 turns it off"),
-  flagged: z.boolean().default(true),
+  flagged: z
+    .union([z.boolean(), z.array(z.enum(FLAGS))])
+    .optional()
+    .describe(
+      "flags of people that take an image out of every pair; other flags bar it from chosen only. true: any flag takes out; false: none does anything. Default [nsfw, corrupt]; of datasets from before that, true",
+    ),
+  flag_votes: count.default(1).describe("people who must agree on a flag of an image before it counts"),
   nsfw: z
     .strictObject({ judge: name, above: z.number().default(0.5) })
     .nullable()

@@ -1,21 +1,8 @@
-/** Decimals that scores, margin and agreement are rounded to. */
-const DECIMALS = 6;
+import { roundDecimals } from "../lib/round-decimals.ts";
 
-const SCALE = 10 ** DECIMALS;
-/** Below it `value * SCALE` is off by less than 2^-13 from what it stands for. */
-const SCALED_MAX = 2 ** 40;
-/** How near a half it may be: there only the exact value says which way. */
-const HALF_GUARD = 0.001;
-
-/** To 6 decimals, −0 as 0; null for what JSON has no number for. */
+/** Rounds to the 6 decimals of rows; null for what JSON has no number for. */
 export function roundFloat(value: number | null): number | null {
-  if (value === null || !Number.isFinite(value)) return null;
-  const scaled = value * SCALE;
-  const whole = Math.round(scaled);
-  // A quotient of two integers is the double nearest to the decimal, as one that is read from text: this is a tenth of the work.
-  if (Math.abs(scaled) < SCALED_MAX && Math.abs(scaled - whole) < 0.5 - HALF_GUARD) return whole / SCALE + 0;
-  // toFixed() rounds the exact value; multiplying first would round twice and overflow. `+ 0` turns −0 into 0.
-  return Number(value.toFixed(DECIMALS)) + 0;
+  return value === null || !Number.isFinite(value) ? null : roundDecimals(value);
 }
 
 /**

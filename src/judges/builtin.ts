@@ -1,4 +1,5 @@
 import type { Inspection, Judge } from "./judge.ts";
+import { roundDecimals } from "../lib/round-decimals.ts";
 
 /** Raised whenever the formula changes: old scores stay beside the new. */
 const VERSION = "1";
@@ -32,5 +33,5 @@ export function technicalScore({ sharpness, lumaStd, entropy }: Pick<Inspection,
   if (lumaStd < BLANK_LUMA_STD) return 0;
   const focus = sharpness / (sharpness + HALF_SHARPNESS);
   const contrast = Math.min(1, lumaStd / FULL_CONTRAST);
-  return Math.round(Math.cbrt(focus * contrast * (entropy / ENTROPY_MAX_BITS)) * 1e6) / 1e6;
+  return roundDecimals(Math.cbrt(focus * contrast * (entropy / ENTROPY_MAX_BITS)));
 }

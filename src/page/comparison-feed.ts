@@ -13,6 +13,8 @@ import type { ComparisonRules } from "./comparison-rules.ts";
 import { planComparisons } from "./plan-comparisons.ts";
 import { settlePrompt } from "./settle-prompt.ts";
 import { votesWanted } from "./votes-wanted.ts";
+import { keptDefaults } from "../db/queries/dataset.ts";
+import { flagRuleOf } from "../stages/pairs/flag-rule.ts";
 
 /** Rows of prompts read in one go, about 10 ms, which is what an answer to a browser then waits. */
 const PAGE_PROMPTS = 50;
@@ -42,7 +44,13 @@ export interface ComparisonFeed {
 export function comparisonFeed({ config, db, judges }: FeedNeeds, rules: ComparisonRules): ComparisonFeed {
   const comparisons = comparisonQueries(db);
   const pageVotes = pageVoteQueries(db);
-  const sources: GroupSources = { groups: groupQueries(db), scores: scoreQueries(db), votes: voteQueries(db), judges };
+  const sources: GroupSources = {
+    groups: groupQueries(db),
+    scores: scoreQueries(db),
+    votes: voteQueries(db),
+    judges,
+    flags: flagRuleOf(config.annotate.filters, keptDefaults(db)),
+  };
   const shownPrompts = config.annotate.people.prompts;
   const feed = { rules: rules.hash, positionEnd: shownPrompts === "all" ? null : shownPrompts };
   let running: Promise<FeedResult> | null = null;

@@ -34,5 +34,6 @@ export function comparisonRules({ annotate, export: { pairs: pairSet } }: Pick<C
     across,
     judge,
   } as const;
-  return { ...rules, hash: identityHash(rules satisfies Json) };
+  const hashed = { ...rules, filters: { ...filters, flagged: filters.flagged ?? null } };
+  return { ...rules, hash: identityHash(hashed satisfies Json) };
 }

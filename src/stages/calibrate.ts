@@ -10,6 +10,8 @@ import { combinedScores } from "./pairs/combine.ts";
 import { filterImages, type UsableImage } from "./pairs/filters.ts";
 import { combinationOf } from "./pairs/link-rules.ts";
 import { partsOf } from "./pairs/parts.ts";
+import { keptDefaults } from "../db/queries/dataset.ts";
+import { flagRuleOf } from "./pairs/flag-rule.ts";
 import { technicalSources } from "./pairs/sources.ts";
 
 /** Prompts read in one go, about 15 ms. */
@@ -34,7 +36,13 @@ export interface CalibrateNeeds extends Pick<Context, "config" | "db" | "judges"
  */
 export async function calibrate({ config: { annotate }, db, judges, signal, precision }: CalibrateNeeds): Promise<readonly Calibration[]> {
   const votes = voteQueries(db);
-  const sources = { groups: groupQueries(db), scores: scoreQueries(db), votes, judges };
+  const sources = {
+    groups: groupQueries(db),
+    scores: scoreQueries(db),
+    votes,
+    judges,
+    flags: flagRuleOf(annotate.filters, keptDefaults(db)),
+  };
   const combination = combinationOf(annotate);
   const technical = technicalSources(judges, combination);
   const isCombined = Object.values(annotate.pairs).some(({ from }) => from.includes("combined"));

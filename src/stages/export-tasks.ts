@@ -6,6 +6,8 @@ import { voteQueries } from "../db/queries/votes.ts";
 import { readGroups, type FinalGroup } from "./link/read-groups.ts";
 import { filterImages } from "./pairs/filters.ts";
 import type { Vote } from "./pairs/group-facts.ts";
+import { keptDefaults } from "../db/queries/dataset.ts";
+import { flagRuleOf } from "./pairs/flag-rule.ts";
 
 /** Prompts read in one go, about 15 ms. */
 const PAGE_PROMPTS = 100;
@@ -42,7 +44,13 @@ export type ExportTasksNeeds = Pick<Context, "config" | "db" | "judges">;
  */
 export function* exportTasks({ config, db, judges }: ExportTasksNeeds, options: ExportTasksOptions): Generator<VoteTask> {
   const groups = groupQueries(db);
-  const sources = { groups, scores: scoreQueries(db), votes: voteQueries(db), judges };
+  const sources = {
+    groups,
+    scores: scoreQueries(db),
+    votes: voteQueries(db),
+    judges,
+    flags: flagRuleOf(config.annotate.filters, keptDefaults(db)),
+  };
   let prompts = 0;
   for (let range = groups.nextRange(0, PAGE_PROMPTS); range !== null; range = groups.nextRange(range.last, PAGE_PROMPTS)) {
     const rows = new Map(groups.groupsIn(range).map((group) => [group.promptKey, group]));

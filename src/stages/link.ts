@@ -10,6 +10,8 @@ import { type GroupPage, type GroupSources, readGroups } from "./link/read-group
 import { type LinkJob, type LinkResult, type LinkTally, openTally } from "./link/tally.ts";
 import { linkGroup, type Linked } from "./pairs.ts";
 import { linkRules } from "./pairs/link-rules.ts";
+import { keptDefaults } from "../db/queries/dataset.ts";
+import { flagRuleOf } from "./pairs/flag-rule.ts";
 
 /** Prompts read in one go, about 15 ms. */
 const PAGE_PROMPTS = 100;
@@ -32,7 +34,13 @@ export function link(needs: LinkNeeds): Promise<LinkResult> {
 }
 
 async function linkAll({ config, db, judges, stopping }: LinkNeeds): Promise<LinkResult> {
-  const sources: GroupSources = { groups: groupQueries(db), scores: scoreQueries(db), votes: voteQueries(db), judges };
+  const sources: GroupSources = {
+    groups: groupQueries(db),
+    scores: scoreQueries(db),
+    votes: voteQueries(db),
+    judges,
+    flags: flagRuleOf(config.annotate.filters, keptDefaults(db)),
+  };
   const preferences = preferenceQueries(db);
   const jobs = linkJobs({ config, judges, votes: sources.votes });
   const sets = [...new Set([...Object.keys(config.annotate.pairs), ...preferences.pairSets()])];

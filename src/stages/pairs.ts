@@ -14,8 +14,8 @@ import {
 import { partsOf } from "./pairs/parts.ts";
 import type { PeopleVerdict } from "./pairs/people.ts";
 import { type Field, POLICIES, type Ranked, type Selection } from "./pairs/policies.ts";
-import { roundScore } from "./pairs/round-score.ts";
 import { firstVerdict, type Verdict } from "./pairs/verdict.ts";
+import { roundDecimals } from "../lib/round-decimals.ts";
 
 export interface Linked {
   /** By margin, clearest first. */
@@ -80,7 +80,7 @@ function linkPart(candidates: readonly CandidateImage[], { facts, rules }: PartC
     pairDrops.set(reason, (pairDrops.get(reason) ?? 0) + pairs);
     return false;
   };
-  const selections = POLICIES[rules.policy.policy](fieldOf(verdict.ranked, rules.policy.across), (chosen, rejected) => {
+  const selections = POLICIES[rules.policy.policy](fieldOf(verdict.ranked, rules.policy), (chosen, rejected) => {
     const barrier = pairBarrier({ chosen, rejected }, { rules, people: verdict.people });
     return barrier === null || drop(barrier, 1);
   });
@@ -101,7 +101,14 @@ function linkPart(candidates: readonly CandidateImage[], { facts, rules }: PartC
   };
 }
 
-function fieldOf(ranked: readonly Ranked[], across: PairsPolicy["across"]): Field {
+function fieldOf(all: readonly Ranked[], { across, policy }: PairsPolicy): Field {
+  const { choosable, rejectable } = fieldAcross(all, across);
+  // Where a policy takes the best alone, the best that may be chosen; other policies ask of each pair, and count.
+  const takesBest = policy === "best-rest" || policy === "best-worst";
+  return { choosable: takesBest ? choosable.filter(({ image }) => !image.flawed) : choosable, rejectable };
+}
+
+function fieldAcross(ranked: readonly Ranked[], across: PairsPolicy["across"]): Field {
   if (typeof across === "string") return { choosable: ranked, rejectable: ranked };
   const named = (names: readonly string[]): Ranked[] => ranked.filter(({ image }) => names.some((name) => isVariant(image.variant, name)));
   return { choosable: named(across.chosen), rejectable: named(across.rejected) };
@@ -122,7 +129,8 @@ function pairBarrier(
   { rules, people }: { readonly rules: LinkRules; readonly people: PeopleVerdict | null },
 ): PairDrop | null {
   const { near_duplicate: nearBits } = rules.filters;
-  const margin = roundScore(chosen.score - rejected.score);
+  const margin = roundDecimals(chosen.score - rejected.score);
+  if (chosen.image.flawed || (margin < 0 && rejected.image.flawed)) return "flagged";
   if (margin < 0) return "across";
   if (chosen.image.look.pixelSha256 === rejected.image.look.pixelSha256) return "same-pixels";
   if (nearBits > 0 && hammingDistance(chosen.image.look.perceptualHash, rejected.image.look.perceptualHash) <= nearBits)
@@ -159,8 +167,8 @@ function rowOf({ chosen, rejected }: Selection, { facts, verdict, nCandidates }:
     chosen: scored(chosen),
     rejected: losers,
     source: verdict.source,
-    margin: roundScore(chosen.score - (losers[0]?.score ?? chosen.score)),
-    agreement: support.votes === 0 ? null : roundScore(support.agreeing / support.votes),
+    margin: roundDecimals(chosen.score - (losers[0]?.score ?? chosen.score)),
+    agreement: support.votes === 0 ? null : roundDecimals(support.agreeing / support.votes),
     nVotes: support.votes,
     nCandidates,
   };

@@ -151,7 +151,7 @@ describe("defaults", () => {
     });
     expect(harvest).toEqual({ concurrency: 16, delete_history: true, max_image_mb: 64, reclaim: false });
     expect(store.metadata).toBe("keep");
-    expect(annotate.filters).toEqual({ blank: true, same_pixels: true, near_duplicate: 4, flagged: true, nsfw: null });
+    expect(annotate.filters).toEqual({ blank: true, same_pixels: true, near_duplicate: 4, flag_votes: 1, nsfw: null });
     expect(annotate.people).toMatchObject({
       task: "best",
       prompts: "all",

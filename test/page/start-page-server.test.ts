@@ -145,7 +145,7 @@ describe("startPageServer()", () => {
   it("is not locked by thousands of connections that say nothing", async () => {
     const { hostname, port } = new URL(server.url);
     const idle = Array.from({ length: 1_500 }, () => connect({ host: hostname, port: Number(port) }).on("error", () => undefined));
-    await Promise.all(idle.map((socket) => (socket.connecting ? once(socket, "connect") : undefined)));
+    await Promise.all(idle.map((socket) => (socket.connecting ? once(socket, "connect") : Promise.resolve())));
     const other = await joinPage(server.leadUrl);
     expect(await lead.tasks(1)).toHaveLength(1);
     other.close();

@@ -12,6 +12,8 @@ import { linkGroup } from "../../stages/pairs.ts";
 import { explainGroup, type ExplainedImage } from "../../stages/pairs/explain-group.ts";
 import { linkRules } from "../../stages/pairs/link-rules.ts";
 import { escapeHtml } from "./escape-html.ts";
+import { keptDefaults } from "../../db/queries/dataset.ts";
+import { flagRuleOf } from "../../stages/pairs/flag-rule.ts";
 
 const GROUPS_SHOWN = 20;
 const SCORE_DIGITS = 3;
@@ -66,7 +68,13 @@ interface Explained {
 function explainer({ config, db }: Needs): (prompt: SheetPrompt) => Explained {
   const judges = openJudges(config.annotate.judges);
   const votes = voteQueries(db);
-  const sources = { groups: groupQueries(db), scores: scoreQueries(db), votes, judges };
+  const sources = {
+    groups: groupQueries(db),
+    scores: scoreQueries(db),
+    votes,
+    judges,
+    flags: flagRuleOf(config.annotate.filters, keptDefaults(db)),
+  };
   const [criterion = "overall"] = config.annotate.criteria;
   const policy = config.annotate.pairs[config.export.pairs];
   return ({ row, promptKey }) => {

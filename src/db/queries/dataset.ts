@@ -46,3 +46,8 @@ export function isWholePlan(db: Db): boolean {
   const row = findDataset(db);
   return row !== undefined && (row.config === null || row.planFingerprint !== null) && row.planPartial === 0;
 }
+
+/** The set of default values that the dataset keeps; the newest where there is no dataset yet. */
+export function keptDefaults({ client }: Pick<Db, "client">): number {
+  return client.prepare<[], number>("select defaults from dataset").pluck().get() ?? DEFAULTS;
+}

@@ -1,3 +1,4 @@
+import { roundDecimals } from "../../lib/round-decimals.ts";
 import type { Choice } from "./parse-choice.ts";
 
 /** Two images as a model was shown them. */
@@ -10,9 +11,6 @@ export interface Comparison {
 export interface Compared extends Comparison {
   readonly choice: Choice | null;
 }
-
-/** To the 6 decimals that rows carry. */
-const DECIMALS = 1e6;
 
 /** Every two of the images in both orders, the same for the same list. */
 export function comparisonsOf(ids: readonly string[]): readonly Comparison[] {
@@ -42,9 +40,7 @@ export function winShares(ids: readonly string[], compared: readonly Compared[])
     first.counted++;
     second.counted++;
   }
-  return new Map(
-    [...tally].map(([id, { won, counted }]) => [id, counted === 0 ? null : Math.round((won / counted) * DECIMALS) / DECIMALS]),
-  );
+  return new Map([...tally].map(([id, { won, counted }]) => [id, counted === 0 ? null : roundDecimals(won / counted)]));
 }
 
 /** 1, 0 or ½ for the image that stood first in the first of both orders. */

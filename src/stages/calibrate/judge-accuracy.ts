@@ -1,6 +1,6 @@
 import { wilsonInterval, type Interval } from "../../lib/wilson-interval.ts";
-import { roundScore } from "../pairs/round-score.ts";
 import type { PeoplePairs } from "./people-pairs.ts";
+import { roundDecimals } from "../../lib/round-decimals.ts";
 
 /** More bins show nothing that a person would act on. */
 const BINS_MAX = 5;
@@ -61,7 +61,7 @@ export function openAccuracy() {
       for (const [winner, loser] of decided) {
         const won = scores.get(winner) ?? null;
         const lost = scores.get(loser) ?? null;
-        const margin = won === null || lost === null ? null : roundScore(won - lost);
+        const margin = won === null || lost === null ? null : roundDecimals(won - lost);
         if (margin === null) unscored++;
         else if (margin === 0) tiesOfJudge++;
         else trials.push({ margin: Math.abs(margin), agrees: margin > 0, prompt: prompts });

@@ -2,6 +2,7 @@ import type { GroupImageRow, groupQueries, InspectionOf, RowRange } from "../../
 import type { scoreQueries } from "../../db/queries/scores.ts";
 import type { PromptVoteRow, voteQueries } from "../../db/queries/votes.ts";
 import type { Judge } from "../../judges/judge.ts";
+import { flaggedImages, type FlaggingVote, type FlagRule } from "../pairs/flag-rule.ts";
 import type { CandidateImage, Vote } from "../pairs/group-facts.ts";
 
 /** One final group, before it is looked at under a criterion. */
@@ -19,6 +20,7 @@ export interface GroupSources {
   readonly votes: ReturnType<typeof voteQueries>;
   /** Whose configured versions count. */
   readonly judges: readonly Pick<Judge, "name" | "version">[];
+  readonly flags: FlagRule;
 }
 
 export interface GroupPage {
@@ -31,7 +33,11 @@ export interface GroupPage {
  * Reads a range of prompts with one scan a table, whatever the number of groups in it.
  * @param inspectionOf for a pass over all groups: those read along with it.
  */
-export function readGroups(range: RowRange, { groups, scores, votes, judges }: GroupSources, inspectionOf?: InspectionOf): GroupPage {
+export function readGroups(
+  range: RowRange,
+  { groups, scores, votes, judges, flags }: GroupSources,
+  inspectionOf?: InspectionOf,
+): GroupPage {
   const planned = groups.groupsIn(range, inspectionOf).filter(({ hasJobs }) => hasJobs);
   const votesByPrompt = Map.groupBy(votes.votesIn(range), ({ promptKey }) => promptKey);
   const scoresByImage = currentScores(scores.scoresIn(range), judges);
@@ -40,12 +46,16 @@ export function readGroups(range: RowRange, { groups, scores, votes, judges }: G
     .filter(({ isFinal }) => isFinal)
     .map(({ promptKey, images }): FinalGroup => {
       const cast = votesByPrompt.get(promptKey) ?? [];
-      const flagged = new Set(cast.flatMap(flaggedIn));
+      const { out, flawed } = flaggedImages(cast.flatMap(flagsOf), flags);
       const byCriterion = [...Map.groupBy(cast, ({ criterion }) => criterion)];
       return {
         promptKey,
         images: images.map((row) =>
-          candidateOf(row, { flagged: flagged.has(row.imageId), scores: scoresByImage.get(row.imageId) ?? NO_SCORES }),
+          candidateOf(row, {
+            flagged: out.has(row.imageId),
+            flawed: flawed.has(row.imageId),
+            scores: scoresByImage.get(row.imageId) ?? NO_SCORES,
+          }),
         ),
         votes: new Map(byCriterion.map(([criterion, rows]) => [criterion, rows.map(voteOf)])),
       };
@@ -72,7 +82,7 @@ function currentScores(
   return byImage;
 }
 
-function candidateOf(row: GroupImageRow, facts: Pick<CandidateImage, "flagged" | "scores">): CandidateImage {
+function candidateOf(row: GroupImageRow, facts: Pick<CandidateImage, "flagged" | "flawed" | "scores">): CandidateImage {
   const { imageId, variant, sha256, widthPx, heightPx, pixelSha256, perceptualHash, lumaStd } = row;
   // No image of a final group is `listed`.
   const state = row.state === "listed" ? "rejected" : row.state;
@@ -89,9 +99,9 @@ function voteOf({ kind, shown, ranking, remade }: PromptVoteRow): Vote {
   return { kind, shown: kept(vote.shown), ranking: vote.ranking.map(kept).filter((tier) => tier.length > 0) };
 }
 
-function flaggedIn({ flags, remade }: PromptVoteRow): string[] {
+function flagsOf({ annotator, flags, remade }: PromptVoteRow): FlaggingVote[] {
   if (flags === "{}") return [];
   const byImage = JSON.parse(flags) as Record<string, string[]>; // As above.
   const gone = remade === NONE ? [] : (JSON.parse(remade) as string[]);
-  return Object.keys(byImage).filter((imageId) => (byImage[imageId] ?? []).length > 0 && !gone.includes(imageId));
+  return [{ annotator, flags: Object.fromEntries(Object.entries(byImage).filter(([imageId]) => !gone.includes(imageId))) }];
 }

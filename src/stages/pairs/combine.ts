@@ -1,7 +1,7 @@
 import type { Config } from "../../config/schema.ts";
 import type { CombinedJudge } from "../../config/combined-judges.ts";
 import type { UsableImage } from "./filters.ts";
-import { roundScore } from "./round-score.ts";
+import { roundDecimals } from "../../lib/round-decimals.ts";
 
 /** How several judges become one source. */
 export interface Combination {
@@ -25,7 +25,7 @@ export function combinedScores(images: readonly UsableImage[], { method, judges 
   const totals = scored.map(() => 0);
   for (const { judge, weight } of judges) {
     // Rounded first: what rows show as equal scores is a tie for the combination, too.
-    const own = scored.map(({ scores }) => roundScore(scores.get(judge) ?? 0));
+    const own = scored.map(({ scores }) => roundDecimals(scores.get(judge) ?? 0));
     const relative = method === "rank-mean" ? ranksOf(own) : zScores(own);
     for (const [index, value] of relative.entries()) totals[index] = (totals[index] ?? 0) + weight * value;
   }

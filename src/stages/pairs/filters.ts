@@ -70,7 +70,7 @@ function ownReason({ state, look, flagged, scores }: CandidateImage, filters: Fi
   if (state === "rejected" || state === "excluded") return state;
   if (look === null) return "undecodable";
   if (filters.blank && look.lumaStd < BLANK_LUMA_STD) return "blank";
-  if (filters.flagged && flagged) return "flagged";
+  if (filters.flagged !== false && flagged) return "flagged";
   if (filters.nsfw === null) return null;
   const unsafe = scores.get(filters.nsfw.judge) ?? null;
   if (unsafe === null) return "nsfw-unscored";

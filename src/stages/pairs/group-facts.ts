@@ -20,8 +20,10 @@ export interface CandidateImage {
   readonly sha256: string | null;
   /** Null where the picture could not be decoded. */
   readonly look: Look | null;
-  /** Flagged by anyone, under any criterion: a flag is about the picture. */
+  /** Flags of people take it out, under every criterion: a flag is about the image. */
   readonly flagged: boolean;
+  /** Flags of people bar it from being chosen. */
+  readonly flawed: boolean;
   /** By judge name, of the judge's configured version; null: it could not tell; absent: not judged. */
   readonly scores: ReadonlyMap<string, number | null>;
 }
@@ -100,6 +102,7 @@ export const PAIR_DROPS = [
   "across", // `across` wants it the other way round
   "same-pixels",
   "near-duplicate",
+  "flagged", // people flagged the better one, which bars it from being chosen
   "tie",
   "below-margin",
   "uncompared", // by people, neither directly nor through others

@@ -6,8 +6,16 @@ import type { CandidateImage } from "./group-facts.ts";
  * are about the picture, whichever of its copies people saw.
  */
 export function partsOf(images: readonly CandidateImage[], across: PairsPolicy["across"]): readonly (readonly CandidateImage[])[] {
-  const flaggedPixels = new Set(images.flatMap(({ flagged, look }) => (flagged && look !== null ? [look.pixelSha256] : [])));
-  const isFlagged = ({ flagged, look }: CandidateImage): boolean => flagged || (look !== null && flaggedPixels.has(look.pixelSha256));
-  const marked = flaggedPixels.size === 0 ? images : images.map((image) => ({ ...image, flagged: isFlagged(image) }));
+  const marked = images.some(({ flagged, flawed }) => flagged || flawed) ? markCopies(images) : images;
   return across === "within" ? [...Map.groupBy(marked, ({ variant }) => variant).values()] : [marked];
+}
+
+function markCopies(images: readonly CandidateImage[]): readonly CandidateImage[] {
+  const pixelsOf = (name: "flagged" | "flawed"): ReadonlySet<string> =>
+    new Set(images.flatMap(({ look, ...image }) => (image[name] && look !== null ? [look.pixelSha256] : [])));
+  const [flagged, flawed] = [pixelsOf("flagged"), pixelsOf("flawed")];
+  return images.map((image) => {
+    const pixels = image.look?.pixelSha256 ?? "";
+    return { ...image, flagged: image.flagged || flagged.has(pixels), flawed: image.flawed || flawed.has(pixels) };
+  });
 }

@@ -3,8 +3,8 @@ import type { UsableImage } from "./filters.ts";
 import type { LinkRules, Vote } from "./group-facts.ts";
 import { type PeopleVerdict, verdictOfPeople } from "./people.ts";
 import { byRank, type Ranked } from "./policies.ts";
-import { roundScore } from "./round-score.ts";
 import { rowSourceOf } from "./sources.ts";
+import { roundDecimals } from "../../lib/round-decimals.ts";
 
 /** A ranking, and who made it. */
 export interface Verdict {
@@ -54,7 +54,7 @@ function scoresOf(judge: string, images: readonly UsableImage[]): ReadonlyMap<st
 function rankedBy(scores: ReadonlyMap<string, number>, images: readonly UsableImage[]): Ranked[] {
   const ranked = images.flatMap((image): Ranked[] => {
     const score = scores.get(image.imageId);
-    return score === undefined ? [] : [{ image, score: roundScore(score) }];
+    return score === undefined ? [] : [{ image, score: roundDecimals(score) }];
   });
   return ranked.toSorted(byRank);
 }

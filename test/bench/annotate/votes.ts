@@ -74,6 +74,7 @@ function bestOf({ comparisons }: Group): readonly number[] {
     variant: "base",
     sha256: null,
     flagged: false,
+    flawed: false,
     scores: new Map<string, number>(),
     look: { widthPx: 1, heightPx: 1, pixelSha256: String(index), perceptualHash: "", lumaStd: 40 },
   }));

@@ -9,6 +9,7 @@ const image = (imageId: string, facts: Partial<CandidateImage> = {}, pixels = im
   sha256: `sha-${imageId}`,
   look: { widthPx: 64, heightPx: 64, pixelSha256: pixels, perceptualHash: "0123456789abcdef", lumaStd: 40 },
   flagged: false,
+  flawed: false,
   scores: new Map([["quality", 0.5]]),
   ...facts,
 });
@@ -22,7 +23,7 @@ const rules = {
     min_agreement: 0,
     max_per_prompt: 1,
   },
-  filters: { blank: true, same_pixels: true, near_duplicate: 0, flagged: true, nsfw: null },
+  filters: { blank: true, same_pixels: true, near_duplicate: 0, flagged: true, flag_votes: 1, nsfw: null },
   combination: { method: "rank-mean", judges: [] },
   sources: ["quality"],
 } as const satisfies object;

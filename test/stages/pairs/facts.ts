@@ -14,6 +14,7 @@ export function candidate(imageId: string, { look, scores, ...rest }: CandidateO
         ? null
         : { widthPx: 512, heightPx: 512, pixelSha256: `pixels ${imageId}`, perceptualHash: nibble.repeat(16), lumaStd: 40, ...look },
     flagged: false,
+    flawed: false,
     scores: new Map(Object.entries(scores ?? {})),
     ...rest,
   };

@@ -7,6 +7,8 @@ import type { LinkRules } from "../../pairs/group-facts.ts";
 import { linkRules } from "../../pairs/link-rules.ts";
 import { rankGroup, type GroupRanking } from "../../pairs/rank-group.ts";
 import type { TableSource } from "./table.ts";
+import { keptDefaults } from "../../../db/queries/dataset.ts";
+import { flagRuleOf } from "../../pairs/flag-rule.ts";
 
 /** Prompts read in one go. */
 const PAGE_PROMPTS = 100;
@@ -27,7 +29,13 @@ export async function* rankedGroups(source: TableSource): AsyncGenerator<RankedG
   const { config, judges, view, queries, splitOf, checkpoint } = source;
   const policy = config.annotate.pairs[config.export.pairs];
   if (policy === undefined) return;
-  const sources = { groups: groupQueries(view), scores: scoreQueries(view), votes: voteQueries(view), judges };
+  const sources = {
+    groups: groupQueries(view),
+    scores: scoreQueries(view),
+    votes: voteQueries(view),
+    judges,
+    flags: flagRuleOf(config.annotate.filters, keptDefaults(view)),
+  };
   const rules = config.annotate.criteria.map((criterion) => ({
     criterion,
     rules: linkRules({ annotate: config.annotate, policy, judges, criterion, anyVote: sources.votes.anyVoteUnder(criterion) }),

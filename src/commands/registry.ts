@@ -152,6 +152,7 @@ export const commands: readonly CommandSpec[] = [
       { flags: "--stage <stage>", description: "generate or harvest; default both" },
       { flags: "--reason <reason>", description: "only this reason, as `status` shows it" },
       { flags: "--id <id>", description: "only this job or image_id; a stored image is fetched, or made, again" },
+      { flags: "--variant <name>", description: "only this variant, or all that its name expands to; one that is paused goes on" },
     ],
     example: "retry --stage generate --reason oom",
     load: () => import("./retry.ts"),

@@ -3,6 +3,7 @@ import { expectDatabase, openDatabase, type Db } from "../db/open.ts";
 import type { Context } from "../context.ts";
 import { acquireProcessLock } from "../db/process-lock.ts";
 import { storedImages } from "../db/queries/stored-images.ts";
+import { listVariants } from "../db/queries/variants.ts";
 import { fetchAgain, isKnownId, retryImages, retryJobs } from "../db/queries/retry.ts";
 import { ConfigError, EXIT, REJECT_REASONS } from "../errors.ts";
 import { counted } from "../lib/counted.ts";
@@ -21,6 +22,7 @@ interface Wanted {
   readonly stage: "generate" | "harvest" | null;
   readonly reason: string | null;
   readonly id: string | null;
+  readonly variant: string | null;
 }
 
 export async function run(input: CommandInput): Promise<CommandResult> {
@@ -37,6 +39,7 @@ export async function run(input: CommandInput): Promise<CommandResult> {
         hint: `image_ids (i_…) and jobs stand in the view image_index and in what ${hint("verify")} tells`,
       });
     }
+    if (wanted.variant !== null) refuseUnknownVariant(db, wanted.variant);
     const fetched = (await fetchLost({ db, config }, { wanted, input })) ? 1 : 0;
     const { jobs, images } = putBack(db, wanted);
     const parts = [
@@ -54,14 +57,22 @@ export async function run(input: CommandInput): Promise<CommandResult> {
   }
 }
 
+function refuseUnknownVariant(db: Db, variant: string): void {
+  const names = listVariants(db).map((row) => row.variant);
+  if (names.some((name) => name === variant || name.startsWith(`${variant}/`))) return;
+  throw new ConfigError(`Cannot retry the variant ${JSON.stringify(variant)}: no such variant${didYouMean(variant, names)}`, {
+    hint: `there is ${names.join(", ")}`,
+  });
+}
+
 /** A job whose picture its server no longer had, which harvest found out. */
 const FAILED_IN_HARVEST = "lost-file";
 
-function putBack(db: Db, { stage, reason, id }: Wanted) {
+function putBack(db: Db, { stage, reason, id, variant }: Wanted) {
   const isJobs = stage !== "harvest" || reason === null || reason === FAILED_IN_HARVEST;
   return {
-    jobs: isJobs ? retryJobs(db, { reason: stage === "harvest" ? FAILED_IN_HARVEST : reason, id }) : 0,
-    images: stage === "generate" ? 0 : retryImages(db, { reason, id }),
+    jobs: isJobs ? retryJobs(db, { reason: stage === "harvest" ? FAILED_IN_HARVEST : reason, id, variant }) : 0,
+    images: stage === "generate" ? 0 : retryImages(db, { reason, id, variant }),
   };
 }
 
@@ -87,7 +98,7 @@ async function fetchLost({ db, config }: Pick<Context, "db" | "config">, { wante
 }
 
 function wantedOf(input: Pick<CommandInput, "options">): Wanted {
-  const [stage, reason, id] = ["stage", "reason", "id"].map((name) => {
+  const [stage, reason, id, variant] = ["stage", "reason", "id", "variant"].map((name) => {
     const value = input.options[name];
     return typeof value === "string" ? value : null;
   });
@@ -98,5 +109,5 @@ function wantedOf(input: Pick<CommandInput, "options">): Wanted {
       hint: `there is ${REJECT_REASONS.join(", ")}`,
     });
   }
-  return { stage: stage ?? null, reason: reason ?? null, id: id ?? null };
+  return { stage: stage ?? null, reason: reason ?? null, id: id ?? null, variant: variant ?? null };
 }

@@ -1,6 +1,7 @@
 import { linkedCounts } from "../db/queries/linked-counts.ts";
 import { summarize } from "../db/queries/summary.ts";
 import type { Db } from "../db/open.ts";
+import { listVariants } from "../db/queries/variants.ts";
 import { EXIT } from "../errors.ts";
 import { counted } from "../lib/counted.ts";
 import { hintFor } from "../open-context.ts";
@@ -40,5 +41,9 @@ export function stageResult(db: Db, input: Pick<CommandInput, "log" | "options">
       `${counted(bad, "candidate")} failed or ${bad === 1 ? "was" : "were"} rejected. See ${status}; ${retry} puts back what failed`,
     );
   }
-  return { exit: bad > 0 ? EXIT.incomplete : EXIT.done, counts: { ...summary, rows, drops } };
+  const paused = listVariants(db).filter(({ state }) => state === "paused");
+  for (const { variant } of paused) {
+    input.log.warn(`The variant "${variant}" is paused: ${hintFor(input)(`retry --variant ${JSON.stringify(variant)}`)} resumes it`);
+  }
+  return { exit: bad + paused.length > 0 ? EXIT.incomplete : EXIT.done, counts: { ...summary, rows, drops } };
 }

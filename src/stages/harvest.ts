@@ -1,11 +1,13 @@
 import type { Context } from "../context.ts";
 import { imageQueries, type ImageQueries } from "../db/queries/images.ts";
+import { pauseQueries } from "../db/queries/pause-variant.ts";
 import { RejectError } from "../errors.ts";
 import { filenamePrefixOf } from "../identity.ts";
 import { drain, type Work } from "./drain.ts";
 import { checkSourceName } from "./harvest/check-source-name.ts";
 import { commitSoon } from "./harvest/commit-soon.ts";
 import { imageExpectations, type Expectation } from "./harvest/expect-image.ts";
+import { variantFuse } from "./harvest/fuse.ts";
 import { historyCleaner } from "./harvest/history-cleaner.ts";
 import { harvestQueue, type HarvestItem } from "./harvest/queue.ts";
 import { reclaimer } from "./harvest/reclaim.ts";
@@ -37,7 +39,8 @@ export const harvest: Stage<Needs> = async (context, upstream) => {
   const cleaner = historyCleaner({ images, comfy, log, signal, enabled: config.harvest.delete_history });
   const reclaim = reclaimer({ config, db, comfy, log, signal });
   const counts = { stored: 0, failed: 0 };
-  const settler = imageSettler({ config, clock, log, images, queue, cleaner, reclaim, counts });
+  const fuse = variantFuse({ pauses: pauseQueries(db), log });
+  const settler = imageSettler({ config, clock, log, images, queue, cleaner, reclaim, counts, fuse });
   const uncommitted = new AbortController();
   const commits = commitSoon(settler.stored, () => uncommitted.abort());
   const showProgress = progressLine({ images, clock, log });

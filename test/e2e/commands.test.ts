@@ -228,7 +228,7 @@ describe("init and check", () => {
     writeFileSync(workflow, readFileSync(workflow, "utf8").replace('"steps":', '"spare": [NaN, Infinity, -Infinity], "steps":'));
     const result = await runCli(["run", "-c", made.config, "--json"]);
     expect(result.events.at(-1), result.stderr).toMatchObject({ exit: 0, rejected: 0, failed: 0 });
-    const [uri = ""] = made.column("select uri from images where unproven = 0 limit 1").map(String);
+    const [uri = ""] = made.column("select uri from image_index join images using (image_id) where unproven = 0 limit 1").map(String);
     expect(readFileSync(fileURLToPath(uri), "latin1")).toContain('"spare": [NaN, Infinity, -Infinity]');
     // Once more from what was stored, and from history.
     const again = await runCli(["init", fileURLToPath(uri), "--out", join(made.dir, "again.yaml")]);

@@ -159,6 +159,36 @@ describe("harvest() and bad answers to /view", () => {
     expect(await bench.harvest()).toMatchObject({ done: 1, failed: 0 });
   });
 
+  test("a variant whose first 20 images are all refused for one reason is paused, with 19 it is not", async () => {
+    await using bench = await harvestBench({ faults: "view-webp:1:always" });
+    const state = () => bench.column("select state from variants")[0];
+    await bench.generate(19);
+    await bench.harvest({ clock: hastyClock });
+    expect([state(), bench.warnings.filter((line) => line.includes("PAUSED"))]).toEqual(["active", []]);
+    await bench.generate(3);
+    await bench.harvest({ clock: hastyClock });
+    expect(state()).toBe("paused");
+    expect(bench.warnings.filter((line) => line.includes("PAUSED"))).toEqual([
+      expect.stringMatching(/first 20 images, all as altered.*\n.*retry --variant "base"/),
+    ]);
+    expect(bench.column("select reason from variants")[0]).toMatch(/^altered: .*named as PNG and holds webp/);
+    expect(bench.events.filter(({ event }) => event === "variant_paused")).toHaveLength(1);
+  });
+
+  test.each([
+    ["one of them was stored", "", "view-webp:1:always"],
+    ["they had several faults", "view-animated:1:always", "view-webp:1:always"],
+  ])("a variant is not paused where %s", async (_what, first, then) => {
+    await using bench = await harvestBench({ faults: first });
+    await bench.generate(1);
+    await bench.harvest({ clock: hastyClock });
+    bench.emulators[0]!.setFaults(then);
+    await bench.generate(25);
+    await bench.harvest({ clock: hastyClock });
+    expect(bench.column("select state from variants")).toEqual(["active"]);
+    expect(bench.states("images")["rejected"]).toBeGreaterThanOrEqual(25);
+  });
+
   test("view-swap always: rejected as wrong-prompt", async () => {
     await using bench = await harvestBench({ faults: "view-swap:1:always" });
     await bench.generate(3);

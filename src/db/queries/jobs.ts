@@ -53,19 +53,23 @@ const JOB_COLUMNS = `
   jobs.free_first as freeFirst, prompts.position as promptPosition, prompts.sent, prompts.negative, prompts.bound,
   prompts.reference_files as "references"`;
 
+/** Candidates of a paused variant stay planned: they wait for `retry --variant`. Another process may pause it at any moment. */
+const IS_NOT_PAUSED = `jobs.variant not in (select variant from variants where state = 'paused')`;
+
 export type JobQueries = ReturnType<typeof jobQueries>;
 
 /** The scheduler's statements, prepared once: a night runs each of them hundreds of thousands of times. */
 export function jobQueries({ client }: Pick<Db, "client">) {
   const planned = client.prepare<[number, string, number], JobRow>(`
     select ${JOB_COLUMNS} from jobs join prompts using (prompt_key)
-    where jobs.state = 'planned' and jobs.inactive = 0 and (jobs.position, jobs.job) > (?, ?)
+    where jobs.state = 'planned' and jobs.inactive = 0 and ${IS_NOT_PAUSED} and (jobs.position, jobs.job) > (?, ?)
     order by jobs.position, jobs.job limit ?`);
   const submitted = client.prepare<[], SubmittedJob>(`
     select ${JOB_COLUMNS}, jobs.prompt_id as promptId, jobs.server, jobs.submitted_at_ms as submittedAtMs
     from jobs join prompts using (prompt_key) where jobs.state = 'submitted' order by jobs.position`);
   const markSubmitted = client.prepare<[number, string, string, number, string]>(`
-    update jobs set state = 'submitted', attempt = ?, prompt_id = ?, server = ?, submitted_at_ms = ? where job = ? and state = 'planned'`);
+    update jobs set state = 'submitted', attempt = ?, prompt_id = ?, server = ?, submitted_at_ms = ?
+    where job = ? and state = 'planned' and ${IS_NOT_PAUSED}`);
   const markDone = client.prepare<[number, string, string]>(
     `update jobs set state = 'done', finished_at_ms = ?, free_first = 0 where job = ? and prompt_id = ? and state = 'submitted'`,
   );
@@ -100,15 +104,17 @@ export function jobQueries({ client }: Pick<Db, "client">) {
   const states = client.prepare<[], { state: keyof JobCounts; count: number }>(
     `select state, count(*) as count from jobs where inactive = 0 group by state`,
   );
-  const anyPlanned = client.prepare<[]>(`select 1 from jobs where state = 'planned' and inactive = 0 limit 1`);
-  const anyOpen = client.prepare<[]>(`select 1 from jobs where state = 'submitted' or (state = 'planned' and inactive = 0) limit 1`);
+  const anyPlanned = client.prepare<[]>(`select 1 from jobs where state = 'planned' and inactive = 0 and ${IS_NOT_PAUSED} limit 1`);
+  const anyOpen = client.prepare<[]>(
+    `select 1 from jobs where state = 'submitted' or (state = 'planned' and inactive = 0 and ${IS_NOT_PAUSED}) limit 1`,
+  );
 
   return {
     /** Planned jobs after `after` (null: from the first) in scheduling order. */
     planned: (after: Pick<JobRow, "position" | "job"> | null, limit: number) => planned.all(after?.position ?? -1, after?.job ?? "", limit),
     /** Every job that some server was or may have been given and that is not settled. */
     submitted: () => submitted.all(),
-    /** The intent, committed before POST /prompt. False if the job is no longer planned. */
+    /** The intent, committed before POST /prompt. False if the job is no longer planned, or its variant was paused. */
     markSubmitted: (
       job: string,
       intent: { readonly attempt: number; readonly promptId: string; readonly server: string; readonly nowMs: number },
@@ -143,7 +149,7 @@ export function jobQueries({ client }: Pick<Db, "client">) {
       for (const { state, count } of states.all()) if (state in counts) counts[state] = count;
       return counts;
     },
-    /** True while a job waits for a server. */
+    /** True while a job waits for a server, and not for a person. */
     anyPlanned: () => anyPlanned.get() !== undefined,
     /** True while a job is planned or submitted. */
     anyOpen: () => anyOpen.get() !== undefined,

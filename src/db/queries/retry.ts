@@ -5,31 +5,40 @@ export interface RetryFilter {
   readonly reason: string | null;
   /** A job or an image_id. */
   readonly id: string | null;
+  readonly variant: string | null;
 }
 
+/** Of the variant, or of those that its name expands to: `sweep` for `sweep/cfg=7`. */
+const isOf = (column: string): string =>
+  `(@variant is null or ${column} = @variant or substr(${column}, 1, length(@variant) + 1) = @variant || '/')`;
+const FAILED_JOBS = `jobs.state = 'failed' and (@reason is null or jobs.reason = @reason) and (@id is null or jobs.job = @id) and ${isOf("jobs.variant")}`;
+const REJECTED_IMAGES = `images.state = 'rejected' and (@reason is null or images.reason = @reason)
+  and (@id is null or images.image_id = @id or images.job = @id)
+  and exists (select 1 from jobs as made where made.job = images.job and ${isOf("made.variant")})`;
+
 /** Puts failed jobs back to planned, and quarantined variants with them. Answers how many jobs. */
-export function retryJobs({ client }: Pick<Db, "client">, { reason, id }: RetryFilter): number {
+export function retryJobs({ client }: Pick<Db, "client">, filter: RetryFilter): number {
   return client
     .transaction(() => {
       client
         .prepare(
           `update variants set state = 'active', reason = null where state = 'quarantined'
-          and exists (select 1 from jobs where jobs.variant = variants.variant and state = 'failed' and (@reason is null or reason = @reason) and (@id is null or job = @id))`,
+          and exists (select 1 from jobs where jobs.variant = variants.variant and ${FAILED_JOBS})`,
         )
-        .run({ reason, id });
+        .run(filter);
       // What servers said before counts no more: the person has changed something.
       client
         .prepare(
           `delete from job_failures where job in
-          (select job from jobs where state = 'failed' and (@reason is null or reason = @reason) and (@id is null or job = @id))`,
+          (select job from jobs where ${FAILED_JOBS})`,
         )
-        .run({ reason, id });
+        .run(filter);
       return client
         .prepare(
           `update jobs set state = 'planned', reason = null, detail = null, failures = 0
-          where state = 'failed' and (@reason is null or reason = @reason) and (@id is null or job = @id)`,
+          where ${FAILED_JOBS}`,
         )
-        .run({ reason, id }).changes;
+        .run(filter).changes;
     })
     .immediate();
 }
@@ -63,23 +72,29 @@ export function fetchAgain({ client }: Pick<Db, "client">, imageId: string): voi
     .immediate();
 }
 
-/** Runs the jobs of rejected images again. Answers how many jobs. */
-export function retryImages({ client }: Pick<Db, "client">, { reason, id }: RetryFilter): number {
+/** Runs the jobs of rejected images again, and resumes variants that were paused over them. Answers how many jobs. */
+export function retryImages({ client }: Pick<Db, "client">, filter: RetryFilter): number {
   return client
     .transaction(() => {
+      client
+        .prepare(
+          `update variants set state = 'active', reason = null where state = 'paused' and ((@variant is not null and ${isOf("variant")}) or exists (
+            select 1 from images join jobs using (job) where jobs.variant = variants.variant and ${REJECTED_IMAGES}))`,
+        )
+        .run(filter);
       const changes = client
         .prepare(
           `update jobs set state = 'planned', reason = null, detail = null, failures = 0 where state = 'done' and job in
-          (select job from images where state = 'rejected' and (@reason is null or reason = @reason) and (@id is null or image_id = @id or job = @id))
+          (select job from images where ${REJECTED_IMAGES})
           and adopted = 0`,
         )
-        .run({ reason, id }).changes;
+        .run(filter).changes;
       client
         .prepare(
-          `delete from images where state = 'rejected' and (@reason is null or reason = @reason) and (@id is null or image_id = @id or job = @id)
+          `delete from images where ${REJECTED_IMAGES}
           and not exists (select 1 from jobs where jobs.job = images.job and adopted = 1)`,
         )
-        .run({ reason, id });
+        .run(filter);
       return changes;
     })
     .immediate();

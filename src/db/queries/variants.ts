@@ -27,9 +27,9 @@ export function markWorked(db: Db, variant: string): void {
   db.orm.update(variants).set({ hasWorked: 1 }).where(eq(variants.variant, variant)).run();
 }
 
-const isStillQuarantined = sql`${variants.state} = 'quarantined' and ${variants.workflowSha256} = excluded.workflow_sha256`;
+const isStillShut = sql`${variants.state} in ('quarantined', 'paused') and ${variants.workflowSha256} = excluded.workflow_sha256`;
 
-/** Adds or refreshes variants; those not named are set aside with their planned jobs. A quarantined one stays so, and those of adopted images stay. */
+/** Adds or refreshes variants; those not named are set aside with their planned jobs. A quarantined or paused one stays so, and those of adopted images stay. */
 export function replaceVariants(db: Db, rows: readonly (typeof variants.$inferInsert)[]): void {
   db.orm.transaction(
     (tx) => {
@@ -46,8 +46,8 @@ export function replaceVariants(db: Db, rows: readonly (typeof variants.$inferIn
             set: {
               ...columns,
               // One that was corrected is tried anew.
-              state: sql`case when ${isStillQuarantined} then 'quarantined' else 'active' end`,
-              reason: sql`case when ${isStillQuarantined} then ${variants.reason} end`,
+              state: sql`case when ${isStillShut} then ${variants.state} else 'active' end`,
+              reason: sql`case when ${isStillShut} then ${variants.reason} end`,
             },
           })
           .run();

@@ -4,6 +4,7 @@ import { RejectError, type RejectReason, type TransientError } from "../../error
 import { counted } from "../../lib/counted.ts";
 import type { StoredOutcome, TransferOutcome } from "../transfer.ts";
 import { writeBehind, type WriteBehind } from "../write-behind.ts";
+import type { Fuse } from "./fuse.ts";
 import type { HistoryCleaner } from "./history-cleaner.ts";
 import type { HarvestItem, HarvestQueue } from "./queue.ts";
 import type { Reclaimer } from "./reclaim.ts";
@@ -21,6 +22,7 @@ export interface SettleNeeds extends Pick<Context, "config" | "clock" | "log"> {
   readonly queue: HarvestQueue;
   readonly cleaner: Pick<HistoryCleaner, "jobDone">;
   readonly reclaim: Pick<Reclaimer, "stored">;
+  readonly fuse: Fuse;
   readonly counts: { stored: number; failed: number };
 }
 
@@ -39,7 +41,7 @@ interface StoredItem {
 
 /** Applies the failure policy (ARCHITECTURE.md, "What goes wrong") to transfers' outcomes, and commits them. */
 export function imageSettler(needs: SettleNeeds): ImageSettler {
-  const { config, clock, log, images, queue, cleaner, reclaim, counts } = needs;
+  const { config, clock, log, images, queue, cleaner, reclaim, counts, fuse } = needs;
   const maxAttempts = config.generate.max_attempts;
 
   function jobDone(item: ListedImageRow, settled: Settled | null): void {
@@ -71,6 +73,7 @@ export function imageSettler(needs: SettleNeeds): ImageSettler {
     queue.release(item);
     if (settled === null) return; // Its job was planned again meanwhile; the object is adopted then.
     counts.stored++;
+    fuse.stored(item.variant);
     log.event("stored", { image_id: item.imageId, bytes: outcome.facts.sizeBytes });
     reclaim.stored({ ...item, sizeBytes: outcome.sourceBytes });
     jobDone(item, settled);
@@ -82,6 +85,7 @@ export function imageSettler(needs: SettleNeeds): ImageSettler {
     counts.failed++;
     log.warn(`Image ${item.imageId} is rejected (${reason}): ${detail}`);
     log.event("image_rejected", { image_id: item.imageId, reason });
+    fuse.rejected(item.variant, detail);
     jobDone(item, settled);
   }
 

@@ -21,7 +21,7 @@ it("rejected images are counted under every reason, and put back by each alone",
     new Set(REJECT_REASONS.map((reason) => `image ${reason} 1`)),
   );
   for (const [index, reason] of REJECT_REASONS.entries()) {
-    expect(retryImages(db, { reason, id: null })).toBe(1);
+    expect(retryImages(db, { reason, id: null, variant: null })).toBe(1);
     expect(db.client.prepare("select state from jobs where job = ?").pluck().get(`job-${ids[index]}`)).toBe("planned");
     expect(countReasons(db)).toHaveLength(REJECT_REASONS.length - index - 1);
   }

@@ -20,13 +20,14 @@ export interface Pruned {
 type PruneNeeds = Pick<Context, "store" | "config" | "clock" | "log" | "stopping" | "signal"> & { readonly images: UnusedImages };
 
 /**
- * Removes unused images from the store. The row says so first: killed in between, it leaves objects that nobody looks for and that the
- * next prune finds, never rows that promise a picture which is gone.
+ * Removes unused images from the store. The row says so before, and once it is done: killed in between, no row promises a picture which is gone,
+ * and the next prune ends what this one began.
  */
 export async function pruneImages(needs: PruneNeeds, { expire, ...filter }: PruneOptions): Promise<Pruned> {
   const { images, stopping, signal, log } = needs;
   const total = images.count(filter).images;
-  const remove = objectRemover(needs, { expire });
+  const how = expire ? "expiring" : "deleted";
+  const [remove, finish] = [objectRemover(needs, { expire }), objectRemover(needs, { expire: false })];
   let done = 0;
   let bytes = 0;
   let after = "";
@@ -34,8 +35,12 @@ export async function pruneImages(needs: PruneNeeds, { expire, ...filter }: Prun
     const page = images.page(after, filter, PAGE);
     const last = page.at(-1);
     if (last === undefined) break;
-    images.markPruned(page, expire ? "expiring" : "deleted");
-    await remove(page.map(({ key }) => key));
+    const [half, rest] = [page.filter(({ wasDeleting }) => wasDeleting === 1), page.filter(({ wasDeleting }) => wasDeleting === 0)];
+    images.markPruned(rest, how);
+    await finish(half.map(({ key }) => key)); // What is gone cannot be tagged.
+    await remove(rest.map(({ key }) => key));
+    images.markGone(half, "deleted");
+    images.markGone(rest, how);
     done += page.length;
     bytes += page.reduce((sum: number, image: UnusedImage) => sum + image.bytes, 0);
     after = last.imageId;

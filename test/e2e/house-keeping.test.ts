@@ -14,6 +14,8 @@ import { makeProject, PROMPTS, type Project } from "./project.ts";
 const PAIRS = { annotate: { filters: { near_duplicate: 0 }, pairs: { policy: "best-worst" } } };
 const UNUSED = PROMPTS.length;
 
+const DIE_AT_UNLINK = join(import.meta.dirname, "../helpers/die-at-unlink.ts");
+
 let emulator: Emulator;
 let project: Project;
 beforeAll(async () => {
@@ -112,7 +114,29 @@ describe("prune", () => {
     expect(images(made)).toHaveLength(UNUSED * 2 + 2);
   });
 
-  it("deletes what an earlier prune left when it was killed", async () => {
+  it("killed at any image it deletes, is ended by the next, which says so", async () => {
+    const made = open();
+    await succeed("run");
+    const before = made.exported();
+    const unused = made.column("select count(*) from images");
+    expect(unused).toEqual([UNUSED * 3]);
+    for (const dieAt of [1, 3]) {
+      const killed = startCli(["prune", "--yes", "-c", made.config], {
+        env: { NODE_OPTIONS: `--import=${DIE_AT_UNLINK}`, DIE_AT_UNLINK: String(dieAt) },
+      });
+      await killed.result;
+      expect(killed.child.signalCode).toBe("SIGKILL");
+      expect((await succeed("verify")).stdout).toContain("All is well");
+      expect((await succeed("prune")).stdout).toContain("stored images (");
+    }
+    await succeed("prune", "--yes");
+    expect(images(made)).toHaveLength(UNUSED * 2);
+    expect((await succeed("prune", "--yes")).stdout).toContain("Deleted: 0 images");
+    expect((await succeed("run")).stderr).toContain("Nothing new since v1");
+    expect(made.exported()).toEqual(before);
+  });
+
+  it("deletes what a prune of an earlier program left when it was killed", async () => {
     const made = open();
     await succeed("run");
     await succeed("prune", "--yes");

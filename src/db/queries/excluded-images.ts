@@ -1,4 +1,5 @@
 import type { Db } from "../open.ts";
+import { isHalfPruned } from "./unused-images.ts";
 
 /** Which images; null: not asked for. All that is asked for must hold. */
 export interface ImageFilter {
@@ -93,7 +94,8 @@ export function excludedImages({ client }: Pick<Db, "client">) {
     `update images set state = 'excluded', reason = ?, detail = null where image_id = ? and state in ('stored', 'listed')`,
   );
   const restoreStored = client.prepare<[string]>(
-    `update images set state = 'stored', reason = null, detail = null where image_id = ? and state = 'excluded' and key is not null and replaced = 0`,
+    `update images set state = 'stored', reason = null, detail = null where image_id = ? and state = 'excluded' and key is not null and replaced = 0
+      and not ${isHalfPruned("images")}`,
   );
   // What was never fetched waits for harvest again, unless its job has run since: then that run's picture is wanted.
   const restoreListed = client.prepare<[string]>(`

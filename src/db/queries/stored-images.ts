@@ -1,4 +1,5 @@
 import type { Db } from "../open.ts";
+import { isHalfPruned } from "./unused-images.ts";
 
 /** What the database says of an image in the store. */
 export interface StoredImageRow {
@@ -12,7 +13,7 @@ export interface StoredImageRow {
 const COLUMNS = `image_id as imageId, key, sha256, bytes`;
 
 /** SQL: excluded images keep their file, which earlier versions may show, until they are pruned. */
-const IS_KEPT = `state in ('stored', 'excluded') and key is not null`;
+const IS_KEPT = `state in ('stored', 'excluded') and key is not null and not ${isHalfPruned("images")}`;
 
 /** Images in the store, for those who read it again; pages, so that no read transaction stays open beside a night. */
 export function storedImages({ client }: Pick<Db, "client">) {

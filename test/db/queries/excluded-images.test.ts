@@ -84,7 +84,9 @@ it("pruning takes its file and leaves its reason: by it, linking leaves the imag
   const unused = unusedImages(dataset.db);
   const filter = { storedBeforeMs: 1, unpaired: false };
   expect(unused.page("", filter, 9).map((image) => image.imageId)).toEqual([a]);
-  unused.markPruned(unused.page("", filter, 9), "deleted");
+  const page = unused.page("", filter, 9);
+  unused.markPruned(page, "deleted");
+  unused.markGone(page, "deleted");
   expect(states()[0]).toEqual([a, "excluded", "by hand"]);
   expect(images.list()).toEqual([{ reason: "by hand", images: 1, gone: 1, replaced: 0 }]);
   expect(images.restore([a])).toBe(0);

@@ -24,15 +24,32 @@ export class ConfigError extends PipelineError {
   override readonly name = "ConfigError";
 }
 
+/**
+ * What the other side answered. `none`: nothing, or nothing whole. `busy`: that it cannot now. `refused`: something that waiting alone does
+ * not change; said of one item while others are served, it is about that item.
+ */
+export type Answered = "none" | "busy" | "refused";
+
+interface TransientExtras extends ErrorExtras {
+  readonly retryAfterMs?: number;
+  readonly answered?: Answered;
+  readonly asksForCredentials?: boolean;
+}
+
 /** The same thing may work in a moment, here or elsewhere: back off and try again. */
 export class TransientError extends PipelineError {
   override readonly name = "TransientError";
   /** What the server asked for with Retry-After, ms. */
   readonly retryAfterMs: number | undefined;
+  readonly answered: Answered;
+  /** The answer may mean that credentials are missing. Refused for one item alone it means something else: a firewall, most likely. */
+  readonly asksForCredentials: boolean;
 
-  constructor(message: string, extras: ErrorExtras & { readonly retryAfterMs?: number } = {}) {
+  constructor(message: string, extras: TransientExtras = {}) {
     super(message, extras);
     this.retryAfterMs = extras.retryAfterMs;
+    this.answered = extras.answered ?? "none";
+    this.asksForCredentials = extras.asksForCredentials ?? false;
   }
 }
 
@@ -66,7 +83,7 @@ export const REJECT_REASONS = [
   "execution-error", // a node raised an exception, `max_attempts` times
   "no-output", // the run succeeded without an image from the bound output node
   "lost-file", // /view answered 404 after every re-run
-  "submit-refused", // the server answered /prompt with something that is no ComfyUI answer
+  "submit-refused", // the server refused this job alone: POST /prompt, or its history, was answered otherwise than ComfyUI answers
   "reference-changed", // a reference picture is no longer the file that was planned
   "upload-refused", // servers did not take a reference picture under its name
   // images

@@ -5,7 +5,7 @@ import { comfyEvents, type ComfyEvents, type ComfyEventsOptions } from "./events
 import { readSystemStats } from "./first-contact.ts";
 import { parseHistoryAnswer, type HistoryEntry, type OutputImage } from "./history-entry.ts";
 import { streamHistory } from "./history-stream.ts";
-import { CONNECT_TIMEOUT_MS, describeCall } from "./connection.ts";
+import { CONNECT_TIMEOUT_MS, describeCall, type Call } from "./connection.ts";
 import { networkFailure } from "./http-failure.ts";
 import { openHttp, type Http } from "./http.ts";
 import { networkCode } from "../lib/network-reason.ts";
@@ -42,7 +42,8 @@ export type ViewAnswer =
   | { readonly kind: "missing" };
 
 /**
- * One ComfyUI server, every endpoint. All calls throw TransientError (try again), FatalError (credentials) or the abort reason.
+ * One ComfyUI server, every endpoint. All calls throw TransientError (try again) or the abort reason; those that are about the server,
+ * not about one prompt or image, throw FatalError where credentials are missing.
  * @see https://github.com/comfyanonymous/ComfyUI/blob/a125cd84b054/server.py
  */
 export interface ComfyClient {
@@ -92,17 +93,20 @@ export function comfyClient({ url, headers, caFile = null, connections = 32, tim
   const http = openHttp({ url, headers, caFile, connections, timeoutMs });
   const plain = plainGets({ url: http.url, headers: http.headers, connections, connectTimeoutMs: CONNECT_TIMEOUT_MS, timeoutMs });
   const post = (path: string, body: Json, signal: AbortSignal): Promise<void> =>
-    http.done({ method: "POST", path, json: stringifyExact(body), signal });
+    http.done({ method: "POST", path, isAboutOne: true, json: stringifyExact(body), signal });
   const get = <T>(path: string, signal: AbortSignal, parse: (answer: Json) => T | undefined): Promise<T> =>
     http.json({ method: "GET", path, signal }, parse);
+  const history = (promptId: string, signal: AbortSignal): Promise<HistoryEntry | null> => {
+    const call: Call = { method: "GET", path: `/history/${encodeURIComponent(promptId)}`, signal, isAboutOne: true };
+    return http.json(call, (answer) => parseHistoryAnswer(promptId, answer));
+  };
 
   const cancelling = canceller(http);
 
   return {
     url: http.url,
     submit: (submission, signal) => submit(http, submission, signal),
-    history: (promptId, signal) =>
-      get(`/history/${encodeURIComponent(promptId)}`, signal, (answer) => parseHistoryAnswer(promptId, answer)),
+    history,
     historyAll: (signal) => streamHistory(http, signal),
     deleteHistory: (promptIds, signal) => post("/history", { delete: promptIds }, signal),
     clearHistory: (signal) => post("/history", { clear: true }, signal),
@@ -165,10 +169,10 @@ async function viewHeld(plain: PlainGets, { url, image, reading }: HeldView): Pr
 }
 
 async function view(http: Http, image: Viewed, signal: AbortSignal): Promise<ViewAnswer> {
-  const { statusCode, headers, body } = await http.send({ method: "GET", path: viewPath(image), signal }, [404]);
+  const { statusCode, headers, body } = await http.send({ method: "GET", path: viewPath(image), signal, isAboutOne: true }, [404]);
   if (statusCode === 404) {
     // So that the connection may be used again; the status has said all.
-    await readText(body, MISSING_MAX_BYTES).catch(() => undefined);
+    await readText(body, { maxBytes: MISSING_MAX_BYTES, patienceMs: 60_000 }).catch(() => undefined);
     return { kind: "missing" };
   }
   const { "content-length": length, "content-type": contentType, etag } = headers;

@@ -26,6 +26,8 @@ export interface Call {
   readonly json?: string;
   readonly form?: FormData;
   readonly signal: AbortSignal;
+  /** The request is about one job or image. Its answer says nothing of the server as a whole, whatever its status. */
+  readonly isAboutOne?: boolean;
 }
 
 /** An answer, unpacked where a proxy packed it. */

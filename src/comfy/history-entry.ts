@@ -40,6 +40,8 @@ export interface HistoryEntry {
 }
 
 const MESSAGE_CHARS = 2_000;
+/** Of a node id, class or exception: anything much longer is no name. */
+const NAME_CHARS = 200;
 /** torch.OutOfMemoryError, torch.cuda.OutOfMemoryError, and Python's own. */
 const OUT_OF_MEMORY_TYPE = /OutOfMemory|^(builtins\.)?MemoryError$/;
 /** Other backends raise RuntimeError and say it in words: CUDA, HIP, MPS and XPU "out of memory", the CPU's DefaultCPUAllocator. */
@@ -95,11 +97,11 @@ function imagesOf(nodeId: string, output: Json): readonly OutputImage[] {
 }
 
 function errorOf(data: JsonObject): ExecutionError {
-  const exceptionType = textOf(data["exception_type"]);
+  const exceptionType = nameOf(data["exception_type"]);
   const message = withoutHiddenWords(textOf(data["exception_message"])).trim().slice(0, MESSAGE_CHARS);
   return {
-    nodeId: textOf(data["node_id"]),
-    classType: textOf(data["node_type"]),
+    nodeId: nameOf(data["node_id"]),
+    classType: nameOf(data["node_type"]),
     exceptionType,
     message,
     isOutOfMemory: OUT_OF_MEMORY_TYPE.test(exceptionType) || OUT_OF_MEMORY_WORDS.test(message),
@@ -113,5 +115,6 @@ function messagesOf(value: Json | undefined): readonly (readonly [string, JsonOb
 
 const objectOf = (value: Json | undefined): JsonObject => (isJsonObject(value) ? value : {});
 const textOf = (value: Json | undefined): string => (typeof value === "string" ? value : "");
+const nameOf = (value: Json | undefined): string => textOf(value).slice(0, NAME_CHARS);
 const stringsOf = (value: Json | undefined): readonly string[] =>
   isJsonArray(value) ? value.filter((item) => typeof item === "string") : [];

@@ -20,12 +20,16 @@ interface RawEntry {
 /** Shorter literals are numbers that a double holds and no constant of Python's. */
 const SPECIAL_MIN_CHARS = 9;
 
+/** Of a whole history. ComfyUI keeps 10,001 (execution.py, MAXIMUM_HISTORY_SIZE); what has ten times as many has no end. */
+const ENTRIES_MAX = 100_000;
+
 /** GET /history, entry by entry: a full history is many MB, and memory holds one entry and one piece of the answer. */
 export async function* streamHistory(http: Http, signal: AbortSignal): AsyncGenerator<HistoryEntry> {
   const call: Call = { method: "GET", path: "/history", signal };
   const { body } = await http.send(call);
   // What went through since the last whole entry; its first words are shown if it is no JSON.
   let sinceEntryBytes = 0;
+  let count = 0;
   let start = "";
   try {
     const entries = await entryParser();
@@ -37,9 +41,14 @@ export async function* streamHistory(http: Http, signal: AbortSignal): AsyncGene
       start ||= text;
       sinceEntryBytes += chunk.length;
       if (sinceEntryBytes > JSON_MAX_BYTES) {
-        throw new TransientError(`Cannot GET ${http.url}/history: one entry is longer than ${JSON_MAX_BYTES / 1024 / 1024} MiB`);
+        throw new TransientError(`Cannot GET ${http.url}/history: one entry is longer than ${JSON_MAX_BYTES / 1024 / 1024} MiB`, {
+          answered: "refused",
+        });
       }
       for await (const entry of entries.push(filter.push(text))) {
+        if (++count > ENTRIES_MAX) {
+          throw new TransientError(`Cannot GET ${http.url}/history: it has more than ${ENTRIES_MAX} entries`, { answered: "refused" });
+        }
         yield parsed(entry);
         sinceEntryBytes = 0;
       }

@@ -45,16 +45,19 @@ export function openHttp(options: ConnectionOptions): Http {
   const { url, headers } = connection;
 
   async function textOf(call: Call, body: Readable): Promise<string> {
-    const read = await readText(body, JSON_MAX_BYTES).catch((error: unknown) => {
+    const read = await readText(body, { maxBytes: JSON_MAX_BYTES, patienceMs: 2 * options.timeoutMs }).catch((error: unknown) => {
       call.signal.throwIfAborted();
       throw new TransientError(`Cannot ${describeCall(url, call)}: the answer broke off: ${networkReason(error)}`, { cause: error });
     });
     if (!read.isCut) return read.text;
-    throw new TransientError(`Cannot ${describeCall(url, call)}: the answer is longer than ${JSON_MAX_BYTES / 1024 / 1024} MiB`);
+    const what = describeCall(url, call);
+    throw new TransientError(`Cannot ${what}: the answer is longer than ${JSON_MAX_BYTES / 1024 / 1024} MiB, or comes without an end`, {
+      answered: "refused",
+    });
   }
 
   const refusal = (call: Call, { text, ...answer }: Answer): FatalError | TransientError =>
-    refusalOf({ what: describeCall(url, call), ...answer, text: withoutSecrets(text, headers) });
+    refusalOf({ what: describeCall(url, call), ...answer, text: withoutSecrets(text, headers), isAboutOne: call.isAboutOne === true });
   const foreign = (call: Call, text: string): TransientError => foreignAnswer(describeCall(url, call), withoutSecrets(text, headers));
 
   async function parsed<T>(call: Call, body: Readable, parse: (answer: Json) => T | undefined): Promise<T> {
@@ -69,7 +72,7 @@ export function openHttp(options: ConnectionOptions): Http {
     const answer = await connection.exchange(call);
     if (answer.statusCode === 200 || also.includes(answer.statusCode)) return answer;
     // Without its words the status will do.
-    const { text } = await readText(answer.body, REFUSAL_MAX_BYTES).catch(() => ({ text: "" }));
+    const { text } = await readText(answer.body, { maxBytes: REFUSAL_MAX_BYTES, patienceMs: options.timeoutMs }).catch(() => ({ text: "" }));
     call.signal.throwIfAborted();
     throw refusal(call, { status: answer.statusCode, headers: answer.headers, text });
   }
@@ -85,7 +88,7 @@ export function openHttp(options: ConnectionOptions): Http {
       const { statusCode, body } = await send(call, [404]);
       if (statusCode !== 404) return parsed(call, body, parse);
       // So that the connection may be used again; the status has said all.
-      await readText(body, REFUSAL_MAX_BYTES).catch(() => undefined);
+      await readText(body, { maxBytes: REFUSAL_MAX_BYTES, patienceMs: options.timeoutMs }).catch(() => undefined);
       return null;
     },
     async done(call) {

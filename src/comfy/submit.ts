@@ -1,4 +1,4 @@
-import { FatalError, TransientError } from "../errors.ts";
+import { TransientError } from "../errors.ts";
 import { isJsonArray, isJsonObject, type Json, type JsonObject } from "../lib/exact-json.ts";
 import { withoutHiddenWords } from "../lib/hidden-words.ts";
 import type { ApiGraph } from "./graph.ts";
@@ -59,10 +59,9 @@ const DETAIL_CHARS = 1_000;
 /**
  * POST /prompt.
  * @throws {TransientError} where the prompt surely was not taken: no connection, 404, 405, 429, a redirect, a 4xx that is not ComfyUI's.
- * @throws {FatalError} where credentials are missing.
  */
 export async function submit(http: Http, submission: Submission, signal: AbortSignal): Promise<SubmitAnswer> {
-  const call: Call = { method: "POST", path: "/prompt", json: stringifyPython(bodyOf(submission)), signal };
+  const call: Call = { method: "POST", path: "/prompt", json: stringifyPython(bodyOf(submission)), signal, isAboutOne: true };
   const answer = await post(http, call);
   if (answer instanceof TransientError) return { kind: "unknown", cause: answer };
   const { status, text } = answer;
@@ -73,7 +72,7 @@ export async function submit(http: Http, submission: Submission, signal: AbortSi
   if (message !== null) return { kind: "refused", status, message, nodeErrors: nodeErrorsOf(fields?.["node_errors"]) };
   const error = http.refusal(call, answer);
   // 408 and 5xx may come from a proxy that gave up on a server which goes on.
-  if (error instanceof FatalError || (status < 500 && status !== 408)) throw error;
+  if (!(error instanceof TransientError) || (status < 500 && status !== 408)) throw error;
   return { kind: "unknown", cause: error };
 }
 
@@ -126,7 +125,7 @@ function nodeErrorsOf(value: Json | undefined): readonly NodeError[] {
   return Object.entries(value).map(([nodeId, node]) => {
     const fields = isJsonObject(node) ? node : {};
     const errors = isJsonArray(fields["errors"]) ? fields["errors"].filter(isJsonObject) : [];
-    return { nodeId, classType: detailOf(fields["class_type"]), errors: errors.map(nodeErrorOf) };
+    return { nodeId: detailOf(nodeId), classType: detailOf(fields["class_type"]), errors: errors.map(nodeErrorOf) };
   });
 }
 

@@ -34,7 +34,7 @@ export async function uploadImage(
   form.set("subfolder", subfolder);
   form.set("type", type);
   form.set("overwrite", String(overwrite));
-  const call: Call = { method: "POST", path: "/upload/image", form, signal };
+  const call: Call = { method: "POST", path: "/upload/image", form, signal, isAboutOne: true };
   const { statusCode: status, headers, body } = await http.send(call, REFUSED_STATUSES);
   const text = await http.textOf(call, body);
   if (status !== 200) {

@@ -66,7 +66,7 @@ export function openJudgeServer({ headers, connections, timeoutMs }: JudgeServer
     agent ??= new Agent({ connections, pipelining: 1, headersTimeout: 0, bodyTimeout: 0, connect: { timeout: CONNECT_TIMEOUT_MS } });
     const { signal } = deadline;
     const answer = await request(call.url, { dispatcher: agent, method: call.method, signal, ...bodyOf(call.json, headers) });
-    const { text, isCut } = await readText(unpackAnswer(answer).body, ANSWER_MAX_BYTES);
+    const { text, isCut } = await readText(unpackAnswer(answer).body, { maxBytes: ANSWER_MAX_BYTES });
     if (isCut) throw new TransientError(`Cannot ${describe(call)}: the answer is longer than ${ANSWER_MAX_BYTES / 1024 / 1024} MiB`);
     const { location } = answer.headers;
     return {

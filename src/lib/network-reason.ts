@@ -9,6 +9,7 @@ const WORDS: Readonly<Record<string, string>> = {
   UND_ERR_HEADERS_TIMEOUT: "no answer in time",
   UND_ERR_BODY_TIMEOUT: "the answer stopped coming",
   UND_ERR_SOCKET: "the connection was closed in the middle",
+  UND_ERR_HEADERS_OVERFLOW: "the headers of its answer are longer than any server's",
 };
 
 /** Why a connection failed, in words. */

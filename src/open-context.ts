@@ -11,6 +11,7 @@ import { expectDatabase, openDatabase, type CommandHint } from "./db/open.ts";
 import { ConfigError } from "./errors.ts";
 import { commandHint } from "./lib/command-hint.ts";
 import type { ObjectStore } from "./stores/object-store.ts";
+import { createLastProgress } from "./stages/last-progress.ts";
 import { expectStorePlace, type StorePlace } from "./stages/store-place.ts";
 
 /** What runs for itself and may run beside the others. */
@@ -89,6 +90,7 @@ export async function openContext(input: CommandInput, { locks, deadline, adjust
     judges,
     clock: input.clock,
     log: input.log,
+    lastProgress: createLastProgress({ clock: input.clock, giveUpMs: config.generate.give_up_s * 1_000 }),
     stopping: deadline === undefined ? input.stopping : AbortSignal.any([input.stopping, deadline]),
     signal: input.signal,
   };

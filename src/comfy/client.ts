@@ -122,8 +122,14 @@ export function comfyClient({ url, headers, caFile = null, connections = 32, tim
       return readSystemStats(http, signal);
     },
     objectInfo: (classType, signal) =>
-      get(classType === null ? "/object_info" : `/object_info/${encodeURIComponent(classType)}`, signal, (answer) =>
-        isJsonObject(answer) ? answer : undefined,
+      http.json(
+        {
+          method: "GET",
+          path: classType === null ? "/object_info" : `/object_info/${encodeURIComponent(classType)}`,
+          signal,
+          isAboutOne: true, // Servers run jobs without ever being asked for it.
+        },
+        (answer) => (isJsonObject(answer) ? answer : undefined),
       ),
     nodeReplacements: async (signal) =>
       (await http.jsonIfAny({ method: "GET", path: "/node_replacements", signal }, parseNodeReplacements)) ?? NO_REPLACEMENTS,

@@ -72,7 +72,9 @@ export function openHttp(options: ConnectionOptions): Http {
     const answer = await connection.exchange(call);
     if (answer.statusCode === 200 || also.includes(answer.statusCode)) return answer;
     // Without its words the status will do.
-    const { text } = await readText(answer.body, { maxBytes: REFUSAL_MAX_BYTES, patienceMs: options.timeoutMs }).catch(() => ({ text: "" }));
+    const { text } = await readText(answer.body, { maxBytes: REFUSAL_MAX_BYTES, patienceMs: options.timeoutMs }).catch(() => ({
+      text: "",
+    }));
     call.signal.throwIfAborted();
     throw refusal(call, { status: answer.statusCode, headers: answer.headers, text });
   }

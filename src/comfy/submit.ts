@@ -115,7 +115,8 @@ function refusalMessage(status: number, { text, fields }: { readonly text: strin
     return "500: ComfyUI raised an exception while reading the workflow, as it does for one in the UI format; its console says more";
   }
   const error = fields?.["error"];
-  if (status !== 400 || error === undefined) return null;
+  // Whatever ComfyUI refuses it says with both; a firewall's JSON has an "error", too.
+  if (status !== 400 || error === undefined || fields?.["node_errors"] === undefined) return null;
   if (!isJsonObject(error)) return typeof error === "string" ? serverWords(error) : null;
   return [error["message"], error["details"]].map(detailOf).filter(Boolean).join(": ");
 }

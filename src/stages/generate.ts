@@ -37,13 +37,21 @@ export async function generate(needs: GenerateNeeds, upstream: Upstream): Promis
     changed: () => (outNow(run) === 0 ? changed() : undefined),
   });
   const before = run.queries.counts();
+  const unwatched = new AbortController();
   const fleet = openFleet(run, fail);
   try {
     const nextChange = (): Promise<void> => new Promise((resolve) => (changed = resolve));
+    const watched = needs.lastProgress.watch({
+      until: AbortSignal.any([unwatched.signal, finished.signal]),
+      isWaiting: () => run.queries.anyOpen() && !fleet.isHeldByPeople(),
+      causes: () => [...run.servers.downReasons, ...run.servers.refusals],
+    });
+    watched.catch(fail); // At once: it ends the other.
     await untilDone(needs, { run, fleet, upstream, nextChange });
   } catch (error) {
     fail(error);
   } finally {
+    unwatched.abort();
     finished.abort();
     await fleet.ended();
   }
@@ -62,27 +70,23 @@ interface Ending {
 
 /** Resolves when nothing is left to do, or everything in flight is settled after a stop. Rejects when no server can be used for too long. */
 async function untilDone(needs: GenerateNeeds, { run, fleet, upstream, nextChange }: Ending): Promise<void> {
-  const { config, clock, db } = needs;
+  const { clock, db } = needs;
+  const startedAtMs = clock.nowMs();
   let everUp = false;
-  let lastUpMs = clock.nowMs();
   let looksAtMs = 0;
-  while (!run.finished.aborted && !needs.signal.aborted) {
+  while (!run.finished.aborted && !run.signal.aborted) {
     if (clock.nowMs() >= looksAtMs) {
       looksAtMs = clock.nowMs() + CHECK_INTERVAL_MS;
       fleet.sync(new Set(listServers(db).flatMap(({ url, wanted }) => (wanted === "drain" ? [url] : []))));
       run.schedule.look();
     }
-    if (fleet.isUsable()) {
-      everUp = true;
-      lastUpMs = clock.nowMs();
-    }
+    everUp ||= run.servers.anyUp() || fleet.isHeldByPeople();
     const isIdle = outNow(run) === 0;
     if (isIdle && needs.stopping.aborted) return;
     // Read before anyOpen: a job that harvest plans again in between would be missed the other way round.
     const moreToCome = upstream.moreToCome();
     if (isIdle && !run.queries.anyOpen() && !moreToCome) return;
-    const patienceMs = everUp ? config.generate.give_up_s * 1_000 : FIRST_SERVER_TIMEOUT_MS;
-    if (clock.nowMs() - lastUpMs > patienceMs) throw noServer(run, patienceMs);
+    if (!everUp && clock.nowMs() - startedAtMs > FIRST_SERVER_TIMEOUT_MS) throw noServer(run, FIRST_SERVER_TIMEOUT_MS);
     await pause(clock, { delayMs: CHECK_INTERVAL_MS, until: nextChange(), signal: AbortSignal.any([run.finished, run.signal]) });
   }
 }

@@ -4,6 +4,7 @@ import { pauseQueries } from "../db/queries/pause-variant.ts";
 import { RejectError } from "../errors.ts";
 import { filenamePrefixOf } from "../identity.ts";
 import { drain, type Work } from "./drain.ts";
+import { askServer, type HarvestOutcome } from "./harvest/ask-server.ts";
 import { checkSourceName } from "./harvest/check-source-name.ts";
 import { commitSoon } from "./harvest/commit-soon.ts";
 import { imageExpectations, type Expectation } from "./harvest/expect-image.ts";
@@ -14,7 +15,7 @@ import { reclaimer } from "./harvest/reclaim.ts";
 import { imageSettler, makeElsewhere } from "./harvest/settle-image.ts";
 import type { Stage } from "./stage.ts";
 import { storeReferences } from "./store-references.ts";
-import { transfer, type TransferOutcome } from "./transfer.ts";
+import { transfer } from "./transfer.ts";
 import { heldBuffers, type HeldBuffers } from "./transfer/held-buffers.ts";
 import { earliest } from "./write-behind.ts";
 
@@ -24,15 +25,16 @@ const COUNT_INTERVAL_MS = 1_000;
 const UNKNOWN_GRACE_MS = 10_000;
 const MIB = 1024 * 1024;
 
-type Needs = "config" | "db" | "store" | "comfy" | "clock" | "log" | "stopping" | "signal";
+type Needs = "config" | "db" | "store" | "comfy" | "clock" | "log" | "lastProgress" | "stopping" | "signal";
 
 /**
  * Moves every listed image into the store, verified on the way, and beside it the pictures that prompts come with.
  * Reads images (listed), servers. Writes images (stored, rejected), jobs (planned again, failed, history deleted), reference_files, objects; deletes originals.
- * Resumes by what is still listed. Fails with FatalError where the store cannot go on.
+ * Resumes by what is still listed. Fails with FatalError where the store cannot go on, or nothing was achieved for `generate.give_up_s`.
  */
 export const harvest: Stage<Needs> = async (context, upstream) => {
-  const { config, db, comfy, clock, log, signal } = context;
+  const { config, db, comfy, clock, log, lastProgress } = context;
+  const signal = AbortSignal.any([context.signal, lastProgress.gaveUp]);
   const images = imageQueries(db);
   const isKnown = (server: string): boolean => comfy.has(server);
   const queue = harvestQueue({ images, clock, isKnown });
@@ -40,7 +42,19 @@ export const harvest: Stage<Needs> = async (context, upstream) => {
   const reclaim = reclaimer({ config, db, comfy, log, signal });
   const counts = { stored: 0, failed: 0 };
   const fuse = variantFuse({ pauses: pauseQueries(db), log });
-  const settler = imageSettler({ config, clock, log, images, queue, cleaner, reclaim, counts, fuse });
+  const settler = imageSettler({
+    config,
+    clock,
+    log,
+    lastProgress,
+    serverCount: () => comfy.size,
+    images,
+    queue,
+    cleaner,
+    reclaim,
+    counts,
+    fuse,
+  });
   const uncommitted = new AbortController();
   const commits = commitSoon(settler.stored, () => uncommitted.abort());
   const showProgress = progressLine({ images, clock, log });
@@ -49,7 +63,7 @@ export const harvest: Stage<Needs> = async (context, upstream) => {
   const expect = imageExpectations(context);
   const unknownSinceMs = new Map<string, number>();
 
-  const work: Work<HarvestItem, TransferOutcome> = {
+  const work: Work<HarvestItem, HarvestOutcome> = {
     concurrency: config.harvest.concurrency,
     claim(limit) {
       if (!commits.writeDue()) return [];
@@ -60,12 +74,12 @@ export const harvest: Stage<Needs> = async (context, upstream) => {
         // Generate, in another process, may have seen a new server in the configuration before we did.
         if (upstream.moreToCome() && clock.nowMs() - since < UNKNOWN_GRACE_MS) continue;
         settler.stored.flush();
-        makeElsewhere({ images, queue, log }, server, "it is no longer in the configuration");
+        makeElsewhere({ config, images, queue, log }, server, { why: "it is no longer in the configuration", counts: false });
       }
       return queue.claim(limit);
     },
     nextDueMs: () => earliest(queue.nextDueMs(), settler.stored.dueMs()),
-    perform: (item) => fetchImage(item, { ...context, buffers, expect }),
+    perform: (item) => fetchImage(item, { ...context, signal, buffers, expect }),
     settle(item, outcome) {
       settler.settle(item, outcome);
       commits.arm();
@@ -80,11 +94,21 @@ export const harvest: Stage<Needs> = async (context, upstream) => {
   const leftovers = Promise.all([cleaner.deleteLeftovers(), reclaim.reclaimLeftovers()]);
   leftovers.catch(() => undefined); // Awaited below; until then nobody listens.
   const failed = new AbortController();
-  const references = storeReferences({ ...context, stopping: AbortSignal.any([context.stopping, failed.signal]) });
+  const references = storeReferences({ ...context, signal, stopping: AbortSignal.any([context.stopping, failed.signal]) });
   references.catch(() => undefined); // The same.
+  const ended = new AbortController();
+  const watched = lastProgress.watch({
+    until: ended.signal,
+    isWaiting: () => images.serversWithListed().some(isKnown),
+    lastResort: () => settler.giveAway(),
+  });
+  watched.catch(() => undefined); // The same.
   try {
-    const { stopped } = await drain(work, upstream, { ...context, stopping: AbortSignal.any([context.stopping, uncommitted.signal]) });
+    const stopping = AbortSignal.any([context.stopping, uncommitted.signal]);
+    const { stopped } = await drain(work, upstream, { clock, stopping, signal });
     commits.end();
+    ended.abort();
+    await watched;
     await references;
     return { stage: "harvest", done: counts.stored, failed: counts.failed, stopped };
   } catch (error) {
@@ -92,6 +116,7 @@ export const harvest: Stage<Needs> = async (context, upstream) => {
     await Promise.allSettled([references]);
     throw error;
   } finally {
+    ended.abort();
     try {
       commits.end(); // Also where it ends by an error: what the store has is said.
     } finally {
@@ -107,7 +132,7 @@ interface FetchNeeds extends Pick<Context, "config" | "store" | "comfy" | "signa
   readonly expect: (image: HarvestItem) => Expectation;
 }
 
-async function fetchImage(item: HarvestItem, { config, store, comfy, signal, buffers, expect }: FetchNeeds): Promise<TransferOutcome> {
+async function fetchImage(item: HarvestItem, { config, store, comfy, signal, buffers, expect }: FetchNeeds): Promise<HarvestOutcome> {
   const client = comfy.get(item.server);
   if (client === undefined) throw new Error(`claimed an image of ${item.server}, which is not configured`);
   try {
@@ -125,7 +150,7 @@ async function fetchImage(item: HarvestItem, { config, store, comfy, signal, buf
     maxBytes: config.harvest.max_image_mb * MIB,
     metadata: config.store.metadata,
   };
-  return transfer(task, { client, store, signal, buffers });
+  return askServer(await transfer(task, { client, store, signal, buffers }), { client, signal });
 }
 
 /** Shows how far harvest is, counting what is listed (which generate adds to) only now and then. */

@@ -86,7 +86,7 @@ describe("a refused workflow", () => {
     await takes!.kill();
     const result = await cli.result;
     expect(result.exit, result.stderr).toBe(1);
-    expect(result.stderr).toMatch(/Cannot use any ComfyUI server for 6 s.*refused the workflow of variant "base"/);
+    expect(result.stderr).toMatch(/nothing was achieved for 6 s.*refused the workflow of variant "base"/);
     expect(refuses!.stats.executed).toBe(0);
     expect(project.count("select count(*) from jobs where state = 'failed'")).toBe(0);
     await takes!.start();
@@ -190,7 +190,7 @@ describe("a server at fault", () => {
     await open([{ faults: "stall:1:always" }]);
     const result = await run();
     expect(result.exit, result.stderr).toBe(1);
-    expect(result.stderr).toMatch(/Cannot use any ComfyUI server for 6 s.*has done nothing for 2 s/);
+    expect(result.stderr).toMatch(/nothing was achieved for 6 s.*has done nothing for 2 s/);
     expect(project.count("select count(*) from jobs where state not in ('planned', 'submitted')")).toBe(0);
   });
 

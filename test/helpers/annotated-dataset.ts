@@ -11,6 +11,7 @@ import { builtinJudge } from "../../src/judges/builtin.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import type { Log } from "../../src/lib/log.ts";
 import { poolOf } from "./pool-of.ts";
+import { createLastProgress } from "../../src/stages/last-progress.ts";
 import { fileStore } from "../../src/stores/file.ts";
 
 export interface TestDataset extends AsyncDisposable {
@@ -103,6 +104,7 @@ export async function openTestDataset(annotate: object = {}): Promise<TestDatase
     judges: [builtinJudge({ name: "quality" })],
     clock: systemClock,
     log,
+    lastProgress: createLastProgress({ clock: systemClock, giveUpMs: 3_600_000 }),
     stopping: signal,
     signal,
   };

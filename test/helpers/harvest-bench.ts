@@ -16,6 +16,7 @@ import { systemClock } from "../../src/lib/clock.ts";
 import { identityHash, type JsonObject } from "../../src/lib/exact-json.ts";
 import type { Log } from "../../src/lib/log.ts";
 import { harvest } from "../../src/stages/harvest.ts";
+import { createLastProgress } from "../../src/stages/last-progress.ts";
 import { nothingUpstream, type StageReport } from "../../src/stages/stage.ts";
 import { fileStore } from "../../src/stores/file.ts";
 import type { ObjectStore } from "../../src/stores/object-store.ts";
@@ -177,6 +178,10 @@ export async function harvestBench(options: BenchOptions = {}): Promise<HarvestB
           comfy: poolOf(clientsByUrl ?? comfy, outputDir),
           clock: systemClock,
           log,
+          lastProgress: createLastProgress({
+            clock: changes.clock ?? systemClock,
+            giveUpMs: (generate?.give_up_s ?? config.generate.give_up_s) * 1_000,
+          }),
           stopping: never,
           signal: never,
           ...changes,

@@ -7,7 +7,7 @@ export interface JobFailure {
   readonly variant: string;
   readonly server: string;
   readonly attempt: number;
-  readonly reason: "oom" | "execution-error" | "no-output" | "upload-refused";
+  readonly reason: "oom" | "execution-error" | "no-output" | "upload-refused" | "submit-refused";
   readonly detail: string;
 }
 
@@ -52,7 +52,7 @@ export function failureQueries({ client }: Pick<Db, "client">) {
     update jobs set failures = max(0, failures - @failures) where job = @job`);
   const revive = client.prepare<[string]>(`
     update jobs set state = 'planned', reason = null, detail = null, finished_at_ms = null
-    where job = ? and state = 'failed' and reason in ('oom', 'execution-error', 'no-output', 'upload-refused')`);
+    where job = ? and state = 'failed' and reason in ('oom', 'execution-error', 'no-output', 'upload-refused', 'submit-refused')`);
 
   return {
     /** Records the failure with what becomes of the job. One transaction. */

@@ -1,20 +1,20 @@
 import type { ComfyClient } from "../../comfy/client.ts";
 import type { SubmittedJob } from "../../db/queries/jobs.ts";
 import type { GenerateRun } from "./run.ts";
-import { newServerState, type ServerState } from "./server-state.ts";
-import { serveServer } from "./server-worker.ts";
+import { openServer, type Server } from "./server.ts";
 
 /** The workers of all servers, which come and go. */
 export interface Fleet {
   /** Starts workers for servers that are new in the pool, lets those end that left it, and drains what people want drained. */
   sync(drained: ReadonlySet<string>): void;
-  /** True if some server answers, is trusted, and has something to do, or is kept from it by people. */
-  isUsable(): boolean;
+  /** True if people keep every server from taking jobs. */
+  isHeldByPeople(): boolean;
   /** Resolves when every worker has ended. */
   ended(): Promise<void>;
 }
 
-interface Worker extends ServerState {
+interface Worker {
+  readonly server: Server;
   /** Its loop has ended. */
   isOver: boolean;
 }
@@ -26,14 +26,14 @@ export function openFleet(run: GenerateRun, fail: (error: unknown) => void): Fle
   adoptOrphans(run);
   const adopted = Map.groupBy(run.queries.submitted(), (job) => job.server);
 
-  async function serve(url: string, server: Worker, jobs: readonly SubmittedJob[]): Promise<void> {
+  async function serve(url: string, worker: Worker, jobs: readonly SubmittedJob[]): Promise<void> {
     try {
-      await serveServer(server, run, jobs);
+      await worker.server.serve(jobs);
     } catch (error) {
       fail(error);
     }
-    server.isOver = true; // Also where its credentials were refused: other ones in the configuration start it again.
-    if (!server.leaving) return;
+    worker.isOver = true; // Also where its credentials were refused: other ones in the configuration start it again.
+    if (!worker.server.hasLeft()) return;
     workers.delete(url);
     run.gone(url);
     run.log.info(`${url} left the configuration, and nothing of ours is there any more`);
@@ -42,55 +42,31 @@ export function openFleet(run: GenerateRun, fail: (error: unknown) => void): Fle
   function start(url: string): void {
     const client = run.comfy.get(url);
     if (client === undefined) return;
-    const server: Worker = { ...newServerState(client, run.clock.nowMs()), isOver: false };
-    workers.set(url, server);
+    const worker: Worker = { server: openServer(client, run), isOver: false };
+    workers.set(url, worker);
     run.progress.setState(url, "not seen yet");
     const jobs: readonly SubmittedJob[] = adopted.get(url) ?? [];
     adopted.delete(url);
-    const work = serve(url, server, jobs).finally(() => running.delete(work));
+    const work = serve(url, worker, jobs).finally(() => running.delete(work));
     running.add(work);
   }
 
   /** Takes the client of the changed configuration: other headers. */
-  function renew(url: string, server: Worker, client: ComfyClient): void {
-    if (server.isOver) return start(url);
-    server.client = client;
-    server.unusable = null;
-    server.events?.close();
-    server.events = null;
-    run.servers.serverRenewed(url);
-    server.wake();
-  }
-
-  function drain(url: string, server: ServerState, { leaves, wanted }: { readonly leaves: boolean; readonly wanted: boolean }): void {
-    if (leaves && !server.leaving)
-      run.log.info(`${url} left the configuration: it gets no more jobs, and the ${server.out.size} that are there are waited for`);
-    server.leaving = leaves;
-    const draining = leaves || wanted;
-    if (draining === server.draining) return;
-    server.draining = draining;
-    run.schedule.setOpen(url, !draining && server.shortage === null);
-    if (!leaves) run.log.info(draining ? `${url} is drained: it gets no more jobs until it is resumed` : `${url} is resumed`);
-    run.progress.setState(url, draining ? "drained" : run.servers.isUp(url) ? "up" : "not seen yet");
-    server.wake();
+  function renew(url: string, { server, isOver }: Worker, client: ComfyClient): void {
+    if (isOver) start(url);
+    else server.renew(client);
   }
 
   return {
     sync(drained) {
       for (const url of run.comfy.keys()) if (run.comfy.isConfigured(url) && !workers.has(url)) start(url);
-      for (const [url, server] of workers) {
+      for (const [url, worker] of workers) {
         const client = run.comfy.get(url);
-        if (client !== undefined && client !== server.client) renew(url, server, client);
-        drain(url, server, { leaves: !run.comfy.isConfigured(url), wanted: drained.has(url) });
+        if (client !== undefined && !worker.server.isOf(client)) renew(url, worker, client);
+        worker.server.drain({ leaves: !run.comfy.isConfigured(url), wanted: drained.has(url) });
       }
     },
-    isUsable: () =>
-      [...workers].some(([url, server]) => {
-        if (server.draining && !server.leaving) return true;
-        if (!run.servers.isUp(url) || run.health.whyLatched(url) !== undefined) return false;
-        const isBusy = server.out.size > 0 || server.shortage !== null || (server.theirs ?? 0) > 0;
-        return isBusy || run.schedule.hasFor(url) || !run.queries.anyPlanned();
-      }),
+    isHeldByPeople: () => workers.size > 0 && [...workers.values()].every(({ server }) => server.isHeldByPeople()),
     ended: async () => {
       await Promise.all(running);
     },

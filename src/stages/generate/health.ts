@@ -100,6 +100,8 @@ export function createHealth({ nowMs, probeAfterMs, up, takes, activeVariants, w
 
     /** The server accepts and runs nothing, or takes nothing at all. */
     latch,
+    /** A variant made a picture once, in this run or an earlier one. */
+    hasWorked: (variant: string): boolean => evidence.worked.has(variant),
     permission: (server: string, variant: string) => trust.permission(server, variant),
     sent: (server: string, variant: string): void => trust.sent(server, variant),
     returned: (server: string, variant: string): void => trust.returned(server, variant),

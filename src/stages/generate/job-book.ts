@@ -3,10 +3,13 @@ import { addToCounter, type CounterName } from "../../db/queries/counters.ts";
 import type { FailureQueries, JobFailure } from "../../db/queries/failures.ts";
 import type { JobQueries, ListedImage, SubmittedJob } from "../../db/queries/jobs.ts";
 import type { RejectReason } from "../../errors.ts";
+import { backoffMs, WAITS } from "../../lib/retry.ts";
+import type { LastProgress } from "../last-progress.ts";
 import type { Health } from "./health.ts";
 import type { GenerateProgress } from "./progress.ts";
 import type { Schedule } from "./schedule.ts";
 import type { ServerBook } from "./server-book.ts";
+import type { UnjudgedSubmissions } from "./unjudged-submissions.ts";
 import type { Act } from "./verdicts.ts";
 
 export interface JobBookNeeds extends Pick<Context, "config" | "db" | "log" | "clock"> {
@@ -16,6 +19,8 @@ export interface JobBookNeeds extends Pick<Context, "config" | "db" | "log" | "c
   readonly health: Health;
   readonly progress: GenerateProgress;
   readonly servers: Pick<ServerBook, "serverRecovered" | "refusals">;
+  readonly lastProgress: Pick<LastProgress, "hindered">;
+  readonly unjudged: UnjudgedSubmissions;
   readonly act: Act;
   /** A variant made its first picture ever. */
   readonly worked: (variant: string) => void;
@@ -26,7 +31,7 @@ export type JobBook = ReturnType<typeof jobBook>;
 
 /** How jobs end, in the database, for the schedule, for who is to blame, and on the screen. */
 export function jobBook(needs: JobBookNeeds) {
-  const { config, db, log, clock, jobs, failures, schedule, health, progress, act, changed } = needs;
+  const { config, db, log, clock, jobs, failures, schedule, health, progress, lastProgress, unjudged, act, changed } = needs;
   /** By server: the variants that its nodes did not take at its last contact. */
   const barred = new Map<string, ReadonlySet<string>>();
   const fieldsOf = (job: SubmittedJob) => ({ prompt_id: job.promptId, job: job.job, server: job.server });
@@ -34,23 +39,66 @@ export function jobBook(needs: JobBookNeeds) {
   function fail(job: SubmittedJob, reason: RejectReason, detail: string): void {
     health.returned(job.server, job.variant);
     if (!jobs.fail(job, reason, { detail, nowMs: clock.nowMs() })) return;
-    schedule.forget(job.job);
+    forget(job);
     progress.failed(1);
     log.event("failed", { ...fieldsOf(job), reason, detail });
     changed();
   }
 
+  function forget({ job }: SubmittedJob): void {
+    schedule.forget(job);
+    unjudged.forget(job);
+  }
+
+  function planAgain(job: SubmittedJob, counter?: CounterName): void {
+    health.returned(job.server, job.variant);
+    if (!jobs.planAgain(job)) return;
+    schedule.moreWork();
+    if (counter !== undefined) {
+      addToCounter(db, counter, 1);
+      log.event(counter, fieldsOf(job));
+    }
+    changed();
+  }
+
+  /** Has the job wait before it is sent again, longer each time, so that the others go first. */
+  const defer = ({ job }: SubmittedJob, triesBefore: number): void =>
+    schedule.defer(job, clock.nowMs() + backoffMs(triesBefore, WAITS.image));
+
+  function erred(job: SubmittedJob, { reason, detail }: Pick<JobFailure, "reason" | "detail">): boolean {
+    const isLast = job.failures + 1 >= config.generate.max_attempts;
+    const { state, isCondemned, verdicts } = health.failed(job, { final: isLast });
+    const { job: id, promptKey, variant, server, attempt } = job;
+    const final = isLast && state !== "forgiven";
+    failures.record({ job: id, promptKey, variant, server, attempt, reason, detail }, { state, final, nowMs: clock.nowMs() });
+    if (isCondemned) failures.countJob(id);
+    if (final) {
+      forget(job);
+      progress.failed(1);
+    } else if (reason === "submit-refused") defer(job, job.failures);
+    lastProgress.hindered(server, detail);
+    log.event(final ? "failed" : "erred", { ...fieldsOf(job), reason, detail });
+    act(verdicts);
+    schedule.moreWork();
+    changed();
+    return final;
+  }
+
   return {
     /** Plans the job again; nothing counts against it. */
-    planAgain(job: SubmittedJob, counter?: CounterName): void {
-      health.returned(job.server, job.variant);
-      if (!jobs.planAgain(job)) return;
-      schedule.moreWork();
-      if (counter !== undefined) {
-        addToCounter(db, counter, 1);
-        log.event(counter, fieldsOf(job));
+    planAgain,
+    /**
+     * The job was not taken, and nothing was said of it: it is sent again later. A job that gets no verdict again and again where others
+     * are taken is to blame for it. True if it failed for good.
+     */
+    withoutVerdict(job: SubmittedJob, detail: string, counter?: CounterName): boolean {
+      if (unjudged.isJobsFault(job.job, job.server)) {
+        schedule.avoid(job.job, job.server);
+        return erred(job, { reason: "submit-refused", detail });
       }
-      changed();
+      defer(job, unjudged.countOf(job.job) - 1);
+      planAgain(job, counter);
+      return false;
     },
     /** The job fails whoever runs it: its own values were refused, or the run had no image. */
     fail,
@@ -58,7 +106,14 @@ export function jobBook(needs: JobBookNeeds) {
     refused(job: SubmittedJob, why: string): void {
       const reason = `${job.server} refused the workflow of variant "${job.variant}": ${why}`;
       needs.servers.refusals.set(job.server, `refused the workflow of variant "${job.variant}": ${why}`);
-      if (schedule.refuse(job.variant, job.server)) {
+      const isLast = schedule.refuse(job.variant, job.server);
+      if (isLast && (health.hasWorked(job.variant) || schedule.wasTaken(job.variant))) {
+        // It has been good enough before: one answer is not enough to set it aside.
+        schedule.offerAgain(job.variant, job.server);
+        schedule.avoid(job.job, job.server);
+        return void erred(job, { reason: "submit-refused", detail: reason });
+      }
+      if (isLast) {
         fail(job, "validation", reason);
         act([{ kind: "quarantine", variant: job.variant, why: `${reason}. No server is left for it` }]);
         return;
@@ -82,23 +137,8 @@ export function jobBook(needs: JobBookNeeds) {
       }
       if (refusals.size > 0) changed();
     },
-    /** A server failed at the job: who is to blame is for `health` to say. */
-    erred(job: SubmittedJob, { reason, detail }: Pick<JobFailure, "reason" | "detail">): void {
-      const isLast = job.failures + 1 >= config.generate.max_attempts;
-      const { state, isCondemned, verdicts } = health.failed(job, { final: isLast });
-      const { job: id, promptKey, variant, server, attempt } = job;
-      const final = isLast && state !== "forgiven";
-      failures.record({ job: id, promptKey, variant, server, attempt, reason, detail }, { state, final, nowMs: clock.nowMs() });
-      if (isCondemned) failures.countJob(id);
-      if (final) {
-        schedule.forget(id);
-        progress.failed(1);
-      }
-      log.event(final ? "failed" : "erred", { ...fieldsOf(job), reason, detail });
-      act(verdicts);
-      schedule.moreWork();
-      changed();
-    },
+    /** A server failed at the job: who is to blame is for `health` to say. True if the job failed for good. */
+    erred,
     /** The job ran: its pictures wait for harvest. */
     done(job: SubmittedJob, images: readonly ListedImage[]): void {
       if (!jobs.settleDone(job, images, clock.nowMs())) return health.returned(job.server, job.variant);
@@ -109,7 +149,7 @@ export function jobBook(needs: JobBookNeeds) {
         needs.servers.serverRecovered(job.server);
         schedule.look();
       }
-      schedule.forget(job.job);
+      forget(job);
       progress.done(job.server);
       log.event("generated", fieldsOf(job));
       act(verdicts);

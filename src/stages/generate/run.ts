@@ -16,16 +16,19 @@ import { generateProgress, type GenerateProgress } from "./progress.ts";
 import { createSchedule, type Schedule } from "./schedule.ts";
 import { createServerBounds, type ServerBounds } from "./server-bounds.ts";
 import { serverBook, type ServerBook } from "./server-book.ts";
-import type { ServerState } from "./server-state.ts";
+import type { ServerParts } from "./server-parts.ts";
 import { seedRuleOf } from "../seed-rule.ts";
+import { createUnjudgedSubmissions, type UnjudgedSubmissions } from "./unjudged-submissions.ts";
 import { createUploads, type Uploads } from "./uploads.ts";
 import { variantCache, type VariantCache } from "./variant-cache.ts";
 import { verdictActor } from "./verdicts.ts";
 
-export type GenerateNeeds = Pick<Context, "config" | "db" | "comfy" | "clock" | "log" | "stopping" | "signal">;
+export type GenerateNeeds = Pick<Context, "config" | "db" | "comfy" | "clock" | "log" | "lastProgress" | "stopping" | "signal">;
 
 /** What the workers of one run of generate share. */
-export interface GenerateRun extends Pick<GenerateNeeds, "config" | "comfy" | "clock" | "log" | "signal"> {
+export interface GenerateRun extends Pick<GenerateNeeds, "config" | "comfy" | "clock" | "log" | "lastProgress"> {
+  /** Ends every request: the second Ctrl-C, or a run that gave up. */
+  readonly signal: AbortSignal;
   readonly queries: JobQueries;
   readonly commits: Commits;
   readonly jobs: JobBook;
@@ -36,6 +39,7 @@ export interface GenerateRun extends Pick<GenerateNeeds, "config" | "comfy" | "c
   readonly variants: VariantCache;
   readonly uploads: Uploads;
   readonly bounds: ServerBounds;
+  readonly unjudged: UnjudgedSubmissions;
   /** Fires when every worker shall end. */
   readonly finished: AbortSignal;
   /** Sent where there is no WebSocket yet. */
@@ -55,7 +59,7 @@ export interface GenerateRun extends Pick<GenerateNeeds, "config" | "comfy" | "c
    * Follows a promise that nobody awaits: a TransientError is left to the next sweep; a FatalError is its server's end, as far as one is
    * named; anything else ends the run.
    */
-  inBackground(work: Promise<unknown>, server?: Pick<ServerState, "unusable" | "wake">): void;
+  inBackground(work: Promise<unknown>, server?: Pick<ServerParts, "contact" | "wake">): void;
 }
 
 export interface RunOptions {
@@ -72,7 +76,8 @@ export interface RunOptions {
 
 /** Opens what the workers share, with what an earlier run left. */
 export function createRun(needs: GenerateNeeds, options: RunOptions): GenerateRun {
-  const { config, db, comfy, clock, log, stopping, signal } = needs;
+  const { config, db, comfy, clock, log, lastProgress, stopping } = needs;
+  const signal = AbortSignal.any([needs.signal, lastProgress.gaveUp]);
   const { fail } = options;
   const changed = (): void => options.changed();
   const queries = jobQueries(db);
@@ -100,9 +105,11 @@ export function createRun(needs: GenerateNeeds, options: RunOptions): GenerateRu
     servers: [...comfy.keys()],
     signatureOf: (variant) => variants.get(variant).loaderSignature,
     permits: (url, variant) => health.permission(url, variant) !== "no",
+    nowMs: () => clock.nowMs(),
   });
   const progress = generateProgress({ counts: queries.counts(), log, clock });
-  const shared = { config, db, log, clock, failures, schedule, health, progress, changed };
+  const unjudged = createUnjudgedSubmissions();
+  const shared = { config, db, log, clock, failures, schedule, health, progress, lastProgress, unjudged, changed };
   const retire = (variant: string): boolean => {
     const before = retired.size;
     return retired.add(variant).size > before;
@@ -116,6 +123,7 @@ export function createRun(needs: GenerateNeeds, options: RunOptions): GenerateRu
     comfy,
     clock,
     log,
+    lastProgress,
     signal,
     queries,
     commits: openCommits(db),
@@ -127,6 +135,7 @@ export function createRun(needs: GenerateNeeds, options: RunOptions): GenerateRu
     variants,
     uploads,
     bounds: createServerBounds({ config, rule: seedRuleOf(config), variants, active }),
+    unjudged,
     finished: options.finished,
     fallbackClientId: randomUUID(),
     fillers: new Map(),
@@ -135,6 +144,7 @@ export function createRun(needs: GenerateNeeds, options: RunOptions): GenerateRu
     rememberPromptId: (given) => rememberPromptId(db, given),
     latch(url, why) {
       act([health.latch(url, why)]);
+      lastProgress.hindered(url, why);
       changed();
     },
     gone(url) {
@@ -144,7 +154,7 @@ export function createRun(needs: GenerateNeeds, options: RunOptions): GenerateRu
     inBackground(work, server) {
       work.catch((error: unknown) => {
         if (error instanceof FatalError && server !== undefined) {
-          server.unusable = error;
+          server.contact.cannotBeUsed(error);
           return server.wake();
         }
         const leftToTheSweep = error instanceof TransientError || (isAbort(error) && (signal.aborted || options.finished.aborted));

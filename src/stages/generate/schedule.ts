@@ -12,6 +12,7 @@ export interface ScheduleOptions {
   readonly servers: readonly string[];
   /** Whether a server may be given jobs of a variant. */
   readonly permits: (url: string, variant: string) => boolean;
+  readonly nowMs: () => number;
 }
 
 /**
@@ -20,7 +21,7 @@ export interface ScheduleOptions {
  */
 export type Schedule = ReturnType<typeof createSchedule>;
 
-export function createSchedule({ jobs, blockPrompts, signatureOf, servers, permits }: ScheduleOptions) {
+export function createSchedule({ jobs, blockPrompts, signatureOf, servers, permits, nowMs }: ScheduleOptions) {
   const blockOf = (job: JobRow): number => Math.floor(job.promptPosition / blockPrompts);
   const pool = createJobPool({ jobs, blockOf });
   /** Servers that answer. */
@@ -37,8 +38,12 @@ export function createSchedule({ jobs, blockPrompts, signatureOf, servers, permi
   const avoided = new Map<string, Set<string>>();
   /** By job: the server that shall try it once more. */
   const pinned = new Map<string, string>();
+  /** By job: when it may be sent again, ms since the epoch. */
+  const deferred = new Map<string, number>();
   /** By variant: the servers that refused its workflow. */
   const refused = new Map<string, Set<string>>();
+  /** By variant: the servers that took its workflow in this run. */
+  const takers = new Map<string, Set<string>>();
   /** Servers that would take more once the others have their share. */
   let held = new Set<string>();
   const habits = new Map<string, Habit>();
@@ -52,7 +57,7 @@ export function createSchedule({ jobs, blockPrompts, signatureOf, servers, permi
     up.has(url) && !closed.has(url) && refused.get(variant)?.has(url) !== true && permits(url, variant);
 
   const suits = (job: JobRow, url: string): boolean => {
-    if (!mayTake(job.variant, url)) return false;
+    if (!mayTake(job.variant, url) || (deferred.get(job.job) ?? 0) > nowMs()) return false;
     const pin = pinned.get(job.job);
     if (pin !== undefined && pin !== url && mayTake(job.variant, pin)) return false;
     const failedAt = avoided.get(job.job);
@@ -141,8 +146,11 @@ export function createSchedule({ jobs, blockPrompts, signatureOf, servers, permi
     },
     pin: (job: string, url: string): void => void pinned.set(job, url),
     isPinned: (job: string): boolean => pinned.has(job),
+    /** The job is not sent before that time, ms since the epoch. */
+    defer: (job: string, untilMs: number): void => void deferred.set(job, untilMs),
     /** The job is settled: nothing of it stays in memory. */
     forget(job: string): void {
+      deferred.delete(job);
       pinned.delete(job);
       avoided.delete(job);
     },
@@ -153,8 +161,13 @@ export function createSchedule({ jobs, blockPrompts, signatureOf, servers, permi
       return isRefusedEverywhere(variant);
     },
     isRefused: (variant: string, url: string): boolean => refused.get(variant)?.has(url) === true,
-    /** The server came back with other nodes: what it refused is offered to it again. */
+    /** What the server refused is offered to it again: it came back with other nodes, or the refusal was none of the variant. */
     offerAgain: (variant: string, url: string): void => void refused.get(variant)?.delete(url),
+    /** The server took a job of the variant. */
+    taken: (variant: string, url: string): void => void takers.set(variant, (takers.get(variant) ?? new Set()).add(url)),
+    hasTaken: (variant: string, url: string): boolean => takers.get(variant)?.has(url) === true,
+    /** Any server took a job of the variant in this run. */
+    wasTaken: (variant: string): boolean => takers.has(variant),
     /** Jobs out at the servers that `counts` takes. */
     totalInFlight: (counts: (url: string) => boolean): number =>
       [...inFlight].reduce((sum, [url, count]) => (counts(url) ? sum + count : sum), 0),

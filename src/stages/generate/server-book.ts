@@ -2,7 +2,7 @@ import type { SystemStats } from "../../comfy/system-stats.ts";
 import type { Context } from "../../context.ts";
 import { addToCounter } from "../../db/queries/counters.ts";
 import { findServer, rememberServer } from "../../db/queries/servers.ts";
-import type { FatalError } from "../../errors.ts";
+import type { FatalError, TransientError } from "../../errors.ts";
 import type { Health } from "./health.ts";
 import type { GenerateProgress } from "./progress.ts";
 import type { Schedule } from "./schedule.ts";
@@ -51,6 +51,7 @@ export function serverBook(needs: ServerBookNeeds) {
 
   return {
     isUp: (url: string): boolean => up.has(url),
+    anyUp: (): boolean => up.size > 0,
     /** For how long the server has not answered, ms. */
     downForMs: (url: string): number => clock.nowMs() - (downSinceMs.get(url) ?? clock.nowMs()),
     downReasons,
@@ -76,10 +77,11 @@ export function serverBook(needs: ServerBookNeeds) {
       log.info(`${url}: its configuration changed, and it is asked with the new one`);
       takeOut(url, { why: "its configuration changed", state: "not seen yet" });
     },
-    serverDown(url: string, why: string): void {
-      if (up.has(url)) log.warn(`${url} does not answer: ${why}. Trying again until it does`);
-      else log.debug(`${url} still does not answer: ${why}`);
-      takeOut(url, { why, state: "does not answer" });
+    serverDown(url: string, { message: why, answered }: Pick<TransientError, "message" | "answered">): void {
+      const state = { none: "does not answer", busy: "is busy", refused: "answers badly" }[answered];
+      if (up.has(url)) log.warn(`${url} ${state}: ${why}. Trying again`);
+      else log.debug(`${url} still ${state}: ${why}`);
+      takeOut(url, { why, state });
     },
     /** Trying again cannot help before a person acts: credentials. The other servers go on; where none is left, the run ends. */
     serverUnusable(url: string, error: FatalError): void {

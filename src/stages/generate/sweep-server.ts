@@ -1,111 +1,164 @@
+import { randomUUID } from "node:crypto";
 import { findByMark } from "../../comfy/find-by-mark.ts";
 import type { HistoryEntry } from "../../comfy/history-entry.ts";
-import type { Queue } from "../../comfy/queue.ts";
-import { followUnder } from "./follow-under.ts";
-import type { GenerateRun } from "./run.ts";
-import type { OutJob, ServerState } from "./server-state.ts";
+import { TransientError } from "../../errors.ts";
+import { idsOf, type OutJob } from "./jobs-out.ts";
+import type { ServerParts } from "./server-parts.ts";
 import { settleEntry } from "./settle-entry.ts";
-import { idsOf, ownPrompts } from "./whose-prompt.ts";
 
 /** How long a job may be in neither queue nor history before it is lost: a POST whose answer was lost may still arrive, ms. */
 const LOST_GRACE_MS = 5_000;
-/** Submissions in a row that a server cut off and never had, before it is left alone. */
-const SWALLOWED_MAX = 3;
-
+/** The same where an answer came that is not ComfyUI's: whoever gave it had the whole request, and only a proxy may still pass it on, ms. */
+const ANSWERED_GRACE_MS = 2_000;
+/** Bad answers about the history of one job, while others are answered well, before they count against it. */
+const BAD_HISTORIES_MAX = 2;
 /** Between two looks at a server's queue, ms. The WebSocket usually tells sooner. */
 const SWEEP_INTERVAL_MS = 1_000;
 
-/** Looks where the jobs out there are, and who else is: one /queue for all, and /history for those that left it. */
-export async function sweepServer(server: ServerState, run: GenerateRun): Promise<void> {
-  if (run.clock.nowMs() < server.sweepAtMs) return;
-  server.sweepAtMs = run.clock.nowMs() + SWEEP_INTERVAL_MS;
-  // Jobs being posted are left out: this /queue may have been answered before they arrived.
-  const asked = [...server.out.values()].filter((out) => out.state !== "posting");
-  if (asked.length === 0 && server.theirs === 0) return;
-  const queue = await server.client.queue(run.signal);
-  noteQueue(queue, server, run);
-  // By both ids: where an answer was lost, only the mark says what the server calls the prompt.
-  const waiting = new Map([...queue.running, ...queue.pending].flatMap((item) => idsOf(item).map((id) => [id, item.promptId] as const)));
-  for (const out of asked) {
-    const given = waiting.get(out.job.promptId) ?? waiting.get(out.sentId);
-    if (given !== undefined) {
-      followUnder(out, given, { server, run });
-      out.state = "sent";
-      out.missingSinceMs = null;
-      continue;
+export interface Sweeper {
+  /** Looks where the jobs out there are, and who else is: one /queue for all, and /history for those that left it. @throws as the client does. */
+  sweep(): Promise<void>;
+  /** Has the next sweep look, however long ago the last one was. */
+  soon(): void;
+  /** Settles a job whose run is over, by the server's history, and calls `next` in the same commit; nothing where it is not over. */
+  settleById(promptId: string, next?: () => void): Promise<void>;
+}
+
+export function createSweeper(parts: ServerParts): Sweeper {
+  const { url, contact, jobs, queue, run } = parts;
+  let dueMs = 0;
+
+  async function sweep(): Promise<void> {
+    if (run.clock.nowMs() < dueMs) return;
+    dueMs = run.clock.nowMs() + SWEEP_INTERVAL_MS;
+    // Jobs being posted are left out: this /queue may have been answered before they arrived.
+    const asked = jobs.all().filter((out) => out.state !== "posting");
+    if (asked.length === 0 && queue.theirs() === 0) return;
+    const seen = await contact.client().queue(run.signal);
+    if (queue.note(seen) && asked.some(({ state }) => state === "sent")) run.lastProgress.made(); // One before ours is over.
+    // By both ids: where an answer was lost, only the mark says what the server calls the prompt.
+    const waiting = new Map([...seen.running, ...seen.pending].flatMap((item) => idsOf(item).map((id) => [id, item.promptId] as const)));
+    const left: OutJob[] = [];
+    for (const out of asked) {
+      const given = waiting.get(out.job.promptId) ?? waiting.get(out.sentId);
+      if (given === undefined) left.push(out);
+      else {
+        jobs.followUnder(out, given);
+        jobs.seen(out);
+      }
     }
-    // Queue first, history second: a job moves from the one to the other and never back.
-    await settleById(out.job.promptId, server, run);
-    out.missingSinceMs ??= run.clock.nowMs();
+    await settleThoseThatLeft(left);
+    await giveUpMissing();
+    contact.restartIsOver();
   }
-  await giveUpMissing(server, run);
-  server.restarted = false;
-}
 
-/** Settles a job whose run is over, by the server's history, and calls `next` in the same commit; nothing where it is not over. */
-export async function settleById(promptId: string, server: ServerState, run: GenerateRun, next?: () => void): Promise<void> {
-  const entry = await server.client.history(promptId, run.signal);
-  if (entry === null) return;
-  run.commits.together(() => {
-    settle(entry, server, run);
-    run.servers.remember(server.client.url);
-    next?.();
-  });
-}
+  /** Queue first, history second: a job moves from the one to the other and never back. */
+  async function settleThoseThatLeft(left: readonly OutJob[]): Promise<void> {
+    const bad: { readonly out: OutJob; readonly error: TransientError }[] = [];
+    for (const out of left) {
+      try {
+        await settleById(out.job.promptId);
+        jobs.missing(out, run.clock.nowMs());
+      } catch (error) {
+        if (!(error instanceof TransientError) || error.answered === "none") throw error;
+        bad.push({ out, error });
+      }
+    }
+    const [first] = bad;
+    if (first === undefined) return;
+    // A server that has no good answer for anybody says nothing of these jobs.
+    if (bad.length === left.length)
+      await contact
+        .client()
+        .history(randomUUID(), run.signal)
+        .catch(() => Promise.reject(first.error));
+    for (const { out, error } of bad) noteBadHistory(out, error);
+  }
 
-function settle(entry: HistoryEntry, server: ServerState, run: GenerateRun): void {
-  const out = server.out.get(entry.promptId);
-  if (out === undefined) return; // Told twice: by the event and by the sweep.
-  takeOff(out, server, run);
-  server.movedAtMs = run.clock.nowMs();
-  server.swallowed = 0;
-  settleEntry(out.job, entry, { server, run });
-}
+  function noteBadHistory(out: OutJob, error: TransientError): void {
+    jobs.badHistory(out);
+    queue.moved(); // It left the queue: that is no stall.
+    run.lastProgress.hindered(url, error.message);
+    if (!jobs.isOut(out) || out.badHistories < BAD_HISTORIES_MAX) return;
+    jobs.abandon(out);
+    run.schedule.avoid(out.job.job, url);
+    if (run.jobs.erred(out.job, { reason: "submit-refused", detail: error.message })) contact.progressed();
+  }
 
-/** The job is no longer out at the server. */
-export function takeOff(out: OutJob, server: ServerState, run: GenerateRun): void {
-  server.out.delete(out.job.promptId);
-  run.schedule.setInFlight(server.client.url, server.out.size);
-  run.progress.setOut(server.client.url, server.out.size);
-}
+  async function settleById(promptId: string, next?: () => void): Promise<void> {
+    const entry = await contact.client().history(promptId, run.signal);
+    if (entry === null) return;
+    run.commits.together(() => {
+      settle(entry);
+      run.servers.remember(url);
+      next?.();
+    });
+  }
 
-/** What is missing for too long is looked for by its mark, if its answer was lost, and is lost then. */
-async function giveUpMissing(server: ServerState, run: GenerateRun): Promise<void> {
-  const nowMs = run.clock.nowMs();
-  const isOverdue = ({ missingSinceMs }: OutJob): boolean =>
-    missingSinceMs !== null && (server.restarted || nowMs - missingSinceMs >= LOST_GRACE_MS);
-  const missing = [...server.out.values()].filter(isOverdue);
-  const unanswered = missing.filter(({ state }) => state === "unknown").map(({ sentId }) => sentId);
-  const found = await findByMark(server.client, unanswered, run.signal);
-  for (const out of missing) {
-    if (server.out.get(out.job.promptId) !== out) continue; // An event told its end meanwhile.
-    const entry = found.get(out.sentId);
-    if (entry === undefined) lose(out, server, run);
-    else {
-      followUnder(out, entry.promptId, { server, run });
-      settle(entry, server, run);
+  function settle(entry: HistoryEntry): void {
+    const out = jobs.get(entry.promptId);
+    if (out === undefined) return; // Told twice: by the event and by the sweep.
+    jobs.takeOff(out);
+    queue.moved();
+    settleEntry(out.job, entry, parts);
+  }
+
+  /** What is missing for too long is looked for by its mark, if its answer was lost, and is lost then. */
+  async function giveUpMissing(): Promise<void> {
+    const nowMs = run.clock.nowMs();
+    const isOverdue = ({ missingSinceMs, badAnswer }: OutJob): boolean => {
+      const graceMs = badAnswer === null || badAnswer.answered === "none" ? LOST_GRACE_MS : ANSWERED_GRACE_MS;
+      return missingSinceMs !== null && (contact.hasRestarted() || nowMs - missingSinceMs >= graceMs);
+    };
+    const missing = jobs.all().filter(isOverdue);
+    const found = await findMarked(missing.filter(({ state }) => state === "unknown").map(({ sentId }) => sentId));
+    for (const out of missing) {
+      if (!jobs.isOut(out)) continue; // An event told its end meanwhile.
+      const entry = found.get(out.sentId);
+      if (entry === undefined) lose(out);
+      else {
+        jobs.followUnder(out, entry.promptId);
+        settle(entry);
+      }
     }
   }
-}
 
-function lose(out: OutJob, server: ServerState, run: GenerateRun): void {
-  takeOff(out, server, run);
-  run.jobs.planAgain(out.job, "lost_jobs");
-  // Accepted and gone is a restart; cut off and never seen is a server, or something before it, that takes nothing.
-  if (out.state !== "unknown" || server.restarted || ++server.swallowed < SWALLOWED_MAX) return;
-  server.swallowed = 0;
-  run.latch(server.client.url, `it cut off ${SWALLOWED_MAX} submissions in a row and took none of them`);
-}
+  async function findMarked(sentIds: readonly string[]): Promise<ReadonlyMap<string, HistoryEntry>> {
+    try {
+      return await findByMark(contact.client(), sentIds, run.signal);
+    } catch (error) {
+      if (!(error instanceof TransientError) || error.answered !== "refused") throw error;
+      // Where the history as a whole cannot be had, those prompts are made again: the others need not wait for it.
+      run.log.info(`${url} does not show its history, in which prompts without an answer would be found: ${error.message}`);
+      return new Map();
+    }
+  }
 
-/** Whose jobs are there, and whether anything moved since the last look. */
-function noteQueue(queue: Queue, server: ServerState, run: GenerateRun): void {
-  const isOurs = ownPrompts(server);
-  const all = [...queue.running, ...queue.pending];
-  server.theirs = all.filter((item) => !isOurs(item)).length;
-  const there = new Set(all.flatMap(idsOf));
-  for (const id of server.abandoned) if (!there.has(id)) server.abandoned.delete(id);
-  const shape = `${queue.running.map((item) => item.promptId).join()} ${queue.pending.length}`;
-  // Waiting behind others is no stall.
-  if (shape !== server.queueShape || queue.running.some((item) => !isOurs(item))) server.movedAtMs = run.clock.nowMs();
-  server.queueShape = shape;
+  function lose(out: OutJob): void {
+    const { badAnswer, state } = out;
+    jobs.takeOff(out);
+    if (state === "unknown" && !contact.hasRestarted() && badAnswer !== null) return neverTaken(out, badAnswer);
+    run.lastProgress.hindered(url, `it no longer has ${out.job.promptId}, which it had accepted`);
+    run.jobs.planAgain(out.job, "lost_jobs");
+    if (state === "unknown" && !contact.hasRestarted()) swallow(out);
+  }
+
+  /** It was answered badly, or not at all, and surely is not there. */
+  function neverTaken(out: OutJob, badAnswer: TransientError): void {
+    run.lastProgress.hindered(url, badAnswer.message);
+    run.schedule.avoid(out.job.job, url);
+    if (badAnswer.answered === "refused") {
+      if (run.jobs.erred(out.job, { reason: "submit-refused", detail: badAnswer.message })) contact.progressed();
+      return;
+    }
+    if (run.jobs.withoutVerdict(out.job, badAnswer.message, "lost_jobs")) contact.progressed();
+    if (badAnswer.answered === "none") swallow(out);
+  }
+
+  function swallow(out: OutJob): void {
+    const inARow = contact.swallowed(out.job.job);
+    if (inARow !== null) run.latch(url, `it cut off ${inARow} submissions in a row and took none of them`);
+  }
+
+  return { sweep, soon: () => void (dueMs = 0), settleById };
 }

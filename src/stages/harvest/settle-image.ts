@@ -2,8 +2,10 @@ import type { Context } from "../../context.ts";
 import type { ImageQueries, ListedImageRow, Settled, StoredImage } from "../../db/queries/images.ts";
 import { RejectError, type RejectReason, type TransientError } from "../../errors.ts";
 import { counted } from "../../lib/counted.ts";
-import type { StoredOutcome, TransferOutcome } from "../transfer.ts";
+import type { LastProgress } from "../last-progress.ts";
+import type { StoredOutcome } from "../transfer.ts";
 import { writeBehind, type WriteBehind } from "../write-behind.ts";
+import type { HarvestOutcome } from "./ask-server.ts";
 import type { Fuse } from "./fuse.ts";
 import type { HistoryCleaner } from "./history-cleaner.ts";
 import type { HarvestItem, HarvestQueue } from "./queue.ts";
@@ -18,6 +20,9 @@ const FINAL: ReadonlySet<RejectReason> = new Set(["hostile-name", "too-large"]);
 const FINAL_IF_SAME: ReadonlySet<RejectReason> = new Set(["unsupported-format", "animated", "altered", "wrong-prompt"]);
 
 export interface SettleNeeds extends Pick<Context, "config" | "clock" | "log"> {
+  readonly lastProgress: Pick<LastProgress, "made" | "hindered">;
+  /** Servers of the configuration. */
+  readonly serverCount: () => number;
   readonly images: ImageQueries;
   readonly queue: HarvestQueue;
   readonly cleaner: Pick<HistoryCleaner, "jobDone">;
@@ -28,7 +33,9 @@ export interface SettleNeeds extends Pick<Context, "config" | "clock" | "log"> {
 
 export interface ImageSettler {
   /** Takes a transfer's outcome. That an image is stored is committed a little later, with others'; until then it counts as in flight. */
-  settle(item: HarvestItem, outcome: TransferOutcome): void;
+  settle(item: HarvestItem, outcome: HarvestOutcome): void;
+  /** Has everything made on other servers that waits at those in trouble. True if there was any. */
+  giveAway(): boolean;
   readonly stored: Pick<WriteBehind<StoredItem>, "dueMs" | "flushIfDue" | "flush">;
 }
 
@@ -41,8 +48,11 @@ interface StoredItem {
 
 /** Applies the failure policy (ARCHITECTURE.md, "What goes wrong") to transfers' outcomes, and commits them. */
 export function imageSettler(needs: SettleNeeds): ImageSettler {
-  const { config, clock, log, images, queue, cleaner, reclaim, counts, fuse } = needs;
+  const { config, clock, log, lastProgress, images, queue, cleaner, reclaim, counts, fuse } = needs;
   const maxAttempts = config.generate.max_attempts;
+  const told = new Set<string>();
+  /** By server: its last trouble, while it gives no images. */
+  const troubles = new Map<string, { readonly error: TransientError; readonly answersOthers: boolean }>();
 
   function jobDone(item: ListedImageRow, settled: Settled | null): void {
     if (settled?.jobComplete === true) cleaner.jobDone(item);
@@ -73,6 +83,7 @@ export function imageSettler(needs: SettleNeeds): ImageSettler {
     queue.release(item);
     if (settled === null) return; // Its job was planned again meanwhile; the object is adopted then.
     counts.stored++;
+    lastProgress.made();
     fuse.stored(item.variant);
     log.event("stored", { image_id: item.imageId, bytes: outcome.facts.sizeBytes });
     reclaim.stored({ ...item, sizeBytes: outcome.sourceBytes });
@@ -83,6 +94,7 @@ export function imageSettler(needs: SettleNeeds): ImageSettler {
     const settled = images.settleRejected(item, { reason, detail });
     if (settled === null) return;
     counts.failed++;
+    lastProgress.made();
     log.warn(`Image ${item.imageId} is rejected (${reason}): ${detail}`);
     log.event("image_rejected", { image_id: item.imageId, reason });
     fuse.rejected(item.variant, detail);
@@ -102,6 +114,7 @@ export function imageSettler(needs: SettleNeeds): ImageSettler {
     if (runAgain(item, "lost-file", detail)) return;
     if (!images.failJob(item, { reason: "lost-file", detail, nowMs: clock.nowMs() })) return;
     counts.failed++;
+    lastProgress.made();
     log.warn(`Job ${item.job} failed (lost-file): ${detail}`);
     log.event("failed", { job: item.job, reason: "lost-file" });
   }
@@ -109,6 +122,7 @@ export function imageSettler(needs: SettleNeeds): ImageSettler {
   function bad(item: HarvestItem, { reason, message, hint }: Refusal, fingerprint: string | null = null): void {
     const detail = hint === undefined ? message : `${message}. Try: ${hint}`;
     log.debug(`Image ${item.imageId} of ${item.server}: ${message}`);
+    lastProgress.hindered(item.server, message);
     const isSame = fingerprint !== null && item.refused === fingerprint;
     if (FINAL.has(reason) || (isSame && FINAL_IF_SAME.has(reason))) return reject(item, reason, detail);
     const badFetches = item.badFetches + 1;
@@ -124,21 +138,43 @@ export function imageSettler(needs: SettleNeeds): ImageSettler {
     queue.defer({ ...item, troubledAtMs: clock.nowMs() });
   }
 
-  function serverTrouble(item: HarvestItem, error: TransientError): void {
-    // It fails at this image again, and has served others meanwhile.
-    if (item.troubledAtMs !== null && queue.lastAnswerMs(item.server) > item.troubledAtMs) {
+  /** The server answers, and does not give the image: an answer is an answer, and counts. */
+  function refused(item: HarvestItem, { message }: TransientError): void {
+    const news = `${item.server} does not give its images: ${message}`;
+    if (!told.has(news))
+      log.info(`${news}. That counts: after ${counted(maxAttempts, "time")} the job runs again, or the image is rejected`);
+    told.add(news);
+    bad(item, { reason: "not-an-image", message });
+  }
+
+  function serverTrouble(item: HarvestItem, error: TransientError, answersOthers: boolean): void {
+    lastProgress.hindered(item.server, error.message);
+    // It fails at this image again, and has served others meanwhile, or answers all but this.
+    const hasServed = item.troubledAtMs !== null && queue.lastAnswerMs(item.server) > item.troubledAtMs;
+    if (hasServed || (item.troubledAtMs !== null && answersOthers && error.answered === "none")) {
       return bad({ ...item, troubledAtMs: clock.nowMs() }, { reason: "not-an-image", message: error.message });
     }
     queue.defer({ ...item, troubledAtMs: item.troubledAtMs ?? clock.nowMs() });
     const downMs = queue.serverFailed(item.server, error.retryAfterMs);
     log.debug(`${item.server} fails since ${downMs} ms: ${error.message}`);
-    if (downMs > config.generate.give_up_s * 1_000)
-      makeElsewhere(needs, item.server, `it does not answer for ${config.generate.give_up_s} s`);
+    troubles.set(item.server, { error, answersOthers });
+    if (downMs > config.generate.give_up_s * 1_000) giveAway(item.server);
   }
 
-  function settle(item: HarvestItem, outcome: TransferOutcome): void {
+  /** What waits at a server that gives no images is made on another one. False where there is none. */
+  function giveAway(server: string): boolean {
+    const trouble = troubles.get(server);
+    if (trouble === undefined || needs.serverCount() < 2) return false;
+    troubles.delete(server);
+    const why = `it gives no images for ${config.generate.give_up_s} s: ${trouble.error.message}`;
+    makeElsewhere(needs, server, { why, counts: trouble.answersOthers });
+    return true;
+  }
+
+  function settle(item: HarvestItem, outcome: HarvestOutcome): void {
     if (outcome.kind === "stored") {
       queue.serverAnswered(item.server);
+      troubles.delete(item.server);
       queue.storeWorked();
       return stored.add({ item, outcome });
     }
@@ -146,27 +182,45 @@ export function imageSettler(needs: SettleNeeds): ImageSettler {
     queue.release(item);
     if (outcome.kind === "store-trouble") {
       queue.storeFailed(outcome.error.retryAfterMs);
+      lastProgress.hindered("the store", outcome.error.message);
       log.debug(`The store fails: ${outcome.error.message}`);
       return;
     }
-    if (outcome.kind === "server-trouble") return serverTrouble(item, outcome.error);
+    if (outcome.kind === "server-trouble") return serverTrouble(item, outcome.error, outcome.answersOthers);
     queue.serverAnswered(item.server);
     if (outcome.kind === "lost") return lost(item);
+    if (outcome.kind === "refused") return refused(item, outcome.error);
     return outcome.kind === "cut" ? cut(item, outcome.error) : bad(item, outcome.error, outcome.fingerprint);
   }
 
-  return { settle, stored };
+  function giveAllAway(): boolean {
+    stored.flush(); // A job that is planned again keeps what the store has of it.
+    return [...troubles.keys()].map(giveAway).includes(true);
+  }
+
+  return { settle, stored, giveAway: giveAllAway };
 }
 
 /** Jobs planned again with one look at the database. */
 const PAGE = 200;
 
-/** Has everything that waits at a server made on another one. It counts against no job. */
-export function makeElsewhere({ images, queue, log }: Pick<SettleNeeds, "images" | "queue" | "log">, server: string, why: string): void {
+export interface Elsewhere {
+  readonly why: string;
+  /** The server answers, and gives no images: that counts against the jobs, so that it has an end. */
+  readonly counts: boolean;
+}
+
+/** Has everything that waits at a server made on another one. */
+export function makeElsewhere(
+  { config, images, queue, log }: Pick<SettleNeeds, "config" | "images" | "queue" | "log">,
+  server: string,
+  { why, counts }: Elsewhere,
+): void {
   let jobs = 0;
   for (let page = images.listedAt(server, PAGE); page.length > 0; page = images.listedAt(server, PAGE)) {
     for (const image of page) {
-      if (images.runJobAgain(image, { failure: false })) jobs++;
+      const isLast = counts && image.failures + 1 >= config.generate.max_attempts;
+      if (!isLast && images.runJobAgain(image, { failure: counts })) jobs++;
       // A job that failed over another of its images does not run again.
       else images.settleRejected(image, { reason: "lost-file", detail: `${server}: ${why}` });
     }

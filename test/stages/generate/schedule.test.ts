@@ -8,10 +8,14 @@ interface PlanOptions {
   readonly seeds?: number;
   readonly blockPrompts?: number;
   readonly permits?: (url: string, variant: string) => boolean;
+  readonly nowMs?: () => number;
 }
 
 /** A plan in memory that answers pages as the database does, and servers that take from it. */
-function open(count: number, { variantOf = () => "base", seeds = 1, blockPrompts = 64, permits = () => true }: PlanOptions = {}) {
+function open(
+  count: number,
+  { variantOf = () => "base", seeds = 1, blockPrompts = 64, permits = () => true, nowMs = () => 0 }: PlanOptions = {},
+) {
   const rows = Array.from({ length: count }, (_, index): JobRow => ({
     job: `j${String(index).padStart(4, "0")}`,
     promptKey: `p_${Math.floor(index / seeds)}`,
@@ -35,7 +39,7 @@ function open(count: number, { variantOf = () => "base", seeds = 1, blockPrompts
       return rows.filter((row) => !taken.has(row.job) && row.position > (after?.position ?? -1)).slice(0, limit);
     },
   };
-  const schedule = createSchedule({ jobs, blockPrompts, signatureOf: (variant) => variant, servers: ["a", "b"], permits });
+  const schedule = createSchedule({ jobs, blockPrompts, signatureOf: (variant) => variant, servers: ["a", "b"], permits, nowMs });
   const out = new Map<string, number>();
   const take = (url: string): string | null => {
     const job = schedule.next(url);

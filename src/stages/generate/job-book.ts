@@ -75,10 +75,12 @@ export function jobBook(needs: JobBookNeeds) {
     if (final) {
       forget(job);
       progress.failed(1);
+      // Others fail likewise: told without the job, so that the same cause is one line.
+      if (reason === "submit-refused") log.warn(`A job failed (${reason}): ${detail}`);
     } else if (reason === "submit-refused") defer(job, job.failures);
     lastProgress.hindered(server, detail);
     log.event(final ? "failed" : "erred", { ...fieldsOf(job), reason, detail });
-    act(verdicts);
+    act(verdicts.map((verdict) => (verdict.kind === "quarantine" ? { ...verdict, why: `${verdict.why}. The last: ${detail}` } : verdict)));
     schedule.moreWork();
     changed();
     return final;

@@ -237,7 +237,8 @@ describe("a server at fault", () => {
   });
 
   it("that cuts off every submission is no server: exit 1 after give_up_s", async () => {
-    await open([{ faults: "submit-drop:1:always" }]);
+    // Longer than it takes to find three submissions in neither queue nor history, two at a time.
+    await open([{ faults: "submit-drop:1:always" }], { config: { generate: { ...FAST, give_up_s: 16 } } });
     const result = await run();
     expect(result.exit, result.stderr).toBe(1);
     expect(result.stderr).toContain("cut off 3 submissions in a row");

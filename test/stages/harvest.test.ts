@@ -299,7 +299,7 @@ describe("harvest() and servers that go", () => {
     await using bench = await harvestBench({ servers: 2 });
     await bench.generate(10);
     await bench.emulators[1]!.kill();
-    expect(await bench.harvest({ clock: hastyClock, generate: { give_up_s: 2 } })).toMatchObject({ done: 5, failed: 0 });
+    expect(await bench.harvest({ clock: hastyClock, generate: { give_up_s: 30 } })).toMatchObject({ done: 5, failed: 0 });
     expect(bench.states("jobs")).toEqual({ done: 5, planned: 5 });
     expect(bench.column("select distinct failures from jobs")).toEqual([0]);
     await bench.emulators[1]!.start();

@@ -9,6 +9,7 @@ import { fileHint, fileProblem } from "./lib/file-problem.ts";
 import { LOG_LEVELS, type LogLevel } from "./lib/log.ts";
 import { guardOutput, type OutputGuard } from "./lib/output-guard.ts";
 import { onSignals } from "./lib/signals.ts";
+import { stringifyExact } from "./lib/exact-json.ts";
 import { createTerminalLog, type TerminalLog } from "./lib/terminal-log.ts";
 import { programVersion } from "./program-version.ts";
 
@@ -84,7 +85,7 @@ async function execute(spec: CommandSpec, command: Command, output: OutputGuard)
       log,
       clock: systemClock,
       show({ event, ...fields }, text) {
-        if (json) log.event(event, fields);
+        if (json) log.print(stringifyExact({ event, ...fields })); // A result is told however often it is the same.
         else if (text !== null) log.print(text);
       },
       stopping: signals.stopping,
@@ -96,6 +97,7 @@ async function execute(spec: CommandSpec, command: Command, output: OutputGuard)
   } finally {
     signals.dispose();
   }
+  log.tellRepeats();
   log.event("done", { exit: result.exit, ...result.counts });
   log.close();
   process.exitCode = output.exitOf(result.exit);

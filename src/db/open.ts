@@ -11,11 +11,12 @@ import { makePrivate } from "./make-private.ts";
 import { addMigrationFunctions } from "./migration-functions.ts";
 import { removeOldSecrets } from "./remove-old-secrets.ts";
 import * as schema from "./schema.ts";
+import { waitWhileBusy } from "./wait-while-busy.ts";
 
 /** Makes a command that can be pasted of the words after the program's name. */
 export type CommandHint = (words: string) => string;
 
-/** How long a statement waits for another process's transaction, ms. Writers hold theirs for a few ms. */
+/** How long a statement waits for another process's transaction before that is told, ms. Our writers hold theirs for a few ms. */
 const BUSY_TIMEOUT_MS = 10_000;
 /** How long a start waits for another process's migration, ms. */
 const MIGRATION_LOCK_TIMEOUT_MS = 30_000;
@@ -28,6 +29,8 @@ export interface OpenOptions {
   readonly migrationsFolder?: string;
   /** How long to wait for another process's migration; default 30 s. */
   readonly lockTimeoutMs?: number;
+  /** How long a statement waits for another program's lock before that is told; default 10 s. */
+  readonly busyTimeoutMs?: number;
 }
 
 /** The one writer connection of a process: `orm` for typed and cold queries, `client` for prepared hot paths. */
@@ -45,7 +48,12 @@ export interface Db {
  */
 export function openDatabase(
   file: string,
-  { log, migrationsFolder = MIGRATIONS_FOLDER, lockTimeoutMs = MIGRATION_LOCK_TIMEOUT_MS }: OpenOptions = {},
+  {
+    log,
+    migrationsFolder = MIGRATIONS_FOLDER,
+    lockTimeoutMs = MIGRATION_LOCK_TIMEOUT_MS,
+    busyTimeoutMs = BUSY_TIMEOUT_MS,
+  }: OpenOptions = {},
 ): Db {
   if (file !== ":memory:") {
     makeDataFolder(dirname(file));
@@ -55,7 +63,8 @@ export function openDatabase(
   const lock = connect(file === ":memory:" ? file : `${file}.lock`, { timeout: lockTimeoutMs });
   try {
     waitForLock(lock, file);
-    const client = connect(file, { timeout: BUSY_TIMEOUT_MS });
+    const client = connect(file, { timeout: busyTimeoutMs });
+    waitWhileBusy(client, { file, log });
     try {
       client.pragma("journal_mode = WAL");
       migrateGuarded(client, { file, folder: migrationsFolder, log });

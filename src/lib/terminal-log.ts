@@ -1,6 +1,7 @@
 import type { Writable } from "node:stream";
 import type { Clock } from "./clock.ts";
-import { stringifyExact } from "./exact-json.ts";
+import { stringifyExact, type JsonObject } from "./exact-json.ts";
+import { createRepeatFold } from "./fold-repeats.ts";
 import { withoutHiddenWords } from "./hidden-words.ts";
 import { printable } from "./printable.ts";
 import { createRateMeter, type RateMeter } from "./rate-meter.ts";
@@ -24,6 +25,8 @@ export interface TerminalLogOptions {
 export interface TerminalLog extends Log {
   /** Writes a result to stdout. On a terminal it takes the bars' place, so that no later redraw wipes it. */
   print(text: string): void;
+  /** Tells at once what was held back because it repeated. */
+  tellRepeats(): void;
   /** Takes the bars away: what remains are messages and results, and a bar with an ETA after the end would only confuse. */
   close(): void;
 }
@@ -59,11 +62,22 @@ export function createTerminalLog({ level, json, stderr, stdout, clock }: Termin
     clear();
     stdout.write(`${withoutHiddenWords(text)}\n`);
   };
-  const say = (at: LogLevel, message: string): void => {
-    if (LOG_LEVELS.indexOf(at) > LOG_LEVELS.indexOf(level)) return;
+  const messages = createRepeatFold<LogLevel>(() => clock.nowMs());
+  const events = createRepeatFold<JsonObject>(() => clock.nowMs(), { onlyEqual: true });
+  const write = (at: LogLevel, message: string): void => {
     if (live) clear();
     stderr.write(`${at === "error" ? "Error: " : at === "warn" ? "Warning: " : ""}${printable(withoutHiddenWords(message))}\n`);
     if (live) draw();
+  };
+  /** Tells what repeated meanwhile. */
+  const tellRepeats = (options?: { readonly all: boolean }): void => {
+    for (const { line: at, text, note } of messages.due(options)) write(at, note === "" ? text : `${text} (${note})`);
+    for (const { line: fields, count, inMs } of events.due(options))
+      print(stringifyExact({ ...fields, times: count, in_s: Math.round(inMs / 1_000) }));
+  };
+  const say = (at: LogLevel, message: string): void => {
+    tellRepeats();
+    if (LOG_LEVELS.indexOf(at) <= LOG_LEVELS.indexOf(level) && messages.take(message, at)) write(at, message);
   };
 
   return {
@@ -72,9 +86,13 @@ export function createTerminalLog({ level, json, stderr, stdout, clock }: Termin
     info: (message) => say("info", message),
     debug: (message) => say("debug", message),
     event(event, fields) {
-      if (json) print(stringifyExact({ event, ...fields }));
+      tellRepeats();
+      const line = { event, ...fields };
+      const text = json ? stringifyExact(line) : "";
+      if (json && events.take(text, line)) print(text);
     },
     progress(stage, latest) {
+      tellRepeats();
       const nowMs = clock.nowMs();
       const track = tracks.get(stage) ?? { latest, rate: createRateMeter(latest.done, nowMs) };
       track.latest = latest;
@@ -86,7 +104,11 @@ export function createTerminalLog({ level, json, stderr, stdout, clock }: Termin
       drawnAtMs = nowMs;
     },
     print,
-    close: clear,
+    tellRepeats: () => tellRepeats({ all: true }),
+    close() {
+      tellRepeats({ all: true });
+      clear();
+    },
   };
 }
 

@@ -4,6 +4,8 @@ import { pause } from "../lib/pause.ts";
 
 /** Between two looks at how long nothing was done, ms. */
 const LOOK_MS = 500;
+/** Between two looks so much time cannot pass while anything goes on, ms. */
+const BLIND_MS = 5_000;
 /** Causes told at the end: with more servers the rest says nothing new. */
 const CAUSES_MAX = 8;
 
@@ -66,7 +68,12 @@ export function createLastProgress({ clock, giveUpMs }: { readonly clock: Clock;
     },
     async watch({ until, isWaiting, causes: standing = () => [], lastResort = () => false }) {
       let excusedAtMs = clock.nowMs();
+      let lookedAtMs = excusedAtMs;
       while (!until.aborted) {
+        const blindMs = clock.nowMs() - lookedAtMs;
+        lookedAtMs = clock.nowMs();
+        // The process was stopped, or waited for its database: nothing could be achieved.
+        if (blindMs > BLIND_MS) excusedAtMs = Math.max(atMs, excusedAtMs) + blindMs;
         if (!isWaiting()) excusedAtMs = clock.nowMs();
         else if (clock.nowMs() - Math.max(atMs, excusedAtMs) >= giveUpMs) {
           if (lastResort()) {

@@ -108,7 +108,7 @@ const generate = z.strictObject({
     .min(0)
     .default(2000)
     .describe("likewise, where servers[].output_dir says where its pictures lie on this machine"),
-  give_up_s: z.number().positive().default(3600),
+  give_up_s: z.number().positive().default(3600).describe("without any progress of the whole run for so long it ends with exit 1"),
   save_as: z.enum(["output", "temp"]).default("output"),
 });
 

@@ -70,10 +70,10 @@ export function waitWhileBusy(client: Database.Database, { file, log, maxMs = WA
         );
       };
     return Object.assign(begin(inner), {
-      default: begin(inner.default),
-      deferred: begin(inner.deferred),
-      immediate: begin(inner.immediate),
-      exclusive: begin(inner.exclusive),
+      default: begin((...values) => inner.default(...values)),
+      deferred: begin((...values) => inner.deferred(...values)),
+      immediate: begin((...values) => inner.immediate(...values)),
+      exclusive: begin((...values) => inner.exclusive(...values)),
     });
   }
 

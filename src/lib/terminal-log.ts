@@ -87,9 +87,10 @@ export function createTerminalLog({ level, json, stderr, stdout, clock }: Termin
     debug: (message) => say("debug", message),
     event(event, fields) {
       tellRepeats();
-      const line = { event, ...fields };
-      const text = json ? stringifyExact(line) : "";
-      if (json && events.take(text, line)) print(text);
+      if (!json) return;
+      const whole = { event, ...fields };
+      const text = stringifyExact(whole);
+      if (events.take(text, whole)) print(text);
     },
     progress(stage, latest) {
       tellRepeats();

@@ -71,11 +71,11 @@ describe("createRepeatFold()", () => {
         let nowMs = 0;
         const fold = createRepeatFold<string>(() => nowMs);
         let told = 0;
-        const open = new Map<string, number>();
+        const said = new Map<string, number>();
         const count = (all: boolean): void => {
           for (const { text, note, count: times } of fold.due({ all })) {
-            told += times - (note.includes("times") ? (open.get(text) ?? 0) : 0);
-            open.delete(text);
+            told += times - (note.includes("times") ? (said.get(text) ?? 0) : 0);
+            said.delete(text);
           }
         };
         for (const { line, afterMs } of steps) {
@@ -83,7 +83,7 @@ describe("createRepeatFold()", () => {
           count(false);
           if (fold.take(line, line)) {
             told++;
-            open.set(line, 1);
+            said.set(line, 1);
           }
         }
         count(true);

@@ -12,9 +12,14 @@ export interface SystemStats {
   /** "unknown" where the server does not say. */
   readonly version: string;
   readonly os: string;
+  /** "unknown" where the server does not say; `2.9.1+cu128`. */
+  readonly pytorch: string;
+  /** Without the compiler: `3.11.7`. */
+  readonly python: string;
   readonly argv: readonly string[];
   readonly ramTotalBytes: number;
   readonly ramFreeBytes: number;
+  /** The one that it uses first; newer versions list all that the machine has. */
   readonly devices: readonly Device[];
   /** Started with --disable-metadata: its PNGs do not name their job. */
   readonly withoutMetadata: boolean;
@@ -29,6 +34,8 @@ export function parseSystemStats(answer: Json): SystemStats | undefined {
   return {
     version: textOf(system["comfyui_version"], "unknown"),
     os: textOf(system["os"], ""),
+    pytorch: textOf(system["pytorch_version"], "unknown"),
+    python: textOf(system["python_version"], "unknown").split(" ", 1)[0] ?? "unknown",
     argv,
     ramTotalBytes: bytesOf(system["ram_total"]),
     ramFreeBytes: bytesOf(system["ram_free"]),

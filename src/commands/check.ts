@@ -1,3 +1,4 @@
+import { serverEpoch, type ServerEpoch } from "../comfy/server-epoch.ts";
 import { readServerClasses, type ServerClasses } from "../comfy/server-classes.ts";
 import { loadConfig } from "../config/load-config.ts";
 import { refuseUnfedPolicies } from "../config/refuse-unfed-policies.ts";
@@ -18,6 +19,7 @@ import { unfitCells } from "../stages/unfit-cells.ts";
 import { describePairs } from "./check/describe-pairs.ts";
 import { describeSecrets } from "./check/describe-secrets.ts";
 import { checkDisks } from "./check/disks.ts";
+import { compareVersions } from "./check/compare-versions.ts";
 import { checkWorkflow } from "./check/check-workflow.ts";
 import { failedFinding, type Finding } from "./check/finding.ts";
 import { probeJudges } from "./check/probe-judges.ts";
@@ -36,7 +38,8 @@ export async function run(input: CommandInput): Promise<CommandResult> {
   const asked = await askServers(config, input.signal);
   const variants = await prepareVariants(config, { servers: asked });
   const plan = await countCandidates(config, { variants, input, asked });
-  const servers = await Promise.all(config.servers.map((server) => checkServer(server, { config, variants, input })));
+  const seen = await Promise.all(config.servers.map((server) => checkServer(server, { config, variants, input })));
+  const servers = seen.map(({ findings: each }) => each);
   const findings: Finding[] = [
     { what: "config", ok: true, text: config.configFile },
     { what: "plan", ok: true, text: `${plan.text}, about ${byteSize(plan.bytes)} as PNG` },
@@ -44,6 +47,10 @@ export async function run(input: CommandInput): Promise<CommandResult> {
     ...sizesThatNeverPair(variants),
     ...describeSecrets(config, variants),
     ...servers.flat(),
+    ...compareVersions(
+      config,
+      seen.flatMap(({ url, epoch }) => (epoch === null ? [] : [{ url, epoch }])),
+    ),
     ...(input.options["canary"] === true ? await canary(config, { variants, input, prompt: plan.first, files: plan.files, servers }) : []),
     ...(await probeStore(config, input)),
     ...(await probeExport({ ...config.store, uri: exportStoreUri(config.export.uri) }, input)),
@@ -113,10 +120,17 @@ function sizesThatNeverPair(variants: readonly ReadyToPlan[]): readonly Finding[
   return [{ what: "sizes", ok: true, text: `variants of different sizes never make a pair: ${text}` }];
 }
 
+interface CheckedServer {
+  readonly url: string;
+  readonly findings: readonly Finding[];
+  /** Null where it does not answer. */
+  readonly epoch: ServerEpoch | null;
+}
+
 async function checkServer(
   server: Config["servers"][number],
   { config, variants, input }: Checked & { readonly config: Config },
-): Promise<readonly Finding[]> {
+): Promise<CheckedServer> {
   const { comfyClient } = await import("../comfy/client.ts");
   const client = comfyClient({ url: server.url, headers: server.headers, caFile: server.ca_file });
   try {
@@ -130,9 +144,9 @@ async function checkServer(
     const classes = variants.flatMap(({ graph }) => Object.values(graph).map((node) => node.class_type));
     const said = await readServerClasses(client, classes, input.signal);
     for (const variant of variants) findings.push(checkWorkflow(variant, seedRuleOf(config), said));
-    return findings;
+    return { url: client.url, findings, epoch: serverEpoch(stats) };
   } catch (error) {
-    return [failedFinding(client.url, error)];
+    return { url: client.url, findings: [failedFinding(client.url, error)], epoch: null };
   } finally {
     await client.close();
   }

@@ -1,8 +1,10 @@
+import { describeEpoch } from "../comfy/server-epoch.ts";
 import { loadConfig } from "../config/load-config.ts";
 import type { Context } from "../context.ts";
 import { openReadonly } from "../db/open.ts";
 import { countRefused } from "../db/queries/adoption.ts";
 import { readCounters } from "../db/queries/counters.ts";
+import { countMixedPrompts, imagesByEpoch } from "../db/queries/epochs.ts";
 import { countReasons, summarize } from "../db/queries/summary.ts";
 import { listVariants } from "../db/queries/variants.ts";
 import { EXIT } from "../errors.ts";
@@ -57,6 +59,8 @@ function show({ db, config, oldKinds }: Shown, input: ShowInput, rate?: number):
   const refused = countRefused(db);
   const counters = readCounters(db);
   const servers = describeServers({ db, config }, input.clock.nowMs());
+  const madeBy = imagesByEpoch(db);
+  const mixedPrompts = countMixedPrompts(db);
   const judging = describeJudging({ db, config }, images);
   const versions = describeVersions({ db, config }, oldKinds);
   const speed = rate === undefined ? "" : `, ${rate.toFixed(1)}/s${rate > 0 ? `, ${Math.ceil(pending / rate)} s left` : ""}`;
@@ -71,6 +75,8 @@ function show({ db, config, oldKinds }: Shown, input: ShowInput, rate?: number):
       .filter((variant) => variant.state !== "active")
       .map(({ variant, state, reason }) => `variant     ${variant} is ${state}${reason === null ? "" : `: ${shortened(reason)}`}`),
     ...servers.map(({ url, text }) => `server      ${url} ${text}`),
+    ...madeBy.map(({ images: count, ...epoch }) => `made by     ${describeEpoch(epoch)}: ${counted(count, "image")}`),
+    ...(mixedPrompts === 0 ? [] : [`made by     several of these, within one prompt: ${counted(mixedPrompts, "prompt")}`]),
     ...Object.entries(counters)
       .filter(([, value]) => value > 0)
       .map(([name, value]) => `counted     ${countedName(name, value)}`),
@@ -90,6 +96,8 @@ function show({ db, config, oldKinds }: Shown, input: ShowInput, rate?: number):
       reasons: reasons.map((reason) => ({ ...reason })),
       not_adopted: refused.map((each) => ({ ...each })),
       servers: servers.map(({ url, state, seenAtMs, configured }) => ({ url, state, seen_at_ms: seenAtMs, configured })),
+      made_by: madeBy.map((each) => ({ ...each })),
+      mixed_prompts: mixedPrompts,
       counters: { ...counters },
       ...judging.fields,
       exports: versions.events,

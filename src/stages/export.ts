@@ -117,9 +117,9 @@ async function exportInto(store: ObjectStore, needs: ExportNeeds, options: Expor
   if (config.export.card.license === null) log.warn("The dataset card says that the licence is unknown. Set export.card.license");
   decideRatios(needs, ratios);
   const { complete, configHash } = options;
-  const { dataFiles: files, contentSha256, checksumsSha256, layout, counts, sources, technical, seeds } = made;
+  const { dataFiles: files, contentSha256, checksumsSha256, layout, counts, sources, technical, seeds, madeBy } = made;
   const kind: VersionKind = since !== null ? "part" : isWholePlan(db) ? "whole" : "trial";
-  const content = { kind, contentSha256, checksumsSha256, layout, ratios, files, counts, sources, technical, drops, seeds };
+  const content = { kind, contentSha256, checksumsSha256, layout, ratios, files, counts, sources, technical, drops, seeds, madeBy };
   const sinceFact = base === undefined || stale === null ? null : { version: base.version, manifestSha256: base.manifestSha256, ...stale };
   const facts = { config, judges, complete, createdAt, configHash, since: sinceFact, ...content };
   const published = await publishVersion({ ...needs, store, spool, checkpoint }, { as: options.as, made, facts });

@@ -90,7 +90,7 @@ function answerOf({ version, devices }: SystemStats, { running, pending }: Queue
     version,
     ours,
     theirs: promptIds.length - ours,
-    vramFreeBytes: Math.min(...devices.map((device) => device.vramFreeBytes), Infinity),
+    vramFreeBytes: devices[0]?.vramFreeBytes ?? Infinity, // The one that it uses.
   };
 }
 

@@ -1,4 +1,5 @@
 import { openReadonly } from "../open.ts";
+import { countMixedPrompts, imagesByEpoch } from "./epochs.ts";
 import { exportBase } from "./export-base.ts";
 import { linkedRows } from "./linked-rows.ts";
 import { plannedRowQueries } from "./planned-rows.ts";
@@ -219,6 +220,8 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix, withRefer
     firstLargeSeed: () => client.prepare<[{ pairSet: string }], { seed: string; prompt: string }>(FIRST_LARGE_SEED).get({ pairSet }),
     /** True if images were adopted whose seed nobody knows, whether or not a row shows one. */
     hasUnknownSeeds: (): boolean => client.prepare(`select 1 from jobs where adopted = 1 and seed = '-1' limit 1`).get() !== undefined,
+    /** What stored images were made by, and how many prompts have images of several. */
+    madeBy: () => ({ servers: imagesByEpoch({ client }), mixedPrompts: countMixedPrompts({ client }) }),
     variants: () =>
       client.prepare<[], { variant: string; model: string; params: string }>(`select variant, model, params from variants`).all(),
     /** What linking left out, by unit and reason. */

@@ -84,9 +84,10 @@ export function jobQueries({ client }: Pick<Db, "client">) {
   const listImage = client.prepare<
     [ListedImage & Pick<SubmittedJob, "job" | "promptKey" | "promptId" | "server" | "attempt"> & { imageId: string; generation: number }]
   >(`
-    insert into images (image_id, job, prompt_key, prompt_id, server, attempt, node_id, batch_index, generation, filename, subfolder, type)
-    values (@imageId, @job, @promptKey, @promptId, @server, @attempt, @nodeId, @batchIndex, @generation, @filename, @subfolder, @type)
-    on conflict (image_id) do update set prompt_id = excluded.prompt_id, server = excluded.server, attempt = excluded.attempt,
+    insert into images (image_id, job, prompt_key, prompt_id, server, attempt, node_id, batch_index, generation, filename, subfolder, type, epoch)
+    values (@imageId, @job, @promptKey, @promptId, @server, @attempt, @nodeId, @batchIndex, @generation, @filename, @subfolder, @type,
+      (select epoch from servers where url = @server))
+    on conflict (image_id) do update set prompt_id = excluded.prompt_id, server = excluded.server, attempt = excluded.attempt, epoch = excluded.epoch,
       filename = excluded.filename, subfolder = excluded.subfolder, type = excluded.type, state = 'listed', reason = null, detail = null, bad_fetches = 0
     where images.state in ('listed', 'rejected')`);
   const countReplaced = client

@@ -14,7 +14,7 @@ import { downloadScript } from "./download-script.ts";
 import { imagesCsv } from "./images-csv.ts";
 import { openImageRuns } from "./image-runs.ts";
 import { contentDigest, type VersionContent } from "./content-digest.ts";
-import { CHECKSUMS, sha256Of, type DataFile, type VersionCounts } from "./manifest.ts";
+import { CHECKSUMS, sha256Of, type DataFile, type MadeByCounts, type VersionCounts } from "./manifest.ts";
 import { INDEX, indexText, partSection, STALE, staleCsv } from "./part-files.ts";
 import { planRows, type RowPlan } from "./plan-rows.ts";
 import { rowFacts } from "./row.ts";
@@ -61,6 +61,7 @@ export interface MadeVersion {
   readonly sources: Readonly<Record<string, number>>;
   readonly technical: readonly (readonly [source: string, count: number])[];
   readonly seeds: SeedRange;
+  readonly madeBy: MadeByCounts;
 }
 
 export type Made = {
@@ -152,7 +153,7 @@ export async function makeVersion(needs: MakeNeeds): Promise<Made> {
   });
   const files = [...content, await spool.write(CHECKSUMS, [Buffer.from(checksums)])];
   const digests = { contentSha256, checksumsSha256: sha256Of(checksums) };
-  return { made: { dataFiles, files, ...digests, layout, counts, sources, technical, seeds }, drops, stale };
+  return { made: { dataFiles, files, ...digests, layout, counts, sources, technical, seeds, madeBy: snapshot.madeBy() }, drops, stale };
 }
 
 /** As the manifest says it. */

@@ -59,8 +59,22 @@ export interface ManifestFacts {
   readonly sources: Readonly<Record<string, number>>;
   readonly technical: readonly (readonly [source: string, count: number])[];
   readonly seeds: SeedRange;
+  readonly madeBy: MadeByCounts;
   /** Of a part: what it builds on. */
   readonly since: SinceFact | null;
+}
+
+/** What the stored images of the dataset were made by. A night's facts: they stand here alone, and in no row. */
+export interface MadeByCounts {
+  readonly servers: readonly {
+    readonly comfyui: string;
+    readonly pytorch: string;
+    readonly python: string;
+    readonly device: string;
+    readonly images: number;
+  }[];
+  /** Prompts that have images of several. */
+  readonly mixedPrompts: number;
 }
 
 /** What a part says of the version before it. */
@@ -122,6 +136,8 @@ export function manifestText(facts: ManifestFacts): string {
     },
     judges: facts.judges.map(({ name, version, technical }) => ({ name, version, technical })),
     seeds: facts.seeds,
+    made_by: facts.madeBy.servers.map(({ comfyui, pytorch, python, device, images }) => ({ comfyui, pytorch, python, device, images })),
+    prompts_made_by_several: facts.madeBy.mixedPrompts,
     files: files.map(({ path, table, format, split, rows, sizeBytes, sha256 }) => ({
       path,
       table,

@@ -24,13 +24,14 @@ export interface MemoryMarks {
 
 const MB = 1e6;
 
-/** Why there is too little memory, null where there is enough. The tightest device counts. */
+/** Why there is too little memory, null where there is enough. Newer servers list every device of the machine: the first is the one that they use. */
 export function shortageOf(
   stats: { readonly ramFreeBytes: number; readonly devices: readonly { readonly name: string; readonly vramFreeBytes: number }[] },
   { minFreeVramMb, minFreeRamMb }: MemoryMarks,
 ): string | null {
-  const tight = stats.devices.find(({ vramFreeBytes }) => vramFreeBytes < minFreeVramMb * MB);
-  if (tight !== undefined) return `${Math.round(tight.vramFreeBytes / MB)} MB of VRAM free on ${tight.name}, under ${minFreeVramMb}`;
+  const [used] = stats.devices;
+  if (used !== undefined && used.vramFreeBytes < minFreeVramMb * MB)
+    return `${Math.round(used.vramFreeBytes / MB)} MB of VRAM free on ${used.name}, under ${minFreeVramMb}`;
   if (stats.ramFreeBytes < minFreeRamMb * MB) return `${Math.round(stats.ramFreeBytes / MB)} MB of RAM free, under ${minFreeRamMb}`;
   return null;
 }

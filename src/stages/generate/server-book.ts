@@ -1,6 +1,8 @@
+import { describeEpoch, epochKeyOf, serverEpoch, type ServerEpoch } from "../../comfy/server-epoch.ts";
 import type { SystemStats } from "../../comfy/system-stats.ts";
 import type { Context } from "../../context.ts";
 import { addToCounter } from "../../db/queries/counters.ts";
+import { lastEpochOf, rememberEpoch } from "../../db/queries/epochs.ts";
 import { findServer, rememberServer } from "../../db/queries/servers.ts";
 import type { FatalError, TransientError } from "../../errors.ts";
 import type { Health } from "./health.ts";
@@ -49,6 +51,22 @@ export function serverBook(needs: ServerBookNeeds) {
     needs.changed();
   }
 
+  /** Writes down what the server is now. Says so where it was something else when it made images before. */
+  function noteEpoch(url: string, facts: ServerEpoch): string {
+    const epoch = epochKeyOf(facts);
+    const before = lastEpochOf(db, url);
+    rememberEpoch(db, epoch, { facts, nowMs: clock.nowMs() });
+    if (before !== undefined && before.epoch !== epoch) {
+      const [was, is] = [describeEpoch(before), describeEpoch(facts)];
+      const change = was === is ? `${is}, started with other arguments than before` : `${is}; it was ${was} before`;
+      log.warn(
+        `${url} is another server now: ${change}. The same seed may give another image there. status counts the prompts that have images of both`,
+      );
+      log.event("server_changed", { server: url, before: was, now: is });
+    }
+    return epoch;
+  }
+
   return {
     isUp: (url: string): boolean => up.has(url),
     anyUp: (): boolean => up.size > 0,
@@ -57,7 +75,9 @@ export function serverBook(needs: ServerBookNeeds) {
     downReasons,
     /** What servers refused last, in ComfyUI's words, by URL. */
     refusals,
-    serverUp(url: string, { version, withoutMetadata }: Pick<SystemStats, "version" | "withoutMetadata">): void {
+    serverUp(url: string, stats: SystemStats): void {
+      const { version, withoutMetadata } = stats;
+      const epoch = noteEpoch(url, serverEpoch(stats));
       up.add(url);
       downSinceMs.delete(url);
       unusable.delete(url);
@@ -67,7 +87,8 @@ export function serverBook(needs: ServerBookNeeds) {
       const latched = health.whyLatched(url);
       if (latched === undefined) downReasons.delete(url);
       const state = latched === undefined ? "up" : "latched";
-      rememberServer(db, url, { state, detail: latched ?? version, withoutMetadata: withoutMetadata ? 1 : 0, seenAtMs: clock.nowMs() });
+      const detail = latched ?? version;
+      rememberServer(db, url, { state, detail, withoutMetadata: withoutMetadata ? 1 : 0, epoch, seenAtMs: clock.nowMs() });
       log.info(`${url} is up: ComfyUI ${version}`);
       progress.setState(url, latched === undefined ? "up" : "left alone");
       needs.changed();

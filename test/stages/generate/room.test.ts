@@ -22,12 +22,12 @@ describe("shortageOf()", () => {
   const stats = {
     ramFreeBytes: 8e9,
     devices: [
-      { name: "cuda:0", vramFreeBytes: 10e9 },
       { name: "cuda:1", vramFreeBytes: 1e9 },
+      { name: "cuda:0", vramFreeBytes: 10e6 }, // Somebody else's.
     ],
   };
 
-  it("looks at the tightest device, and at nothing where no mark is set", () => {
+  it("looks at the device that the server uses, the first, and at nothing where no mark is set", () => {
     expect(shortageOf(stats, { minFreeVramMb: 2_000, minFreeRamMb: 0 })).toContain("1000 MB of VRAM free on cuda:1, under 2000");
     expect(shortageOf(stats, { minFreeVramMb: 500, minFreeRamMb: 9_000 })).toContain("8000 MB of RAM free");
     expect(shortageOf(stats, { minFreeVramMb: 0, minFreeRamMb: 0 })).toBeNull();

@@ -73,7 +73,7 @@ function valuesOf(graph: ApiGraph, names: readonly string[], matches: (node: Api
 }
 
 /** The place itself if it holds a value; where a primitive node feeds it, that node's only value. */
-function valueBehind(graph: ApiGraph, place: Place): Place | undefined {
+export function valueBehind(graph: ApiGraph, place: Place): Place | undefined {
   const value = nodeOf(graph, place.nodeId)?.inputs[place.input];
   if (isScalar(value)) return place;
   const link = asReference(value);
@@ -89,10 +89,14 @@ function isScalar(value: Json | undefined): boolean {
   return value !== undefined && value !== null && typeof value !== "object";
 }
 
-/** For every sampler or guider, the text at the far end of its positive or negative conditioning. */
-function detectTexts(graph: ApiGraph, side: "positive" | "negative"): readonly (readonly Place[])[] {
-  const starts = Object.values(graph).flatMap((node) => {
-    if (!isSampling(node)) return [];
+/** Finds the text at the far end of the positive or negative conditioning of every sampler or guider, or of the nodes that `isStart` takes. */
+export function detectTexts(
+  graph: ApiGraph,
+  side: "positive" | "negative",
+  isStart: (entry: readonly [string, ApiNode]) => boolean = ([, node]) => isSampling(node),
+): readonly (readonly Place[])[] {
+  const starts = Object.entries(graph).flatMap(([nodeId, node]) => {
+    if (!isStart([nodeId, node])) return [];
     // BasicGuider has a single conditioning, which is the positive one.
     return asReference(node.inputs[side]) ?? (side === "positive" ? (asReference(node.inputs["conditioning"]) ?? []) : []);
   });

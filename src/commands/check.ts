@@ -17,6 +17,9 @@ import { seedRuleOf } from "../stages/seed-rule.ts";
 import { prepareVariants, type ReadyToPlan } from "../stages/prepare-variants.ts";
 import { unfitCells } from "../stages/unfit-cells.ts";
 import { describePairs } from "./check/describe-pairs.ts";
+import { describeConstants } from "./check/describe-constants.ts";
+import { rowlessNight } from "./check/rowless-nights.ts";
+import { perJobNames } from "../stages/variants.ts";
 import { describeSecrets } from "./check/describe-secrets.ts";
 import { checkDisks } from "./check/disks.ts";
 import { compareVersions } from "./check/compare-versions.ts";
@@ -45,6 +48,8 @@ export async function run(input: CommandInput): Promise<CommandResult> {
     { what: "plan", ok: true, text: `${plan.text}, about ${byteSize(plan.bytes)} as PNG` },
     ...(plan.references.files === 0 ? [] : [{ what: "references", ok: true, text: tellReferences(plan.references) }]),
     ...sizesThatNeverPair(variants),
+    ...rowlessNight({ config, variants, seeds: plan.each / variants.length, perJob: perJobNames(config.prompts) }),
+    ...describeConstants(variants, perJobNames(config.prompts)),
     ...describeSecrets(config, variants),
     ...servers.flat(),
     ...compareVersions(
@@ -110,11 +115,13 @@ function sideOf(variant: ReadyToPlan, name: "width" | "height"): number {
   return typeof value === "number" ? value : DEFAULT_SIDE_PX;
 }
 
+const sizeOf = (variant: ReadyToPlan): string => `${sideOf(variant, "width")}×${sideOf(variant, "height")}`;
+
 const pixelsOf = (variant: ReadyToPlan): number => sideOf(variant, "width") * sideOf(variant, "height");
 
 /** Chosen and rejected have to be of one size: variants of different sizes are never paired with each other. */
 function sizesThatNeverPair(variants: readonly ReadyToPlan[]): readonly Finding[] {
-  const sizes = Map.groupBy(variants, (variant) => `${sideOf(variant, "width")}×${sideOf(variant, "height")}`);
+  const sizes = Map.groupBy(variants, sizeOf);
   if (sizes.size < 2) return [];
   const text = [...sizes].map(([size, group]) => `${size}: ${group.map((variant) => variant.variant).join(", ")}`).join("; ");
   return [{ what: "sizes", ok: true, text: `variants of different sizes never make a pair: ${text}` }];

@@ -13,6 +13,7 @@ import type { CommandInput, CommandResult } from "./command.ts";
 import { technicalNote } from "./technical-note.ts";
 import { tellLinked } from "./tell-linked.ts";
 import { stageResult } from "./stage-result.ts";
+import { commandHint } from "../lib/command-hint.ts";
 
 export interface LinkAndExportOptions {
   /** True where earlier stages stopped before their work was done. */
@@ -58,9 +59,25 @@ export async function linkAndExport(
   const result = stageResult(db, input, { done: describeExport(report), stopped, rows: report.rows, drops: report.drops });
   // Nothing new is no failure.
   if (report.outcome !== "empty" || report.since !== undefined) return result;
+  const next = nextCommand({ pending, linked, people });
+  if (next !== null && !stopped) log.info(`Next: ${commandHint(next, config.configFile)}`);
   // Work that the deadline left undone and people who have not voted yet are no failure; anything else that left no pair is.
   const onlyPeople = config.annotate.pairs[config.export.pairs]?.from.every((source) => source === "people") === true;
   return onlyPeople || stopped ? result : { ...result, exit: EXIT.incomplete };
+}
+
+interface Undone {
+  /** Candidates that are not stored yet. */
+  readonly pending: number;
+  readonly linked: LinkResult;
+  readonly people: string | null;
+}
+
+/** The command that brings pairs nearer; null where all is done and there are none. */
+function nextCommand({ pending, linked, people }: Undone): string | null {
+  if (pending > 0) return "run";
+  if (linked.pending + linked.unjudged > 0) return "annotate";
+  return people === null ? null : "annotate serve";
 }
 
 /** Where people decide and have not all voted: how far they are. */

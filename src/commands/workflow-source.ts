@@ -9,6 +9,8 @@ import type { CommandInput } from "./command.ts";
 
 /** No JSON begins with them. Sources: PNG (Third Edition) 5.2; ITU-T T.81, table B.1; RFC 9649 2.4. */
 const FIRST_BYTES = { png: "\x89", jpeg: "\xff\xd8\xff", webp: "RIFF" } as const;
+/** Where a file of another kind shows it: JSON has no NUL, and images, archives and UTF-16 have one soon. */
+const LOOKED_AT_BYTES = 1_024;
 const WHAT_IT_TAKES = "pnpm pipeline init workflow_api.json, or image.png, or --server URL";
 
 /** Where `init` takes a workflow from. */
@@ -38,6 +40,11 @@ export async function readWorkflowSource(input: Pick<CommandInput, "args" | "opt
   if (head.startsWith(FIRST_BYTES.png)) return { text: promptChunkOf(bytes, file), name: file, file: null };
   if (head.startsWith(FIRST_BYTES.jpeg) || head.startsWith(FIRST_BYTES.webp))
     return { text: await exifPromptOf(bytes, file), name: file, file: null };
+  if (bytes.subarray(0, LOOKED_AT_BYTES).includes(0)) {
+    throw new ConfigError(`Cannot take a workflow from ${file}: it is neither JSON in UTF-8 nor a PNG, JPEG or WebP image`, {
+      hint: WHAT_IT_TAKES,
+    });
+  }
   return { text: bytes.toString("utf8"), name: file, file };
 }
 

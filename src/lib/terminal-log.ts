@@ -44,7 +44,7 @@ export function createTerminalLog({ level, json, stderr, stdout, clock }: Termin
   let drawnAtMs = 0;
 
   const clear = (): void => {
-    if (drawnLines > 0) stderr.write(`\u001B[${drawnLines}A\u001B[0J`);
+    if (drawnLines > 0) stderr.write(`\r\u001B[${drawnLines}A\u001B[0J`);
     drawnLines = 0;
   };
   const draw = (): void => {

@@ -1,5 +1,7 @@
+import { existsSync } from "node:fs";
 import { extname } from "node:path";
 import { ConfigError } from "../errors.ts";
+import { fileHintOf, promptsError } from "./prompts-error.ts";
 import type { PromptSource, PromptSourceFactory } from "./prompt-source.ts";
 
 /** Sources by file extension. A new one is a file beside this and a line here. */
@@ -20,6 +22,7 @@ export async function openPromptSource(file: string): Promise<PromptSource> {
     .toLowerCase();
   const factory = Object.hasOwn(PROMPT_SOURCES, extension) ? PROMPT_SOURCES[extension] : undefined;
   if (factory !== undefined) return factory(file, { gzip });
+  if (!existsSync(file)) throw promptsError(file, "there is no such file", { hint: fileHintOf(file) });
   const known = Object.keys(PROMPT_SOURCES).map((name) => `.${name}`);
   throw new ConfigError(
     `Cannot read the prompts ${file}: ${extension === "" ? "it has no extension" : `.${extension} is no format of prompts`}`,

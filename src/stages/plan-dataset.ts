@@ -13,13 +13,13 @@ import { planChanges, type PlanCounts } from "../db/queries/plan-changes.ts";
 import { planQueries, type PlannedPrompt } from "../db/queries/plan.ts";
 import { referenceQueries } from "../db/queries/references.ts";
 import { listVariants, replaceVariants, type VariantRow } from "../db/queries/variants.ts";
-import { ConfigError } from "../errors.ts";
 import { canonicalJson, identityHash, stringifyExact, type Json } from "../lib/exact-json.ts";
 import { stringifyPython } from "../lib/python-json.ts";
 import { hexSet } from "../lib/hex-set.ts";
 import { readPrompts, type PromptRow } from "../prompts/read-prompts.ts";
 import type { ReferenceFiles } from "../prompts/reference-files.ts";
 import { areReferencesUnchanged } from "./are-references-unchanged.ts";
+import { readError } from "../prompts/prompts-error.ts";
 import { openReferences } from "./open-references.ts";
 import { createPlanner } from "./plan.ts";
 import { prepareVariants, type ReadyToPlan } from "./prepare-variants.ts";
@@ -237,10 +237,7 @@ async function fingerprintOf(config: Context["config"], { variants, promptsLimit
   try {
     await pipeline(createReadStream(config.prompts.file), fileHash);
   } catch (error) {
-    throw new ConfigError(`Cannot read the prompts ${config.prompts.file}: ${error instanceof Error ? error.message : String(error)}`, {
-      hint: "check prompts.file; relative paths start at the config file",
-      cause: error,
-    });
+    throw readError(config.prompts.file, error);
   }
   // Everything below is plain data that zod has checked.
   const prompts = config.prompts as unknown as Json;

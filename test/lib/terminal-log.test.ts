@@ -7,7 +7,7 @@ function terminal() {
   const lines: string[] = [];
   const write = (text: string): void => {
     // oxlint-disable-next-line no-control-regex -- the sequence that clears bars
-    const [, up, rest] = /^(?:\u001B\[(\d+)A\u001B\[0J)?([^]*)$/.exec(text) ?? [];
+    const [, up, rest] = /^(?:\r\u001B\[(\d+)A\u001B\[0J)?([^]*)$/.exec(text) ?? [];
     lines.splice(lines.length - Number(up ?? 0));
     if (rest !== undefined && rest !== "") lines.push(...rest.replace(/\n$/, "").split("\n"));
   };
@@ -86,4 +86,21 @@ describe("createTerminalLog() elsewhere", () => {
     log.event("done", { exit: 0, seed: 18446744073709551615n });
     expect(lines).toEqual(['{"event":"done","exit":0,"seed":18446744073709551615}']);
   });
+});
+
+test("clears bars from the start of the line: a terminal that echoes ^C has left the cursor behind it", () => {
+  let raw = "";
+  const stream = Object.assign(
+    new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        raw += chunk.toString();
+        done();
+      },
+    }),
+    { isTTY: true, columns: 80 },
+  );
+  const log = createTerminalLog({ level: "info", json: false, stderr: stream, stdout: stream, clock });
+  log.progress("generate", progress);
+  log.info("Stopping");
+  expect(raw).toContain("\r\u001B[1A\u001B[0JStopping");
 });

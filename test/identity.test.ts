@@ -105,6 +105,11 @@ describe("derivedSeeds()", () => {
     expect(new Set(derivedSeeds(7n, key, { count: 9, max: 8 }))).toEqual(new Set([0n, 1n, 2n, 3n, 4n, 5n, 6n, 7n, 8n]));
   });
 
+  it("hashes the digest again where a seed is taken or too large, for ever in the same way", () => {
+    // Worked out with Python's hashlib: another way of finding the next seed would make other images of the same prompt.
+    expect(derivedSeeds(7n, "p_1", { count: 6, max: 5 })).toEqual([2n, 1n, 3n, 4n, 0n, 5n]);
+  });
+
   it("is pinned below a largest seed: 31 bits of the same digests", () => {
     expect(derivedSeeds(7n, key, { count: 4, max: 2 ** 31 - 1 })).toEqual([
       3259512692n - 2n ** 31n,

@@ -104,6 +104,18 @@ describe("linkGroup() sources", () => {
     expect(rowsOf(facts(images, votes), rules({ min_votes: 4 }))).toEqual(["b>d,a"]);
   });
 
+  it("takes an agreement of exactly min_agreement, and none at all only where none is asked for (docs/votes.md)", () => {
+    const votes = [vote("a", "abcd"), vote("a", "abcd"), vote("b", "abcd")];
+    expect(rowsOf(facts(images, votes), rules({ min_agreement: 0.666667 }))).toHaveLength(1);
+    expect(rowsOf(facts(images, votes), rules({ min_agreement: 0.666668, from: ["people"] }))).toEqual([]);
+    // No vote compared a with c: the row follows from two others, and nobody agreed on it.
+    const chain = facts(images, [vote("a>b"), vote("b>c")]);
+    const worst = { policy: "best-worst" as const, from: ["people"] };
+    expect(rowsOf(chain, rules(worst))).toEqual(["a>c"]);
+    expect(rowsOf(chain, rules({ ...worst, min_agreement: 0.000001 }))).toEqual([]);
+    expect(dropsOf(chain, rules({ ...worst, min_agreement: 0.000001 }))).toMatchObject({ "pair min-agreement": 1 });
+  });
+
   it("pairs no images that votes compared neither directly nor through others", () => {
     expect(rowsOf(facts(images, [vote("a>b"), vote("c>d")]), rules({ policy: "all", max_per_prompt: 9 }))).toEqual(["a>b", "c>d"]);
     expect(dropsOf(facts(images, [vote("a>b"), vote("c>d")]))).toEqual({ "pair tie": 1, "pair uncompared": 1 });

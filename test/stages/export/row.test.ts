@@ -76,11 +76,13 @@ describe("a row", () => {
     score.run(imageIds[0], "aesthetic", "2", promptKey, 5.25);
     score.run(imageIds[0], "aesthetic", "1", promptKey, 99); // A version that is not in use any more.
     score.run(imageIds[0], "removed", "1", promptKey, 1);
+    score.run(imageIds[1], "aesthetic", "1", promptKey, 99); // The only one of its judge.
     await fixture.export();
     const [row] = (await readVersion(fixture)).rows();
     expect(row!.meta).toBe('{"Category":"Animals","Zebra":"z","source_id":"row 7"}');
     expect(row!.chosen.params).toBe('{"cfg":9,"prompt":"a cat, masterpiece","steps":20,"width":512}');
     expect(row!.chosen.scores).toBe('{"aesthetic":5.25,"quality":1.0}');
+    expect(row!.rejected[0]!.scores).toBe('{"quality":0.0}');
   });
 
   test("rounds scores to 6 decimals, with a point, −0 as 0.0, and takes the margin from them", async () => {

@@ -25,6 +25,26 @@ async function pinch(page: Page, { x, y }: { readonly x: number; readonly y: num
   await session.detach();
 }
 
+/** As on machines with other fonts, up to texts that take no room at all. Not a <style>: the page's CSP refuses it. */
+const FONTS = ["* { }", "* { font-family: serif !important; }", "* { font: 5px/1 monospace !important; letter-spacing: -3px !important; }"];
+
+/** A target's size must not hang on a font. */
+async function expectTargets(page: Page, selector: string): Promise<void> {
+  for (const rule of FONTS) {
+    await page.evaluate((text) => {
+      const sheet = new CSSStyleSheet();
+      sheet.replaceSync(text);
+      document.adoptedStyleSheets = [sheet];
+    }, rule);
+    for (const target of await page.locator(selector).filter({ visible: true }).all()) {
+      const box = await target.boundingBox();
+      const said = `${(await target.textContent()) ?? ""} with ${rule}`;
+      expect(Math.min(box?.width ?? 0, box?.height ?? 0), said).toBeGreaterThanOrEqual(TARGET_MIN_PX);
+    }
+  }
+  await page.evaluate(() => (document.adoptedStyleSheets = []));
+}
+
 describe.runIf(hasChromium)("the page by touch", () => {
   let browser: Browser;
   beforeAll(async () => {
@@ -41,10 +61,7 @@ describe.runIf(hasChromium)("the page by touch", () => {
     const pictures = page.locator(".stage:not(.waiting) .choose");
     const button = (name: string) => page.getByRole("button", { name, exact: true });
 
-    for (const target of await page.locator(".actions button, .stage:not(.waiting) .choose").all()) {
-      const box = await target.boundingBox();
-      expect(Math.min(box?.width ?? 0, box?.height ?? 0), (await target.textContent()) ?? "").toBeGreaterThanOrEqual(TARGET_MIN_PX);
-    }
+    await expectTargets(page, ".actions button, .stage:not(.waiting) .choose");
     const before = await page.locator(".stage:not(.waiting) img").first().boundingBox();
     const box = await pictures.first().boundingBox();
     const task = await ann.task();
@@ -55,6 +72,7 @@ describe.runIf(hasChromium)("the page by touch", () => {
     await expect.poll(() => page.locator(".frame.zoomed").count()).toBe(0);
 
     await button("Flags").tap();
+    await expectTargets(page, "dialog button, dialog label");
     await page.getByRole("checkbox", { name: "Picture 3: Artefact" }).tap();
     await button("Close").tap();
     await ann.toNext(() => pictures.nth(3).tap());

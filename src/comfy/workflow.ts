@@ -1,5 +1,7 @@
+import { isUtf8 } from "node:buffer";
 import { ConfigError } from "../errors.ts";
 import { DepthError, isJsonObject, type Json, type JsonObject } from "../lib/exact-json.ts";
+import { foreignEncodingOf, toUtf8Hint } from "../lib/foreign-encoding.ts";
 import { jsonErrorPosition } from "../lib/json-error-position.ts";
 import { parsePython } from "../lib/python-json.ts";
 import type { ApiGraph, ApiNode } from "./graph.ts";
@@ -19,6 +21,17 @@ const NAME_IS_NEAR_CHARS = 400;
 
 const EXPORT_HINT =
   "save it again in ComfyUI with Workflow → Export (API); in older versions switch on Settings → Dev mode options first, then use Save (API Format)";
+
+/**
+ * The text of a workflow file. `file` is for messages.
+ * @throws {ConfigError} where it is not UTF-8, as PowerShell's `>` does not write it.
+ */
+export function workflowText(bytes: Buffer, { file }: { readonly file: string }): string {
+  const encoding = foreignEncodingOf(bytes);
+  if (encoding !== null) throw new ConfigError(`Cannot read workflow ${file}: it is ${encoding}`, { hint: toUtf8Hint(encoding) });
+  if (!isUtf8(bytes)) throw notAWorkflow(file, "it is not UTF-8 text");
+  return bytes.toString("utf8");
+}
 
 /**
  * Reads a workflow in API format, bare or wrapped as `{client_id, prompt, extra_data, …}`; 64-bit integers stay exact, and Python's NaN and Infinity what they are.

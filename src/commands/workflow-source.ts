@@ -1,7 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
+import { workflowText } from "../comfy/workflow.ts";
 import { ConfigError, messageOf } from "../errors.ts";
 import { stringifyPython } from "../lib/python-json.ts";
+import { foreignEncodingOf } from "../lib/foreign-encoding.ts";
 import { fileProblem } from "../lib/file-problem.ts";
 import { readPngText } from "../lib/png-text.ts";
 import { promptInExif } from "../stages/adopt/embedded-prompt.ts";
@@ -40,12 +42,12 @@ export async function readWorkflowSource(input: Pick<CommandInput, "args" | "opt
   if (head.startsWith(FIRST_BYTES.png)) return { text: promptChunkOf(bytes, file), name: file, file: null };
   if (head.startsWith(FIRST_BYTES.jpeg) || head.startsWith(FIRST_BYTES.webp))
     return { text: await exifPromptOf(bytes, file), name: file, file: null };
-  if (bytes.subarray(0, LOOKED_AT_BYTES).includes(0)) {
+  if (bytes.subarray(0, LOOKED_AT_BYTES).includes(0) && foreignEncodingOf(bytes) === null) {
     throw new ConfigError(`Cannot take a workflow from ${file}: it is neither JSON in UTF-8 nor a PNG, JPEG or WebP image`, {
       hint: WHAT_IT_TAKES,
     });
   }
-  return { text: bytes.toString("utf8"), name: file, file };
+  return { text: workflowText(bytes, { file }), name: file, file };
 }
 
 function promptChunkOf(bytes: Buffer, file: string): string {

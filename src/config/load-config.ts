@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import type { z } from "zod";
 import { ConfigError } from "../errors.ts";
 import { fileProblem } from "../lib/file-problem.ts";
+import { foreignEncodingOf, toUtf8Hint } from "../lib/foreign-encoding.ts";
 import { isJsonArray, isJsonObject, type Json } from "../lib/exact-json.ts";
 import { checkPlaces } from "./check-places.ts";
 import { crossChecks } from "./cross-checks.ts";
@@ -56,8 +57,12 @@ export function loadConfig(file: string, { env }: LoadOptions): Config {
 
 function readText(file: string): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(file));
+    const bytes = readFileSync(file);
+    const encoding = foreignEncodingOf(bytes);
+    if (encoding !== null) throw new ConfigError(`Cannot read the config ${file}: it is ${encoding}`, { hint: toUtf8Hint(encoding) });
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (error) {
+    if (error instanceof ConfigError) throw error;
     const why = error instanceof TypeError ? "it is not UTF-8 text" : fileProblem(error);
     throw new ConfigError(`Cannot read the config ${file}: ${why}`, {
       hint: "name it with -c FILE, or have one written: pnpm pipeline init WORKFLOW.json",

@@ -2,22 +2,12 @@ import { isUtf8 } from "node:buffer";
 import { createReadStream } from "node:fs";
 import { pipeline, type Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
+import { foreignEncodingOf, markedEncodingOf, toUtf8Hint } from "../lib/foreign-encoding.ts";
 import { promptsError, readError } from "./prompts-error.ts";
 
 const CHUNK_BYTES = 64 * 1024;
 const NEWLINE = 0x0a;
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
-/** Byte order marks of other encodings, the longer before those that they begin with. iconv takes the mark away under the name without LE or BE. */
-const MARKS = [
-  ["\xff\xfe\0\0", "UTF-32"],
-  ["\0\0\xfe\xff", "UTF-32"],
-  ["\xff\xfe", "UTF-16"],
-  ["\xfe\xff", "UTF-16"],
-] as const;
-/** Looked at to tell an encoding. */
-const SAMPLE_BYTES = 4096;
-/** In text of Latin letters nearly all the upper bytes are 0, and none of the lower. */
-const NUL_SHARE = 0.6;
 
 /**
  * The text of a file in chunks, without its byte order mark. Chunks end between characters, not between lines. Where lines end in CR alone,
@@ -87,30 +77,22 @@ function wholeLength(bytes: Buffer): number {
 }
 
 function withoutMark(bytes: Buffer, file: string): Buffer {
-  const encoding = MARKS.find(([mark]) => bytes.toString("latin1", 0, mark.length) === mark)?.[1];
-  if (encoding !== undefined) throw otherEncoding(file, encoding);
+  const encoding = markedEncodingOf(bytes);
+  if (encoding !== null) throw otherEncoding(file, encoding);
   return bytes.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK) ? bytes.subarray(BYTE_ORDER_MARK.length) : bytes;
 }
 
-/** Of a character that no text holds: other encodings have it in nearly every character. */
+/** For a character that no text holds. */
 function holdsNul(bytes: Buffer, { file, line }: { readonly file: string; readonly line: number }): Error {
-  const sample = bytes.subarray(0, SAMPLE_BYTES - (SAMPLE_BYTES % 4));
-  const counts = [0, 0, 0, 0];
-  for (const [at, byte] of sample.entries()) if (byte === 0) counts[at % 4] = (counts[at % 4] ?? 0) + 1;
-  const [a = 0, b = 0, c = 0, d = 0] = counts.map((count) => (4 * count) / sample.length);
-  const isMost = (...shares: readonly number[]): boolean => shares.every((share) => share > NUL_SHARE);
-  const isFew = (...shares: readonly number[]): boolean => shares.every((share) => share < 1 - NUL_SHARE);
-  if (isMost(b, c, d) && isFew(a)) return otherEncoding(file, "UTF-32LE");
-  if (isMost(a, b, c) && isFew(d)) return otherEncoding(file, "UTF-32BE");
-  if (isMost(b, d) && isFew(a, c)) return otherEncoding(file, "UTF-16LE");
-  if (isMost(a, c) && isFew(b, d)) return otherEncoding(file, "UTF-16BE");
+  const encoding = foreignEncodingOf(bytes);
+  if (encoding !== null) return otherEncoding(file, encoding);
   return promptsError(file, `line ${line} holds a NUL character`, {
     hint: "it is no text file, or damaged; tr -d '\\000' < OLD > NEW takes the character out",
   });
 }
 
 function otherEncoding(file: string, encoding: string): Error {
-  return promptsError(file, `it is ${encoding}`, { hint: `save it as UTF-8 (iconv -f ${encoding} -t UTF-8 OLD > NEW)` });
+  return promptsError(file, `it is ${encoding}`, { hint: toUtf8Hint(encoding) });
 }
 
 /** The lines before the first that is no UTF-8; a newline byte is never part of another character. */

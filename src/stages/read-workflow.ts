@@ -1,20 +1,20 @@
 import { readFile } from "node:fs/promises";
 import { secretWords } from "../comfy/secrets.ts";
-import { parseWorkflow, type Workflow } from "../comfy/workflow.ts";
+import { parseWorkflow, workflowText, type Workflow } from "../comfy/workflow.ts";
 import { ConfigError } from "../errors.ts";
 import { fileProblem } from "../lib/file-problem.ts";
 import { hideWords } from "../lib/hidden-words.ts";
 
 /** Reads a workflow file of the configuration, and hides its secrets from all that is said from then on. @throws {ConfigError} where it cannot be read, or is no workflow. */
 export async function readWorkflow(file: string): Promise<Workflow> {
-  const workflow = parseWorkflow(await readText(file), { file });
+  const workflow = parseWorkflow(workflowText(await readBytes(file), { file }), { file });
   hideWords(secretWords(workflow.graph, workflow.wrapper));
   return workflow;
 }
 
-async function readText(file: string): Promise<string> {
+async function readBytes(file: string): Promise<Buffer> {
   try {
-    return await readFile(file, "utf8");
+    return await readFile(file);
   } catch (error) {
     throw new ConfigError(`Cannot read the workflow ${file}: ${fileProblem(error)}`, {
       hint: "check workflow.file; relative paths start at the config file",

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { nodeOf } from "../../src/comfy/graph.ts";
-import { extraDataOf, parseWorkflow } from "../../src/comfy/workflow.ts";
+import { extraDataOf, parseWorkflow, workflowText } from "../../src/comfy/workflow.ts";
 import { isJsonObject, parseExact, stringifyExact } from "../../src/lib/exact-json.ts";
 import { stringifyPython } from "../../src/lib/python-json.ts";
 import { configErrorOf, readFixture } from "./workflow-fixtures.ts";
@@ -120,6 +120,14 @@ describe("parseWorkflow()", () => {
 
   test("refuses a file nested beyond the stack instead of crashing", () => {
     expect(configErrorOf(() => parse(`{"1":{"class_type":"A","inputs":{"x":${"[".repeat(200_000)}`))).toMatch(/w\.json/);
+  });
+
+  test.each([
+    ["UTF-16", Buffer.from("\ufeff{}", "utf16le")],
+    ["UTF-16LE", Buffer.from('{"1": {"class_type": "A"}}', "utf16le")],
+    ["no UTF-8 text", Buffer.from('{"caf\xe9": 1}', "latin1")],
+  ])("a file that is %s is refused as such", (what, bytes) => {
+    expect(configErrorOf(() => workflowText(bytes, { file: "w.json" }))).toMatch(new RegExp(`w\\.json: it is (?:not UTF-8 text|${what})`));
   });
 
   test("parse and stringify keep every integer", () => {

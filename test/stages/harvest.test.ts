@@ -102,7 +102,7 @@ describe("harvest() and bad answers to /view", () => {
   });
 
   test.each([
-    ["view-webp", "altered", /named as PNG and holds webp.*image proxies/],
+    ["view-webp", "altered", /named as PNG and holds webp.*image proxy/],
     ["view-small", "altered", /is 32×32, and its graph asks for 64×64/],
     ["view-animated", "animated", /2 frames/],
     ["view-bare", "wrong-prompt", /embeds no prompt/],

@@ -29,7 +29,7 @@ export function variantFuse({ pauses, log }: FuseNeeds) {
       const { images, reason, waiting } = verdict;
       log.warn(
         `The variant "${variant}" is PAUSED, ${counted(waiting, "candidate")} of it ${waiting === 1 ? "waits" : "wait"}: harvest refused its first ${counted(images, "image")}, all as ${reason}: ${detail}\n` +
-          `Try: mend that, then retry --variant ${JSON.stringify(variant)}, which makes these again and goes on. Other variants go on now`,
+          `Once that is mended, retry --variant ${JSON.stringify(variant)} makes these again and goes on. Other variants go on now`,
       );
       log.event("variant_paused", { variant, reason, images, waiting });
     },

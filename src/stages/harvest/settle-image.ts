@@ -41,6 +41,10 @@ export interface ImageSettler {
 
 type Refusal = Pick<RejectError, "reason" | "message"> & Partial<Pick<RejectError, "hint">>;
 
+function withHint({ message, hint }: Pick<Refusal, "message" | "hint">): string {
+  return hint === undefined ? message : `${message}. Try: ${hint}`;
+}
+
 interface StoredItem {
   readonly item: HarvestItem;
   readonly outcome: StoredOutcome;
@@ -90,12 +94,17 @@ export function imageSettler(needs: SettleNeeds): ImageSettler {
     jobDone(item, settled);
   }
 
-  function reject(item: HarvestItem, reason: RejectReason, detail: string): void {
+  /** Reasons whose remedy was told: the same one comes with thousands of images. */
+  const hinted = new Set<RejectReason>();
+
+  function reject(item: HarvestItem, { reason, message, hint }: Refusal): void {
+    const detail = withHint({ message, hint });
     const settled = images.settleRejected(item, { reason, detail });
     if (settled === null) return;
     counts.failed++;
     lastProgress.made();
-    log.warn(`Image ${item.imageId} is rejected (${reason}): ${detail}`);
+    log.warn(`Image ${item.imageId} is rejected (${reason}): ${hinted.has(reason) ? message : detail}`);
+    hinted.add(reason);
     log.event("image_rejected", { image_id: item.imageId, reason });
     fuse.rejected(item.variant, detail);
     jobDone(item, settled);
@@ -119,17 +128,17 @@ export function imageSettler(needs: SettleNeeds): ImageSettler {
     log.event("failed", { job: item.job, reason: "lost-file" });
   }
 
-  function bad(item: HarvestItem, { reason, message, hint }: Refusal, fingerprint: string | null = null): void {
-    const detail = hint === undefined ? message : `${message}. Try: ${hint}`;
+  function bad(item: HarvestItem, refusal: Refusal, fingerprint: string | null = null): void {
+    const { reason, message } = refusal;
     log.debug(`Image ${item.imageId} of ${item.server}: ${message}`);
     lastProgress.hindered(item.server, message);
     const isSame = fingerprint !== null && item.refused === fingerprint;
-    if (FINAL.has(reason) || (isSame && FINAL_IF_SAME.has(reason))) return reject(item, reason, detail);
+    if (FINAL.has(reason) || (isSame && FINAL_IF_SAME.has(reason))) return reject(item, refusal);
     const badFetches = item.badFetches + 1;
     if (badFetches < maxAttempts) {
       images.countBadFetch(item);
       queue.defer({ ...item, badFetches, refused: fingerprint });
-    } else if (!runAgain(item, reason, detail)) reject(item, reason, detail);
+    } else if (!runAgain(item, reason, message)) reject(item, refusal);
   }
 
   /** A restart, once; the image's own fault where it happens again, since the server answered again. */

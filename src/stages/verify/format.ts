@@ -97,7 +97,7 @@ const NAMED: Readonly<Record<string, ImageFormat["name"]>> = {
 };
 
 const ALTERED_HINT =
-  "something between here and the server changed it, as image proxies do (Cloudflare Polish, a CDN): switch that off for this host, or give servers[].url the server's own address";
+  "an image proxy (Cloudflare Polish, a CDN) may stand between: switch it off for this host, or set servers[].url to the server's own address";
 
 /** The format that a file's name says, null where it says none that is stored. */
 export function formatNamedBy(filename: string): ImageFormat["name"] | null {

@@ -9,6 +9,7 @@ import type { Log } from "../lib/log.ts";
 import { prepareVariants } from "../stages/prepare-variants.ts";
 import { refuseOtherSeed, refuseOtherVariants } from "../stages/refuse-mixing.ts";
 import { describeChange } from "./describe-change.ts";
+import { withoutSecretSettings } from "../config/without-secret-settings.ts";
 
 /** Says what changed in the configuration since the dataset remembered it, and what each change means. Writes nothing. */
 export function tellChanges(
@@ -16,7 +17,8 @@ export function tellChanges(
   { plans }: { readonly plans: boolean },
 ): readonly ConfigChange[] {
   const before = rememberedOf(dataset);
-  const changes = before === null ? [] : configDiff(before, config.written);
+  // Older databases keep secrets that variants set.
+  const changes = before === null ? [] : configDiff(withoutSecretSettings(before), config.written);
   if (changes.length === 0) return changes;
   const lines = changes.map((change) => describeChange(change, { plans }));
   log.info(`The configuration has changed since the last start:\n  ${lines.join("\n  ")}`);

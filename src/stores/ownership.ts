@@ -36,7 +36,12 @@ export interface StartOptions {
 export async function claimPrefix(store: Store, owner: Owner, options: StartOptions): Promise<void> {
   const marker = Buffer.from(`${stringifyExact({ dataset: owner.datasetName, dataset_id: owner.datasetId })}\n`);
   const object = { key: OWNERSHIP_KEY, bytes: marker, contentType: "application/json" };
-  await settleObject(store, object, { ...options, accept: (found) => refuseForeign(store, parseMarker(store, found), owner) });
+  // A machine that only reads (annotate serve, judge) may lack the right to write, and needs none.
+  await settleObject(store, object, {
+    ...options,
+    mayBeReadonly: true,
+    accept: (found) => refuseForeign(store, parseMarker(store, found), owner),
+  });
 }
 
 /**
@@ -59,6 +64,8 @@ export interface SettledObject {
 interface SettleOptions extends StartOptions {
   /** Throws where what lies there must stay as it is. */
   readonly accept: (found: Buffer) => void;
+  /** A store that refuses to be written is no error where the object is there: whoever writes an image is told then. */
+  readonly mayBeReadonly?: boolean;
 }
 
 /**
@@ -67,7 +74,7 @@ interface SettleOptions extends StartOptions {
  * @throws what `accept` throws, and what the store throws after several tries.
  */
 export async function settleObject(store: Store, { key, bytes, contentType }: SettledObject, options: SettleOptions): Promise<void> {
-  const { clock, signal, accept } = options;
+  const { clock, signal, accept, mayBeReadonly = false } = options;
   const tried = <Result>(work: () => Promise<Result>): Promise<Result> => retry(work, { limits: RETRIES.store, clock, signal });
   let found = await readObject(store, key, options);
   if (found === null) {
@@ -82,7 +89,11 @@ export async function settleObject(store: Store, { key, bytes, contentType }: Se
   }
   accept(found);
   const lying = found; // The same bytes: a store that ignores the condition changes nothing.
-  await tried(async () => store.provePutNew?.(key, lying, { contentType, signal }));
+  try {
+    await tried(async () => store.provePutNew?.(key, lying, { contentType, signal }));
+  } catch (error) {
+    if (!mayBeReadonly || !(error instanceof FatalError)) throw error;
+  }
 }
 
 async function readObject(store: Pick<Store, "get">, key: string, { clock, signal }: StartOptions): Promise<Buffer | null> {

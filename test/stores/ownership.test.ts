@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { ConfigError, TransientError } from "../../src/errors.ts";
+import { ConfigError, FatalError, TransientError } from "../../src/errors.ts";
 import { fileStore } from "../../src/stores/file.ts";
 import type { ObjectStore } from "../../src/stores/object-store.ts";
-import { claimPrefix, expectClaimable, OWNERSHIP_KEY } from "../../src/stores/ownership.ts";
+import { claimPrefix, expectClaimable, OWNERSHIP_KEY, settleObject } from "../../src/stores/ownership.ts";
 
 const options = { clock: { sleep: () => Promise.resolve() }, signal: new AbortController().signal };
 
@@ -65,6 +65,15 @@ describe("claimPrefix()", () => {
       options,
     );
     await expect(expectClaimable(store, parti, options)).resolves.toBe(true);
+  });
+
+  test("needs no right to write where the mark is there, as for a machine that only reads", async () => {
+    await claimPrefix(store, parti, options);
+    const refuse = () => Promise.reject(new FatalError("403 AccessDenied"));
+    const readonly = { uri: store.uri, get: (key: string) => store.get(key), put: refuse, putNew: refuse, provePutNew: refuse };
+    await expect(claimPrefix(readonly, parti, options)).resolves.toBeUndefined();
+    const object = { key: OWNERSHIP_KEY, bytes: Buffer.from("x"), contentType: "text/plain" };
+    await expect(settleObject(readonly, object, { ...options, accept: () => undefined })).rejects.toThrow("403");
   });
 
   test("of two that come at once to a store without conditions, the one that was overwritten does not go on", async () => {

@@ -70,6 +70,8 @@ export interface ComfyClient {
   systemStats(signal: AbortSignal): Promise<SystemStats>;
   /** By class; {} for an unknown class. Null: all classes. */
   objectInfo(classType: string | null, signal: AbortSignal): Promise<JsonObject>;
+  /** The largest upload that the server takes, bytes; null where it does not say, as older ones. */
+  maxUploadBytes(signal: AbortSignal): Promise<number | null>;
   /** What the server makes of classes that it no longer has; of older servers, which have no such list, nothing. */
   nodeReplacements(signal: AbortSignal): Promise<NodeReplacements>;
   /** Names of models in a folder, or of the folders. Null where there is no such folder. */
@@ -131,6 +133,13 @@ export function comfyClient({ url, headers, caFile = null, connections = 32, tim
         },
         (answer) => (isJsonObject(answer) ? answer : undefined),
       ),
+    maxUploadBytes: async (signal) => {
+      const features = await http.jsonIfAny({ method: "GET", path: "/features", signal }, (answer) =>
+        isJsonObject(answer) ? answer : undefined,
+      );
+      const max = features?.["max_upload_size"];
+      return typeof max === "number" || typeof max === "bigint" ? Number(max) : null;
+    },
     nodeReplacements: async (signal) =>
       (await http.jsonIfAny({ method: "GET", path: "/node_replacements", signal }, parseNodeReplacements)) ?? NO_REPLACEMENTS,
     models: (folder, signal) =>

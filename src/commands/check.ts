@@ -23,7 +23,7 @@ import { perJobNames } from "../stages/variants.ts";
 import { describeSecrets } from "./check/describe-secrets.ts";
 import { checkDisks } from "./check/disks.ts";
 import { compareVersions } from "./check/compare-versions.ts";
-import { checkWorkflow } from "./check/check-workflow.ts";
+import { checkUploadSizes, checkWorkflow } from "./check/check-workflow.ts";
 import { failedFinding, type Finding } from "./check/finding.ts";
 import { probeJudges } from "./check/probe-judges.ts";
 import { probeExport, probeStore } from "./check/probe-store.ts";
@@ -41,7 +41,7 @@ export async function run(input: CommandInput): Promise<CommandResult> {
   const asked = await askServers(config, input.signal);
   const variants = await prepareVariants(config, { servers: asked });
   const plan = await countCandidates(config, { variants, input, asked });
-  const seen = await Promise.all(config.servers.map((server) => checkServer(server, { config, variants, input })));
+  const seen = await Promise.all(config.servers.map((server) => checkServer(server, { config, variants, input, files: plan.files })));
   const servers = seen.map(({ findings: each }) => each);
   const findings: Finding[] = [
     { what: "config", ok: true, text: config.configFile },
@@ -136,7 +136,7 @@ interface CheckedServer {
 
 async function checkServer(
   server: Config["servers"][number],
-  { config, variants, input }: Checked & { readonly config: Config },
+  { config, variants, input, files }: Checked & { readonly config: Config; readonly files: readonly ReferenceFile[] },
 ): Promise<CheckedServer> {
   const { comfyClient } = await import("../comfy/client.ts");
   const client = comfyClient({ url: server.url, headers: server.headers, caFile: server.ca_file });
@@ -151,6 +151,7 @@ async function checkServer(
     const classes = variants.flatMap(({ graph }) => Object.values(graph).map((node) => node.class_type));
     const said = await readServerClasses(client, classes, input.signal);
     for (const variant of variants) findings.push(checkWorkflow(variant, seedRuleOf(config), said));
+    if (files.length > 0) findings.push(...checkUploadSizes(client.url, { files, maxBytes: await client.maxUploadBytes(input.signal) }));
     return { url: client.url, findings, epoch: serverEpoch(stats) };
   } catch (error) {
     return { url: client.url, findings: [failedFinding(client.url, error)], epoch: null };

@@ -1,4 +1,4 @@
-import { TransientError } from "../errors.ts";
+import { FatalError, TransientError } from "../errors.ts";
 import type { ComfyClient } from "./client.ts";
 import { NO_REPLACEMENTS, type NodeReplacements } from "./node-replacements.ts";
 import { parseObjectInfo, type ClassInfo, type ObjectInfo } from "./object-info.ts";
@@ -41,7 +41,7 @@ async function readReplacements(client: Pick<ComfyClient, "nodeReplacements">, s
   try {
     return await client.nodeReplacements(signal);
   } catch (error) {
-    if (error instanceof TransientError) return NO_REPLACEMENTS;
+    if (error instanceof TransientError || error instanceof FatalError) return NO_REPLACEMENTS;
     throw error;
   }
 }

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { startEmulator, type Emulator } from "../../src/comfy/emulator.ts";
-import { runCli } from "../helpers/run-cli.ts";
+import { runCli, startCli } from "../helpers/run-cli.ts";
 import { makeProject, type Project } from "./project.ts";
 
 let emulator: Emulator | undefined;
@@ -45,5 +45,22 @@ describe("a server that is upgraded between two nights", () => {
     });
     for (const file of ["README.md", "stats.json", "data/train-00000-of-00001.jsonl"])
       expect(readFileSync(join(version, file), "utf8"), file).not.toContain("0.33.0");
+  });
+
+  it("is told within one run, too, and the images before and after are told apart", async () => {
+    const first = await startEmulator({ comfy: "0.3.64", execMs: 40 });
+    emulator = first;
+    const made = makeProject({ servers: [first.url], config: { candidates: { per_prompt: 8 } } });
+    project = made;
+    const cli = startCli(["run", "-c", made.config]);
+    await expect
+      .poll(() => made.count("select count(*) from images where state = 'stored'"), { timeout: 30_000 })
+      .toBeGreaterThanOrEqual(6);
+    await first.stop();
+    emulator = await startEmulator({ comfy: "0.33.0", port: first.port });
+    const { exit, stderr } = await cli.result;
+    expect(exit, stderr).toBe(0);
+    expect(stderr).toContain("is another server now: ComfyUI 0.33.0");
+    expect(made.column("select distinct comfyui from image_index where state = 'stored' order by 1")).toEqual(["0.3.64", "0.33.0"]);
   });
 });

@@ -33,6 +33,7 @@ export function createContact({ client: first, run, onEvent, onOpen }: ContactOp
   let unusable: FatalError | null = null;
   let hasAccepted = false;
   let hasRestarted = false;
+  let isUnread = true;
   const swallowed = new Set<string>();
 
   function rest(retryAfterMs: number | undefined): void {
@@ -63,6 +64,7 @@ export function createContact({ client: first, run, onEvent, onOpen }: ContactOp
 
     /** Asks the server how it is, and opens its WebSocket. @throws as the client does. */
     async connect(): Promise<void> {
+      isUnread = false;
       const stats = await client.systemStats(run.signal);
       events ??= client.events({ clock: run.clock, onEvent, onOpen, signal: run.finished });
       const refusals = await run.bounds.read(client, run.signal);
@@ -122,7 +124,12 @@ export function createContact({ client: first, run, onEvent, onOpen }: ContactOp
       return SWALLOWED_MAX;
     },
     /** It was started anew: what is in neither queue nor history is lost at once. */
-    restarted: (): void => void (hasRestarted = true),
+    restarted(): void {
+      hasRestarted = true;
+      isUnread = true;
+    },
+    /** True until what it is and can do was read since it was started, as far as that is known. */
+    isUnread: (): boolean => isUnread,
     hasRestarted: (): boolean => hasRestarted,
     /** What the restart lost was found out. */
     restartIsOver: (): void => void (hasRestarted = false),

@@ -5,7 +5,7 @@ import type { ComfyClient } from "../../comfy/client.ts";
 import { readServerClasses, type ServerClasses } from "../../comfy/server-classes.ts";
 import type { Config } from "../../config/schema.ts";
 import type { JobRow } from "../../db/queries/jobs.ts";
-import { ConfigError, messageOf, TransientError } from "../../errors.ts";
+import { ConfigError, FatalError, messageOf, TransientError } from "../../errors.ts";
 import { isJsonObject, parseExact } from "../../lib/exact-json.ts";
 import type { SeedRule } from "../plan.ts";
 import { promptRefusals, variantRefusals } from "../value-refusals.ts";
@@ -79,12 +79,15 @@ interface Reading {
   readonly signal: AbortSignal;
 }
 
-/** Null where a server or a proxy before it does not tell: it says by itself what it does not take. */
+/**
+ * Null where a server or a proxy before it does not tell, or forbids the question: then it says by itself what it does not take. Credentials
+ * are to blame only where other requests are refused, too.
+ */
 async function readOrNothing(client: ComfyClient, { classes, config, signal }: Reading): Promise<ServerClasses | null> {
   try {
     return await readServerClasses(client, config.generate.save_as === "temp" ? [...classes, "PreviewImage"] : classes, signal);
   } catch (error) {
-    if (error instanceof TransientError) return null;
+    if (error instanceof TransientError || error instanceof FatalError) return null;
     throw error;
   }
 }

@@ -133,7 +133,7 @@ export function openServer(client: ComfyClient, run: GenerateRun): Server {
     contact.throwIfUnusable();
     const isUp = run.servers.isUp(url);
     if (!isUp && contact.restMs() > 0) return pause(run.clock, { delayMs: contact.restMs(), until: woken, signal: run.finished });
-    if (!isUp) {
+    if (!isUp || contact.isUnread()) {
       await contact.connect();
       queue.moved();
     }

@@ -2,8 +2,10 @@ import { text } from "node:stream/consumers";
 import { FatalError } from "../../errors.ts";
 import { isJsonObject, parseExact, type Json } from "../../lib/exact-json.ts";
 import { parseChecksums } from "./checksums.ts";
+import { lineStripper } from "./content-digest.ts";
 import { CHECKSUMS, sha256Of, type DataFile } from "./manifest.ts";
 import { mergeById } from "./merge-by-id.ts";
+import { publishedPlace } from "./published-place.ts";
 import { isLineFile, readLineage, type Lineage, type LineageNeeds } from "./read-lineage.ts";
 import { readPublishedRows, type PublishedRow, type ReadRowsNeeds } from "./read-published-rows.ts";
 
@@ -68,15 +70,27 @@ const ROWS_A_CHECK = 1_000;
 export async function diffVersions(before: string, after: string, needs: DiffNeeds): Promise<VersionDiff> {
   const [first, second] = [await readLineage(before, needs), await readLineage(after, needs)];
   const tables = new Set([...tablesOf(first), ...tablesOf(second)]);
+  const bytesOf = await rowBytes([...first, ...second], needs);
   const splits: SplitDiff[] = [];
   const files: FilesDiff[] = [];
   for (const table of tables) {
     const [ours, theirs] = [filesOf(first, table), filesOf(second, table)];
-    if (isSorted(first, table) && isSorted(second, table)) splits.push(...(await diffTable(table, [ours, theirs], needs)));
+    if (isSorted(first, table) && isSorted(second, table)) splits.push(...(await diffTable(table, [ours, theirs], { ...needs, bytesOf })));
     else files.push({ table, format: "jsonl", equal: sumsOf(ours) === sumsOf(theirs) });
   }
   files.push(...(await diffFormats([first, second], needs)));
   return { splits, files };
+}
+
+type RowBytes = (version: string, bytes: Buffer) => Buffer;
+
+/** Of versions that were written while the store lay in several places, rows are compared without the places. */
+async function rowBytes(versions: Lineage[0][], needs: DiffNeeds): Promise<RowBytes> {
+  const prefixes = new Map<string, string>();
+  for (const version of versions) prefixes.set(version.version, (await publishedPlace(version, needs)).prefix);
+  if (new Set(prefixes.values()).size === 1) return (_, bytes) => bytes;
+  const strippers = new Map([...prefixes].map(([version, prefix]) => [version, lineStripper(prefix)]));
+  return (version, bytes) => Buffer.from(strippers.get(version)?.(bytes) ?? "", "latin1");
 }
 
 /** Pictures are in the checksums of a version only, not in its manifest. */
@@ -138,14 +152,14 @@ function sumsOf(files: readonly VersionFile[]): string {
 async function diffTable(
   table: string,
   [before, after]: readonly [readonly VersionFile[], readonly VersionFile[]],
-  { store, signal, onRow, checkpoint }: DiffNeeds,
+  { store, signal, onRow, checkpoint, bytesOf }: DiffNeeds & { readonly bytesOf: RowBytes },
 ): Promise<readonly SplitDiff[]> {
   const counts = new Map<string, Counts>();
   const countsOf = (split: string): Counts => counts.get(split) ?? counts.set(split, newCounts()).get(split) ?? newCounts();
   const streamOf = (files: readonly VersionFile[]): AsyncGenerator<PublishedRow> =>
     mergeById(
       [...Map.groupBy(files, ({ version, split }) => `${version}/${split}`).values()].map((own) =>
-        readPublishedRows({ files: own, version: own[0]?.version ?? "" }, { store, signal }),
+        readBytes(own, { store, signal, bytesOf }),
       ),
     );
   let rows = 0;
@@ -160,6 +174,15 @@ async function diffTable(
   }
   const bySplit = [...counts].toSorted(([first], [second]) => (first < second ? -1 : 1));
   return bySplit.map(([split, { columns, ...own }]) => ({ table, split, ...own, columns: Object.fromEntries(columns) }));
+}
+
+interface Reading extends Pick<DiffNeeds, "store" | "signal"> {
+  readonly bytesOf: RowBytes;
+}
+
+async function* readBytes(files: readonly VersionFile[], { bytesOf, ...needs }: Reading): AsyncGenerator<PublishedRow> {
+  const version = files[0]?.version ?? "";
+  for await (const row of readPublishedRows({ files, version }, needs)) yield { ...row, bytes: bytesOf(version, row.bytes) };
 }
 
 /** Pairs of rows with one id, in the order of ids; one of them is missing where only the other version has it. */

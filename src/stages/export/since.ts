@@ -1,13 +1,13 @@
 import { hash } from "node:crypto";
 import type { ExportSnapshot } from "../../db/queries/export-rows.ts";
-import { ConfigError, FatalError } from "../../errors.ts";
+import { ConfigError } from "../../errors.ts";
 import type { RowLayout } from "../../exporters/exporter.ts";
 import { rowColumns, rowJson } from "../../exporters/row-columns.ts";
 import { isJsonArray, isJsonObject, parseExact, type Json } from "../../lib/exact-json.ts";
 import { SPLITS, type SplitRatios } from "../split.ts";
-import { lineStripper, placeOf } from "./content-digest.ts";
-import { isDamage } from "./is-damage.ts";
+import { lineStripper } from "./content-digest.ts";
 import { isRowFile } from "./manifest.ts";
+import { publishedPlace } from "./published-place.ts";
 import { readLineage, type Lineage, type LineageNeeds } from "./read-lineage.ts";
 import { readPublishedRows, type ReadRowsNeeds } from "./read-published-rows.ts";
 import { readRows } from "./read-rows.ts";
@@ -110,28 +110,11 @@ interface Base {
   readonly imagePlace: SinceFacts["imagePlace"];
 }
 
-/** Where the store lay when a row was written is no value of it: a dataset that moved has the same rows. */
-async function stripperOf({ version, manifest }: Lineage[0], imagePlace: SinceFacts["imagePlace"], needs: SinceNeeds): Promise<Strip> {
-  if (imagePlace === null) return lineStripper("");
-  const read = async (path: string): Promise<AsyncIterable<Buffer>> => {
-    const body = await needs.store.get(`${version}/${path}`, needs.signal);
-    if (body === null) throw new RangeError(`${path} is missing`);
-    return body as AsyncIterable<Buffer>; // Without an encoding a stream yields Buffers.
-  };
-  try {
-    return lineStripper((await placeOf({ uriBase: manifest.uriBase, read })).prefix);
-  } catch (error) {
-    if (isDamage(error))
-      throw new FatalError(`Cannot use ${version}: its images.csv is damaged`, { hint: `verify ${version}`, cause: error });
-    throw error;
-  }
-}
-
 async function readBase(snapshot: ExportSnapshot, { lineage, imagePlace }: Base, needs: SinceNeeds): Promise<void> {
   let rows = 0;
   for (const base of lineage) {
     const { version, manifest } = base;
-    const strip = await stripperOf(base, imagePlace, needs);
+    const strip = lineStripper(imagePlace === null ? "" : (await publishedPlace(base, needs)).prefix);
     const files = manifest.files.filter(isRowFile);
     for (const [split, own] of Map.groupBy(files, (file) => file.split)) {
       for await (const { id, bytes } of readPublishedRows({ files: own, version }, needs)) {

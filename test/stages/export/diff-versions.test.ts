@@ -8,7 +8,7 @@ import { diffVersions, type ChangedRow, type VersionDiff } from "../../../src/st
 import { mergeById } from "../../../src/stages/export/merge-by-id.ts";
 import { fileStore } from "../../../src/stores/file.ts";
 import { readVersion, type ReadRow } from "./exported.ts";
-import { openFixture, type Fixture } from "./fixture-database.ts";
+import { fixtureConfig, openFixture, type Fixture } from "./fixture-database.ts";
 import { openPictureFixture } from "./picture-fixture.ts";
 
 async function diff(fixture: Fixture, before = "v1", after = "v2"): Promise<VersionDiff & { readonly rows: readonly ChangedRow[] }> {
@@ -54,6 +54,28 @@ describe("diffVersions()", () => {
     expect(back.splits).toMatchObject([{ came: 1, went: 1, changed: 1, same: 2 }]);
     expect((await diff(fixture, "v1", "v1")).rows).toEqual([]);
   });
+
+  test.each<{ readonly gzip?: boolean; readonly card?: object }>([{}, { gzip: true }])(
+    "leaves out where the store lay, but not a base that was asked for, under %j",
+    async (section) => {
+      await using fixture = await openFixture();
+      for (const prompt of ["a cat", "a dog"]) fixture.addRow({ prompt });
+      await fixture.export(section);
+      const own = fixtureConfig(fixture.dir, section);
+      const config = { ...own, store: { ...own.store, uri: "s3://elsewhere/set" } };
+      expect(await fixture.export(section, {}, { config })).toMatchObject({ outcome: "unchanged", version: "v1" });
+      await fixture.export(section, { as: "moved" }, { config });
+      expect((await diff(fixture, "v1", "moved")).splits).toMatchObject([{ same: 2, changed: 0 }]);
+      const based = { ...config, export: { ...config.export, uri_base: "https://data.example/set" } };
+      await fixture.export(section, { as: "based" }, { config: based });
+      expect((await diff(fixture, "v1", "based")).splits).toMatchObject([{ changed: 2, columns: { chosen: 2, rejected: 2 } }]);
+
+      fixture.addRow({ prompt: "a hen" });
+      const part = await fixture.export(section, { since: "v1", as: "part" }, { config });
+      expect(part).toMatchObject({ rows: 1, since: { gone: 0, changed: 0 } });
+      expect((await diff(fixture, "moved", "part")).splits).toMatchObject([{ same: 2, came: 1, changed: 0 }]);
+    },
+  );
 
   test("says which rows moved to another split", async () => {
     await using fixture = await openFixture();

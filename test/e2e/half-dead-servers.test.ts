@@ -137,6 +137,18 @@ describe("one job that is refused while others are served", () => {
   });
 });
 
+it("ComfyUI's complaints about a thousand nodes are five, and how many more, wherever they are told", async () => {
+  const errors = [{ type: "x", message: "Value not in list", details: "x".repeat(1_000), extra_info: {} }];
+  const nodes = Array.from({ length: 5_000 }, (_, id) => [String(id), { errors, class_type: "Loader", dependent_outputs: [] }]);
+  const body = JSON.stringify({ error: { type: "invalid", message: "m", details: "" }, node_errors: Object.fromEntries(nodes) });
+  await open(({ what }, response) => what === "POST /prompt" && answer(400, body)(response), { prompts: PROMPTS });
+  const result = await run("generate");
+  expect(result.exit).toBe(3);
+  expect(result.stderr).toContain("and 4995 more complaints");
+  expect(result.stderr.length + result.stdout.length).toBeLessThan(40_000);
+  expect(project.count("select max(length(detail)) from jobs")).toBeLessThan(4_000);
+});
+
 describe("a server that answers GETs and takes no job", () => {
   it.each(REFUSALS)("(%s) ends the run, and each job after max_attempts", async (_, refuse, words) => {
     await open(({ what }, response) => what === "POST /prompt" && refuse(response));
@@ -171,6 +183,14 @@ describe("a server that is half dead", () => {
     expect(result.stderr.split("\n").length).toBeLessThan(30);
     expect(result.tookMs).toBeLessThan(ENDS_WITHIN_MS);
     expect(project.count("select count(*) from jobs where state = 'failed'")).toBe(0);
+  });
+
+  it("answers 500 for every history, beside two that are well: its jobs go to those", async () => {
+    await open(() => false, { servers: 3, giveUpS: 12 });
+    proxies[0]!.setFault(({ what }, response) => what.startsWith("GET /history") && answer(500, "oops")(response));
+    const result = await run();
+    expect(last(result), result.stderr).toMatchObject({ exit: 0, stored: ALL.length * SEEDS, failed: 0 });
+    expect(result.stderr).toMatch(/is left alone for a while: it has \d jobs? and gave no good answer for 3 s: .*500/);
   });
 
   it("has no POST /free and no GET /prompt: a lost file is made again all the same, no more than max_attempts times", async () => {

@@ -2,7 +2,7 @@ import type { ComfyClient } from "../../comfy/client.ts";
 import type { ComfyEvents, ComfyEventsOptions } from "../../comfy/events.ts";
 import type { SubmittedJob } from "../../db/queries/jobs.ts";
 import type { FatalError, TransientError } from "../../errors.ts";
-import { createBackoff, WAITS } from "../../lib/retry.ts";
+import { backoffMs, createBackoff, WAITS } from "../../lib/retry.ts";
 import type { GenerateRun } from "./run.ts";
 
 /** Jobs in a row that a server cut off and never had, before it is left alone. */
@@ -30,6 +30,8 @@ export function createContact({ client: first, run, onEvent, onOpen }: ContactOp
   let client = first;
   let events: ComfyEvents | null = null;
   let restUntilMs = 0;
+  /** Since when it is in trouble, without any progress; null while it is not. */
+  let troubledSinceMs: number | null = null;
   let unusable: FatalError | null = null;
   let hasAccepted = false;
   let hasRestarted = false;
@@ -39,13 +41,15 @@ export function createContact({ client: first, run, onEvent, onOpen }: ContactOp
   function rest(retryAfterMs: number | undefined): void {
     const nowMs = run.clock.nowMs();
     // What was in flight together fails together, which is one failure.
-    if (restUntilMs > nowMs && retryAfterMs === undefined) return;
-    restUntilMs = Math.max(restUntilMs, nowMs + backoff.failed(retryAfterMs));
+    const isNew = restUntilMs <= nowMs;
+    const waitMs = isNew ? backoff.failed(retryAfterMs) : backoffMs(0, { ...WAITS.server, retryAfterMs }, () => 0);
+    restUntilMs = Math.max(restUntilMs, nowMs + waitMs);
   }
 
   function progressed(): void {
     backoff.worked();
     restUntilMs = 0;
+    troubledSinceMs = null;
     run.lastProgress.made();
   }
 
@@ -88,10 +92,13 @@ export function createContact({ client: first, run, onEvent, onOpen }: ContactOp
     },
     /** The server is in trouble: it is down until it was asked again, after a rest. */
     troubled(error: TransientError): void {
+      troubledSinceMs ??= run.clock.nowMs();
       rest(error.retryAfterMs);
       run.servers.serverDown(url, error);
       run.lastProgress.hindered(url, error.message);
     },
+    /** How long it has been in trouble without any progress, however well it answered between, ms. */
+    troubledForMs: (): number => (troubledSinceMs === null ? 0 : run.clock.nowMs() - troubledSinceMs),
     /** It refused one job, while it answers others: it is given no new ones for a moment. */
     refusedOne(error: TransientError): void {
       rest(error.retryAfterMs);

@@ -1,4 +1,5 @@
 import { TransientError } from "../../errors.ts";
+import { counted } from "../../lib/counted.ts";
 import type { ServerParts } from "./server-parts.ts";
 
 /** A server that cannot be asked for too long loses its jobs to the others. They may run twice then: counted as ambiguous. */
@@ -7,6 +8,19 @@ export function giveJobsAway({ jobs, run }: Pick<ServerParts, "jobs" | "run">): 
     jobs.takeOff(out);
     run.jobs.planAgain(out.job, "ambiguous_submissions");
   }
+}
+
+/**
+ * A server that answers, and about our jobs only badly, is left alone, and loses them to the others. Where there is no other one they stay:
+ * made again there they would end likewise.
+ */
+export function giveToOthers({ url, jobs, run }: Pick<ServerParts, "url" | "jobs" | "run">, why: string): void {
+  const others = run.servers.upServers().filter((other) => other !== url && run.health.whyLatched(other) === undefined);
+  const out = jobs.all();
+  if (out.length === 0 || others.length === 0) return;
+  for (const each of out) jobs.abandon(each);
+  run.latch(url, `it has ${counted(out.length, "job")} and gave no good answer for ${run.config.generate.stall_timeout_s} s: ${why}`);
+  for (const { job } of out) run.jobs.planAgain(job, "ambiguous_submissions");
 }
 
 /**

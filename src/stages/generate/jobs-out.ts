@@ -18,6 +18,8 @@ export interface OutJob {
   readonly badAnswer: TransientError | null;
   /** Since when it is in neither queue nor history. */
   readonly missingSinceMs: number | null;
+  /** The server said that its run is over. */
+  readonly hasEnded: boolean;
   /** Times that its history was answered otherwise than ComfyUI answers, while another was answered well. */
   readonly badHistories: number;
 }
@@ -59,7 +61,7 @@ export function createJobsOut({ url, onCount, rememberPromptId }: JobsOutOptions
     get: (promptId: string): OutJob | undefined => out.get(promptId),
     /** `sentId` is the id that the job was, or is about to be, sent with. */
     add(job: SubmittedJob, { sentId, state }: Pick<OutJob, "sentId" | "state">): OutJob {
-      const added: OutJob = { job, sentId, state, badAnswer: null, missingSinceMs: null, badHistories: 0 };
+      const added: OutJob = { job, sentId, state, badAnswer: null, missingSinceMs: null, hasEnded: false, badHistories: 0 };
       out.set(job.promptId, { ...added });
       onCount(out.size);
       return out.get(job.promptId) ?? added;
@@ -80,6 +82,7 @@ export function createJobsOut({ url, onCount, rememberPromptId }: JobsOutOptions
     /** Nobody knows whether the server took it. */
     unanswered: (some: OutJob, badAnswer: TransientError): void => change(some, { state: "unknown", badAnswer }),
     missing: (some: OutJob, nowMs: number): void => change(some, { missingSinceMs: some.missingSinceMs ?? nowMs }),
+    ended: (some: OutJob): void => change(some, { hasEnded: true }),
     badHistory: (some: OutJob): void => change(some, { badHistories: some.badHistories + 1 }),
 
     /**

@@ -70,6 +70,7 @@ export function serverBook(needs: ServerBookNeeds) {
   return {
     isUp: (url: string): boolean => up.has(url),
     anyUp: (): boolean => up.size > 0,
+    upServers: (): readonly string[] => [...up],
     /** For how long the server has not answered, ms. */
     downForMs: (url: string): number => clock.nowMs() - (downSinceMs.get(url) ?? clock.nowMs()),
     downReasons,

@@ -4,7 +4,7 @@ import type { JobRow, SubmittedJob } from "../../db/queries/jobs.ts";
 import { FatalError, TransientError, isAbort } from "../../errors.ts";
 import { pause } from "../../lib/pause.ts";
 import { createContact } from "./contact.ts";
-import { giveJobsAway, watchForStall } from "./give-jobs-away.ts";
+import { giveJobsAway, giveToOthers, watchForStall } from "./give-jobs-away.ts";
 import { createJobsOut } from "./jobs-out.ts";
 import { createQueueWatch } from "./queue-watch.ts";
 import { roomOf } from "./room.ts";
@@ -81,6 +81,7 @@ export function openServer(client: ComfyClient, run: GenerateRun): Server {
     // `executing` without a node comes after the history entry; execution_success comes before it, too early to read.
     const isRunOver =
       (event.type === "executing" && event.node === null) || event.type === "executionError" || event.type === "executionInterrupted";
+    if (isRunOver) jobs.ended(out);
     if (isRunOver) run.inBackground(sweeper.settleById(event.promptId, fill), parts);
     else if (event.type === "progress") run.progress.step(url, event);
   }
@@ -162,7 +163,9 @@ export function openServer(client: ComfyClient, run: GenerateRun): Server {
           if (!(error instanceof TransientError)) throw error;
           contact.troubled(error);
           queue.lost();
-          if (wish.leaves || run.servers.downForMs(url) >= run.config.generate.stall_timeout_s * 1_000) giveJobsAway(parts);
+          const patienceMs = run.config.generate.stall_timeout_s * 1_000;
+          if (wish.leaves || run.servers.downForMs(url) >= patienceMs) giveJobsAway(parts);
+          else if (contact.troubledForMs() >= patienceMs) giveToOthers(parts, error.message);
         }
       }
     } finally {

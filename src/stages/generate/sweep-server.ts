@@ -138,9 +138,17 @@ export function createSweeper(parts: ServerParts): Sweeper {
     const { badAnswer, state } = out;
     jobs.takeOff(out);
     if (state === "unknown" && !contact.hasRestarted() && badAnswer !== null) return neverTaken(out, badAnswer);
+    if (out.hasEnded && !contact.hasRestarted()) return notTold(out);
     run.lastProgress.hindered(url, `it no longer has ${out.job.promptId}, which it had accepted`);
     run.jobs.planAgain(out.job, "lost_jobs");
     if (state === "unknown" && !contact.hasRestarted()) swallow(out);
+  }
+
+  /** It ran, and the server's history does not know it: running it again has to have an end. */
+  function notTold(out: OutJob): void {
+    const detail = `${url} ran the job, and does not have it in its history. Try: another user of it, or a node, may clear the history`;
+    run.schedule.avoid(out.job.job, url);
+    if (run.jobs.erred(out.job, { reason: "submit-refused", detail })) contact.progressed();
   }
 
   /** It was answered badly, or not at all, and surely is not there. */

@@ -190,7 +190,7 @@ describe("a server that is half dead", () => {
     proxies[0]!.setFault(({ what }, response) => what.startsWith("GET /history") && answer(500, "oops")(response));
     const result = await run();
     expect(last(result), result.stderr).toMatchObject({ exit: 0, stored: ALL.length * SEEDS, failed: 0 });
-    expect(result.stderr).toMatch(/is left alone for a while: it has \d jobs? and gave no good answer for 3 s: .*500/);
+    expect(result.stderr).toMatch(/loses \d jobs? to other servers: it gave no good answer about its jobs for 3 s: .*500/);
   });
 
   it("has no POST /free and no GET /prompt: a lost file is made again all the same, no more than max_attempts times", async () => {

@@ -32,6 +32,7 @@ export function createContact({ client: first, run, onEvent, onOpen }: ContactOp
   let restUntilMs = 0;
   /** Since when it is in trouble, without any progress; null while it is not. */
   let troubledSinceMs: number | null = null;
+  let hasAnsweredSince = false;
   let unusable: FatalError | null = null;
   let hasAccepted = false;
   let hasRestarted = false;
@@ -50,6 +51,7 @@ export function createContact({ client: first, run, onEvent, onOpen }: ContactOp
     backoff.worked();
     restUntilMs = 0;
     troubledSinceMs = null;
+    hasAnsweredSince = false;
     run.lastProgress.made();
   }
 
@@ -70,6 +72,7 @@ export function createContact({ client: first, run, onEvent, onOpen }: ContactOp
     async connect(): Promise<void> {
       isUnread = false;
       const stats = await client.systemStats(run.signal);
+      hasAnsweredSince = troubledSinceMs !== null;
       events ??= client.events({ clock: run.clock, onEvent, onOpen, signal: run.finished });
       const refusals = await run.bounds.read(client, run.signal);
       run.jobs.barred(url, refusals);
@@ -97,8 +100,8 @@ export function createContact({ client: first, run, onEvent, onOpen }: ContactOp
       run.servers.serverDown(url, error);
       run.lastProgress.hindered(url, error.message);
     },
-    /** How long it has been in trouble without any progress, however well it answered between, ms. */
-    troubledForMs: (): number => (troubledSinceMs === null ? 0 : run.clock.nowMs() - troubledSinceMs),
+    /** How long it has answered, and not about our jobs: in trouble without any progress, and well between, ms. */
+    answersBadlyForMs: (): number => (troubledSinceMs === null || !hasAnsweredSince ? 0 : run.clock.nowMs() - troubledSinceMs),
     /** It refused one job, while it answers others: it is given no new ones for a moment. */
     refusedOne(error: TransientError): void {
       rest(error.retryAfterMs);

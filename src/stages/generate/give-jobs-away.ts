@@ -19,7 +19,9 @@ export function giveToOthers({ url, jobs, run }: Pick<ServerParts, "url" | "jobs
   const out = jobs.all();
   if (out.length === 0 || others.length === 0) return;
   for (const each of out) jobs.abandon(each);
-  run.latch(url, `it has ${counted(out.length, "job")} and gave no good answer for ${run.config.generate.stall_timeout_s} s: ${why}`);
+  const reason = `it gave no good answer about its jobs for ${run.config.generate.stall_timeout_s} s: ${why}`;
+  run.log.warn(`${url} loses ${counted(out.length, "job")} to other servers: ${reason}`);
+  run.latch(url, reason);
   for (const { job } of out) run.jobs.planAgain(job, "ambiguous_submissions");
 }
 

@@ -164,8 +164,8 @@ export function openServer(client: ComfyClient, run: GenerateRun): Server {
           contact.troubled(error);
           queue.lost();
           const patienceMs = run.config.generate.stall_timeout_s * 1_000;
-          if (wish.leaves || run.servers.downForMs(url) >= patienceMs) giveJobsAway(parts);
-          else if (contact.troubledForMs() >= patienceMs) giveToOthers(parts, error.message);
+          if (!wish.leaves && contact.answersBadlyForMs() >= patienceMs) giveToOthers(parts, error.message);
+          else if (wish.leaves || run.servers.downForMs(url) >= patienceMs) giveJobsAway(parts);
         }
       }
     } finally {

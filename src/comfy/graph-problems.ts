@@ -1,6 +1,6 @@
 import { stringifyExact } from "../lib/exact-json.ts";
 import { didYouMean } from "../lib/nearest.ts";
-import { coreNodes } from "./core-nodes.ts";
+import { CORE_NODES_VERSION, coreNodes } from "./core-nodes.ts";
 import { findCycles } from "./cycles.ts";
 import { describeNode, nodeOf, type ApiGraph, type ApiNode, type Place } from "./graph.ts";
 import { liveInputs } from "./live-inputs.ts";
@@ -106,7 +106,10 @@ function countOutputs(outputs: readonly string[]): string {
 
 function unknownClass(graph: ApiGraph, nodeId: string, objectInfo: ObjectInfo): GraphProblem {
   const classType = nodeOf(graph, nodeId)?.class_type ?? "";
-  const near = didYouMean(classType, new Set([...objectInfo.keys(), ...coreNodes()]));
+  const core = coreNodes();
+  const near = core.has(classType)
+    ? `, which ComfyUI ${CORE_NODES_VERSION} has: update the server, or see in its console why the node did not load`
+    : didYouMean(classType, new Set([...objectInfo.keys(), ...core]));
   return {
     kind: "unknown-class",
     nodeId,

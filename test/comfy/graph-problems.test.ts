@@ -84,6 +84,13 @@ describe("graphProblems()", () => {
     ]);
   });
 
+  test("a class of a newer ComfyUI than the server's is called so", () => {
+    const graph = { ...sd15, "50": { class_type: "SaveImageAdvanced", inputs: {} } };
+    expect(problemsOf(graph, { objectInfo, outputs: ["7"] })).toEqual([
+      "unknown-class: node 50 (SaveImageAdvanced): the server does not know the class SaveImageAdvanced, which ComfyUI 0.33.0 has: update the server, or see in its console why the node did not load",
+    ]);
+  });
+
   test("a missing checkpoint gets the closest, else the list", () => {
     expect(problemsOf(bundled, { objectInfo })).toEqual([
       'value-not-in-list: node 1 (CheckpointLoaderSimple "Load Checkpoint"): "ckpt_name" is "v1-5-pruned-emaonly.safetensors", which the server does not have (did you mean "SD15/v1-5-pruned-emaonly.safetensors"?)',

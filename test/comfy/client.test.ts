@@ -346,6 +346,8 @@ function stats(ramTotalBytes: number, ramFreeBytes: number): unknown {
   return {
     version: "0.3.64",
     os: "posix",
+    pytorch: "2.13.0+cpu",
+    python: "3.11.7",
     argv: expect.arrayContaining(["--cpu"]),
     ramTotalBytes,
     ramFreeBytes,

@@ -1,7 +1,6 @@
-import { check, index, integer, primaryKey, sql, sqliteTable, text } from "./drizzle.ts";
+import { check, index, integer, primaryKey, sqliteTable, text } from "./drizzle.ts";
 import { jobs } from "./schema.ts";
-
-const states = (column: string, values: readonly string[]) => sql.raw(`${column} in (${values.map((value) => `'${value}'`).join(", ")})`);
+import { states } from "./states.ts";
 
 /**
  * What servers said against jobs. `open`: not decided yet whether the job or the server is to blame; `counted`: the job, it is in

@@ -1,10 +1,9 @@
 import { check, index, integer, real, sql, sqliteTable, text, uniqueIndex } from "./drizzle.ts";
 import { prompts, votes } from "./schema.ts";
+import { states } from "./states.ts";
 
 // What the annotation page keeps beside the votes: who may vote, what is to be compared, who has which task. What people chose is in
 // `votes`, as the importer writes it; which of those count is said in one place, the view `counted_votes` (see migrations/).
-
-const states = (column: string, values: readonly string[]) => sql.raw(`${column} in (${values.map((value) => `'${value}'`).join(", ")})`);
 
 export const annotators = sqliteTable(
   "annotators",

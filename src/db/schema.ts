@@ -1,10 +1,10 @@
 import { check, index, integer, primaryKey, real, sql, sqliteTable, text, uniqueIndex } from "./drizzle.ts";
 import { serverEpochs } from "./server-schema.ts";
+import { states } from "./states.ts";
 
 // One row per fact; states as text with CHECK; instants as epoch milliseconds. Seeds and free-form JSON are text: SQLite's
 // own JSON functions and INTEGER columns lose the digits of 64-bit integers. Every table is STRICT (see migrations/).
 
-const states = (column: string, values: readonly string[]) => sql.raw(`${column} in (${values.map((value) => `'${value}'`).join(", ")})`);
 /** -1: a picture that was made elsewhere, and nothing says from which seed. */
 const isSeed = (column: string) => sql.raw(`${column} = '-1' or (${column} not glob '*[^0-9]*' and length(${column}) between 1 and 20)`);
 

@@ -1,8 +1,7 @@
-import { check, integer, sql, sqliteTable, text } from "./drizzle.ts";
+import { check, integer, sqliteTable, text } from "./drizzle.ts";
+import { states } from "./states.ts";
 
 // What is remembered of servers, and of the software and hardware that images were made by.
-
-const states = (column: string, values: readonly string[]) => sql.raw(`${column} in (${values.map((value) => `'${value}'`).join(", ")})`);
 
 /**
  * The software and hardware that made images: a restart of a server with another ComfyUI, PyTorch, Python, device or arguments begins

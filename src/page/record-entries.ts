@@ -6,6 +6,7 @@ import { pagePictureQueries } from "../db/queries/page-pictures.ts";
 import { pageVoteQueries } from "../db/queries/page-votes.ts";
 import type { Clock } from "../lib/clock.ts";
 import { canonicalJson } from "../lib/exact-json.ts";
+import { keptDurationMs } from "../votes/kept-duration.ts";
 import type { EntryResult, RefusedReason, UndoEntry, VoteEntry } from "./api.ts";
 import type { ComparisonRules } from "./comparison-rules.ts";
 import { composeTask, slotsOf } from "./compose-task.ts";
@@ -74,7 +75,7 @@ export function entryRecorder({ db, clock, secret, rules }: RecordNeeds): EntryR
         ranking: JSON.stringify(answer.ranking),
         kind: answer.kind,
         flags: JSON.stringify(readFlags(entry.flags, slots)),
-        durationMs: entry.ms,
+        durationMs: keptDurationMs(entry.ms),
         castAtMs: nowMs,
         source: PAGE_SOURCE,
       };

@@ -1,5 +1,6 @@
 import type { VoteQueries, VoteRow } from "../db/queries/votes.ts";
 import { imageIdIn } from "./image-name.ts";
+import { keptDurationMs } from "./kept-duration.ts";
 import { type RawVote, VoteError } from "./raw-vote.ts";
 
 const SHA256 = /^[0-9a-f]{64}$/i;
@@ -42,7 +43,7 @@ export function resolveVote(vote: RawVote, { queries, criteria, source }: Resolv
     ranking: JSON.stringify(ranking),
     kind: vote.kind,
     flags: JSON.stringify(Object.fromEntries(flags.toSorted(([first], [second]) => (first < second ? -1 : 1)))),
-    durationMs: vote.durationMs,
+    durationMs: keptDurationMs(vote.durationMs),
     castAtMs: vote.castAtMs,
     source,
   };

@@ -49,6 +49,14 @@ describe("entryRecorder()", () => {
     expect(right!.slot).toBe(answer.best);
   });
 
+  it("takes a vote on a page that was left open over a weekend, without the time", () => {
+    const ann = page.person("ann");
+    const task = ann.next();
+    const entry = { vote_id: randomUUID(), ms: 3 * 86_400_000 };
+    for (let time = 0; time < 2; time++) expect(ann.vote(task, best(task), entry).kind).toBe("confirmed");
+    expect(column("select duration_ms from votes")).toEqual([null]);
+  });
+
   it("confirms the same vote again and counts it once", () => {
     const ann = page.person("ann");
     const task = ann.next();

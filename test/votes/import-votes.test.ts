@@ -57,6 +57,15 @@ describe("importVotes()", () => {
     ]);
   });
 
+  it("keeps no time of more than a day: of a task that was left open nobody knows how long it took", async () => {
+    await using dataset = await datasetOf();
+    const day = 86_400_000;
+    const lines = [vote("v1", { ms: day }), vote("v2", { ms: day + 1 }), vote("v3", { ms: 3 * day })];
+    expect(await importLines(dataset, lines)).toMatchObject({ imported: 3, problems: [] });
+    expect(dataset.db.client.prepare("select duration_ms from votes order by vote_id").pluck().all()).toEqual([day, null, null]);
+    expect(await importLines(dataset, lines)).toMatchObject({ imported: 0, already: 3, problems: [] });
+  });
+
   it("knows images by URI, path and file hash too", async () => {
     await using dataset = await datasetOf();
     const sha256 = dataset.db.client.prepare("select sha256 from images where image_id = ?").pluck().get(c) as string;

@@ -1,6 +1,7 @@
-import { readdirSync } from "node:fs";
+import { chmodSync, readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import Database from "better-sqlite3";
+import { errnoOf } from "../lib/errno.ts";
 import type { Log } from "../lib/log.ts";
 import { withoutExtraData } from "./migration-functions.ts";
 
@@ -28,13 +29,25 @@ export function removeOldSecrets(client: Database.Database, file: string, log?: 
 /** Lists the copies that migrations made before they changed the database. */
 function copiesOf(file: string): readonly string[] {
   const prefix = `${basename(file)}.before-`;
-  const names = readdirSync(dirname(file)).filter((name) => name.startsWith(prefix) && name.endsWith(".bak"));
-  return names.map((name) => join(dirname(file), name));
+  const entries = readdirSync(dirname(file), { withFileTypes: true });
+  const copies = entries.filter((entry) => entry.isFile() && entry.name.startsWith(prefix) && entry.name.endsWith(".bak"));
+  return copies.map(({ name }) => join(dirname(file), name));
+}
+
+/** Gives a copy, which may be write-protected, to its owner alone. Where that is another user SQLite says whether it can be written. */
+function unlock(copy: string): void {
+  try {
+    chmodSync(copy, 0o600);
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+  }
 }
 
 function cleanCopy(copy: string, log?: Pick<Log, "info">): void {
-  const client = new Database(copy, { fileMustExist: true });
+  unlock(copy);
+  let client: Database.Database | undefined;
   try {
+    client = new Database(copy, { fileMustExist: true });
     client.function("without_extra_data", { deterministic: true }, (wrapper) => withoutExtraData(String(wrapper)));
     client.exec(`update variants set wrapper = without_extra_data(wrapper) where wrapper <> '{}'`);
     client.exec("vacuum");
@@ -43,6 +56,6 @@ function cleanCopy(copy: string, log?: Pick<Log, "info">): void {
     if (!(error instanceof Database.SqliteError)) throw error;
     log?.info(`Cannot remove extra_data from the copy ${copy}: ${error.message}. Delete it if it may hold secrets and nobody needs it`);
   } finally {
-    client.close();
+    client?.close();
   }
 }

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -117,6 +117,22 @@ it("opens a database whose migration was killed once its copy was made, and says
   kept.close();
   openDatabase(file, { log: { info: (message) => void told.push(message) } }).close();
   expect(told.length).toBe(1);
+});
+
+it("opens a database beside copies that cannot be read, and gives the others to their owner alone", () => {
+  const file = join(dir, "pipeline.db");
+  const old = openDatabase(file, { migrationsFolder: oldMigrations(7) });
+  old.client.exec("insert into dataset (id, name, dataset_id, created_at_ms) values (1, 'x', 'u', 0)");
+  old.close();
+  const [folder, damaged, locked] = ["0001_a", "0002_b", "0003_c"].map((name) => `${file}.before-${name}.bak`) as [string, string, string];
+  mkdirSync(folder);
+  writeFileSync(damaged, "what a disk left of it");
+  cpSync(file, locked);
+  chmodSync(locked, 0o444);
+  const told: string[] = [];
+  openDatabase(file, { log: { info: (message) => void told.push(message) } }).close();
+  expect(told.filter((line) => line.startsWith("Cannot"))).toEqual([expect.stringContaining(`extra_data from the copy ${damaged}: `)]);
+  expect(statSync(locked).mode & 0o777).toBe(0o600);
 });
 
 it("says so where another process is bringing the database up to date", () => {

@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { errnoOf } from "../lib/errno.ts";
 import type { Log } from "../lib/log.ts";
-import { withoutExtraData } from "./migration-functions.ts";
+import { withoutExtraData, withoutSecretInputs, withoutSecretParams } from "./migration-functions.ts";
 
 /** `user_version` of a database from which the secrets of old versions are gone, from its free pages and its copies too. */
 const CLEAN = 8;
@@ -18,12 +18,22 @@ export function removeOldSecrets(client: Database.Database, file: string, log?: 
   if (!isMigrated || client.pragma("user_version", { simple: true }) === CLEAN) return;
   const hasOldPages = client.prepare(`select 1 from dataset where defaults = 0`).get() !== undefined;
   if (file !== ":memory:" && hasOldPages) {
-    log?.info("Removing the values of extra_data, which may be secrets, from the database and its copies");
+    log?.info("Removing secrets of workflows (extra_data, API keys) from the database and its copies");
+    emptySecrets(client);
     client.exec("vacuum");
     client.pragma("wal_checkpoint(TRUNCATE)");
     for (const copy of copiesOf(file)) cleanCopy(copy, log);
   }
   client.pragma(`user_version = ${CLEAN}`);
+}
+
+/** Takes out of each variant what is sent from its workflow's file: extra_data, and inputs and set values that look like secrets. */
+function emptySecrets(client: Database.Database): void {
+  client.function("without_extra_data", { deterministic: true }, (wrapper) => withoutExtraData(String(wrapper)));
+  client.function("without_secret_inputs", { deterministic: true }, (graph) => withoutSecretInputs(String(graph)));
+  client.function("without_secret_params", { deterministic: true }, (params) => withoutSecretParams(String(params)));
+  client.exec(`update variants set wrapper = iif(wrapper = '{}', wrapper, without_extra_data(wrapper)),
+    graph = without_secret_inputs(graph), params = without_secret_params(params)`);
 }
 
 /** Lists the copies that migrations made before they changed the database. */
@@ -48,13 +58,12 @@ function cleanCopy(copy: string, log?: Pick<Log, "info">): void {
   let client: Database.Database | undefined;
   try {
     client = new Database(copy, { fileMustExist: true });
-    client.function("without_extra_data", { deterministic: true }, (wrapper) => withoutExtraData(String(wrapper)));
-    client.exec(`update variants set wrapper = without_extra_data(wrapper) where wrapper <> '{}'`);
+    emptySecrets(client);
     client.exec("vacuum");
   } catch (error) {
     // A copy that cannot be read is no reason to keep the dataset closed for ever.
     if (!(error instanceof Database.SqliteError)) throw error;
-    log?.info(`Cannot remove extra_data from the copy ${copy}: ${error.message}. Delete it if it may hold secrets and nobody needs it`);
+    log?.info(`Cannot remove secrets from the copy ${copy}: ${error.message}. Delete it if it may hold secrets and nobody needs it`);
   } finally {
     client?.close();
   }

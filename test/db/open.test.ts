@@ -131,8 +131,37 @@ it("opens a database beside copies that cannot be read, and gives the others to 
   chmodSync(locked, 0o444);
   const told: string[] = [];
   openDatabase(file, { log: { info: (message) => void told.push(message) } }).close();
-  expect(told.filter((line) => line.startsWith("Cannot"))).toEqual([expect.stringContaining(`extra_data from the copy ${damaged}: `)]);
+  expect(told.filter((line) => line.startsWith("Cannot"))).toEqual([expect.stringContaining(`secrets from the copy ${damaged}: `)]);
   expect(statSync(locked).mode & 0o777).toBe(0o600);
+});
+
+it("keeps no input or set value of an old variant that looks like a secret, in no byte of the database or of its copy", () => {
+  const file = join(dir, "pipeline.db");
+  const old = openDatabase(file, { migrationsFolder: oldMigrations(7) });
+  const graph = {
+    "1": { class_type: "LLM", inputs: { api_key: "planted-secret", seed: 1, model: ["2", 0] } },
+    "2": { class_type: "Load" },
+  };
+  const params = { api_key: "planted-secret", cfg: 7 };
+  old.client.exec("insert into dataset (id, name, dataset_id, created_at_ms) values (1, 'x', 'u', 0)");
+  old.client
+    .prepare(
+      "insert into variants (variant, workflow, workflow_sha256, graph, bindings, outputs, params) values ('base', 'main', 'w', ?, '{}', '[]', ?)",
+    )
+    .run(JSON.stringify(graph), JSON.stringify(params));
+  old.client.exec(
+    "insert into variants (variant, workflow, workflow_sha256, graph, wrapper, bindings, outputs) values ('odd', '', '', '', '', '{}', '[]')",
+  );
+  old.close();
+  openDatabase(file).close();
+  const db = openDatabase(file);
+  const kept = { ...graph, "1": { class_type: "LLM", inputs: { ...graph["1"].inputs, api_key: "" } } };
+  expect(db.client.prepare("select graph, params from variants where variant = 'base'").raw().get()).toEqual([
+    JSON.stringify(kept),
+    '{"cfg":7}',
+  ]);
+  db.close();
+  for (const each of [file, `${file}.before-0007_place.bak`]) expect(readFileSync(each).includes("planted-secret")).toBe(false);
 });
 
 it("says so where another process is bringing the database up to date", () => {

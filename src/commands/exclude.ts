@@ -66,9 +66,10 @@ async function foresee(opened: Opened, { input, wanted }: Excluding): Promise<Co
   const images = choose(opened, wanted);
   const counts = images.counts();
   const remakeable = wanted.redo ? images.remake.count() : 0;
+  const replaced = wanted.action === "undo" ? replacedText(images.countReplaced(wanted.filter)) : "";
   const next = counts.images > 0 ? `. Nothing was changed: ${hintFor(input)(wanted.words)} ${DOES[wanted.action]}` : "";
   const again = wanted.redo ? `; ${remakeText(counts, remakeable)}` : "";
-  input.show({ event: "excludable", action: wanted.action, ...counts, remakeable }, `${chosenText(counts)}${again}${next}`);
+  input.show({ event: "excludable", action: wanted.action, ...counts, remakeable }, `${chosenText(counts)}${replaced}${again}${next}`);
   return { exit: EXIT.done, counts: { ...datasetCounts(opened), chosen: counts.images } };
 }
 
@@ -85,8 +86,9 @@ async function change(opened: Opened, { input, wanted }: Excluding): Promise<Com
   const changed = isUndo ? await restoreImages({ images, stopping }) : await excludeImages({ images, stopping }, wanted.reason);
   const left = counts.images - changed;
   const rest = stopping.aborted ? ". Stopped: the same command goes on" : isUndo && left > 0 ? `; ${lostText(left)}` : "";
+  const replaced = isUndo ? replacedText(images.countReplaced(wanted.filter)) : "";
   const text = isUndo
-    ? `Brought back: ${counted(changed, "image")}`
+    ? `Brought back: ${counted(changed, "image")}${replaced}`
     : `Excluded: ${counted(changed, "image")} of ${counted(counts.prompts, "prompt")}`;
   input.show({ event: isUndo ? "restored" : "excluded", images: changed, remade: 0 }, `${text}${rest}${followText(input, changed)}`);
   return { exit: EXIT.done, counts: { ...datasetCounts(opened), changed } };
@@ -148,6 +150,8 @@ function remakeText({ images }: ChosenCounts, remakeable: number): string {
 
 const lostText = (count: number): string =>
   `${count} cannot come back, because the store no longer has them or their job has run again: --redo makes them again`;
+
+const replacedText = (count: number): string => (count > 0 ? `; ${count} stay out, because --redo has them made again` : "");
 
 /** Links follow only once they are made again; what is exported stays. */
 function followText(input: CommandInput, changed: number): string {

@@ -109,6 +109,16 @@ describe("exclude", () => {
     expect(made.count("select count(*) from images where state = 'listed'")).toBe(IMAGES);
   });
 
+  it("undo says that what --redo replaced stays out", async () => {
+    const made = open();
+    await succeed("run");
+    await succeed("exclude", "--prompt", PROMPTS[0]!, "--redo", "--yes");
+    const kept = "3 stay out, because --redo has them made again";
+    expect((await succeed("exclude", "undo", "--prompt", PROMPTS[0]!)).stdout).toContain(kept);
+    expect((await succeed("exclude", "undo", "--prompt", PROMPTS[0]!, "--yes")).stdout).toBe(`Brought back: 0 images; ${kept}\n`);
+    expect(made.count("select count(*) from images where replaced = 1")).toBe(3);
+  });
+
   it("takes out what is not fetched yet, and undo has it fetched", async () => {
     const made = open();
     await succeed("generate");

@@ -76,6 +76,14 @@ const OF_PROMPT = `prompt_key = (select prompt_key from images where image_id = 
 /** SQL: the page looks again at what it asks about the prompt: an image came or went. */
 const LOOK_AGAIN = `update page_prompts set rules = '' where ${OF_PROMPT}`;
 
+/** Returns SQL for the images that a filter and a state hold for. */
+function thoseOf(filter: ImageFilter, state: string): string {
+  const asked = CONDITIONS.filter(([name]) => filter[name] !== null).map(([, condition]) => condition);
+  return `from images as i join jobs using (job) where ${[state, ...asked].join(" and ")}`;
+}
+
+const boundOf = (filter: ImageFilter) => ({ ...filter, imageIds: JSON.stringify(filter.imageIds) });
+
 export type ExcludedImages = ReturnType<typeof excludedImages>;
 
 /** Taking images out of all later links and exports, and back. What was chosen is in a temporary table, so that memory does not grow with it. */
@@ -115,14 +123,17 @@ export function excludedImages({ client }: Pick<Db, "client">) {
   return {
     /** Chooses the images that a filter holds for. */
     choose(filter: ImageFilter, wanted: Wanted): void {
-      const asked = CONDITIONS.filter(([name]) => filter[name] !== null).map(([, condition]) => condition);
       client.exec(`delete from temp.chosen_images`);
-      client
-        .prepare(
-          `insert into temp.chosen_images select i.image_id from images as i join jobs using (job) where ${[STATES[wanted], ...asked].join(" and ")}`,
-        )
-        .run({ ...filter, imageIds: JSON.stringify(filter.imageIds) });
+      client.prepare(`insert into temp.chosen_images select i.image_id ${thoseOf(filter, STATES[wanted])}`).run(boundOf(filter));
     },
+    /** Returns how many images a filter holds for that stay out because they are made again. */
+    countReplaced: (filter: ImageFilter): number =>
+      Number(
+        client
+          .prepare(`select count(*) ${thoseOf(filter, `i.replaced = 1`)}`)
+          .pluck()
+          .get(boundOf(filter)),
+      ),
     counts: (): ChosenCounts => counts.get() ?? { images: 0, prompts: 0, stored: 0, listed: 0, excluded: 0, rows: 0 },
     /** Chosen images after `after`, by image_id. */
     page: (after: string, limit: number): readonly string[] => page.all(after, limit),

@@ -7,11 +7,13 @@ import { withoutExtraData, withoutSecretInputs, withoutSecretParams } from "./mi
 
 /** `user_version` of a database from which the secrets of old versions are gone, from its free pages and its copies too. */
 const CLEAN = 8;
+/** How long a start waits for other readers, ms: what they hold up is tried again at the next one. */
+const CHECKPOINT_WAIT_MS = 1_000;
 
 /**
  * Finishes what migration 0008 began: until then, `extra_data` of wrapped workflows (which may hold API keys) was kept in the database. Its
  * bytes leave the free pages of the file, and the copies that earlier migrations left beside it. Does nothing where that was done before; killed
- * in the middle, the next call does the rest.
+ * in the middle, or kept from it by a reader or a full disk, the next call does the rest.
  */
 export function removeOldSecrets(client: Database.Database, file: string, log?: Pick<Log, "info">): void {
   const isMigrated = client.prepare(`select 1 from pragma_table_info('dataset') where name = 'defaults'`).get() !== undefined;
@@ -20,11 +22,30 @@ export function removeOldSecrets(client: Database.Database, file: string, log?: 
   if (file !== ":memory:" && hasOldPages) {
     log?.info("Removing secrets of workflows (extra_data, API keys) from the database and its copies");
     emptySecrets(client);
-    client.exec("vacuum");
-    client.pragma("wal_checkpoint(TRUNCATE)");
+    const why = rewritePages(client);
     for (const copy of copiesOf(file)) cleanCopy(copy, log);
+    if (why !== null) {
+      log?.info(`Old pages of ${file} may still hold such secrets: ${why}. The next start tries again`);
+      return;
+    }
   }
   client.pragma(`user_version = ${CLEAN}`);
+}
+
+/** Writes every page anew and empties the log of changes. Returns why old pages are still there, null where they are gone. */
+function rewritePages(client: Database.Database): string | null {
+  try {
+    client.exec("vacuum");
+    const before: unknown = client.pragma("busy_timeout", { simple: true });
+    client.pragma(`busy_timeout = ${CHECKPOINT_WAIT_MS}`);
+    const [result] = client.pragma("wal_checkpoint(TRUNCATE)") as readonly { readonly busy: number }[]; // sqlite.org/pragma.html
+    client.pragma(`busy_timeout = ${Number(before)}`);
+    return result?.busy === 0 ? null : "another program was reading the database";
+  } catch (error) {
+    // A full disk is no reason to keep the dataset closed: it is up to date.
+    if (!(error instanceof Database.SqliteError)) throw error;
+    return error.message;
+  }
 }
 
 /** Takes out of each variant what is sent from its workflow's file: extra_data, and inputs and set values that look like secrets. */

@@ -15,6 +15,19 @@ it("has a dataset of every schema before the newest", () => {
   expect([...schemas]).toEqual(["0000", "0001", "0002", "0003", "0004", "0005", "0006", "0007"]);
 });
 
+it("tries again at the next start where another program reads the old pages meanwhile", () => {
+  using old = unpackOldDataset("0007");
+  const reader = new Database(old.database);
+  reader.pragma("journal_mode = WAL");
+  reader.exec("begin; select count(*) from images");
+  const told: string[] = [];
+  openDatabase(old.database, { log: { info: (message) => void told.push(message) } }).close();
+  expect(told.at(-1)).toMatch(/may still hold such secrets: another program was reading the database\. The next start tries again$/);
+  reader.close();
+  openDatabase(old.database).close();
+  expect(filesWithSecret(old.database)).toEqual([]);
+});
+
 describe.each(OLD_DATASETS)("a database of schema %s", (name) => {
   it("is brought up to date with all that is in it", () => {
     using old = unpackOldDataset(name);

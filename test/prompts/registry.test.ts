@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -32,13 +35,24 @@ describe("openPromptSource()", () => {
 
   it.each(["prompts.xlsx", "prompts", "prompts.gz", "prompts.toString", "prompts.txt.zip"])(
     "refuses %s and lists what there is",
-    async (file) => {
-      const failure = await openPromptSource(file).catch((error: unknown) => error);
-      expect(failure).toBeInstanceOf(ConfigError);
-      expect((failure as ConfigError).message).toContain(file);
-      for (const extension of Object.keys(PROMPT_SOURCES)) expect((failure as ConfigError).hint).toContain(`.${extension}`);
+    async (name) => {
+      const dir = mkdtempSync(join(tmpdir(), "comfy-dpo-prompts-"));
+      try {
+        const file = join(dir, name);
+        writeFileSync(file, "a fox");
+        const failure = await openPromptSource(file).catch((error: unknown) => error);
+        expect(failure).toBeInstanceOf(ConfigError);
+        expect((failure as ConfigError).message).toContain(file);
+        for (const extension of Object.keys(PROMPT_SOURCES)) expect((failure as ConfigError).hint).toContain(`.${extension}`);
+      } finally {
+        rmSync(dir, { recursive: true });
+      }
     },
   );
+
+  it("says of a file that is not there that it is not, whatever its extension", async () => {
+    await expect(openPromptSource("/nowhere/prompts.xlsx")).rejects.toThrow("/nowhere/prompts.xlsx: there is no such file");
+  });
 
   it("goes by the extension in any case", async () => {
     expect((await openPromptSource("/nowhere/PROMPTS.TXT.GZ")).columns).toEqual(["prompt"]);

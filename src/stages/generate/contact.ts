@@ -37,6 +37,8 @@ export function createContact({ client: first, run, onEvent, onOpen }: ContactOp
   let hasAccepted = false;
   let hasRestarted = false;
   let isUnread = true;
+  /** The question how the server is, while it is under way. */
+  let reading: Promise<void> | null = null;
   const swallowed = new Set<string>();
 
   function rest(retryAfterMs: number | undefined): void {
@@ -55,6 +57,22 @@ export function createContact({ client: first, run, onEvent, onOpen }: ContactOp
     run.lastProgress.made();
   }
 
+  /** Asks the server how it is, and opens its WebSocket. @throws as the client does. */
+  function connect(): Promise<void> {
+    reading ??= read().finally(() => (reading = null));
+    return reading;
+  }
+
+  async function read(): Promise<void> {
+    isUnread = false;
+    const stats = await client.systemStats(run.signal);
+    hasAnsweredSince = troubledSinceMs !== null;
+    events ??= client.events({ clock: run.clock, onEvent, onOpen, signal: run.finished });
+    const refusals = await run.bounds.read(client, run.signal);
+    run.jobs.barred(url, refusals);
+    run.servers.serverUp(url, stats);
+  }
+
   function close(): void {
     events?.close();
     events = null;
@@ -68,16 +86,9 @@ export function createContact({ client: first, run, onEvent, onOpen }: ContactOp
     /** Whose WebSocket gets the events of what is submitted now. */
     clientId: (): string => events?.clientId ?? run.fallbackClientId,
 
-    /** Asks the server how it is, and opens its WebSocket. @throws as the client does. */
-    async connect(): Promise<void> {
-      isUnread = false;
-      const stats = await client.systemStats(run.signal);
-      hasAnsweredSince = troubledSinceMs !== null;
-      events ??= client.events({ clock: run.clock, onEvent, onOpen, signal: run.finished });
-      const refusals = await run.bounds.read(client, run.signal);
-      run.jobs.barred(url, refusals);
-      run.servers.serverUp(url, stats);
-    },
+    connect,
+    /** Waits until it is known what the server is since it was started: an image made after an upgrade is not the old software's. */
+    whenRead: (): Promise<void> => reading ?? (isUnread ? connect() : Promise.resolve()),
     renew(fresh: ComfyClient): void {
       client = fresh;
       unusable = null;

@@ -88,6 +88,7 @@ export function createSweeper(parts: ServerParts): Sweeper {
   async function settleById(promptId: string, next?: () => void): Promise<void> {
     const entry = await contact.client().history(promptId, run.signal);
     if (entry === null) return;
+    await contact.whenRead();
     run.commits.together(() => {
       settle(entry);
       run.servers.remember(url);

@@ -14,6 +14,9 @@ const DECODERS: ReadonlyMap<string, () => Duplex> = new Map<string, () => Duplex
   ["zstd", createZstdDecompress],
 ]);
 
+/** Proxies that pack what another has packed: two do, five are an attack. */
+const CODINGS_MAX = 4;
+
 export interface PackedAnswer {
   readonly headers: IncomingHttpHeaders;
   readonly body: Readable;
@@ -21,12 +24,24 @@ export interface PackedAnswer {
 
 /**
  * Head and body of an answer as they were before a proxy packed it: some pack whatever the request says. Without a length, which is that of
- * the packed body. An answer in a coding that is not known, or packed several times, is left as it came.
+ * the packed body. An answer packed several times is unpacked in the opposite order; one in a coding that is not known is left as it came.
  */
 export function unpackAnswer({ headers, body }: PackedAnswer): PackedAnswer {
   const { "content-encoding": coding, "content-length": _, ...rest } = headers;
-  const decoder = typeof coding === "string" ? DECODERS.get(coding.trim().toLowerCase()) : undefined;
-  if (decoder === undefined) return { headers, body };
-  // What goes wrong with either stream reaches the reader of the last; pipeline closes both.
-  return { headers: rest, body: pipeline(body, decoder(), () => undefined) };
+  const decoders = decodersOf(coding);
+  if (decoders === null) return { headers, body };
+  // What goes wrong with any of the streams reaches the reader of the last; pipeline closes them all.
+  const unpacked = decoders.reduceRight<Readable>((packed, decoder) => pipeline(packed, decoder(), () => undefined), body);
+  return { headers: rest, body: unpacked };
+}
+
+/** In the order in which they were applied (RFC 9110 §8.4); null where there are none, or not all are known. */
+function decodersOf(coding: string | readonly string[] | undefined): readonly (() => Duplex)[] | null {
+  const names = [coding ?? []]
+    .flat()
+    .flatMap((line) => line.split(","))
+    .map((name) => name.trim().toLowerCase())
+    .filter((name) => name !== "" && name !== "identity");
+  const decoders = names.flatMap((name) => DECODERS.get(name) ?? []);
+  return names.length === 0 || names.length > CODINGS_MAX || decoders.length < names.length ? null : decoders;
 }

@@ -3,7 +3,7 @@ import { describeNode, nodeOf, type ApiGraph } from "./graph.ts";
 
 /** Formats that savers offer and that no dataset of images can hold, by the words that their inputs know them by. */
 const UNSUPPORTED =
-  /^(?:image\/|video\/|\.)?(?:exr|openexr|hdr|avif|heic|heif|tiff?|bmp|gif|apng|jxl|jpeg ?xl|jp2|jpeg ?2000|qoi|psd|svg|tga|dds|ppm|mp4|webm|mov|mkv)(?![a-z\d])/i;
+  /^(?:image\/|video\/|\.)?(?:exr|openexr|hdr|avif|heic|heif|tiff?|bmp|gif|apng|jxl|jpeg ?xl|jp2|j2k|jpeg ?2000|jxr|qoi|psd|svg|tga|dds|ico|ppm|pgm|pfm|mp4|webm|mov|mkv)(?![a-z\d])/i;
 /** Inputs that name a file, not its format. */
 const NAMES = /prefix|name|path|folder|dir/i;
 

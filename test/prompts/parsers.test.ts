@@ -60,6 +60,11 @@ describe(".txt", () => {
   });
 });
 
+it("a .txt that was put together from several systems' files is read line by line", async () => {
+  const rows = await read("txt", "a fox\rb cat\r\nc dog\n\rd pig\r");
+  expect(rows.map(({ fields }) => fields["prompt"])).toEqual(["a fox", "b cat", "c dog", "d pig"]);
+});
+
 describe(".tsv", () => {
   it("gives cells as they stand, quotes, too; lines of white space are empty", async () => {
     const cell = without(textOf('"a"'), "\n", "\r", "\t", "\ufeff");

@@ -231,6 +231,12 @@ describe("createVerifier()", () => {
     ["nothing", "", "truncated"],
     ["a GIF", "GIF89a\u0001\0\u0001\0\0\0\0", "unsupported-format"],
     ["an AVIF", "\0\0\0 ftypavif\0\0\0\0", "unsupported-format"],
+    ["a BigTIFF", "II+\0\u0008\0\0\0\u0010\0\0\0", "unsupported-format"],
+    ["a JPEG XL", "\0\0\0\u000cJXL \r\n\u0087\n", "unsupported-format"],
+    ["a Radiance HDR", "#?RADIANCE\nFORMAT=", "unsupported-format"],
+    ["a PPM", "P6\n512 512\n255\n", "unsupported-format"],
+    ["an SVG", '<svg xmlns="http://www.w3.org/2000/svg">', "unsupported-format"],
+    ["a sound", "RIFF\u0010\0\0\0WAVEfmt ", "unsupported-format"],
     ["a WebM", "\u001aE\u00df\u00a3\u0001\0\0\0\0\0\0\u001f", "unsupported-format"],
   ])("%s is refused", async (_what, text, reason) => {
     const error = await verify([Buffer.from(text, "latin1")]).catch((thrown: unknown) => thrown);

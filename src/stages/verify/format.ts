@@ -72,6 +72,9 @@ const UNSUPPORTED: readonly (readonly [name: string, ...Mark])[] = [
   ["BMP", "BM", 0],
   ["TIFF", "II*\0", 0],
   ["TIFF", "MM\0*", 0],
+  ["TIFF", "II+\0", 0], // BigTIFF, for files over 4 GB.
+  ["TIFF", "MM\0+", 0],
+  ["JPEG XR", "II\xbc", 0],
   ["AVIF", "ftypavi", 4],
   ["HEIC", "ftyphei", 4],
   ["HEIC", "ftypmif1", 4],
@@ -82,7 +85,23 @@ const UNSUPPORTED: readonly (readonly [name: string, ...Mark])[] = [
   ["JPEG XL", "\xff\x0a", 0],
   ["JPEG XL", "JXL ", 4],
   ["JPEG 2000", "jP  ", 4],
+  ["JPEG 2000", "\xff\x4f\xff\x51", 0],
   ["PSD", "8BPS", 0],
+  ["Radiance HDR", "#?RADIANCE", 0],
+  ["Radiance HDR", "#?RGBE", 0],
+  ["DDS", "DDS ", 0],
+  ["ICO", "\0\0\x01\0", 0],
+  ["SVG", "<svg", 0],
+  ["PPM", "P6\n", 0],
+  ["PGM", "P5\n", 0],
+  ["PFM", "PF\n", 0],
+  ["AVI", "AVI ", 8],
+  ["WAV", "WAVE", 8],
+  ["FLAC", "fLaC", 0],
+  ["Ogg", "OggS", 0],
+  ["MP3", "ID3", 0],
+  ["glTF", "glTF", 0],
+  ["NumPy", "\x93NUMPY", 0],
 ];
 
 /** What an extension says of a file's format: that of an ImageFormat, or another. */

@@ -15,6 +15,8 @@ import { tellLinked } from "./tell-linked.ts";
 import { stageResult } from "./stage-result.ts";
 import { commandHint } from "../lib/command-hint.ts";
 
+const PARTIAL_PLAN = "Only a part of the prompts is planned (--prompts, or a plan that was interrupted), and only that part is exported.";
+
 export interface LinkAndExportOptions {
   /** True where earlier stages stopped before their work was done. */
   readonly stopped: boolean;
@@ -44,7 +46,7 @@ export async function linkAndExport(
   await storeReferences({ ...context, stopping: input.stopping });
   const { pending } = summarize(db);
   const isWhole = isWholePlan(db);
-  if (!isWhole) log.info("Only a part of the prompts is planned (--prompts, or a plan that was interrupted): this export is not complete");
+  if (!isWhole) log.info(`${PARTIAL_PLAN} For the rows of all prompts: ${commandHint("run", config.configFile)}`);
   const report = await exportDataset(
     { ...context, stopping: input.stopping },
     {

@@ -68,7 +68,8 @@ function show({ db, config, oldKinds }: Shown, input: ShowInput, rate?: number):
     `candidates  ${planned} planned = ${pending} pending + ${stored} stored + ${rejected} rejected + ${failed} failed`,
     `images      ${images} stored${speed}`,
     ...reasons.map(
-      ({ what, reason, count, example }) => `  ${counted(count, what)}: ${reason}${example === null ? "" : ` — ${shortened(example)}`}`,
+      ({ what, state, reason, count, example }) =>
+        `  ${counted(count, what)}: ${reason}${state === "excluded" && reason !== "pruned" ? " (excluded)" : ""}${example === null ? "" : ` — ${shortened(example)}`}`,
     ),
     ...refused.map(({ reason, count, example }) => `not adopted ${count}: ${reason} — ${shortened(example)}`),
     ...listVariants(db)

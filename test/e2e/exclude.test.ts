@@ -58,7 +58,7 @@ describe("exclude", () => {
       { event: "done", exit: 0, stored: IMAGES, pending: 0 },
     ]);
     expect((await succeed("exclude", "list")).stdout).toBe("1 image: a watermark\n");
-    expect((await succeed("status")).stdout).toContain("1 image: a watermark");
+    expect((await succeed("status")).stdout).toContain("1 image: a watermark (excluded)");
     expect((await succeed("export")).stderr).toContain("as v2");
     expect(shownIn(made, "v2")).not.toContain(out);
     expect(shownIn(made, "v2")).toHaveLength(IMAGES - 1);

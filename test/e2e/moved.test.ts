@@ -47,7 +47,7 @@ async function expectUsable(config: string, runs: string): Promise<void> {
   expect((await succeed(config, "verify", "v1")).stdout).toContain("All is well");
   expect((await succeed(config, "export")).stderr).toContain("Nothing new since v1");
   expect((await succeed(config, "prune")).stdout).toContain("0 stored images");
-  expect((await succeed(config, "status")).stdout).toContain("v1 whole, complete");
+  expect((await succeed(config, "status")).stdout).toContain("v1 whole, written");
   expect((await succeed(config, "run")).stderr).toContain("Nothing new since v1");
   expect((await succeed(config, "check")).stdout).toContain("store");
   expect(urisIn(runs, "v1")).not.toEqual([]);

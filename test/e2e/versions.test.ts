@@ -130,8 +130,8 @@ it("says of which kind versions are, lets LATEST name whole ones only, and finds
   expect(latest()).toBe("v3");
   const { stdout } = await cli("status");
   expect(stdout.split("\n").filter((line) => line.startsWith("export"))).toEqual([
-    expect.stringContaining("v1 trial, complete, 2 rows"),
-    expect.stringContaining("v2 part, complete, 2 rows"),
-    expect.stringContaining("v3 whole, complete, 4 rows"),
+    expect.stringContaining("v1 trial, written, 2 rows"),
+    expect.stringContaining("v2 part, written, 2 rows"),
+    expect.stringContaining("v3 whole, written, 4 rows"),
   ]);
 });

@@ -52,6 +52,7 @@ export function describeVersions({ config, db }: Pick<Needs, "config" | "db">, o
 }
 
 function describe({ kind, state, rows }: Pick<ExportVersion, "kind" | "state" | "rows">): string {
-  const what = state === "complete" ? `${kind ?? "of unknown kind"}, complete` : state;
+  // "Complete" would be said of trials, too, and of versions whose card says that votes were still to come.
+  const what = state === "complete" ? `${kind ?? "of unknown kind"}, written` : state;
   return `${what}, ${counted(rows ?? 0, "row")}`;
 }

@@ -15,6 +15,7 @@ export interface Summary {
 
 export interface ReasonCount {
   readonly what: "job" | "image";
+  readonly state: "failed" | "rejected" | "excluded";
   readonly reason: string;
   readonly count: number;
   /** One of the details, as an example. */
@@ -47,9 +48,9 @@ export function summarize({ client }: Pick<Db, "client">): Summary {
 export function countReasons({ client }: Pick<Db, "client">): readonly ReasonCount[] {
   return client
     .prepare<[], ReasonCount>(
-      `select 'job' as what, reason, count(*) as count, min(detail) as example from jobs where state = 'failed' and inactive = 0 group by reason
+      `select 'job' as what, state, reason, count(*) as count, min(detail) as example from jobs where state = 'failed' and inactive = 0 group by reason
       union all
-      select 'image', reason, count(*), min(detail) from images where state in ('rejected', 'excluded') and reason is not null group by reason
+      select 'image', state, reason, count(*), min(detail) from images where state in ('rejected', 'excluded') and reason is not null group by state, reason
       order by count desc, reason`,
     )
     .all();

@@ -1,4 +1,5 @@
 import type { Context } from "../context.ts";
+import { voteQueries } from "../db/queries/votes.ts";
 import { commandHint } from "../lib/command-hint.ts";
 import { counted } from "../lib/counted.ts";
 import type { LinkResult } from "../stages/link/tally.ts";
@@ -9,13 +10,20 @@ import { technicalNote } from "./technical-note.ts";
 
 /** What linking found, one sentence. Warns where pictures were told apart by a technical score alone, which is nobody's preference. */
 export function tellLinked(
-  { log, judges, config }: Pick<Context, "log" | "judges" | "config">,
+  { db, log, judges, config }: Pick<Context, "db" | "log" | "judges" | "config">,
   { reports, groups, pending, unjudged }: LinkResult,
 ): string {
   const technical = technicalSources(judges, combinationOf(config.annotate));
   for (const name of technical) {
     const rows = reports.reduce((sum, { linked }) => sum + (linked[rowSourceOf(name)] ?? 0), 0);
     if (rows > 0) log.warn(`${technicalWarning(name, rows)} ${commandHint("annotate serve", config.configFile)}`);
+  }
+  const silent = (config.annotate.pairs[config.export.pairs]?.from ?? []).filter((source) => technical.has(source));
+  const waiting = withoutVotes({ db, config, technical }, reports);
+  if (waiting > 0) {
+    const prompts = `${counted(waiting, "prompt")} ${waiting === 1 ? "has" : "have"} no votes that decide, and no row`;
+    const why = `a technical score (${silent.join(", ")}) decides only while nobody has voted on any prompt`;
+    log.warn(`${prompts}: ${why}. To vote on the others: ${commandHint("annotate serve", config.configFile)}`);
   }
   const rows = reports.map(({ pairSet, criterion, linked, drops }) => {
     const sources = Object.entries(linked).map(([source, count]) => `${count} by ${source}`);
@@ -27,6 +35,20 @@ export function tellLinked(
   const open = pending > 0 ? `; ${counted(pending, "prompt")} ${pending === 1 ? "is" : "are"} not final yet` : "";
   const judging = unjudged > 0 ? `; ${counted(unjudged, "prompt")} ${unjudged === 1 ? "is" : "are"} not judged yet` : "";
   return `Linked ${counted(groups, "prompt")} (${rows.join("; ")})${open}${judging}`;
+}
+
+interface VoteNeeds extends Pick<Context, "db" | "config"> {
+  readonly technical: ReadonlySet<string>;
+}
+
+/** Counts the prompts of the exported pair set that a technical score would have decided, had nobody voted on others. */
+function withoutVotes({ db, config, technical }: VoteNeeds, reports: LinkResult["reports"]): number {
+  const { pairs: pairSet } = config.export;
+  const [criterion = ""] = config.annotate.criteria;
+  const from = config.annotate.pairs[pairSet]?.from ?? [];
+  const preferring = from.filter((source) => !technical.has(source));
+  if (preferring.length === from.length || preferring.join() !== "people" || !voteQueries(db).anyVoteUnder(criterion)) return 0;
+  return reports.find((report) => report.pairSet === pairSet && report.criterion === criterion)?.drops["prompt"]?.["no-verdict"] ?? 0;
 }
 
 function technicalWarning(name: string, rows: number): string {

@@ -268,7 +268,8 @@ describe("annotate import", () => {
     writeFileSync(votes, `${JSON.stringify({ vote_id: "1", annotator: "ann", images, choice: loser!.image_id })}\n`);
     expect((await succeed("annotate", "import", votes)).stdout).toContain("1 vote imported");
     expect((await succeed("annotate", "import", votes)).stdout).toContain("1 was there already");
-    await succeed("export");
+    const exported = await succeed("export");
+    expect(exported.stderr).toMatch(/Warning: 3 prompts have no votes that decide, and no row: .*\(quality\).*annotate serve -c /);
     const decided = made.rows("v2").filter((next) => next["source"] === "people");
     expect(decided).toHaveLength(1);
     expect(decided[0]).toMatchObject({ chosen: { image_id: loser!.image_id }, n_votes: 1, agreement: 1 });

@@ -96,6 +96,18 @@ describe("one job that is refused while others are served", () => {
     expect(result.stderr).not.toMatch(/Going on without|left alone|does not answer/);
   });
 
+  it("credentials that expire at night for every POST end the run with that cause, and cost no job", async () => {
+    let posts = 0;
+    await open(({ what }, response) => {
+      if (what === "POST /prompt") posts++;
+      return posts > 4 && what.startsWith("POST ") && answer(401, PAGE)(response);
+    });
+    const result = await run();
+    expect(last(result), result.stderr).toMatchObject({ exit: 1 });
+    expect(result.stderr).toMatch(/asks for credentials/);
+    expect(project.count("select count(*) from jobs where state = 'failed'")).toBe(0);
+  });
+
   it("by 503 again and again fails alone where others are taken meanwhile", async () => {
     const prompts = [POISON, ...Array.from({ length: 20 }, (_, index) => `prompt ${index}`)];
     await open(({ what, body }, response) => what === "POST /prompt" && body.includes(POISON) && answer(503, "")(response), { prompts });

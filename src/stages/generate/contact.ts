@@ -34,7 +34,6 @@ export function createContact({ client: first, run, onEvent, onOpen }: ContactOp
   let troubledSinceMs: number | null = null;
   let hasAnsweredSince = false;
   let unusable: FatalError | null = null;
-  let hasAccepted = false;
   let hasRestarted = false;
   let isUnread = true;
   /** The question how the server is, while it is under way. */
@@ -130,10 +129,8 @@ export function createContact({ client: first, run, onEvent, onOpen }: ContactOp
 
     /** It took a prompt of ours. */
     accepted(): void {
-      hasAccepted = true;
       swallowed.clear();
     },
-    hasAccepted: (): boolean => hasAccepted,
     /**
      * It cut off a submission and never had it. Accepted and gone is a restart; this is a server, or something before it, that takes
      * nothing. Answers how many jobs those were in a row, once they are too many; else null.

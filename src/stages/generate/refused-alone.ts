@@ -11,7 +11,7 @@ export async function refusedAlone(out: OutJob, error: TransientError, parts: Se
   const { url, contact, jobs, run } = parts;
   try {
     await contact.client().queue(run.signal);
-    if (error.asksForCredentials && !contact.hasAccepted()) await expectPosts(error, parts);
+    if (error.asksForCredentials) await expectPosts(error, parts);
   } catch (problem) {
     if (!(problem instanceof TransientError) && !(problem instanceof FatalError)) throw problem;
     if (!jobs.isOut(out)) return;

@@ -1,4 +1,4 @@
-/** How long repeats of a line are gathered before they are told, ms; each further time twice as long. Source: issue 14, "38 times in 30 s". */
+/** How long repeats of a line are gathered before they are told, ms; each further time twice as long. */
 const FIRST_WINDOW_MS = 30_000;
 /** A line that repeats all night is told so often at least, ms. */
 const LONGEST_WINDOW_MS = 600_000;

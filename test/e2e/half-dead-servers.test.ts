@@ -14,7 +14,7 @@ const GOOD = PROMPTS.length * SEEDS;
 const MAX_ATTEMPTS = 2;
 const GIVE_UP_S = 4;
 const GENERATE = { max_attempts: MAX_ATTEMPTS, stall_timeout_s: 3, probe_after_s: 1, give_up_s: GIVE_UP_S };
-/** Beyond `give_up_s` a run may need so long to end, ms. Source: issue 14, "Done when". */
+/** Beyond `give_up_s` a run may need so long to end, ms. The longest back-off of a server is 15 s. */
 const ENDS_WITHIN_MS = (GIVE_UP_S + 30) * 1_000;
 
 const emulators: Emulator[] = [];

@@ -251,9 +251,9 @@ describe("bad input", () => {
     expect(rows.map(({ prompt }) => prompt)).toEqual(["a heron at dawn", "a red door", "a blue cup"]);
   });
 
-  it("keeps a CR inside a line that ends in LF, and those that end in both", async () => {
+  it("ends a line at each of CR, LF and both, also where one file has them all", async () => {
     const { rows } = await readAll(await put("mixed.txt", "a\rb\nc\r\n"));
-    expect(rows.map(({ prompt }) => prompt)).toEqual(["a\rb", "c"]);
+    expect(rows.map(({ prompt }) => prompt)).toEqual(["a", "b", "c"]);
   });
 
   it("skips empty lines and counts rows without a prompt", async () => {

@@ -70,7 +70,6 @@ async function prune(context: PruneContext, { input, wanted }: Pruning): Promise
     signal,
     exportUri: exportStoreUri(config.export.uri),
     ignoreMissing: wanted.ignoreMissing,
-    command: "prune",
     openStore: (uri) => openStore({ ...config.store, uri }, { concurrency: config.harvest.concurrency }),
   });
   const found = images.count(wanted);

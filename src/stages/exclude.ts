@@ -9,28 +9,31 @@ interface ExcludeNeeds extends Pick<Context, "stopping"> {
   readonly images: ExcludedImages;
 }
 
-type Pages = ExcludeNeeds & { readonly change: (imageIds: readonly string[]) => number };
+interface Pages extends Pick<ExcludeNeeds, "stopping"> {
+  readonly pageAfter: (after: string, limit: number) => readonly string[];
+  readonly change: (imageIds: readonly string[]) => number;
+}
 
 /**
  * Takes the chosen images out of all later links and exports. Files, scores and votes stay, so that `restoreImages` loses nothing.
  * Writes images. Killed in between, the same again does the rest. Answers how many.
  */
 export function excludeImages({ images, stopping }: ExcludeNeeds, reason: string): Promise<number> {
-  return inPages({ images, stopping, change: (imageIds) => images.exclude(imageIds, reason) });
+  return inPages({ pageAfter: images.page, stopping, change: (imageIds) => images.exclude(imageIds, reason) });
 }
 
 /** Brings chosen excluded images back: stored ones at once, others to harvest. Writes images. Answers how many. */
 export function restoreImages({ images, stopping }: ExcludeNeeds): Promise<number> {
-  return inPages({ images, stopping, change: (imageIds) => images.restore(imageIds) });
+  return inPages({ pageAfter: images.page, stopping, change: (imageIds) => images.restore(imageIds) });
 }
 
-async function inPages({ images, stopping, change }: Pages): Promise<number> {
+async function inPages({ pageAfter, stopping, change }: Pages): Promise<number> {
   let changed = 0;
-  let page = images.page("", PAGE);
+  let page = pageAfter("", PAGE);
   while (page.length > 0 && !stopping.aborted) {
     changed += change(page);
     await setImmediate(); // Signals get their turn.
-    page = images.page(page.at(-1) ?? "", PAGE);
+    page = pageAfter(page.at(-1) ?? "", PAGE);
   }
   return changed;
 }
@@ -40,15 +43,11 @@ async function inPages({ images, stopping, change }: Pages): Promise<number> {
  * show the old image keep its file. Writes images and jobs, nothing else: the stage that works, or the next one, runs the jobs. Killed in
  * between, the same again does the rest. Answers how many.
  */
-export async function remakeImages({ images, stopping }: ExcludeNeeds, reason: string): Promise<number> {
+export function remakeImages({ images, stopping }: ExcludeNeeds, reason: string): Promise<number> {
   const { remake } = images;
-  let done = 0;
-  let page = remake.page("", PAGE);
-  while (page.length > 0 && !stopping.aborted) {
-    remake.plan(page, reason);
-    done += page.length;
-    await setImmediate(); // Signals get their turn.
-    page = remake.page(page.at(-1) ?? "", PAGE);
-  }
-  return done;
+  const change = (imageIds: readonly string[]): number => {
+    remake.plan(imageIds, reason);
+    return imageIds.length;
+  };
+  return inPages({ pageAfter: remake.page, stopping, change });
 }

@@ -19,7 +19,6 @@ export interface Wanted {
   /** Written beside what is excluded. */
   readonly reason: string;
   readonly redo: boolean;
-  readonly ignoreMissing: boolean;
   readonly yes: boolean;
   /** The command as it was given, for a hint. */
   readonly words: string;
@@ -54,7 +53,6 @@ export function wantedOf({ args, options, clock }: Input): Wanted {
     action,
     reason: reasonOf(reason),
     redo,
-    ignoreMissing: options["ignoreMissing"] === true,
     yes: options["yes"] === true,
     words: wordsOf(action, options),
     filter: {
@@ -95,6 +93,6 @@ function wordsOf(action: Wanted["action"], options: Input["options"]): string {
     const value = options[name];
     return typeof value === "string" ? [`--${name} ${shellWord(value)}`] : [];
   });
-  const switches = [...(options["redo"] === true ? ["--redo"] : []), ...(options["ignoreMissing"] === true ? ["--ignore-missing"] : [])];
+  const switches = options["redo"] === true ? ["--redo"] : [];
   return ["exclude", ...(action === "undo" ? ["undo"] : []), ...flags, ...switches, "--yes"].join(" ");
 }

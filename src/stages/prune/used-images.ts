@@ -25,8 +25,6 @@ export interface UsedNeeds {
   readonly exportUri: string;
   /** Versions that were completed and are no longer there count as given up. */
   readonly ignoreMissing: boolean;
-  /** That asks, for hints. */
-  readonly command: "prune";
   readonly signal: AbortSignal;
 }
 
@@ -36,7 +34,7 @@ export interface UsedNeeds {
  * @throws {ConfigError} where a version that was completed is not there, or its list cannot be read: what it shows must not be deleted.
  */
 export async function markUsedImages(needs: UsedNeeds): Promise<number> {
-  const { db, exportUri, ignoreMissing, command } = needs;
+  const { db, exportUri, ignoreMissing } = needs;
   const made = Map.groupBy(allExports(db), ({ uri }) => uri);
   let versions = 0;
   for (const uri of new Set([...made.keys(), exportUri])) {
@@ -47,7 +45,7 @@ export async function markUsedImages(needs: UsedNeeds): Promise<number> {
       const [first] = lost;
       if (first !== undefined && !ignoreMissing) {
         throw new ConfigError(`Cannot tell which images ${first.version} shows: it was exported to ${uri}, and is no longer there`, {
-          hint: `bring it back, or ${command} --ignore-missing if nobody needs it any more`,
+          hint: `bring it back, or prune --ignore-missing if nobody needs it any more`,
         });
       }
       for (const version of found) await markVersion(store, version, needs);

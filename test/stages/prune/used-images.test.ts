@@ -15,7 +15,6 @@ async function usedBy({ db, exportDir }: Fixture): Promise<readonly string[]> {
     openStore: (uri) => Promise.resolve(fileStore(uri)),
     exportUri: pathToFileURL(exportDir).href,
     ignoreMissing: false,
-    command: "prune",
     signal: new AbortController().signal,
   });
   return used;

@@ -19,13 +19,25 @@ describe("annotate()", () => {
 
   it("works beside a stage that still stores images", async () => {
     await using dataset = await openTestDataset();
-    const arriving = [a, b, c];
+    // Each with its own prompt from the start: a stage asks for the next image before the last one is stored.
+    const arriving = [
+      { id: a, seed: 3, promptKey: "p_0" },
+      { id: b, seed: 2, promptKey: "p_1" },
+      { id: c, seed: 1, promptKey: "p_0" },
+    ];
+    let left = arriving.length;
+    let storing: Promise<unknown> = Promise.resolve();
+    const storeNext = async (): Promise<void> => {
+      const image = arriving.shift();
+      if (image === undefined) return;
+      await dataset.storeImage(image.id, await picture({ seed: image.seed }), image);
+      left--;
+    };
     const upstream: Upstream = {
-      moreToCome: () => arriving.length > 0,
+      moreToCome: () => left > 0,
       waitForWork: async () => {
-        const id = arriving.shift();
-        if (id !== undefined)
-          await dataset.storeImage(id, await picture({ seed: arriving.length + 1 }), { promptKey: `p_${arriving.length % 2}` });
+        storing = storing.then(storeNext);
+        await storing;
       },
     };
     const { inspected, judged, linked } = await annotate(dataset.context, upstream);

@@ -2,12 +2,12 @@
 export default {
   dialect: "sqlite",
   schema: [
-    "./src/db/schema.ts",
-    "./src/db/server-schema.ts",
-    "./src/db/failures-schema.ts",
-    "./src/db/adoption-schema.ts",
-    "./src/db/vote-pictures-schema.ts",
-    "./src/db/page-schema.ts",
+    "./src/db/schema/tables.ts",
+    "./src/db/schema/servers.ts",
+    "./src/db/schema/failures.ts",
+    "./src/db/schema/adoption.ts",
+    "./src/db/schema/vote-pictures.ts",
+    "./src/db/schema/page.ts",
   ],
   out: "./migrations",
   casing: "snake_case",

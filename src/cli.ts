@@ -3,14 +3,14 @@ import type { CommandInput, CommandResult, CommandSpec } from "./commands/comman
 import { commands } from "./commands/registry.ts";
 import { ConfigError, EXIT, FatalError, InterruptedError, RejectError, TransientError, isAbort, messageOf } from "./errors.ts";
 import { systemClock } from "./lib/clock.ts";
-import { DEFAULT_CONFIG_FILE } from "./lib/command-hint.ts";
-import { errnoOf } from "./lib/errno.ts";
-import { fileHint, fileProblem } from "./lib/file-problem.ts";
+import { DEFAULT_CONFIG_FILE } from "./lib/terminal/command-hint.ts";
+import { errnoOf } from "./lib/files/errno.ts";
+import { fileHint, fileProblem } from "./lib/files/file-problem.ts";
 import { LOG_LEVELS, type LogLevel } from "./lib/log.ts";
-import { guardOutput, type OutputGuard } from "./lib/output-guard.ts";
-import { onSignals } from "./lib/signals.ts";
+import { guardOutput, type OutputGuard } from "./lib/terminal/output-guard.ts";
+import { onSignals } from "./lib/terminal/signals.ts";
 import { stringifyExact } from "./lib/exact-json.ts";
-import { createTerminalLog, type TerminalLog } from "./lib/terminal-log.ts";
+import { createTerminalLog, type TerminalLog } from "./lib/terminal/terminal-log.ts";
 import { programVersion } from "./program-version.ts";
 
 const SETTLING = "Stopping: settling what is in flight. Ctrl-C again stops at once; nothing is lost either way, the same command continues";

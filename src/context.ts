@@ -1,4 +1,4 @@
-import type { ComfyPool } from "./comfy/pool.ts";
+import type { ComfyPool } from "./comfy/client/pool.ts";
 import type { Config } from "./config/schema.ts";
 import type { Db } from "./db/open.ts";
 import type { Judge } from "./judges/judge.ts";

@@ -1,14 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { startEmulators } from "../comfy/emulator.ts";
+import { startEmulators } from "../emulator/emulator.ts";
 import type { Config } from "../config/schema.ts";
 import { parseExact } from "../lib/exact-json.ts";
-import { ALL_LOCKS, openContext } from "../open-context.ts";
+import { ALL_LOCKS, openContext } from "./open-context.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
-import { linkAndExport } from "./link-and-export.ts";
+import { linkAndExport } from "./run/link-and-export.ts";
 import { planAndTell } from "./plan-and-tell.ts";
-import { writeReport } from "./report.ts";
-import { streamStages } from "./run.ts";
+import { writeReport } from "./report/report.ts";
+import { streamStages } from "./run/run.ts";
 
 const DEMO_CONFIG = join(import.meta.dirname, "../../configs/demo.yaml");
 const SERVERS = 2;

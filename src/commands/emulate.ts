@@ -1,5 +1,5 @@
-import { startEmulators } from "../comfy/emulator.ts";
-import { RELEASE_NAMES, type ReleaseName } from "../comfy/emulator/releases.ts";
+import { startEmulators } from "../emulator/emulator.ts";
+import { RELEASE_NAMES, type ReleaseName } from "../emulator/nodes/releases.ts";
 import { ConfigError, EXIT } from "../errors.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
 

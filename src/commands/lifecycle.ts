@@ -1,6 +1,6 @@
 import { loadConfig } from "../config/load-config.ts";
 import { ConfigError, EXIT } from "../errors.ts";
-import { configFileOf, hintFor } from "../open-context.ts";
+import { configFileOf, hintFor } from "./open-context.ts";
 import { EXPIRY_TAG, type ExpiryRule } from "../stores/object-expiry.ts";
 import { openStore } from "../stores/registry.ts";
 import type { CommandInput, CommandResult } from "./command.ts";

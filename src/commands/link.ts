@@ -1,6 +1,6 @@
-import { link } from "../stages/link.ts";
+import { link } from "../stages/annotate/link/link.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
-import { tellLinked } from "./tell-linked.ts";
+import { tellLinked } from "./messages/tell-linked.ts";
 import { stageResult } from "./stage-result.ts";
 import { openStage } from "./open-stage.ts";
 

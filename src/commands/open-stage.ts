@@ -1,7 +1,7 @@
-import { openContext, type OpenContext, type OpenOptions } from "../open-context.ts";
+import { openContext, type OpenContext, type OpenOptions } from "./open-context.ts";
 import type { CommandInput } from "./command.ts";
 import { planAndTell } from "./plan-and-tell.ts";
-import { takeChanges } from "./tell-changes.ts";
+import { takeChanges } from "./messages/tell-changes.ts";
 
 /**
  * Opens the context of a stage that follows generate, and says what changed in the configuration. With --prompts the plan is cut to the

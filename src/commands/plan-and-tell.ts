@@ -1,12 +1,12 @@
 import type { Context } from "../context.ts";
-import { findDataset } from "../db/queries/dataset.ts";
+import { findDataset } from "../db/queries/overview/dataset.ts";
 import { ConfigError } from "../errors.ts";
 import { counted } from "../lib/counted.ts";
-import { askServers } from "../stages/ask-servers.ts";
-import { planDataset } from "../stages/plan-dataset.ts";
+import { askServers } from "../stages/plan/ask-servers.ts";
+import { planDataset } from "../stages/plan/plan-dataset.ts";
 import type { CommandInput } from "./command.ts";
-import { describePlan } from "./describe-plan.ts";
-import { tellChanges } from "./tell-changes.ts";
+import { describePlan } from "./messages/describe-plan.ts";
+import { tellChanges } from "./messages/tell-changes.ts";
 
 /** Brings the plan up to date and says what changed, in a person's words. */
 export async function planAndTell(

@@ -1,19 +1,19 @@
 import { loadConfig } from "../config/load-config.ts";
 import type { Context } from "../context.ts";
 import { openReadonly } from "../db/open.ts";
-import { unusedImages, type UnusedImages } from "../db/queries/unused-images.ts";
+import { unusedImages, type UnusedImages } from "../db/queries/images/unused-images.ts";
 import { ConfigError, EXIT } from "../errors.ts";
 import { byteSize } from "../lib/byte-size.ts";
 import { counted } from "../lib/counted.ts";
-import { ALL_LOCKS, configFileOf, databaseFile, hintFor, openContext, openStoreOf } from "../open-context.ts";
-import { exportStoreUri } from "../stages/export.ts";
-import { link } from "../stages/link.ts";
-import { objectRemover, pruneImages, type PruneOptions } from "../stages/prune.ts";
-import { findOrphans } from "../stages/prune/orphans.ts";
-import { markUsedImages } from "../stages/prune/used-images.ts";
+import { ALL_LOCKS, configFileOf, databaseFile, hintFor, openContext, openStoreOf } from "./open-context.ts";
+import { exportStoreUri } from "../stages/export/export.ts";
+import { link } from "../stages/annotate/link/link.ts";
+import { objectRemover, pruneImages, type PruneOptions } from "../stages/upkeep/prune/prune.ts";
+import { findOrphans } from "../stages/upkeep/prune/orphans.ts";
+import { markUsedImages } from "../stages/upkeep/prune/used-images.ts";
 import { openStore } from "../stores/registry.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
-import { datasetCounts } from "./dataset-counts.ts";
+import { datasetCounts } from "./messages/dataset-counts.ts";
 
 /** Orphans told one by one; the rest is a number. */
 const TOLD_MAX = 20;

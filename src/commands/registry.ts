@@ -13,14 +13,14 @@ export const commands: readonly CommandSpec[] = [
     summary: "all stages, streaming into one another: the overnight command",
     options: [PROMPTS, ...UNTIL],
     example: "run -c configs/pipeline.yaml --until 08:00",
-    load: () => import("./run.ts"),
+    load: () => import("./run/run.ts"),
   },
   {
     name: "generate",
     summary: "plan candidates and keep every ComfyUI server fed until all have run",
     options: [PROMPTS, ...UNTIL, { flags: "--dry-run", description: "print the arithmetic and the first plans, touch no server" }],
     example: "generate --prompts 10 --dry-run",
-    load: () => import("./generate.ts"),
+    load: () => import("./generate/generate.ts"),
   },
   {
     name: "harvest",
@@ -35,7 +35,7 @@ export const commands: readonly CommandSpec[] = [
       },
     ],
     example: "harvest --follow",
-    load: () => import("./harvest.ts"),
+    load: () => import("./harvest/harvest.ts"),
   },
   {
     name: "judge",
@@ -45,7 +45,7 @@ export const commands: readonly CommandSpec[] = [
       { flags: "--dry-run", description: "what is left to judge: groups, images and requests of each judge; asks nobody" },
     ],
     example: "judge --dry-run",
-    load: () => import("./judge.ts"),
+    load: () => import("./judge/judge.ts"),
   },
   {
     name: "link",
@@ -87,7 +87,7 @@ export const commands: readonly CommandSpec[] = [
       { flags: "--uri-base <uri>", description: "export-tasks: where the tool finds the store's pictures; default: export.uri_base" },
     ],
     example: "annotate import votes.jsonl",
-    load: () => import("./annotate.ts"),
+    load: () => import("./annotate/annotate.ts"),
   },
   {
     name: "export",
@@ -104,7 +104,7 @@ export const commands: readonly CommandSpec[] = [
       { flags: "--rows", description: "diff: name each row" },
     ],
     example: "export --since v1",
-    load: () => import("./export.ts"),
+    load: () => import("./export/export.ts"),
   },
   {
     name: "status",
@@ -112,7 +112,7 @@ export const commands: readonly CommandSpec[] = [
     options: [{ flags: "--watch", description: "again every 2 s" }],
     example: "status --watch",
     serves: true,
-    load: () => import("./status.ts"),
+    load: () => import("./status/status.ts"),
   },
   {
     name: "report",
@@ -122,14 +122,14 @@ export const commands: readonly CommandSpec[] = [
       { flags: "--precision <share>", description: "from which margin on each judge agrees with people this often; default 0.9" },
     ],
     example: "report",
-    load: () => import("./report.ts"),
+    load: () => import("./report/report.ts"),
   },
   {
     name: "check",
     summary: "the doctor: config, servers, workflow, store; changes nothing",
     options: [{ flags: "--canary", description: "make the same picture on every server and compare" }],
     example: "check",
-    load: () => import("./check.ts"),
+    load: () => import("./check/check.ts"),
   },
   {
     name: "init",
@@ -143,7 +143,7 @@ export const commands: readonly CommandSpec[] = [
     ],
     example: "init workflow_api.json --out configs/mine.yaml",
     asks: true,
-    load: () => import("./init.ts"),
+    load: () => import("./init/init.ts"),
   },
   {
     name: "retry",
@@ -181,7 +181,7 @@ export const commands: readonly CommandSpec[] = [
       { flags: "--yes", description: "do it" },
     ],
     example: 'exclude --server http://gpu-2:8188 --since 02:00 --reason "gpu-2 was faulty" --redo --yes',
-    load: () => import("./exclude.ts"),
+    load: () => import("./exclude/exclude.ts"),
   },
   {
     name: "verify",
@@ -189,7 +189,7 @@ export const commands: readonly CommandSpec[] = [
     args: [{ name: "[version]", description: "default: the newest" }],
     options: [{ flags: "--sample <n>", description: "only N images of the store" }],
     example: "verify v1 --sample 1000",
-    load: () => import("./verify.ts"),
+    load: () => import("./verify/verify.ts"),
   },
   {
     name: "servers",
@@ -199,7 +199,7 @@ export const commands: readonly CommandSpec[] = [
       { name: "[url]", description: "of the configuration" },
     ],
     example: "servers drain http://127.0.0.1:8188",
-    load: () => import("./servers.ts"),
+    load: () => import("./servers/servers.ts"),
   },
   {
     name: "demo",

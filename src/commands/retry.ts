@@ -2,16 +2,16 @@ import { loadConfig } from "../config/load-config.ts";
 import { expectDatabase, openDatabase, type Db } from "../db/open.ts";
 import type { Context } from "../context.ts";
 import { acquireProcessLock } from "../db/process-lock.ts";
-import { storedImages } from "../db/queries/stored-images.ts";
-import { listVariants } from "../db/queries/variants.ts";
-import { fetchAgain, isKnownId, retryImages, retryJobs } from "../db/queries/retry.ts";
+import { storedImages } from "../db/queries/images/stored-images.ts";
+import { listVariants } from "../db/queries/plan/variants.ts";
+import { fetchAgain, isKnownId, retryImages, retryJobs } from "../db/queries/jobs/retry.ts";
 import { ConfigError, EXIT, REJECT_REASONS } from "../errors.ts";
 import { counted } from "../lib/counted.ts";
 import { didYouMean } from "../lib/nearest.ts";
-import { configFileOf, databaseFile, hintFor, openStoreOf } from "../open-context.ts";
-import { storedProblem } from "../stages/stored-problem.ts";
+import { configFileOf, databaseFile, hintFor, openStoreOf } from "./open-context.ts";
+import { storedProblem } from "../stages/upkeep/stored-problem.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
-import { datasetCounts } from "./dataset-counts.ts";
+import { datasetCounts } from "./messages/dataset-counts.ts";
 
 interface Fetching {
   readonly wanted: Wanted;

@@ -1,10 +1,10 @@
-import { linkedCounts } from "../db/queries/linked-counts.ts";
-import { summarize } from "../db/queries/summary.ts";
+import { linkedCounts } from "../db/queries/annotate/linked-counts.ts";
+import { summarize } from "../db/queries/overview/summary.ts";
 import type { Db } from "../db/open.ts";
-import { listVariants } from "../db/queries/variants.ts";
+import { listVariants } from "../db/queries/plan/variants.ts";
 import { EXIT } from "../errors.ts";
 import { counted } from "../lib/counted.ts";
-import { hintFor } from "../open-context.ts";
+import { hintFor } from "./open-context.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
 
 export interface Ending {

@@ -1,6 +1,6 @@
 import { dirname, resolve } from "node:path";
 import type { JsonObject } from "../lib/exact-json.ts";
-import { defaultBy, goesByAnother } from "./check-judges.ts";
+import { defaultBy, goesByAnother } from "./checks/check-judges.ts";
 import type { Config, ConfigFile, JudgeConfig, WorkflowConfig } from "./schema.ts";
 import { checkServerUrl } from "./server-url.ts";
 import { resolveExportUri, resolveStoreUri, type CheckedUri } from "./store-uri.ts";

@@ -1,7 +1,7 @@
 import { dirname } from "node:path";
 import { FatalError } from "../errors.ts";
-import { fileHint, fileProblem } from "../lib/file-problem.ts";
-import { makeFolder } from "../lib/make-folder.ts";
+import { fileHint, fileProblem } from "../lib/files/file-problem.ts";
+import { makeFolder } from "../lib/files/make-folder.ts";
 
 /** For its owner alone: names, votes and prompts are in it. A folder that is there already keeps its rights. */
 const PRIVATE = 0o700;

@@ -10,7 +10,7 @@ import { makeDataFolder } from "./make-data-folder.ts";
 import { makePrivate } from "./make-private.ts";
 import { addMigrationFunctions } from "./migration-functions.ts";
 import { removeOldSecrets } from "./remove-old-secrets.ts";
-import * as schema from "./schema.ts";
+import * as schema from "./schema/tables.ts";
 import { waitWhileBusy } from "./wait-while-busy.ts";
 
 /** Makes a command that can be pasted of the words after the program's name. */

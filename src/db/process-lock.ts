@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { FatalError } from "../errors.ts";
-import { fileHint, fileProblem } from "../lib/file-problem.ts";
+import { fileHint, fileProblem } from "../lib/files/file-problem.ts";
 import { databaseError } from "./database-error.ts";
 import { makeFolderInData } from "./make-data-folder.ts";
 

@@ -1,12 +1,12 @@
 import { Readable } from "node:stream";
 import { Agent, request, type Dispatcher } from "undici";
 import { FatalError, TransientError } from "../errors.ts";
-import { deadlineAfter, type Deadline } from "../lib/deadline.ts";
-import { networkReason } from "../lib/network-reason.ts";
-import { readText } from "../lib/read-text.ts";
-import { retryAfter } from "../lib/retry-after.ts";
-import { AS_IT_IS, unpackAnswer } from "../lib/unpack-answer.ts";
-import { withoutSecrets } from "../lib/without-secrets.ts";
+import { deadlineAfter, type Deadline } from "../lib/http/deadline.ts";
+import { networkReason } from "../lib/http/network-reason.ts";
+import { readText } from "../lib/http/read-text.ts";
+import { retryAfter } from "../lib/http/retry-after.ts";
+import { AS_IT_IS, unpackAnswer } from "../lib/http/unpack-answer.ts";
+import { withoutSecrets } from "../lib/http/without-secrets.ts";
 
 const CONNECT_TIMEOUT_MS = 10_000;
 /** Of one answer held in memory: 64 scores are 5 KB, a talkative model's word on two pictures some 10 KB. */

@@ -1,9 +1,9 @@
 import type { JudgeConfig } from "../config/schema.ts";
 import { ConfigError } from "../errors.ts";
 import { builtinJudge } from "./builtin.ts";
-import { httpJudge } from "./http.ts";
+import { httpJudge } from "./http/http.ts";
 import type { Judge } from "./judge.ts";
-import { openaiJudge } from "./openai.ts";
+import { openaiJudge } from "./openai/openai.ts";
 
 interface JudgeNeeds {
   /** The version of a judge that goes by no other. @throws {ConfigError} if there is none of the name. */

@@ -1,5 +1,5 @@
 import { isJsonArray, isJsonObject, type Json, type JsonObject } from "./exact-json.ts";
-import { MASK } from "./hidden-words.ts";
+import { MASK } from "./terminal/hidden-words.ts";
 
 /**
  * Words of a name, each an exact word of it or several in a row, that say that the value is a secret. Sources: the inputs of ComfyUI's

@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import { ConfigError, messageOf } from "../errors.ts";
-import { fileProblem } from "../lib/file-problem.ts";
+import { fileProblem } from "../lib/files/file-problem.ts";
 
 /** `Cannot read the prompts FILE: …`. */
 export function promptsError(

@@ -2,7 +2,7 @@ import { isUtf8 } from "node:buffer";
 import { createReadStream } from "node:fs";
 import { pipeline, type Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
-import { foreignEncodingOf, markedEncodingOf, toUtf8Hint } from "../lib/foreign-encoding.ts";
+import { foreignEncodingOf, markedEncodingOf, toUtf8Hint } from "../lib/files/foreign-encoding.ts";
 import { promptsError, readError } from "./prompts-error.ts";
 
 const CHUNK_BYTES = 64 * 1024;

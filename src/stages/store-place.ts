@@ -1,6 +1,6 @@
-import type { DatasetRow } from "../db/queries/dataset.ts";
+import type { DatasetRow } from "../db/queries/overview/dataset.ts";
 import type { Db } from "../db/open.ts";
-import { storedImages } from "../db/queries/stored-images.ts";
+import { storedImages } from "../db/queries/images/stored-images.ts";
 import { ConfigError, FatalError } from "../errors.ts";
 import { counted } from "../lib/counted.ts";
 import { retry, RETRIES } from "../lib/retry.ts";

@@ -14,9 +14,9 @@ type OpenStore = (settings: StoreSettings, options: StoreOptions) => Promise<Obj
 
 /** Stores by URI scheme. A new one is a file beside this and a line here. */
 export const STORES: Readonly<Record<string, OpenStore>> = {
-  file: async ({ uri }) => (await import("./file.ts")).fileStore(uri),
+  file: async ({ uri }) => (await import("./file/file.ts")).fileStore(uri),
   s3: async ({ uri, endpoint, region, path_style, storage_class, sse, tags }, { concurrency }) =>
-    (await import("./s3.ts")).s3Store({
+    (await import("./s3/s3.ts")).s3Store({
       uri,
       endpoint,
       region,

@@ -1,5 +1,5 @@
 import type { Config } from "../config/schema.ts";
-import { stageVotes, voteQueries, type VoteRow } from "../db/queries/votes.ts";
+import { stageVotes, voteQueries, type VoteRow } from "../db/queries/annotate/votes.ts";
 import type { Db } from "../db/open.ts";
 import { ConfigError } from "../errors.ts";
 import { canonicalJson } from "../lib/exact-json.ts";

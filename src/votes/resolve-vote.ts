@@ -1,4 +1,4 @@
-import type { VoteQueries, VoteRow } from "../db/queries/votes.ts";
+import type { VoteQueries, VoteRow } from "../db/queries/annotate/votes.ts";
 import { imageIdIn } from "./image-name.ts";
 import { keptDurationMs } from "./kept-duration.ts";
 import { type RawVote, VoteError } from "./raw-vote.ts";

@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
-import { emulatorDisk } from "../../src/comfy/emulator/disk.ts";
-import { startEmulator } from "../../src/comfy/emulator.ts";
+import { emulatorDisk } from "../../src/emulator/files/disk.ts";
+import { startEmulator } from "../../src/emulator/emulator.ts";
 import type { EmulatorReport, EmulatorSpec, FileChecksum } from "./emulators.ts";
 
 // Runs emulators in a process of their own, tells the parent their URLs, and when asked what they did.

@@ -1,7 +1,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import type { EmulatorStats } from "../../src/comfy/emulator.ts";
+import type { EmulatorStats } from "../../src/emulator/emulator.ts";
 
 /** One server of a benchmark. */
 export interface EmulatorSpec {

@@ -1,5 +1,5 @@
 import { createServer, type AddressInfo } from "node:net";
-import { startEmulator } from "../../src/comfy/emulator.ts";
+import { startEmulator } from "../../src/emulator/emulator.ts";
 import { runCli, startCli, type RunningCli } from "../helpers/run-cli.ts";
 import { makeProject, type Project } from "../e2e/project.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { FatalError, TransientError } from "../../src/errors.ts";
 import type { Judge } from "../../src/judges/judge.ts";
-import { answering, startStandIn, type Respond } from "../helpers/judge-stand-in.ts";
+import { answering, startStandIn, type Respond } from "../helpers/stand-ins/judge-stand-in.ts";
 import { judgeImage } from "./judge.ts";
 
 const SECRET = "sk-very-secret-1234";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, expect, it } from "vitest";
-import { startEmulator, type Emulator } from "../../src/comfy/emulator.ts";
+import { startEmulator, type Emulator } from "../../src/emulator/emulator.ts";
 import { startCli } from "../helpers/run-cli.ts";
 import { makeProject, PROMPTS, type Project } from "./project.ts";
 

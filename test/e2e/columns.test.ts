@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { startEmulator, type Emulator } from "../../src/comfy/emulator.ts";
+import { startEmulator, type Emulator } from "../../src/emulator/emulator.ts";
 import { runCli } from "../helpers/run-cli.ts";
 import { makeProject, type Project } from "./project.ts";
 

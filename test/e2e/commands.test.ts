@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "no
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { startEmulator, type Emulator } from "../../src/comfy/emulator.ts";
+import { startEmulator, type Emulator } from "../../src/emulator/emulator.ts";
 import { runCli, type CliResult } from "../helpers/run-cli.ts";
 import { makeProject, PROMPTS, type Project } from "./project.ts";
 

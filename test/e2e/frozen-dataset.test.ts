@@ -1,10 +1,10 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startEmulator, type Emulator } from "../../src/comfy/emulator.ts";
+import { startEmulator, type Emulator } from "../../src/emulator/emulator.ts";
 import { openDatabase } from "../../src/db/open.ts";
-import { ensureDataset } from "../../src/db/queries/dataset.ts";
-import { scoringAll, startStandIn, type StandIn } from "../helpers/judge-stand-in.ts";
+import { ensureDataset } from "../../src/db/queries/overview/dataset.ts";
+import { scoringAll, startStandIn, type StandIn } from "../helpers/stand-ins/judge-stand-in.ts";
 import { runCli, startCli } from "../helpers/run-cli.ts";
 import { makeProject, type Project } from "./project.ts";
 

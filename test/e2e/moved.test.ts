@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { S3Client, CopyObjectCommand, CreateBucketCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { startEmulator, type Emulator } from "../../src/comfy/emulator.ts";
+import { startEmulator, type Emulator } from "../../src/emulator/emulator.ts";
 import { requirePart } from "../helpers/parts.ts";
 import { runCli, type CliResult } from "../helpers/run-cli.ts";
 import { findWeed, SEAWEED_CREDENTIALS, startSeaweed, type Seaweed } from "../helpers/seaweed.ts";

@@ -1,9 +1,9 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
-import type { Emulator } from "../../src/comfy/emulator.ts";
+import type { Emulator } from "../../src/emulator/emulator.ts";
 import { comfyPng } from "../helpers/comfy-png.ts";
-import { scoringAll, startStandIn } from "../helpers/judge-stand-in.ts";
+import { scoringAll, startStandIn } from "../helpers/stand-ins/judge-stand-in.ts";
 import { runCli, type CliOptions, type CliResult } from "../helpers/run-cli.ts";
 import { makeProject, type Project } from "./project.ts";
 

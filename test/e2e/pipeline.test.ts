@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { startEmulators, type Emulator } from "../../src/comfy/emulator.ts";
+import { startEmulators, type Emulator } from "../../src/emulator/emulator.ts";
 import { runCli, startCli } from "../helpers/run-cli.ts";
 import { PROMPTS, makeProject, type Project, type ProjectOptions } from "./project.ts";
 

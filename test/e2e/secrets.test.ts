@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import { startEmulator, type Emulator } from "../../src/comfy/emulator.ts";
+import { startEmulator, type Emulator } from "../../src/emulator/emulator.ts";
 import { runCli, startCli } from "../helpers/run-cli.ts";
 import { makeProject, type Project } from "./project.ts";
 

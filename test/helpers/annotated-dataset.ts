@@ -12,7 +12,7 @@ import { systemClock } from "../../src/lib/clock.ts";
 import type { Log } from "../../src/lib/log.ts";
 import { poolOf } from "./pool-of.ts";
 import { createLastProgress } from "../../src/stages/last-progress.ts";
-import { fileStore } from "../../src/stores/file.ts";
+import { fileStore } from "../../src/stores/file/file.ts";
 
 export interface TestDataset extends AsyncDisposable {
   readonly context: Context;

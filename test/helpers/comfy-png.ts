@@ -1,4 +1,4 @@
-import { encodePng } from "../../src/comfy/emulator/png.ts";
+import { encodePng } from "../../src/emulator/images/png.ts";
 
 export interface ComfyPngOptions {
   /** Decides the pixels. */

@@ -1,5 +1,5 @@
-import type { ComfyClient } from "../../src/comfy/client.ts";
-import type { ComfyPool } from "../../src/comfy/pool.ts";
+import type { ComfyClient } from "../../src/comfy/client/client.ts";
+import type { ComfyPool } from "../../src/comfy/client/pool.ts";
 
 /** A pool of clients that somebody else opens and closes. */
 export function poolOf(clients: ReadonlyMap<string, ComfyClient>, outputDir: string | null = null): ComfyPool {

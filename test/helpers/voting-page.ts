@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { annotatorQueries, type AnnotatorRow } from "../../src/db/queries/annotators.ts";
+import { annotatorQueries, type AnnotatorRow } from "../../src/db/queries/page/annotators.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 import type { Answer, EntryResult, Task, VoteEntry } from "../../src/page/api.ts";
-import { comparisonFeed, type ComparisonFeed } from "../../src/page/comparison-feed.ts";
-import { comparisonRules } from "../../src/page/comparison-rules.ts";
-import { type Given, taskGiver } from "../../src/page/give-tasks.ts";
-import { entryRecorder } from "../../src/page/record-entries.ts";
+import { comparisonFeed, type ComparisonFeed } from "../../src/page/server/tasks/comparison-feed.ts";
+import { comparisonRules } from "../../src/page/server/tasks/comparison-rules.ts";
+import { type Given, taskGiver } from "../../src/page/server/tasks/give-tasks.ts";
+import { entryRecorder } from "../../src/page/server/record-entries.ts";
 import { imageId, openTestDataset, type TestDataset } from "./annotated-dataset.ts";
 
 export interface VotingPage extends AsyncDisposable {

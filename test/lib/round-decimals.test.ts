@@ -2,9 +2,9 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { roundFloat } from "../../src/exporters/float-text.ts";
 import { roundDecimals } from "../../src/lib/round-decimals.ts";
-import { marginOf } from "../../src/stages/export/row.ts";
-import { linkGroup } from "../../src/stages/pairs.ts";
-import { facts, rules, scored } from "../stages/pairs/facts.ts";
+import { marginOf } from "../../src/stages/export/rows/row.ts";
+import { linkGroup } from "../../src/stages/annotate/link/pairs.ts";
+import { facts, rules, scored } from "../stages/annotate/link/facts.ts";
 
 /** Scores with seven decimals, many of which end in a half of the sixth. */
 const sevenDecimals = fc.integer({ min: 0, max: 500_000_000 }).map((units) => units / 1e7);

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { coreNodes, CORE_NODES_VERSION } from "../../src/comfy/core-nodes.ts";
+import { coreNodes, CORE_NODES_VERSION } from "../../src/comfy/nodes/core-nodes.ts";
 import { isJsonArray, isJsonObject, type Json, type JsonObject } from "../../src/lib/exact-json.ts";
 import { parsePython } from "../../src/lib/python-json.ts";
 

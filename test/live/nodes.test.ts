@@ -1,10 +1,10 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
-import { checkAllowedNodes } from "../../src/comfy/allowed-nodes.ts";
-import { parseNodeReplacements } from "../../src/comfy/node-replacements.ts";
-import { parseObjectInfo } from "../../src/comfy/object-info.ts";
-import type { ServerClasses } from "../../src/comfy/server-classes.ts";
+import { checkAllowedNodes } from "../../src/comfy/nodes/allowed-nodes.ts";
+import { parseNodeReplacements } from "../../src/comfy/nodes/node-replacements.ts";
+import { parseObjectInfo } from "../../src/comfy/nodes/object-info.ts";
+import type { ServerClasses } from "../../src/comfy/client/server-classes.ts";
 import { ConfigError } from "../../src/errors.ts";
 import { isJsonObject, type JsonObject } from "../../src/lib/exact-json.ts";
 import { parsePython } from "../../src/lib/python-json.ts";

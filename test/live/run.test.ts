@@ -1,6 +1,6 @@
 import { execSync } from "node:child_process";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
-import { comfyClient } from "../../src/comfy/client.ts";
+import { comfyClient } from "../../src/comfy/client/client.ts";
 import { makeProject, type Project } from "../e2e/project.ts";
 import { expectedReferences, makeReferenceProject, referenceRows } from "../e2e/reference-project.ts";
 import { runCli, startCli } from "../helpers/run-cli.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ConfigError, FatalError, TransientError } from "../../src/errors.ts";
-import { fileStore } from "../../src/stores/file.ts";
+import { fileStore } from "../../src/stores/file/file.ts";
 import type { ObjectStore } from "../../src/stores/object-store.ts";
 import { claimPrefix, expectClaimable, OWNERSHIP_KEY, settleObject } from "../../src/stores/ownership.ts";
 

@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from "node:net";
 import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { FatalError, TransientError } from "../../src/errors.ts";
-import { s3Store, type S3Options } from "../../src/stores/s3.ts";
+import { s3Store, type S3Options } from "../../src/stores/s3/s3.ts";
 import { SEAWEED_CREDENTIALS } from "../helpers/seaweed.ts";
 
 // Bytes in memory: the first PUT is the SDK's, the later ones are signed and sent without its layers. A store must not notice.

@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { FatalError, TransientError } from "../../src/errors.ts";
-import { s3Error } from "../../src/stores/s3-errors.ts";
-import { s3Store, type S3Options } from "../../src/stores/s3.ts";
+import { s3Error } from "../../src/stores/s3/errors.ts";
+import { s3Store, type S3Options } from "../../src/stores/s3/s3.ts";
 import { chunked } from "../contracts/object-store.ts";
 import { SEAWEED_CREDENTIALS } from "../helpers/seaweed.ts";
 

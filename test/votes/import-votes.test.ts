@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { annotatorQueries } from "../../src/db/queries/annotators.ts";
+import { annotatorQueries } from "../../src/db/queries/page/annotators.ts";
 import { ConfigError } from "../../src/errors.ts";
 import { importVotes } from "../../src/votes/import-votes.ts";
 import { imageId, openTestDataset, type TestDataset } from "../helpers/annotated-dataset.ts";

@@ -1,8 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { annotatorQueries } from "../../src/db/queries/annotators.ts";
-import { exportTasks, type ExportTasksOptions } from "../../src/stages/export-tasks.ts";
+import { annotatorQueries } from "../../src/db/queries/page/annotators.ts";
+import { exportTasks, type ExportTasksOptions } from "../../src/stages/annotate/export-tasks.ts";
 import { TASK_FORMATS } from "../../src/votes/tasks/registry.ts";
 import type { OutgoingTask, TaskFormat } from "../../src/votes/tasks/task-format.ts";
 import { importInto, votesOf } from "../contracts/vote-format.ts";

@@ -6,14 +6,14 @@ import { pipeline } from "node:stream/promises";
 import type { Context } from "../../context.ts";
 import { ConfigError, EXIT, FatalError } from "../../errors.ts";
 import { counted } from "../../lib/counted.ts";
-import { fileProblem } from "../../lib/file-problem.ts";
+import { fileProblem } from "../../lib/files/file-problem.ts";
 import { didYouMean } from "../../lib/nearest.ts";
-import { hintFor, openContext } from "../../open-context.ts";
-import { exportTasks, type ExportTasksOptions } from "../../stages/export-tasks.ts";
+import { hintFor, openContext } from "../open-context.ts";
+import { exportTasks, type ExportTasksOptions } from "../../stages/annotate/export-tasks.ts";
 import { TASK_FORMATS } from "../../votes/tasks/registry.ts";
 import type { OutgoingTask, TaskFormat } from "../../votes/tasks/task-format.ts";
 import type { CommandInput, CommandResult } from "../command.ts";
-import { datasetCounts } from "../dataset-counts.ts";
+import { datasetCounts } from "../messages/dataset-counts.ts";
 import { promptsLimitOf } from "../plan-and-tell.ts";
 import { pictureBase } from "./picture-base.ts";
 

@@ -1,11 +1,11 @@
 import { resolve } from "node:path";
 import { ConfigError, EXIT } from "../../errors.ts";
 import { counted } from "../../lib/counted.ts";
-import { shellWord } from "../../lib/shell-word.ts";
-import { hintFor, openContext } from "../../open-context.ts";
+import { shellWord } from "../../lib/terminal/shell-word.ts";
+import { hintFor, openContext } from "../open-context.ts";
 import { importVotes, type ImportVotesResult } from "../../votes/import-votes.ts";
 import type { CommandInput, CommandResult } from "../command.ts";
-import { datasetCounts } from "../dataset-counts.ts";
+import { datasetCounts } from "../messages/dataset-counts.ts";
 import { columnMap } from "./column-map.ts";
 
 /** `annotate import FILE`: votes of people, from any tool whose format is known. */

@@ -1,4 +1,4 @@
-import type { Whereabouts } from "../../comfy/run-once.ts";
+import type { Whereabouts } from "../../comfy/client/run-once.ts";
 import { counted } from "../../lib/counted.ts";
 import type { CommandInput } from "../command.ts";
 

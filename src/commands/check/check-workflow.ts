@@ -1,10 +1,10 @@
-import { graphProblems } from "../../comfy/graph-problems.ts";
-import type { ServerClasses } from "../../comfy/server-classes.ts";
-import type { ObjectInfo } from "../../comfy/object-info.ts";
-import { describeNode, nodeOf, type ApiGraph } from "../../comfy/graph.ts";
-import type { SeedRule } from "../../stages/plan.ts";
-import type { ReadyToPlan } from "../../stages/prepare-variants.ts";
-import { constantsOf, variantRefusals, variantRoundings } from "../../stages/value-refusals.ts";
+import { graphProblems } from "../../comfy/nodes/graph-problems.ts";
+import type { ServerClasses } from "../../comfy/client/server-classes.ts";
+import type { ObjectInfo } from "../../comfy/nodes/object-info.ts";
+import { describeNode, nodeOf, type ApiGraph } from "../../comfy/graph/graph.ts";
+import type { SeedRule } from "../../stages/plan/plan.ts";
+import type { ReadyToPlan } from "../../stages/plan/prepare-variants.ts";
+import { constantsOf, variantRefusals, variantRoundings } from "../../stages/plan/value-refusals.ts";
 import { byteSize } from "../../lib/byte-size.ts";
 import { counted } from "../../lib/counted.ts";
 import type { Finding } from "./finding.ts";

@@ -1,4 +1,4 @@
-import { hammingDistance } from "../../stages/pairs/filters.ts";
+import { hammingDistance } from "../../stages/annotate/link/filters.ts";
 
 /** What a server made of the canary: facts of each picture, in the order of its batch. */
 export interface CanaryPictures {

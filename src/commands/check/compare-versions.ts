@@ -1,9 +1,9 @@
-import { describeEpoch, epochKeyOf, type ServerEpoch } from "../../comfy/server-epoch.ts";
+import { describeEpoch, epochKeyOf, type ServerEpoch } from "../../comfy/client/server-epoch.ts";
 import type { Config } from "../../config/schema.ts";
 import { openReadonly } from "../../db/open.ts";
-import { lastEpochOf, type LastEpoch } from "../../db/queries/epochs.ts";
+import { lastEpochOf, type LastEpoch } from "../../db/queries/jobs/epochs.ts";
 import { FatalError } from "../../errors.ts";
-import { databaseFile } from "../../open-context.ts";
+import { databaseFile } from "../open-context.ts";
 import type { Finding } from "./finding.ts";
 
 /** A server that answers, and what it is. */

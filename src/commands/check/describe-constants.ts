@@ -1,7 +1,7 @@
-import { constantInputs } from "../../comfy/constant-inputs.ts";
-import { describeNode, formatPlace, nodeOf, type Place } from "../../comfy/graph.ts";
+import { constantInputs } from "../../comfy/graph/constant-inputs.ts";
+import { describeNode, formatPlace, nodeOf, type Place } from "../../comfy/graph/graph.ts";
 import { stringifyExact } from "../../lib/exact-json.ts";
-import type { ReadyToPlan } from "../../stages/prepare-variants.ts";
+import type { ReadyToPlan } from "../../stages/plan/prepare-variants.ts";
 import type { Finding } from "./finding.ts";
 
 /** Of a text that stays the same, characters. */

@@ -1,6 +1,6 @@
 import type { Config } from "../../config/schema.ts";
-import { combinationOf } from "../../stages/pairs/link-rules.ts";
-import { sourcesOf, technicalSources } from "../../stages/pairs/sources.ts";
+import { combinationOf } from "../../stages/annotate/link/link-rules.ts";
+import { sourcesOf, technicalSources } from "../../stages/annotate/link/sources.ts";
 import type { Finding } from "./finding.ts";
 
 /** Who links the pair set that is exported: sources that stand in `from` and never come to decide are told as such. */

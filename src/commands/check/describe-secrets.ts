@@ -1,7 +1,7 @@
-import { formatPlace } from "../../comfy/graph.ts";
-import { secretPlaces } from "../../comfy/secrets.ts";
+import { formatPlace } from "../../comfy/graph/graph.ts";
+import { secretPlaces } from "../../comfy/graph/secrets.ts";
 import type { Config } from "../../config/schema.ts";
-import type { ReadyToPlan } from "../../stages/prepare-variants.ts";
+import type { ReadyToPlan } from "../../stages/plan/prepare-variants.ts";
 import type { Finding } from "./finding.ts";
 
 /** Warns of node inputs that look like secrets, by name and never by value: every server sees them, and so do the images. */

@@ -1,9 +1,9 @@
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { ComfyClient } from "../../comfy/client.ts";
+import type { ComfyClient } from "../../comfy/client/client.ts";
 import type { Config } from "../../config/schema.ts";
 import { byteSize } from "../../lib/byte-size.ts";
-import { freeDiskBytes } from "../../lib/free-disk.ts";
+import { freeDiskBytes } from "../../lib/files/free-disk.ts";
 import { failedFinding, type Finding } from "./finding.ts";
 import { findOutputDir } from "./find-output-dir.ts";
 
@@ -56,7 +56,7 @@ async function checkServerDisk(server: Config["servers"][number], { config, expe
   if (folder === null) return { what, ok: true, text: `${about}; output_dir is not set, so its disk is not looked at` };
   const free = await freeDiskBytes(folder);
   if (free === null) return { what, ok: false, text: `output_dir ${folder} is not there. Try: mount it, or take output_dir out` };
-  const { comfyClient } = await import("../../comfy/client.ts");
+  const { comfyClient } = await import("../../comfy/client/client.ts");
   const client: ComfyClient = comfyClient({ url: server.url, headers: server.headers, caFile: server.ca_file });
   try {
     const seen = await findOutputDir(folder, { client, signal });

@@ -1,7 +1,7 @@
-import { askedSize } from "../../comfy/asked-size.ts";
-import { mayMakeSeveral } from "../../comfy/constant-inputs.ts";
+import { askedSize } from "../../comfy/graph/asked-size.ts";
+import { mayMakeSeveral } from "../../comfy/graph/constant-inputs.ts";
 import type { Config, PairsPolicy } from "../../config/schema.ts";
-import type { ReadyToPlan } from "../../stages/prepare-variants.ts";
+import type { ReadyToPlan } from "../../stages/plan/prepare-variants.ts";
 import type { Finding } from "./finding.ts";
 
 /** Perceptual hashes have so many bits: no two images are further apart. */

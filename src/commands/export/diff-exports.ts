@@ -2,9 +2,15 @@ import { setImmediate } from "node:timers/promises";
 import { loadConfig } from "../../config/load-config.ts";
 import { EXIT, InterruptedError } from "../../errors.ts";
 import { counted } from "../../lib/counted.ts";
-import { configFileOf } from "../../open-context.ts";
-import { exportStoreUri } from "../../stages/export.ts";
-import { diffVersions, type ChangedRow, type FilesDiff, type SplitDiff, type VersionDiff } from "../../stages/export/diff-versions.ts";
+import { configFileOf } from "../open-context.ts";
+import { exportStoreUri } from "../../stages/export/export.ts";
+import {
+  diffVersions,
+  type ChangedRow,
+  type FilesDiff,
+  type SplitDiff,
+  type VersionDiff,
+} from "../../stages/export/versions/diff-versions.ts";
 import { openStore } from "../../stores/registry.ts";
 import type { CommandInput, CommandResult } from "../command.ts";
 

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import type { Context } from "../../context.ts";
 import { isLocked } from "../../db/process-lock.ts";
-import { jobQueries } from "../../db/queries/jobs.ts";
+import { jobQueries } from "../../db/queries/jobs/jobs.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import type { Upstream } from "../../stages/stage.ts";

@@ -1,13 +1,13 @@
 import type { Context } from "../../context.ts";
-import { findDataset, rememberPlan } from "../../db/queries/dataset.ts";
+import { findDataset, rememberPlan } from "../../db/queries/overview/dataset.ts";
 import { ConfigError, EXIT } from "../../errors.ts";
 import { counted } from "../../lib/counted.ts";
-import { hintFor, openContext } from "../../open-context.ts";
-import { adopt, type AdoptReport } from "../../stages/adopt.ts";
+import { hintFor, openContext } from "../open-context.ts";
+import { adopt, type AdoptReport } from "../../stages/adopt/adopt.ts";
 import { openSource } from "../../stages/adopt/open-source.ts";
 import { sourceKind } from "../../stages/adopt/source-kind.ts";
 import type { CommandInput, CommandResult } from "../command.ts";
-import { datasetCounts } from "../dataset-counts.ts";
+import { datasetCounts } from "../messages/dataset-counts.ts";
 import { deadlineOf } from "../deadline.ts";
 
 /** `harvest --adopt SOURCE`. */

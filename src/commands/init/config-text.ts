@@ -1,5 +1,5 @@
-import { coreNodes } from "../../comfy/core-nodes.ts";
-import { formatPlace, type Place } from "../../comfy/graph.ts";
+import { coreNodes } from "../../comfy/nodes/core-nodes.ts";
+import { formatPlace, type Place } from "../../comfy/graph/graph.ts";
 
 export interface ConfigParts {
   /** Where the JSON schema is, as seen from the new file. */

@@ -3,10 +3,10 @@ import { openReadonly } from "../../db/open.ts";
 import { ConfigError, EXIT } from "../../errors.ts";
 import { openJudges } from "../../judges/registry.ts";
 import { counted } from "../../lib/counted.ts";
-import { configFileOf, databaseFile, hintFor } from "../../open-context.ts";
-import { costOfJudging, type JudgeCost, type RunBound } from "../../stages/judge/cost-of-judging.ts";
+import { configFileOf, databaseFile, hintFor } from "../open-context.ts";
+import { costOfJudging, type JudgeCost, type RunBound } from "../../stages/annotate/judge/cost-of-judging.ts";
 import type { CommandInput, CommandResult } from "../command.ts";
-import { datasetCounts } from "../dataset-counts.ts";
+import { datasetCounts } from "../messages/dataset-counts.ts";
 
 /** What each judge has left to do and what that costs. Asks nobody, writes nothing. */
 export async function dryRun(input: CommandInput): Promise<CommandResult> {

@@ -1,5 +1,5 @@
 import { EXIT } from "../../errors.ts";
-import type { JudgeReport } from "../../stages/judge.ts";
+import type { JudgeReport } from "../../stages/annotate/judge/judge.ts";
 import type { CommandResult } from "../command.ts";
 
 /** The same end, but 3 where groups were left that only another run judges: a judge failed on them, was lost, or its max_requests was reached. */

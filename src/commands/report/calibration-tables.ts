@@ -1,5 +1,5 @@
-import type { Calibration } from "../../stages/calibrate.ts";
-import type { Agreement } from "../../stages/calibrate/judge-accuracy.ts";
+import type { Calibration } from "../../stages/annotate/calibrate/calibrate.ts";
+import type { Agreement } from "../../stages/annotate/calibrate/judge-accuracy.ts";
 import { counted } from "../../lib/counted.ts";
 import { escapeHtml } from "./escape-html.ts";
 

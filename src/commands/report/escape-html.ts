@@ -1,4 +1,4 @@
-import { printable } from "../../lib/printable.ts";
+import { printable } from "../../lib/terminal/printable.ts";
 
 /** Text as HTML shows it, in elements and in quoted attributes; control characters, which HTML may not hold, as visible escapes. */
 export function escapeHtml(text: string): string {

@@ -1,14 +1,14 @@
 import { existsSync } from "node:fs";
-import { comfyClient } from "../../comfy/client.ts";
-import type { Queue } from "../../comfy/queue.ts";
-import type { SystemStats } from "../../comfy/system-stats.ts";
+import { comfyClient } from "../../comfy/client/client.ts";
+import type { Queue } from "../../comfy/client/queue.ts";
+import type { SystemStats } from "../../comfy/client/system-stats.ts";
 import type { Config } from "../../config/schema.ts";
 import { openReadonly, type Db } from "../../db/open.ts";
-import { ownPromptIds, serverActivity } from "../../db/queries/server-activity.ts";
-import { findServer } from "../../db/queries/servers.ts";
+import { ownPromptIds, serverActivity } from "../../db/queries/jobs/server-activity.ts";
+import { findServer } from "../../db/queries/jobs/servers.ts";
 import { EXIT, isAbort, messageOf } from "../../errors.ts";
-import { oneLine } from "../../lib/one-line.ts";
-import { databaseFile, hintFor } from "../../open-context.ts";
+import { oneLine } from "../../lib/terminal/one-line.ts";
+import { databaseFile, hintFor } from "../open-context.ts";
 import type { CommandInput, CommandResult } from "../command.ts";
 
 /** Rates are counted over this long, ms. */

@@ -1,11 +1,11 @@
 import type { Context } from "../../context.ts";
-import { countActivePrompts, listExports, type ExportVersion, type VersionKind } from "../../db/queries/exports.ts";
+import { countActivePrompts, listExports, type ExportVersion, type VersionKind } from "../../db/queries/export/exports.ts";
 import { ConfigError, FatalError, TransientError } from "../../errors.ts";
 import { counted } from "../../lib/counted.ts";
-import { exportStoreUri } from "../../stages/export.ts";
-import { MANIFEST, parseManifest } from "../../stages/export/manifest.ts";
-import { readText } from "../../stages/export/read-text.ts";
-import { kindOf } from "../../stages/export/version-kind.ts";
+import { exportStoreUri } from "../../stages/export/export.ts";
+import { MANIFEST, parseManifest } from "../../stages/export/make/manifest.ts";
+import { readText } from "../../stages/export/publish/read-text.ts";
+import { kindOf } from "../../stages/export/versions/version-kind.ts";
 import { openStore } from "../../stores/registry.ts";
 
 type Needs = Pick<Context, "config" | "db" | "signal">;

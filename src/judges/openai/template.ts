@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ConfigError } from "../../errors.ts";
-import { fileProblem } from "../../lib/file-problem.ts";
+import { fileProblem } from "../../lib/files/file-problem.ts";
 
 const OWN_TEMPLATES = join(import.meta.dirname, "../../../configs/judges");
 /** A question; more is a slip of the pen, such as a picture's path. */

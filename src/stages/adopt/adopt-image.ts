@@ -1,5 +1,5 @@
 import type { Context } from "../../context.ts";
-import type { AdoptedImage, AdoptionQueries } from "../../db/queries/adoption.ts";
+import type { AdoptedImage, AdoptionQueries } from "../../db/queries/images/adoption.ts";
 import { FatalError, RejectError, TransientError, type RejectReason } from "../../errors.ts";
 import { adoptedCandidateOf, adoptedImageIdOf, storeKeyOf } from "../../identity.ts";
 import { retry, RETRIES } from "../../lib/retry.ts";

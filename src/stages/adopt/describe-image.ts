@@ -1,9 +1,9 @@
-import type { ApiGraph } from "../../comfy/graph.ts";
-import { modelOf } from "../../comfy/loader-signature.ts";
+import type { ApiGraph } from "../../comfy/graph/graph.ts";
+import { modelOf } from "../../comfy/graph/loader-signature.ts";
 import { stringifyPython, tryParsePython } from "../../lib/python-json.ts";
-import { saverKindOf } from "../../comfy/savers.ts";
-import { withInputs } from "../../comfy/with-inputs.ts";
-import { parseWorkflow } from "../../comfy/workflow.ts";
+import { saverKindOf } from "../../comfy/graph/savers.ts";
+import { withInputs } from "../../comfy/graph/with-inputs.ts";
+import { parseWorkflow } from "../../comfy/graph/workflow.ts";
 import type { Config } from "../../config/schema.ts";
 import { ConfigError, RejectError } from "../../errors.ts";
 import { promptKeyOf, workflowSha256Of } from "../../identity.ts";

@@ -3,7 +3,7 @@ import { opendir, stat } from "node:fs/promises";
 import { extname, join, relative, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ConfigError } from "../../errors.ts";
-import { fileProblem } from "../../lib/file-problem.ts";
+import { fileProblem } from "../../lib/files/file-problem.ts";
 import type { AdoptItem, AdoptSource } from "./adopt-source.ts";
 import { openFile } from "./open-file.ts";
 import { quotedName } from "./quoted-name.ts";

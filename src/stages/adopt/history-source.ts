@@ -1,4 +1,4 @@
-import type { ComfyClient } from "../../comfy/client.ts";
+import type { ComfyClient } from "../../comfy/client/client.ts";
 import { RejectError } from "../../errors.ts";
 import { checkSourceName } from "../harvest/check-source-name.ts";
 import type { AdoptItem, AdoptSource } from "./adopt-source.ts";

@@ -1,7 +1,7 @@
 import { open } from "node:fs/promises";
 import { RejectError } from "../../errors.ts";
-import { errnoOf } from "../../lib/errno.ts";
-import { fileProblem } from "../../lib/file-problem.ts";
+import { errnoOf } from "../../lib/files/errno.ts";
+import { fileProblem } from "../../lib/files/file-problem.ts";
 import type { OpenedImage } from "./adopt-source.ts";
 import { quotedName } from "./quoted-name.ts";
 

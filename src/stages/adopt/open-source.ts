@@ -1,4 +1,4 @@
-import { comfyClient } from "../../comfy/client.ts";
+import { comfyClient } from "../../comfy/client/client.ts";
 import type { Context } from "../../context.ts";
 import type { AdoptSource } from "./adopt-source.ts";
 import { folderSource } from "./folder-source.ts";

@@ -1,5 +1,5 @@
-import { resolvePlace } from "../../comfy/binding.ts";
-import { nodeOf, type ApiGraph, type Place } from "../../comfy/graph.ts";
+import { resolvePlace } from "../../comfy/graph/binding.ts";
+import { nodeOf, type ApiGraph, type Place } from "../../comfy/graph/graph.ts";
 import type { WorkflowConfig } from "../../config/schema.ts";
 import { ConfigError, RejectError } from "../../errors.ts";
 import { canonicalJson, type Json } from "../../lib/exact-json.ts";

@@ -1,5 +1,5 @@
-import type { HistoryEntry, OutputImage } from "../../comfy/history-entry.ts";
-import { saverKindOf } from "../../comfy/savers.ts";
+import type { HistoryEntry, OutputImage } from "../../comfy/client/history-entry.ts";
+import { saverKindOf } from "../../comfy/graph/savers.ts";
 import { isJsonObject } from "../../lib/exact-json.ts";
 
 /** The pictures of a run that its saving nodes left: no previews, no films. Of a node that the graph does not have, the images, too. */

@@ -1,4 +1,4 @@
-import type { JobRow } from "../../db/queries/jobs.ts";
+import type { JobRow } from "../../db/queries/jobs/jobs.ts";
 
 /** What a server did last. */
 export interface Habit {

@@ -1,7 +1,7 @@
-import type { ComfyClient } from "../../comfy/client.ts";
-import type { SubmittedJob } from "../../db/queries/jobs.ts";
+import type { ComfyClient } from "../../comfy/client/client.ts";
+import type { SubmittedJob } from "../../db/queries/jobs/jobs.ts";
 import type { GenerateRun } from "./run.ts";
-import { openServer, type Server } from "./server.ts";
+import { openServer, type Server } from "./server/server.ts";
 
 /** The workers of all servers, which come and go. */
 export interface Fleet {

@@ -1,9 +1,9 @@
-import type { Place } from "../../comfy/graph.ts";
-import { secretPlaces } from "../../comfy/secrets.ts";
-import { extraDataOf } from "../../comfy/workflow.ts";
+import type { Place } from "../../comfy/graph/graph.ts";
+import { secretPlaces } from "../../comfy/graph/secrets.ts";
+import { extraDataOf } from "../../comfy/graph/workflow.ts";
 import type { Config } from "../../config/schema.ts";
 import type { Json, JsonObject } from "../../lib/exact-json.ts";
-import { prepareVariants } from "../prepare-variants.ts";
+import { prepareVariants } from "../plan/prepare-variants.ts";
 
 /** What a variant's jobs are sent and the database does not keep. */
 export interface HeldBack {

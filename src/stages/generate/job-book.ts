@@ -1,16 +1,16 @@
 import type { Context } from "../../context.ts";
-import { addToCounter, type CounterName } from "../../db/queries/counters.ts";
-import type { FailureQueries, JobFailure } from "../../db/queries/failures.ts";
-import type { JobQueries, ListedImage, SubmittedJob } from "../../db/queries/jobs.ts";
+import { addToCounter, type CounterName } from "../../db/queries/jobs/counters.ts";
+import type { FailureQueries, JobFailure } from "../../db/queries/jobs/failures.ts";
+import type { JobQueries, ListedImage, SubmittedJob } from "../../db/queries/jobs/jobs.ts";
 import type { RejectReason } from "../../errors.ts";
 import { backoffMs, WAITS } from "../../lib/retry.ts";
 import type { LastProgress } from "../last-progress.ts";
-import type { Health } from "./health.ts";
+import type { Health } from "./health/health.ts";
 import type { GenerateProgress } from "./progress.ts";
 import type { Schedule } from "./schedule.ts";
-import type { ServerBook } from "./server-book.ts";
-import type { UnjudgedSubmissions } from "./unjudged-submissions.ts";
-import type { Act } from "./verdicts.ts";
+import type { ServerBook } from "./server/server-book.ts";
+import type { UnjudgedSubmissions } from "./server/unjudged-submissions.ts";
+import type { Act } from "./health/verdicts.ts";
 
 export interface JobBookNeeds extends Pick<Context, "config" | "db" | "log" | "clock"> {
   readonly jobs: JobQueries;

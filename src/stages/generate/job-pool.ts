@@ -1,4 +1,4 @@
-import type { JobQueries, JobRow } from "../../db/queries/jobs.ts";
+import type { JobQueries, JobRow } from "../../db/queries/jobs/jobs.ts";
 
 /** Planned jobs read per query. */
 const PAGE = 256;

@@ -1,4 +1,4 @@
-import type { HistoryEntry, OutputImage } from "../../comfy/history-entry.ts";
+import type { HistoryEntry, OutputImage } from "../../comfy/client/history-entry.ts";
 
 /** What a history entry means for the job, before any policy. */
 export type Outcome =

@@ -1,4 +1,4 @@
-import type { JobCounts } from "../../db/queries/jobs.ts";
+import type { JobCounts } from "../../db/queries/jobs/jobs.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import { createRateMeter, type RateMeter } from "../../lib/rate-meter.ts";

@@ -1,4 +1,4 @@
-import type { JobQueries, JobRow } from "../../db/queries/jobs.ts";
+import type { JobQueries, JobRow } from "../../db/queries/jobs/jobs.ts";
 import { chooseJob, type Habit } from "./choose-job.ts";
 import { createJobPool } from "./job-pool.ts";
 

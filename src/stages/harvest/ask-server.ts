@@ -1,6 +1,6 @@
-import type { ComfyClient } from "../../comfy/client.ts";
+import type { ComfyClient } from "../../comfy/client/client.ts";
 import { TransientError } from "../../errors.ts";
-import type { TransferOutcome } from "../transfer.ts";
+import type { TransferOutcome } from "./transfer/transfer.ts";
 
 /** How a transfer ended, and what its server says where that was its doing. */
 export type HarvestOutcome =

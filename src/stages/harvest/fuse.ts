@@ -1,4 +1,4 @@
-import type { PauseQueries } from "../../db/queries/pause-variant.ts";
+import type { PauseQueries } from "../../db/queries/plan/pause-variant.ts";
 import { counted } from "../../lib/counted.ts";
 import type { Log } from "../../lib/log.ts";
 

@@ -1,5 +1,5 @@
 import type { Context } from "../../context.ts";
-import type { HarvestedJob, ImageQueries } from "../../db/queries/images.ts";
+import type { HarvestedJob, ImageQueries } from "../../db/queries/images/images.ts";
 import { messageOf, TransientError } from "../../errors.ts";
 
 /** Entries deleted with one request. */

@@ -1,4 +1,4 @@
-import type { ImageQueries, ListedImageRow } from "../../db/queries/images.ts";
+import type { ImageQueries, ListedImageRow } from "../../db/queries/images/images.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { backoffMs, WAITS } from "../../lib/retry.ts";
 

@@ -2,12 +2,12 @@ import { readdir, rmdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import PQueue from "p-queue";
 import type { Context } from "../../context.ts";
-import { addToCounter } from "../../db/queries/counters.ts";
-import { originalQueries } from "../../db/queries/originals.ts";
+import { addToCounter } from "../../db/queries/jobs/counters.ts";
+import { originalQueries } from "../../db/queries/images/originals.ts";
 import { filenamePrefixOf } from "../../identity.ts";
 import { counted } from "../../lib/counted.ts";
-import { errnoOf } from "../../lib/errno.ts";
-import { fileProblem } from "../../lib/file-problem.ts";
+import { errnoOf } from "../../lib/files/errno.ts";
+import { fileProblem } from "../../lib/files/file-problem.ts";
 import { originalPath, type OriginalName } from "./original-path.ts";
 import { sameOriginal } from "./same-original.ts";
 

@@ -3,8 +3,8 @@ import { createReadStream } from "node:fs";
 import { lstat } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { RejectError } from "../../errors.ts";
-import { errnoOf } from "../../lib/errno.ts";
-import { createStripper } from "../strip.ts";
+import { errnoOf } from "../../lib/files/errno.ts";
+import { createStripper } from "../../images/strip/strip.ts";
 
 export interface SameOriginalOptions {
   /** Of what is stored. */

@@ -3,7 +3,7 @@ import { extname } from "node:path";
 import { gunzipSync, constants } from "node:zlib";
 import { openPromptSource } from "../../prompts/registry.ts";
 import { ConfigError } from "../../errors.ts";
-import { fileProblem } from "../../lib/file-problem.ts";
+import { fileProblem } from "../../lib/files/file-problem.ts";
 import type { FileHead } from "../vote-format.ts";
 import { isGzip } from "./is-gzip.ts";
 import { asVotesError, votesError } from "./votes-error.ts";

@@ -1,6 +1,6 @@
 import { pipeline, Readable } from "node:stream";
 import { ConfigError, isAbort, messageOf } from "../../errors.ts";
-import { fileProblem } from "../../lib/file-problem.ts";
+import { fileProblem } from "../../lib/files/file-problem.ts";
 import { isJsonObject, parseExact, type Json } from "../../lib/exact-json.ts";
 import { utf8Text } from "../../prompts/utf8-text.ts";
 import { VoteError } from "../raw-vote.ts";

@@ -4,7 +4,7 @@ import { pathToFileURL } from "node:url";
 import { builtinJudge } from "../../../src/judges/builtin.ts";
 import { inBulk } from "../../../src/db/bulk.ts";
 import { openDatabase, type Db } from "../../../src/db/open.ts";
-import { ensureDataset, rememberPlan } from "../../../src/db/queries/dataset.ts";
+import { ensureDataset, rememberPlan } from "../../../src/db/queries/overview/dataset.ts";
 import { benchProject, type BenchProject } from "../bench-project.ts";
 
 export const IMAGES_PER_PROMPT = 4;

@@ -3,7 +3,7 @@ import { linkSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { openDatabase } from "../../../src/db/open.ts";
-import { fileStore } from "../../../src/stores/file.ts";
+import { fileStore } from "../../../src/stores/file/file.ts";
 import { picture } from "../../helpers/pictures.ts";
 import type { BenchProject } from "../bench-project.ts";
 import { listedProject } from "../harvest/listed-project.ts";

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import type { Vote } from "../../../src/stages/pairs/group-facts.ts";
-import { verdictOfPeople } from "../../../src/stages/pairs/people.ts";
+import type { Vote } from "../../../src/stages/annotate/link/group-facts.ts";
+import { verdictOfPeople } from "../../../src/stages/annotate/link/people.ts";
 import type { Scenario } from "../benchmark.ts";
 import { figuresOf } from "../figures.ts";
 

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { openDatabase } from "../../../src/db/open.ts";
-import { s3Store } from "../../../src/stores/s3.ts";
+import { s3Store } from "../../../src/stores/s3/s3.ts";
 import type { BenchProject } from "../bench-project.ts";
 import type { FileChecksum } from "../emulators.ts";
 

@@ -7,7 +7,7 @@ import { startBenchEmulators } from "../emulators.ts";
 import { figuresOf } from "../figures.ts";
 import { measuredProcess } from "../measured-process.ts";
 import { auditStore, type Audit } from "./audit-store.ts";
-import { startFaultyStore } from "../../helpers/faulty-store.ts";
+import { startFaultyStore } from "../../helpers/stand-ins/faulty-store.ts";
 import { socketsOf } from "./sockets-of.ts";
 
 const IMAGES = 10_000;

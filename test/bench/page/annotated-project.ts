@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { inBulk } from "../../../src/db/bulk.ts";
 import { type Db, openDatabase } from "../../../src/db/open.ts";
-import { ensureDataset } from "../../../src/db/queries/dataset.ts";
+import { ensureDataset } from "../../../src/db/queries/overview/dataset.ts";
 import { picture } from "../../helpers/pictures.ts";
 import { benchProject, type BenchProject } from "../bench-project.ts";
 

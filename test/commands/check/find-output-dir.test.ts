@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { findOutputDir } from "../../../src/commands/check/find-output-dir.ts";
-import type { ComfyClient } from "../../../src/comfy/client.ts";
+import type { ComfyClient } from "../../../src/comfy/client/client.ts";
 
 let folder: string;
 beforeEach(() => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { rowlessNight } from "../../../src/commands/check/rowless-nights.ts";
-import type { ApiGraph } from "../../../src/comfy/graph.ts";
+import type { ApiGraph } from "../../../src/comfy/graph/graph.ts";
 import { configSchema } from "../../../src/config/schema.ts";
-import type { ReadyToPlan } from "../../../src/stages/prepare-variants.ts";
+import type { ReadyToPlan } from "../../../src/stages/plan/prepare-variants.ts";
 
 function variant(name: string, { width = 512, batch = 1 } = {}): ReadyToPlan {
   const graph: ApiGraph = {

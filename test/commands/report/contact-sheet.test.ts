@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { contactSheet } from "../../../src/commands/report/contact-sheet.ts";
-import { link } from "../../../src/stages/link.ts";
+import { link } from "../../../src/stages/annotate/link/link.ts";
 import { imageId, openTestDataset } from "../../helpers/annotated-dataset.ts";
 
 it("shows who decided, the score that decided, and why a picture is in no row", async () => {

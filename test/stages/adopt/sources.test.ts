@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import sharp from "sharp";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { HistoryEntry, OutputImage } from "../../../src/comfy/history-entry.ts";
+import type { HistoryEntry, OutputImage } from "../../../src/comfy/client/history-entry.ts";
 import { RejectError, TransientError } from "../../../src/errors.ts";
 import type { AdoptItem, AdoptSource, FoundImage } from "../../../src/stages/adopt/adopt-source.ts";
 import { embeddedPrompt } from "../../../src/stages/adopt/embedded-prompt.ts";

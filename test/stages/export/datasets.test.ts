@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { loadWithDatasets, requirePythonDatasets, type LoadedDataset, type LoadJob } from "../../helpers/python-datasets.ts";
+import { loadWithDatasets, requirePythonDatasets, type LoadedDataset, type LoadJob } from "../../helpers/python/python-datasets.ts";
 import { readVersion, type Exported } from "./exported.ts";
 import { openFixture, type Fixture } from "./fixture-database.ts";
 

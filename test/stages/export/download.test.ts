@@ -7,8 +7,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { beforeEach, describe, expect, test } from "vitest";
-import { downloadScript } from "../../../src/stages/export/download-script.ts";
-import { csvField } from "../../../src/stages/export/images-csv.ts";
+import { downloadScript } from "../../../src/stages/export/make/download-script.ts";
+import { csvField } from "../../../src/stages/export/make/images-csv.ts";
 import { requirePart } from "../../helpers/parts.ts";
 
 // The script is run as a user of a dataset runs it: by Python, beside images.csv.

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { FatalError } from "../../../src/errors.ts";
-import { parseManifest } from "../../../src/stages/export/manifest.ts";
+import { parseManifest } from "../../../src/stages/export/make/manifest.ts";
 import { readVersion } from "./exported.ts";
 import { openFixture, type Fixture } from "./fixture-database.ts";
 

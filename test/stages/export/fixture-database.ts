@@ -4,12 +4,12 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { configSchema, type Config } from "../../../src/config/schema.ts";
 import { openDatabase, type Db } from "../../../src/db/open.ts";
-import * as tables from "../../../src/db/schema.ts";
+import * as tables from "../../../src/db/schema/tables.ts";
 import { candidateOf, imageIdOf, promptKeyOf, referenceKeyOf, rowIdOf, storeKeyOf } from "../../../src/identity.ts";
 import { canonicalJson, type JsonObject } from "../../../src/lib/exact-json.ts";
 import type { Log } from "../../../src/lib/log.ts";
-import { exportDataset, type ExportNeeds, type ExportOptions, type ExportReport } from "../../../src/stages/export.ts";
-import { fileStore } from "../../../src/stores/file.ts";
+import { exportDataset, type ExportNeeds, type ExportOptions, type ExportReport } from "../../../src/stages/export/export.ts";
+import { fileStore } from "../../../src/stores/file/file.ts";
 
 export const STORE_URI = "s3://bucket/prefix";
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { FatalError } from "../../../src/errors.ts";
-import { diffVersions } from "../../../src/stages/export/diff-versions.ts";
-import { verifyExport } from "../../../src/stages/export/verify-export.ts";
+import { diffVersions } from "../../../src/stages/export/versions/diff-versions.ts";
+import { verifyExport } from "../../../src/stages/export/check/verify-export.ts";
 import type { ObjectStore } from "../../../src/stores/object-store.ts";
-import { s3Store } from "../../../src/stores/s3.ts";
+import { s3Store } from "../../../src/stores/s3/s3.ts";
 import { requirePart } from "../../helpers/parts.ts";
 import { findWeed, SEAWEED_CREDENTIALS, startSeaweed, type Seaweed } from "../../helpers/seaweed.ts";
 import { openFixture, type Fixture } from "./fixture-database.ts";

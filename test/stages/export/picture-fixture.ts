@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { ExportOptions, ExportReport } from "../../../src/stages/export.ts";
-import { fileStore } from "../../../src/stores/file.ts";
+import type { ExportOptions, ExportReport } from "../../../src/stages/export/export.ts";
+import { fileStore } from "../../../src/stores/file/file.ts";
 import { picture, type PictureOptions } from "../../helpers/pictures.ts";
 import { openFixture, type AddedRow, type Fixture, type FixtureRow } from "./fixture-database.ts";
 

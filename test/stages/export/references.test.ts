@@ -3,8 +3,8 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
-import { verifyExport } from "../../../src/stages/export/verify-export.ts";
-import { fileStore } from "../../../src/stores/file.ts";
+import { verifyExport } from "../../../src/stages/export/check/verify-export.ts";
+import { fileStore } from "../../../src/stores/file/file.ts";
 import { readVersion, type Exported } from "./exported.ts";
 import { openFixture, STORE_URI, type Fixture } from "./fixture-database.ts";
 

@@ -2,8 +2,8 @@ import { readFile, writeFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { verifyExport } from "../../../src/stages/export/verify-export.ts";
-import { fileStore } from "../../../src/stores/file.ts";
+import { verifyExport } from "../../../src/stages/export/check/verify-export.ts";
+import { fileStore } from "../../../src/stores/file/file.ts";
 import { readVersion, type Exported } from "./exported.ts";
 import { openPictureFixture, type PictureFixture } from "./picture-fixture.ts";
 

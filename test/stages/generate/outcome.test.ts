@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { HistoryEntry } from "../../../src/comfy/history-entry.ts";
+import type { HistoryEntry } from "../../../src/comfy/client/history-entry.ts";
 import { outcomeOf } from "../../../src/stages/generate/outcome.ts";
 
 const image = (nodeId: string, type: string, index = 0) => ({ nodeId, index, filename: `${nodeId}_${index}.png`, subfolder: "", type });

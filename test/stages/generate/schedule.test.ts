@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { JobRow } from "../../../src/db/queries/jobs.ts";
+import type { JobRow } from "../../../src/db/queries/jobs/jobs.ts";
 import { createSchedule } from "../../../src/stages/generate/schedule.ts";
 
 interface PlanOptions {

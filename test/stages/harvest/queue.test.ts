@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ListedImageRow } from "../../../src/db/queries/images.ts";
+import type { ListedImageRow } from "../../../src/db/queries/images/images.ts";
 import { harvestQueue } from "../../../src/stages/harvest/queue.ts";
 
 const row = (imageId: string): ListedImageRow => ({ imageId, server: "a", badFetches: 0 }) as ListedImageRow; // What the queue looks at.

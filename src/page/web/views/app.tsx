@@ -5,7 +5,7 @@ import { backOffMs } from "../back-off.ts";
 import { followWhoJoins } from "../follow-who-joins.ts";
 import { languageOf, rememberLanguage, STRINGS } from "../strings/strings-of.ts";
 import { StringsContext } from "../strings/use-strings.ts";
-import { Lead } from "./lead.tsx";
+import { Lead } from "./lead/lead.tsx";
 import { Message } from "./message.tsx";
 import { Work } from "./work.tsx";
 

@@ -3,8 +3,8 @@ import type { Flag, Picture } from "../../api.ts";
 import { useStrings } from "../strings/use-strings.ts";
 import { addZoomGestures } from "../zoom-gestures.ts";
 import { place, type Placement, type Zoom } from "../zoom.ts";
-import { useLoading } from "./use-loading.ts";
-import { useSize } from "./use-size.ts";
+import { useLoading } from "./hooks/use-loading.ts";
+import { useSize } from "./hooks/use-size.ts";
 
 export interface Mark {
   readonly text: string;

@@ -12,9 +12,9 @@ import { RefusedNote } from "./refused-note.tsx";
 import { SaidLine } from "./said-line.tsx";
 import { Stages } from "./stages.tsx";
 import { StatusLine } from "./status-line.tsx";
-import { useChoosing } from "./use-choosing.ts";
-import { useCommands } from "./use-commands.ts";
-import { useReady } from "./use-ready.ts";
+import { useChoosing } from "./hooks/use-choosing.ts";
+import { useCommands } from "./hooks/use-commands.ts";
+import { useReady } from "./hooks/use-ready.ts";
 
 interface ChooseProps {
   readonly desk: Desk;

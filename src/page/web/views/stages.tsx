@@ -4,8 +4,8 @@ import type { PastVote } from "../past-votes.ts";
 import type { Zoom } from "../zoom.ts";
 import { useStrings } from "../strings/use-strings.ts";
 import { Stage } from "./stage.tsx";
-import type { Draft } from "./use-draft.ts";
-import { useSize } from "./use-size.ts";
+import type { Draft } from "./hooks/use-draft.ts";
+import { useSize } from "./hooks/use-size.ts";
 import { NO_PICKS } from "../picks.ts";
 
 /** Tasks whose pictures are loaded and decoded ahead, besides the one on screen. */

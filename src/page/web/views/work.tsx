@@ -8,8 +8,8 @@ import { Choose } from "./choose.tsx";
 import { Message } from "./message.tsx";
 import { RefusedNote } from "./refused-note.tsx";
 import { StatusLine } from "./status-line.tsx";
-import { useCommands } from "./use-commands.ts";
-import { useDesk } from "./use-desk.ts";
+import { useCommands } from "./hooks/use-commands.ts";
+import { useDesk } from "./hooks/use-desk.ts";
 
 interface WorkProps {
   readonly session: SessionAnswer;

@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import type { Context } from "../../../context.ts";
-import type { PictureRecord } from "../../../db/queries/export-tables.ts";
+import type { PictureRecord } from "../../../db/queries/export/export-tables.ts";
 import { FatalError, TransientError } from "../../../errors.ts";
 import { retry, RETRIES } from "../../../lib/retry.ts";
 import { readAll } from "../../../stores/read-all.ts";

@@ -1,8 +1,8 @@
 import type { Config } from "../../../config/schema.ts";
-import type { TableQueries } from "../../../db/queries/export-tables.ts";
+import type { TableQueries } from "../../../db/queries/export/export-tables.ts";
 import type { PictureFormat } from "../../../exporters/picture-format.ts";
-import type { PlannedSplit } from "../plan-rows.ts";
-import { shardSizes } from "../shards.ts";
+import type { PlannedSplit } from "../rows/plan-rows.ts";
+import { shardSizes } from "../rows/shards.ts";
 
 /** A shard is closed once its pairs have so many bytes in the store: few files for millions of pictures, and each is sent again within minutes. */
 const SHARD_BYTES = 256 * 1024 * 1024;

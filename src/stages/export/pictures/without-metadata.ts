@@ -1,5 +1,5 @@
-import { SNIFF_BYTES, sniffFormat, type ImageFormat } from "../../verify/format.ts";
-import { walker } from "../../verify/walk.ts";
+import { SNIFF_BYTES, sniffFormat, type ImageFormat } from "../../../images/verify/format.ts";
+import { walker } from "../../../images/verify/walk.ts";
 
 /** Pieces one behind the other. */
 interface Run {

@@ -1,12 +1,12 @@
 import type { Context } from "../../../context.ts";
-import type { PictureRecord, TableQueries } from "../../../db/queries/export-tables.ts";
+import type { PictureRecord, TableQueries } from "../../../db/queries/export/export-tables.ts";
 import type { Row, RowLayout } from "../../../exporters/exporter.ts";
 import type { Picture, PictureFormat, PicturePair } from "../../../exporters/picture-format.ts";
-import type { DataFile } from "../manifest.ts";
-import { pairsOf } from "../pairs-of.ts";
-import type { PlannedSplit } from "../plan-rows.ts";
-import { shardPath } from "../shards.ts";
-import type { Spool, SpooledFile } from "../spool.ts";
+import type { DataFile } from "../make/manifest.ts";
+import { pairsOf } from "../rows/pairs-of.ts";
+import type { PlannedSplit } from "../rows/plan-rows.ts";
+import { shardPath } from "../rows/shards.ts";
+import type { Spool, SpooledFile } from "../make/spool.ts";
 import { openConverter, type ConvertPicture, type ImageSettings } from "./convert.ts";
 import { fetchPicture, type FetchNeeds } from "./fetch-picture.ts";
 import { inOrder } from "./in-order.ts";

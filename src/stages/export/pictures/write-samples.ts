@@ -1,6 +1,6 @@
 import { FatalError, messageOf } from "../../../errors.ts";
-import type { CardSample } from "../card-samples.ts";
-import type { SpooledFile } from "../spool.ts";
+import type { CardSample } from "../card/card-samples.ts";
+import type { SpooledFile } from "../make/spool.ts";
 import { fetchPicture } from "./fetch-picture.ts";
 import type { PictureSource } from "./write-pictures.ts";
 

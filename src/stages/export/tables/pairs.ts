@@ -1,7 +1,7 @@
 import { seedFeature } from "../../../exporters/row-columns.ts";
 import { tableRowJson, type TableRow } from "../../../exporters/table-row.ts";
-import { SPLITS } from "../../split.ts";
-import { pairsOf, type RowPair } from "../pairs-of.ts";
+import { SPLITS } from "../split/split.ts";
+import { pairsOf, type RowPair } from "../rows/pairs-of.ts";
 import { scalars } from "./fields.ts";
 import type { Table } from "./table.ts";
 

@@ -1,14 +1,14 @@
-import type { TableImageRecord } from "../../../db/queries/export-tables.ts";
-import { groupQueries } from "../../../db/queries/groups.ts";
-import { scoreQueries } from "../../../db/queries/scores.ts";
-import { voteQueries } from "../../../db/queries/votes.ts";
-import { readGroups, type FinalGroup } from "../../link/read-groups.ts";
-import type { LinkRules } from "../../pairs/group-facts.ts";
-import { linkRules } from "../../pairs/link-rules.ts";
-import { rankGroup, type GroupRanking } from "../../pairs/rank-group.ts";
+import type { TableImageRecord } from "../../../db/queries/export/export-tables.ts";
+import { groupQueries } from "../../../db/queries/annotate/groups.ts";
+import { scoreQueries } from "../../../db/queries/annotate/scores.ts";
+import { voteQueries } from "../../../db/queries/annotate/votes.ts";
+import { readGroups, type FinalGroup } from "../../annotate/link/read-groups.ts";
+import type { LinkRules } from "../../annotate/link/group-facts.ts";
+import { linkRules } from "../../annotate/link/link-rules.ts";
+import { rankGroup, type GroupRanking } from "../../annotate/link/rank-group.ts";
 import type { TableSource } from "./table.ts";
-import { keptDefaults } from "../../../db/queries/dataset.ts";
-import { flagRuleOf } from "../../pairs/flag-rule.ts";
+import { keptDefaults } from "../../../db/queries/overview/dataset.ts";
+import { flagRuleOf } from "../../annotate/link/flag-rule.ts";
 
 /** Prompts read in one go. */
 const PAGE_PROMPTS = 100;

@@ -1,11 +1,11 @@
 import type { Config } from "../../../config/schema.ts";
 import type { Context } from "../../../context.ts";
-import type { TableQueries } from "../../../db/queries/export-tables.ts";
+import type { TableQueries } from "../../../db/queries/export/export-tables.ts";
 import type { Row, RowLayout } from "../../../exporters/exporter.ts";
 import type { Field } from "../../../exporters/row-columns.ts";
 import type { TableRow } from "../../../exporters/table-row.ts";
 import type { Db } from "../../../db/open.ts";
-import type { PlannedSplit } from "../plan-rows.ts";
+import type { PlannedSplit } from "../rows/plan-rows.ts";
 
 /** What tables are made from: one view of the database, and rows as they are in `default`. */
 export interface TableSource extends Pick<Context, "judges"> {

@@ -1,7 +1,7 @@
 import { seedFeature } from "../../../exporters/row-columns.ts";
 import type { TableRow } from "../../../exporters/table-row.ts";
 import { tieIdOf } from "../../../identity.ts";
-import type { GroupRanking } from "../../pairs/rank-group.ts";
+import type { GroupRanking } from "../../annotate/link/rank-group.ts";
 import { scalars } from "./fields.ts";
 import { rankedGroups, type RankedGroup } from "./ranked-groups.ts";
 import type { Table, TableSource } from "./table.ts";

@@ -1,4 +1,4 @@
-import type { TableVoteRecord } from "../../../db/queries/export-tables.ts";
+import type { TableVoteRecord } from "../../../db/queries/export/export-tables.ts";
 import type { TableRow } from "../../../exporters/table-row.ts";
 import { exportedVoteIdOf, pseudonymOf } from "../../../identity.ts";
 import { lists, scalars } from "./fields.ts";

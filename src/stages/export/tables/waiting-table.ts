@@ -1,4 +1,4 @@
-import type { WaitingRow } from "../../../db/queries/export-tables.ts";
+import type { WaitingRow } from "../../../db/queries/export/export-tables.ts";
 import type { Field } from "../../../exporters/row-columns.ts";
 import { tableRowJson, type TableRow } from "../../../exporters/table-row.ts";
 import type { PreparedTable, TableSource } from "./table.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { plannedShards, type ShardPlanNeeds } from "../../../../src/stages/export/pictures/planned-shards.ts";
-import { rowIdPages } from "../../../../src/stages/export/row-id-pages.ts";
+import { rowIdPages } from "../../../../src/stages/export/rows/row-id-pages.ts";
 
 const MIB = 1024 * 1024;
 

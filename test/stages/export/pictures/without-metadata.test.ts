@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import sharp from "sharp";
 import { withoutMetadata } from "../../../../src/stages/export/pictures/without-metadata.ts";
-import { walker } from "../../../../src/stages/verify/walk.ts";
+import { walker } from "../../../../src/images/verify/walk.ts";
 import { comfyPng } from "../../../helpers/comfy-png.ts";
 import { picture } from "../../../helpers/pictures.ts";
 

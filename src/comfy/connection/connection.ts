@@ -1,0 +1,108 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { Readable } from "node:stream";
+import { Agent, buildConnector, request, type FormData } from "undici";
+import { TransientError } from "../../errors.ts";
+import { AS_IT_IS, unpackAnswer } from "../../lib/http/unpack-answer.ts";
+import { networkFailure } from "./http-failure.ts";
+import { readCa } from "./read-ca.ts";
+import { serverAddress } from "./server-address.ts";
+
+export const CONNECT_TIMEOUT_MS = 5_000;
+
+export interface ConnectionOptions {
+  readonly url: string;
+  /** On every request. Secrets: never in a message. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly caFile: string | null;
+  readonly connections: number;
+  /** For the headers of an answer, and between two pieces of its body, ms. */
+  readonly timeoutMs: number;
+}
+
+export interface Call {
+  readonly method: "GET" | "POST";
+  /** Below the server's URL, with its query. */
+  readonly path: string;
+  readonly json?: string;
+  readonly form?: FormData;
+  readonly signal: AbortSignal;
+  /** The request is about one job or image. Its answer says nothing of the server as a whole, whatever its status. */
+  readonly isAboutOne?: boolean;
+}
+
+/** An answer, unpacked where a proxy packed it. */
+export interface ServerAnswer {
+  readonly statusCode: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Readable;
+}
+
+/** Requests to one server, with its headers. */
+export interface Connection {
+  readonly url: string;
+  /** In lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  /**
+   * The answer whatever its status; the caller reads or destroys its body. Redirects are answers, too: headers go to no other place.
+   * @throws {TransientError | ConfigError} or the abort reason
+   */
+  exchange(call: Call): Promise<ServerAnswer>;
+  /** True for an error after which the server surely has seen nothing of the request. */
+  isUnsent(error: unknown): boolean;
+  close(): Promise<void>;
+}
+
+/** Opens no connection and reads no file before the first request. */
+export function openConnection(options: ConnectionOptions): Connection {
+  const url = serverAddress(options.url);
+  const headers = Object.fromEntries(Object.entries(options.headers).map(([name, value]) => [name.toLowerCase(), value]));
+  /** Errors of sockets that never came to be. */
+  const unsent = new WeakSet<Error>();
+  let agent: Agent | null = null;
+  return {
+    url,
+    headers,
+    async exchange(call) {
+      agent ??= openAgent(options, unsent);
+      try {
+        const answer = await request(`${url}${call.path}`, {
+          dispatcher: agent,
+          method: call.method,
+          headers: { ...AS_IT_IS, ...headers, ...(call.json === undefined ? {} : { "content-type": "application/json" }) },
+          body: call.json ?? call.form ?? null,
+          signal: call.signal,
+        });
+        return { statusCode: answer.statusCode, ...unpackAnswer(answer) };
+      } catch (error) {
+        call.signal.throwIfAborted();
+        throw networkFailure(describeCall(url, call), error);
+      }
+    },
+    isUnsent: (error) => error instanceof TransientError && error.cause instanceof Error && unsent.has(error.cause),
+    async close() {
+      await agent?.destroy();
+    },
+  };
+}
+
+/** `GET http://host/path`, without the query, for messages. */
+export function describeCall(url: string, { method, path }: Pick<Call, "method" | "path">): string {
+  return `${method} ${url}${path.split("?", 1)[0]}`;
+}
+
+function openAgent({ caFile, connections, timeoutMs }: ConnectionOptions, unsent: WeakSet<Error>): Agent {
+  // aiohttp speaks HTTP/1.1; a proxy in front may offer more than it does well.
+  const connect = buildConnector({ allowH2: false, timeout: CONNECT_TIMEOUT_MS, ...readCa(caFile) });
+  return new Agent({
+    connections,
+    pipelining: 1,
+    allowH2: false,
+    headersTimeout: timeoutMs,
+    bodyTimeout: timeoutMs,
+    connect: (target, callback) =>
+      connect(target, (...result) => {
+        if (result[0] !== null) unsent.add(result[0]);
+        callback(...result);
+      }),
+  });
+}

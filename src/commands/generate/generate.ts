@@ -1,0 +1,25 @@
+import { jobQueries } from "../../db/queries/jobs/jobs.ts";
+import { openContext } from "../open-context.ts";
+import { counted } from "../../lib/counted.ts";
+import { generate } from "../../stages/generate/generate.ts";
+import { nothingUpstream } from "../../stages/stage.ts";
+import type { CommandInput, CommandResult } from "../command.ts";
+import { deadlineOf } from "../deadline.ts";
+import { dryRun } from "./dry-run.ts";
+import { planAndTell } from "../plan-and-tell.ts";
+import { stageResult } from "../stage-result.ts";
+
+export async function run(input: CommandInput): Promise<CommandResult> {
+  if (input.options["dryRun"] === true) return dryRun(input);
+  const deadline = deadlineOf(input);
+  await using opened = await openContext(input, { locks: ["generate"], ...(deadline === undefined ? {} : { deadline }) });
+  await planAndTell(opened.context, input);
+  const report = await generate(opened.context, nothingUpstream);
+  const left = jobQueries(opened.context.db).counts();
+  return stageResult(opened.context.db, input, {
+    done: `Generated ${counted(report.done, "candidate")}`,
+    stopped: report.stopped,
+    remaining: left.planned + left.submitted,
+    pairSet: opened.context.config.export.pairs,
+  });
+}

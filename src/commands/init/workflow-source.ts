@@ -1,0 +1,93 @@
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { workflowText } from "../../comfy/graph/workflow.ts";
+import { ConfigError, messageOf } from "../../errors.ts";
+import { stringifyPython } from "../../lib/python-json.ts";
+import { foreignEncodingOf } from "../../lib/files/foreign-encoding.ts";
+import { fileProblem } from "../../lib/files/file-problem.ts";
+import { readPngText } from "../../lib/png-text.ts";
+import { promptInExif } from "../../stages/adopt/embedded-prompt.ts";
+import type { CommandInput } from "../command.ts";
+
+/** No JSON begins with them. Sources: PNG (Third Edition) 5.2; ITU-T T.81, table B.1; RFC 9649 2.4. */
+const FIRST_BYTES = { png: "\x89", jpeg: "\xff\xd8\xff", webp: "RIFF" } as const;
+/** Where a file of another kind shows it: JSON has no NUL, and images, archives and UTF-16 have one soon. */
+const LOOKED_AT_BYTES = 1_024;
+const WHAT_IT_TAKES = "pnpm pipeline init workflow_api.json, or image.png, or --server URL";
+
+/** Where `init` takes a workflow from. */
+export interface WorkflowSource {
+  readonly text: string;
+  /** For messages. */
+  readonly name: string;
+  /** The workflow file itself, absolute; null where the workflow came out of a picture or a server and has to be written. */
+  readonly file: string | null;
+}
+
+/** Reads the workflow from a JSON file, a PNG's `prompt` chunk, the EXIF data of a JPEG or WebP, or the newest prompt in a server's history. */
+export async function readWorkflowSource(input: Pick<CommandInput, "args" | "options" | "signal">): Promise<WorkflowSource> {
+  const [source] = input.args;
+  const server = input.options["server"];
+  if (source === undefined && typeof server === "string") return fromServer(server, input.signal);
+  if (source === undefined)
+    throw new ConfigError("Cannot write a config: no workflow given", {
+      hint: WHAT_IT_TAKES,
+    });
+  const file = resolve(source);
+  const bytes = await readFile(file).catch((error: unknown) => {
+    throw new ConfigError(`Cannot read ${file}: ${fileProblem(error)}`, { hint: WHAT_IT_TAKES, cause: error });
+  });
+  if (bytes.length === 0) throw new ConfigError(`Cannot take a workflow from ${file}: it is empty`, { hint: WHAT_IT_TAKES });
+  const head = bytes.toString("latin1", 0, 4);
+  if (head.startsWith(FIRST_BYTES.png)) return { text: promptChunkOf(bytes, file), name: file, file: null };
+  if (head.startsWith(FIRST_BYTES.jpeg) || head.startsWith(FIRST_BYTES.webp))
+    return { text: await exifPromptOf(bytes, file), name: file, file: null };
+  if (bytes.subarray(0, LOOKED_AT_BYTES).includes(0) && foreignEncodingOf(bytes) === null) {
+    throw new ConfigError(`Cannot take a workflow from ${file}: it is neither JSON in UTF-8 nor a PNG, JPEG or WebP image`, {
+      hint: WHAT_IT_TAKES,
+    });
+  }
+  return { text: workflowText(bytes, { file }), name: file, file };
+}
+
+function promptChunkOf(bytes: Buffer, file: string): string {
+  let prompt: string | undefined;
+  try {
+    prompt = readPngText(bytes).get("prompt");
+  } catch (error) {
+    throw new ConfigError(`Cannot read the text chunks of ${file}: ${messageOf(error)}`, {
+      hint: "the image is damaged: take another one that ComfyUI saved",
+      cause: error,
+    });
+  }
+  if (prompt !== undefined) return prompt;
+  throw new ConfigError(`Cannot take a workflow from ${file}: it has no text chunk "prompt"`, {
+    hint: "take a PNG that ComfyUI saved itself, without --disable-metadata",
+  });
+}
+
+async function exifPromptOf(bytes: Buffer, file: string): Promise<string> {
+  const prompt = await promptInExif(bytes);
+  if (prompt !== null) return prompt;
+  throw new ConfigError(`Cannot take a workflow from ${file}: there is no graph in its EXIF data`, {
+    hint: "take a PNG that ComfyUI saved itself: other formats carry the graph only where the saving node writes it",
+  });
+}
+
+async function fromServer(url: string, signal: AbortSignal): Promise<WorkflowSource> {
+  const { comfyClient } = await import("../../comfy/client/client.ts");
+  const client = comfyClient({ url, headers: {} });
+  try {
+    let newest: { readonly number: number; readonly text: string } | null = null;
+    for await (const entry of client.historyAll(signal)) {
+      if (newest === null || entry.number > newest.number) newest = { number: entry.number, text: stringifyPython(entry.prompt) };
+    }
+    if (newest === null)
+      throw new ConfigError(`Cannot take a workflow from ${client.url}: its history is empty`, {
+        hint: "run the workflow there once, then init again",
+      });
+    return { text: newest.text, name: `${client.url}/history`, file: null };
+  } finally {
+    await client.close();
+  }
+}

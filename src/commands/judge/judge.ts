@@ -1,0 +1,29 @@
+import { counted } from "../../lib/counted.ts";
+import { inspect } from "../../stages/annotate/inspect.ts";
+import { judge } from "../../stages/annotate/judge/judge.ts";
+import { nothingUpstream } from "../../stages/stage.ts";
+import type { CommandInput, CommandResult } from "../command.ts";
+import { describeUsage } from "./describe-usage.ts";
+import { dryRun } from "./dry-run.ts";
+import { incompleteExit } from "./incomplete-exit.ts";
+import { openStage } from "../open-stage.ts";
+import { stageResult } from "../stage-result.ts";
+
+export async function run(input: CommandInput): Promise<CommandResult> {
+  if (input.options["dryRun"] === true) return dryRun(input);
+  await using opened = await openStage(input, { locks: ["judge"] });
+  const { context } = opened;
+  const inspected = await inspect(context, nothingUpstream);
+  const judged = await judge(context, nothingUpstream);
+  const done = [
+    `Looked at ${counted(inspected.done, "image")} and scored ${counted(judged.done, "group")}`,
+    ...(judged.failed > 0 ? [`${counted(judged.failed, "group")} could not be judged in this run`] : []),
+    ...describeUsage(context.judges),
+  ].join("; ");
+  const result = stageResult(context.db, input, {
+    done,
+    stopped: inspected.stopped || judged.stopped,
+    pairSet: context.config.export.pairs,
+  });
+  return incompleteExit(result, judged);
+}

@@ -1,0 +1,17 @@
+import type { ReferenceFile } from "../../prompts/reference-files.ts";
+
+export interface ReferenceTotals {
+  /** Different pictures: equal content counts once. */
+  readonly files: number;
+  readonly bytes: number;
+}
+
+export function totalsOf(files: Iterable<ReferenceFile>): ReferenceTotals {
+  const byContent = new Map([...files].map(({ sha256, bytes }) => [sha256, bytes]));
+  return { files: byContent.size, bytes: byContent.values().reduce((sum, bytes) => sum + bytes, 0) };
+}
+
+/** How many reference pictures there are, in a person's words. */
+export function tellReferences({ files, bytes }: ReferenceTotals): string {
+  return `${files} picture${files === 1 ? "" : "s"}, ${(bytes / 1e6).toFixed(1)} MB, sent once to each server`;
+}

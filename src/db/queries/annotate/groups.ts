@@ -1,0 +1,155 @@
+import type { Db } from "../../open.ts";
+import { readsOf, rowsAlong } from "../export/rows-along.ts";
+
+// A group is all candidates of one prompt. Jobs that the configuration no longer asks for (`inactive`), and prompts that it no longer
+// has, do not belong to any. Groups are read in row order, that is in the order of planning: what was written together lies
+// together, and reading 200,000 images in the order of their hashed keys takes three times as long.
+
+/** Rows of prompts: above `after`, up to and with `last`. */
+export interface RowRange {
+  readonly after: number;
+  readonly last: number;
+}
+
+export interface GroupRow {
+  readonly row: number;
+  readonly promptKey: string;
+  readonly prompt: string;
+  /** False for a prompt that is not planned yet. */
+  readonly hasJobs: boolean;
+  /** True while a job of it is still to run. */
+  readonly hasOpenJobs: boolean;
+  /** True once nothing about it can change by itself: no job still to run, no image still to fetch or to inspect. */
+  readonly isFinal: boolean;
+  /** In image_id order. */
+  readonly images: readonly GroupImageRow[];
+}
+
+/** An image with its variant and, where it was inspected and decoded, what was seen. */
+export interface GroupImageRow extends Seen {
+  readonly promptKey: string;
+  readonly imageId: string;
+  /** `pruned`: was stored, and removed because nothing used it. */
+  readonly state: "listed" | "stored" | "rejected" | "excluded" | "pruned";
+  readonly sha256: string | null;
+  readonly key: string | null;
+  readonly sizeBytes: number | null;
+  readonly variant: string;
+  readonly inspected: 0 | 1;
+}
+
+/** What inspection saw of an image; null where it could not be decoded. */
+interface Seen {
+  readonly widthPx: number | null;
+  readonly heightPx: number | null;
+  readonly pixelSha256: string | null;
+  readonly perceptualHash: string | null;
+  readonly lumaStd: number | null;
+  readonly sharpness: number | null;
+  readonly entropy: number | null;
+}
+
+type Inspection = [
+  place: number,
+  imageId: string,
+  widthPx: number | null,
+  heightPx: number | null,
+  pixelSha256: string | null,
+  perceptualHash: string | null,
+  lumaStd: number | null,
+  sharpness: number | null,
+  entropy: number | null,
+];
+
+const NOT_INSPECTED: Inspection = [0, "", null, null, null, null, null, null, null];
+
+/** Finds what was seen of an image. */
+export type InspectionOf = (imageId: string) => Inspection | undefined;
+
+type PromptRow = Pick<GroupRow, "row" | "promptKey" | "prompt">;
+
+interface GroupJob {
+  readonly promptKey: string;
+  readonly job: string;
+  readonly variant: string;
+  readonly isOpen: 0 | 1;
+}
+
+/** Reads groups a range of prompts at a time. */
+export function groupQueries({ client }: Pick<Db, "client">) {
+  const rangeEnd = client
+    .prepare<[number, number], number | null>(
+      `select max(row) from (select rowid as row from prompts where rowid > ? order by rowid limit ?)`,
+    )
+    .pluck();
+  const prompts = client.prepare<[RowRange], PromptRow>(`
+    select page.rowid as row, page.prompt_key as promptKey, page.prompt from prompts as page
+    where page.rowid > @after and page.rowid <= @last and page.active = 1 order by page.rowid`);
+  // Jobs by prompt lie together; each image's own would be somewhere in an index of hashes. `cross join`: SQLite keeps the order of the
+  // tables, so that the prompts' rows lead.
+  const jobs = client.prepare<[RowRange], GroupJob>(`
+    select page.prompt_key as promptKey, jobs.job, jobs.variant, jobs.state in ('planned', 'submitted') as isOpen
+    from prompts as page cross join jobs on jobs.prompt_key = page.prompt_key
+    where page.rowid > @after and page.rowid <= @last and page.active = 1 and jobs.inactive = 0`);
+  const images = client.prepare<[RowRange], Omit<GroupImageRow, keyof Seen | "variant" | "inspected"> & { readonly job: string }>(`
+    select images.prompt_key as promptKey, images.image_id as imageId, images.job,
+      case when images.state = 'excluded' and images.reason = 'pruned' then 'pruned' else images.state end as state, images.sha256, images.key, images.bytes as sizeBytes
+    from prompts as page cross join images on images.prompt_key = page.prompt_key
+    where page.rowid > @after and page.rowid <= @last and page.active = 1 order by page.rowid, images.image_id`);
+
+  const inspected = "select i.rowid, i.image_id, i.width, i.height, pixel_sha256, perceptual_hash, luma_std, sharpness, entropy";
+  const inspectionsInRange = client
+    .prepare<[RowRange], Inspection>(
+      `${inspected} from prompts as page cross join images on images.prompt_key = page.prompt_key
+      cross join inspections as i on i.image_id = images.image_id
+      where page.rowid > @after and page.rowid <= @last and page.active = 1`,
+    )
+    .raw();
+  const inspectionPage = client
+    .prepare<[number, number], Inspection>(`${inspected} from inspections as i where i.rowid > ? order by i.rowid limit ?`)
+    .raw();
+  const oneInspection = client.prepare<[string], Inspection>(`${inspected} from inspections as i where image_id = ?`).raw();
+
+  function inspectionsIn(range: RowRange): InspectionOf {
+    const byImage = new Map(inspectionsInRange.all(range).map((inspection) => [inspection[1], inspection]));
+    return (imageId) => byImage.get(imageId);
+  }
+
+  return {
+    /** For one pass over all groups in their order: what was seen of each image, mostly without a look-up by its hash. */
+    inspectionsAlong: (): InspectionOf => rowsAlong(readsOf(inspectionPage, oneInspection)),
+    /** The next `count` prompts after a row (0 for the first), null at the end. */
+    nextRange(after: number, count: number): RowRange | null {
+      const last = rangeEnd.get(after, count) ?? null;
+      return last === null ? null : { after, last };
+    },
+    /** Every prompt of a range with its candidates, in row order. */
+    groupsIn(range: RowRange, inspectionOf: InspectionOf = inspectionsIn(range)): readonly GroupRow[] {
+      const jobsByPrompt = Map.groupBy(jobs.all(range), ({ promptKey }) => promptKey);
+      const imagesByPrompt = Map.groupBy(images.all(range), ({ promptKey }) => promptKey);
+      return prompts.all(range).map((prompt) => {
+        const own = jobsByPrompt.get(prompt.promptKey) ?? [];
+        const variants = new Map(own.map(({ job, variant }) => [job, variant]));
+        // Those of jobs that are set aside belong to no group.
+        const ofPrompt = (imagesByPrompt.get(prompt.promptKey) ?? []).flatMap(({ job, ...image }): GroupImageRow[] => {
+          const variant = variants.get(job);
+          return variant === undefined ? [] : [withSeen({ ...image, variant }, inspectionOf(image.imageId))];
+        });
+        const hasOpenJobs = own.some((job) => job.isOpen === 1);
+        const isFinal = own.length > 0 && !hasOpenJobs && !ofPrompt.some(isOpen);
+        return { ...prompt, hasJobs: own.length > 0, hasOpenJobs, isFinal, images: ofPrompt };
+      });
+    },
+  };
+}
+
+function withSeen(image: Omit<GroupImageRow, keyof Seen | "inspected">, inspection: Inspection | undefined): GroupImageRow {
+  const [, , widthPx, heightPx, pixelSha256, perceptualHash, lumaStd, sharpness, entropy] = inspection ?? NOT_INSPECTED;
+  const inspected = inspection === undefined ? 0 : 1;
+  return { ...image, inspected, widthPx, heightPx, pixelSha256, perceptualHash, lumaStd, sharpness, entropy };
+}
+
+/** True while an image is still to be fetched or inspected. */
+function isOpen({ state, inspected }: GroupImageRow): boolean {
+  return state === "listed" || (state === "stored" && inspected === 0);
+}

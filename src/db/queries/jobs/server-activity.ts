@@ -1,0 +1,28 @@
+import type { Db } from "../../open.ts";
+
+/** What jobs say of a server. */
+export interface ServerActivity {
+  /** Jobs that ended well there, since `sinceMs`. */
+  readonly doneLately: number;
+  readonly done: number;
+  /** What it said against jobs, forgiven failures included. */
+  readonly errors: number;
+  readonly out: number;
+}
+
+export function serverActivity({ client }: Pick<Db, "client">, url: string, sinceMs: number): ServerActivity {
+  const jobs = client
+    .prepare<[{ url: string; sinceMs: number }], Omit<ServerActivity, "errors">>(
+      `select coalesce(sum(state = 'done' and finished_at_ms >= @sinceMs), 0) as doneLately, coalesce(sum(state = 'done'), 0) as done,
+      coalesce(sum(state = 'submitted'), 0) as out from jobs where server = @url and state in ('done', 'submitted')`,
+    )
+    .get({ url, sinceMs });
+  const errors = client.prepare<[string], number>(`select count(*) from job_failures where server = ?`).pluck().get(url);
+  return { doneLately: 0, done: 0, out: 0, ...jobs, errors: errors ?? 0 };
+}
+
+/** Which of these prompt_ids are ours. */
+export function ownPromptIds({ client }: Pick<Db, "client">, promptIds: readonly string[]): ReadonlySet<string> {
+  const find = client.prepare<[string]>(`select 1 from jobs where prompt_id = ?`);
+  return new Set(promptIds.filter((promptId) => find.get(promptId) !== undefined));
+}

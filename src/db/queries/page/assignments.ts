@@ -1,0 +1,107 @@
+import type { Db } from "../../open.ts";
+
+// Who has which comparison. The question "what next?" must not get slower with the dataset or with what a person has done: it reads the
+// index comparisons_next from where that person's last look ended.
+
+export type Purpose = "task" | "gold" | "repeat";
+
+export interface AssignmentRow {
+  readonly taskId: string;
+  readonly comparison: number;
+  readonly annotatorId: number;
+  readonly purpose: Purpose;
+  /** JSON array of image_ids in the order shown. */
+  readonly shown: string;
+  readonly state: "leased" | "answered";
+  readonly leasedUntilMs: number;
+  readonly promptKey: string;
+  readonly criterion: string;
+}
+
+/** A place in the order of asking. */
+export interface QueuePlace {
+  readonly answers: number;
+  readonly criterionRank: number;
+  readonly priority: number;
+  readonly comparison: number;
+}
+
+/** An open comparison as one person may get it. */
+export interface QueueRow extends QueuePlace {
+  readonly images: string;
+  /** 1: had by this person before; for them it never opens again. */
+  readonly mine: 0 | 1;
+  /** Votes wanted that nobody else is at. */
+  readonly room: number;
+}
+
+interface Asking {
+  readonly annotatorId: number;
+  readonly nowMs: number;
+  /** No lease made now is longer: one that seems to be was made before the clock was set back, and holds nothing. */
+  readonly leaseEndMs: number;
+}
+
+const COLUMNS = `task_id as taskId, comparison, annotator_id as annotatorId, purpose, shown, assignments.state, leased_until_ms as leasedUntilMs,
+  prompt_key as promptKey, criterion`;
+const FROM = "from assignments join comparisons using (comparison)";
+/** Votes that other people are at. */
+const OTHERS = `(select count(*) from assignments as held where held.comparison = comparisons.comparison and held.state = 'leased'
+  and held.purpose = 'task' and held.leased_until_ms > @nowMs and held.leased_until_ms <= @leaseEndMs and held.annotator_id <> @annotatorId)`;
+
+export type AssignmentQueries = ReturnType<typeof assignmentQueries>;
+
+export function assignmentQueries({ client }: Pick<Db, "client">) {
+  const queue = client.prepare<[QueuePlace & Asking], QueueRow>(`
+    select comparison, answers, criterion_rank as criterionRank, priority, images,
+      exists (select 1 from assignments where annotator_id = @annotatorId and assignments.comparison = comparisons.comparison) as mine,
+      wanted - answers - ${OTHERS} as room
+    from comparisons indexed by comparisons_next
+    where state = 'open' and (answers, criterion_rank, priority, comparison) > (@answers, @criterionRank, @priority, @comparison)
+    order by answers, criterion_rank, priority, comparison`);
+  const front = client
+    .prepare<[number], string>(`
+      select images from comparisons indexed by comparisons_next where state = 'open'
+      order by answers, criterion_rank, priority, comparison limit ?`)
+    .pluck();
+  const held = client.prepare<[Asking], AssignmentRow & { readonly isWanted: 0 | 1 }>(`
+    select ${COLUMNS}, purpose <> 'task' or (comparisons.state = 'open' and wanted - answers - ${OTHERS} > 0) as isWanted
+    ${FROM} where annotator_id = @annotatorId and assignments.state = 'leased' and comparisons.state <> 'void' order by assignments.rowid`);
+  const gold = client.prepare<[{ annotatorId: number; limit: number }], { comparison: number; images: string }>(`
+    select comparison, images from comparisons where state = 'gold'
+      and not exists (select 1 from assignments where annotator_id = @annotatorId and assignments.comparison = comparisons.comparison)
+    order by random() limit @limit`);
+  const repeatable = client.prepare<[{ annotatorId: number; skip: number; limit: number }], { comparison: number; images: string }>(`
+    select comparison, images from (
+      select comparison from page_votes where annotator_id = @annotatorId and purpose = 'task' and undone_at_ms is null and outcome <> 'skip'
+      order by received_at_ms desc limit @limit offset @skip)
+    join comparisons using (comparison) where state <> 'void'
+      and not exists (select 1 from assignments where annotator_id = @annotatorId and assignments.comparison = comparisons.comparison and purpose = 'repeat')
+    order by random() limit 1`);
+  const find = client.prepare<[string], AssignmentRow>(`select ${COLUMNS} ${FROM} where task_id = ?`);
+  const insert = client.prepare<[Omit<AssignmentRow, "promptKey" | "criterion">]>(`
+    insert into assignments (task_id, comparison, annotator_id, purpose, shown, state, leased_until_ms)
+    values (@taskId, @comparison, @annotatorId, @purpose, @shown, @state, @leasedUntilMs)`);
+  const setState = client.prepare<[string, number, string]>(`update assignments set state = ?, leased_until_ms = ? where task_id = ?`);
+  const giveUp = client.prepare<[number]>(`update assignments set leased_until_ms = 0 where annotator_id = ? and state = 'leased'`);
+
+  return {
+    /** Open comparisons behind a place, in order, read as far as the caller goes. */
+    queueAfter: (place: QueuePlace, asking: Asking): IterableIterator<QueueRow> => queue.iterate({ ...place, ...asking }),
+    /** The images of the open comparisons that are asked about first: each a JSON array. */
+    frontOfQueue: (count: number): readonly string[] => front.all(count),
+    /** What a person holds, also where the lease has ended; `isWanted`: a vote on it is still needed from them. */
+    heldBy: (asking: Asking) => held.all(asking),
+    /** Gold that a person has not had, at random. */
+    freshGold: (annotatorId: number): { comparison: number; images: string } | null => gold.get({ annotatorId, limit: 1 }) ?? null,
+    /** Something that a person answered at least `skip` and at most `skip + limit` votes ago, and never again since. */
+    repeatable: (annotatorId: number, span: { readonly skip: number; readonly limit: number }) =>
+      repeatable.get({ annotatorId, ...span }) ?? null,
+    find: (taskId: string): AssignmentRow | null => find.get(taskId) ?? null,
+    insert: (row: Omit<AssignmentRow, "promptKey" | "criterion">): void => void insert.run(row),
+    setState: (taskId: string, { state, leasedUntilMs }: Pick<AssignmentRow, "state" | "leasedUntilMs">): void =>
+      void setState.run(state, leasedUntilMs, taskId),
+    /** Gives everything that a person holds back to the others. */
+    giveUp: (annotatorId: number): void => void giveUp.run(annotatorId),
+  };
+}

@@ -1,0 +1,50 @@
+import type { RejectReason } from "../../../errors.ts";
+import type { Db } from "../../open.ts";
+
+export interface PausingRule {
+  /** So many images, the first of their variant, all rejected for one reason. */
+  readonly images: number;
+  /** One of the details, for people. */
+  readonly detail: string;
+}
+
+export interface Paused {
+  readonly images: number;
+  readonly reason: RejectReason;
+  /** Candidates that now wait. */
+  readonly waiting: number;
+}
+
+/** `paused` just now; `too-few` to tell; `settled`: it will not come to it. */
+export type PauseVerdict = Paused | "too-few" | "settled";
+
+export type PauseQueries = ReturnType<typeof pauseQueries>;
+
+/** The statements that pause a variant of which no image is accepted, prepared once. */
+export function pauseQueries({ client }: Pick<Db, "client">) {
+  const state = client.prepare<[string], string>(`select state from variants where variant = ?`).pluck();
+  const refused = client.prepare<[string], { reason: RejectReason; count: number }>(`
+    select images.reason, count(*) as count from images join jobs using (job)
+    where images.state = 'rejected' and jobs.variant = ? group by images.reason`);
+  // Excluded images were stored once.
+  const anyAccepted = client.prepare<[string]>(`
+    select 1 from jobs join images using (job) where jobs.variant = ? and images.state in ('stored', 'excluded') limit 1`);
+  const pause = client.prepare<[string, string]>(`update variants set state = 'paused', reason = ? where variant = ?`);
+  const waiting = client
+    .prepare<[string], number>(`select count(*) from jobs where variant = ? and state = 'planned' and inactive = 0`)
+    .pluck();
+
+  const pauseIfRefused = client.transaction((variant: string, { images, detail }: PausingRule): PauseVerdict => {
+    if (state.get(variant) !== "active") return "too-few";
+    const [first, ...others] = refused.all(variant);
+    if (first === undefined || [first, ...others].reduce((sum, { count }) => sum + count, 0) < images) return "too-few";
+    if (others.length > 0 || anyAccepted.get(variant) !== undefined) return "settled";
+    pause.run(`${first.reason}: ${detail}`, variant);
+    return { images: first.count, reason: first.reason, waiting: waiting.get(variant) ?? 0 };
+  });
+
+  return {
+    /** Pauses the variant where its first images were all rejected for one reason and none was stored. One transaction. */
+    pauseIfRefused: (variant: string, rule: PausingRule) => pauseIfRefused.immediate(variant, rule),
+  };
+}

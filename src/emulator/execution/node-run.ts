@@ -1,0 +1,114 @@
+import type { EmulatorDisk } from "../files/disk.ts";
+import { classTypeOf, inputsOf } from "../nodes/graph-links.ts";
+import { fileAt, imageHash } from "../files/file-places.ts";
+import { IMAGE_FORMAT, type MessageHub } from "../message-hub.ts";
+import { picturesInput, runNode, stepsOf, type NodeDeps, type NodeInputs, type NodeOutput } from "../nodes/nodes.ts";
+import type { Pacer } from "./pacer.ts";
+import { paint, type Picture } from "../images/picture.ts";
+import { encodePng, type TextChunk } from "../images/png.ts";
+import { PREVIEW_JPEG } from "../images/preview.ts";
+import type { QueueItem } from "./prompt-queue.ts";
+import { dumpsPython, isPyDict, type PyDict, type PyValue } from "../python-json.ts";
+import type { RunFaults } from "./run-faults.ts";
+import type { RunMessages } from "./run-messages.ts";
+import { savePictures } from "../files/save-pictures.ts";
+
+/** What the nodes of one run share. */
+export interface NodeRunDeps {
+  readonly item: QueueItem;
+  readonly clientId: string | null;
+  readonly messages: RunMessages;
+  readonly hub: Pick<MessageHub, "sendPicture">;
+  readonly pace: Pacer;
+  readonly disk: EmulatorDisk;
+  readonly faults: RunFaults;
+  readonly disableMetadata: boolean;
+  /** Whether POST /interrupt asked this run to stop. */
+  isInterrupted(): boolean;
+  isOutput(nodeId: string): boolean;
+  /** Tells which node runs, for clients that reconnect. */
+  onNode(nodeId: string): void;
+  /** What PreviewImage adds to its prefix for this node. */
+  tempSuffixOf(nodeId: string): string;
+  onSaved(files: number): void;
+}
+
+/** Work of a sampler's step against that of any other node. */
+const UNITS_PER_STEP = 10;
+
+/** Raised at the points where ComfyUI looks whether it is to stop. */
+export class Interrupted extends Error {
+  override readonly name = "Interrupted";
+}
+
+/** How much of the run's time a node takes. */
+export function unitsOf(classType: string, inputs: NodeInputs): number {
+  return Math.max(1, stepsOf(classType, inputs) * UNITS_PER_STEP);
+}
+
+/** Runs one node that is not cached, with its messages and its share of the time. @throws {Interrupted} @throws {NodeFailure} */
+export async function runOneNode(nodeId: string, inputs: NodeInputs, run: NodeRunDeps): Promise<NodeOutput> {
+  const { messages, pace, faults } = run;
+  const classType = classTypeOf(run.item.graph, nodeId);
+  messages.nodeStarted(nodeId);
+  if (run.clientId !== null) run.onNode(nodeId);
+  messages.executing(nodeId);
+  if (run.isInterrupted()) throw new Interrupted();
+  const steps = stepsOf(classType, inputs);
+  // Loaders and text encoders work; samplers and outputs are where real servers run out of memory.
+  if (faults.failure !== undefined && (steps > 0 || run.isOutput(nodeId))) throw faults.failure;
+
+  if (classType === "SaveImageWebsocket") sendPictures(nodeId, inputs, run);
+  for (let step = 1; step <= steps; step++) {
+    await pace.work(UNITS_PER_STEP);
+    if (run.isInterrupted()) throw new Interrupted();
+    messages.nodeProgress(nodeId, { value: step, max: steps });
+    run.hub.sendPicture(IMAGE_FORMAT.jpeg, run.clientId, () => PREVIEW_JPEG);
+  }
+  if (steps === 0) await pace.work(1);
+  const output = runNode(classType, inputs, nodeDeps(nodeId, run));
+  return output.ui === undefined || faults.hostileUi === undefined ? output : { ...output, ui: faults.hostileUi };
+}
+
+function sendPictures(nodeId: string, inputs: NodeInputs, { messages, hub, clientId }: NodeRunDeps): void {
+  const pictures = picturesInput(inputs, "images");
+  for (const [index, picture] of pictures.entries()) {
+    messages.nodeProgress(nodeId, { value: index, max: pictures.length });
+    hub.sendPicture(IMAGE_FORMAT.png, clientId, () => encodePng(paint(picture)));
+  }
+}
+
+function nodeDeps(nodeId: string, run: NodeRunDeps): NodeDeps {
+  const { disk, item } = run;
+  return {
+    tempSuffix: run.tempSuffixOf(nodeId),
+    readImage(name) {
+      const file = fileAt(disk, { name, fallback: "input" });
+      return file === undefined ? undefined : disk.read(file);
+    },
+    save(request) {
+      if (run.faults.noOutput) return [];
+      const pictures = run.faults.paintOff ? request.pictures.map((of): Picture => ({ op: "invert", of })) : request.pictures;
+      const images = savePictures(disk, { ...request, pictures, text: run.disableMetadata ? [] : textChunks(item, disk) });
+      run.onSaved(request.pictures.length);
+      return images;
+    },
+  };
+}
+
+/** The workflow as it ran, and each key of extra_pnginfo. */
+function textChunks({ graph, extraData }: QueueItem, disk: EmulatorDisk): TextChunk[] {
+  const extra = extraData.get("extra_pnginfo");
+  const chunks: TextChunk[] = [["prompt", dumpsPython(withFileHashes(graph, disk))]];
+  if (isPyDict(extra)) for (const [key, value] of extra) chunks.push([key, dumpsPython(value)]);
+  return chunks;
+}
+
+/** ComfyUI notes the hash of LoadImage's file in the node before it saves the workflow. */
+function withFileHashes(graph: PyDict, disk: EmulatorDisk): PyDict {
+  const nodes = [...graph].map(([nodeId, node]): [string, PyValue] => {
+    const hash = isPyDict(node) && classTypeOf(graph, nodeId) === "LoadImage" ? imageHash(inputsOf(graph, nodeId), disk) : undefined;
+    return [nodeId, isPyDict(node) && hash !== undefined ? new Map([...node, ["is_changed", [hash]]]) : node];
+  });
+  return new Map(nodes);
+}

@@ -1,0 +1,89 @@
+import { posix } from "node:path";
+import { paint } from "../images/picture.ts";
+import { encodePng } from "../images/png.ts";
+import { recipeBook, type PackedRecipe, type Recipe } from "../images/recipe.ts";
+
+export const FOLDER_TYPES = ["output", "input", "temp"] as const;
+export type FolderType = (typeof FOLDER_TYPES)[number];
+
+export interface FilePlace {
+  readonly type: FolderType;
+  /** Normalised, `""` at the top. */
+  readonly subfolder: string;
+  readonly filename: string;
+}
+
+export interface DiskFile {
+  readonly mtimeMs: number;
+  /** Differs for each write, so that an overwritten file has another Etag. */
+  readonly write: number;
+  readonly content: { readonly recipe: PackedRecipe; readonly index: number } | { readonly bytes: Uint8Array };
+}
+
+/** The files of one or several emulators: output and input outlive a restart, temp does not. */
+export interface EmulatorDisk {
+  names(place: Omit<FilePlace, "filename">): Iterable<string>;
+  get(place: FilePlace): DiskFile | undefined;
+  /** Remembers a picture; all files of one call share its text chunks. */
+  savePictures(places: readonly FilePlace[], recipe: Recipe): void;
+  saveBytes(place: FilePlace, bytes: Uint8Array): void;
+  delete(place: FilePlace): boolean;
+  purge(type: FolderType): void;
+  /** What the file holds; pictures are painted anew each time. */
+  read(file: DiskFile): Buffer;
+  recipeOf(file: DiskFile): Recipe | undefined;
+  /** Every place of a type, folder by folder. */
+  places(type: FolderType): Iterable<FilePlace>;
+}
+
+/** A disk in memory: saved pictures take some hundred bytes each, uploads their size. */
+export function emulatorDisk(): EmulatorDisk {
+  const folders = new Map<string, Map<string, DiskFile>>();
+  const book = recipeBook();
+  let writes = 0;
+
+  const keyOf = ({ type, subfolder }: Omit<FilePlace, "filename">): string => `${type}/${subfolder}`;
+
+  function put(place: FilePlace, content: DiskFile["content"]): void {
+    const key = keyOf(place);
+    const folder = folders.get(key) ?? new Map<string, DiskFile>();
+    folders.set(key, folder);
+    folder.set(place.filename, { mtimeMs: Date.now(), write: ++writes, content });
+  }
+
+  return {
+    names: (place) => folders.get(keyOf(place))?.keys() ?? [],
+    get: (place) => folders.get(keyOf(place))?.get(place.filename),
+    savePictures(places, recipe) {
+      const packed = book.pack(recipe);
+      for (const [index, place] of places.entries()) put(place, { recipe: packed, index });
+    },
+    saveBytes: (place, bytes) => put(place, { bytes }),
+    delete: (place) => folders.get(keyOf(place))?.delete(place.filename) ?? false,
+    purge(type) {
+      for (const key of folders.keys()) if (key.startsWith(`${type}/`)) folders.delete(key);
+    },
+    read({ content }) {
+      if ("bytes" in content) return Buffer.from(content.bytes);
+      const { pictures, text } = book.unpack(content.recipe);
+      const picture = pictures[content.index];
+      return picture === undefined ? Buffer.alloc(0) : encodePng(paint(picture), text);
+    },
+    recipeOf: ({ content }) => ("bytes" in content ? undefined : book.unpack(content.recipe)),
+    *places(type) {
+      for (const [key, folder] of folders) {
+        if (!key.startsWith(`${type}/`)) continue;
+        const subfolder = key.slice(type.length + 1);
+        for (const filename of folder.keys()) yield { type, subfolder, filename };
+      }
+    },
+  };
+}
+
+/** A path below a folder, normalised; undefined if it leaves the folder. */
+export function insideFolder(path: string): string | undefined {
+  if (path.startsWith("/")) return undefined;
+  const normal = posix.normalize(path);
+  if (normal === ".." || normal.startsWith("../")) return undefined;
+  return normal === "." ? "" : normal.replace(/\/$/, "");
+}

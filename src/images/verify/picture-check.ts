@@ -1,0 +1,62 @@
+import { createHash } from "node:crypto";
+import { RejectError } from "../../errors.ts";
+import type { ImageFacts, VerifyOptions } from "./verify.ts";
+import { SNIFF_BYTES, sniffFormat, type ImageFormat } from "./format.ts";
+import { tooLong, truncated, type Picture } from "./picture.ts";
+import { walker, type Walker } from "./walk.ts";
+
+/** Looks at a picture piece by piece. Both methods throw RejectError for anything but one whole, sound picture that `accept` takes. */
+export interface PictureCheck {
+  feed(chunk: Buffer): void;
+  /** Null until the first bytes were seen. */
+  format(): ImageFormat | null;
+  /** After the last piece. */
+  conclude(): ImageFacts;
+  /** Says what was seen: the same bytes, in whatever pieces, that are refused for the same reason give the same. */
+  fingerprint(): string;
+}
+
+/**
+ * Length, format, structure, checksums and SHA-256, each piece as it comes: its bytes are in the processor's cache then, and the sums cost
+ * less than over the whole picture afterwards.
+ */
+export function pictureCheck({ maxBytes, announcedBytes, namedFormat = null, accept }: VerifyOptions): PictureCheck {
+  const hash = createHash("sha256");
+  let head: Buffer = Buffer.alloc(0);
+  let walk: { readonly format: ImageFormat; readonly walker: Walker<Picture> } | undefined;
+  let sizeBytes = 0;
+  let digest: string | undefined;
+  const sha256 = (): string => (digest ??= hash.digest("hex"));
+
+  /** Collects what tells the format, then feeds its walk. */
+  function look(chunk: Buffer): void {
+    if (walk !== undefined) return walk.walker.feed(chunk);
+    head = head.length === 0 ? chunk : Buffer.concat([head, chunk]);
+    if (head.length < SNIFF_BYTES) return;
+    const format = sniffFormat(head.subarray(0, SNIFF_BYTES), namedFormat);
+    walk = { format, walker: walker(format.walk()) };
+    walk.walker.feed(head);
+  }
+
+  return {
+    feed(chunk) {
+      sizeBytes += chunk.length;
+      if (sizeBytes > maxBytes) throw new RejectError("too-large", `The picture has more than ${maxBytes} bytes`);
+      if (announcedBytes !== null && sizeBytes > announcedBytes) throw tooLong(announcedBytes);
+      hash.update(chunk);
+      look(chunk);
+    },
+    format: () => walk?.format ?? null,
+    conclude() {
+      const picture = walk?.walker.result();
+      if (walk === undefined || picture === undefined || (announcedBytes !== null && sizeBytes < announcedBytes)) {
+        throw truncated(sizeBytes);
+      }
+      const facts = { ...picture, format: walk.format, sizeBytes, sha256: sha256() };
+      accept(facts);
+      return facts;
+    },
+    // What is refused by its head may come in pieces of any length, its length by announcement alone.
+    fingerprint: () => (walk === undefined ? `${announcedBytes} ${head.toString("hex", 0, SNIFF_BYTES)}` : `${sizeBytes} ${sha256()}`),
+  };
+}

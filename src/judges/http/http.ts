@@ -1,0 +1,69 @@
+import type { JudgeConfig } from "../../config/schema.ts";
+import { TransientError } from "../../errors.ts";
+import { counted } from "../../lib/counted.ts";
+import { isJsonObject } from "../../lib/exact-json.ts";
+import { tryParsePython } from "../../lib/python-json.ts";
+import { serverWords } from "../../lib/http/server-words.ts";
+import { batchesOf } from "./batches-of.ts";
+import { parseScores } from "./parse-scores.ts";
+import { scoreRequest } from "./score-request.ts";
+import { judgeRefusal } from "../judge-refusal.ts";
+import { isSuccess, openJudgeServer, type JudgeAnswer } from "../judge-server.ts";
+import type { Judge, JudgeImage, Score } from "../judge.ts";
+
+export type HttpJudgeConfig = Extract<JudgeConfig, { readonly kind: "http" }>;
+
+/**
+ * A model behind an address: POST {prompt, images: [{id, b64 | url}]} answers {scores: [{id, score, sigma?}]}. Protocol: docs/judges.md.
+ * `score` throws TransientError where the server is away, busy, or answers what cannot be trusted; FatalError for 3xx and 4xx.
+ */
+export function httpJudge(config: HttpJudgeConfig): Judge {
+  const { name, url, version, headers, concurrency, send } = config;
+  const server = openJudgeServer({ headers, connections: concurrency, timeoutMs: config.timeout_s * 1_000 });
+
+  const ask = (prompt: string, images: readonly JudgeImage[], signal: AbortSignal): Promise<JudgeAnswer> =>
+    server.ask({ method: "POST", url, json: scoreRequest(prompt, images, { send, signal }), signal });
+
+  async function scoreBatch(prompt: string, images: readonly JudgeImage[], signal: AbortSignal): Promise<readonly Score[]> {
+    const what = `score ${counted(images.length, "image")} with ${name} at ${url}`;
+    const answer = await ask(prompt, images, signal);
+    if (!isSuccess(answer)) throw judgeRefusal({ what, judge: name }, answer);
+    const parsed = parseScores(
+      answer.text,
+      images.map(({ imageId }) => imageId),
+    );
+    if ("why" in parsed)
+      throw new TransientError(`Cannot ${what}: ${parsed.why}`, { hint: "docs/judges.md says what a server has to answer" });
+    return parsed.scores;
+  }
+
+  return {
+    name,
+    version,
+    technical: false,
+    requestsFor: (images) => batchesOf(images).length,
+    async score(prompt, images, signal) {
+      const scores: Score[] = [];
+      for (const batch of batchesOf(images)) scores.push(...(await scoreBatch(prompt, batch, signal)));
+      return scores;
+    },
+    async probe(signal) {
+      const answer = await ask("", [], signal);
+      if (isSuccess(answer)) return describeProbe(answer.text, url);
+      // It is there, and speaks HTTP; a question without images is ours alone.
+      if (answer.status === 400 || answer.status === 422) return `${url} answers, but not to a question without images (${answer.status})`;
+      throw judgeRefusal({ what: `ask the judge ${name} at ${url}`, judge: name }, answer);
+    },
+    close: () => server.close(),
+  };
+}
+
+/** A server may say which model it runs, as `model`. */
+function describeProbe(text: string, url: string): string {
+  const parsed = parseScores(text, []);
+  if ("why" in parsed)
+    throw new TransientError(`Cannot use ${url}: ${parsed.why}`, { hint: "docs/judges.md says what a server has to answer" });
+  const answer = tryParsePython(text);
+  const model = isJsonObject(answer) ? answer["model"] : undefined;
+  return typeof model === "string" ? `${url} answers as ${serverWords(model)}` : `${url} answers`;
+}

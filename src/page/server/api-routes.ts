@@ -1,0 +1,94 @@
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { z } from "zod";
+import type { AnnotatorRow } from "../../db/queries/page/annotators.ts";
+import type { Answer, Flag, HistoryAnswer, LeadAnswer, SessionAnswer, TasksAnswer, VotesAnswer } from "../api.ts";
+import { tasksRequest, votesRequest } from "./api-schemas.ts";
+import { composeTask } from "./tasks/compose-task.ts";
+import { CSP_REPORTS } from "./guard.ts";
+import type { PageContext } from "./page-context.ts";
+import { PageError } from "./page-error.ts";
+
+const HISTORY_VOTES = 20;
+/** Bytes of a report that a browser may send; it is read and dropped. */
+const REPORT_MAX_BYTES = 65_536;
+
+/** What api.ts describes. */
+export function apiRoutes(app: FastifyInstance, context: PageContext): void {
+  const { session, commits, progressOf, giver, recorder } = context;
+  app.addHook("onSend", async (_request, reply) => void reply.header("cache-control", "no-store"));
+
+  app.get("/api/session", (request): SessionAnswer => {
+    const { name, role, annotatorId } = whoAsks(request);
+    return { ...session, annotator: name, role, progress: progressOf(annotatorId) };
+  });
+
+  app.post("/api/tasks", (request): Promise<TasksAnswer> => {
+    const { annotatorId } = whoAsks(request);
+    const asked = checked(request.body, tasksRequest);
+    return commits(() => giver.give(annotatorId, asked)).then((given) => ({ ...given, progress: progressOf(annotatorId) }));
+  });
+
+  app.post("/api/votes", (request): Promise<VotesAnswer> => {
+    const voter = whoAsks(request);
+    const { entries } = checked(request.body, votesRequest);
+    return commits(() => recorder.record(voter, entries)).then((results) => ({ results, progress: progressOf(voter.annotatorId) }));
+  });
+
+  app.get<{ Querystring: { before?: unknown } }>("/api/votes", (request): HistoryAnswer => {
+    const { annotatorId } = whoAsks(request);
+    return historyOf(annotatorId, placeOf(request.query.before), context);
+  });
+
+  app.get("/api/lead", (request): Promise<LeadAnswer> => {
+    if (whoAsks(request).role !== "lead") throw new PageError("not-lead", "Cannot show this: it is for the lead alone");
+    return context.leadNumbers();
+  });
+
+  app.addContentTypeParser(
+    ["application/csp-report", "application/reports+json"],
+    { parseAs: "string", bodyLimit: REPORT_MAX_BYTES },
+    (_request, _body, done) => done(null),
+  );
+  app.post(CSP_REPORTS, (_request, reply) => {
+    context.countCspReport();
+    return reply.code(204).send();
+  });
+}
+
+function historyOf(annotatorId: number, before: number, { queries, secret }: Pick<PageContext, "queries" | "secret">): HistoryAnswer {
+  const rows = queries.votes.history(annotatorId, { before, limit: HISTORY_VOTES });
+  const last = rows.at(-1);
+  return {
+    votes: rows.map(({ voteId, taskId, entry, receivedAtMs }) => {
+      const assignment = queries.assignments.find(taskId);
+      // The recorder wrote it, after it was checked.
+      const { answer, flags } = JSON.parse(entry) as { answer: Answer; flags: Readonly<Record<string, readonly Flag[]>> };
+      const task = assignment === null ? null : composeTask(assignment, { pictures: queries.pictures, secret });
+      return { vote_id: voteId, answer, flags, task, cast_at_ms: receivedAtMs };
+    }),
+    next: rows.length < HISTORY_VOTES || last === undefined ? null : String(last.row),
+  };
+}
+
+function placeOf(before: unknown): number {
+  if (before === undefined) return Number.MAX_SAFE_INTEGER;
+  const row = typeof before === "string" && /^\d{1,15}$/.test(before) ? Number(before) : null;
+  if (row === null) throw new PageError("bad-request", "Cannot read the request: before is not what an earlier answer called next");
+  return row;
+}
+
+/** The guard has let nobody else through. */
+function whoAsks({ annotator }: FastifyRequest): AnnotatorRow {
+  if (annotator === null) throw new PageError("not-joined", "Cannot answer: this browser has not opened a personal link");
+  return annotator;
+}
+
+function checked<T>(body: unknown, schema: z.ZodType<T>): T {
+  const { success, data, error } = schema.safeParse(body);
+  if (success) return data;
+  const [issue] = error.issues;
+  throw new PageError(
+    "bad-request",
+    `Cannot read the request: ${issue?.path.join(".") ?? ""} ${issue?.message ?? "it is not as expected"}`.trim(),
+  );
+}

@@ -1,0 +1,127 @@
+import cookie from "@fastify/cookie";
+import helmet from "@fastify/helmet";
+import rateLimit from "@fastify/rate-limit";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { isDatabaseTrouble } from "../../db/is-database-trouble.ts";
+import { unflushed } from "../../db/unflushed.ts";
+import type { PageContext } from "./page-context.ts";
+import { PageError } from "./page-error.ts";
+import { notJoinedPage } from "./not-joined-page.ts";
+import { isSameText, tokenSha256Of } from "./tokens.ts";
+
+const MINUTE_MS = 60_000;
+/** Requests of one address a minute: 50 people behind one, who vote every 2 s, make 10,000. */
+const PER_ADDRESS = 60_000;
+/** Of one person: a page that loads ahead for somebody who votes twice a second makes 1,000. */
+const PER_PERSON = 6_000;
+export const CSP_REPORTS = "/api/csp-reports";
+export const JOIN = "/join/";
+
+/** Everything comes from this server, nothing stands inline, nothing frames it, nothing else is told of it. */
+const CSP = {
+  defaultSrc: ["'none'"],
+  scriptSrc: ["'self'"],
+  styleSrc: ["'self'"],
+  imgSrc: ["'self'", "blob:"],
+  connectSrc: ["'self'"],
+  fontSrc: ["'self'"],
+  manifestSrc: ["'self'"],
+  workerSrc: ["'self'"],
+  baseUri: ["'none'"],
+  formAction: ["'none'"],
+  frameAncestors: ["'none'"],
+  reportUri: [CSP_REPORTS],
+};
+
+type GuardNeeds = Pick<PageContext, "db" | "clock" | "origins" | "publicUrl" | "cookieName"> & {
+  readonly queries: Pick<PageContext["queries"], "annotators">;
+};
+
+/** Stands before every route: headers, limits, whose page it is, who asks. */
+export async function guard(app: FastifyInstance, { db, clock, origins, publicUrl, cookieName, queries }: GuardNeeds): Promise<void> {
+  const isTls = publicUrl?.startsWith("https://") === true;
+  await app.register(cookie);
+  await app.register(helmet, {
+    contentSecurityPolicy: { useDefaults: false, directives: CSP },
+    strictTransportSecurity: isTls,
+    referrerPolicy: { policy: "no-referrer" },
+    xFrameOptions: { action: "deny" },
+  });
+  await app.register(rateLimit, { global: false });
+  const addressLimit = app.createRateLimit({ max: PER_ADDRESS, timeWindow: MINUTE_MS });
+  const personLimit = app.createRateLimit({
+    max: PER_PERSON,
+    timeWindow: MINUTE_MS,
+    keyGenerator: ({ annotator }) => `person ${annotator?.annotatorId ?? 0}`,
+  });
+  const seenMs = new Map<number, number>();
+
+  /** Not worth a flush, nor a picture that is not shown because the disk is full. */
+  function markSeen(annotatorId: number, nowMs: number): void {
+    try {
+      unflushed(db, () => queries.annotators.markSeen(annotatorId, nowMs));
+    } catch (error) {
+      if (!isDatabaseTrouble(error)) throw error;
+    }
+  }
+
+  app.decorateRequest("annotator", null);
+  app.addHook("onRequest", async (request, reply) => {
+    refuseFlood(reply, await addressLimit(request));
+    refuseOthers(request, origins());
+    if (request.url.startsWith(JOIN)) return undefined;
+    const token = request.cookies[cookieName];
+    const annotator = token === undefined ? null : findByToken(token, queries.annotators);
+    if (annotator === null) return refuseStranger(request, reply, token !== undefined);
+    request.annotator = annotator;
+    refuseFlood(reply, await personLimit(request));
+    const nowMs = clock.nowMs();
+    if (Math.abs(nowMs - (seenMs.get(annotator.annotatorId) ?? 0)) < MINUTE_MS) return undefined;
+    seenMs.set(annotator.annotatorId, nowMs);
+    markSeen(annotator.annotatorId, nowMs);
+    return undefined;
+  });
+}
+
+function refuseFlood(reply: FastifyReply, limit: Awaited<ReturnType<ReturnType<FastifyInstance["createRateLimit"]>>>): void {
+  if (limit.isAllowed || !limit.isExceeded) return;
+  reply.header("retry-after", limit.ttlInSeconds);
+  throw new PageError("too-many-requests", "Cannot answer so many requests", "wait a moment");
+}
+
+/**
+ * A Host that is not ours: another name was pointed at this address (DNS rebinding). An Origin that is not ours: another site's page asks
+ * (CSRF). Browsers send Origin with every POST; where it is missing they say in Sec-Fetch-Site who asks.
+ */
+function refuseOthers({ headers, method, url }: FastifyRequest, origins: ReadonlySet<string>): void {
+  const isOwnHost = [...origins].some((origin) => new URL(origin).host === headers.host?.toLowerCase());
+  if (!isOwnHost)
+    throw new PageError("wrong-origin", "Cannot answer under this name: it is none of this server's", "open the link as it was given");
+  // Reports come from the browser itself, which may hide its origin; they are only counted.
+  if (method === "GET" || method === "HEAD" || url === CSP_REPORTS) return;
+  const site = headers["sec-fetch-site"];
+  const isOwn = headers.origin === undefined ? site === undefined || site === "same-origin" : origins.has(headers.origin);
+  if (!isOwn) throw new PageError("wrong-origin", "Cannot take this: it comes from another site's page");
+}
+
+function findByToken(token: string, annotators: GuardNeeds["queries"]["annotators"]) {
+  const sha256 = tokenSha256Of(token);
+  const found = annotators.findByToken(sha256);
+  return found?.tokenSha256 !== undefined && found.tokenSha256 !== null && isSameText(found.tokenSha256, sha256) ? found : null;
+}
+
+function refuseStranger({ url, headers }: FastifyRequest, reply: FastifyReply, hadToken: boolean): FastifyReply {
+  if (url !== "/" && url !== "/lead") {
+    throw new PageError(
+      "not-joined",
+      hadToken
+        ? "Cannot answer: the link was revoked, or replaced by a newer one"
+        : "Cannot answer: this browser has not opened a personal link",
+      "open your personal link again, or ask for a new one; votes that were not sent are kept in the browser",
+    );
+  }
+  // A link that another site's page shows: the browser keeps SameSite=Strict cookies back until a page of ours asks.
+  const comesFromOutside = headers["sec-fetch-site"] === "cross-site";
+  const page = notJoinedPage({ retry: comesFromOutside && !hadToken, wasRevoked: hadToken });
+  return reply.code(401).header("cache-control", "no-store").type("text/html; charset=utf-8").send(page);
+}

@@ -1,0 +1,52 @@
+import type { AssignmentQueries } from "../../../db/queries/page/assignments.ts";
+import type { PagePictureQueries } from "../../../db/queries/page/page-pictures.ts";
+import { isDatabaseTrouble } from "../../../db/is-database-trouble.ts";
+import { FatalError, RejectError, TransientError, isAbort } from "../../../errors.ts";
+import type { Clock } from "../../../lib/clock.ts";
+import type { PagePictures } from "./page-pictures.ts";
+
+/** Comparisons whose thumbnails are there before anybody asks: 50 people who come at once, with three tasks each. */
+const AHEAD = 200;
+/** After all of them are there, ms. */
+const LOOK_EVERY_MS = 1_000;
+
+export interface PrepareNeeds {
+  readonly assignments: Pick<AssignmentQueries, "frontOfQueue">;
+  readonly stored: Pick<PagePictureQueries, "image">;
+  readonly pictures: Pick<PagePictures, "prepare">;
+  readonly clock: Clock;
+}
+
+/** Makes the thumbnails of what comes next, one at a time, while nobody waits for others. Ends with the signal. */
+export async function prepareAhead(needs: PrepareNeeds, ending: AbortSignal): Promise<void> {
+  const { assignments, clock } = needs;
+  while (!ending.aborted) {
+    const front = unlessTrouble(() => assignments.frontOfQueue(AHEAD)) ?? [];
+    // The feed wrote the lists.
+    for (const imageId of front.flatMap((images) => JSON.parse(images) as string[])) {
+      if (ending.aborted) return;
+      await prepare(imageId, needs);
+    }
+    await clock.sleep(LOOK_EVERY_MS, ending).catch(() => undefined);
+  }
+}
+
+/** What goes wrong here is told to whoever asks for the picture. */
+async function prepare(imageId: string, { stored, pictures }: PrepareNeeds): Promise<void> {
+  try {
+    const picture = unlessTrouble(() => stored.image(imageId));
+    if (picture !== null) await pictures.prepare(picture);
+  } catch (error) {
+    const isKnown = [RejectError, TransientError, FatalError].some((kind) => error instanceof kind);
+    if (!isKnown && !isAbort(error)) throw error;
+  }
+}
+
+function unlessTrouble<T>(read: () => T): T | null {
+  try {
+    return read();
+  } catch (error) {
+    if (!isDatabaseTrouble(error)) throw error;
+    return null;
+  }
+}

@@ -1,0 +1,119 @@
+import { setImmediate } from "node:timers/promises";
+import type { Db } from "../../../db/open.ts";
+import { annotatorQueries, type AnnotatorRow } from "../../../db/queries/page/annotators.ts";
+import { pageQualityQueries, type PersonCounts } from "../../../db/queries/page/page-quality.ts";
+import type { Clock } from "../../../lib/clock.ts";
+import { type Agreement, countAgreement } from "./count-agreement.ts";
+import type { LeadAnswer, Quality } from "../../api.ts";
+
+const HOUR_MS = 3_600_000;
+/** Numbers are at least so old before they are counted again, ms; where counting takes long, so many times as long. */
+const FRESH_MS = 5_000;
+const FRESH_TIMES = 20;
+
+export interface LeadNeeds {
+  readonly db: Db;
+  readonly clock: Clock;
+  /** Prompts whose pictures are not all there yet. */
+  readonly promptsWaiting: () => number;
+  readonly cspReports: () => number;
+}
+
+/** Counts what the lead sees; who asks while it is counted gets the same numbers. */
+export function leadNumbers({ db, clock, promptsWaiting, cspReports }: LeadNeeds): () => Promise<LeadAnswer> {
+  const annotators = annotatorQueries(db);
+  const quality = pageQualityQueries(db);
+  let counted: Promise<LeadAnswer> | null = null;
+  /** Null while they are counted. */
+  let fresh: { readonly sinceMs: number; readonly forMs: number } | null = null;
+
+  async function count(): Promise<LeadAnswer> {
+    const startMs = clock.nowMs();
+    const people = annotators
+      .all()
+      .filter(({ tokenSha256, seenAtMs, forgottenAtMs }) => (tokenSha256 ?? seenAtMs ?? forgottenAtMs) !== null);
+    const excluded = new Set(people.filter(({ excludedAtMs }) => excludedAtMs !== null).map(({ annotatorId }) => annotatorId));
+    const agreement = await countAgreement(quality, excluded);
+    const counts = new Map<number, PersonCounts>();
+    for (const { annotatorId } of people) {
+      counts.set(annotatorId, quality.countsOf(annotatorId, clock.nowMs() - HOUR_MS));
+      await setImmediate(); // Votes get their turn.
+    }
+    const all = [...counts].filter(([annotatorId]) => !excluded.has(annotatorId)).map(([, each]) => each);
+    const answer = {
+      all: { ...qualityOf({ ...summed(all), medianMs: agreement.medianMs }, agreement.all), alpha: agreement.alpha },
+      annotators: people.map((person) => ({
+        annotator: person.name,
+        role: person.role,
+        state: stateOf(person),
+        excluded: person.excludedAtMs !== null,
+        seen_at_ms: person.seenAtMs,
+        ...qualityOf(counts.get(person.annotatorId) ?? summed([]), agreement.byAnnotator.get(person.annotatorId)),
+      })),
+      tasks: tasksOf(quality.states(), promptsWaiting()),
+      csp_reports: cspReports(),
+    };
+    const nowMs = clock.nowMs();
+    fresh = { sinceMs: nowMs, forMs: Math.max(FRESH_MS, (nowMs - startMs) * FRESH_TIMES) };
+    return answer;
+  }
+
+  return () => {
+    const isOld = fresh !== null && Math.abs(clock.nowMs() - fresh.sinceMs) > fresh.forMs; // The clock may have been set back.
+    if (counted === null || isOld) {
+      fresh = null;
+      counted = count();
+      counted.catch(() => (counted = null));
+    }
+    return counted;
+  };
+}
+
+function stateOf({ tokenSha256, seenAtMs, forgottenAtMs }: AnnotatorRow): LeadAnswer["annotators"][number]["state"] {
+  if (forgottenAtMs !== null) return "forgotten";
+  if (tokenSha256 === null) return "revoked";
+  return seenAtMs === null ? "invited" : "active";
+}
+
+function tasksOf(states: ReturnType<ReturnType<typeof pageQualityQueries>["states"]>, promptsWaiting: number): LeadAnswer["tasks"] {
+  const of = (name: string) => states.find(({ state }) => state === name) ?? { count: 0, missing: 0 };
+  return {
+    done: of("done").count,
+    open: of("open").count,
+    disputed: of("disputed").count,
+    votes_left: of("open").missing,
+    prompts_waiting: promptsWaiting,
+  };
+}
+
+function qualityOf(counts: PersonCounts, agreement: Agreement | undefined): Quality {
+  return {
+    votes: counts.votes,
+    skips: counts.skips,
+    median_ms: counts.medianMs,
+    per_hour: counts.lastHour,
+    gold_accuracy: share(counts.goldRight, counts.goldVotes),
+    gold_votes: counts.goldVotes,
+    self_consistency: share(counts.repeatedAlike, counts.repeats),
+    repeats: counts.repeats,
+    agreement: agreement === undefined ? null : share(agreement.alike, agreement.pairs),
+  };
+}
+
+function share(part: number, whole: number): number | null {
+  return whole === 0 ? null : part / whole;
+}
+
+function summed(all: readonly PersonCounts[]): PersonCounts {
+  const sum = (of: (counts: PersonCounts) => number): number => all.reduce((total, each) => total + of(each), 0);
+  return {
+    votes: sum(({ votes }) => votes),
+    skips: sum(({ skips }) => skips),
+    goldVotes: sum(({ goldVotes }) => goldVotes),
+    goldRight: sum(({ goldRight }) => goldRight),
+    repeats: sum(({ repeats }) => repeats),
+    repeatedAlike: sum(({ repeatedAlike }) => repeatedAlike),
+    lastHour: sum(({ lastHour }) => lastHour),
+    medianMs: null,
+  };
+}

@@ -1,0 +1,73 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { StoredPicture } from "../../db/queries/page/page-pictures.ts";
+import { referencesOf, shownImages } from "./tasks/compose-task.ts";
+import { JOIN } from "./guard.ts";
+import type { PageContext } from "./page-context.ts";
+import { PageError } from "./page-error.ts";
+import { isSameText, slotOf, tokenSha256Of } from "./tokens.ts";
+
+/** A year, s: what browsers take for ever. A slot's picture never changes. */
+const CACHE_S = 31_536_000;
+/** Half a year, s: a personal link is opened once. */
+const COOKIE_S = 15_552_000;
+
+/** Joining, the page's own files, and pictures. */
+export function pageRoutes(app: FastifyInstance, context: PageContext): void {
+  app.get<{ Params: { token: string } }>(`${JOIN}:token`, (request, reply) => join(request, reply, context));
+
+  for (const [path, { bytes, contentType, isImmutable }] of context.files) {
+    const cache = isImmutable ? `private, max-age=${CACHE_S}, immutable` : "no-cache";
+    app.get(path, (_request, reply) => reply.header("cache-control", cache).type(contentType).send(bytes));
+  }
+
+  app.get<{ Params: { task: string; slot: string; size: string } }>("/pictures/:task/:slot/:size", (request, reply) =>
+    servePicture(request, reply, context),
+  );
+}
+
+type PictureRequest = FastifyRequest<{ Params: { task: string; slot: string; size: string } }>;
+
+async function servePicture(request: PictureRequest, reply: FastifyReply, context: PageContext): Promise<FastifyReply> {
+  const { task, slot, size } = request.params;
+  const annotatorId = request.annotator?.annotatorId ?? 0; // 0: nobody's.
+  const picture = size === "thumb" || size === "full" ? findPicture({ task, slot, annotatorId }, context) : null;
+  if (picture === null) throw new PageError("not-found", "Cannot show the picture: there is none in this place for this person");
+  const etag = `"${slot}-${size}"`;
+  const headers = { "cache-control": `private, max-age=${CACHE_S}, immutable`, etag };
+  if (request.headers["if-none-match"] === etag) return reply.headers(headers).code(304).send();
+  if (size === "thumb") {
+    const { bytes, contentType } = await context.pictures.thumb(picture);
+    return reply.headers(headers).type(contentType).send(bytes);
+  }
+  const { stream, contentType } = await context.pictures.full(picture, annotatorId);
+  return reply.headers(headers).type(contentType).send(stream);
+}
+
+/** The token leaves the address bar: it is in the cookie from here on. */
+function join(request: FastifyRequest<{ Params: { token: string } }>, reply: FastifyReply, context: PageContext): FastifyReply {
+  const { token } = request.params;
+  reply.header("cache-control", "no-store");
+  if (context.queries.annotators.findByToken(tokenSha256Of(token)) === null) return reply.redirect("/", 303);
+  const isTls = context.publicUrl?.startsWith("https://") === true && new URL(context.publicUrl).host === request.headers.host;
+  return reply
+    .setCookie(context.cookieName, token, { path: "/", httpOnly: true, sameSite: "strict", secure: isTls, maxAge: COOKIE_S })
+    .redirect("/", 303);
+}
+
+interface Asked {
+  readonly task: string;
+  readonly slot: string;
+  readonly annotatorId: number;
+}
+
+/** The picture behind a slot, only for whom the task was given to. */
+function findPicture({ task, slot, annotatorId }: Asked, { queries, secret }: PageContext): StoredPicture | null {
+  const assignment = queries.assignments.find(task);
+  if (assignment === null || assignment.annotatorId !== annotatorId) return null;
+  const isAsked = (name: string): boolean => isSameText(slotOf(secret, { taskId: assignment.taskId, annotatorId, name }), slot);
+  const imageId = shownImages(assignment).find(isAsked);
+  if (imageId !== undefined) return queries.pictures.image(imageId);
+  const references = referencesOf(queries.pictures.prompt(assignment.promptKey)?.references ?? "{}");
+  const sha256 = references.find(isAsked);
+  return sha256 === undefined ? null : queries.pictures.reference(sha256);
+}

@@ -1,0 +1,123 @@
+import type { Db } from "../../db/open.ts";
+import { type AnnotatorRow } from "../../db/queries/page/annotators.ts";
+import { assignmentQueries, type AssignmentRow } from "../../db/queries/page/assignments.ts";
+import { comparisonQueries } from "../../db/queries/page/comparisons.ts";
+import { pagePictureQueries } from "../../db/queries/page/page-pictures.ts";
+import { pageVoteQueries } from "../../db/queries/page/page-votes.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { canonicalJson } from "../../lib/exact-json.ts";
+import { keptDurationMs } from "../../votes/kept-duration.ts";
+import type { EntryResult, RefusedReason, UndoEntry, VoteEntry } from "../api.ts";
+import type { ComparisonRules } from "./tasks/comparison-rules.ts";
+import { composeTask, slotsOf } from "./tasks/compose-task.ts";
+import { LEASE_MS } from "./tasks/give-tasks.ts";
+import { outcomeOf } from "./tasks/outcome-of.ts";
+import { AnswerError, readAnswer, readFlags } from "./read-answer.ts";
+import { settlePrompt } from "./tasks/settle-prompt.ts";
+
+/** In votes.source. */
+export const PAGE_SOURCE = "page";
+
+export interface RecordNeeds {
+  readonly db: Db;
+  readonly clock: Clock;
+  readonly secret: Uint8Array;
+  readonly rules: ComparisonRules;
+}
+
+type Voter = Pick<AnnotatorRow, "annotatorId" | "name">;
+
+/** Writes what people did. */
+export interface EntryRecorder {
+  /**
+   * In their order and in one transaction. An entry that was taken before is confirmed again;
+   * one that can never be taken is refused by itself.
+   */
+  record(voter: Voter, entries: readonly (VoteEntry | UndoEntry)[]): readonly EntryResult[];
+}
+
+export function entryRecorder({ db, clock, secret, rules }: RecordNeeds): EntryRecorder {
+  const assignments = assignmentQueries(db);
+  const comparisons = comparisonQueries(db);
+  const votes = pageVoteQueries(db);
+  const pictures = pagePictureQueries(db);
+  const settle = (scope: { readonly promptKey: string; readonly criterion: string }): void =>
+    settlePrompt(scope, { comparisons, votes, rules });
+
+  function vote(voter: Voter, entry: VoteEntry): EntryResult {
+    const { vote_id: voteId } = entry;
+    const assignment = assignments.find(entry.task_id);
+    if (assignment === null || assignment.annotatorId !== voter.annotatorId) {
+      return refused(voteId, "unknown-task", "the task was never given to this person");
+    }
+    const { task_id: taskId, answer, flags, ms } = entry;
+    const content = canonicalJson({ answer, flags, ms });
+    const before = votes.find(voteId);
+    if (before?.annotatorId === voter.annotatorId && before.taskId === taskId && before.entry === content)
+      return { kind: "confirmed", vote_id: voteId };
+    if (before !== null || votes.isTaken(voteId)) return refused(voteId, "other-vote", "the vote_id belongs to a vote with other content");
+    if (votes.hasStanding(taskId)) return refused(voteId, "already-answered", "the task has another vote of this person");
+    return write({ voter, assignment, entry, content });
+  }
+
+  function write({ voter, assignment, entry, content }: Writing): EntryResult {
+    const { taskId, comparison, purpose, shown, promptKey, criterion } = assignment;
+    const slots = slotsOf(assignment, secret);
+    const nowMs = clock.nowMs();
+    try {
+      const answer = readAnswer(entry.answer, { slots, task: rules.task });
+      const row = {
+        voteId: entry.vote_id,
+        promptKey,
+        criterion,
+        annotator: voter.name,
+        shown,
+        ranking: JSON.stringify(answer.ranking),
+        kind: answer.kind,
+        flags: JSON.stringify(readFlags(entry.flags, slots)),
+        durationMs: keptDurationMs(entry.ms),
+        castAtMs: nowMs,
+        source: PAGE_SOURCE,
+      };
+      const page = { taskId, comparison, annotatorId: voter.annotatorId, purpose, entry: content, outcome: outcomeOf(answer) };
+      votes.insert(row, { voteId: entry.vote_id, ...page, receivedAtMs: nowMs });
+    } catch (error) {
+      if (!(error instanceof AnswerError)) throw error;
+      return refused(entry.vote_id, "bad-answer", error.message);
+    }
+    assignments.setState(taskId, { state: "answered", leasedUntilMs: 0 });
+    if (purpose === "task") settle({ promptKey, criterion });
+    return { kind: "confirmed", vote_id: entry.vote_id };
+  }
+
+  function undo(voter: Voter, { vote_id: voteId }: UndoEntry): EntryResult {
+    const row = votes.find(voteId);
+    const assignment = row === null ? null : assignments.find(row.taskId);
+    if (row === null || assignment === null || row.annotatorId !== voter.annotatorId) {
+      return refused(voteId, "unknown-vote", "there is no such vote of this person");
+    }
+    const leasedUntilMs = clock.nowMs() + LEASE_MS;
+    if (row.undoneAtMs === null) {
+      votes.undo(voteId, clock.nowMs());
+      assignments.setState(row.taskId, { state: "leased", leasedUntilMs });
+      if (row.purpose === "task") settle(assignment);
+    }
+    return { kind: "undone", vote_id: voteId, task: composeTask({ ...assignment, leasedUntilMs }, { pictures, secret }) };
+  }
+
+  return {
+    record: (voter, entries) =>
+      comparisons.together(() => entries.map((entry) => (entry.kind === "vote" ? vote(voter, entry) : undo(voter, entry)))),
+  };
+}
+
+interface Writing {
+  readonly voter: Voter;
+  readonly assignment: AssignmentRow;
+  readonly entry: VoteEntry;
+  readonly content: string;
+}
+
+function refused(voteId: string, reason: RefusedReason, message: string): EntryResult {
+  return { kind: "refused", vote_id: voteId, reason, message: `Cannot take the vote: ${message}` };
+}

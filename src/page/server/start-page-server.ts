@@ -1,0 +1,167 @@
+import fastify, { type FastifyInstance } from "fastify";
+import type { Context } from "../../context.ts";
+import { commitTogether } from "../../db/commit-together.ts";
+import { annotatorQueries } from "../../db/queries/page/annotators.ts";
+import { assignmentQueries } from "../../db/queries/page/assignments.ts";
+import { pagePictureQueries } from "../../db/queries/page/page-pictures.ts";
+import { pageVoteQueries } from "../../db/queries/page/page-votes.ts";
+import { FatalError, messageOf } from "../../errors.ts";
+import { errnoOf } from "../../lib/files/errno.ts";
+import { ownOrigins, pageUrl, type ServeAddress } from "./addresses.ts";
+import { apiRoutes } from "./api-routes.ts";
+import type { ComparisonFeed } from "./tasks/comparison-feed.ts";
+import type { ComparisonRules } from "./tasks/comparison-rules.ts";
+import { taskGiver } from "./tasks/give-tasks.ts";
+import { guard, JOIN } from "./guard.ts";
+import { leadNumbers } from "./lead/lead-numbers.ts";
+import { limitConnections } from "./limit-connections.ts";
+import type { PageContext } from "./page-context.ts";
+import { answerErrors } from "./page-error.ts";
+import { openPagePictures } from "./images/page-pictures.ts";
+import { pageRoutes } from "./page-routes.ts";
+import { prepareAhead } from "./images/prepare-ahead.ts";
+import { progressCounter } from "./tasks/progress-of.ts";
+import { entryRecorder } from "./record-entries.ts";
+import type { StaticFile } from "./static-files.ts";
+import { leadTokenOf, tokenSha256Of } from "./tokens.ts";
+
+/** A hundred votes with every flag are 60 kB. */
+const BODY_MAX_BYTES = 262_144;
+/** A request whose head, or whole, has not arrived by then is given up, ms. */
+const REQUEST_TIMEOUT_MS = 30_000;
+/** How often that is looked at, ms. Node's own 30 s would let a slow request go on for twice its time. */
+const TIMEOUT_CHECK_MS = 1_000;
+/** A connection on which nothing moves, nor has to, is closed: somebody who stops reading holds no picture open. ms. */
+const STALLED_MS = 120_000;
+/** Browsers open 6 each; a proxy that opens more than this has leaked them. */
+const CONNECTIONS_MAX = 5_000;
+/** The lead's name among the annotators. */
+export const LEAD = "lead";
+
+export interface PageServerOptions extends ServeAddress {
+  /** 0: any free one. */
+  readonly port: number;
+  /** The dataset's random id. */
+  readonly datasetId: string;
+  readonly secret: Uint8Array;
+  readonly rules: ComparisonRules;
+  readonly feed: Pick<ComparisonFeed, "waiting" | "epoch">;
+  readonly files: ReadonlyMap<string, StaticFile>;
+  readonly guidelines: string | null;
+  /** @default 30 s */
+  readonly requestTimeoutMs?: number;
+}
+
+export interface PageServer {
+  /** Where people open the page. */
+  readonly url: string;
+  /** Opens the page as the lead: a secret. */
+  readonly leadUrl: string;
+  /** Answers what has arrived, and nothing more. */
+  close(): Promise<void>;
+}
+
+export type PageServerNeeds = Pick<Context, "config" | "db" | "store" | "clock" | "log" | "signal">;
+
+/** Starts the annotation page's server. @throws {FatalError} where the port cannot be had. */
+export async function startPageServer(needs: PageServerNeeds, options: PageServerOptions): Promise<PageServer> {
+  const { db, clock, log } = needs;
+  const leadToken = leadTokenOf(options.secret);
+  annotatorQueries(db).giveToken(LEAD, { role: "lead", tokenSha256: tokenSha256Of(leadToken), nowMs: clock.nowMs() });
+  let origins: ReadonlySet<string> = new Set();
+  const context = await pageContext(needs, { ...options, origins: () => origins });
+
+  const requestTimeout = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
+  const timeouts = { requestTimeout, connectionTimeout: STALLED_MS };
+  const http = { headersTimeout: requestTimeout, requestTimeout, connectionsCheckingInterval: Math.min(TIMEOUT_CHECK_MS, requestTimeout) };
+  const app = fastify({ bodyLimit: BODY_MAX_BYTES, ...timeouts, http, forceCloseConnections: "idle", logger: false });
+  app.server.maxConnections = CONNECTIONS_MAX;
+  const connections = limitConnections(app.server);
+  answerErrors(app, { log, clock });
+  await guard(app, context);
+  app.addHook("onRequest", async ({ annotator, raw }) => {
+    if (annotator !== null) connections.know(raw.socket);
+  });
+  await app.register(async (scope) => apiRoutes(scope, context));
+  await app.register(async (scope) => pageRoutes(scope, context));
+  const port = await listen(app, options);
+  origins = ownOrigins(options, port);
+  const url = pageUrl(options, port);
+  const closing = new AbortController();
+  const preparing = prepareAhead(
+    { ...context.queries, stored: context.queries.pictures, pictures: context.pictures, clock },
+    closing.signal,
+  );
+  preparing.catch((error: unknown) => log.error(`This is a bug in comfy-dpo: ${messageOf(error)}`)); // Votes go on without it.
+  return {
+    url,
+    leadUrl: `${url}${JOIN}${leadToken}`,
+    async close() {
+      closing.abort();
+      await app.close();
+      await preparing.catch(() => undefined); // It was told.
+    },
+  };
+}
+
+async function listen(app: FastifyInstance, { host, port }: Pick<PageServerOptions, "host" | "port">): Promise<number> {
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    await app.close();
+    const code = errnoOf(error);
+    const hints: Readonly<Record<string, string>> = {
+      EADDRINUSE: "another program has it: --port with another one, or 0 for any",
+      EACCES: "ports below 1024 need rights: --port with a higher one",
+      EADDRNOTAVAIL: "no network card of this machine has that address: --host with another one",
+      ENOTFOUND: "no such name is known: --host with an address",
+    };
+    const hint = hints[code ?? ""];
+    throw new FatalError(`Cannot serve the page on ${host}:${port}: ${messageOf(error)}`, {
+      cause: error,
+      ...(hint === undefined ? {} : { hint }),
+    });
+  }
+  const address = app.server.address();
+  return typeof address === "object" && address !== null ? address.port : port;
+}
+
+type ContextOptions = PageServerOptions & Pick<PageContext, "origins">;
+
+async function pageContext({ config, db, store, clock, log, signal }: PageServerNeeds, options: ContextOptions): Promise<PageContext> {
+  const { secret, rules, feed, publicUrl, datasetId, guidelines, files, origins } = options;
+  const { people, criteria } = config.annotate;
+  let cspReports = 0;
+  return {
+    db,
+    clock,
+    log,
+    secret,
+    session: { dataset: datasetId, task: people.task, criteria, guidelines, language: people.language },
+    queries: {
+      annotators: annotatorQueries(db),
+      assignments: assignmentQueries(db),
+      votes: pageVoteQueries(db),
+      pictures: pagePictureQueries(db),
+    },
+    commits: commitTogether(db),
+    giver: taskGiver({
+      db,
+      clock,
+      secret,
+      rates: { gold: people.gold === null ? 0 : people.gold_rate, repeat: people.repeat_rate },
+      random: Math.random,
+      epoch: () => feed.epoch,
+    }),
+    recorder: entryRecorder({ db, clock, secret, rules }),
+    progressOf: progressCounter({ db, clock }),
+    leadNumbers: leadNumbers({ db, clock, promptsWaiting: () => feed.waiting, cspReports: () => cspReports }),
+    pictures: await openPagePictures({ config, store }, signal),
+    files,
+    origins,
+    publicUrl,
+    // Cookies know no ports: two datasets on one machine need two names.
+    cookieName: `comfy_dpo_${datasetId.slice(0, 8)}`,
+    countCspReport: () => cspReports++,
+  };
+}

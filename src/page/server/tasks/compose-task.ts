@@ -1,0 +1,68 @@
+import type { AssignmentRow } from "../../../db/queries/page/assignments.ts";
+import type { PagePictureQueries } from "../../../db/queries/page/page-pictures.ts";
+import type { Task } from "../../api.ts";
+import type { Slots } from "../read-answer.ts";
+import { slotOf } from "../tokens.ts";
+
+/** About three pages of print. */
+const TEXT_MAX_CHARS = 10_000;
+
+export interface ComposeNeeds {
+  readonly pictures: PagePictureQueries;
+  readonly secret: Uint8Array;
+}
+
+/** What the browser gets of an assignment; null where a picture or the prompt is no longer there. */
+export function composeTask(assignment: AssignmentRow, { pictures, secret }: ComposeNeeds): Task | null {
+  const { taskId, criterion, leasedUntilMs, annotatorId } = assignment;
+  const shown = pictures.prompt(assignment.promptKey);
+  if (shown === null) return null;
+  const addressOf = (name: string): { slot: string; thumb: string; full: string } => {
+    const slot = slotOf(secret, { taskId, annotatorId, name });
+    return { slot, thumb: `/pictures/${taskId}/${slot}/thumb`, full: `/pictures/${taskId}/${slot}/full` };
+  };
+  const images = shownImages(assignment).flatMap((imageId) => {
+    const image = pictures.image(imageId);
+    return image === null ? [] : [{ ...addressOf(imageId), width: image.widthPx, height: image.heightPx }];
+  });
+  if (images.length < shownImages(assignment).length) return null;
+  const references = referencesOf(shown.references).flatMap((sha256) => {
+    if (pictures.reference(sha256) === null) return [];
+    const { thumb, full } = addressOf(sha256);
+    return [{ thumb, full }];
+  });
+  return {
+    task_id: taskId,
+    criterion,
+    prompt: readable(shown.prompt),
+    negative: readable(shown.negative),
+    images,
+    references,
+    leased_until_ms: leasedUntilMs,
+  };
+}
+
+/** What somebody can be expected to read. A browser keeps eight tasks and each unsent vote with it, and shows the next in 100 ms. */
+function readable(text: string): string {
+  if (text.length <= TEXT_MAX_CHARS) return text;
+  const shown = text.slice(0, TEXT_MAX_CHARS).replace(/[\ud800-\udbff]$/, ""); // No half of a pair.
+  return `${shown}… [+${text.length - shown.length}]`;
+}
+
+/** Where the slots of a task lead. */
+export function slotsOf(assignment: Pick<AssignmentRow, "taskId" | "annotatorId" | "shown">, secret: Uint8Array): Slots {
+  const { taskId, annotatorId } = assignment;
+  return new Map(shownImages(assignment).map((name) => [slotOf(secret, { taskId, annotatorId, name }), name]));
+}
+
+/** image_ids in the order shown. */
+export function shownImages({ shown }: Pick<AssignmentRow, "shown">): readonly string[] {
+  return JSON.parse(shown) as string[]; // As giveTasks wrote it.
+}
+
+/** sha256 of each picture once, in the order of the bound names. */
+export function referencesOf(references: string): readonly string[] {
+  const byName = JSON.parse(references) as Record<string, string>; // Planning wrote it: hashes, no integers.
+  const sorted = Object.entries(byName).toSorted(([first], [second]) => (first < second ? -1 : 1));
+  return [...new Set(sorted.map(([, sha256]) => sha256))];
+}

@@ -1,0 +1,133 @@
+import type { Db } from "../../../db/open.ts";
+import { type AssignmentRow, assignmentQueries, type Purpose } from "../../../db/queries/page/assignments.ts";
+import { comparisonQueries } from "../../../db/queries/page/comparisons.ts";
+import { pagePictureQueries } from "../../../db/queries/page/page-pictures.ts";
+import type { Clock } from "../../../lib/clock.ts";
+import type { Task } from "../../api.ts";
+import { composeTask, shownImages } from "./compose-task.ts";
+import { queueReader, type QueueCandidate } from "./queue-reader.ts";
+import { newTaskId } from "../tokens.ts";
+
+/** How long a comparison stays with one person who is not heard of: longer than anybody looks at one, short for those who wait for it. */
+export const LEASE_MS = 10 * 60_000;
+/** Tasks that one person may hold: what browsers load ahead, in a few tabs. */
+const HELD_MAX = 20;
+/** Looks into the queue for one request: a further one follows only where pictures of the one before are gone. */
+const LOOKS_MAX = 10;
+/** A repeat comes after so many own votes, when the picture is no longer before the eye; and not of longer ago than people remember the rules. */
+const REPEAT_AFTER = 20;
+const REPEAT_WITHIN = 500;
+
+export interface GiveNeeds {
+  readonly db: Db;
+  readonly clock: Clock;
+  readonly secret: Uint8Array;
+  readonly rates: { readonly gold: number; readonly repeat: number };
+  /** From 0 up to 1; decides positions, gold and repeats. */
+  readonly random: () => number;
+  /** Rises when the queue may have got something in front of where somebody stands. */
+  readonly epoch: () => number;
+}
+
+export interface Given {
+  readonly tasks: readonly Task[];
+  readonly gone: readonly string[];
+}
+
+/** Gives people comparisons, and nobody one that others are at. */
+export interface TaskGiver {
+  /** @param holding task_ids that stay with this person. */
+  give(annotatorId: number, asked: { readonly holding: readonly string[]; readonly count: number }): Given;
+}
+
+export function taskGiver({ db, clock, secret, rates, random, epoch }: GiveNeeds): TaskGiver {
+  const assignments = assignmentQueries(db);
+  const comparisons = comparisonQueries(db);
+  const pictures = pagePictureQueries(db);
+  const queue = queueReader({ assignments, clock, epoch, leaseMs: LEASE_MS });
+
+  function shuffled(images: string): string[] {
+    const left = JSON.parse(images) as string[]; // The feed wrote it.
+    const order: string[] = [];
+    while (left.length > 0) order.push(...left.splice(Math.floor(random() * left.length), 1));
+    return order;
+  }
+
+  /** Null where its pictures are gone; nobody is asked again then. */
+  function assign(annotatorId: number, row: QueueCandidate, purpose: Purpose): Task | null {
+    const taskId = newTaskId();
+    const leasedUntilMs = clock.nowMs() + LEASE_MS;
+    const shown = JSON.stringify(shuffled(row.images));
+    const comparison = comparisons.find(row.comparison);
+    if (comparison === null) return null;
+    const assignment: Omit<AssignmentRow, "promptKey" | "criterion"> = {
+      taskId,
+      comparison: row.comparison,
+      annotatorId,
+      purpose,
+      shown,
+      state: "leased",
+      leasedUntilMs,
+    };
+    const task = composeTask({ ...assignment, promptKey: comparison.promptKey, criterion: comparison.criterion }, { pictures, secret });
+    if (task === null) comparisons.settle({ ...comparison, state: "void" });
+    else assignments.insert(assignment);
+    return task;
+  }
+
+  /** Gold and repeats come among the others, and look like them. */
+  function special(annotatorId: number): Task | null {
+    if (random() < rates.gold) {
+      const gold = assignments.freshGold(annotatorId);
+      if (gold !== null) return assign(annotatorId, gold, "gold");
+    }
+    if (random() < rates.repeat) {
+      const again = assignments.repeatable(annotatorId, { skip: REPEAT_AFTER, limit: REPEAT_WITHIN });
+      if (again !== null) return assign(annotatorId, again, "repeat");
+    }
+    return null;
+  }
+
+  /** Pictures may be excluded or pruned while somebody has them. */
+  const isThere = (row: AssignmentRow): boolean => shownImages(row).every((imageId) => pictures.image(imageId) !== null);
+
+  /** What a person has already: renewed where they still hold it, given again where their browser has lost it. */
+  function keep(annotatorId: number, holding: ReadonlySet<string>, count: number): { again: Task[]; kept: Set<string> } {
+    const again: Task[] = [];
+    const kept = new Set<string>();
+    const nowMs = clock.nowMs();
+    const leasedUntilMs = nowMs + LEASE_MS;
+    for (const row of assignments.heldBy({ annotatorId, nowMs, leaseEndMs: leasedUntilMs })) {
+      const isHeld = holding.has(row.taskId);
+      if (row.isWanted === 0 || (!isHeld && again.length >= count) || !isThere(row)) continue;
+      const task = isHeld ? null : composeTask({ ...row, leasedUntilMs }, { pictures, secret });
+      if (!isHeld && task === null) continue;
+      assignments.setState(row.taskId, { state: "leased", leasedUntilMs });
+      kept.add(row.taskId);
+      if (task !== null) again.push(task);
+    }
+    return { again, kept };
+  }
+
+  return {
+    give: (annotatorId, { holding, count }) =>
+      comparisons.together(() => {
+        const { again, kept } = keep(annotatorId, new Set(holding), count);
+        const tasks = [...again];
+        const room = Math.min(count, HELD_MAX - kept.size + again.length);
+        for (let place = tasks.length; place < room; place++) {
+          const task = special(annotatorId);
+          if (task !== null) tasks.push(task);
+        }
+        for (let look = 0; look < LOOKS_MAX && tasks.length < room; look++) {
+          const rows = queue.next(annotatorId, room - tasks.length);
+          if (rows.length === 0) break;
+          for (const row of rows) {
+            const task = assign(annotatorId, row, "task");
+            if (task !== null) tasks.push(task);
+          }
+        }
+        return { tasks, gone: holding.filter((taskId) => !kept.has(taskId)) };
+      }),
+  };
+}

@@ -1,0 +1,95 @@
+import type { TaskKind } from "../../api.ts";
+import { shareOf } from "../lead/share-of.ts";
+
+/** Pictures on one screen: a fifth would make each smaller than what it is judged by. */
+const SHOWN_MAX = 4;
+
+/** Below what two scores differ by: equal gaps come at random, and no two comparisons share a place in the queue. */
+const TIE_SPREAD = 1e-6;
+
+export type Order = "uncertain" | "random" | "swiss";
+
+/** An image that may be shown. */
+export interface PlannedImage {
+  readonly imageId: string;
+  /** Of the judge that is asked first; null where it said nothing. */
+  readonly score: number | null;
+}
+
+export interface PlanRules {
+  readonly task: TaskKind;
+  readonly order: Order;
+}
+
+/** Images to be compared with each other. */
+export interface PlannedComparison {
+  /** Sorted. */
+  readonly images: readonly string[];
+  /** Lower is asked first. */
+  readonly priority: number;
+}
+
+/**
+ * What people are asked about the images of one prompt; of a Swiss tournament only the first round (see `swissRound`).
+ * Pairs: as many rounds as a Swiss tournament has, ceil(log2 n), in each of which every image meets another, so that the comparisons
+ * connect all images. More than fit on a screen: several screens, each sharing an image with the one before, for the same reason.
+ * A pure function of ids, scores and rules: planning again gives the same.
+ */
+export function planComparisons(images: readonly PlannedImage[], { task, order }: PlanRules): readonly PlannedComparison[] {
+  if (images.length < 2) return [];
+  const lineUp = order === "uncertain" ? byScore(images) : shuffled(images);
+  const groups = task === "pair" ? roundRobin(lineUp, order === "swiss" ? 1 : roundsOf(lineUp.length)) : screens(lineUp);
+  return groups.map((group) => {
+    const ids = group.map(({ imageId }) => imageId).toSorted();
+    const share = shareOf(ids.join());
+    return { images: ids, priority: order === "uncertain" ? gapOf(group) + share * TIE_SPREAD : share };
+  });
+}
+
+/** Rounds after which one image of n has won all, where nothing is tied. */
+export function roundsOf(images: number): number {
+  return Math.max(1, Math.ceil(Math.log2(images)));
+}
+
+/** Best first; equal scores by id, unknown ones last. */
+function byScore(images: readonly PlannedImage[]): readonly PlannedImage[] {
+  return images.toSorted(
+    (first, second) => (second.score ?? -Infinity) - (first.score ?? -Infinity) || (first.imageId < second.imageId ? -1 : 1),
+  );
+}
+
+/** At random, the same every time. */
+function shuffled(images: readonly PlannedImage[]): readonly PlannedImage[] {
+  return images.toSorted((first, second) => shareOf(first.imageId) - shareOf(second.imageId));
+}
+
+/**
+ * The first rounds of a round robin by the circle method: one image stays, the others turn by one place each round. Two rounds in a row
+ * connect all images. Of an odd number one pauses in each round.
+ */
+function roundRobin<T>(players: readonly T[], rounds: number): readonly (readonly [T, T])[] {
+  const seats: (T | null)[] = players.length % 2 === 0 ? [...players] : [...players, null];
+  const pairs: [T, T][] = [];
+  for (let round = 0; round < Math.min(rounds, seats.length - 1); round++) {
+    for (let seat = 0; seat < seats.length / 2; seat++) {
+      const [first, second] = [seats[seat] ?? null, seats[seats.length - 1 - seat] ?? null];
+      if (first !== null && second !== null) pairs.push([first, second]);
+    }
+    seats.splice(1, 0, seats.pop() ?? null);
+  }
+  return pairs;
+}
+
+function screens<T>(images: readonly T[]): readonly (readonly T[])[] {
+  const all: (readonly T[])[] = [];
+  for (let from = 0; from < images.length - 1; from += SHOWN_MAX - 1) all.push(images.slice(from, from + SHOWN_MAX));
+  return all;
+}
+
+/** How far the two best are apart: the closer, the less is known. Where scores are missing nothing is known. */
+function gapOf(group: readonly PlannedImage[]): number {
+  const scores = group.map(({ score }) => score);
+  if (scores.some((score) => score === null)) return 0;
+  const [best = 0, next = 0] = scores.map(Number).toSorted((first, second) => second - first);
+  return best - next;
+}

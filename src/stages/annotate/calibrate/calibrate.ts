@@ -1,0 +1,83 @@
+import { setImmediate } from "node:timers/promises";
+import type { Context } from "../../../context.ts";
+import { groupQueries, type RowRange } from "../../../db/queries/annotate/groups.ts";
+import { scoreQueries } from "../../../db/queries/annotate/scores.ts";
+import { voteQueries } from "../../../db/queries/annotate/votes.ts";
+import { type JudgeAccuracy, openAccuracy } from "./judge-accuracy.ts";
+import { peoplePairs } from "./people-pairs.ts";
+import { type FinalGroup, readGroups } from "../link/read-groups.ts";
+import { combinedScores } from "../link/combine.ts";
+import { filterImages, type UsableImage } from "../link/filters.ts";
+import { combinationOf } from "../link/link-rules.ts";
+import { partsOf } from "../link/parts.ts";
+import { keptDefaults } from "../../../db/queries/overview/dataset.ts";
+import { flagRuleOf } from "../link/flag-rule.ts";
+import { technicalSources } from "../link/sources.ts";
+
+/** Prompts read in one go, about 15 ms. */
+const PAGE_PROMPTS = 100;
+
+/** One source of scores beside people's votes under one criterion. */
+export interface Calibration extends JudgeAccuracy {
+  readonly criterion: string;
+  /** A judge's name, or `combined`. */
+  readonly judge: string;
+  readonly isTechnical: boolean;
+}
+
+export interface CalibrateNeeds extends Pick<Context, "config" | "db" | "judges" | "signal"> {
+  /** The share of agreement that is wanted, 0…1. */
+  readonly precision: number;
+}
+
+/**
+ * Compares every judge, and their combination where a pair set takes it, with people, on the images that both spoke of: what filters leave
+ * of final groups. Reads what linking reads; writes nothing. Criteria without a vote are left out.
+ */
+export async function calibrate({ config: { annotate }, db, judges, signal, precision }: CalibrateNeeds): Promise<readonly Calibration[]> {
+  const votes = voteQueries(db);
+  const sources = {
+    groups: groupQueries(db),
+    scores: scoreQueries(db),
+    votes,
+    judges,
+    flags: flagRuleOf(annotate.filters, keptDefaults(db)),
+  };
+  const combination = combinationOf(annotate);
+  const technical = technicalSources(judges, combination);
+  const isCombined = Object.values(annotate.pairs).some(({ from }) => from.includes("combined"));
+  const names = [
+    ...judges.map(({ name }) => name).filter((name) => name !== annotate.filters.nsfw?.judge),
+    ...(isCombined ? ["combined"] : []),
+  ];
+  const scoresOf = (judge: string, images: readonly UsableImage[]): ReadonlyMap<string, number | null> =>
+    judge === "combined"
+      ? combinedScores(images, combination)
+      : new Map(images.map(({ imageId, scores }) => [imageId, scores.get(judge) ?? null]));
+  const open = annotate.criteria
+    .filter((criterion) => votes.anyVoteUnder(criterion))
+    .flatMap((criterion) => names.map((judge) => ({ criterion, judge, accuracy: openAccuracy() })));
+
+  const addGroup = (group: FinalGroup): void => {
+    // Of one prompt people may have compared any two, whatever `across` pairs.
+    const { images, twins } = filterImages(partsOf(group.images, "any")[0] ?? [], annotate.filters);
+    const pairs = new Map([...group.votes].map(([criterion, cast]) => [criterion, peoplePairs({ images, twins, votes: cast })]));
+    for (const { criterion, judge, accuracy } of open) {
+      const compared = pairs.get(criterion);
+      if (compared !== undefined) accuracy.add(compared, scoresOf(judge, images));
+    }
+  };
+  let range: RowRange | null = open.length === 0 ? null : sources.groups.nextRange(0, PAGE_PROMPTS);
+  while (range !== null) {
+    if (votes.votesIn(range).length > 0) for (const group of readGroups(range, sources).final) if (group.votes.size > 0) addGroup(group);
+    await setImmediate(); // Signals get their turn.
+    signal.throwIfAborted();
+    range = sources.groups.nextRange(range.last, PAGE_PROMPTS);
+  }
+  return open.map(({ criterion, judge, accuracy }) => ({
+    criterion,
+    judge,
+    isTechnical: technical.has(judge),
+    ...accuracy.result(precision),
+  }));
+}

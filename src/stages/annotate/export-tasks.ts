@@ -1,0 +1,115 @@
+import { createHash } from "node:crypto";
+import type { Context } from "../../context.ts";
+import { groupQueries, type GroupImageRow, type GroupRow } from "../../db/queries/annotate/groups.ts";
+import { scoreQueries } from "../../db/queries/annotate/scores.ts";
+import { voteQueries } from "../../db/queries/annotate/votes.ts";
+import { readGroups, type FinalGroup } from "./link/read-groups.ts";
+import { filterImages } from "./link/filters.ts";
+import type { Vote } from "./link/group-facts.ts";
+import { keptDefaults } from "../../db/queries/overview/dataset.ts";
+import { flagRuleOf } from "./link/flag-rule.ts";
+
+/** Prompts read in one go, about 15 ms. */
+const PAGE_PROMPTS = 100;
+
+/** What a person is asked: which of these pictures is the better one. */
+export interface VoteTask {
+  readonly promptKey: string;
+  readonly prompt: string;
+  readonly criterion: string;
+  /** In the order in which they are shown: drawn from the task's own content, so that a place says nothing, and the same every time. */
+  readonly images: readonly TaskImage[];
+}
+
+export interface TaskImage {
+  readonly imageId: string;
+  /** Store key. */
+  readonly key: string;
+}
+
+export interface ExportTasksOptions {
+  /** `pair`: every two images of a prompt; `best` and `rank`: all of them at once. */
+  readonly task: "pair" | "best" | "rank";
+  /** Votes wanted on each task under each criterion; tasks with as many are left out. */
+  readonly overlap: number;
+  /** Prompts asked about at most: the first that want votes. Infinity: all. */
+  readonly promptsMax: number;
+}
+
+export type ExportTasksNeeds = Pick<Context, "config" | "db" | "judges">;
+
+/**
+ * What still needs votes: final groups, filtered as linking filters them. Writes nothing.
+ * Reads prompts, jobs, images, inspections, votes.
+ */
+export function* exportTasks({ config, db, judges }: ExportTasksNeeds, options: ExportTasksOptions): Generator<VoteTask> {
+  const groups = groupQueries(db);
+  const sources = {
+    groups,
+    scores: scoreQueries(db),
+    votes: voteQueries(db),
+    judges,
+    flags: flagRuleOf(config.annotate.filters, keptDefaults(db)),
+  };
+  let prompts = 0;
+  for (let range = groups.nextRange(0, PAGE_PROMPTS); range !== null; range = groups.nextRange(range.last, PAGE_PROMPTS)) {
+    const rows = new Map(groups.groupsIn(range).map((group) => [group.promptKey, group]));
+    for (const group of readGroups(range, sources).final) {
+      const row = rows.get(group.promptKey);
+      if (row === undefined) continue;
+      const tasks = [...tasksOf(group, { row, annotate: config.annotate, options })];
+      if (tasks.length === 0) continue;
+      yield* tasks;
+      if (++prompts >= options.promptsMax) return;
+    }
+  }
+}
+
+interface Asked {
+  readonly row: GroupRow;
+  readonly annotate: Pick<Context["config"]["annotate"], "criteria" | "filters">;
+  readonly options: ExportTasksOptions;
+}
+
+/** The tasks of one prompt. */
+function* tasksOf(group: FinalGroup, { row, annotate: { criteria, filters }, options: { task, overlap } }: Asked): Generator<VoteTask> {
+  const usable = filterImages(group.images, filters).images.flatMap(({ imageId, state }) => (state === "stored" ? [imageId] : []));
+  const rowOf = new Map(row.images.map((image) => [image.imageId, image]));
+  for (const criterion of criteria) {
+    for (const shown of shownTogether(usable, task)) {
+      if (votesOn(group, { criterion, shown }) >= overlap) continue;
+      const images = inDrawnOrder(shown, criterion).map((imageId) => imageOf(rowOf.get(imageId)));
+      yield { promptKey: group.promptKey, prompt: row.prompt, criterion, images };
+    }
+  }
+}
+
+function shownTogether(images: readonly string[], task: ExportTasksOptions["task"]): readonly (readonly string[])[] {
+  if (images.length < 2) return [];
+  if (task !== "pair") return [images];
+  return images.flatMap((first, index) => images.slice(index + 1).map((second) => [first, second]));
+}
+
+/** Votes that showed at least these images and say something of them; skips are no votes, nor is a choice of an image that is out now. */
+function votesOn({ votes }: FinalGroup, { criterion, shown }: { readonly criterion: string; readonly shown: readonly string[] }): number {
+  const cast = votes.get(criterion) ?? [];
+  const says = ({ kind, ranking }: Vote): boolean =>
+    kind === "both_bad" || (kind !== "skip" && ranking.some((tier) => tier.some((imageId) => shown.includes(imageId))));
+  return cast.filter((vote) => says(vote) && shown.every((imageId) => vote.shown.includes(imageId))).length;
+}
+
+function inDrawnOrder(images: readonly string[], criterion: string): readonly string[] {
+  const lot = (imageId: string): string =>
+    createHash("sha256")
+      .update(JSON.stringify([...images, criterion, imageId]))
+      .digest("hex");
+  return images
+    .map((imageId) => ({ imageId, lot: lot(imageId) }))
+    .toSorted((first, second) => (first.lot < second.lot ? -1 : 1))
+    .map(({ imageId }) => imageId);
+}
+
+function imageOf(row: GroupImageRow | undefined): TaskImage {
+  if (row === undefined || row.key === null) throw new Error("a stored image has a key");
+  return { imageId: row.imageId, key: row.key };
+}

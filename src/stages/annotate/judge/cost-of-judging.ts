@@ -1,0 +1,115 @@
+import type { Db } from "../../../db/open.ts";
+import { type GroupImageRow, groupQueries } from "../../../db/queries/annotate/groups.ts";
+import { scoreQueries } from "../../../db/queries/annotate/scores.ts";
+import type { Judge, JudgeImage } from "../../../judges/judge.ts";
+
+/** Prompts looked at in one go. */
+const PAGE_ROWS = 100;
+
+/** What a judge has left to do, once every stored image is inspected. */
+export interface JudgeCost {
+  readonly judge: string;
+  readonly version: string;
+  readonly groups: number;
+  /** That it would look at, again where it judges a grown group as a whole. */
+  readonly images: number;
+  /** At least: what fails is asked again. */
+  readonly requests: number;
+  /** Images that this version has scored. */
+  readonly scored: number;
+  /** Images by other versions of the judge, whose scores stay. */
+  readonly scoredBefore: Readonly<Record<string, number>>;
+  /** Null where the judge has no bound of requests. */
+  readonly bound: RunBound | null;
+}
+
+/** What `max_requests` makes of a judge's groups. */
+export interface RunBound {
+  readonly maxRequests: number;
+  /** That the groups which fit take, each begun only where all its requests fit. */
+  readonly runs: number;
+  /** Groups that take more requests than a run may have. */
+  readonly groupsTooLarge: number;
+  /** Requests of the largest group. */
+  readonly largestGroup: number;
+}
+
+/** Counts what `judge` would ask, judge by judge. Reads the database only. Groups with jobs or fetches still to come do not count. */
+export function costOfJudging(db: Pick<Db, "client">, judges: readonly Judge[]): readonly JudgeCost[] {
+  const groups = groupQueries(db);
+  const { scoresIn, countByVersion } = scoreQueries(db);
+  const open = new Map(judges.map((judge) => [judge.name, openTally(judge)]));
+
+  for (let range = groups.nextRange(0, PAGE_ROWS); range !== null; range = groups.nextRange(range.last, PAGE_ROWS)) {
+    const scored = new Set(scoresIn(range).map(({ imageId, judge, version }) => keyOf(imageId, { name: judge, version })));
+    const ended = groups.groupsIn(range).filter(({ hasJobs, hasOpenJobs, images }) => hasJobs && !hasOpenJobs && !images.some(isListed));
+    for (const group of ended) {
+      const stored = group.images.filter(isJudged);
+      for (const judge of judges) {
+        const left = stored.filter(({ imageId }) => !scored.has(keyOf(imageId, judge)));
+        const tally = open.get(judge.name);
+        if (left.length === 0 || tally === undefined) continue;
+        tally.add((judge.relative === true ? stored : left).map(({ sizeBytes }) => ({ sizeBytes: sizeBytes ?? 0 })));
+      }
+    }
+  }
+  const counts = countByVersion();
+  return judges.map(({ name, version }) => {
+    const own = counts.filter(({ judge }) => judge === name);
+    return {
+      judge: name,
+      version,
+      ...(open.get(name)?.result() ?? { groups: 0, images: 0, requests: 0, bound: null }),
+      scored: own.find((count) => count.version === version)?.scores ?? 0,
+      scoredBefore: Object.fromEntries(own.filter((count) => count.version !== version).map((count) => [count.version, count.scores])),
+    };
+  });
+}
+
+/** Counts a judge's groups in the order in which it is asked about them. */
+function openTally(judge: Pick<Judge, "requestsFor" | "maxRequests">) {
+  const { maxRequests = Infinity } = judge;
+  let groups = 0;
+  let images = 0;
+  let requests = 0;
+  let runs = 0;
+  /** Requests that the last run has left. */
+  let left = 0;
+  let groupsTooLarge = 0;
+  let largestGroup = 0;
+  return {
+    add(group: readonly Pick<JudgeImage, "sizeBytes">[]): void {
+      const asked = judge.requestsFor?.(group) ?? 0;
+      groups++;
+      images += group.length;
+      requests += asked;
+      largestGroup = Math.max(largestGroup, asked);
+      if (asked > maxRequests) {
+        groupsTooLarge++;
+        return;
+      }
+      if (asked > left) {
+        runs++;
+        left = maxRequests;
+      }
+      left -= asked;
+    },
+    result(): Pick<JudgeCost, "groups" | "images" | "requests" | "bound"> {
+      const isBound = Number.isFinite(maxRequests);
+      return { groups, images, requests, bound: isBound ? { maxRequests, runs, groupsTooLarge, largestGroup } : null };
+    },
+  };
+}
+
+function isListed({ state }: GroupImageRow): boolean {
+  return state === "listed";
+}
+
+/** Stored, and not known to be undecodable. */
+function isJudged({ state, inspected, pixelSha256 }: GroupImageRow): boolean {
+  return state === "stored" && (inspected === 0 || pixelSha256 !== null);
+}
+
+function keyOf(imageId: string, { name, version }: Pick<Judge, "name" | "version">): string {
+  return JSON.stringify([imageId, name, version]);
+}

@@ -1,0 +1,110 @@
+import type { Config } from "../../../config/schema.ts";
+import type { CandidateImage, Drop, ImageDrop, Look } from "./group-facts.ts";
+
+/** Under this standard deviation of luma, of 127.5, a picture is blank: JPEG noise on one colour stays below 1. */
+const BLANK_LUMA_STD = 2;
+
+export interface Filtered {
+  /** In image_id order. */
+  readonly images: readonly UsableImage[];
+  /** Dropped twins by image_id → the image that stands for them: what people said of one, they said of the other. */
+  readonly twins: ReadonlyMap<string, string>;
+  readonly drops: readonly Drop[];
+  /** Of each image that is left out, by image_id. */
+  readonly reasons: ReadonlyMap<string, ImageDrop>;
+}
+
+export interface UsableImage extends CandidateImage {
+  readonly look: Look;
+}
+
+type Filters = Config["annotate"]["filters"];
+
+/**
+ * Leaves out what no pair may hold; each image is counted under the first reason that fits. Images in image_id order.
+ * Of equal pictures the lowest image_id stays. Of several sizes the commonest stays, of equally common ones the largest: pairs of
+ * different size are stretched by trainers. Near-duplicates are no filter of images but of pairs (see `pairBarrier`): being near is
+ * not transitive, and dropping one of two would throw away what people said about it.
+ */
+export function filterImages(images: readonly CandidateImage[], filters: Filters): Filtered {
+  const reasons = new Map<string, ImageDrop>();
+  const twins = new Map<string, string>();
+  const byFile = new Map<string, string>();
+  const byPixels = new Map<string, string>();
+
+  const whole: UsableImage[] = [];
+  for (const image of images) {
+    const { look, sha256, imageId } = image;
+    const reason = ownReason(image, filters);
+    if (reason !== null || look === null) {
+      reasons.set(imageId, reason ?? "undecodable");
+      continue;
+    }
+    if (filters.same_pixels) {
+      const sameFile = sha256 === null ? undefined : byFile.get(sha256);
+      const twin = sameFile ?? byPixels.get(look.pixelSha256);
+      if (twin !== undefined) {
+        twins.set(imageId, twin);
+        reasons.set(imageId, sameFile === undefined ? "same-pixels" : "same-file");
+        continue;
+      }
+      if (sha256 !== null) byFile.set(sha256, imageId);
+      byPixels.set(look.pixelSha256, imageId);
+    }
+    whole.push({ ...image, look });
+  }
+
+  const size = commonSize(whole);
+  const fitting = whole.filter(({ look }) => sizeOf(look) === size);
+  for (const { imageId, look } of whole) if (sizeOf(look) !== size) reasons.set(imageId, "wrong-size");
+  const drops = [...Map.groupBy(reasons.values(), (reason) => reason)].map(([reason, each]): Drop => ({
+    unit: "image",
+    reason,
+    count: each.length,
+  }));
+  return { images: fitting, twins, drops, reasons };
+}
+
+/** Why an image is left out by itself, whatever the others are. */
+function ownReason({ state, look, flagged, scores }: CandidateImage, filters: Filters): ImageDrop | null {
+  if (state === "rejected" || state === "excluded") return state;
+  if (look === null) return "undecodable";
+  if (filters.blank && look.lumaStd < BLANK_LUMA_STD) return "blank";
+  if (filters.flagged !== false && flagged) return "flagged";
+  if (filters.nsfw === null) return null;
+  const unsafe = scores.get(filters.nsfw.judge) ?? null;
+  if (unsafe === null) return "nsfw-unscored";
+  return unsafe > filters.nsfw.above ? "nsfw" : null;
+}
+
+function commonSize(images: readonly UsableImage[]): string | undefined {
+  const sizes = [...Map.groupBy(images, ({ look }) => sizeOf(look))].map(([size, members]) => ({
+    size,
+    count: members.length,
+    look: members[0]?.look,
+  }));
+  const areaOf = (look: Look | undefined): number => (look === undefined ? 0 : look.widthPx * look.heightPx);
+  // Of equal areas the wider: any rule will do, as long as it is one.
+  sizes.sort((a, b) => b.count - a.count || areaOf(b.look) - areaOf(a.look) || (b.look?.widthPx ?? 0) - (a.look?.widthPx ?? 0));
+  return sizes[0]?.size;
+}
+
+function sizeOf({ widthPx, heightPx }: Look): string {
+  return `${widthPx}x${heightPx}`;
+}
+
+/** Number of differing bits of two 64-bit hashes in hex, 0…64. */
+export function hammingDistance(first: string, second: string): number {
+  return bitsSet(high(first) ^ high(second)) + bitsSet(low(first) ^ low(second));
+}
+
+const high = (hash: string): number => Number.parseInt(hash.slice(0, 8), 16);
+const low = (hash: string): number => Number.parseInt(hash.slice(8), 16);
+
+/** Bits set of a 32-bit integer. @see Warren, Hacker's Delight, §5-1 */
+function bitsSet(value: number): number {
+  let v = value;
+  v -= (v >>> 1) & 0x55555555;
+  v = (v & 0x33333333) + ((v >>> 2) & 0x33333333);
+  return Math.imul((v + (v >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+}

@@ -1,0 +1,107 @@
+import type { GroupImageRow, groupQueries, InspectionOf, RowRange } from "../../../db/queries/annotate/groups.ts";
+import type { scoreQueries } from "../../../db/queries/annotate/scores.ts";
+import type { PromptVoteRow, voteQueries } from "../../../db/queries/annotate/votes.ts";
+import type { Judge } from "../../../judges/judge.ts";
+import { flaggedImages, type FlaggingVote, type FlagRule } from "./flag-rule.ts";
+import type { CandidateImage, Vote } from "./group-facts.ts";
+
+/** One final group, before it is looked at under a criterion. */
+export interface FinalGroup {
+  readonly promptKey: string;
+  /** In image_id order. */
+  readonly images: readonly CandidateImage[];
+  /** By criterion, each in vote_id order. */
+  readonly votes: ReadonlyMap<string, readonly Vote[]>;
+}
+
+export interface GroupSources {
+  readonly groups: ReturnType<typeof groupQueries>;
+  readonly scores: ReturnType<typeof scoreQueries>;
+  readonly votes: ReturnType<typeof voteQueries>;
+  /** Whose configured versions count. */
+  readonly judges: readonly Pick<Judge, "name" | "version">[];
+  readonly flags: FlagRule;
+}
+
+export interface GroupPage {
+  readonly final: readonly FinalGroup[];
+  /** Groups that can still change. */
+  readonly pending: number;
+}
+
+/**
+ * Reads a range of prompts with one scan a table, whatever the number of groups in it.
+ * @param inspectionOf for a pass over all groups: those read along with it.
+ */
+export function readGroups(
+  range: RowRange,
+  { groups, scores, votes, judges, flags }: GroupSources,
+  inspectionOf?: InspectionOf,
+): GroupPage {
+  const planned = groups.groupsIn(range, inspectionOf).filter(({ hasJobs }) => hasJobs);
+  const votesByPrompt = Map.groupBy(votes.votesIn(range), ({ promptKey }) => promptKey);
+  const scoresByImage = currentScores(scores.scoresIn(range), judges);
+
+  const final = planned
+    .filter(({ isFinal }) => isFinal)
+    .map(({ promptKey, images }): FinalGroup => {
+      const cast = votesByPrompt.get(promptKey) ?? [];
+      const { out, flawed } = flaggedImages(cast.flatMap(flagsOf), flags);
+      const byCriterion = [...Map.groupBy(cast, ({ criterion }) => criterion)];
+      return {
+        promptKey,
+        images: images.map((row) =>
+          candidateOf(row, {
+            flagged: out.has(row.imageId),
+            flawed: flawed.has(row.imageId),
+            scores: scoresByImage.get(row.imageId) ?? NO_SCORES,
+          }),
+        ),
+        votes: new Map(byCriterion.map(([criterion, rows]) => [criterion, rows.map(voteOf)])),
+      };
+    });
+  return { final, pending: planned.length - final.length };
+}
+
+/** As SQLite writes an empty JSON array. */
+const NONE = "[]";
+const NO_SCORES: CandidateImage["scores"] = new Map();
+
+function currentScores(
+  rows: ReturnType<GroupSources["scores"]["scoresIn"]>,
+  judges: GroupSources["judges"],
+): ReadonlyMap<string, Map<string, number | null>> {
+  const versions = new Map(judges.map(({ name, version }) => [name, version]));
+  const byImage = new Map<string, Map<string, number | null>>();
+  for (const { imageId, judge, version, score } of rows) {
+    if (versions.get(judge) !== version) continue; // Of another version, or of a judge that is no longer asked: kept, not compared.
+    const ofImage = byImage.get(imageId);
+    if (ofImage === undefined) byImage.set(imageId, new Map([[judge, score]]));
+    else ofImage.set(judge, score);
+  }
+  return byImage;
+}
+
+function candidateOf(row: GroupImageRow, facts: Pick<CandidateImage, "flagged" | "flawed" | "scores">): CandidateImage {
+  const { imageId, variant, sha256, widthPx, heightPx, pixelSha256, perceptualHash, lumaStd } = row;
+  // No image of a final group is `listed`.
+  const state = row.state === "listed" ? "rejected" : row.state;
+  const isSeen = widthPx !== null && heightPx !== null && pixelSha256 !== null && perceptualHash !== null && lumaStd !== null;
+  return { imageId, variant, sha256, state, look: isSeen ? { widthPx, heightPx, pixelSha256, perceptualHash, lumaStd } : null, ...facts };
+}
+
+/** The JSON of a vote holds image_ids and flags, no integers: it needs no exact parser. Its shape was checked when it was cast. */
+function voteOf({ kind, shown, ranking, remade }: PromptVoteRow): Vote {
+  const vote: Vote = { kind, shown: JSON.parse(shown) as string[], ranking: JSON.parse(ranking) as string[][] };
+  if (remade === NONE) return vote;
+  const gone = new Set(JSON.parse(remade) as string[]);
+  const kept = (images: readonly string[]): string[] => images.filter((imageId) => !gone.has(imageId));
+  return { kind, shown: kept(vote.shown), ranking: vote.ranking.map(kept).filter((tier) => tier.length > 0) };
+}
+
+function flagsOf({ annotator, flags, remade }: PromptVoteRow): FlaggingVote[] {
+  if (flags === "{}") return [];
+  const byImage = JSON.parse(flags) as Record<string, string[]>; // As above.
+  const gone = remade === NONE ? [] : (JSON.parse(remade) as string[]);
+  return [{ annotator, flags: Object.fromEntries(Object.entries(byImage).filter(([imageId]) => !gone.includes(imageId))) }];
+}

@@ -1,0 +1,44 @@
+import type { Judge } from "../../../judges/judge.ts";
+import type { Combination } from "./combine.ts";
+
+export interface SourceFacts {
+  /** `pairs.from`. */
+  readonly from: readonly string[];
+  /** Names of sources that say nothing of preference, see `technicalSources`. */
+  readonly technical: ReadonlySet<string>;
+  /** True if anyone has voted under this criterion, on any prompt. */
+  readonly anyVote: boolean;
+}
+
+/**
+ * The sources that may link, in order. A technical source links only where it is the only one there is: as soon as people voted
+ * on anything, or a judge of preference stands beside it, its rows would be noise among preferences.
+ */
+export function sourcesOf({ from, technical, anyVote }: SourceFacts): readonly string[] {
+  const preferring = from.filter((source) => !technical.has(source));
+  const others = preferring.filter((source) => source !== "people" || anyVote);
+  return others.length > 0 ? preferring : from;
+}
+
+/** The sources that measure pictures and know nothing of what people like: technical judges, and a combination of nothing else. */
+export function technicalSources(
+  judges: readonly Pick<Judge, "name" | "technical">[],
+  { judges: members }: Combination,
+): ReadonlySet<string> {
+  const technical = new Set(judges.filter((judge) => judge.technical).map(({ name }) => name));
+  if (members.length > 0 && members.every(({ judge }) => technical.has(judge))) technical.add("combined");
+  return technical;
+}
+
+/** What a row of this source says: `people`, `combined` or `judge:<name>`. */
+export function rowSourceOf(source: string): string {
+  return source === "people" || source === "combined" ? source : `judge:${source}`;
+}
+
+/** Of rows by source: those that only measures of the picture decided, which is nobody's preference. */
+export function technicalRows(
+  rows: Readonly<Record<string, number>>,
+  technical: ReadonlySet<string>,
+): readonly (readonly [source: string, count: number])[] {
+  return [...technical].map((name) => [rowSourceOf(name), rows[rowSourceOf(name)] ?? 0] as const).filter(([, count]) => count > 0);
+}

@@ -1,0 +1,143 @@
+import type { Config } from "../../../config/schema.ts";
+import type { RowLayout } from "../../../exporters/exporter.ts";
+import { rowColumns, type Field } from "../../../exporters/row-columns.ts";
+import { meaningOf } from "./card-columns.ts";
+import { checksumsText } from "../publish/checksums.ts";
+import { isRowFile, sha256Of, type DataFile } from "../make/manifest.ts";
+import { TABLES } from "../tables/registry.ts";
+
+export const CROISSANT = "croissant.json";
+
+export interface CroissantFacts {
+  readonly config: Pick<Config, "dataset" | "export">;
+  readonly layout: RowLayout;
+  readonly files: readonly DataFile[];
+}
+
+/** Source: MLCommons Croissant Format Specification 1.0, "The Croissant context". */
+const CONTEXT = {
+  "@language": "en",
+  "@vocab": "https://schema.org/",
+  citeAs: "cr:citeAs",
+  column: "cr:column",
+  conformsTo: "dct:conformsTo",
+  cr: "http://mlcommons.org/croissant/",
+  data: { "@id": "cr:data", "@type": "@json" },
+  dataType: { "@id": "cr:dataType", "@type": "@vocab" },
+  dct: "http://purl.org/dc/terms/",
+  equivalentProperty: "cr:equivalentProperty",
+  examples: { "@id": "cr:examples", "@type": "@json" },
+  extract: "cr:extract",
+  field: "cr:field",
+  fileObject: "cr:fileObject",
+  fileProperty: "cr:fileProperty",
+  fileSet: "cr:fileSet",
+  format: "cr:format",
+  includes: "cr:includes",
+  isLiveDataset: "cr:isLiveDataset",
+  jsonPath: "cr:jsonPath",
+  key: "cr:key",
+  md5: "cr:md5",
+  parentField: "cr:parentField",
+  path: "cr:path",
+  rai: "http://mlcommons.org/croissant/RAI/",
+  recordSet: "cr:recordSet",
+  references: "cr:references",
+  regex: "cr:regex",
+  repeated: "cr:repeated",
+  replace: "cr:replace",
+  samplingRate: "cr:samplingRate",
+  sc: "https://schema.org/",
+  separator: "cr:separator",
+  source: "cr:source",
+  subField: "cr:subField",
+  transform: "cr:transform",
+} as const;
+
+const DATA_TYPES = { string: "sc:Text", int64: "sc:Integer", uint64: "sc:Integer", float64: "sc:Float", bool: "sc:Boolean" } as const;
+
+/** gzip is seen by its first bytes. */
+const FORMAT = "application/jsonlines";
+
+/** `croissant.json`: MLCommons Croissant 1.0 (JSON-LD) of the rows of every table. Neither place, version nor time is in it: equal rows, equal bytes. */
+export function croissantText({ config, layout, files }: CroissantFacts): string {
+  const { license, license_link: link, authors } = config.export.card;
+  // Of formats with pictures the files say themselves what they have.
+  const own = files.filter(({ format }) => format === undefined);
+  const croissant = {
+    "@context": CONTEXT,
+    "@type": "sc:Dataset",
+    conformsTo: "http://mlcommons.org/croissant/1.0",
+    name: config.dataset,
+    description: "Preference pairs for training text-to-image models: a prompt, the image that was chosen, and those that were rejected.",
+    // Croissant wants one, and the rows decide it.
+    version: `1.0.0+${sha256Of(checksumsText(own)).slice(0, 16)}`,
+    ...(license === null ? {} : { license: link ?? license }),
+    ...(authors === null ? {} : { creator: [authors].flat().map((name) => ({ "@type": "sc:Person", name })) }),
+    distribution: own.map(({ path, sizeBytes, sha256 }) => ({
+      "@type": "cr:FileObject",
+      "@id": path,
+      name: path,
+      contentUrl: path,
+      contentSize: `${sizeBytes} B`,
+      encodingFormat: FORMAT,
+      sha256,
+    })),
+    // One for each shard: Croissant's file sets are of archives and repositories, not of files that stand for themselves.
+    recordSet: tablesIn(own, layout).flatMap((table) =>
+      [...Map.groupBy(table.files, ({ split }) => split)].flatMap(([split, shards]) =>
+        shards.map(({ path }, index) =>
+          recordSet(`${table.prefix}${split}${shards.length === 1 ? "" : `-${String(index).padStart(5, "0")}`}`, { path, ...table }),
+        ),
+      ),
+    ),
+  };
+  return `${JSON.stringify(croissant, null, 2)}\n`;
+}
+
+interface DescribedTable {
+  /** Before the split, in names of record sets: every table has the same splits. */
+  readonly prefix: string;
+  readonly fields: readonly Field[];
+  /** What a column means; of one inside an image by its name after a point. */
+  readonly meaning: (name: string) => string;
+}
+
+function tablesIn(files: readonly DataFile[], layout: RowLayout): readonly (DescribedTable & { readonly files: readonly DataFile[] })[] {
+  const rows = { prefix: "", fields: rowColumns(layout), meaning: meaningOf, files: files.filter(isRowFile) };
+  const beside = TABLES.map((table) => ({
+    prefix: `${table.name}-`,
+    fields: table.fields(layout),
+    meaning: (column: string): string => table.meanings[column] ?? "",
+    files: files.filter((file) => file.table === table.name),
+  }));
+  return [rows, ...beside];
+}
+
+function recordSet(name: string, { path, fields, meaning }: DescribedTable & { readonly path: string }): object {
+  const described = fields.map((column) => field(column, { id: `${name}/${column.name}`, path, column: column.name, meaning }));
+  return { "@type": "cr:RecordSet", "@id": name, name, field: described };
+}
+
+interface Place extends Pick<DescribedTable, "meaning"> {
+  readonly id: string;
+  /** Of the file. */
+  readonly path: string;
+  /** Top-level key of a row. */
+  readonly column: string;
+  /** Key inside it. */
+  readonly inner?: string;
+}
+
+function field({ name, feature }: Field, { id, path, column, inner, meaning }: Place): object {
+  const common = { "@type": "cr:Field", "@id": id, name: id, description: meaning(inner === undefined ? name : `.${name}`) };
+  const whole = { fileObject: { "@id": path }, extract: { column } };
+  if ("dtype" in feature) {
+    const source = { ...whole, ...(inner === undefined ? {} : { transform: { jsonPath: inner } }) };
+    return { ...common, dataType: DATA_TYPES[feature.dtype], source };
+  }
+  if ("items" in feature) return { ...common, dataType: DATA_TYPES[feature.items.dtype], repeated: true, source: whole };
+  const fields = "struct" in feature ? feature.struct : feature.list;
+  const subField = fields.map((own) => field(own, { id: `${id}/${own.name}`, path, column, inner: own.name, meaning }));
+  return { ...common, ...("list" in feature ? { repeated: true } : {}), subField };
+}

@@ -1,0 +1,199 @@
+import type { Config } from "../../../config/schema.ts";
+import type { Context } from "../../../context.ts";
+import type { ExportSnapshot } from "../../../db/queries/export/export-rows.ts";
+import { ConfigError } from "../../../errors.ts";
+import type { Exporter, RowLayout } from "../../../exporters/exporter.ts";
+import { combinationOf } from "../../annotate/link/link-rules.ts";
+import type { ObjectStore } from "../../../stores/object-store.ts";
+import { technicalRows, technicalSources } from "../../annotate/link/sources.ts";
+import type { SplitRatios } from "../split/split.ts";
+import { cardText } from "../card/card.ts";
+import { checksumsText } from "../publish/checksums.ts";
+import { CROISSANT, croissantText } from "../card/croissant.ts";
+import { downloadScript } from "./download-script.ts";
+import { imagesCsv } from "./images-csv.ts";
+import { openImageRuns } from "./image-runs.ts";
+import { contentDigest, type VersionContent } from "../versions/content-digest.ts";
+import { CHECKSUMS, sha256Of, type DataFile, type MadeByCounts, type VersionCounts } from "./manifest.ts";
+import { INDEX, indexText, partSection, STALE, staleCsv } from "./part-files.ts";
+import { planRows, type RowPlan } from "../rows/plan-rows.ts";
+import { rowFacts } from "../rows/row.ts";
+import { rowSchemaText, schemaPath } from "../rows/row-schema.ts";
+import { refuseNewColumns, type Since, type StaleCounts } from "../versions/since.ts";
+import type { Spool, SpooledFile } from "./spool.ts";
+import { openStats, type SeedRange } from "../card/stats.ts";
+import { writeBeside } from "./write-beside.ts";
+import { writeShards } from "../rows/write-shards.ts";
+
+export interface MakeNeeds extends Pick<Context, "config" | "judges" | "log" | "clock" | "signal"> {
+  readonly snapshot: ExportSnapshot;
+  readonly spool: Spool;
+  readonly exporter: Exporter;
+  readonly ratios: SplitRatios;
+  readonly complete: boolean;
+  /** Also writes `croissant.json`. */
+  readonly croissant: boolean;
+  /** What only new rows are added to. */
+  readonly since: Since | null;
+  /** Opens the store that the images lie in: what carries no picture never reads it. */
+  openImages(): Promise<ObjectStore>;
+  /** Shards compressed at a time; changes no byte. */
+  readonly workers: number;
+  /** Throws where the export is to stop. */
+  readonly checkpoint: () => Promise<void>;
+}
+
+/** Unit → reason → count. */
+export type Drops = Readonly<Record<string, Readonly<Record<string, number>>>>;
+
+/** A whole version in the spool, but for its manifest. */
+export interface MadeVersion {
+  readonly dataFiles: readonly DataFile[];
+  /** Every file, in the order in which they are published. */
+  readonly files: readonly SpooledFile[];
+  /** Equal wherever the store lies: see contentDigest(). */
+  readonly contentSha256: string;
+  /** Of SHA256SUMS. */
+  readonly checksumsSha256: string;
+  readonly layout: RowLayout;
+  readonly counts: VersionCounts;
+  /** Rows by source; and those of sources that measure something else than preference. */
+  readonly sources: Readonly<Record<string, number>>;
+  readonly technical: readonly (readonly [source: string, count: number])[];
+  readonly seeds: SeedRange;
+  readonly madeBy: MadeByCounts;
+}
+
+export type Made = {
+  readonly drops: Drops;
+  /** Of the rows that earlier versions have; null where a whole version is made. */
+  readonly stale: StaleCounts | null;
+} & ({ readonly made: MadeVersion } | { readonly made: null });
+
+/**
+ * Makes the files of a version: equal database and configuration give equal bytes. `made` is null where there is no row.
+ * @throws {ConfigError} for a seed that rows cannot carry as a number.
+ */
+export async function makeVersion(needs: MakeNeeds): Promise<Made> {
+  const { config, snapshot, spool, exporter, ratios, since } = needs;
+  const { fields, seed_format: seedFormat, gzip } = config.export;
+  let stale: StaleCounts | null = null;
+  const narrow = async (): Promise<Readonly<Record<string, number>>> => {
+    const narrowed = await since?.narrow(snapshot, rowFacts(snapshot.variants(), needs.judges));
+    stale = narrowed?.stale ?? null;
+    return narrowed?.dropped ?? {};
+  };
+  const plan = await planRows(snapshot, { ratios, fields, narrow, checkpoint: needs.checkpoint });
+  const linkDrops = dropsOf(snapshot, plan);
+  if (plan.rows === 0) return { made: null, drops: linkDrops, stale };
+
+  const unknownSeeds = seedFormat === "string" && snapshot.hasUnknownSeeds();
+  const own: RowLayout = { fields, seedFormat, omitted: plan.omitted, ...(unknownSeeds ? { unknownSeeds } : {}) };
+  if (since !== null) refuseNewColumns(since, own);
+  const layout = since?.layout ?? own;
+  const stats = openStats(plan.ranges);
+  using images = openImageRuns(spool.scratch("images"));
+  const rowFiles = await writeShards(needs, { plan, layout, stats, images });
+  // Seeds pass by as rows are made: looking for a large one first would read all jobs once more.
+  if (seedFormat === "number" && !Number.isSafeInteger(Number(stats.seeds()?.max ?? 0))) refuseLargeSeeds(snapshot);
+  const beside = await writeBeside(needs, { plan, layout });
+  const dataFiles = [...rowFiles, ...beside.dataFiles];
+  const drops = { ...linkDrops, ...beside.drops };
+  const listed = { images: 0, references: 0 };
+  for (const image of snapshot.imagesBeside()) images.add(image);
+  const imageList = await spool.write(
+    "images.csv",
+    imagesCsv(images.sorted(), ({ isReference }) => listed[isReference === 1 ? "references" : "images"]++),
+  );
+  const { images: imageCount, references } = listed;
+  const counts: VersionCounts = { rows: plan.rows, prompts: plan.prompts, images: imageCount, ...(references > 0 ? { references } : {}) };
+  const { json, sources, models, seeds } = stats.result(counts, drops);
+  const technical = technicalRows(sources, technicalSources(needs.judges, combinationOf(config.annotate)));
+  const card = cardText({
+    config,
+    layout,
+    ratios,
+    counts,
+    sources,
+    models,
+    splits: plan.splits,
+    complete: needs.complete,
+    technical,
+    extension: exporter.extension({ gzip }),
+    dataSha256: sha256Of(checksumsText(dataFiles)),
+    dataFiles,
+    samples: beside.samples,
+    formats: beside.formats,
+  });
+  const part = since === null || stale === null ? null : partSection(since.lineage, layout, stale);
+  const others = [
+    ...beside.otherFiles,
+    imageList,
+    await spool.write("stats.json", [Buffer.from(`${JSON.stringify(json, null, 2)}\n`)]),
+    await spool.write("README.md", [Buffer.from(card + (part ?? ""))]),
+    ...(await writeSchemas(spool, { layout, dataFiles })),
+    await spool.write("download.py", [downloadScript()]),
+    ...(needs.croissant ? [await spool.write(CROISSANT, [Buffer.from(croissantText({ config, layout, files: dataFiles }))])] : []),
+    ...(since === null
+      ? []
+      : [
+          await spool.write(INDEX, [Buffer.from(indexText(since.lineage, dataFiles))]),
+          await spool.write(STALE, staleCsv(snapshot.base.stale())),
+        ]),
+  ];
+  const checksums = checksumsText([...dataFiles, ...others]);
+  const content = [...dataFiles, ...others];
+  const contentSha256 = await contentDigest({
+    files: content,
+    dataFiles,
+    pictures: picturesOf(config.export),
+    since: baseOf(since),
+    uriBase: config.export.uri_base,
+    read: (path) => spool.read(path) as AsyncIterable<Buffer>, // Without an encoding a stream yields Buffers.
+  });
+  const files = [...content, await spool.write(CHECKSUMS, [Buffer.from(checksums)])];
+  const digests = { contentSha256, checksumsSha256: sha256Of(checksums) };
+  return { made: { dataFiles, files, ...digests, layout, counts, sources, technical, seeds, madeBy: snapshot.madeBy() }, drops, stale };
+}
+
+/** As the manifest says it. */
+function picturesOf({ formats, images }: Config["export"]): string | null {
+  return formats.every((format) => format === "jsonl") ? null : JSON.stringify(images);
+}
+
+/** What a part builds on. */
+function baseOf(since: Since | null): VersionContent["since"] {
+  const base = since?.lineage.at(-1);
+  return base === undefined ? null : { version: base.version, manifestSha256: base.manifestSha256 };
+}
+
+/** One for each table that has rows. */
+async function writeSchemas(
+  spool: Spool,
+  { layout, dataFiles }: { readonly layout: RowLayout; readonly dataFiles: readonly DataFile[] },
+): Promise<readonly SpooledFile[]> {
+  const files: SpooledFile[] = [];
+  for (const table of new Set(dataFiles.filter(({ format }) => format === undefined).map((file) => file.table))) {
+    const schema = rowSchemaText(table, layout);
+    if (schema !== null) files.push(await spool.write(schemaPath(table), [Buffer.from(schema)]));
+  }
+  return files;
+}
+
+function dropsOf(snapshot: ExportSnapshot, { dropped }: RowPlan): Drops {
+  const linked = Map.groupBy(snapshot.drops(), ({ unit }) => unit);
+  const byUnit = [...linked].map(([unit, own]) => [unit, Object.fromEntries(own.map(({ reason, count }) => [reason, count]))] as const);
+  return Object.fromEntries(Object.keys(dropped).length === 0 ? byUnit : [...byUnit, ["row", dropped] as const]);
+}
+
+function refuseLargeSeeds(snapshot: ExportSnapshot): void {
+  const found = snapshot.firstLargeSeed();
+  if (found === undefined) return;
+  const { seed, prompt } = found;
+  throw new ConfigError(
+    `Cannot export seed ${seed} of the prompt ${JSON.stringify(prompt.slice(0, 80))} as a number: loaders round what is over 2^53 - 1`,
+    {
+      hint: "set export.seed_format: string, for the whole export",
+    },
+  );
+}

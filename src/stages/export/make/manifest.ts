@@ -1,0 +1,275 @@
+import { createHash } from "node:crypto";
+import type { Config } from "../../../config/schema.ts";
+import type { VersionKind } from "../../../db/queries/export/exports.ts";
+import type { RowLayout } from "../../../exporters/exporter.ts";
+import type { Judge } from "../../../judges/judge.ts";
+import { isJsonObject, parseExact } from "../../../lib/exact-json.ts";
+import { isKey } from "../../../stores/key.ts";
+import type { Split, SplitRatios } from "../split/split.ts";
+import type { SpooledFile } from "./spool.ts";
+import type { SeedRange } from "../card/stats.ts";
+
+/** Raised whenever a row gains a column or a column's meaning changes. */
+export const ROW_SCHEMA = 1;
+
+export const MANIFEST = "manifest.json";
+export const CHECKSUMS = "SHA256SUMS";
+
+/** A file of rows. */
+export interface DataFile extends SpooledFile {
+  readonly table: string;
+  /** Absent: JSON lines. */
+  readonly format?: string;
+  readonly split: Split;
+  readonly rows: number;
+}
+
+/** True for the rows themselves, which `counts` counts. */
+export function isRowFile({ table, format }: Pick<DataFile, "table" | "format">): boolean {
+  return table === "default" && format === undefined;
+}
+
+export interface VersionCounts {
+  readonly rows: number;
+  readonly prompts: number;
+  /** Generated ones. */
+  readonly images: number;
+  /** Pictures that prompts come with; left out where there are none. */
+  readonly references?: number;
+}
+
+export interface ManifestFacts {
+  readonly config: Pick<Config, "dataset" | "annotate" | "export">;
+  readonly judges: readonly Pick<Judge, "name" | "version" | "technical">[];
+  readonly version: string;
+  readonly kind: VersionKind;
+  readonly complete: boolean;
+  readonly createdAt: string;
+  readonly configHash: string;
+  /** See contentDigest(). */
+  readonly contentSha256: string;
+  /** Of SHA256SUMS. */
+  readonly checksumsSha256: string;
+  readonly layout: RowLayout;
+  readonly ratios: SplitRatios;
+  readonly files: readonly DataFile[];
+  readonly counts: VersionCounts;
+  /** Unit → reason → count. */
+  readonly drops: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  readonly sources: Readonly<Record<string, number>>;
+  readonly technical: readonly (readonly [source: string, count: number])[];
+  readonly seeds: SeedRange;
+  readonly madeBy: MadeByCounts;
+  /** Of a part: what it builds on. */
+  readonly since: SinceFact | null;
+}
+
+/** What the stored images of the dataset were made by. A night's facts: they stand here alone, and in no row. */
+export interface MadeByCounts {
+  readonly servers: readonly {
+    readonly comfyui: string;
+    readonly pytorch: string;
+    readonly python: string;
+    readonly device: string;
+    readonly images: number;
+  }[];
+  /** Prompts that have images of several. */
+  readonly mixedPrompts: number;
+}
+
+/** What a part says of the version before it. */
+export interface SinceFact {
+  readonly version: string;
+  readonly manifestSha256: string;
+  /** Rows of the versions before that no longer hold. */
+  readonly gone: number;
+  readonly changed: number;
+}
+
+/**
+ * `manifest.json`: the commit marker, written last. Its own checksum closes it, over every byte before that line, so that a flipped
+ * bit in it is found like one anywhere else.
+ */
+export function manifestText(facts: ManifestFacts): string {
+  const { config, layout, counts, files } = facts;
+  const pairSet = config.export.pairs;
+  const manifest = {
+    row_schema: ROW_SCHEMA,
+    complete: facts.complete,
+    dataset: config.dataset,
+    version: facts.version,
+    kind: facts.kind,
+    ...(facts.since === null ? {} : { since: sinceOf(facts.since) }),
+    created_at: facts.createdAt,
+    config_hash: facts.configHash,
+    content_sha256: facts.contentSha256,
+    checksums_sha256: facts.checksumsSha256,
+    uri_base: config.export.uri_base,
+    tables: [...new Set(["default", ...files.filter(({ format }) => format === undefined).map(({ table }) => table)])],
+    ...(config.export.formats.every((format) => format === "jsonl") ? {} : pictureFormats(config.export)),
+    fields: layout.fields,
+    seed_format: layout.seedFormat,
+    columns_left_out: layout.omitted,
+    ...(layout.unknownSeeds === true ? { unknown_seeds: true } : {}),
+    counts: {
+      ...counts,
+      splits: Object.fromEntries(
+        Map.groupBy(files.filter(isRowFile), ({ split }) => split)
+          .entries()
+          .map(([split, own]) => [split, sumRows(own)]),
+      ),
+      ...tableCounts(files),
+    },
+    // A reader of nothing else has to meet this before training.
+    warnings: facts.technical.map(
+      ([source, count]) => `technical score, not preference: ${count} of ${counts.rows} rows were decided by ${source}`,
+    ),
+    sources: facts.sources,
+    drops: facts.drops,
+    splits: { method: 'first 64 bits of SHA-256("split v1" || group key) against the cumulated ratios', ratios: facts.ratios },
+    policies: {
+      pair_set: pairSet,
+      criteria: config.annotate.criteria,
+      ...config.annotate.pairs[pairSet],
+      filters: config.annotate.filters,
+      combine: config.annotate.combine,
+    },
+    judges: facts.judges.map(({ name, version, technical }) => ({ name, version, technical })),
+    seeds: facts.seeds,
+    made_by: facts.madeBy.servers.map(({ comfyui, pytorch, python, device, images }) => ({ comfyui, pytorch, python, device, images })),
+    prompts_made_by_several: facts.madeBy.mixedPrompts,
+    files: files.map(({ path, table, format, split, rows, sizeBytes, sha256 }) => ({
+      path,
+      table,
+      ...(format === undefined ? {} : { format }),
+      split,
+      rows,
+      bytes: sizeBytes,
+      sha256,
+    })),
+  };
+  const body = JSON.stringify(manifest, null, 2).replace(/\n\}$/, ",\n");
+  return `${body}  "manifest_sha256": "${sha256Of(body)}"\n}\n`;
+}
+
+function sinceOf({ version, manifestSha256, gone, changed }: SinceFact): object {
+  return { version, manifest_sha256: manifestSha256, gone, changed };
+}
+
+/** What was written with pictures in it, and what became of them. */
+function pictureFormats({ formats, images }: Config["export"]): object {
+  return { formats: [...new Set(["jsonl", ...formats])], images };
+}
+
+/** Rows of the other tables by split; left out where there are none. */
+function tableCounts(files: readonly DataFile[]): object {
+  const others = files.filter(({ table, format }) => table !== "default" && format === undefined);
+  if (others.length === 0) return {};
+  const byTable = [...Map.groupBy(others, ({ table }) => table)];
+  const bySplit = (own: readonly DataFile[]): object =>
+    Object.fromEntries([...Map.groupBy(own, ({ split }) => split)].map(([split, part]) => [split, sumRows(part)]));
+  return { tables: Object.fromEntries(byTable.map(([table, own]) => [table, bySplit(own)])) };
+}
+
+/** Rows by split. */
+type SplitCounts = Readonly<Partial<Record<Split, number>>>;
+
+/** What a manifest counts of its files. */
+export interface ManifestCounts extends VersionCounts {
+  readonly splits: SplitCounts;
+  /** Of the tables beside the rows; left out where there are none. */
+  readonly tables?: Readonly<Record<string, SplitCounts>>;
+}
+
+export interface ParsedManifest {
+  /** False: candidates or votes were still to come. */
+  readonly complete: boolean;
+  readonly dataset: string;
+  readonly version: string;
+  /** Null in versions of earlier programs, which did not say it. */
+  readonly kind: VersionKind | null;
+  /** Null in versions of earlier programs: their files have to be read for it. */
+  readonly contentSha256: string | null;
+  /** Of SHA256SUMS. */
+  readonly checksumsSha256: string;
+  /** Undefined in versions of earlier programs. */
+  readonly uriBase?: string | null;
+  /** How formats with pictures show them, JSON; null where there are none. */
+  readonly pictures: string | null;
+  /** Images, pairs and prompts that linking left out: unit → reason → count. */
+  readonly drops: ManifestFacts["drops"];
+  readonly layout: RowLayout;
+  readonly files: readonly DataFile[];
+  /** Formats with pictures: each has a folder of its name. */
+  readonly pictureFormats: readonly string[];
+  readonly counts: ManifestCounts;
+  readonly pairSet: string;
+  readonly ratios: SplitRatios;
+  /** Of a part: the version before it. */
+  readonly since?: Pick<SinceFact, "version" | "manifestSha256">;
+}
+
+/** Reads a manifest back; a sentence saying why not where it is none, or was changed. */
+export function parseManifest(text: string): ParsedManifest | string {
+  const [, body = "", sum] = /^([^]*,\n) {2}"manifest_sha256": "([0-9a-f]{64})"\n\}\n$/.exec(text) ?? [];
+  if (sum === undefined) return "it does not end in its own checksum";
+  if (sum !== sha256Of(body)) return "it does not have the bytes that it was written with";
+  const value = parseExact(text);
+  if (!isJsonObject(value) || value["row_schema"] !== ROW_SCHEMA)
+    return `it is not of row_schema ${ROW_SCHEMA}, which is all that this version reads`;
+  // Its checksum says that manifestText() wrote it, and its row_schema with which shape.
+  const manifest = value as unknown as {
+    complete: boolean;
+    dataset: string;
+    version: string;
+    kind?: VersionKind;
+    content_sha256: string;
+    checksums_sha256?: string;
+    uri_base?: string | null;
+    images?: object;
+    drops: ManifestFacts["drops"];
+    fields: RowLayout["fields"];
+    seed_format: RowLayout["seedFormat"];
+    columns_left_out: RowLayout["omitted"];
+    unknown_seeds?: boolean;
+    formats?: readonly string[];
+    counts: ParsedManifest["counts"];
+    policies: { pair_set: string };
+    splits: { ratios: SplitRatios };
+    since?: { version: string; manifest_sha256: string };
+    files: { path: string; table: string; format?: string; split: Split; rows: number; bytes: number; sha256: string }[];
+  };
+  if (!manifest.files.every(({ path }) => isKey(path))) return "it lists a file that no version can have";
+  return {
+    complete: manifest.complete,
+    dataset: manifest.dataset,
+    version: manifest.version,
+    kind: manifest.kind ?? null,
+    // Without `checksums_sha256` it is the checksum of SHA256SUMS, URIs and all.
+    contentSha256: manifest.checksums_sha256 === undefined ? null : manifest.content_sha256,
+    checksumsSha256: manifest.checksums_sha256 ?? manifest.content_sha256,
+    ...(manifest.uri_base === undefined ? {} : { uriBase: manifest.uri_base }),
+    pictures: manifest.images === undefined ? null : JSON.stringify(manifest.images),
+    drops: manifest.drops,
+    layout: {
+      fields: manifest.fields,
+      seedFormat: manifest.seed_format,
+      omitted: manifest.columns_left_out,
+      ...(manifest.unknown_seeds === true ? { unknownSeeds: true } : {}),
+    },
+    files: manifest.files.map(({ bytes, ...file }) => ({ ...file, sizeBytes: bytes })),
+    pictureFormats: (manifest.formats ?? []).filter((format) => format !== "jsonl"),
+    counts: manifest.counts,
+    pairSet: manifest.policies.pair_set,
+    ratios: manifest.splits.ratios,
+    ...(manifest.since === undefined ? {} : { since: { version: manifest.since.version, manifestSha256: manifest.since.manifest_sha256 } }),
+  };
+}
+
+function sumRows(files: readonly DataFile[]): number {
+  return files.reduce((sum, { rows }) => sum + rows, 0);
+}
+
+export function sha256Of(text: string): string {
+  return createHash("sha256").update(text, "utf8").digest("hex");
+}

@@ -1,0 +1,109 @@
+import { createHash } from "node:crypto";
+import { text } from "node:stream/consumers";
+import type { Clock } from "../../../lib/clock.ts";
+import { retry, RETRIES } from "../../../lib/retry.ts";
+import type { ObjectStore } from "../../../stores/object-store.ts";
+import { contentDigest, type VersionContent } from "../versions/content-digest.ts";
+import { MANIFEST } from "../make/manifest.ts";
+import type { Spool, SpooledFile } from "../make/spool.ts";
+import { LATEST } from "../versions/versions.ts";
+
+export interface PublishNeeds {
+  readonly store: ObjectStore;
+  readonly spool: Spool;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Throws where the export is to stop. */
+  readonly checkpoint: () => Promise<void>;
+}
+
+export type Publisher = ReturnType<typeof publisher>;
+
+/** Brings files of the spool to where versions lie. Every call leaves whole objects only, so that it may end anywhere. */
+export function publisher({ store, spool, clock, signal, checkpoint }: PublishNeeds) {
+  const retried = <Result>(request: () => Promise<Result>): Promise<Result> => retry(request, { limits: RETRIES.store, clock, signal });
+
+  const isThere = async (key: string, file: SpooledFile): Promise<boolean> => {
+    const proven = await store.holds?.(key, file.sizeBytes, () => spool.read(file.path), signal);
+    if (typeof proven === "boolean") return proven;
+    if ((await store.head(key, signal))?.sizeBytes !== file.sizeBytes) return false;
+    const body = await store.get(key, signal);
+    if (body === null) return false;
+    const hash = createHash("sha256");
+    for await (const chunk of body as AsyncIterable<Buffer>) hash.update(chunk); // Without an encoding a stream yields Buffers.
+    return hash.digest("hex") === file.sha256;
+  };
+
+  /** Where versions lie on the spool's disk its files only get their names: copying them would cost as much as making them. */
+  const put = async (key: string, { path, sizeBytes }: SpooledFile): Promise<void> => {
+    if ((await store.putFile?.(key, spool.fileOf(path))) === true) return;
+    await store.put(key, spool.read(path), sizeBytes, { contentType: contentTypeOf(path), signal });
+  };
+
+  const putText = (key: string, content: string, contentType: string): Promise<void> => {
+    const bytes = Buffer.from(content);
+    return retried(() => store.put(key, bytes, bytes.length, { contentType, signal }));
+  };
+
+  /** A small text, null where nothing is. */
+  const read = (key: string): Promise<string | null> =>
+    retried(async () => {
+      const body = await store.get(key, signal);
+      return body === null ? null : text(body);
+    });
+
+  const stream = async (key: string): Promise<AsyncIterable<Buffer>> => {
+    const body = await store.get(key, signal);
+    if (body === null) throw new RangeError(`${key} is missing`);
+    return body as AsyncIterable<Buffer>; // Without an encoding a stream yields Buffers.
+  };
+
+  return {
+    read,
+    /** @throws {RangeError} where nothing is. */
+    stream,
+    digest: (content: VersionContent): Promise<string> => retried(() => contentDigest(content)),
+
+    /** All keys of all versions, and what LATEST names. */
+    async look(): Promise<{ readonly keys: readonly string[]; readonly latest: string | null }> {
+      const keys = await retried(async () => {
+        const found: string[] = [];
+        for await (const { key } of store.list("", signal)) found.push(key);
+        return found;
+      });
+      return { keys, latest: (await read(LATEST))?.trim() ?? null };
+    },
+
+    /** Puts the files of a version where they belong. What an interrupted export left there is kept where it is the same, else removed. */
+    async putFiles(version: string, files: readonly SpooledFile[], left: readonly string[]): Promise<void> {
+      const present = new Set(left);
+      for (const file of files) {
+        await checkpoint();
+        const key = `${version}/${file.path}`;
+        if (present.delete(key) && (await retried(() => isThere(key, file)))) continue;
+        await retried(() => put(key, file));
+      }
+      for (const key of present) await retried(() => store.delete(key, signal));
+    },
+
+    putManifest: (version: string, manifest: string): Promise<void> => putText(`${version}/${MANIFEST}`, manifest, "application/json"),
+    putLatest: (version: string): Promise<void> => putText(LATEST, `${version}\n`, "text/plain"),
+  };
+}
+
+function contentTypeOf(path: string): string {
+  const types: readonly (readonly [string, string])[] = [
+    [".jsonl", "application/jsonl"],
+    [".gz", "application/gzip"],
+    [".json", "application/json"],
+    [".csv", "text/csv"],
+    [".md", "text/markdown"],
+    [".py", "text/x-python"],
+    [".parquet", "application/vnd.apache.parquet"],
+    [".tar", "application/x-tar"],
+    [".png", "image/png"],
+    [".jpg", "image/jpeg"],
+    [".webp", "image/webp"],
+  ];
+  return types.find(([ending]) => path.endsWith(ending))?.[1] ?? "text/plain";
+}

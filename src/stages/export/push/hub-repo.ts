@@ -1,0 +1,160 @@
+import { ConfigError, FatalError, TransientError, messageOf } from "../../../errors.ts";
+import { withoutSecrets } from "../../../lib/http/without-secrets.ts";
+
+/** A file of the repository, as its listing says. */
+export interface RemoteFile {
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** SHA-256 (hex) of one that is kept as a large file, else null. */
+  readonly sha256: string | null;
+  /** Git's name of its content: of the pointer, where it is a large file. */
+  readonly gitOid: string;
+}
+
+export interface HubOptions {
+  /** `https://huggingface.co`, without a slash at its end. */
+  readonly endpoint: string;
+  readonly token: string;
+  /** `owner/name`. */
+  readonly repo: string;
+  readonly branch: string;
+  readonly fetch: typeof fetch;
+}
+
+export interface Commit {
+  readonly title: string;
+  readonly add: readonly { readonly path: string; readonly content: Blob }[];
+  readonly remove: readonly string[];
+  readonly signal: AbortSignal;
+  /** A share of a file's bytes was hashed or sent. */
+  readonly onProgress: (path: string, state: "hashing" | "uploading" | "error", share: number) => void;
+}
+
+export type HubRepo = Awaited<ReturnType<typeof openHubRepo>>;
+
+/** A dataset repository on the Hugging Face Hub, or on what speaks its API. Errors are classed and name no token. */
+export async function openHubRepo({ endpoint, token, repo: name, branch, fetch }: HubOptions) {
+  // Half a second of loading that no other command wants.
+  const hub = await import("@huggingface/hub");
+  const repo = { type: "dataset", name } as const;
+  const common = { hubUrl: endpoint, accessToken: token, fetch };
+  const asked = async <Answer>(doing: string, call: () => Promise<Answer>): Promise<Answer> => {
+    try {
+      return await call();
+    } catch (error) {
+      throw hubError(error, {
+        doing: `${doing} ${name} at ${endpoint}`,
+        token,
+        statusOf: (e) => (e instanceof hub.HubApiError ? e.statusCode : undefined),
+      });
+    }
+  };
+  const isMissing = (error: unknown): boolean => error instanceof hub.HubApiError && error.statusCode === 404;
+
+  return {
+    /** `https://huggingface.co/datasets/owner/name/tree/main`. */
+    url: `${endpoint}/datasets/${name}${branch === "main" ? "" : `/tree/${encodeURIComponent(branch)}`}`,
+
+    /** Makes repository and branch where they are missing. @throws {ConfigError} if it is to be private and is public. */
+    async ensure({ isPrivate }: { readonly isPrivate: boolean }): Promise<"created" | "there"> {
+      const isThere = await asked("look at", () => hub.repoExists({ repo, ...common }));
+      if (!isThere) {
+        await asked("create", async () => {
+          const visibility = isPrivate ? { visibility: "private" as const } : {};
+          // 409: a try before this one made it, and its answer was lost.
+          await hub.createRepo({ repo, ...visibility, ...common }).catch((error: unknown) => {
+            if (!(error instanceof hub.HubApiError) || error.statusCode !== 409) throw error;
+          });
+        });
+      } else if (isPrivate) {
+        const info = await asked("look at", () => hub.datasetInfo({ name, ...common }));
+        if (!info.private) {
+          throw new ConfigError(`Cannot push to ${name}: --private was asked for, and the repository is public`, {
+            hint: "make it private in its settings, or push to another one",
+          });
+        }
+      }
+      if (branch !== "main" && !(await this.hasBranch())) {
+        await asked(`create the branch ${branch} of`, () => hub.createBranch({ repo, branch, ...common }));
+      }
+      return isThere ? "there" : "created";
+    },
+
+    async hasBranch(): Promise<boolean> {
+      return asked("look at", async () => {
+        try {
+          await hub.datasetInfo({ name, revision: branch, ...common });
+          return true;
+        } catch (error) {
+          if (isMissing(error)) return false;
+          throw error;
+        }
+      });
+    },
+
+    async files(): Promise<readonly RemoteFile[]> {
+      return asked("list", async () => {
+        const files: RemoteFile[] = [];
+        for await (const entry of hub.listFiles({ repo, recursive: true, revision: encodeURIComponent(branch), ...common })) {
+          if (entry.type !== "file") continue;
+          const { path, size, oid = "", lfs } = entry;
+          // The Hub has it without, older servers with the algorithm before it.
+          files.push({ path, sizeBytes: lfs?.size ?? size, sha256: lfs?.oid.replace(/^sha256:/, "") ?? null, gitOid: oid });
+        }
+        return files;
+      });
+    },
+
+    /** Of a small file that is there. */
+    async text(path: string): Promise<string> {
+      return asked(
+        `read ${path} of`,
+        async () => (await (await hub.downloadFile({ repo, path, revision: branch, ...common }))?.text()) ?? "",
+      );
+    },
+
+    /** One commit of everything. Large files go first, those that the Hub has already (by their SHA-256) not at all. Answers its URL. */
+    async commit({ title, add, remove, signal, onProgress }: Commit): Promise<string> {
+      const operations = [
+        ...add.map(({ path, content }) => ({ operation: "addOrUpdate" as const, path, content })),
+        ...remove.map((path) => ({ operation: "delete" as const, path })),
+      ];
+      return asked("push to", async () => {
+        // Not by its own protocol (Xet), which tells nothing of what is there by SHA-256.
+        const events = hub.commitIter({ repo, branch, title, operations, abortSignal: signal, useXet: false, ...common });
+        for (;;) {
+          const { done, value } = await events.next();
+          if (done === true) return value?.commit.url ?? "";
+          if (value.event === "fileProgress") onProgress(value.path, value.state, value.progress);
+        }
+      });
+    },
+  };
+}
+
+interface Asking {
+  readonly doing: string;
+  readonly token: string;
+  readonly statusOf: (error: unknown) => number | undefined;
+}
+
+/** Classes what the Hub's client throws. Its messages hold URLs, which can be signed. */
+function hubError(error: unknown, { doing, token, statusOf }: Asking): unknown {
+  if (error instanceof TransientError || error instanceof ConfigError) return error;
+  const status = statusOf(error);
+  // Its client takes answers for what they should be: on others it stumbles.
+  if (error instanceof TypeError || error instanceof SyntaxError) {
+    return new FatalError(`Cannot ${doing}: its answer is not the Hub's (${withoutSecrets(messageOf(error), { token })})`, {
+      hint: "check HF_ENDPOINT; a proxy or a mirror may answer in place of the Hub",
+      cause: error,
+    });
+  }
+  if (status === undefined) return error;
+  const words = withoutSecrets(messageOf(error), { token }).replaceAll(/(https?:\/\/[^\s?]+)\?\S*/g, "$1");
+  const message = `Cannot ${doing}: ${status} ${words}`;
+  if (status === 401 || status === 403) {
+    return new FatalError(message, { hint: "export HF_TOKEN with a token that may write to this repository (hf.co/settings/tokens)" });
+  }
+  if (status >= 500 || status === 408 || status === 429) return new TransientError(message);
+  return new FatalError(message, { hint: "check --repo and --branch; the answer above says what the Hub did not like" });
+}

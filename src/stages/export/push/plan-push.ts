@@ -1,0 +1,62 @@
+import { ConfigError } from "../../../errors.ts";
+import { parseChecksums } from "../publish/checksums.ts";
+import { CHECKSUMS, MANIFEST } from "../make/manifest.ts";
+import type { RemoteFile } from "./hub-repo.ts";
+
+/** A file of the version to be pushed. */
+export interface LocalFile {
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** Hex. */
+  readonly sha256: string;
+}
+
+export interface PushPlan {
+  readonly add: readonly LocalFile[];
+  readonly remove: readonly string[];
+  readonly same: number;
+}
+
+export interface Remote {
+  readonly files: readonly RemoteFile[];
+  /** SHA256SUMS of what was pushed before; "" where nothing was. */
+  readonly checksums: string;
+}
+
+/**
+ * What a commit has to change so that the repository holds this version and nothing of the one before; what is not ours stays.
+ * `isSame` compares a small file, of which the listing has no SHA-256.
+ * @throws {ConfigError} where rows lie there that we never pushed: loaders would take them for this version's.
+ */
+export function planPush(
+  local: readonly LocalFile[],
+  { files, checksums }: Remote,
+  isSame: (file: LocalFile, remote: RemoteFile) => boolean,
+): PushPlan {
+  const remote = new Map(files.map((file) => [file.path, file]));
+  const ours = new Set(local.map(({ path }) => path));
+  const before = new Set([...parseChecksums(checksums).keys(), ...(checksums === "" ? [] : [CHECKSUMS, MANIFEST])]);
+  const folders = new Set(local.filter(({ path }) => path.includes("/")).map(({ path }) => path.slice(0, path.indexOf("/"))));
+  const foreign = files.filter(
+    ({ path }) => !ours.has(path) && !before.has(path) && folders.has(path.split("/")[0] ?? "") && path.includes("/"),
+  );
+  if (foreign.length > 0) {
+    throw new ConfigError(
+      `Cannot push: the repository holds files that no push of ours brought, where rows belong: ${foreign
+        .slice(0, 3)
+        .map(({ path }) => path)
+        .join(", ")}`,
+      { hint: "remove them there, or push to another --repo or --branch" },
+    );
+  }
+  const add = local.filter((file) => {
+    const there = remote.get(file.path);
+    if (there === undefined) return true;
+    return there.sha256 === null ? !isSame(file, there) : there.sha256 !== file.sha256;
+  });
+  return {
+    add,
+    remove: [...before].filter((path) => remote.has(path) && !ours.has(path)).toSorted(),
+    same: local.length - add.length,
+  };
+}

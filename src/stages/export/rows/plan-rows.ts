@@ -1,0 +1,104 @@
+import type { ExportSnapshot, LinkedRow, PlannedRow } from "../../../db/queries/export/export-rows.ts";
+import { OPTIONAL_COLUMNS, type OptionalColumn } from "../../../exporters/exporter.ts";
+import { roundFloat } from "../../../exporters/float-text.ts";
+import { SPLITS, splitter, type Split, type SplitRatios } from "../split/split.ts";
+import { frontRows } from "./front-rows.ts";
+import { groupKeyOf } from "../split/group-key.ts";
+import { marginOf } from "./row.ts";
+import { scoreRanges, type ScoreRanges } from "../card/stats.ts";
+
+/** Rows planned between two looks at signals. */
+const PAGE_ROWS = 256;
+
+/** What is known of the rows of a version before the first of them is written. */
+export interface RowPlan {
+  readonly splits: readonly PlannedSplit[];
+  readonly rows: number;
+  readonly prompts: number;
+  /** Columns that no row fills. */
+  readonly omitted: readonly OptionalColumn[];
+  /** Rows left out here, by reason. */
+  readonly dropped: Readonly<Record<string, number>>;
+  readonly ranges: ScoreRanges;
+}
+
+/** A split with rows. */
+export interface PlannedSplit {
+  readonly split: Split;
+  readonly rows: number;
+  /** Ids of the rows that stand before all others. */
+  readonly front: readonly string[];
+}
+
+export interface PlanOptions {
+  readonly ratios: SplitRatios;
+  readonly fields: "full" | "minimal";
+  /** Cuts the whole plan down to a part of it; answers what that dropped, by reason. */
+  readonly narrow?: () => Promise<Readonly<Record<string, number>>>;
+  /** Throws where the export is to stop. */
+  readonly checkpoint: () => Promise<void>;
+}
+
+/** Decides which rows there are, in which split, and which stand first. */
+export async function planRows(snapshot: ExportSnapshot, { ratios, fields, narrow, checkpoint }: PlanOptions): Promise<RowPlan> {
+  const splitOf = splitter(ratios);
+  const ranges = scoreRanges();
+  let page: PlannedRow[] = [];
+  let hasReferences = false;
+  for (const row of snapshot.linkedRows()) {
+    ranges.add(row);
+    hasReferences ||= row.hasReferences === 1;
+    const split = SPLITS.indexOf(splitOf(groupKeyOf(row.prompt)));
+    page.push({ place: row.place, rowId: row.rowId, split, fills: fields === "full" ? filledColumns(row) : 0 });
+    if (page.length < PAGE_ROWS) continue;
+    snapshot.plan(page);
+    page = [];
+    await checkpoint();
+  }
+  snapshot.plan(page);
+  await checkpoint();
+  snapshot.sortPlan();
+  const dropped = { ...dropRows(snapshot, { hasReferences }), ...(await narrow?.()) };
+  const splits = SPLITS.map((split, index): PlannedSplit & { readonly fills: number } => {
+    const fillers = snapshot.fillers(index);
+    return {
+      split,
+      rows: snapshot.countRows(index),
+      front: frontRows(fillers),
+      fills: fillers.reduce((all, filler) => all | filler.fills, 0),
+    };
+  });
+  const filled = splits.reduce((all, { fills }) => all | fills, 0);
+  return {
+    splits: splits.filter(({ rows }) => rows > 0).map(({ split, rows, front }) => ({ split, rows, front })),
+    rows: splits.reduce((sum, { rows }) => sum + rows, 0),
+    prompts: snapshot.countPrompts(),
+    omitted: fields === "full" ? OPTIONAL_COLUMNS.filter((_, bit) => (filled & (1 << bit)) === 0) : [],
+    dropped,
+    ranges: ranges.result(),
+  };
+}
+
+/** A bit for each of OPTIONAL_COLUMNS: true where the row's value says what type the column has. */
+function filledColumns({ chosenScore, rejectedScore, rejectedHigh, margin, agreement, hasReferences }: LinkedRow): number {
+  const isFilled: Readonly<Record<OptionalColumn, boolean>> = {
+    "chosen.score": roundFloat(chosenScore) !== null,
+    "rejected.score": rejectedHigh !== null,
+    margin: marginOf(chosenScore, { rejectedScore, kept: margin }) !== null,
+    agreement: roundFloat(agreement) !== null,
+    references: hasReferences === 1,
+  };
+  return OPTIONAL_COLUMNS.reduce((fills, column, bit) => fills | (isFilled[column] ? 1 << bit : 0), 0);
+}
+
+/** An image that two splits would show stays in the earlier one: a model must not be tested on what it was trained on. */
+function dropRows(snapshot: ExportSnapshot, { hasReferences }: { readonly hasReferences: boolean }): Record<string, number> {
+  const unstored = snapshot.dropUnstored();
+  const unstoredReferences = hasReferences ? snapshot.dropUnstoredReferences() : 0;
+  const shared = snapshot.dropShared(0, 1) + snapshot.dropShared(0, 2) + snapshot.dropShared(1, 2);
+  return {
+    ...(unstored > 0 ? { "image-not-stored": unstored } : {}),
+    ...(unstoredReferences > 0 ? { "reference-not-stored": unstoredReferences } : {}),
+    ...(shared > 0 ? { "image-in-two-splits": shared } : {}),
+  };
+}

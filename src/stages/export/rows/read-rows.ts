@@ -1,0 +1,35 @@
+import type { ExportSnapshot, ImageScoreRecord } from "../../../db/queries/export/export-rows.ts";
+import type { Row } from "../../../exporters/exporter.ts";
+import { rowIdPages, type SplitRows } from "./row-id-pages.ts";
+import { toRow, type RowFacts } from "./row.ts";
+
+export interface ReadOptions extends SplitRows {
+  readonly facts: RowFacts;
+  /** Throws where the export is to stop. */
+  readonly checkpoint: () => Promise<void>;
+}
+
+/** The rows of a split: those at the front, then the others by id. Holds one page in memory: prompts, which have no limit in size, one by one. */
+export async function* readRows(snapshot: ExportSnapshot, { facts, checkpoint, ...rows }: ReadOptions): AsyncGenerator<Row> {
+  for (const rowIds of rowIdPages(snapshot, rows)) {
+    yield* readPage(snapshot, { rowIds, facts });
+    await checkpoint();
+  }
+}
+
+interface Page {
+  readonly rowIds: readonly string[];
+  readonly facts: RowFacts;
+}
+
+function* readPage(snapshot: ExportSnapshot, { rowIds, facts }: Page): Generator<Row> {
+  const shown = snapshot.imagesOf(rowIds);
+  const imagesByRow = Map.groupBy(shown, ({ rowId }) => rowId);
+  const referencesByRow = Map.groupBy(snapshot.referencesOf(rowIds), ({ rowId }) => rowId);
+  const imageIds = [...new Set(shown.map(({ imageId }) => imageId))];
+  const scores: ReadonlyMap<string, readonly ImageScoreRecord[]> = Map.groupBy(snapshot.scoresOf(imageIds), ({ imageId }) => imageId);
+  for (const rowId of rowIds) {
+    const [images, references] = [imagesByRow.get(rowId) ?? [], referencesByRow.get(rowId) ?? []];
+    yield toRow({ row: snapshot.row(rowId), images, references, scores }, facts);
+  }
+}

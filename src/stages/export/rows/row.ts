@@ -1,0 +1,170 @@
+import type { ImageScoreRecord, RowImageRecord, RowRecord, RowReferenceRecord } from "../../../db/queries/export/export-rows.ts";
+import type { ImageCell, Row } from "../../../exporters/exporter.ts";
+import { floatText, roundFloat } from "../../../exporters/float-text.ts";
+import { canonicalJson, isJsonArray, isJsonObject, parseExact, type Json, type JsonObject } from "../../../lib/exact-json.ts";
+import { withoutSecretValues } from "../../../lib/secret-names.ts";
+
+interface VariantFacts {
+  readonly model: string;
+  readonly params: JsonObject;
+  /** The same, as rows carry it where a prompt adds nothing. */
+  readonly paramsJson: string;
+}
+
+/** What rows of an export share. */
+export interface RowFacts {
+  /** By variant's name. */
+  readonly variants: ReadonlyMap<string, VariantFacts>;
+  /** The version of each judge whose scores count, by name. */
+  readonly judgeVersions: ReadonlyMap<string, string>;
+}
+
+export function rowFacts(
+  variants: Parameters<typeof variantFacts>[0],
+  judges: readonly { readonly name: string; readonly version: string }[],
+): RowFacts {
+  return { variants: variantFacts(variants), judgeVersions: new Map(judges.map(({ name, version }) => [name, version])) };
+}
+
+/** Reads every variant's parameters once, not once an image. */
+export function variantFacts(
+  rows: readonly { readonly variant: string; readonly model: string; readonly params: string }[],
+): RowFacts["variants"] {
+  return new Map(
+    rows.map(({ variant, model, params }) => {
+      const parsed = withoutSecretValues(parseObject(params)); // Older databases keep them.
+      return [variant, { model, params: parsed, paramsJson: sortedJson(parsed) }];
+    }),
+  );
+}
+
+export interface RowRecords {
+  readonly row: RowRecord;
+  /** The chosen first, then the rejected, best first. */
+  readonly images: readonly RowImageRecord[];
+  /** In any order. */
+  readonly references: readonly RowReferenceRecord[];
+  /** By image_id. */
+  readonly scores: ReadonlyMap<string, readonly ImageScoreRecord[]>;
+}
+
+/** Makes a training row of what the database has of it. Pure; nothing that a night leaves behind goes in. */
+export function toRow({ row, images, references, scores }: RowRecords, facts: RowFacts): Row {
+  const paramsByVariant = new Map<string, string>();
+  const [chosen, ...rejected] = images.map((image) =>
+    imageCell(image, { row, scores: scores.get(image.imageId) ?? [], facts, paramsByVariant }),
+  );
+  if (chosen === undefined || rejected.length === 0) throw new Error(`row ${row.rowId} lacks images`);
+  return {
+    id: row.rowId,
+    prompt: row.prompt,
+    chosen,
+    rejected,
+    promptKey: row.promptKey,
+    negativePrompt: row.negative,
+    criterion: row.criterion,
+    source: row.source,
+    margin: marginOf(chosen.score, { rejectedScore: rejected[0]?.score ?? null, kept: row.margin }),
+    agreement: roundFloat(row.agreement),
+    nVotes: row.nVotes,
+    nCandidates: row.nCandidates,
+    references: references
+      .toSorted((first, second) => (first.name < second.name ? -1 : 1))
+      .map(({ name, uri, sha256 }) => ({ name, uri, sha256 })),
+    meta: metaOf(row),
+  };
+}
+
+/** Of the scores as they are exported, so that whoever subtracts them gets it; where there are none, the one that linking kept. */
+export function marginOf(
+  chosenScore: number | null,
+  { rejectedScore, kept }: { readonly rejectedScore: number | null; readonly kept: number | null },
+): number | null {
+  const [chosen, rejected] = [roundFloat(chosenScore), roundFloat(rejectedScore)];
+  return roundFloat(chosen === null || rejected === null ? kept : chosen - rejected);
+}
+
+interface ImageContext {
+  readonly row: RowRecord;
+  readonly scores: readonly ImageScoreRecord[];
+  readonly facts: RowFacts;
+  /** Of this row: images of one variant share them. */
+  readonly paramsByVariant: Map<string, string>;
+}
+
+function imageCell(image: RowImageRecord, { row, scores, facts, paramsByVariant }: ImageContext): ImageCell {
+  const { uri, sha256, widthPx, heightPx, seed, batchIndex, imageId } = image;
+  const variant = facts.variants.get(image.variant);
+  if (uri === null || sha256 === null || widthPx === null || heightPx === null || variant === undefined) {
+    throw new Error(`image ${imageId} is linked, and was never stored and inspected`);
+  }
+  const ownParams = (name: string): string => {
+    const known = paramsByVariant.get(name) ?? paramsOf(variant, row);
+    paramsByVariant.set(name, known);
+    return known;
+  };
+  return {
+    uri,
+    seed,
+    batchIndex,
+    imageId,
+    sha256,
+    widthPx,
+    heightPx,
+    variant: image.variant,
+    model: variant.model,
+    // An adopted image's are its own: the text sent, and what the prompt binds, is not known to be what made it.
+    params: image.params === null ? ownParams(image.variant) : sortedJson(withoutSecretValues(parseObject(image.params))),
+    score: roundFloat(image.score),
+    scores: scoresJson(scores, facts.judgeVersions),
+  };
+}
+
+/** Set and bound values, and under `prompt` what the model was sent instead of the prompt. */
+function paramsOf({ params, paramsJson }: VariantFacts, { bound, sent, prompt }: RowRecord): string {
+  if (bound === "{}" && sent === prompt) return paramsJson;
+  const values = { ...params, ...withoutSecretValues(parseObject(bound)) };
+  return sortedJson(sent === prompt ? values : { ...values, prompt: sent });
+}
+
+/** Kept columns, and the user's own key under `source_id`. */
+function metaOf({ meta, sourceId }: RowRecord): string {
+  if (meta === "{}" && sourceId === null) return meta;
+  const kept = parseObject(meta);
+  return sortedJson(sourceId === null ? kept : { source_id: sourceId, ...kept });
+}
+
+function scoresJson(scores: readonly ImageScoreRecord[], versions: RowFacts["judgeVersions"]): string {
+  const current = scores.filter(({ judge, version }) => versions.get(judge) === version);
+  if (current.length === 0) return "{}";
+  const [only] = current;
+  if (current.length === 1 && only !== undefined) return `{${scoreField(only)}}`;
+  const fields = current.toSorted((first, second) => (first.judge < second.judge ? -1 : 1)).map(scoreField);
+  return `{${fields.join(",")}}`;
+}
+
+function scoreField({ judge, score }: ImageScoreRecord): string {
+  const rounded = roundFloat(score);
+  return `${JSON.stringify(judge)}:${rounded === null ? "null" : floatText(rounded)}`;
+}
+
+function parseObject(text: string): JsonObject {
+  if (text === "{}") return {};
+  const value = parseExact(text);
+  if (!isJsonObject(value)) throw new Error(`the database holds ${text.slice(0, 80)} where an object belongs`);
+  return value;
+}
+
+/** Canonical JSON of well-formed strings: a lone surrogate would come back when the string is parsed. */
+function sortedJson(value: JsonObject): string {
+  const text = canonicalJson(value);
+  // canonicalJson writes lone surrogates, and nothing else, as \ud8xx.
+  return text.includes("\\ud") ? canonicalJson(wellFormed(value)) : text;
+}
+
+function wellFormed(value: Json): Json {
+  if (typeof value === "string") return value.toWellFormed();
+  if (isJsonArray(value)) return value.map(wellFormed);
+  if (!isJsonObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key.toWellFormed(), wellFormed(inner)]));
+}

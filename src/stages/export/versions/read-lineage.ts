@@ -1,0 +1,80 @@
+import { text } from "node:stream/consumers";
+import { ConfigError, FatalError } from "../../../errors.ts";
+import type { ObjectStore } from "../../../stores/object-store.ts";
+import { MANIFEST, parseManifest, sha256Of, type DataFile, type ParsedManifest } from "../make/manifest.ts";
+import { checkVersionName, knownVersions } from "./versions.ts";
+
+/** A complete version, as its manifest says. */
+export interface PublishedVersion {
+  readonly version: string;
+  readonly manifest: ParsedManifest;
+  /** SHA-256 (hex) of `manifest.json`. */
+  readonly manifestSha256: string;
+}
+
+/** A version and those that it builds on, oldest first: never empty, the last is the one asked for. */
+export type Lineage = readonly [PublishedVersion, ...PublishedVersion[]];
+
+export interface LineageNeeds {
+  /** The place of versions. */
+  readonly store: Pick<ObjectStore, "uri" | "get" | "list">;
+  readonly signal: AbortSignal;
+}
+
+/** More parts than anybody makes of one dataset: a circle would never end. */
+const PARTS_MAX = 1_000;
+
+/**
+ * Reads the manifests of a version and of all that it builds on.
+ * @throws {ConfigError} if there is no such complete version. @throws {FatalError} if a manifest cannot be trusted, or a base has gone.
+ */
+export async function readLineage(name: string, { store, signal }: LineageNeeds): Promise<Lineage> {
+  const wanted = await readManifest(checkVersionName(name), { store, signal });
+  if (wanted === null) {
+    throw new ConfigError(`Cannot use ${name}: there is no such complete version in ${store.uri}`, {
+      hint: await versionsAt(store, signal),
+    });
+  }
+  let lineage: Lineage = [wanted];
+  for (let { since } = wanted.manifest; since !== undefined;) {
+    const base = await readManifest(since.version, { store, signal });
+    if (base === null) throw new FatalError(`Cannot use ${name}: ${since.version}, which it builds on, is not in ${store.uri}`);
+    if (base.manifestSha256 !== since.manifestSha256 || lineage.length > PARTS_MAX) {
+      throw new FatalError(`Cannot use ${name}: ${since.version} is not the version that it builds on`, {
+        hint: `verify ${since.version}`,
+      });
+    }
+    lineage = [base, ...lineage];
+    ({ since } = base.manifest);
+  }
+  return lineage;
+}
+
+/** Null where none is. */
+async function readManifest(version: string, { store, signal }: LineageNeeds): Promise<PublishedVersion | null> {
+  const body = await store.get(`${version}/${MANIFEST}`, signal);
+  if (body === null) return null;
+  const content = await text(body);
+  const manifest = parseManifest(content);
+  if (typeof manifest === "string") {
+    throw new FatalError(`Cannot use ${version}: its ${MANIFEST} cannot be trusted, because ${manifest}`, { hint: `verify ${version}` });
+  }
+  return { version, manifest, manifestSha256: sha256Of(content) };
+}
+
+/** For hints: which versions there are. */
+export async function versionsAt(store: Pick<ObjectStore, "list">, signal: AbortSignal): Promise<string> {
+  const keys: string[] = [];
+  for await (const { key } of store.list("", signal)) keys.push(key);
+  const { complete, begun } = knownVersions(keys, null);
+  const names = [...complete, ...[...begun].map((name) => `${name} (not complete)`)].toSorted((a, b) =>
+    a.localeCompare(b, "en", { numeric: true }),
+  );
+  return names.length === 0 ? "export first: nothing is there yet" : `one of ${names.join(", ")}`;
+}
+
+/** True for files of rows that have a line each; other formats hold the same rows. */
+export function isLineFile({ path, format }: DataFile): boolean {
+  if (format !== undefined) return false;
+  return path.endsWith(".jsonl") || path.endsWith(".jsonl.gz");
+}

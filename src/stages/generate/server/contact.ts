@@ -1,0 +1,155 @@
+import type { ComfyClient } from "../../../comfy/client/client.ts";
+import type { ComfyEvents, ComfyEventsOptions } from "../../../comfy/connection/events.ts";
+import type { SubmittedJob } from "../../../db/queries/jobs/jobs.ts";
+import type { FatalError, TransientError } from "../../../errors.ts";
+import { backoffMs, createBackoff, WAITS } from "../../../lib/retry.ts";
+import type { GenerateRun } from "../run.ts";
+
+/** Jobs in a row that a server cut off and never had, before it is left alone. */
+const SWALLOWED_MAX = 3;
+/**
+ * Steps and ends of a job that was sent more often than this are no progress: a workflow that kills its server each time would else keep a
+ * run going for ever.
+ */
+const COUNTED_ATTEMPTS_MAX = 10;
+
+export interface ContactOptions extends Pick<ComfyEventsOptions, "onEvent" | "onOpen"> {
+  readonly client: ComfyClient;
+  readonly run: Pick<GenerateRun, "bounds" | "clock" | "jobs" | "lastProgress" | "servers" | "signal" | "finished" | "fallbackClientId">;
+}
+
+export type Contact = ReturnType<typeof createContact>;
+
+/**
+ * How one server is reached, and when it is asked again. It has one back-off for all that goes wrong there, which only progress resets:
+ * a server that answers one question well and another badly is not asked more often for it.
+ */
+export function createContact({ client: first, run, onEvent, onOpen }: ContactOptions) {
+  const { url } = first;
+  const backoff = createBackoff(WAITS.server);
+  let client = first;
+  let events: ComfyEvents | null = null;
+  let restUntilMs = 0;
+  /** Since when it is in trouble, without any progress; null while it is not. */
+  let troubledSinceMs: number | null = null;
+  let hasAnsweredSince = false;
+  let unusable: FatalError | null = null;
+  let hasRestarted = false;
+  let isUnread = true;
+  /** The question how the server is, while it is under way. */
+  let reading: Promise<void> | null = null;
+  const swallowed = new Set<string>();
+
+  function rest(retryAfterMs: number | undefined): void {
+    const nowMs = run.clock.nowMs();
+    // What was in flight together fails together, which is one failure.
+    const isNew = restUntilMs <= nowMs;
+    const waitMs = isNew ? backoff.failed(retryAfterMs) : backoffMs(0, { ...WAITS.server, retryAfterMs }, () => 0);
+    restUntilMs = Math.max(restUntilMs, nowMs + waitMs);
+  }
+
+  function progressed(): void {
+    backoff.worked();
+    restUntilMs = 0;
+    troubledSinceMs = null;
+    hasAnsweredSince = false;
+    run.lastProgress.made();
+  }
+
+  /** Asks the server how it is, and opens its WebSocket. @throws as the client does. */
+  function connect(): Promise<void> {
+    reading ??= read().finally(() => (reading = null));
+    return reading;
+  }
+
+  async function read(): Promise<void> {
+    isUnread = false;
+    const stats = await client.systemStats(run.signal);
+    hasAnsweredSince = troubledSinceMs !== null;
+    events ??= client.events({ clock: run.clock, onEvent, onOpen, signal: run.finished });
+    const refusals = await run.bounds.read(client, run.signal);
+    run.jobs.barred(url, refusals);
+    run.servers.serverUp(url, stats);
+  }
+
+  function close(): void {
+    events?.close();
+    events = null;
+  }
+
+  return {
+    url,
+    /** Another one where the configuration's headers for the server changed. */
+    client: (): ComfyClient => client,
+    isOf: (other: ComfyClient): boolean => other === client,
+    /** Whose WebSocket gets the events of what is submitted now. */
+    clientId: (): string => events?.clientId ?? run.fallbackClientId,
+
+    connect,
+    /** Waits until it is known what the server is since it was started: an image made after an upgrade is not the old software's. */
+    whenRead: (): Promise<void> => reading ?? (isUnread ? connect() : Promise.resolve()),
+    renew(fresh: ComfyClient): void {
+      client = fresh;
+      unusable = null;
+      restUntilMs = 0;
+      close();
+    },
+    close,
+
+    /** Something was achieved there for good. */
+    progressed,
+    /** A job took a step, or was done: that may be lost again. */
+    stepped({ attempt }: Pick<SubmittedJob, "attempt">): void {
+      swallowed.clear();
+      if (attempt <= COUNTED_ATTEMPTS_MAX) progressed();
+    },
+    /** The server is in trouble: it is down until it was asked again, after a rest. */
+    troubled(error: TransientError): void {
+      troubledSinceMs ??= run.clock.nowMs();
+      rest(error.retryAfterMs);
+      run.servers.serverDown(url, error);
+      run.lastProgress.hindered(url, error.message);
+    },
+    /** How long it has answered, and not about our jobs: in trouble without any progress, and well between, ms. */
+    answersBadlyForMs: (): number => (troubledSinceMs === null || !hasAnsweredSince ? 0 : run.clock.nowMs() - troubledSinceMs),
+    /** It refused one job, while it answers others: it is given no new ones for a moment. */
+    refusedOne(error: TransientError): void {
+      rest(error.retryAfterMs);
+      run.lastProgress.hindered(url, error.message);
+    },
+    /** How long it is left alone, ms. */
+    restMs: (): number => Math.max(0, restUntilMs - run.clock.nowMs()),
+
+    /** Nothing but a person can help: the server's worker ends with this error. */
+    cannotBeUsed: (error: FatalError): void => void (unusable = error),
+    isUnusable: (): boolean => unusable !== null,
+    throwIfUnusable(): void {
+      if (unusable !== null) throw unusable;
+    },
+
+    /** It took a prompt of ours. */
+    accepted(): void {
+      swallowed.clear();
+    },
+    /**
+     * It cut off a submission and never had it. Accepted and gone is a restart; this is a server, or something before it, that takes
+     * nothing. Answers how many jobs those were in a row, once they are too many; else null.
+     */
+    swallowed(job: string): number | null {
+      swallowed.add(job);
+      if (swallowed.size < SWALLOWED_MAX) return null;
+      swallowed.clear();
+      return SWALLOWED_MAX;
+    },
+    /** It was started anew: what is in neither queue nor history is lost at once. */
+    restarted(): void {
+      hasRestarted = true;
+      isUnread = true;
+    },
+    /** True until what it is and can do was read since it was started, as far as that is known. */
+    isUnread: (): boolean => isUnread,
+    hasRestarted: (): boolean => hasRestarted,
+    /** What the restart lost was found out. */
+    restartIsOver: (): void => void (hasRestarted = false),
+  };
+}

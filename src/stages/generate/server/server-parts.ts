@@ -1,0 +1,17 @@
+import type { Contact } from "./contact.ts";
+import type { JobsOut } from "./jobs-out.ts";
+import type { QueueWatch } from "./queue-watch.ts";
+import type { GenerateRun } from "../run.ts";
+
+/** What the parts of one server's worker share. Each keeps its own state to itself. */
+export interface ServerParts {
+  readonly url: string;
+  readonly contact: Contact;
+  readonly jobs: JobsOut;
+  readonly queue: QueueWatch;
+  readonly run: GenerateRun;
+  /** Has the server take jobs while there is room. */
+  readonly fill: () => void;
+  /** Wakes the worker's loop. */
+  readonly wake: () => void;
+}

@@ -1,0 +1,173 @@
+import { randomUUID } from "node:crypto";
+import { findByMark } from "../../../comfy/client/find-by-mark.ts";
+import type { HistoryEntry } from "../../../comfy/client/history-entry.ts";
+import { TransientError } from "../../../errors.ts";
+import { idsOf, type OutJob } from "./jobs-out.ts";
+import type { ServerParts } from "./server-parts.ts";
+import { settleEntry } from "./settle-entry.ts";
+
+/** How long a job may be in neither queue nor history before it is lost: a POST whose answer was lost may still arrive, ms. */
+const LOST_GRACE_MS = 5_000;
+/** The same where an answer came that is not ComfyUI's: whoever gave it had the whole request, and only a proxy may still pass it on, ms. */
+const ANSWERED_GRACE_MS = 2_000;
+/** Bad answers about the history of one job, while others are answered well, before they count against it. */
+const BAD_HISTORIES_MAX = 2;
+/** Between two looks at a server's queue, ms. The WebSocket usually tells sooner. */
+const SWEEP_INTERVAL_MS = 1_000;
+
+export interface Sweeper {
+  /** Looks where the jobs out there are, and who else is: one /queue for all, and /history for those that left it. @throws as the client does. */
+  sweep(): Promise<void>;
+  /** Has the next sweep look, however long ago the last one was. */
+  soon(): void;
+  /** Settles a job whose run is over, by the server's history, and calls `next` in the same commit; nothing where it is not over. */
+  settleById(promptId: string, next?: () => void): Promise<void>;
+}
+
+export function createSweeper(parts: ServerParts): Sweeper {
+  const { url, contact, jobs, queue, run } = parts;
+  let dueMs = 0;
+
+  async function sweep(): Promise<void> {
+    if (run.clock.nowMs() < dueMs) return;
+    dueMs = run.clock.nowMs() + SWEEP_INTERVAL_MS;
+    // Jobs being posted are left out: this /queue may have been answered before they arrived.
+    const asked = jobs.all().filter((out) => out.state !== "posting");
+    if (asked.length === 0 && queue.theirs() === 0) return;
+    const seen = await contact.client().queue(run.signal);
+    if (queue.note(seen) && asked.some(({ state }) => state === "sent")) run.lastProgress.made(); // One before ours is over.
+    // By both ids: where an answer was lost, only the mark says what the server calls the prompt.
+    const waiting = new Map([...seen.running, ...seen.pending].flatMap((item) => idsOf(item).map((id) => [id, item.promptId] as const)));
+    const left: OutJob[] = [];
+    for (const out of asked) {
+      const given = waiting.get(out.job.promptId) ?? waiting.get(out.sentId);
+      if (given === undefined) left.push(out);
+      else {
+        jobs.followUnder(out, given);
+        jobs.seen(out);
+      }
+    }
+    await settleThoseThatLeft(left);
+    await giveUpMissing();
+    contact.restartIsOver();
+  }
+
+  /** Queue first, history second: a job moves from the one to the other and never back. */
+  async function settleThoseThatLeft(left: readonly OutJob[]): Promise<void> {
+    const bad: { readonly out: OutJob; readonly error: TransientError }[] = [];
+    for (const out of left) {
+      try {
+        await settleById(out.job.promptId);
+        jobs.missing(out, run.clock.nowMs());
+      } catch (error) {
+        if (!(error instanceof TransientError) || error.answered === "none") throw error;
+        bad.push({ out, error });
+      }
+    }
+    const [first] = bad;
+    if (first === undefined) return;
+    // A server that has no good answer for anybody says nothing of these jobs.
+    if (bad.length === left.length)
+      await contact
+        .client()
+        .history(randomUUID(), run.signal)
+        .catch(() => Promise.reject(first.error));
+    for (const { out, error } of bad) noteBadHistory(out, error);
+  }
+
+  function noteBadHistory(out: OutJob, error: TransientError): void {
+    jobs.badHistory(out);
+    queue.moved(); // It left the queue: that is no stall.
+    run.lastProgress.hindered(url, error.message);
+    if (!jobs.isOut(out) || out.badHistories < BAD_HISTORIES_MAX) return;
+    jobs.abandon(out);
+    run.schedule.avoid(out.job.job, url);
+    if (run.jobs.erred(out.job, { reason: "submit-refused", detail: error.message })) contact.progressed();
+  }
+
+  async function settleById(promptId: string, next?: () => void): Promise<void> {
+    const entry = await contact.client().history(promptId, run.signal);
+    if (entry === null) return;
+    await contact.whenRead();
+    run.commits.together(() => {
+      settle(entry);
+      run.servers.remember(url);
+      next?.();
+    });
+  }
+
+  function settle(entry: HistoryEntry): void {
+    const out = jobs.get(entry.promptId);
+    if (out === undefined) return; // Told twice: by the event and by the sweep.
+    jobs.takeOff(out);
+    queue.moved();
+    settleEntry(out.job, entry, parts);
+  }
+
+  /** What is missing for too long is looked for by its mark, if its answer was lost, and is lost then. */
+  async function giveUpMissing(): Promise<void> {
+    const nowMs = run.clock.nowMs();
+    const isOverdue = ({ missingSinceMs, badAnswer }: OutJob): boolean => {
+      const graceMs = badAnswer === null || badAnswer.answered === "none" ? LOST_GRACE_MS : ANSWERED_GRACE_MS;
+      return missingSinceMs !== null && (contact.hasRestarted() || nowMs - missingSinceMs >= graceMs);
+    };
+    const missing = jobs.all().filter(isOverdue);
+    const found = await findMarked(missing.filter(({ state }) => state === "unknown").map(({ sentId }) => sentId));
+    for (const out of missing) {
+      if (!jobs.isOut(out)) continue; // An event told its end meanwhile.
+      const entry = found.get(out.sentId);
+      if (entry === undefined) lose(out);
+      else {
+        jobs.followUnder(out, entry.promptId);
+        settle(entry);
+      }
+    }
+  }
+
+  async function findMarked(sentIds: readonly string[]): Promise<ReadonlyMap<string, HistoryEntry>> {
+    try {
+      return await findByMark(contact.client(), sentIds, run.signal);
+    } catch (error) {
+      if (!(error instanceof TransientError) || error.answered !== "refused") throw error;
+      // Where the history as a whole cannot be had, those prompts are made again: the others need not wait for it.
+      run.log.info(`${url} does not show its history, in which prompts without an answer would be found: ${error.message}`);
+      return new Map();
+    }
+  }
+
+  function lose(out: OutJob): void {
+    const { badAnswer, state } = out;
+    jobs.takeOff(out);
+    if (state === "unknown" && !contact.hasRestarted() && badAnswer !== null) return neverTaken(out, badAnswer);
+    if (out.hasEnded && !contact.hasRestarted()) return notTold(out);
+    run.lastProgress.hindered(url, `it no longer has ${out.job.promptId}, which it had accepted`);
+    run.jobs.planAgain(out.job, "lost_jobs");
+    if (state === "unknown" && !contact.hasRestarted()) swallow(out);
+  }
+
+  /** It ran, and the server's history does not know it: running it again has to have an end. */
+  function notTold(out: OutJob): void {
+    const detail = `${url} ran the job, and does not have it in its history. Try: another user of it, or a node, may clear the history`;
+    run.schedule.avoid(out.job.job, url);
+    if (run.jobs.erred(out.job, { reason: "submit-refused", detail })) contact.progressed();
+  }
+
+  /** It was answered badly, or not at all, and surely is not there. */
+  function neverTaken(out: OutJob, badAnswer: TransientError): void {
+    run.lastProgress.hindered(url, badAnswer.message);
+    run.schedule.avoid(out.job.job, url);
+    if (badAnswer.answered === "refused") {
+      if (run.jobs.erred(out.job, { reason: "submit-refused", detail: badAnswer.message })) contact.progressed();
+      return;
+    }
+    if (run.jobs.withoutVerdict(out.job, badAnswer.message, "lost_jobs")) contact.progressed();
+    if (badAnswer.answered === "none") swallow(out);
+  }
+
+  function swallow(out: OutJob): void {
+    const inARow = contact.swallowed(out.job.job);
+    if (inARow !== null) run.latch(url, `it cut off ${inARow} submissions in a row and took none of them`);
+  }
+
+  return { sweep, soon: () => void (dueMs = 0), settleById };
+}

@@ -1,0 +1,35 @@
+import type { Db } from "../../db/open.ts";
+import { planChanges, type PlanCounts } from "../../db/queries/plan/plan-changes.ts";
+import { planQueries, type PlannedJob } from "../../db/queries/plan/plan.ts";
+import type { PromptRow } from "../../prompts/read-prompts.ts";
+import { refuseOtherText } from "./refuse-other-text.ts";
+
+/** What planning would change in an existing dataset, from reading alone. */
+export interface PlanComparison {
+  /** A prompt that the plan wants, in the order of the file. @throws {ConfigError} as planning would. */
+  see(row: PromptRow, jobs: readonly PlannedJob[]): void;
+  /** Once all were seen. */
+  counts(): PlanCounts;
+}
+
+export function comparePlan(db: Db): PlanComparison {
+  const plan = planQueries(db);
+  const changes = planChanges(db);
+  const before = changes.countWanted();
+  const seen = { newPrompts: 0, keptPrompts: 0, newJobs: 0, keptJobs: 0, backJobs: 0 };
+  return {
+    see(row, jobs) {
+      refuseOtherText(plan, row);
+      const isActive = changes.isPromptActive(row.promptKey);
+      if (isActive === undefined) seen.newPrompts++;
+      else if (isActive) seen.keptPrompts++;
+      for (const { job } of jobs) {
+        const aside = changes.asideOf(job);
+        if (aside === undefined) seen.newJobs++;
+        else if (aside === 1) seen.backJobs++;
+        else seen.keptJobs++;
+      }
+    },
+    counts: () => ({ ...seen, asideJobs: before.jobs - seen.keptJobs, asidePrompts: before.prompts - seen.keptPrompts }),
+  };
+}

@@ -1,0 +1,112 @@
+import type { Readable } from "node:stream";
+import type { PutObjectCommandInput, S3Client } from "@aws-sdk/client-s3";
+import type { Dispatcher } from "undici";
+import { TransientError } from "../../errors.ts";
+import { S3Answer } from "./answer.ts";
+import type { Checked, HeldObject } from "./held-put.ts";
+import { openSigner } from "./signer.ts";
+import { escapeKey, type S3Target } from "./target.ts";
+
+export interface DirectPutsOptions {
+  /** Sockets, ≥ 1. */
+  readonly concurrency: number;
+  readonly connectTimeoutMs: number;
+  /** Without an answer, ms. */
+  readonly stallTimeoutMs: number;
+}
+
+export interface DirectPutOptions {
+  readonly to: S3Target;
+  /** SHA-256 (base64) that the store is asked to check; null: it takes none. */
+  readonly checksum: string | null;
+  readonly signal: AbortSignal;
+}
+
+export interface DirectPuts {
+  /** @throws {S3Answer} for any status but 200, TransientError for a 200 before all was sent, and what undici throws. */
+  put(object: HeldObject, options: DirectPutOptions): Promise<Checked>;
+  close(): Promise<void>;
+}
+
+const CHECKSUM = "x-amz-checksum-sha256";
+/** Of an error's body, in which S3 says what is wrong. */
+const WORDS_MAX_CHARS = 64 * 1024;
+
+/** Opens no connection before the first request. */
+export async function openDirectPuts({ config }: S3Client, options: DirectPutsOptions): Promise<DirectPuts> {
+  const { Agent, request } = await import("undici");
+  const sign = await openSigner(config);
+  const agent = new Agent({
+    connections: options.concurrency,
+    pipelining: 1,
+    allowH2: false,
+    headersTimeout: options.stallTimeoutMs,
+    bodyTimeout: options.stallTimeoutMs,
+    connect: { timeout: options.connectTimeoutMs },
+  });
+  return {
+    async put({ input, bytes, sha256 }, { to, checksum, signal }) {
+      const path = to.pathBefore + escapeKey(input.Key ?? "");
+      const headers = await sign({ target: to, path, headers: headersOf(input, { sha256, checksum }) });
+      headers["content-length"] = String(bytes.length);
+      const body = oncePiece(bytes);
+      const answer = await request(to.origin + path, { dispatcher: agent, method: "PUT", headers, body: body.pieces, signal });
+      if (answer.statusCode !== 200) throw new S3Answer(answer.statusCode, await wordsOf(answer.body), headerOf(answer, "location"));
+      await answer.body.dump();
+      if (!body.isSent()) throw new TransientError("Cannot trust the stored object: the store answered before it had all of it");
+      return { etag: headerOf(answer, "etag"), checked: headerOf(answer, CHECKSUM) };
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+/**
+ * Bytes as a body that knows whether the system has taken all of them. undici closes the socket of an answer that came earlier: the next
+ * request would stand behind bytes that nobody reads.
+ */
+function oncePiece(bytes: Uint8Array): { readonly pieces: Readable; readonly isSent: () => boolean } {
+  let isSent = false;
+  async function* pieces(): AsyncGenerator<Uint8Array> {
+    yield bytes; // undici asks for more once the socket has let go of this.
+    isSent = true;
+  }
+  // undici takes any async iterable ("Dispatcher.dispatch", body); its types name streams only, which cost more.
+  return { pieces: pieces() as AsyncIterable<Uint8Array> as Readable, isSent: () => isSent };
+}
+
+/** The headers of PutObject that stores here are configured with. Source: Amazon S3 API Reference, "PutObject". */
+function headersOf(
+  input: PutObjectCommandInput,
+  { sha256, checksum }: { readonly sha256: string; readonly checksum: string | null },
+): Record<string, string> {
+  const headers: Record<string, string | null | undefined> = {
+    "user-agent": "comfy-dpo",
+    "content-type": input.ContentType,
+    "if-none-match": input.IfNoneMatch,
+    "x-amz-content-sha256": sha256,
+    [CHECKSUM]: checksum,
+    "x-amz-storage-class": input.StorageClass,
+    "x-amz-server-side-encryption": input.ServerSideEncryption,
+    "x-amz-tagging": input.Tagging,
+    ...Object.fromEntries(Object.entries(input.Metadata ?? {}).map(([name, value]) => [`x-amz-meta-${name}`, value])),
+  };
+  return Object.fromEntries(Object.entries(headers).filter((header): header is [string, string] => typeof header[1] === "string"));
+}
+
+async function wordsOf(body: Dispatcher.ResponseData["body"]): Promise<string> {
+  let words = "";
+  try {
+    for await (const chunk of body) {
+      words += String(chunk);
+      if (words.length > WORDS_MAX_CHARS) break;
+    }
+  } catch {
+    // The status will do.
+  }
+  return words;
+}
+
+function headerOf({ headers }: Dispatcher.ResponseData, name: string): string | undefined {
+  const value = headers[name];
+  return typeof value === "string" ? value : undefined;
+}

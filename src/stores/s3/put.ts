@@ -1,0 +1,44 @@
+import type { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { TransientError } from "../../errors.ts";
+import { exactLength } from "../exact-length.ts";
+
+/** Sends one stream; rejects with classed errors. The ETag as the store wrote it, quotes included. */
+export type SendStream = (stream: Readable, signal: AbortSignal) => Promise<{ readonly ETag?: string | undefined } | "exists">;
+
+/** What S3 answers as ETag of an object that came in one piece, unless a customer's key encrypts it: the MD5. */
+const MD5_ETAG = /^"?([0-9a-f]{32})"?$/;
+
+/**
+ * Sends a body of exactly `sizeBytes`. The SDK pipes a body without watching it: an error in it would be uncaught and leave the
+ * request hanging, a request that fails would leave the body open. Here each ends the other, and the body's own error is the one thrown.
+ * @throws {TransientError} if the store got other bytes than were sent.
+ */
+export async function putStream(body: Readable, sizeBytes: number, send: SendStream): Promise<"created" | "exists"> {
+  const { stream, md5 } = exactLength(sizeBytes);
+  const unwanted = new AbortController();
+  let bodyError: { readonly error: unknown } | undefined;
+  let isOver = false;
+  const fed = pipeline(body, stream).catch((error: unknown) => {
+    if (isOver) return; // Only the end of what nobody wanted any more.
+    bodyError = { error };
+    unwanted.abort();
+  });
+  try {
+    const answer = await send(stream, unwanted.signal);
+    if (answer === "exists") return answer;
+    const [, stored] = MD5_ETAG.exec(answer.ETag ?? "") ?? [];
+    if (!stream.readableEnded || (stored !== undefined && stored !== md5())) {
+      throw new TransientError("Cannot trust the stored object: its MD5 is not that of the bytes sent");
+    }
+    return "created";
+  } catch (error) {
+    throw bodyError === undefined ? error : bodyError.error;
+  } finally {
+    isOver = true;
+    // An answer may come before the body was read: the request would wait for the rest for ever and keep its socket.
+    if (!stream.readableEnded) unwanted.abort();
+    stream.destroy();
+    await fed;
+  }
+}

@@ -1,0 +1,54 @@
+import { hostname } from "node:os";
+import { describe, expect, it } from "vitest";
+import { ConfigError } from "../../../src/errors.ts";
+import { isLoopback, ownOrigins, pageUrl, refuseOpenNetwork } from "../../../src/page/server/addresses.ts";
+
+const open = { host: "0.0.0.0", publicUrl: null, insecure: false };
+
+describe("refuseOpenNetwork()", () => {
+  it("lets loopback, TLS and a person who insists pass, and nothing else", () => {
+    expect(() => refuseOpenNetwork({ ...open, host: "127.0.0.1" })).not.toThrow();
+    expect(() => refuseOpenNetwork({ ...open, publicUrl: "https://vote.example" })).not.toThrow();
+    expect(() => refuseOpenNetwork({ ...open, insecure: true })).not.toThrow();
+    expect(() => refuseOpenNetwork(open)).toThrow(ConfigError);
+    expect(() => refuseOpenNetwork({ ...open, host: "192.168.1.2" })).toThrow(ConfigError);
+    expect(() => refuseOpenNetwork({ ...open, publicUrl: "http://vote.example" })).toThrow(ConfigError);
+  });
+
+  it("knows which addresses no other machine reaches", () => {
+    expect(["localhost", "127.0.0.1", "127.9.9.9", "::1"].every(isLoopback)).toBe(true);
+    expect(["127.0.0.1.example", "0.0.0.0", "::", "10.0.0.1", "localhost.example"].some(isLoopback)).toBe(false);
+  });
+});
+
+describe("ownOrigins()", () => {
+  it("takes loopback's names on loopback, and the public address beside them", () => {
+    expect([...ownOrigins({ host: "127.0.0.1", publicUrl: "https://vote.example/" }, 4180)]).toEqual([
+      "http://127.0.0.1:4180",
+      "http://localhost:4180",
+      "http://[::1]:4180",
+      "https://vote.example",
+    ]);
+  });
+
+  it("takes one address where one was given", () => {
+    expect([...ownOrigins({ host: "10.1.2.3", publicUrl: null }, 80)]).toEqual(["http://10.1.2.3"]);
+  });
+
+  it("takes this machine's addresses and name where it listens on all, and no other name", () => {
+    const origins = ownOrigins({ host: "0.0.0.0", publicUrl: null }, 4180);
+    expect(origins.has("http://127.0.0.1:4180")).toBe(true);
+    expect(origins.has(`http://${hostname().toLowerCase()}:4180`)).toBe(true);
+    expect(origins.has("http://0.0.0.0:4180")).toBe(false);
+    expect(origins.has("http://rebound.example:4180")).toBe(false);
+  });
+});
+
+describe("pageUrl()", () => {
+  it("is where people can reach it", () => {
+    expect(pageUrl({ host: "127.0.0.1", publicUrl: null }, 4180)).toBe("http://127.0.0.1:4180");
+    expect(pageUrl({ host: "::1", publicUrl: null }, 4180)).toBe("http://[::1]:4180");
+    expect(pageUrl({ host: "127.0.0.1", publicUrl: "https://vote.example/" }, 4180)).toBe("https://vote.example");
+    expect(pageUrl({ host: "0.0.0.0", publicUrl: null }, 4180)).not.toContain("0.0.0.0:");
+  });
+});

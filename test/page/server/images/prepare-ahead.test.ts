@@ -1,0 +1,55 @@
+import { describe, expect, it } from "vitest";
+import { RejectError, TransientError } from "../../../../src/errors.ts";
+import { prepareAhead, type PrepareNeeds } from "../../../../src/page/server/images/prepare-ahead.ts";
+
+const picture = (name: string) => ({ name, key: name, sizeBytes: 1, sha256: name, widthPx: 1, heightPx: 1 });
+
+/** Runs until it has slept so often. */
+async function run(needs: Pick<PrepareNeeds, "assignments" | "stored" | "pictures">, sleeps: number): Promise<void> {
+  const ending = new AbortController();
+  let slept = 0;
+  const sleep = (): Promise<void> => {
+    if (++slept >= sleeps) ending.abort();
+    return Promise.resolve();
+  };
+  await prepareAhead({ ...needs, clock: { nowMs: () => 0, sleep } }, ending.signal);
+}
+
+describe("prepareAhead()", () => {
+  it("makes what is asked about first, in its order, and looks again", async () => {
+    const made: string[] = [];
+    const queue = [['["a","b"]', '["c","gone"]'], ['["d","e"]']];
+    await run(
+      {
+        assignments: { frontOfQueue: () => queue.shift() ?? [] },
+        stored: { image: (name) => (name === "gone" ? null : picture(name)) },
+        pictures: { prepare: async ({ name }) => void made.push(name) },
+      },
+      3,
+    );
+    expect(made).toEqual(["a", "b", "c", "d", "e"]);
+  });
+
+  it("goes on after a picture that cannot be had, and ends with a bug", async () => {
+    const made: string[] = [];
+    const errors: Readonly<Record<string, Error>> = {
+      a: new TransientError("away"),
+      b: new RejectError("corrupt", "damaged"),
+      x: new TypeError("bug"),
+    };
+    const needs = (images: string) => ({
+      assignments: { frontOfQueue: () => [images] },
+      stored: { image: picture },
+      pictures: {
+        prepare: async ({ name }: { readonly name: string }) => {
+          const error = errors[name];
+          if (error !== undefined) throw error;
+          made.push(name);
+        },
+      },
+    });
+    await run(needs('["a","b","c"]'), 1);
+    expect(made).toEqual(["c"]);
+    await expect(run(needs('["x"]'), 1)).rejects.toThrow("bug");
+  });
+});

@@ -1,0 +1,79 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { planComparisons, roundsOf, type PlannedImage } from "../../../../src/page/server/tasks/plan-comparisons.ts";
+
+const scored = (...scores: readonly (number | null)[]): PlannedImage[] =>
+  scores.map((score, index) => ({ imageId: `i_${String(index).padStart(2, "0")}`, score }));
+
+const groups = fc
+  .uniqueArray(fc.string({ minLength: 1, maxLength: 8 }), { minLength: 2, maxLength: 20 })
+  .chain((ids) =>
+    fc.tuple(...ids.map((imageId) => fc.record({ imageId: fc.constant(imageId), score: fc.option(fc.double({ noNaN: true })) }))),
+  );
+const rules = fc.record({
+  task: fc.constantFrom("pair", "best", "best-worst", "rank"),
+  order: fc.constantFrom("uncertain", "random"),
+} as const);
+
+/** True if comparisons lead from every image to every other. */
+function isConnected(images: readonly string[], comparisons: readonly (readonly string[])[]): boolean {
+  const reached = new Set(images.slice(0, 1));
+  for (let size = 0; size !== reached.size;) {
+    size = reached.size;
+    for (const group of comparisons) if (group.some((each) => reached.has(each))) for (const each of group) reached.add(each);
+  }
+  return reached.size === images.length;
+}
+
+describe("planComparisons()", () => {
+  it("connects all images, shows 2 to 4 at once, and no group twice", () => {
+    fc.assert(
+      fc.property(groups, rules, (images, each) => {
+        const planned = planComparisons(images, each).map((comparison) => comparison.images);
+        expect(
+          isConnected(
+            images.map(({ imageId }) => imageId),
+            planned,
+          ),
+        ).toBe(true);
+        expect(planned.every((group) => group.length >= 2 && group.length <= (each.task === "pair" ? 2 : 4))).toBe(true);
+        expect(new Set(planned.map((group) => group.join("|"))).size).toBe(planned.length);
+      }),
+    );
+  });
+
+  it("gives the same, whatever the order of the images", () => {
+    fc.assert(
+      fc.property(groups, rules, (images, each) => {
+        expect(planComparisons(images.toReversed(), each)).toEqual(planComparisons(images, each));
+      }),
+    );
+  });
+
+  it("asks for each image in a pair as often as a Swiss tournament has rounds", () => {
+    expect([2, 3, 4, 5, 8, 9].map(roundsOf)).toEqual([1, 2, 2, 3, 3, 4]);
+    const counts = (images: number): number[] => {
+      const planned = planComparisons(scored(...Array.from({ length: images }, () => null)), { task: "pair", order: "random" });
+      return [
+        ...Map.groupBy(
+          planned.flatMap((each) => each.images),
+          (each) => each,
+        ).values(),
+      ].map((each) => each.length);
+    };
+    expect(counts(4)).toEqual([2, 2, 2, 2]);
+    expect(counts(8)).toEqual([3, 3, 3, 3, 3, 3, 3, 3]);
+  });
+
+  it("puts close scores first", () => {
+    const [clear] = planComparisons(scored(0.9, 0.1), { task: "pair", order: "uncertain" });
+    const [close] = planComparisons(scored(0.52, 0.5), { task: "pair", order: "uncertain" });
+    const [unknown] = planComparisons(scored(0.52, null), { task: "pair", order: "uncertain" });
+    expect(close!.priority).toBeLessThan(clear!.priority);
+    expect(unknown!.priority).toBeLessThan(close!.priority);
+  });
+
+  it("shows one image alone to nobody", () => {
+    expect(planComparisons(scored(1), { task: "best", order: "uncertain" })).toEqual([]);
+  });
+});

@@ -1,4 +1,5 @@
-import type { Inspection, Judge } from "./judge.ts";
+import type { Inspection } from "../images/inspection.ts";
+import type { Judge } from "./judge.ts";
 import { roundDecimals } from "../lib/round-decimals.ts";
 
 /** Raised whenever the formula changes: old scores stay beside the new. */

@@ -1,3 +1,5 @@
+import type { Inspection } from "../images/inspection.ts";
+
 /** One candidate as a judge sees it. */
 export interface JudgeImage {
   readonly imageId: string;
@@ -11,22 +13,6 @@ export interface JudgeImage {
   readonly inspection: Inspection;
   /** Score of the judge that `Judge.after` names; null where that could not tell, or there is none. */
   readonly earlierScore: number | null;
-}
-
-/** Facts of one decoded image, made once per stored image whatever the judges. */
-export interface Inspection {
-  readonly widthPx: number;
-  readonly heightPx: number;
-  /** SHA-256 (hex) of size and decoded 8-bit RGBA pixels: equal for equal pictures whatever their metadata. */
-  readonly pixelSha256: string;
-  /** 64-bit difference hash, 16 hex digits. */
-  readonly perceptualHash: string;
-  /** Standard deviation of luma, 0…127.5. Near 0 is a blank picture. */
-  readonly lumaStd: number;
-  /** Mean absolute Laplacian of luma, ≥ 0. */
-  readonly sharpness: number;
-  /** Shannon entropy of the luma histogram, bits, 0…8. */
-  readonly entropy: number;
 }
 
 /** A judge's word on one image; null where it could not tell (never 0). */

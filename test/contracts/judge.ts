@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Inspection, Judge, JudgeImage } from "../../src/judges/judge.ts";
+import type { Inspection } from "../../src/images/inspection.ts";
+import type { Judge, JudgeImage } from "../../src/judges/judge.ts";
 
 const plain: Inspection = { widthPx: 64, heightPx: 64, pixelSha256: "0", perceptualHash: "0", lumaStd: 40, sharpness: 10, entropy: 7 };
 

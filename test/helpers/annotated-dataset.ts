@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 import { type Config, configSchema, type ConfigFile } from "../../src/config/schema.ts";
 import type { Context } from "../../src/context.ts";
 import { type Db, openDatabase } from "../../src/db/open.ts";
-import type { Inspection } from "../../src/judges/judge.ts";
+import type { Inspection } from "../../src/images/inspection.ts";
 import { builtinJudge } from "../../src/judges/builtin.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import type { Log } from "../../src/lib/log.ts";

@@ -26,7 +26,7 @@ describe("openStore()", () => {
 });
 
 test("every store of the registry runs the contract test", () => {
-  const tests = readdirSync(import.meta.dirname)
+  const tests = readdirSync(import.meta.dirname, { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".test.ts"))
     .map((file) => readFileSync(join(import.meta.dirname, file), "utf8"));
   for (const scheme of Object.keys(STORES)) expect(tests.some((text) => text.includes(`objectStoreContract("${scheme}"`))).toBe(true);

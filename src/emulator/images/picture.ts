@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { paintScene } from "./scene.ts";
+import { paintScene, type Region } from "./scene.ts";
 
 /** What a picture is made of: small, JSON, and enough to paint it whenever somebody asks. Sizes in pixels. */
 export type Picture =
@@ -10,13 +10,6 @@ export type Picture =
   | { readonly op: "invert"; readonly of: Picture }
   | { readonly op: "crop"; readonly of: Picture; readonly x: number; readonly y: number; readonly width: number; readonly height: number }
   | { readonly op: "scale"; readonly of: Picture; readonly width: number; readonly height: number };
-
-export interface Region {
-  readonly x: number;
-  readonly y: number;
-  readonly width: number;
-  readonly height: number;
-}
 
 /** Pixels of a picture: RGB, 8 bit, row by row. */
 export interface Raster {

@@ -1,6 +1,12 @@
-import type { Region } from "./picture.ts";
-
 type Color = readonly [red: number, green: number, blue: number];
+
+/** Part of an image, pixels. */
+export interface Region {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
 
 interface Scene {
   readonly width: number;

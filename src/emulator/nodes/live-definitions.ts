@@ -1,5 +1,5 @@
-import type { InputDefinition, NodeClass } from "./node-classes.ts";
-import { isPyDict, isPyList, type PyDict, type PyValue } from "../python-json.ts";
+import { definitionsIn, type InputDefinition, type NodeClass } from "./node-classes.ts";
+import { isPyDict, isPyList, type PyDict } from "../python-json.ts";
 import { pyStr } from "../python-values.ts";
 
 /**
@@ -37,18 +37,4 @@ function expand(id: string, definition: InputDefinition, { given, live }: Expans
     const isRequired = index < Number(min) && first.category === "required";
     live.set(`${id}.${prefix}${String(index)}`, { ...first, category: isRequired ? "required" : "optional" });
   }
-}
-
-/** The definitions under `required` and `optional`. */
-export function definitionsIn(groups: PyValue | undefined): Map<string, InputDefinition> {
-  const definitions = new Map<string, InputDefinition>();
-  for (const category of ["required", "optional"] as const) {
-    const group = isPyDict(groups) ? groups.get(category) : undefined;
-    for (const [name, definition] of isPyDict(group) ? group : []) {
-      const [type, options] = isPyList(definition) ? definition : [];
-      if (typeof type !== "string" && !isPyList(type)) continue;
-      definitions.set(name, { type, category, options: isPyDict(options) ? options : new Map() });
-    }
-  }
-  return definitions;
 }

@@ -1,4 +1,3 @@
-import { definitionsIn } from "./live-definitions.ts";
 import { isPyDict, isPyList, loadsPython, type PyDict, type PyValue } from "../python-json.ts";
 
 /** One input of a class: its type (a name, or the list of allowed values) and its options (`min`, `max`, `default` …). */
@@ -64,6 +63,20 @@ function classOf(info: PyDict): NodeClass {
     outputs: isPyList(outputs) ? outputs.map(String) : [],
     info,
   };
+}
+
+/** The definitions under `required` and `optional`. */
+export function definitionsIn(groups: PyValue | undefined): Map<string, InputDefinition> {
+  const definitions = new Map<string, InputDefinition>();
+  for (const category of ["required", "optional"] as const) {
+    const group = isPyDict(groups) ? groups.get(category) : undefined;
+    for (const [name, definition] of isPyDict(group) ? group : []) {
+      const [type, options] = isPyList(definition) ? definition : [];
+      if (typeof type !== "string" && !isPyList(type)) continue;
+      definitions.set(name, { type, category, options: isPyDict(options) ? options : new Map() });
+    }
+  }
+  return definitions;
 }
 
 /** Puts `values` as the list of input `input`, if `info` is the class `className`. */

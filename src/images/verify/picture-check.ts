@@ -1,9 +1,26 @@
 import { createHash } from "node:crypto";
 import { RejectError } from "../../errors.ts";
-import type { ImageFacts, VerifyOptions } from "./verify.ts";
 import { SNIFF_BYTES, sniffFormat, type ImageFormat } from "./format.ts";
 import { tooLong, truncated, type Picture } from "./picture.ts";
 import { walker, type Walker } from "./walk.ts";
+
+/** What is known of a picture of which every byte was seen. */
+export interface ImageFacts extends Picture {
+  readonly format: ImageFormat;
+  readonly sizeBytes: number;
+  /** Hex. */
+  readonly sha256: string;
+}
+
+export interface VerifyOptions {
+  readonly maxBytes: number;
+  /** As the server announced; null where it did not. */
+  readonly announcedBytes: number | null;
+  /** As its file's name says; null where that does not matter. @default null */
+  readonly namedFormat?: ImageFormat["name"] | null;
+  /** Last word before the final bytes are let through: throws RejectError to refuse the picture. */
+  readonly accept: (facts: ImageFacts) => void;
+}
 
 /** Looks at a picture piece by piece. Both methods throw RejectError for anything but one whole, sound picture that `accept` takes. */
 export interface PictureCheck {

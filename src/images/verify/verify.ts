@@ -1,25 +1,6 @@
 import { Transform } from "node:stream";
 import type { ImageFormat } from "./format.ts";
-import { pictureCheck } from "./picture-check.ts";
-import type { Picture } from "./picture.ts";
-
-/** What is known of a picture of which every byte was seen. */
-export interface ImageFacts extends Picture {
-  readonly format: ImageFormat;
-  readonly sizeBytes: number;
-  /** Hex. */
-  readonly sha256: string;
-}
-
-export interface VerifyOptions {
-  readonly maxBytes: number;
-  /** As the server announced; null where it did not. */
-  readonly announcedBytes: number | null;
-  /** As its file's name says; null where that does not matter. @default null */
-  readonly namedFormat?: ImageFormat["name"] | null;
-  /** Last word before the final bytes are let through: throws RejectError to refuse the picture. */
-  readonly accept: (facts: ImageFacts) => void;
-}
+import { pictureCheck, type ImageFacts, type VerifyOptions } from "./picture-check.ts";
 
 export interface Verifier {
   /** The same bytes, the last chunk of them only once the whole picture was found good. */

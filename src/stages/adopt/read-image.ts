@@ -1,7 +1,8 @@
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { messageOf, RejectError, TransientError } from "../../errors.ts";
-import { createVerifier, type ImageFacts } from "../../images/verify/verify.ts";
+import { createVerifier } from "../../images/verify/verify.ts";
+import type { ImageFacts } from "../../images/verify/picture-check.ts";
 import type { FoundImage } from "./adopt-source.ts";
 
 /** A picture up to this size is kept in memory between reading and storing, bytes; a larger one is read twice. */

@@ -3,7 +3,8 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { RejectError } from "../../errors.ts";
 import type { ObjectStore } from "../../stores/object-store.ts";
-import { createVerifier, type ImageFacts } from "../../images/verify/verify.ts";
+import { createVerifier } from "../../images/verify/verify.ts";
+import type { ImageFacts } from "../../images/verify/picture-check.ts";
 import type { FoundImage } from "./adopt-source.ts";
 import { readFailure, type ReadImage } from "./read-image.ts";
 

@@ -16,7 +16,6 @@ import { generateProgress, type GenerateProgress } from "./progress.ts";
 import { createSchedule, type Schedule } from "./schedule.ts";
 import { createServerBounds, type ServerBounds } from "./server/server-bounds.ts";
 import { serverBook, type ServerBook } from "./server/server-book.ts";
-import type { ServerParts } from "./server/server-parts.ts";
 import { seedRuleOf } from "../plan/seed-rule.ts";
 import { createUnjudgedSubmissions, type UnjudgedSubmissions } from "./server/unjudged-submissions.ts";
 import { createUploads, type Uploads } from "./server/uploads.ts";
@@ -24,6 +23,12 @@ import { variantCache, type VariantCache } from "./variant-cache.ts";
 import { verdictActor } from "./health/verdicts.ts";
 
 export type GenerateNeeds = Pick<Context, "config" | "db" | "comfy" | "clock" | "log" | "lastProgress" | "stopping" | "signal">;
+
+/** The server that background work belongs to, which an error can end. */
+interface EndableServer {
+  readonly contact: { cannotBeUsed(error: FatalError): void };
+  readonly wake: () => void;
+}
 
 /** What the workers of one run of generate share. */
 export interface GenerateRun extends Pick<GenerateNeeds, "config" | "comfy" | "clock" | "log" | "lastProgress"> {
@@ -59,7 +64,7 @@ export interface GenerateRun extends Pick<GenerateNeeds, "config" | "comfy" | "c
    * Follows a promise that nobody awaits: a TransientError is left to the next sweep; a FatalError is its server's end, as far as one is
    * named; anything else ends the run.
    */
-  inBackground(work: Promise<unknown>, server?: Pick<ServerParts, "contact" | "wake">): void;
+  inBackground(work: Promise<unknown>, server?: EndableServer): void;
 }
 
 export interface RunOptions {

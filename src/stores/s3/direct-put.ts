@@ -3,9 +3,24 @@ import type { PutObjectCommandInput, S3Client } from "@aws-sdk/client-s3";
 import type { Dispatcher } from "undici";
 import { TransientError } from "../../errors.ts";
 import { S3Answer } from "./answer.ts";
-import type { Checked, HeldObject } from "./held-put.ts";
 import { openSigner } from "./signer.ts";
 import { escapeKey, type S3Target } from "./target.ts";
+
+/** An object whose bytes are in memory. */
+export interface HeldObject {
+  /** As the SDK takes it, without a body. */
+  readonly input: PutObjectCommandInput;
+  readonly bytes: Uint8Array;
+  /** Hex. */
+  readonly sha256: string;
+}
+
+/** What the store says of what it has. */
+export interface Checked {
+  readonly etag: string | undefined;
+  /** The SHA-256 (base64) that it computed. */
+  readonly checked: string | undefined;
+}
 
 export interface DirectPutsOptions {
   /** Sockets, ≥ 1. */

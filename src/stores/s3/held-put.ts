@@ -1,28 +1,12 @@
 import { hash } from "node:crypto";
 import { Readable } from "node:stream";
-import type { PutObjectCommand, PutObjectCommandInput, S3Client } from "@aws-sdk/client-s3";
+import type { PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { TransientError } from "../../errors.ts";
 import { mayRefuseHeader, type S3Abilities } from "./abilities.ts";
-import { openDirectPuts, type DirectPuts, type DirectPutsOptions } from "./direct-put.ts";
+import { openDirectPuts, type Checked, type DirectPuts, type DirectPutsOptions, type HeldObject } from "./direct-put.ts";
 import { codeOf, statusOf } from "./errors.ts";
 import { putStream } from "./put.ts";
 import { targetOf, type S3Target, type SignedRequest } from "./target.ts";
-
-/** An object whose bytes are in memory. */
-export interface HeldObject {
-  /** As the SDK takes it, without a body. */
-  readonly input: PutObjectCommandInput;
-  readonly bytes: Uint8Array;
-  /** Hex. */
-  readonly sha256: string;
-}
-
-/** What the store says of what it has. */
-export interface Checked {
-  readonly etag: string | undefined;
-  /** The SHA-256 (base64) that it computed. */
-  readonly checked: string | undefined;
-}
 
 export interface HeldPuts {
   /** Writes the object, and makes sure that the store has these bytes. Rejects as the SDK does; a 412 too. */

@@ -6,7 +6,7 @@ import { detectBindings } from "../../../src/comfy/graph/detect.ts";
 import { formatPlace, type ApiGraph, type Place } from "../../../src/comfy/graph/graph.ts";
 
 const graphOf = (name: string): ApiGraph =>
-  JSON.parse(readFileSync(join(import.meta.dirname, `../fixtures/graphs/${name}.json`), "utf8")) as ApiGraph; // Our own files.
+  JSON.parse(readFileSync(join(import.meta.dirname, `../../fixtures/graphs/${name}.json`), "utf8")) as ApiGraph; // Our own files.
 const place = (text: string): Place => ({ nodeId: text.split(".")[0]!, input: text.split(".")[1]! });
 
 function constants(graph: ApiGraph, filled: readonly string[]) {

@@ -9,8 +9,8 @@ import { ConfigError } from "../../../src/errors.ts";
 import { isJsonObject, parseExact, stringifyExact, type Json, type JsonObject } from "../../../src/lib/exact-json.ts";
 import { parsePython } from "../../../src/lib/python-json.ts";
 
-const FIXTURES = new URL("../fixtures/comfyui-0.3.64/", import.meta.url);
-const NEWER = new URL("../fixtures/comfyui-0.33.0/", import.meta.url);
+const FIXTURES = new URL("../../fixtures/comfyui-0.3.64/", import.meta.url);
+const NEWER = new URL("../../fixtures/comfyui-0.33.0/", import.meta.url);
 
 export function readFixture(name: string): string {
   return readFileSync(new URL(name, FIXTURES), "utf8");
@@ -23,7 +23,7 @@ export function recordedGraph(name: string): ApiGraph {
 
 /** A workflow that comes with the package. */
 export function bundledGraph(name: string): ApiGraph {
-  const text = readFileSync(new URL(`../../configs/workflows/${name}.json`, import.meta.url), "utf8");
+  const text = readFileSync(new URL(`../../../configs/workflows/${name}.json`, import.meta.url), "utf8");
   return parseWorkflow(text, { file: name }).graph;
 }
 

@@ -1,5 +1,5 @@
 import type Database from "better-sqlite3";
-import type { LinkedRow } from "../export/export-rows.ts";
+import type { LinkedRow } from "../export/row-records.ts";
 import { promptsAlong } from "../export/prompts-along.ts";
 import { rejectedAlong } from "../export/rejected-along.ts";
 import { readsOf, type RowReads } from "../export/rows-along.ts";

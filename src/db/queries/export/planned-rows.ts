@@ -1,5 +1,5 @@
 import type Database from "better-sqlite3";
-import type { ImageScoreRecord, RowImageRecord, RowRecord } from "./export-rows.ts";
+import type { ImageScoreRecord, RowImageRecord, RowRecord } from "./row-records.ts";
 import { promptsAlong } from "./prompts-along.ts";
 import { rejectedAlong } from "./rejected-along.ts";
 import { readsOf, type RowReads, rowsAlong } from "./rows-along.ts";

@@ -1,4 +1,4 @@
-import type { Inspection } from "../../../judges/judge.ts";
+import type { Inspection } from "../../../images/inspection.ts";
 import type { Db } from "../../open.ts";
 
 /** A stored image that no one has looked at yet. */

@@ -8,7 +8,7 @@ import { useStrings } from "../strings/use-strings.ts";
 import type { Size, Zoom } from "../zoom.ts";
 import { Cell, type Mark } from "./cell.tsx";
 
-/** As in page.css. */
+/** As in styles/choosing.css. */
 const GAP_PX = 8;
 const CAPTION_PX = 32;
 

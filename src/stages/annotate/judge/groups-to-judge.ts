@@ -1,7 +1,8 @@
 import type { Db } from "../../../db/open.ts";
 import { type GroupImageRow, groupQueries } from "../../../db/queries/annotate/groups.ts";
 import { type JudgeVersion, scoreQueries, type ScoreRow } from "../../../db/queries/annotate/scores.ts";
-import type { Inspection, Judge } from "../../../judges/judge.ts";
+import type { Inspection } from "../../../images/inspection.ts";
+import type { Judge } from "../../../judges/judge.ts";
 import type { SweepPage } from "../../sweep.ts";
 
 /** Prompts looked at in one go, about 15 ms. */

@@ -1,14 +1,6 @@
-import type { Config } from "../../../config/schema.ts";
-import type { CombinedJudge } from "../../../config/combined-judges.ts";
 import type { UsableImage } from "./filters.ts";
+import type { Combination } from "./group-facts.ts";
 import { roundDecimals } from "../../../lib/round-decimals.ts";
-
-/** How several judges become one source. */
-export interface Combination {
-  readonly method: Config["annotate"]["combine"]["method"];
-  /** By name: a sum of floating-point numbers depends on its order. */
-  readonly judges: readonly CombinedJudge[];
-}
 
 /**
  * One score an image from several judges, comparable within the group only. Scales of judges have nothing to do with each other, so

@@ -1,5 +1,5 @@
 import type { Config, PairsPolicy } from "../../../config/schema.ts";
-import type { Combination } from "./combine.ts";
+import type { CombinedJudge } from "../../../config/combined-judges.ts";
 
 /** All that linking knows of one prompt under one criterion: final rows, nothing that a night leaves behind. */
 export interface GroupFacts {
@@ -47,6 +47,13 @@ export interface Vote {
    * themselves: a vote for the best of four says nothing of the other three.
    */
   readonly ranking: readonly (readonly string[])[];
+}
+
+/** How several judges become one source. */
+export interface Combination {
+  readonly method: Config["annotate"]["combine"]["method"];
+  /** By name: a sum of floating-point numbers depends on its order. */
+  readonly judges: readonly CombinedJudge[];
 }
 
 /** How a pair set links. */

@@ -1,7 +1,7 @@
 import { combinedJudges } from "../../../config/combined-judges.ts";
 import type { Config, PairsPolicy } from "../../../config/schema.ts";
 import type { Judge } from "../../../judges/judge.ts";
-import type { Combination } from "./combine.ts";
+import type { Combination } from "./group-facts.ts";
 import type { LinkRules } from "./group-facts.ts";
 import { sourcesOf, technicalSources } from "./sources.ts";
 

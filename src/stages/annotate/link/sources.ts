@@ -1,5 +1,5 @@
 import type { Judge } from "../../../judges/judge.ts";
-import type { Combination } from "./combine.ts";
+import type { Combination } from "./group-facts.ts";
 
 export interface SourceFacts {
   /** `pairs.from`. */

@@ -1,4 +1,4 @@
-import type { LinkedRow } from "../../../db/queries/export/export-rows.ts";
+import type { LinkedRow } from "../../../db/queries/export/row-records.ts";
 import type { ImageCell, Row } from "../../../exporters/exporter.ts";
 import { roundFloat } from "../../../exporters/float-text.ts";
 import type { Split } from "../split/split.ts";

@@ -1,6 +1,6 @@
 import { closeSync, mkdirSync, openSync, readSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { ExportedImage } from "../../../db/queries/export/export-rows.ts";
+import type { ExportedImage } from "../../../db/queries/export/row-records.ts";
 import { cutShort, onScratch, type ScratchFile, writeScratch } from "./scratch-file.ts";
 
 /** Sorted in memory at a time, some 5,000 images: 4,000,000 of them are 800 runs. Sorting holds it five times over. */

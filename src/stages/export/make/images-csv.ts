@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import { parse } from "csv-parse";
 import type { ListedImage } from "../../../db/queries/export/export-check.ts";
-import type { ExportedImage } from "../../../db/queries/export/export-rows.ts";
+import type { ExportedImage } from "../../../db/queries/export/row-records.ts";
 
 const CHUNK_CHARS = 64 * 1024;
 /** A URI of 2,048 characters is long; an open quote would take the rest of the file for one. */

@@ -1,47 +1,27 @@
 import type { Config } from "../../../config/schema.ts";
-import type { Context } from "../../../context.ts";
 import type { ExportSnapshot } from "../../../db/queries/export/export-rows.ts";
 import { ConfigError } from "../../../errors.ts";
-import type { Exporter, RowLayout } from "../../../exporters/exporter.ts";
+import type { RowLayout } from "../../../exporters/exporter.ts";
 import { combinationOf } from "../../annotate/link/link-rules.ts";
-import type { ObjectStore } from "../../../stores/object-store.ts";
 import { technicalRows, technicalSources } from "../../annotate/link/sources.ts";
-import type { SplitRatios } from "../split/split.ts";
 import { cardText } from "../card/card.ts";
 import { checksumsText } from "../publish/checksums.ts";
 import { CROISSANT, croissantText } from "../card/croissant.ts";
+import type { MakeNeeds } from "./make-needs.ts";
 import { downloadScript } from "./download-script.ts";
 import { imagesCsv } from "./images-csv.ts";
 import { openImageRuns } from "./image-runs.ts";
 import { contentDigest, type VersionContent } from "../versions/content-digest.ts";
 import { CHECKSUMS, sha256Of, type DataFile, type MadeByCounts, type VersionCounts } from "./manifest.ts";
-import { INDEX, indexText, partSection, STALE, staleCsv } from "./part-files.ts";
+import { INDEX, indexText, partSection, STALE, staleCsv, type StaleCounts } from "./part-files.ts";
 import { planRows, type RowPlan } from "../rows/plan-rows.ts";
 import { rowFacts } from "../rows/row.ts";
 import { rowSchemaText, schemaPath } from "../rows/row-schema.ts";
-import { refuseNewColumns, type Since, type StaleCounts } from "../versions/since.ts";
+import { refuseNewColumns, type Since } from "../versions/since.ts";
 import type { Spool, SpooledFile } from "./spool.ts";
 import { openStats, type SeedRange } from "../card/stats.ts";
 import { writeBeside } from "./write-beside.ts";
 import { writeShards } from "../rows/write-shards.ts";
-
-export interface MakeNeeds extends Pick<Context, "config" | "judges" | "log" | "clock" | "signal"> {
-  readonly snapshot: ExportSnapshot;
-  readonly spool: Spool;
-  readonly exporter: Exporter;
-  readonly ratios: SplitRatios;
-  readonly complete: boolean;
-  /** Also writes `croissant.json`. */
-  readonly croissant: boolean;
-  /** What only new rows are added to. */
-  readonly since: Since | null;
-  /** Opens the store that the images lie in: what carries no picture never reads it. */
-  openImages(): Promise<ObjectStore>;
-  /** Shards compressed at a time; changes no byte. */
-  readonly workers: number;
-  /** Throws where the export is to stop. */
-  readonly checkpoint: () => Promise<void>;
-}
 
 /** Unit → reason → count. */
 export type Drops = Readonly<Record<string, Readonly<Record<string, number>>>>;

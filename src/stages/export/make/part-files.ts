@@ -5,7 +5,12 @@ import { counted } from "../../../lib/counted.ts";
 import { pythonFeatures } from "../card/card-columns.ts";
 import { isRowFile, type DataFile } from "./manifest.ts";
 import type { Lineage, PublishedVersion } from "../versions/read-lineage.ts";
-import type { StaleCounts } from "../versions/since.ts";
+
+/** Of rows that earlier versions have and this export has not, or has otherwise. */
+export interface StaleCounts {
+  readonly gone: number;
+  readonly changed: number;
+}
 
 /** What a part adds to the files of a version: which files make up the whole, and which of the older rows no longer hold. */
 export const INDEX = "index.json";

@@ -5,7 +5,7 @@ import { SPLITS, splitter } from "../split/split.ts";
 import type { CardFormat } from "../card/card-formats.ts";
 import type { CardSample } from "../card/card-samples.ts";
 import { groupKeyOf } from "../split/group-key.ts";
-import type { MakeNeeds } from "./make-version.ts";
+import type { MakeNeeds } from "./make-needs.ts";
 import type { DataFile } from "./manifest.ts";
 import { writePictures } from "../pictures/write-pictures.ts";
 import { writeSamples } from "../pictures/write-samples.ts";

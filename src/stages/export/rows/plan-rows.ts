@@ -1,4 +1,5 @@
-import type { ExportSnapshot, LinkedRow, PlannedRow } from "../../../db/queries/export/export-rows.ts";
+import type { ExportSnapshot } from "../../../db/queries/export/export-rows.ts";
+import type { LinkedRow, PlannedRow } from "../../../db/queries/export/row-records.ts";
 import { OPTIONAL_COLUMNS, type OptionalColumn } from "../../../exporters/exporter.ts";
 import { roundFloat } from "../../../exporters/float-text.ts";
 import { SPLITS, splitter, type Split, type SplitRatios } from "../split/split.ts";

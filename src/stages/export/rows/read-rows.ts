@@ -1,4 +1,5 @@
-import type { ExportSnapshot, ImageScoreRecord } from "../../../db/queries/export/export-rows.ts";
+import type { ExportSnapshot } from "../../../db/queries/export/export-rows.ts";
+import type { ImageScoreRecord } from "../../../db/queries/export/row-records.ts";
 import type { Row } from "../../../exporters/exporter.ts";
 import { rowIdPages, type SplitRows } from "./row-id-pages.ts";
 import { toRow, type RowFacts } from "./row.ts";

@@ -1,4 +1,4 @@
-import type { ImageScoreRecord, RowImageRecord, RowRecord, RowReferenceRecord } from "../../../db/queries/export/export-rows.ts";
+import type { ImageScoreRecord, RowImageRecord, RowRecord, RowReferenceRecord } from "../../../db/queries/export/row-records.ts";
 import type { ImageCell, Row } from "../../../exporters/exporter.ts";
 import { floatText, roundFloat } from "../../../exporters/float-text.ts";
 import { canonicalJson, isJsonArray, isJsonObject, parseExact, type Json, type JsonObject } from "../../../lib/exact-json.ts";

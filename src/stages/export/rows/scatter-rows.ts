@@ -1,4 +1,5 @@
-import type { ExportSnapshot, ImageScoreRecord, RowImageRecord } from "../../../db/queries/export/export-rows.ts";
+import type { ExportSnapshot } from "../../../db/queries/export/export-rows.ts";
+import type { ImageScoreRecord, RowImageRecord } from "../../../db/queries/export/row-records.ts";
 import type { PlacedRow, PromptImage } from "../../../db/queries/export/planned-rows.ts";
 import type { Row, RowLayout } from "../../../exporters/exporter.ts";
 import { SPLITS, type Split } from "../split/split.ts";

@@ -1,7 +1,7 @@
 import type { Exporter, LineFormat, Row, RowLayout } from "../../../exporters/exporter.ts";
 import { SPLITS, type Split } from "../split/split.ts";
 import type { ImageRuns } from "../make/image-runs.ts";
-import type { MakeNeeds } from "../make/make-version.ts";
+import type { MakeNeeds } from "../make/make-needs.ts";
 import type { DataFile } from "../make/manifest.ts";
 import type { PlannedSplit, RowPlan } from "./plan-rows.ts";
 import { readRows } from "./read-rows.ts";

@@ -7,6 +7,7 @@ import { isJsonArray, isJsonObject, parseExact, type Json } from "../../../lib/e
 import { SPLITS, type SplitRatios } from "../split/split.ts";
 import { lineStripper } from "./content-digest.ts";
 import { isRowFile } from "../make/manifest.ts";
+import type { StaleCounts } from "../make/part-files.ts";
 import { publishedPlace } from "./published-place.ts";
 import { readLineage, type Lineage, type LineageNeeds } from "./read-lineage.ts";
 import { readPublishedRows, type ReadRowsNeeds } from "./read-published-rows.ts";
@@ -28,12 +29,6 @@ export interface SinceFacts {
   readonly tables: readonly string[];
   /** What stands before the keys of images today; null where that was asked for (`uri_base`), and so is a value of the rows. */
   readonly imagePlace: string | null;
-}
-
-/** Of rows that earlier versions have and this export has not, or has otherwise. */
-export interface StaleCounts {
-  readonly gone: number;
-  readonly changed: number;
 }
 
 /** What a part builds on. */

@@ -1,6 +1,6 @@
 import type { AskedSize } from "../../../comfy/graph/asked-size.ts";
 import { altered } from "../../../images/verify/format.ts";
-import type { ImageFacts, VerifyOptions } from "../../../images/verify/verify.ts";
+import type { ImageFacts, VerifyOptions } from "../../../images/verify/picture-check.ts";
 import { proveJob, type JobProof } from "./names-job.ts";
 
 export interface ProofTask extends JobProof {

@@ -13,7 +13,8 @@ import { createStripper, LateMetadataError, type Stripper } from "../../../image
 import { HELD_MAX_BYTES, type HeldBuffers } from "./held-buffers.ts";
 import { proofOf, type ProofTask } from "./prove.ts";
 import { readHeld } from "./read-held.ts";
-import { createVerifier, type ImageFacts, type Verifier } from "../../../images/verify/verify.ts";
+import { createVerifier, type Verifier } from "../../../images/verify/verify.ts";
+import type { ImageFacts } from "../../../images/verify/picture-check.ts";
 import { formatNamedBy, type ImageFormat } from "../../../images/verify/format.ts";
 import { pictureCheck, type PictureCheck } from "../../../images/verify/picture-check.ts";
 

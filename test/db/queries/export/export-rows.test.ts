@@ -4,7 +4,8 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { openDatabase, type Db } from "../../../../src/db/open.ts";
-import { openExportSnapshot, type LinkedRow } from "../../../../src/db/queries/export/export-rows.ts";
+import { openExportSnapshot } from "../../../../src/db/queries/export/export-rows.ts";
+import type { LinkedRow } from "../../../../src/db/queries/export/row-records.ts";
 
 const ROWS = 4_000;
 let dir: string;

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { combinedScores, type Combination } from "../../../../src/stages/annotate/link/combine.ts";
+import { combinedScores } from "../../../../src/stages/annotate/link/combine.ts";
+import type { Combination } from "../../../../src/stages/annotate/link/group-facts.ts";
 import { filterImages } from "../../../../src/stages/annotate/link/filters.ts";
 import { candidate, rules } from "./facts.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Combination } from "../../../../src/stages/annotate/link/combine.ts";
+import type { Combination } from "../../../../src/stages/annotate/link/group-facts.ts";
 import { sourcesOf, technicalSources } from "../../../../src/stages/annotate/link/sources.ts";
 
 const judges = [

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
-import type { ExportedImage } from "../../../../src/db/queries/export/export-rows.ts";
+import type { ExportedImage } from "../../../../src/db/queries/export/row-records.ts";
 import { openImageRuns } from "../../../../src/stages/export/make/image-runs.ts";
 
 const sha256 = "ab".repeat(32);

@@ -1,0 +1,15 @@
+/** Facts of one decoded image, made once per stored image whatever the judges. */
+export interface Inspection {
+  readonly widthPx: number;
+  readonly heightPx: number;
+  /** SHA-256 (hex) of size and decoded 8-bit RGBA pixels: equal for equal pictures whatever their metadata. */
+  readonly pixelSha256: string;
+  /** 64-bit difference hash, 16 hex digits. */
+  readonly perceptualHash: string;
+  /** Standard deviation of luma, 0…127.5. Near 0 is a blank picture. */
+  readonly lumaStd: number;
+  /** Mean absolute Laplacian of luma, ≥ 0. */
+  readonly sharpness: number;
+  /** Shannon entropy of the luma histogram, bits, 0…8. */
+  readonly entropy: number;
+}

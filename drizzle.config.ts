@@ -6,7 +6,7 @@ export default {
     "./src/db/schema/servers.ts",
     "./src/db/schema/failures.ts",
     "./src/db/schema/adoption.ts",
-    "./src/db/schema/vote-pictures.ts",
+    "./src/db/schema/vote-images.ts",
     "./src/db/schema/page.ts",
   ],
   out: "./migrations",

@@ -84,22 +84,22 @@ export const REJECT_REASONS = [
   "no-output", // the run succeeded without an image from the bound output node
   "lost-file", // /view answered 404 after every re-run
   "submit-refused", // the server refused this job alone: POST /prompt, or its history, was answered otherwise than ComfyUI answers
-  "reference-changed", // a reference picture is no longer the file that was planned
-  "upload-refused", // servers did not take a reference picture under its name
+  "reference-changed", // a reference image is no longer the file that was planned
+  "upload-refused", // servers did not take a reference image under its name
   // images
   "hostile-name", // a server's filename or subfolder that no path may come from
-  "not-an-image", // HTML, JSON or garbage where a picture was expected
+  "not-an-image", // HTML, JSON or garbage where an image was expected
   "truncated", // ended before its own structure said so, or shorter than announced
-  "corrupt", // a checksum or the structure inside the picture is wrong
+  "corrupt", // a checksum or the structure inside the image is wrong
   "wrong-prompt", // its embedded prompt names another job
   "too-large", // over `harvest.max_image_mb`
   "unsupported-format", // neither PNG, JPEG nor WebP
   "animated", // more than one frame
   "altered", // another format than its name says, or smaller than its graph asks for: something between server and store changed it
-  // pictures made elsewhere, that cannot be adopted
-  "no-prompt", // nothing in the picture, or beside it, says from which graph it was made
+  // images made elsewhere, that cannot be adopted
+  "no-prompt", // nothing in the image, or beside it, says from which graph it was made
   "prompt-unbound", // its graph has no text where `workflow.bind.prompt` says
-  "bad-line", // a line of the JSONL that names no prompt or no picture
+  "bad-line", // a line of the JSONL that names no prompt or no image
   "unreadable", // its place gave no bytes
 ] as const;
 

@@ -70,7 +70,7 @@ export function promptIdOf(namespaceId: string, candidate: string, attempt: numb
   return bytes.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
-/** SaveImage's prefix. No attempt in it: the prefix is embedded in the PNG, and an attempt would make the same picture another file. */
+/** SaveImage's prefix. No attempt in it: the prefix is embedded in the PNG, and an attempt would make the same image another file. */
 export function filenamePrefixOf(dataset: string, candidate: string): string {
   return `${dataset}/${candidate.slice(0, 3)}/${candidate}`;
 }
@@ -88,7 +88,7 @@ export function imageIdOf(candidate: string, { nodeId, batchIndex, generation }:
   return `i_${identityHash(generation === 0 ? first : { ...first, generation })}`;
 }
 
-/** The job of a picture that was made elsewhere: its bytes, under a prompt. So whatever names it, and however often, it is one image. */
+/** The job of an image that was made elsewhere: its bytes, under a prompt. So whatever names it, and however often, it is one image. */
 export function adoptedCandidateOf({ promptKey, sha256 }: { readonly promptKey: string; readonly sha256: string }): string {
   return identityHash({ prompt_key: promptKey, adopted_sha256: sha256 });
 }
@@ -103,12 +103,12 @@ export function storeKeyOf(imageId: string, extension: string): string {
   return `images/${imageId.slice(2, 5)}/${imageId}.${extension}`;
 }
 
-/** What a reference picture is called at every server, below its input folder; `extension` without the dot. By content: one name is one picture. */
+/** What a reference image is called at every server, below its input folder; `extension` without the dot. By content: one name is one image. */
 export function uploadedNameOf(sha256: string, extension: string): string {
   return `comfy-dpo/${sha256}.${extension}`;
 }
 
-/** Object key of a reference picture below the store's URI. */
+/** Object key of a reference image below the store's URI. */
 export function referenceKeyOf(sha256: string, extension: string): string {
   return `references/${sha256.slice(0, 3)}/${sha256}.${extension}`;
 }

@@ -24,7 +24,7 @@ export async function run(input: CommandInput): Promise<CommandResult> {
     ...(comfy === undefined ? {} : { comfy: releaseNamed(String(comfy)) }),
   });
   for (const { url } of emulators) input.show({ event: "emulator", url }, url);
-  input.log.info("ComfyUI emulators: pretend pictures, no GPU. Ctrl-C ends them");
+  input.log.info("ComfyUI emulators: pretend images, no GPU. Ctrl-C ends them");
   if (!input.stopping.aborted) await new Promise((resolve) => input.stopping.addEventListener("abort", resolve, { once: true }));
   await Promise.all(emulators.map((emulator) => emulator.stop()));
   return { exit: EXIT.done };

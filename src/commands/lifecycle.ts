@@ -56,7 +56,7 @@ function nextStep(change: Change, { rules, isWritten, input }: Next): readonly s
   if (isWritten) return change.kind === "set" ? [`Set. ${hint("prune --expire --yes")} tags (${TAG}) what nothing uses`] : ["Removed"];
   if (change.kind === "set") {
     const command = hint(`lifecycle --set ${change.days} --yes`);
-    return [`Nothing was changed: ${command} has the bucket delete pictures tagged ${TAG} ${change.days} days after they were written`];
+    return [`Nothing was changed: ${command} has the bucket delete images tagged ${TAG} ${change.days} days after they were written`];
   }
   if (change.kind === "remove") return [`Nothing was changed: ${hint("lifecycle --remove --yes")} removes our rule and no other`];
   return rules.some(({ isOurs }) => isOurs) ? [] : [`${hint("lifecycle --set 30")} would have it delete what prune --expire tags`];

@@ -84,7 +84,7 @@ export const commands: readonly CommandSpec[] = [
       { flags: "--map <columns>", description: "import: names of a table's columns, ours=theirs,…" },
       { flags: "--task <kind>", description: "export-tasks: pair, best or rank; default: annotate.people.task" },
       { flags: "--out <file>", description: "export-tasks: default <dir>/tasks.json" },
-      { flags: "--uri-base <uri>", description: "export-tasks: where the tool finds the store's pictures; default: export.uri_base" },
+      { flags: "--uri-base <uri>", description: "export-tasks: where the tool finds the store's images; default: export.uri_base" },
     ],
     example: "annotate import votes.jsonl",
     load: () => import("./annotate/annotate.ts"),
@@ -127,7 +127,7 @@ export const commands: readonly CommandSpec[] = [
   {
     name: "check",
     summary: "the doctor: config, servers, workflow, store; changes nothing",
-    options: [{ flags: "--canary", description: "make the same picture on every server and compare" }],
+    options: [{ flags: "--canary", description: "make the same image on every server and compare" }],
     example: "check",
     load: () => import("./check/check.ts"),
   },

@@ -37,7 +37,7 @@ export type ResultEvent =
       readonly job: string;
       /** Values of the prompt's own by bound name. */
       readonly bound: JsonObject;
-      /** SHA-256 of reference pictures by bound name. */
+      /** SHA-256 of reference images by bound name. */
       readonly references: Readonly<Record<string, string>>;
     }
   /** judge --dry-run: what one judge has left to do. `requests`: at least. `scored`: images, by this version and by older ones. */
@@ -51,7 +51,7 @@ export type ResultEvent =
       readonly scored: number;
       readonly scored_before: { readonly [version: string]: number };
     }
-  /** init. `workflow_written`: the workflow came out of a picture or a server. */
+  /** init. `workflow_written`: the workflow came out of an image or a server. */
   | { readonly event: "config"; readonly file: string; readonly workflow: string; readonly workflow_written: boolean }
   | { readonly event: "report"; readonly uri: string }
   | CalibrationEvent

@@ -65,7 +65,7 @@ function refuseUnknownVariant(db: Db, variant: string): void {
   });
 }
 
-/** A job whose picture its server no longer had, which harvest found out. */
+/** A job whose image its server no longer had, which harvest found out. */
 const FAILED_IN_HARVEST = "lost-file";
 
 function putBack(db: Db, { stage, reason, id, variant }: Wanted) {
@@ -88,7 +88,7 @@ async function fetchLost({ db, config }: Pick<Context, "db" | "config">, { wante
       input.log.info(`${image.imageId} is in the store as it should be: nothing to put back`);
       return false;
     }
-    // What is damaged must go first: harvest would take it for the picture if its damage does not show.
+    // What is damaged must go first: harvest would take it for the image if its damage does not show.
     await store.delete(image.key, signal);
     fetchAgain(db, image.imageId);
     return true;

@@ -1,7 +1,7 @@
 import { canonicalJson, isJsonArray, isJsonObject, type Json, type JsonObject } from "../lib/exact-json.ts";
 
 /**
- * What a change can do to a dataset: `fixed` would mix two kinds of pictures unless it leaves them as they are, `candidates` adds some or
+ * What a change can do to a dataset: `fixed` would mix two kinds of images unless it leaves them as they are, `candidates` adds some or
  * sets some aside, `free` takes effect at once.
  */
 export type ChangeKind = "fixed" | "candidates" | "free";
@@ -99,11 +99,11 @@ function kindOf([section = "", ...rest]: Path): ChangeKind {
   if (section === "workflow") return workflowKind(rest[0]);
   if (section === "workflows") return workflowKind(rest[1]);
   if (section !== "candidates") return "fixed";
-  // A variant keeps its name and its pictures; a list in `set` is a part of the names.
+  // A variant keeps its name and its images; a list in `set` is a part of the names.
   return rest[0] === "variants" && rest.length > 2 ? "fixed" : "candidates";
 }
 
-/** Pictures of another folder make other prompts: they count by their content. */
+/** Images of another folder make other prompts: they count by their content. */
 function workflowKind(key: string | undefined): ChangeKind {
   if (key === "allow_nodes") return "free";
   return key === "uploads" ? "candidates" : "fixed";

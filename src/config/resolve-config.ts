@@ -18,7 +18,7 @@ export function resolveConfig(checked: ConfigFile, { configFile, written }: Reso
   const orNull = (path: string | null): string | null => (path === null ? null : fromFile(path));
   const dir = fromFile(dirWritten ?? `../runs/${checked.dataset}`);
   const { annotate } = checked;
-  // Scores that say how unsafe a picture is prefer none.
+  // Scores that say how unsafe an image is prefer none.
   const sources = ["people", ...annotate.judges.map(({ name }) => name).filter((name) => name !== annotate.filters.nsfw?.judge)];
 
   const toWorkflow = (each: WorkflowConfig): WorkflowConfig => ({

@@ -56,7 +56,7 @@ const workflow = z.strictObject({
   uploads: z
     .record(z.string(), text)
     .default({})
-    .describe("bound name: folder of the pictures that the column in prompts.columns names; sent to every server before they are used"),
+    .describe("bound name: folder of the images that the column in prompts.columns names; sent to every server before they are used"),
 });
 
 const variant = z.strictObject({
@@ -107,7 +107,7 @@ const generate = z.strictObject({
     .number()
     .min(0)
     .default(2000)
-    .describe("likewise, where servers[].output_dir says where its pictures lie on this machine"),
+    .describe("likewise, where servers[].output_dir says where its images lie on this machine"),
   give_up_s: z.number().positive().default(3600).describe("without any progress of the whole run for so long it ends with exit 1"),
   save_as: z.enum(["output", "temp"]).default("output"),
 });
@@ -116,7 +116,7 @@ const harvest = z.strictObject({
   concurrency: count.default(16),
   delete_history: z.boolean().default(true),
   max_image_mb: z.number().positive().default(64),
-  reclaim: z.boolean().default(false).describe("delete the original under servers[].output_dir once its picture is stored"),
+  reclaim: z.boolean().default(false).describe("delete the original under servers[].output_dir once its image is stored"),
 });
 
 const store = z.strictObject({
@@ -157,7 +157,7 @@ const judge = z.discriminatedUnion("kind", [
       .describe("pairwise: the best and the worst of a group by another judge, or every two; each in both orders"),
     by: name.optional().describe("that other judge; default: the first one of preference"),
     prompt_file: z.string().nullable().default(null).describe("instead of configs/judges/<mode>.txt; {prompt} is the image's prompt"),
-    max_side: count.nullable().default(null).describe("larger pictures are sent smaller, as JPEG, px; null: as they are stored"),
+    max_side: count.nullable().default(null).describe("larger images are sent smaller, as JPEG, px; null: as they are stored"),
     max_tokens: count.default(1024).describe("of one answer"),
     max_requests: count.optional().describe("in one run; the rest waits for the next"),
     headers,
@@ -259,7 +259,7 @@ const exportSection = z.strictObject({
     .array(z.enum(["jsonl", "parquet", "webdataset", "imagefolder", "winlose"]))
     .min(1)
     .default(["jsonl"])
-    .describe("jsonl is always written; the others carry the pictures of every pair, a folder each"),
+    .describe("jsonl is always written; the others carry the images of every pair, a folder each"),
   images: z
     .strictObject({
       format: z
@@ -267,10 +267,10 @@ const exportSection = z.strictObject({
         .default("original")
         .describe("original: the stored bytes without texts, EXIF and XMP"),
       quality: z.int().min(1).max(100).default(95).describe("of jpeg and webp"),
-      max_side: count.nullable().default(null).describe("larger pictures are made smaller, px; null: as they are"),
+      max_side: count.nullable().default(null).describe("larger images are made smaller, px; null: as they are"),
     })
     .prefault({})
-    .describe("for formats that carry pictures"),
+    .describe("for formats that carry images"),
   shards: z.union([z.literal("auto"), count]).default("auto"),
   gzip: z.boolean().default(false),
   splits: z
@@ -288,7 +288,7 @@ const exportSection = z.strictObject({
         .nullable()
         .default(null),
       models: z.record(z.string(), z.string()).default({}),
-      samples: z.int().min(0).max(SAMPLES_MAX).default(4).describe("pairs shown as small pictures, read from the store; 0: none"),
+      samples: z.int().min(0).max(SAMPLES_MAX).default(4).describe("pairs shown as small images, read from the store; 0: none"),
     })
     .prefault({}),
 });

@@ -49,7 +49,7 @@ export interface EmulatorStats {
   readonly saved: number;
   /** Prompts that ended with an error or were interrupted. */
   readonly errors: number;
-  /** Answers of GET /view with a picture in it, spoiled ones included. */
+  /** Answers of GET /view with an image in it, spoiled ones included. */
   readonly viewed: number;
   /** For how long a prompt ran, ms. */
   readonly busyMs: number;
@@ -86,7 +86,7 @@ const CHECKPOINTS = [
 ];
 
 /**
- * Starts a ComfyUI server without a GPU: real HTTP, WebSocket, queue, history and node cache, painted pictures.
+ * Starts a ComfyUI server without a GPU: real HTTP, WebSocket, queue, history and node cache, painted images.
  * @throws {ConfigError} for faults that are none, FatalError where the port cannot be had.
  */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {

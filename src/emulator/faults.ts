@@ -1,5 +1,5 @@
 import { ConfigError } from "../errors.ts";
-import { digest } from "./images/picture.ts";
+import { digest } from "./images/image.ts";
 
 // The grammar of faults, the only place that defines it:
 //
@@ -32,7 +32,7 @@ export const FAULT_KINDS = {
   "execution-error": "execution_error, a RuntimeError",
   "no-output": "success without any image",
   "hostile-name": "history names a file like ../../etc/passwd",
-  "paint-off": "the picture is another than this workflow makes elsewhere, as with another model under the same name",
+  "paint-off": "the image is another than this workflow makes elsewhere, as with another model under the same name",
   stall: "the prompt starts and never ends, until a restart or other faults are set",
   "ws-drop": "every WebSocket is cut when the prompt starts",
   // GET /view

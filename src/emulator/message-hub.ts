@@ -14,8 +14,8 @@ export interface MessageHub {
   connect(connection: WebSocketConnection, clientId: string): { onText(text: string): void; onClose(): void };
   /** Sends to the socket of `clientId`, to all if it is null, to nobody if it is not connected. `data` is made only if someone listens. */
   send(event: string, clientId: string | null, data: () => PyDict): void;
-  /** Sends a picture as a preview frame, to whom `send` would. */
-  sendPicture(format: number, clientId: string | null, picture: () => Uint8Array): void;
+  /** Sends an image as a preview frame, to whom `send` would. */
+  sendImage(format: number, clientId: string | null, image: () => Uint8Array): void;
   /** Cuts every connection. */
   destroyAll(): void;
 }
@@ -69,13 +69,13 @@ export function messageHub(state: HubState): MessageHub {
         },
       };
     },
-    sendPicture(format, clientId, picture) {
+    sendImage(format, clientId, image) {
       const targets = receivers(clientId);
       if (targets.length === 0) return;
       const header = Buffer.alloc(8);
       header.writeUInt32BE(PREVIEW_IMAGE, 0);
       header.writeUInt32BE(format, 4);
-      const frame = Buffer.concat([header, picture()]);
+      const frame = Buffer.concat([header, image()]);
       for (const target of targets) target.sendBinary(frame);
     },
     destroyAll() {

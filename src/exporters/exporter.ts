@@ -17,7 +17,7 @@ export interface ImageCell {
   readonly scores: string;
 }
 
-/** A picture that the prompt comes with. */
+/** An image that the prompt comes with. */
 export interface ReferenceCell {
   /** Its bound name. */
   readonly name: string;

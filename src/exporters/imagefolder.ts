@@ -1,10 +1,10 @@
 import { hexSet } from "../lib/hex-set.ts";
 import { floatText } from "./float-text.ts";
 import type { ImageCell } from "./exporter.ts";
-import type { Picture, PictureFormat, PicturePair, PicturePlace } from "./picture-format.ts";
+import type { Image, ImageFormat, ImagePair, ImagePlace } from "./image-format.ts";
 
-/** Each picture a file, and `metadata.jsonl` with a line for each pair: Hugging Face's ImageFolder. */
-export const imagefolderFormat: PictureFormat = {
+/** Each image a file, and `metadata.jsonl` with a line for each pair: Hugging Face's ImageFolder. */
+export const imagefolderFormat: ImageFormat = {
   format: "imagefolder",
   sharded: false,
   about:
@@ -14,11 +14,11 @@ export const imagefolderFormat: PictureFormat = {
   },
 };
 
-async function* metadata(pairs: AsyncIterable<PicturePair>, { split, write, layout }: PicturePlace): AsyncGenerator<Buffer> {
+async function* metadata(pairs: AsyncIterable<ImagePair>, { split, write, layout }: ImagePlace): AsyncGenerator<Buffer> {
   using written = hexSet();
-  const fileOf = async ({ imageId, picture }: ImageCell & { readonly picture: Picture }): Promise<string> => {
-    const name = `images/${imageId}.${picture.extension}`;
-    if (written.add(imageId.slice(2))) await write(`imagefolder/${split}/${name}`, [picture.bytes], "picture");
+  const fileOf = async ({ imageId, image }: ImageCell & { readonly image: Image }): Promise<string> => {
+    const name = `images/${imageId}.${image.extension}`;
+    if (written.add(imageId.slice(2))) await write(`imagefolder/${split}/${name}`, [image.bytes], "image");
     return name;
   };
   const seedOf = ({ seed }: ImageCell): string => (layout.seedFormat === "number" ? seed : JSON.stringify(seed));
@@ -37,8 +37,8 @@ async function* metadata(pairs: AsyncIterable<PicturePair>, { split, write, layo
       ["num_example_per_prompt", String(examples)],
       ...(layout.omitted.includes("margin") ? [] : [["margin", margin === null ? "null" : floatText(margin)] as const]),
     ];
-    chosen.picture.done();
-    rejected.picture.done();
+    chosen.image.done();
+    rejected.image.done();
     yield Buffer.from(`{${fields.map(([name, json]) => `"${name}":${json}`).join(",")}}\n`);
   }
 }

@@ -1,22 +1,22 @@
 import type { SchemaElement } from "hyparquet";
 import { ParquetWriter } from "hyparquet-writer";
 import type { RowLayout } from "./exporter.ts";
-import type { PictureFormat, PicturePair } from "./picture-format.ts";
-import { writeRowGroup, type GroupColumn } from "./picture-row-group.ts";
+import type { ImageFormat, ImagePair } from "./image-format.ts";
+import { writeRowGroup, type GroupColumn } from "./image-row-group.ts";
 import { PieceWriter } from "./piece-writer.ts";
 
-/** Of pictures in a row group, which is held in memory while it is written. Arrow's readers read a row group at a time, too. */
+/** Of images in a row group, which is held in memory while it is written. Arrow's readers read a row group at a time, too. */
 const ROW_GROUP_BYTES = 32 * 1024 * 1024;
-/** Also with tiny pictures: `datasets` reads so many rows at a time by default. */
+/** Also with tiny images: `datasets` reads so many rows at a time by default. */
 const ROW_GROUP_ROWS = 1_000;
 
 interface ParquetColumn {
   readonly schema: SchemaElement;
-  readonly valueOf: (pair: PicturePair) => unknown;
+  readonly valueOf: (pair: ImagePair) => unknown;
 }
 
-/** Pick-a-Pic's table: the pictures' bytes in `jpg_0`, the chosen, and `jpg_1`. */
-export const parquetFormat: PictureFormat = {
+/** Pick-a-Pic's table: the images' bytes in `jpg_0`, the chosen, and `jpg_1`. */
+export const parquetFormat: ImageFormat = {
   format: "parquet",
   sharded: true,
   about:
@@ -26,11 +26,11 @@ export const parquetFormat: PictureFormat = {
   },
 };
 
-async function* encode(pairs: AsyncIterable<PicturePair>, layout: RowLayout): AsyncGenerator<readonly Uint8Array[]> {
+async function* encode(pairs: AsyncIterable<ImagePair>, layout: RowLayout): AsyncGenerator<readonly Uint8Array[]> {
   const columns = columnsOf(layout);
   const writer = new PieceWriter();
   const schema: SchemaElement[] = [{ name: "schema", num_children: columns.length }, ...columns.map((column) => column.schema)];
-  // Pictures do not compress, and a codec would be one more thing that a reader has to have.
+  // Images do not compress, and a codec would be one more thing that a reader has to have.
   const parquet = new ParquetWriter({ writer, schema, codec: "UNCOMPRESSED", createdBy: "comfy-dpo" });
   for await (const group of rowGroups(pairs)) {
     writeRowGroup(
@@ -39,19 +39,19 @@ async function* encode(pairs: AsyncIterable<PicturePair>, layout: RowLayout): As
       group.length,
     );
     yield writer.take();
-    for (const { chosen, rejected } of group.splice(0)) for (const { picture } of [chosen, rejected]) picture.done();
+    for (const { chosen, rejected } of group.splice(0)) for (const { image } of [chosen, rejected]) image.done();
   }
   await parquet.finish();
   yield writer.take();
 }
 
 /** Each group is the caller's, to empty it. */
-async function* rowGroups(pairs: AsyncIterable<PicturePair>): AsyncGenerator<PicturePair[]> {
-  let group: PicturePair[] = [];
+async function* rowGroups(pairs: AsyncIterable<ImagePair>): AsyncGenerator<ImagePair[]> {
+  let group: ImagePair[] = [];
   let sizeBytes = 0;
   for await (const pair of pairs) {
     group.push(pair);
-    sizeBytes += pair.chosen.picture.bytes.length + pair.rejected.picture.bytes.length;
+    sizeBytes += pair.chosen.image.bytes.length + pair.rejected.image.bytes.length;
     if (sizeBytes < ROW_GROUP_BYTES && group.length < ROW_GROUP_ROWS) continue;
     yield group;
     group = [];
@@ -60,7 +60,7 @@ async function* rowGroups(pairs: AsyncIterable<PicturePair>): AsyncGenerator<Pic
   if (group.length > 0) yield group;
 }
 
-function columnData({ schema, valueOf }: ParquetColumn, group: readonly PicturePair[]): GroupColumn {
+function columnData({ schema, valueOf }: ParquetColumn, group: readonly ImagePair[]): GroupColumn {
   const asTheyLie = schema.type === "BYTE_ARRAY" && schema.converted_type === undefined;
   return { name: schema.name, data: group.map(valueOf), asTheyLie };
 }
@@ -76,8 +76,8 @@ function columnsOf({ seedFormat }: RowLayout): readonly ParquetColumn[] {
     text("image_0_url", ({ chosen }) => chosen.uri),
     text("image_1_uid", ({ rejected }) => rejected.imageId),
     text("image_1_url", ({ rejected }) => rejected.uri),
-    bytes("jpg_0", ({ chosen }) => chosen.picture.bytes),
-    bytes("jpg_1", ({ rejected }) => rejected.picture.bytes),
+    bytes("jpg_0", ({ chosen }) => chosen.image.bytes),
+    bytes("jpg_1", ({ rejected }) => rejected.image.bytes),
     float("label_0", () => 1),
     float("label_1", () => 0),
     text("model_0", ({ chosen }) => chosen.model),
@@ -94,7 +94,7 @@ function columnsOf({ seedFormat }: RowLayout): readonly ParquetColumn[] {
   ];
 }
 
-type ValueOf<Value> = (pair: PicturePair) => Value;
+type ValueOf<Value> = (pair: ImagePair) => Value;
 
 function text(name: string, valueOf: ValueOf<string>): ParquetColumn {
   const schema: SchemaElement = { name, type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "REQUIRED" };

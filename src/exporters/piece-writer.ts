@@ -3,7 +3,7 @@ import { ByteWriter } from "hyparquet-writer";
 /** From here on bytes are kept as they come instead of being copied together. */
 const LARGE_BYTES = 64 * 1024;
 
-/** Takes what a Parquet writer writes, without copying what is long: a picture lies where it was read to until it is written. */
+/** Takes what a Parquet writer writes, without copying what is long: an image lies where it was read to until it is written. */
 export class PieceWriter extends ByteWriter {
   #pieces: Uint8Array[] = [];
   /** Where short writes since the last piece begin in the buffer. */

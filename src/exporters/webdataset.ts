@@ -1,12 +1,12 @@
 import { promisify } from "node:util";
 import { pack, type Pack } from "tar-stream";
-import type { Picture, PictureFormat, PicturePair } from "./picture-format.ts";
+import type { Image, ImageFormat, ImagePair } from "./image-format.ts";
 
 /** The same for every member: no time, no owner. */
 const MEMBER = { mtime: new Date(0), mode: 0o644, uid: 0, gid: 0, type: "file" } as const;
 
 /** Tar shards with the member names that diffusers' preference-training scripts read. */
-export const webdatasetFormat: PictureFormat = {
+export const webdatasetFormat: ImageFormat = {
   format: "webdataset",
   sharded: true,
   about:
@@ -16,9 +16,9 @@ export const webdatasetFormat: PictureFormat = {
   },
 };
 
-async function* encode(pairs: AsyncIterable<PicturePair>): AsyncGenerator<Uint8Array> {
+async function* encode(pairs: AsyncIterable<ImagePair>): AsyncGenerator<Uint8Array> {
   const tar = pack();
-  const written = new Map<Buffer, Picture["done"]>();
+  const written = new Map<Buffer, Image["done"]>();
   const fed = feed(tar, pairs, written);
   // A failing source ends the loop below with its own error; without a handler here it would be reported twice.
   fed.catch(() => undefined);
@@ -31,8 +31,8 @@ async function* encode(pairs: AsyncIterable<PicturePair>): AsyncGenerator<Uint8A
   await fed;
 }
 
-/** Leaves in `written` what is to be called once a picture has gone through the tar. */
-async function feed(tar: Pack, pairs: AsyncIterable<PicturePair>, written: Map<Buffer, Picture["done"]>): Promise<void> {
+/** Leaves in `written` what is to be called once an image has gone through the tar. */
+async function feed(tar: Pack, pairs: AsyncIterable<ImagePair>, written: Map<Buffer, Image["done"]>): Promise<void> {
   const add = promisify((name: string, content: Buffer, done: (error?: Error | null) => void) =>
     tar.entry({ ...MEMBER, name, size: content.length }, content, done),
   );
@@ -50,10 +50,10 @@ async function feed(tar: Pack, pairs: AsyncIterable<PicturePair>, written: Map<B
   }
 }
 
-type Member = readonly [name: string, content: Buffer, done?: Picture["done"]];
+type Member = readonly [name: string, content: Buffer, done?: Image["done"]];
 
 /** A key is all of a name up to its first point: ids have none. */
-function membersOf({ id, row, chosen, rejected, examples }: PicturePair): readonly Member[] {
+function membersOf({ id, row, chosen, rejected, examples }: ImagePair): readonly Member[] {
   const facts = {
     id,
     prompt_key: row.promptKey,
@@ -68,8 +68,8 @@ function membersOf({ id, row, chosen, rejected, examples }: PicturePair): readon
     num_example_per_prompt: examples,
   };
   return [
-    ["jpg_0.jpg", bufferOf(chosen.picture.bytes), chosen.picture.done],
-    ["jpg_1.jpg", bufferOf(rejected.picture.bytes), rejected.picture.done],
+    ["jpg_0.jpg", bufferOf(chosen.image.bytes), chosen.image.done],
+    ["jpg_1.jpg", bufferOf(rejected.image.bytes), rejected.image.done],
     ["json", Buffer.from(JSON.stringify(facts))],
     ["label_0.txt", Buffer.from("1")],
     ["label_1.txt", Buffer.from("0")],

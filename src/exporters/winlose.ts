@@ -1,7 +1,7 @@
-import type { PictureFormat } from "./picture-format.ts";
+import type { ImageFormat } from "./image-format.ts";
 
 /** Two folders with files of the same names, as kohya's and SimpleTuner's paired datasets are laid out. */
-export const winloseFormat: PictureFormat = {
+export const winloseFormat: ImageFormat = {
   format: "winlose",
   sharded: false,
   about:
@@ -9,14 +9,14 @@ export const winloseFormat: PictureFormat = {
   async write(pairs, { split, write }) {
     for await (const { id, row, chosen, rejected } of pairs) {
       const caption = Buffer.from(row.prompt.toWellFormed());
-      for (const [side, { picture }] of [
+      for (const [side, { image }] of [
         ["win", chosen],
         ["lose", rejected],
       ] as const) {
         const path = `winlose/${split}/${side}/${id}`;
-        await write(`${path}.${picture.extension}`, [picture.bytes], "picture");
-        await write(`${path}.txt`, [caption], "picture");
-        picture.done();
+        await write(`${path}.${image.extension}`, [image.bytes], "image");
+        await write(`${path}.txt`, [caption], "image");
+        image.done();
       }
     }
   },

@@ -6,7 +6,7 @@ import { differenceHash, measurePixels, type Pixels } from "./measure.ts";
 /** Longest side of a thumbnail, px: a cell of the annotation page and of the report's contact sheets. */
 const THUMBNAIL_SIDE_PX = 320;
 
-/** Largest picture decoded: 400 MB as RGBA. Above any size that ComfyUI's upscalers make on one card; below what ends a laptop. */
+/** Largest image decoded: 400 MB as RGBA. Above any size that ComfyUI's upscalers make on one card; below what ends a laptop. */
 const MAX_PIXELS = 100_000_000;
 
 /** Opaque pixels get their alpha in pieces of 256 KiB, when they are hashed: decoding and shrinking without it costs a third less. */
@@ -21,18 +21,18 @@ export interface DecodedImage {
   readonly thumbnail: Uint8Array;
 }
 
-/** Decodes one stored picture: bytes to facts. */
+/** Decodes one stored image: bytes to facts. */
 export type DecodeImage = (bytes: Uint8Array) => Promise<DecodedImage>;
 
 /**
- * Loads sharp (66 ms, which `--help` must not pay) for one decode a picture: pixel hash, perceptual hash, measures, thumbnail.
- * The heavy work runs on libuv's threads, one a picture, so as many pictures as are in flight use as many cores.
- * The decoder throws RejectError("corrupt") for what is no whole picture.
+ * Loads sharp (66 ms, which `--help` must not pay) for one decode an image: pixel hash, perceptual hash, measures, thumbnail.
+ * The heavy work runs on libuv's threads, one an image, so as many images as are in flight use as many cores.
+ * The decoder throws RejectError("corrupt") for what is no whole image.
  */
 export async function openDecoder(): Promise<DecodeImage> {
   const { default: sharp } = await import("sharp");
-  sharp.concurrency(1); // libvips' own threads would compete with the pictures beside this one.
-  sharp.cache(false); // No picture is decoded twice, so a cache only holds memory.
+  sharp.concurrency(1); // libvips' own threads would compete with the images beside this one.
+  sharp.cache(false); // No image is decoded twice, so a cache only holds memory.
 
   async function decodePixels(bytes: Uint8Array): Promise<Pixels> {
     try {
@@ -80,7 +80,7 @@ function inspectPixels(pixels: Pixels, small: Pixels): Inspection {
   };
 }
 
-/** Of size and RGBA pixels, so that a picture is the same with an alpha channel that says nothing. */
+/** Of size and RGBA pixels, so that an image is the same with an alpha channel that says nothing. */
 function pixelSha256({ data, channels, widthPx, heightPx }: Pixels): string {
   // The size is hashed too: 2 × 8 and 4 × 4 pixels may be the same bytes.
   const hash = createHash("sha256").update(`${widthPx}x${heightPx}\n`);

@@ -2,11 +2,11 @@
 export interface Inspection {
   readonly widthPx: number;
   readonly heightPx: number;
-  /** SHA-256 (hex) of size and decoded 8-bit RGBA pixels: equal for equal pictures whatever their metadata. */
+  /** SHA-256 (hex) of size and decoded 8-bit RGBA pixels: equal for equal images whatever their metadata. */
   readonly pixelSha256: string;
   /** 64-bit difference hash, 16 hex digits. */
   readonly perceptualHash: string;
-  /** Standard deviation of luma, 0…127.5. Near 0 is a blank picture. */
+  /** Standard deviation of luma, 0…127.5. Near 0 is a blank image. */
   readonly lumaStd: number;
   /** Mean absolute Laplacian of luma, ≥ 0. */
   readonly sharpness: number;

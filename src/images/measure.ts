@@ -7,7 +7,7 @@ export interface Pixels {
   readonly heightPx: number;
 }
 
-/** 8-bit luma of some or all rows of a picture. */
+/** 8-bit luma of some or all rows of an image. */
 interface LumaRows {
   readonly luma: Uint8Array;
   readonly widthPx: number;
@@ -23,7 +23,7 @@ export interface Measures {
   readonly entropy: number;
 }
 
-/** Rows that the measures read. All of 1,024 would cost 40 ms a picture, more than its decoding; 64 cost 2.5 ms. */
+/** Rows that the measures read. All of 1,024 would cost 40 ms an image, more than its decoding; 64 cost 2.5 ms. */
 const ROWS_READ = 64;
 
 /** What shows through transparent pixels: neither a black nor a white subject vanishes on it. */
@@ -98,7 +98,7 @@ function histogramMeasures(histogram: Uint32Array): Pick<Measures, "lumaStd" | "
   }
   let entropy = 0;
   for (const pixels of histogram) if (pixels > 0) entropy -= (pixels / count) * Math.log2(pixels / count);
-  // `|| 0`: a picture of one colour has the entropy 0, not -0.
+  // `|| 0`: an image of one colour has the entropy 0, not -0.
   return { lumaStd: Math.sqrt(Math.max(0, squares / count - (sum / count) ** 2)), entropy: entropy || 0 };
 }
 
@@ -116,7 +116,7 @@ function cellMeans({ luma, widthPx, rows }: LumaRows): number[] {
   return means;
 }
 
-/** Pixels [from, to) of a cell, at least one: pictures smaller than the grid use a pixel for several cells. */
+/** Pixels [from, to) of a cell, at least one: images smaller than the grid use a pixel for several cells. */
 function cellSpan(cell: number, cells: number, sizePx: number): [number, number] {
   const from = Math.floor((cell * sizePx) / cells);
   return [from, Math.max(from + 1, Math.floor(((cell + 1) * sizePx) / cells))];

@@ -5,16 +5,16 @@ import { roundDecimals } from "../lib/round-decimals.ts";
 /** Raised whenever the formula changes: old scores stay beside the new. */
 const VERSION = "1";
 
-/** Mean absolute Laplacian at which sharpness counts half: photographs have 5 to 20, pictures out of focus below 2. */
+/** Mean absolute Laplacian at which sharpness counts half: photographs have 5 to 20, images out of focus below 2. */
 const HALF_SHARPNESS = 8;
 /** Standard deviation of luma from which contrast is full: half of that of an evenly filled range is 37, black and white is 127.5. */
 const FULL_CONTRAST = 64;
 const ENTROPY_MAX_BITS = 8;
-/** Below this standard deviation of luma a picture is blank. */
+/** Below this standard deviation of luma an image is blank. */
 const BLANK_LUMA_STD = 2;
 
 /**
- * A technical score from the one decode, no human preference: it knows blur, flatness and blank pictures, nothing of the prompt.
+ * A technical score from the one decode, no human preference: it knows blur, flatness and blank images, nothing of the prompt.
  * score = ∛(sharpness / (sharpness + 8) · min(1, lumaStd / 64) · entropy / 8), 0…1; 0 where blank.
  * The geometric mean, so that no one measure makes up for another.
  */

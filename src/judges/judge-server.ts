@@ -9,7 +9,7 @@ import { AS_IT_IS, unpackAnswer } from "../lib/http/unpack-answer.ts";
 import { withoutSecrets } from "../lib/http/without-secrets.ts";
 
 const CONNECT_TIMEOUT_MS = 10_000;
-/** Of one answer held in memory: 64 scores are 5 KB, a talkative model's word on two pictures some 10 KB. */
+/** Of one answer held in memory: 64 scores are 5 KB, a talkative model's word on two images some 10 KB. */
 const ANSWER_MAX_BYTES = 4 * 1024 * 1024;
 
 /** Before JSON readers may ignore it: RFC 8259 §8.1. Programs in .NET write it. */
@@ -84,7 +84,7 @@ export function openJudgeServer({ headers, connections, timeoutMs }: JudgeServer
         return await exchange(call, deadline);
       } catch (error) {
         call.signal.throwIfAborted();
-        // The store's word on a picture that was to be sent.
+        // The store's word on an image that was to be sent.
         if (error instanceof TransientError || error instanceof FatalError) throw error;
         const why = deadline.isOver() ? `no whole answer within ${timeoutMs / 1_000} s (timeout_s)` : networkReason(error);
         throw new TransientError(`Cannot ${describe(call)}: ${why}`, { cause: error });

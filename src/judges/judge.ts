@@ -53,7 +53,7 @@ export interface Judge {
   requestsFor?(images: readonly Pick<JudgeImage, "sizeBytes">[]): number;
   /** Its bound of requests for a run: a group that takes more can never be scored. */
   readonly maxRequests?: number;
-  /** Asks whether it is there, showing it no picture. Answers who it is, in words. Throws as `score`. */
+  /** Asks whether it is there, showing it no image. Answers who it is, in words. Throws as `score`. */
   probe?(signal: AbortSignal): Promise<string>;
   usage?(): JudgeUsage;
   /** What a person should know of this run, one sentence each. */

@@ -1,5 +1,5 @@
 /**
- * Gives the memory of bytes back at once; they are empty afterwards. Left to the collector, a gigabyte of pictures costs two dozen
+ * Gives the memory of bytes back at once; they are empty afterwards. Left to the collector, a gigabyte of images costs two dozen
  * collections and 0.4 s of CPU. Does nothing where others may have bytes in the same memory.
  */
 export function freeMemory({ buffer, byteLength }: Uint8Array): void {

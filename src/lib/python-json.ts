@@ -1,7 +1,7 @@
 import { DEPTH_MAX, DepthError, exactNumber, parseExact, type Json } from "./exact-json.ts";
 
 // ComfyUI, its nodes and most judges are Python programs: their json module writes three numbers that JSON has no word for, and reads
-// them, too. A node whose IS_CHANGED is NaN ("always run me") has one in every graph, picture and history entry that it is part of.
+// them, too. A node whose IS_CHANGED is NaN ("always run me") has one in every graph, image and history entry that it is part of.
 
 /** Source: docs.python.org/3/library/json.html, "Infinite and NaN Number Values". */
 const CONSTANTS = ["NaN", "Infinity", "-Infinity"] as const;

@@ -34,8 +34,8 @@ export const RETRIES = {
   hub: { tries: 6, firstMs: 500, maxMs: 20_000 },
   /** The image of `check --canary`. Harvest waits longer for a server; a check is waited for by a person. */
   canaryImage: { tries: 3, firstMs: 500, maxMs: 2_000 },
-  /** One picture of a source that is adopted; after it the picture is left to the next adoption. */
-  adoptedPicture: { tries: 8, firstMs: 250, maxMs: 8_000 },
+  /** One image of a source that is adopted; after it the image is left to the next adoption. */
+  adoptedImage: { tries: 8, firstMs: 250, maxMs: 8_000 },
   /** The list of a source that is adopted: what was adopted before it broke off is passed over quickly. */
   adoptedList: { tries: 5, firstMs: 250, maxMs: 8_000 },
 } as const satisfies Readonly<Record<string, RetryLimits>>;

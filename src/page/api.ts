@@ -9,7 +9,7 @@
 //   POST /api/votes             VotesRequest → VotesAnswer
 //   GET  /api/votes?before=…    HistoryAnswer
 //   GET  /api/lead              LeadAnswer; for anybody else than the lead 403 `not-lead`
-//   GET  /pictures/…            Picture.thumb and Picture.full, as the answers give them
+//   GET  /pictures/…            Image.thumb and Image.full, as the answers give them
 //   POST /api/csp-reports       what the browser reports by itself against the Content-Security-Policy
 //
 // A POST carries `content-type: application/json` and the browser's own Origin. Any answer but 2xx has an ErrorAnswer as its body.
@@ -21,7 +21,7 @@ export type Role = "annotator" | "lead";
 
 export type Language = "en" | "zh";
 
-/** What somebody may mark a picture with, besides choosing. */
+/** What somebody may mark an image with, besides choosing. */
 export type Flag = "nsfw" | "artefact" | "text" | "duplicate" | "corrupt";
 
 /** Who asks, and what there is to do. Asked for once at the start, and again where progress is to be shown. */
@@ -42,7 +42,7 @@ export interface SessionAnswer {
 export interface Progress {
   /** Own votes that count, skips included, undone ones not. */
   readonly done: number;
-  /** Tasks that this person could still be given as things are; it can grow while pictures are made and votes are split. */
+  /** Tasks that this person could still be given as things are; it can grow while images are made and votes are split. */
   readonly left: number;
   /** Own votes an hour at the pace of the last ten minutes. */
   readonly per_hour: number;
@@ -63,7 +63,7 @@ export interface TasksAnswer {
   readonly progress: Progress;
 }
 
-/** Pictures of one prompt to be compared by one person. */
+/** Images of one prompt to be compared by one person. */
 export interface Task {
   /** Opaque, unique for ever. */
   readonly task_id: string;
@@ -73,34 +73,34 @@ export interface Task {
   /** "" where there is none. Cut as the prompt is. */
   readonly negative: string;
   /** 2 to 4, in the order to be shown in: at random, and recorded by the server. */
-  readonly images: readonly Picture[];
+  readonly images: readonly Image[];
   /** What the prompt came with; shown beside it, not voted on. */
   readonly references: readonly Reference[];
   /** Epoch ms on the server's clock, until when nobody else is given it. Renewed by holding it in TasksRequest. */
   readonly leased_until_ms: number;
 }
 
-/** A picture in a place of a task. */
-export interface Picture {
-  /** Opaque; names the picture in answers to this task and nowhere else. */
+/** An image in a place of a task. */
+export interface Image {
+  /** Opaque; names the image in answers to this task and nowhere else. */
   readonly slot: string;
   /** Path of a WebP of at most 1024 px a side. */
   readonly thumb: string;
-  /** Path of the picture as it was made, without its texts. */
+  /** Path of the image as it was made, without its texts. */
   readonly full: string;
-  /** Of the full picture, px. */
+  /** Of the full image, px. */
   readonly width: number;
   readonly height: number;
 }
 
-/** As Picture; without a slot, because nobody answers with it. */
+/** As Image; without a slot, because nobody answers with it. */
 export interface Reference {
   readonly thumb: string;
   readonly full: string;
 }
 
 /**
- * What was answered. `best` fits every kind of task; `best-worst` takes two different slots and is for 3 or more pictures; `ranking` is
+ * What was answered. `best` fits every kind of task; `best-worst` takes two different slots and is for 3 or more images; `ranking` is
  * best first, slots that are tied in one inner list, and names every slot of the task once.
  */
 export type Answer =
@@ -122,7 +122,7 @@ export interface VoteEntry {
   readonly answer: Answer;
   /** By slot; slots without a flag may be left out. */
   readonly flags: Readonly<Record<string, readonly Flag[]>>;
-  /** From the pictures on screen to the choice, ms; a whole number from 0. */
+  /** From the images on screen to the choice, ms; a whole number from 0. */
   readonly ms: number;
 }
 
@@ -146,7 +146,7 @@ export interface VotesAnswer {
 export type EntryResult =
   /** Done, now or before: take it out of the queue. */
   | { readonly kind: "confirmed"; readonly vote_id: string }
-  /** Taken back, now or before. `task` is to be shown again; null where its pictures are no longer there. */
+  /** Taken back, now or before. `task` is to be shown again; null where its images are no longer there. */
   | { readonly kind: "undone"; readonly vote_id: string; readonly task: Task | null }
   /** Will never be taken: out of the queue, and tell the person. */
   | { readonly kind: "refused"; readonly vote_id: string; readonly reason: RefusedReason; readonly message: string };
@@ -160,7 +160,7 @@ export type RefusedReason =
   | "already-answered"
   /** The vote_id belongs to a vote with other content. */
   | "other-vote"
-  /** The answer does not fit the task: a slot that it has not, one named twice, a worst for two pictures. */
+  /** The answer does not fit the task: a slot that it has not, one named twice, a worst for two images. */
   | "bad-answer";
 
 /** Own votes that are not undone, newest first, 20 a page: what Z goes back through, also after a reload. */
@@ -174,7 +174,7 @@ export interface HistoryVote {
   readonly vote_id: string;
   readonly answer: Answer;
   readonly flags: Readonly<Record<string, readonly Flag[]>>;
-  /** Null where its pictures are no longer there. */
+  /** Null where its images are no longer there. */
   readonly task: Task | null;
   /** Epoch ms. */
   readonly cast_at_ms: number;
@@ -182,7 +182,7 @@ export interface HistoryVote {
 
 export interface LeadAnswer {
   readonly all: Quality & {
-    /** Krippendorff's alpha, nominal, over which of two pictures is preferred; 1 is full agreement, 0 is chance. */
+    /** Krippendorff's alpha, nominal, over which of two images is preferred; 1 is full agreement, 0 is chance. */
     readonly alpha: number | null;
   };
   readonly annotators: readonly (Quality & {
@@ -202,7 +202,7 @@ export interface LeadAnswer {
     readonly disputed: number;
     /** Votes still needed, as things are. */
     readonly votes_left: number;
-    /** Prompts whose pictures are not all there yet, or not yet looked at by `judge`. */
+    /** Prompts whose images are not all there yet, or not yet looked at by `judge`. */
     readonly prompts_waiting: number;
   };
   /** Reports that browsers sent against the Content-Security-Policy since the server started: anything but 0 is a bug or an attack. */
@@ -223,7 +223,7 @@ export interface Quality {
   /** Share of repeated tasks that got the same answer again. */
   readonly self_consistency: number | null;
   readonly repeats: number;
-  /** Share of pairs of votes by two people on the same two pictures that say the same. */
+  /** Share of pairs of votes by two people on the same two images that say the same. */
   readonly agreement: number | null;
 }
 

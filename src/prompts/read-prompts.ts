@@ -70,7 +70,7 @@ const NO_REFERENCES: References = {};
 
 /**
  * Reads the prompts that the configuration names, streamed.
- * @throws {ConfigError} for a file that cannot be read, a column that is not there, a picture that cannot be used, and a file without any
+ * @throws {ConfigError} for a file that cannot be read, a column that is not there, an image that cannot be used, and a file without any
  * prompt.
  */
 export function readPrompts(settings: PromptSettings, { warn, references, notesOf = () => [] }: ReadPromptsOptions): Prompts {
@@ -170,7 +170,7 @@ interface MadeRow {
 
 function createRowMaker(settings: PromptSettings, files: readonly string[]): (raw: RawPrompt, references: References) => MadeRow {
   const { template } = settings;
-  // A file counts by its content: the same picture under another name is the same prompt.
+  // A file counts by its content: the same image under another name is the same prompt.
   const boundColumns = Object.entries(settings.columns).filter(([name]) => !files.includes(name));
   return ({ position, fields }, references) => {
     let replaced = false;

@@ -3,7 +3,7 @@ import { open, readdir, realpath, stat, type FileHandle } from "node:fs/promises
 import { dirname, isAbsolute, join, relative, sep, win32 } from "node:path";
 import { messageOf } from "../errors.ts";
 import { didYouMean } from "../lib/nearest.ts";
-import { pictureExtension, SNIFF_BYTES } from "./picture-extension.ts";
+import { imageExtension, SNIFF_BYTES } from "./image-extension.ts";
 import { promptsError } from "./prompts-error.ts";
 
 /**
@@ -15,7 +15,7 @@ export const REFERENCE_MAX_BYTES = 100 * 1024 * 1024 - 4_096;
 /** Names compared at most, to look for the nearest. */
 const NAMES_COMPARED = 10_000;
 
-/** A picture that prompts come with. */
+/** An image that prompts come with. */
 export interface ReferenceFile {
   /** Absolute, as the prompts name it. */
   readonly path: string;
@@ -44,7 +44,7 @@ export interface ReferencePlace {
 
 export type ReferenceFiles = ReturnType<typeof referenceFiles>;
 
-/** Finds and hashes the pictures that rows name, each file once. Nothing outside of the folders is read. */
+/** Finds and hashes the images that rows name, each file once. Nothing outside of the folders is read. */
 export function referenceFiles({ folders, known }: ReferenceOptions) {
   const files = new Map<string, ReferenceFile>();
 
@@ -53,7 +53,7 @@ export function referenceFiles({ folders, known }: ReferenceOptions) {
     names: Object.keys(folders),
     /**
      * The file that a cell names.
-     * @throws {ConfigError} for a name that leaves its folder, a file that is missing, too large, or no picture that LoadImage takes.
+     * @throws {ConfigError} for a name that leaves its folder, a file that is missing, too large, or no image that LoadImage takes.
      */
     async find(name: string, cell: string, place: ReferencePlace): Promise<ReferenceFile> {
       const folder = folders[name] ?? "";
@@ -109,13 +109,13 @@ async function readReference(
   const modifiedAtMs = Math.round(mtimeMs);
   const before = known?.(path);
   if (before?.bytes === size && before.modifiedAtMs === modifiedAtMs) return before;
-  return { path, ...(await hashPicture(handle, size)), bytes: size, modifiedAtMs };
+  return { path, ...(await hashImage(handle, size)), bytes: size, modifiedAtMs };
 }
 
-async function hashPicture(handle: FileHandle, size: number): Promise<Pick<ReferenceFile, "sha256" | "extension">> {
+async function hashImage(handle: FileHandle, size: number): Promise<Pick<ReferenceFile, "sha256" | "extension">> {
   const head = Buffer.alloc(SNIFF_BYTES);
   await handle.read(head, 0, SNIFF_BYTES, 0);
-  const extension = pictureExtension(head);
+  const extension = imageExtension(head);
   if (extension === null) throw new UnfitFile("which is neither PNG, JPEG nor WebP, whatever its name");
   const hash = createHash("sha256");
   let bytes = 0;

@@ -12,7 +12,7 @@ export async function readAll(body: Readable, sizeBytes: number, into: Buffer | 
     // A store's stream yields Buffers: no encoding is ever set on it.
     for await (const chunk of body as AsyncIterable<Buffer>) {
       if (length + chunk.length > sizeBytes) throw new TransientError(`the stored object is longer than the ${sizeBytes} bytes recorded`);
-      // Most pictures come in one piece, which needs no second buffer.
+      // Most images come in one piece, which needs no second buffer.
       if (bytes === null) bytes = chunk.length === sizeBytes ? chunk : Buffer.allocUnsafe(sizeBytes);
       if (bytes !== chunk) chunk.copy(bytes, length);
       length += chunk.length;

@@ -4,8 +4,8 @@ import { join } from "node:path";
 
 const BIN = join(import.meta.dirname, "../../src/bin.ts");
 export const WORKFLOW = join(import.meta.dirname, "../../configs/workflows/sd15.json");
-/** Small pictures: the emulator shall cost as little as it can. */
-export const PICTURE_SIDE = 64;
+/** Small images: the emulator shall cost as little as it can. */
+export const IMAGE_SIDE = 64;
 const SEEDS_PER_PROMPT = 4;
 const STYLES = ["oil painting", "watercolour", "studio light", "at dusk", "35 mm film"];
 
@@ -49,7 +49,7 @@ export function benchProject({ jobs, urls, store = {}, annotate = {} }: BenchPro
         seed: 7,
         prompts: { file: "prompts.txt" },
         workflow: { file: WORKFLOW, bind: { prompt: "2.text", seed: "4.seed", width: "5.width", height: "5.height" } },
-        candidates: { per_prompt: SEEDS_PER_PROMPT, variants: [{ name: "base", set: { width: PICTURE_SIDE, height: PICTURE_SIDE } }] },
+        candidates: { per_prompt: SEEDS_PER_PROMPT, variants: [{ name: "base", set: { width: IMAGE_SIDE, height: IMAGE_SIDE } }] },
         servers: servers.map((url) => ({ url })),
         store,
         annotate,

@@ -1,6 +1,6 @@
 import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
 
-/** The task on screen, its pictures there. */
+/** The task on screen, its images there. */
 const READY = '.stage:not(.waiting)[data-ready="true"]';
 
 /** Somebody at the page: a browser profile of their own, and what they do there. */
@@ -10,7 +10,7 @@ export interface Annotator extends AsyncDisposable {
   readonly problems: readonly string[];
   /** Opens a link, and waits until there is something to choose. */
   readonly open: (link: string) => Promise<void>;
-  /** task_id of the task on screen, once its pictures are there. */
+  /** task_id of the task on screen, once its images are there. */
   readonly task: () => Promise<string>;
   /** task_id of the task on screen, whatever there is to see of it. */
   readonly onScreen: () => Promise<string>;
@@ -18,13 +18,13 @@ export interface Annotator extends AsyncDisposable {
   readonly answer: (key: string) => Promise<string>;
   /** Does something that brings another task on screen, and waits for it. */
   toNext(act: () => Promise<unknown>): Promise<string>;
-  /** Waits until the pictures of the next tasks are loaded, too. */
+  /** Waits until the images of the next tasks are loaded, too. */
   readonly loadedAhead: () => Promise<void>;
   /** Waits until the server has confirmed everything. */
   readonly saved: () => Promise<void>;
   /** The page's heading where there is nothing to choose. */
   readonly heading: () => Locator;
-  /** How often the page had what it waits for shown: from each choice to the next pictures drawn, ms. */
+  /** How often the page had what it waits for shown: from each choice to the next images drawn, ms. */
   readonly choiceTimesMs: () => Promise<readonly number[]>;
 }
 

@@ -109,7 +109,7 @@ describe.runIf(hasChromium)("the page for everybody", () => {
     expect(ann.problems).toEqual([]);
   });
 
-  it.each(["light", "dark"] as const)("has none while pictures are on their way, or missing, and says so (%s)", async (colorScheme) => {
+  it.each(["light", "dark"] as const)("has none while images are on their way, or missing, and says so (%s)", async (colorScheme) => {
     await using ann = await newAnnotator(browser, { colorScheme });
     const { page } = ann;
     const found: string[] = [];
@@ -135,8 +135,8 @@ describe.runIf(hasChromium)("the page for everybody", () => {
     await stage.waitFor();
     expect(await stage.getAttribute("aria-busy")).toBe("true");
     await stage.getByText("Loading").first().waitFor();
-    await look("pictures on their way");
-    const choose = stage.getByRole("button", { name: "Choose picture 1" });
+    await look("images on their way");
+    const choose = stage.getByRole("button", { name: "Choose image 1" });
     expect(await choose.getAttribute("aria-disabled")).toBe("true");
     await page.keyboard.press("1");
     expect(await stage.getAttribute("data-task")).toBe(await ann.onScreen());
@@ -145,12 +145,12 @@ describe.runIf(hasChromium)("the page for everybody", () => {
     for (const route of waiting) await route.fulfill({ status: 404, json: { error: "not-found", message: "", hint: null } });
     const missing = stage.getByRole("alert");
     await missing.first().waitFor();
-    expect(await missing.first().textContent()).toContain("Picture 1");
-    await look("pictures missing");
+    expect(await missing.first().textContent()).toContain("Image 1");
+    await look("images missing");
     // In the order of the places: choose, then try again.
     await choose.focus();
     await page.keyboard.press("Tab");
-    const again = stage.getByRole("button", { name: "Load again: Picture 1" });
+    const again = stage.getByRole("button", { name: "Load again: Image 1" });
     expect(await again.evaluate((element) => element === document.activeElement)).toBe(true);
 
     answer = "come";

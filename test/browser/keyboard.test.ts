@@ -31,7 +31,7 @@ describe.runIf(hasChromium)("the page by keyboard", () => {
   });
   afterAll(() => browser?.close());
 
-  it("goes from the first picture to the end of the work, with every key", async () => {
+  it("goes from the first image to the end of the work, with every key", async () => {
     await using site = await openSite({ prompts: PROMPTS, perPrompt: 3, people: { task: "best" } });
     await site.serve();
     await using ann = await newAnnotator(browser);
@@ -58,7 +58,7 @@ describe.runIf(hasChromium)("the page by keyboard", () => {
     const transforms = await zoomed
       .locator("img:first-child")
       .evaluateAll((images) => images.map((each) => getComputedStyle(each).transform));
-    expect(new Set(transforms).size, "all pictures show the same place").toBe(1);
+    expect(new Set(transforms).size, "all images show the same place").toBe(1);
     const originals = zoomed.locator('img[src*="/"]:last-child');
     await expect
       .poll(() => originals.evaluateAll((images: HTMLImageElement[]) => images.map((each) => each.naturalWidth)))
@@ -81,8 +81,8 @@ describe.runIf(hasChromium)("the page by keyboard", () => {
       await ann.answer(name);
     }
 
-    // By Tab and Enter, as with a screen reader: the focus stays at the same picture from one task to the next.
-    const second = page.getByRole("button", { name: "Choose picture 2" });
+    // By Tab and Enter, as with a screen reader: the focus stays at the same image from one task to the next.
+    const second = page.getByRole("button", { name: "Choose image 2" });
     while (!(await second.evaluate((button) => button === document.activeElement))) await key("Tab");
     await readPrompt();
     await ann.answer("Enter");
@@ -146,7 +146,7 @@ describe.runIf(hasChromium)("the page by keyboard", () => {
       await person.saved();
       const vote = votesOf(site).at(-1);
       const places = vote?.ranking.map((tier) => tier.map((imageId) => vote.shown.indexOf(imageId)));
-      // Tied pictures are in no order.
+      // Tied images are in no order.
       expect(places?.map((tier) => new Set(tier))).toEqual(ranking.map((tier) => new Set(tier)));
       await site.kill();
     });

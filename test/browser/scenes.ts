@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
 
-/** Side of a picture, px. */
+/** Side of an image, px. */
 const SIDE_PX = 1024;
 const PER_PROMPT = 4;
 
@@ -46,7 +46,7 @@ function draw({ sky, ground, sunAt, tower }: (typeof SCENES)[number], seed: numb
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${SIDE_PX}" height="${SIDE_PX}">${bands.join("")}${sun}${hills.slice(0, 2).join("")}${tower ? house : ""}${hills.slice(2).join("")}</svg>`;
 }
 
-/** Writes drawn pictures, four a prompt, and answers the JSONL that names them, ready for `harvest --adopt`. */
+/** Writes drawn images, four a prompt, and answers the JSONL that names them, ready for `harvest --adopt`. */
 export async function writeScenes(dir: string): Promise<string> {
   const lines: string[] = [];
   for (const [index, scene] of SCENES.entries()) {

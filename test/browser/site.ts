@@ -7,7 +7,7 @@ export interface SiteOptions {
   /** One a line of the prompts file; with `adopt` its prompts count. */
   readonly prompts: readonly string[];
   readonly perPrompt: number;
-  /** Writes pictures into the folder instead of making them, and answers the JSONL that names them. */
+  /** Writes images into the folder instead of making them, and answers the JSONL that names them. */
   readonly adopt?: (dir: string) => Promise<string>;
   /** The section `annotate.people`; the port is added. */
   readonly people?: Readonly<Record<string, unknown>>;
@@ -16,7 +16,7 @@ export interface SiteOptions {
   readonly config?: Readonly<Record<string, unknown>>;
 }
 
-/** A dataset whose pictures are made, harvested and looked at, and the server of its annotation page. */
+/** A dataset whose images are made, harvested and looked at, and the server of its annotation page. */
 export interface Site extends AsyncDisposable {
   readonly project: Project;
   /** Writes the section `annotate.people` again, for the next `serve`. */

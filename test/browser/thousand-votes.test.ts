@@ -4,13 +4,13 @@ import { newAnnotator } from "./annotator.ts";
 import { hasChromium, openBrowser } from "./open-browser.ts";
 import { openSite } from "./site.ts";
 
-/** Four people, each on 252 comparisons: 63 prompts of 4 pictures, each picture in a pair in 2 rounds. */
+/** Four people, each on 252 comparisons: 63 prompts of 4 images, each image in a pair in 2 rounds. */
 const PROMPTS = Array.from({ length: 63 }, (_, index) => `a tram, take ${index}`);
 const PEOPLE = ["ann", "bo", "cy", "di"];
 const VOTES = 63 * 4 * PEOPLE.length;
-/** Tasks whose pictures are loaded ahead. */
+/** Tasks whose images are loaded ahead. */
 const AHEAD = 3;
-/** From a choice to the next pictures drawn, ms. Source: "Never waiting" of the page's specification. */
+/** From a choice to the next images drawn, ms. Source: "Never waiting" of the page's specification. */
 const NEXT_MAX_MS = 100;
 
 /**
@@ -78,7 +78,7 @@ describe.runIf(hasChromium)("a thousand votes", () => {
     expect(people.flatMap(({ problems }) => problems)).toEqual([]);
   }, 300_000);
 
-  it("shows the next pictures at once while the server takes its time", async () => {
+  it("shows the next images at once while the server takes its time", async () => {
     await using site = await openSite({ prompts: PROMPTS.slice(0, 6), perPrompt: 2 });
     await site.serve();
     await using ann = await newAnnotator(browser);

@@ -52,18 +52,18 @@ describe.runIf(hasChromium)("the page by touch", () => {
   });
   afterAll(() => browser?.close());
 
-  it("goes from the first picture to the end of the work on a tablet", async () => {
+  it("goes from the first image to the end of the work on a tablet", async () => {
     await using site = await openSite({ prompts: ["a fox", "a heron", "a tram", "a map"], perPrompt: 4 });
     await site.serve();
     await using ann = await newAnnotator(browser, TABLET);
     const { page } = ann;
     await ann.open(await site.invite("ann"));
-    const pictures = page.locator(".stage:not(.waiting) .choose");
+    const images = page.locator(".stage:not(.waiting) .choose");
     const button = (name: string) => page.getByRole("button", { name, exact: true });
 
     await expectTargets(page, ".actions button, .stage:not(.waiting) .choose");
     const before = await page.locator(".stage:not(.waiting) img").first().boundingBox();
-    const box = await pictures.first().boundingBox();
+    const box = await images.first().boundingBox();
     const task = await ann.task();
     await pinch(page, { x: box!.x + box!.width / 2, y: box!.y + box!.height / 2 });
     await expect.poll(() => page.locator(".frame.zoomed").count()).toBe(4);
@@ -73,15 +73,15 @@ describe.runIf(hasChromium)("the page by touch", () => {
 
     await button("Flags").tap();
     await expectTargets(page, "dialog button, dialog label");
-    await page.getByRole("checkbox", { name: "Picture 3: Artefact" }).tap();
+    await page.getByRole("checkbox", { name: "Image 3: Artefact" }).tap();
     await button("Close").tap();
-    await ann.toNext(() => pictures.nth(3).tap());
+    await ann.toNext(() => images.nth(3).tap());
     expect(await page.locator(".stage:not(.waiting) img").first().boundingBox(), "nothing moves when the task changes").toEqual(before);
     await ann.toNext(() => button("Tie").tap());
     await ann.toNext(() => button("Undo").tap());
     await ann.toNext(() => button("All bad").tap());
     await ann.toNext(() => button("Skip").tap());
-    await pictures.first().tap();
+    await images.first().tap();
     await ann.heading().getByText("Nothing left to do").waitFor();
     await ann.saved();
     expect(

@@ -58,7 +58,7 @@ export function judgeContract(name: string, open: () => Judge | Promise<Judge>):
       await judge.close?.();
     });
 
-    it("can be asked who it is without a picture", async () => {
+    it("can be asked who it is without an image", async () => {
       const judge = await open();
       expect((await judge.probe?.(signal)) ?? "it asks nobody").not.toBe("");
       await judge.close?.();

@@ -62,7 +62,7 @@ it("brings a database of the version before up to date, and changes nothing that
     "select name from pragma_table_list where schema = 'main' and type = 'table' and strict = 0 and name not like 'sqlite%' and name not like '\\_\\_%' escape '\\'",
   );
   expect(loose.all()).toEqual([]);
-  // A vote that is forgotten takes with it what is known of its pictures.
+  // A vote that is forgotten takes with it what is known of its images.
   db.client.exec("insert into vote_pictures values ('v', 'i_1', 'sha'); delete from votes");
   expect(db.client.prepare("select * from vote_pictures").all()).toEqual([]);
   db.close();

@@ -5,7 +5,7 @@ import { startEmulator, type Emulator } from "../../src/emulator/emulator.ts";
 import { runCli } from "../helpers/run-cli.ts";
 import { makeProject, type Project } from "./project.ts";
 
-// Values that a prompt brings along, and several pictures of one seed.
+// Values that a prompt brings along, and several images of one seed.
 
 let emulator: Emulator;
 let project: Project;
@@ -41,7 +41,7 @@ const sidesOf = (made: Project): readonly Side[] =>
   ]);
 
 describe("prompts.columns", () => {
-  it("feed bound names prompt by prompt: numbers and words, in the pictures, in params, and in a prompt's identity", async () => {
+  it("feed bound names prompt by prompt: numbers and words, in the images, in params, and in a prompt's identity", async () => {
     const made = (project = makeProject({
       servers: [emulator.url],
       config: {

@@ -172,7 +172,7 @@ describe("verify", () => {
 });
 
 describe("report", () => {
-  it("is one HTML page with the pictures in it", async () => {
+  it("is one HTML page with the images in it", async () => {
     const made = open();
     await succeed("run");
     await succeed("report");
@@ -206,22 +206,22 @@ describe("init and check", () => {
     expect(again.stderr).toContain("never overwrites");
   });
 
-  it("init takes a picture, and says that it wrote the workflow", async () => {
+  it("init takes an image, and says that it wrote the workflow", async () => {
     const made = open();
     await succeed("run", "--prompts", "1");
     const [uri = ""] = made.column("select uri from image_index limit 1").map(String);
-    const out = join(made.dir, "from-picture.yaml");
+    const out = join(made.dir, "from-image.yaml");
     const { exit, stdout, stderr } = await runCli(["init", fileURLToPath(uri), "--out", out]);
     expect(exit, stderr).toBe(0);
-    expect(stdout).toContain(`${join(made.dir, "workflows/from-picture.json")} (the workflow)`);
+    expect(stdout).toContain(`${join(made.dir, "workflows/from-image.json")} (the workflow)`);
     expect((await runCli(["init", "--help"])).stdout).toContain("default configs/mine.yaml");
   });
 
-  it("init takes a picture whose graph holds Python's NaN, and run sends and stores what holds it", async () => {
+  it("init takes an image whose graph holds Python's NaN, and run sends and stores what holds it", async () => {
     const made = open();
     const out = join(made.dir, "from-nan.yaml");
-    const picture = join(import.meta.dirname, "../fixtures/python-json/nan_in_prompt.png");
-    const { exit, stderr } = await runCli(["init", picture, "--out", out]);
+    const image = join(import.meta.dirname, "../fixtures/python-json/nan_in_prompt.png");
+    const { exit, stderr } = await runCli(["init", image, "--out", out]);
     expect(exit, stderr).toBe(0);
     expect(readFileSync(join(made.dir, "workflows/from-nan.json"), "utf8")).not.toContain("is_changed");
     const workflow = join(made.dir, "workflow.json");

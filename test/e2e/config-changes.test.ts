@@ -6,7 +6,7 @@ import { startEmulator, type Emulator } from "../../src/emulator/emulator.ts";
 import { runCli, type CliResult } from "../helpers/run-cli.ts";
 import { makeProject, PROMPTS, type Project } from "./project.ts";
 
-// What a person reads after changing the configuration of a dataset that has pictures already.
+// What a person reads after changing the configuration of a dataset that has images already.
 
 const bind = { prompt: "2.text", seed: "class:KSampler#seed", width: "5.width", height: "5.height" };
 const base = { name: "base", set: { width: 64, height: 64 } };
@@ -124,7 +124,7 @@ describe("a changed configuration", () => {
     expect((await succeed("run")).stderr).not.toContain("has changed");
   });
 
-  it("may correct a variant that has made no picture, under its name", async () => {
+  it("may correct a variant that has made no image, under its name", async () => {
     const variant = (name: string) => ({
       candidates: { per_prompt: 3, variants: [{ name: "base", set: { width: 64, height: 64, "1.ckpt_name": name } }] },
     });

@@ -7,7 +7,7 @@ import { scoringAll, startStandIn } from "../helpers/stand-ins/judge-stand-in.ts
 import { runCli, type CliOptions, type CliResult } from "../helpers/run-cli.ts";
 import { makeProject, type Project } from "./project.ts";
 
-/** What loaders stumble over, in one dataset that the program itself made: generated and adopted pictures, judged by people and by none. */
+/** What loaders stumble over, in one dataset that the program itself made: generated and adopted images, judged by people and by none. */
 export interface NastyDataset extends Project {
   run(...args: readonly string[]): Promise<CliResult>;
   /** Exports under another `export` section, as the version of that name. */

@@ -48,7 +48,7 @@ const CASES: readonly Case[] = [
   { name: "init from no file", args: (made) => ["init", join(made.dir, "no.json")], exit: 2, says: /no\.json: there is no such file/ },
   { name: "init from a folder", args: (made) => ["init", made.dir], exit: 2, says: /it is a folder/ },
   {
-    name: "init from a broken picture",
+    name: "init from a broken image",
     arrange: (made) => writeFileSync(join(made.dir, "broken.png"), Buffer.from([0x89, 0x50, 0x4e, 0x47])),
     args: (made) => ["init", join(made.dir, "broken.png")],
     exit: 2,

@@ -80,7 +80,7 @@ describe("run", () => {
     expect(made.exported()).toEqual(wanted);
     expect(
       slow.reduce((sum, server) => sum + server.stats.executed, 0),
-      "pictures made once",
+      "images made once",
     ).toBe(PROMPTS.length * 3);
     await Promise.all(slow.map((server) => server.stop()));
   });

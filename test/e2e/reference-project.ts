@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { picture } from "../helpers/pictures.ts";
+import { makeImage } from "../helpers/images.ts";
 import { makeProject, type Project, type ProjectOptions } from "./project.ts";
 
 const WORKFLOW = {
@@ -26,10 +26,10 @@ export interface ReferenceProject extends Project {
 
 /** Four prompts, three pictures, twelve candidates; the workflow loads a picture and adds noise to it, which takes no model. */
 export async function makeReferenceProject(servers: readonly string[], config: ProjectOptions["config"] = {}): Promise<ReferenceProject> {
-  const webp = await picture({ seed: 3, format: "webp" });
+  const webp = await makeImage({ seed: 3, format: "webp" });
   const files = new Map([
-    ["a.png", await picture({ seed: 1 })],
-    ["b.jpg", await picture({ seed: 2 })],
+    ["a.png", await makeImage({ seed: 1 })],
+    ["b.jpg", await makeImage({ seed: 2 })],
     ["deep/c.webp", webp],
     ["copy.webp", webp],
   ]);

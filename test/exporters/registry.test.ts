@@ -1,20 +1,20 @@
 import { describe, expect, test } from "vitest";
 import { ConfigError } from "../../src/errors.ts";
-import { openExporter, openPictureFormat } from "../../src/exporters/registry.ts";
+import { openExporter, openImageFormat } from "../../src/exporters/registry.ts";
 import { exporterContract } from "../contracts/exporter.ts";
-import { pictureFormatContract } from "../contracts/picture-format.ts";
+import { imageFormatContract } from "../contracts/image-format.ts";
 
 /** A new exporter joins here. */
 const REGISTERED = ["jsonl"];
-const WITH_PICTURES = ["parquet", "webdataset", "imagefolder", "winlose"];
+const WITH_IMAGES = ["parquet", "webdataset", "imagefolder", "winlose"];
 
 for (const format of REGISTERED) exporterContract(format, () => openExporter(format));
-for (const format of WITH_PICTURES) pictureFormatContract(format, () => openPictureFormat(format));
+for (const format of WITH_IMAGES) imageFormatContract(format, () => openImageFormat(format));
 
-describe.each([openExporter, openPictureFormat])("%o", (open) => {
+describe.each([openExporter, openImageFormat])("%o", (open) => {
   test.each(["avif", "toString", "__proto__", ""])("refuses %j with a hint that names what there is", async (format) => {
     const error = await open(format).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(ConfigError);
-    expect((error as ConfigError).hint).toBe(`export.formats knows ${[...REGISTERED, ...WITH_PICTURES].join(", ")}`);
+    expect((error as ConfigError).hint).toBe(`export.formats knows ${[...REGISTERED, ...WITH_IMAGES].join(", ")}`);
   });
 });

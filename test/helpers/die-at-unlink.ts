@@ -1,7 +1,7 @@
 import { syncBuiltinESMExports } from "node:module";
 import promises from "node:fs/promises";
 
-// node --import die-at-unlink.ts …: the process kills itself before it deletes its DIE_AT_UNLINK-th picture.
+// node --import die-at-unlink.ts …: the process kills itself before it deletes its DIE_AT_UNLINK-th image.
 
 const dieAt = Number(process.env["DIE_AT_UNLINK"] ?? 0);
 let unlinked = 0;

@@ -11,7 +11,7 @@ import { imageId, openTestDataset, type TestDataset } from "./annotated-dataset.
 export interface VotingPage extends AsyncDisposable {
   readonly dataset: TestDataset;
   readonly feed: ComparisonFeed;
-  /** Looks for new pictures. */
+  /** Looks for new images. */
   look(): ReturnType<ComparisonFeed["look"]>;
   /** A final prompt with so many images, with scores from the first to the last. */
   addPrompt(name: string, images: number, scores?: readonly number[]): void;

@@ -3,7 +3,7 @@ import sharp from "sharp";
 import { beforeAll, describe, expect, it } from "vitest";
 import { RejectError } from "../../src/errors.ts";
 import { type DecodeImage, openDecoder } from "../../src/images/decode.ts";
-import { picture } from "../helpers/pictures.ts";
+import { makeImage } from "../helpers/images.ts";
 
 let decode: DecodeImage;
 beforeAll(async () => {
@@ -23,8 +23,8 @@ describe("openDecoder()", () => {
   });
 
   it("sees through formats and metadata: equal pixels have equal hashes", async () => {
-    const png = await picture({ seed: 3 });
-    const commented = await picture({ seed: 3, comment: "another prompt" });
+    const png = await makeImage({ seed: 3 });
+    const commented = await makeImage({ seed: 3, comment: "another prompt" });
     const lossless = await sharp(png).webp({ lossless: true }).toBuffer();
     expect(commented.equals(png)).toBe(false);
     const [first, second, third] = await Promise.all([png, commented, lossless].map(async (bytes) => (await decode(bytes)).inspection));
@@ -32,8 +32,8 @@ describe("openDecoder()", () => {
     expect(third).toEqual(first);
   });
 
-  it("hashes opaque pictures as those whose alpha says nothing, over every pixel", async () => {
-    const opaque = await picture({ widthPx: 301, heightPx: 457 });
+  it("hashes opaque images as those whose alpha says nothing, over every pixel", async () => {
+    const opaque = await makeImage({ widthPx: 301, heightPx: 457 });
     const [plain, withAlpha] = await Promise.all([decode(opaque), decode(await sharp(opaque).ensureAlpha().png().toBuffer())]);
     const raw = await sharp(opaque).ensureAlpha().raw().toBuffer();
     const wanted = createHash("sha256").update("301x457\n").update(raw).digest("hex");
@@ -41,7 +41,7 @@ describe("openDecoder()", () => {
     expect(plain.inspection).toMatchObject({ lumaStd: withAlpha.inspection.lumaStd, sharpness: withAlpha.inspection.sharpness });
   });
 
-  it("tells pictures apart by one pixel", async () => {
+  it("tells images apart by one pixel", async () => {
     const raw = { raw: { width: 4, height: 4, channels: 3 } } as const;
     const one = Buffer.alloc(48, 9);
     const other = Buffer.from(one);
@@ -52,8 +52,8 @@ describe("openDecoder()", () => {
     expect(hashes[0]).not.toBe(hashes[1]);
   });
 
-  it("decodes grey, 16-bit, palette and transparent pictures", async () => {
-    const source = sharp(await picture());
+  it("decodes grey, 16-bit, palette and transparent images", async () => {
+    const source = sharp(await makeImage());
     const variants = [source.clone().greyscale().png(), source.clone().toColourspace("rgb16").png(), source.clone().png({ palette: true })];
     for (const variant of variants)
       expect((await decode(await variant.toBuffer())).inspection).toMatchObject({ widthPx: 64, heightPx: 48 });
@@ -63,15 +63,15 @@ describe("openDecoder()", () => {
     expect((await decode(clear)).inspection.lumaStd).toBe(0);
   });
 
-  it("makes a thumbnail of at most 320 px, never larger than the picture", async () => {
-    const wide = await decode(await picture({ widthPx: 800, heightPx: 200 }));
+  it("makes a thumbnail of at most 320 px, never larger than the image", async () => {
+    const wide = await decode(await makeImage({ widthPx: 800, heightPx: 200 }));
     expect(await sharp(wide.thumbnail).metadata()).toMatchObject({ format: "webp", width: 320, height: 80 });
-    const small = await decode(await picture());
+    const small = await decode(await makeImage());
     expect(await sharp(small.thumbnail).metadata()).toMatchObject({ width: 64, height: 48 });
   });
 
-  it("rejects what is no whole picture", async () => {
-    const png = await picture({ widthPx: 200, heightPx: 200 });
+  it("rejects what is no whole image", async () => {
+    const png = await makeImage({ widthPx: 200, heightPx: 200 });
     const broken = [png.subarray(0, png.length / 2), Buffer.from("<html>busy</html>"), Buffer.alloc(0), flipped(png, png.length / 2)];
     for (const bytes of broken) await expect(decode(bytes)).rejects.toBeInstanceOf(RejectError);
   });

@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { differenceHash, measurePixels, type Pixels } from "../../src/images/measure.ts";
 
-/** A picture from a function of place to grey or [r, g, b, a]. */
+/** An image from a function of place to grey or [r, g, b, a]. */
 function pixels(
   widthPx: number,
   heightPx: number,
@@ -40,23 +40,23 @@ describe("measurePixels()", () => {
     expect(halves([0, 0, 255, 255])).toBe(Math.round(0.0722 * 255));
   });
 
-  it("sees black and white subjects on transparency, and nothing in a wholly transparent picture", () => {
+  it("sees black and white subjects on transparency, and nothing in a wholly transparent image", () => {
     const subject = (grey: number) => pixels(8, 8, (x) => [grey, grey, grey, x < 4 ? 255 : 0]);
     expect(measurePixels(subject(0)).lumaStd).toBe(64);
     expect(measurePixels(subject(255)).lumaStd).toBe(63.5);
     expect(measurePixels(pixels(8, 8, (x) => [x * 30, 0, 0, 0])).lumaStd).toBe(0);
   });
 
-  it("reads tall pictures by evenly spaced rows, with nearly the result of all rows", () => {
+  it("reads tall images by evenly spaced rows, with nearly the result of all rows", () => {
     const wave = (x: number, y: number): number => Math.round(128 + 60 * Math.sin(x / 3) + 40 * Math.cos(y / 40));
-    // The same picture in strips that are read row by row.
+    // The same image in strips that are read row by row.
     const strips = Array.from({ length: 32 }, (_, strip) => measurePixels(pixels(64, 32, (x, y) => wave(x, strip * 32 + y))));
     const tall = measurePixels(pixels(64, 1024, wave));
     const mean = strips.reduce((sum, { sharpness }) => sum + sharpness, 0) / strips.length;
     expect(Math.abs(tall.sharpness / mean - 1)).toBeLessThan(0.02);
   });
 
-  it("takes the smallest pictures", () => {
+  it("takes the smallest images", () => {
     expect(measurePixels(pixels(1, 1, () => 9))).toEqual({ lumaStd: 0, sharpness: 0, entropy: 0 });
   });
 });

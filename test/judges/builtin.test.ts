@@ -10,7 +10,7 @@ describe("technicalScore()", () => {
     expect(technicalScore({ sharpness: 8, lumaStd: 32, entropy: 4 })).toBe(0.5);
   });
 
-  it("prefers sharp, contrasty, varied pictures, and gives blank ones nothing", () => {
+  it("prefers sharp, contrasty, varied images, and gives blank ones nothing", () => {
     const usual = { sharpness: 10, lumaStd: 40, entropy: 7 };
     for (const worse of [{ sharpness: 2 }, { lumaStd: 20 }, { entropy: 4 }])
       expect(technicalScore({ ...usual, ...worse })).toBeLessThan(technicalScore(usual));

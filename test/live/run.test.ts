@@ -76,14 +76,14 @@ describe("a real ComfyUI", () => {
     }
   });
 
-  it("loads the pictures that prompts come with", async () => {
+  it("loads the images that prompts come with", async () => {
     const made = await makeReferenceProject(urls, { dataset: `live-references-${Date.now()}` });
     project = made;
     const { exit, stderr } = await runCli(["run", "-c", made.config]);
     expect(exit, stderr).toBe(0);
     const rows = referenceRows(made).map(({ prompt, references }) => [prompt, references]);
     expect(Object.fromEntries(rows)).toEqual(expectedReferences(made));
-    expect((await runCli(["verify", "-c", made.config])).stdout).toContain("12 images and 3 reference pictures");
+    expect((await runCli(["verify", "-c", made.config])).stdout).toContain("12 images and 3 reference images");
   });
 
   it.skipIf(COMFY_KILL === undefined || COMFY_START === undefined)("finishes when a server is killed and started again", async () => {

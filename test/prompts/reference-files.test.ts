@@ -7,13 +7,13 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ConfigError } from "../../src/errors.ts";
 import { readPrompts, type PromptRow } from "../../src/prompts/read-prompts.ts";
 import { REFERENCE_MAX_BYTES, referenceFiles, type ReferenceOptions } from "../../src/prompts/reference-files.ts";
-import { picture } from "../helpers/pictures.ts";
+import { makeImage } from "../helpers/images.ts";
 
 let dir = "";
 let refs = "";
-const png = await picture({ seed: 1 });
-const jpeg = await picture({ seed: 2, format: "jpeg" });
-const webp = await picture({ seed: 3, format: "webp" });
+const png = await makeImage({ seed: 1 });
+const jpeg = await makeImage({ seed: 2, format: "jpeg" });
+const webp = await makeImage({ seed: 3, format: "webp" });
 const sha256Of = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
 beforeAll(async () => {
@@ -58,7 +58,7 @@ async function failureOf(cell: string): Promise<ConfigError> {
 }
 
 describe("a column of files", () => {
-  it("counts by content: the same picture under another name is the same prompt, another picture another", async () => {
+  it("counts by content: the same image under another name is the same prompt, another image another", async () => {
     const { rows } = await read(["a.png", "./copy.png", "link.png", "deep/b.png", "c", ""]);
     const keys = rows.map(({ promptKey }) => promptKey);
     expect(keys.map((key) => keys.indexOf(key))).toEqual([0, 0, 0, 3, 4, 5]);

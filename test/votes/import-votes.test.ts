@@ -124,7 +124,7 @@ describe("importVotes()", () => {
       vote("v4", { images: [a, a] }),
       vote("v5", { criterion: "taste" }),
       vote("v6", { images: [a, imageId("nobody")] }),
-      vote("v7", { images: [a, "a picture"] }),
+      vote("v7", { images: [a, "an image"] }),
       vote("v8", { images: [a, "0".repeat(64)] }),
       vote("v9", { images: [a, d] }),
       vote("v10", { prompt_key: "p_2" }),

@@ -55,7 +55,7 @@ describe("exportTasks()", () => {
     expect(tasksOf(dataset, { overlap: 2 })).toHaveLength(2);
   });
 
-  it("asks again where votes no longer count: taken back on the page, of somebody who is excluded, or about another picture", async () => {
+  it("asks again where votes no longer count: taken back on the page, of somebody who is excluded, or about another image", async () => {
     await using dataset = await datasetOf(["a", "b"]);
     const shown = [imageId("a"), imageId("b")];
     const open = () => tasksOf(dataset).map(({ criterion }) => criterion);
@@ -66,7 +66,7 @@ describe("exportTasks()", () => {
     expect(open()).toEqual(["overall", "style"]);
     people.setExcluded("ann", { excluded: false, nowMs: 1 });
     expect(open()).toEqual(["style"]);
-    dataset.db.client.prepare("insert into vote_pictures values ('v1', ?, 'the sha256 of an earlier picture')").run(imageId("a"));
+    dataset.db.client.prepare("insert into vote_pictures values ('v1', ?, 'the sha256 of an earlier image')").run(imageId("a"));
     expect(open()).toEqual(["overall", "style"]);
   });
 
@@ -112,7 +112,7 @@ describe("exportTasks()", () => {
   });
 });
 
-/** What the tool gives back for a task that was answered: the task's second picture is the best, or the order is reversed. */
+/** What the tool gives back for a task that was answered: the task's second image is the best, or the order is reversed. */
 const ANSWERS: Readonly<Record<string, (task: object, kind: ExportTasksOptions["task"], index: number) => object>> = {
   jsonl(task, kind, index) {
     const { prompt: _prompt, uris: _uris, ...vote } = task as { images: string[]; prompt: string; uris: string[] };

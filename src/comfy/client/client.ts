@@ -79,7 +79,7 @@ export interface ComfyClient {
   /** An image's bytes. The caller reads the body to its end or destroys it: an unread body keeps its socket. */
   view(image: Viewed, signal: AbortSignal): Promise<ViewAnswer>;
   /**
-   * The same straight into memory, for pictures up to `maxBytes` over plain http. False: nothing was read, and `view` is to be asked.
+   * The same straight into memory, for images up to `maxBytes` over plain http. False: nothing was read, and `view` is to be asked.
    * Throws TransientError where no answer came, what the sink throws, or an error with a `code` where the answer broke off.
    */
   viewHeld(image: Viewed, reading: HeldReading): Promise<boolean>;

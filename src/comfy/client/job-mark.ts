@@ -11,7 +11,7 @@ export interface JobMark {
   readonly attempt: number;
 }
 
-/** No file and no cache key has it: of extra_data only extra_pnginfo gets into pictures. */
+/** No file and no cache key has it: of extra_data only extra_pnginfo gets into images. */
 const KEY = "comfy_dpo";
 
 export function withMark(extraData: JsonObject, { promptId, job, attempt }: JobMark): JsonObject {

@@ -11,7 +11,7 @@ export interface ComfyPool {
   /** Servers that the configuration names now. */
   readonly size: number;
   get(url: string): ComfyClient | undefined;
-  /** Also of servers that left the configuration: their pictures may still be fetched. */
+  /** Also of servers that left the configuration: their images may still be fetched. */
   has(url: string): boolean;
   isConfigured(url: string): boolean;
   /** Where the server's output folder is on this machine; null where it is not. */

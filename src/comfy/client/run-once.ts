@@ -123,9 +123,9 @@ function createPatience(url: string, { clock, timeoutMs, standstillMs }: Pick<Wa
   let isWaiting = true;
   return {
     seen(now: string, ahead: readonly QueueItem[]): void {
-      const picture = `${now} ${ahead.map(({ promptId }) => promptId).join(" ")}`;
-      if (picture !== seen) sinceMs = clock.nowMs();
-      seen = picture;
+      const image = `${now} ${ahead.map(({ promptId }) => promptId).join(" ")}`;
+      if (image !== seen) sinceMs = clock.nowMs();
+      seen = image;
       where = now;
       isWaiting = ahead.length > 0;
     },

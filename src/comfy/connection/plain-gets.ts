@@ -4,7 +4,7 @@ import { openPlainSocket, type HeldSink, type PlainOutcome, type PlainSocket, ty
 
 /** Servers keep an idle connection some seconds at least: aiohttp 75. As undici does it. */
 const IDLE_TIMEOUT_MS = 4_000;
-/** After an answer of another kind, so many are not tried: a server with large pictures would send the beginning of each twice. */
+/** After an answer of another kind, so many are not tried: a server with large images would send the beginning of each twice. */
 const OTHERS_SKIPPED = 16;
 /** Fields that say how a body is sent: this side sends none, and says itself what becomes of the connection. */
 const NOT_OURS = new Set(["connection", "content-length", "expect", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"]);

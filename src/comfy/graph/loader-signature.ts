@@ -8,7 +8,7 @@ const LOADER = /(?=.*load)(?=.*(?:checkpoint|ckpt|unet|diffus|vae|clip|lora|cont
 /** Files of weights: what marks a loader whose class says nothing. */
 const WEIGHTS = /\.(?:safetensors|sft|ckpt|gguf|pth?|bin)$/i;
 
-/** The inputs that name the model which draws the pictures. */
+/** The inputs that name the model which draws the images. */
 const MODEL_INPUTS = ["ckpt_name", "unet_name", "model_path"] as const;
 
 /**

@@ -13,7 +13,7 @@ export interface OutputsOptions {
 }
 
 /**
- * The ids of the nodes whose pictures make the dataset: those configured, else the only saver of images
+ * The ids of the nodes whose images make the dataset: those configured, else the only saver of images
  * (with save_as temp and no saver at all: the only PreviewImage).
  * @throws {ConfigError} where there is none, more than one, or one that saves something else than images.
  */

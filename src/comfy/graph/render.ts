@@ -50,7 +50,7 @@ function withTitles(graph: ApiGraph): ApiGraph {
 }
 
 /**
- * PreviewImage has no filename_prefix: the server ignores it, but keeps it in the picture's embedded prompt, where it names the job,
+ * PreviewImage has no filename_prefix: the server ignores it, but keeps it in the image's embedded prompt, where it names the job,
  * and in the key of its node cache, so that no job is answered with another's file.
  * @see https://github.com/comfyanonymous/ComfyUI/blob/a125cd84b054/comfy_execution/caching.py get_immediate_node_signature
  */

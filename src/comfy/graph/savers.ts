@@ -2,7 +2,7 @@ import type { Json } from "../../lib/exact-json.ts";
 import type { ApiNode } from "./graph.ts";
 import { asReference } from "./reference.ts";
 
-/** What a node leaves behind: pictures that a dataset can hold, or something else. */
+/** What a node leaves behind: images that a dataset can hold, or something else. */
 export type SaverKind =
   | "image"
   | "preview"
@@ -68,7 +68,7 @@ export function takesFilenamePrefix(node: ApiNode): boolean {
   return node.class_type === "SaveImage" || Object.hasOwn(node.inputs, "filename_prefix");
 }
 
-/** The link to the pictures that a saver saves, undefined where there is none. */
+/** The link to the images that a saver saves, undefined where there is none. */
 export function savedImagesOf(node: ApiNode): Json | undefined {
   return [node.inputs["images"], node.inputs["image"]].find((value) => asReference(value) !== undefined);
 }

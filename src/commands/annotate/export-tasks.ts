@@ -15,7 +15,7 @@ import type { OutgoingTask, TaskFormat } from "../../votes/tasks/task-format.ts"
 import type { CommandInput, CommandResult } from "../command.ts";
 import { datasetCounts } from "../messages/dataset-counts.ts";
 import { promptsLimitOf } from "../plan-and-tell.ts";
-import { pictureBase } from "./picture-base.ts";
+import { imageBase } from "./image-base.ts";
 
 /** `annotate export-tasks`: what still needs votes, for another annotation tool. `annotate import` takes its answers. */
 export async function writeTasks(input: CommandInput): Promise<CommandResult> {
@@ -30,7 +30,7 @@ export async function writeTasks(input: CommandInput): Promise<CommandResult> {
   const out = resolve(
     typeof input.options["out"] === "string" ? input.options["out"] : join(context.config.dir, `tasks.${format.extension}`),
   );
-  const base = pictureBase(input.options["uriBase"], exported.uri_base);
+  const base = imageBase(input.options["uriBase"], exported.uri_base);
   const counts = { tasks: 0, imagesMax: 0 };
   const tasks = outgoing(context, { task, overlap, base, counts, promptsMax: promptsLimitOf(input) ?? Infinity });
   if (base === null && format.name !== "jsonl" && context.store.uri.startsWith("file:"))
@@ -39,7 +39,7 @@ export async function writeTasks(input: CommandInput): Promise<CommandResult> {
   const settings = await writeSettings(out, { format, task, imagesMax: Math.max(2, counts.imagesMax) });
   const beside = settings === null ? "" : `, its settings in ${settings}`;
   const wanted = overlap > 1 ? `; each wants ${overlap} votes: tell the tool to ask ${overlap} people` : "";
-  const nothing = `Nothing to ask: every prompt that is ready has ${counted(overlap, "vote")} or is left with fewer than two pictures`;
+  const nothing = `Nothing to ask: every prompt that is ready has ${counted(overlap, "vote")} or is left with fewer than two images`;
   input.show(
     { event: "tasks", tasks: counts.tasks, file: out, settings },
     counts.tasks === 0

@@ -19,7 +19,7 @@ import type { ReadyToPlan } from "../../stages/plan/prepare-variants.ts";
 import { seedRuleOf } from "../../stages/plan/seed-rule.ts";
 import type { CommandInput } from "../command.ts";
 import { canaryWaits, type CanaryWaits } from "./canary-waits.ts";
-import { comparePictures } from "./compare-pictures.ts";
+import { compareImages } from "./compare-images.ts";
 import { describeComparison } from "./describe-comparison.ts";
 import { describeHarvest, type HarvestedCanary } from "./describe-harvest.ts";
 import { failedFinding, type Finding } from "./finding.ts";
@@ -31,14 +31,14 @@ export interface CanaryNeeds {
   /** Of the servers that answer. */
   readonly clients: readonly ComfyClient[];
   readonly prompt: PromptRow;
-  /** The reference pictures of all prompts. */
+  /** The reference images of all prompts. */
   readonly files: readonly ReferenceFile[];
   readonly input: Pick<CommandInput, "clock" | "log" | "stopping" | "signal">;
 }
 
 /**
  * Makes the same image, the first prompt's first seed, with every variant on every server, does to it all that harvest would, and compares
- * them. No candidate: nothing is written here, and the servers' histories forget it. Reference pictures stay there under the names that jobs know them by.
+ * them. No candidate: nothing is written here, and the servers' histories forget it. Reference images stay there under the names that jobs know them by.
  */
 export async function runCanary(needs: CanaryNeeds): Promise<readonly Finding[]> {
   const { clients, variants, input } = needs;
@@ -57,7 +57,7 @@ export async function runCanary(needs: CanaryNeeds): Promise<readonly Finding[]>
       for (const [index, variant] of variants.entries()) {
         made.push([
           variant.variant,
-          await makePictures(client, { ...needs, variant, decode, uploads, waits, filenamePrefix: `${folder}/${index}` }),
+          await makeImages(client, { ...needs, variant, decode, uploads, waits, filenamePrefix: `${folder}/${index}` }),
         ]);
         waits.finished(client.url);
       }
@@ -66,10 +66,10 @@ export async function runCanary(needs: CanaryNeeds): Promise<readonly Finding[]>
   );
   const byVariant = Map.groupBy(results.flat(), ([variant]) => variant);
   return [...byVariant].flatMap(([variant, each]) => {
-    const made = each.flatMap(([, result]) => ("pictures" in result ? [result] : []));
-    const failed = each.flatMap(([, result]) => ("pictures" in result ? [] : [result]));
+    const made = each.flatMap(([, result]) => ("images" in result ? [result] : []));
+    const failed = each.flatMap(([, result]) => ("images" in result ? [] : [result]));
     if (made.length === 0) return failed;
-    const comparison = comparePictures(made);
+    const comparison = compareImages(made);
     for (const { servers, bits, samePixels } of comparison.distances) {
       input.log.event("canary_distance", { variant, servers: [...servers], bits, same_pixels: samePixels });
     }
@@ -95,7 +95,7 @@ interface OneCanary extends CanaryNeeds {
   readonly filenamePrefix: string;
 }
 
-async function makePictures(client: ComfyClient, canary: OneCanary): Promise<HarvestedCanary | Finding> {
+async function makeImages(client: ComfyClient, canary: OneCanary): Promise<HarvestedCanary | Finding> {
   const { config, variant, prompt, input } = canary;
   const signal = AbortSignal.any([input.stopping, input.signal]);
   const startedMs = input.clock.nowMs();
@@ -112,7 +112,7 @@ async function makePictures(client: ComfyClient, canary: OneCanary): Promise<Har
       signal,
     };
     const stallMs = config.generate.stall_timeout_s * 1_000;
-    const pictures = await runOnce(client, submission, {
+    const images = await runOnce(client, submission, {
       clock: input.clock,
       timeoutMs: stallMs,
       standstillMs: Math.min(stallMs, STANDSTILL_MS),
@@ -122,9 +122,9 @@ async function makePictures(client: ComfyClient, canary: OneCanary): Promise<Har
       use: (entry) => harvestAll(entry, variant, rehearsal),
     });
     const seconds = (input.clock.nowMs() - startedMs) / 1_000;
-    const hashes = pictures.map((picture) => picture.perceptualHash);
+    const hashes = images.map((image) => image.perceptualHash);
     input.log.event("canary", { variant: variant.variant, server: client.url, seconds, perceptual_hashes: hashes });
-    return { server: client.url, pictures };
+    return { server: client.url, images };
   } catch (error) {
     if (input.stopping.aborted || input.signal.aborted) throw error;
     const { text, ...finding } = failedFinding(client.url, error);
@@ -135,12 +135,12 @@ async function makePictures(client: ComfyClient, canary: OneCanary): Promise<Har
 function submissionOf({ config, variant, prompt, files, filenamePrefix }: OneCanary): Submission {
   const { prompts, generate } = config;
   const [seed = 0n] = seedsOf({ ...seedRuleOf(config), perPrompt: 1 }, prompt.promptKey);
-  const pictures = Object.entries(prompt.references).flatMap(([name, sha256]): [string, string][] => {
+  const images = Object.entries(prompt.references).flatMap(([name, sha256]): [string, string][] => {
     const file = files.find((each) => each.sha256 === sha256);
     return file === undefined ? [] : [[name, uploadedNameOf(file.sha256, file.extension)]];
   });
   const negative = prompts.negative === undefined ? {} : { negative: prompt.negative };
-  const values = { ...prompt.bound, ...Object.fromEntries(pictures), prompt: prompt.sent, ...negative, seed };
+  const values = { ...prompt.bound, ...Object.fromEntries(images), prompt: prompt.sent, ...negative, seed };
   const { bindings, outputs } = variant.bound;
   return {
     prompt: render(variant.graph, { bindings, values, outputs, filenamePrefix, saveAs: generate.save_as }),

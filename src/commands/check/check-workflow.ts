@@ -39,7 +39,7 @@ function outputProblem(graph: ApiGraph, nodeId: string, objectInfo: ObjectInfo):
   return [`${describeNode(graph, nodeId)} is no output node on this server, which would run nothing for it`];
 }
 
-/** Finds reference pictures that are larger than the server takes; nothing where it does not say. */
+/** Finds reference images that are larger than the server takes; nothing where it does not say. */
 export function checkUploadSizes(
   url: string,
   { files, maxBytes }: { readonly files: readonly { readonly path: string; readonly bytes: number }[]; readonly maxBytes: number | null },
@@ -47,6 +47,6 @@ export function checkUploadSizes(
   const large = maxBytes === null ? [] : files.filter(({ bytes }) => bytes > maxBytes);
   const [first] = large;
   if (first === undefined || maxBytes === null) return [];
-  const text = `it takes uploads of ${byteSize(maxBytes)} at most, and ${counted(large.length, "reference picture")} are larger (the first: ${first.path}): start it with a larger --max-upload-size`;
+  const text = `it takes uploads of ${byteSize(maxBytes)} at most, and ${counted(large.length, "reference image")} are larger (the first: ${first.path}): start it with a larger --max-upload-size`;
   return [{ what: url, ok: false, text }];
 }

@@ -30,11 +30,11 @@ import { probeExport, probeStore } from "./probe-store.ts";
 import type { CommandInput, CommandResult } from "../command.ts";
 import { tellReferences, totalsOf, type ReferenceTotals } from "../messages/tell-references.ts";
 
-/** What a 1024 px PNG of ComfyUI takes, for the estimate. Measured: 2.87 MB for a detailed 1024² picture. */
+/** What a 1024 px PNG of ComfyUI takes, for the estimate. Measured: 2.87 MB for a detailed 1024² image. */
 const ASSUMED_BYTES_PER_PIXEL = 2.7;
 const DEFAULT_SIDE_PX = 512;
 
-/** The doctor: looks at everything that a night depends on, and changes nothing here; --canary has every server make one picture. */
+/** The doctor: looks at everything that a night depends on, and changes nothing here; --canary has every server make one image. */
 export async function run(input: CommandInput): Promise<CommandResult> {
   const config = loadConfig(configFileOf(input), { env: input.env });
   refuseUnfedPolicies(config, { asking: false });
@@ -162,7 +162,7 @@ async function checkServer(
 
 interface CanaryChecked extends Checked {
   readonly prompt: PromptRow | undefined;
-  /** The reference pictures of all prompts. */
+  /** The reference images of all prompts. */
   readonly files: readonly ReferenceFile[];
   /** What was found of each server, in the configuration's order. */
   readonly servers: readonly (readonly Finding[])[];

@@ -63,7 +63,7 @@ async function checkServerDisk(server: Config["servers"][number], { config, expe
     if (seen.kind === "other") {
       return { what, ok: false, text: `output_dir ${folder} is not this server's: ${seen.why}. Try: the folder that ComfyUI saves to` };
     }
-    const proof = seen.kind === "same" ? `is this server's (${seen.file} is the same there)` : "has no picture yet to compare";
+    const proof = seen.kind === "same" ? `is this server's (${seen.file} is the same there)` : "has no image yet to compare";
     const reclaim = config.harvest.reclaim;
     const isShort = free < share && !reclaim;
     const low = isShort ? `: too little. Try: harvest.reclaim: true, which deletes what is stored` : "";

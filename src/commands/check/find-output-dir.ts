@@ -6,13 +6,13 @@ import type { ComfyClient } from "../../comfy/client/client.ts";
 import { errnoOf } from "../../lib/files/errno.ts";
 import { checkSourceName } from "../../stages/harvest/check-source-name.ts";
 
-/** Names looked at before the folder counts as one without pictures: a disk with a million files is no reason to wait. */
+/** Names looked at before the folder counts as one without images: a disk with a million files is no reason to wait. */
 const LOOKED_AT_MAX = 2_000;
 /** Entries of the history looked at, oldest first. */
 const HISTORY_MAX = 50;
 const IMAGE = /\.(?:png|jpe?g|webp)$/i;
 
-/** `other`: a picture is on one side and not, or another one, on the other; `unknown`: there is none yet. */
+/** `other`: an image is on one side and not, or another one, on the other; `unknown`: there is none yet. */
 export type SeenOutputDir =
   | { readonly kind: "same"; readonly file: string }
   | { readonly kind: "other"; readonly why: string }
@@ -23,7 +23,7 @@ interface Asking {
   readonly signal: AbortSignal;
 }
 
-/** Proves that a folder of this machine is where a server saves: a picture in it is the one that /view shows. Changes nothing. */
+/** Proves that a folder of this machine is where a server saves: an image in it is the one that /view shows. Changes nothing. */
 export async function findOutputDir(folder: string, { client, signal }: Asking): Promise<SeenOutputDir> {
   const local = await firstImage(folder);
   if (local !== null) {
@@ -31,11 +31,11 @@ export async function findOutputDir(folder: string, { client, signal }: Asking):
     const name = nameOf(local);
     if (served === null) return { kind: "other", why: `it has ${name}, which the server does not have` };
     const own = await readFile(join(folder, local.subfolder, local.filename));
-    return sha256(own) === sha256(served) ? { kind: "same", file: name } : { kind: "other", why: `its ${name} is another picture` };
+    return sha256(own) === sha256(served) ? { kind: "same", file: name } : { kind: "other", why: `its ${name} is another image` };
   }
   const remote = await firstSaved({ client, signal });
   if (remote === null) return { kind: "unknown" };
-  return { kind: "other", why: `the server has ${nameOf(remote)}, and the folder has no picture` };
+  return { kind: "other", why: `the server has ${nameOf(remote)}, and the folder has no image` };
 }
 
 interface Place {
@@ -62,12 +62,12 @@ async function firstImage(folder: string): Promise<Place | null> {
       if (++looked >= LOOKED_AT_MAX) return null;
     }
   } catch (error) {
-    if (errnoOf(error) === undefined) throw error; // A folder that cannot be read shows no picture.
+    if (errnoOf(error) === undefined) throw error; // A folder that cannot be read shows no image.
   }
   return null;
 }
 
-/** The first picture of the server's history that it still has. */
+/** The first image of the server's history that it still has. */
 async function firstSaved({ client, signal }: Asking): Promise<Place | null> {
   let looked = 0;
   for await (const entry of client.historyAll(signal)) {

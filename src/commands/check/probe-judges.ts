@@ -10,7 +10,7 @@ export interface ProbeOptions {
   readonly signal: AbortSignal;
 }
 
-/** One line a judge: who it is, and whether it answers; another where it may never be asked enough. No judge is shown a picture. */
+/** One line a judge: who it is, and whether it answers; another where it may never be asked enough. No judge is shown an image. */
 export async function probeJudges(
   { annotate: { judges: configs } }: Pick<Config, "annotate">,
   { candidates, signal }: ProbeOptions,

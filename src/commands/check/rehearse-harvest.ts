@@ -13,7 +13,7 @@ import { transfer } from "../../stages/harvest/transfer/transfer.ts";
 import { heldBuffers } from "../../stages/harvest/transfer/held-buffers.ts";
 import type { ProofTask } from "../../stages/harvest/transfer/prove.ts";
 import { readAll } from "../../stores/read-all.ts";
-import type { PictureFacts } from "./compare-pictures.ts";
+import type { ImageFacts } from "./compare-images.ts";
 import { memoryStore } from "./memory-store.ts";
 
 export interface RehearsalNeeds {
@@ -27,7 +27,7 @@ export interface RehearsalNeeds {
 }
 
 /** An image that harvest would store, as it would store it. */
-export interface RehearsedImage extends PictureFacts {
+export interface RehearsedImage extends ImageFacts {
   readonly format: string;
   /** It says nothing of the job that it is of. */
   readonly isUnproven: boolean;

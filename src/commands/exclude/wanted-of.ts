@@ -38,7 +38,7 @@ export function wantedOf({ args, options, clock }: Input): Wanted {
     });
   }
   if (redo && action === "undo") {
-    throw new ConfigError("Cannot undo with --redo: one brings the old pictures back, the other makes new ones", { hint: "leave one out" });
+    throw new ConfigError("Cannot undo with --redo: one brings the old images back, the other makes new ones", { hint: "leave one out" });
   }
   const nowMs = clock.nowMs();
   const [since, until, server] = [text("since"), text("until"), text("server")];

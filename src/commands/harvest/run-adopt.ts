@@ -25,7 +25,7 @@ export async function runAdopt(input: CommandInput, written: string): Promise<Co
   return tell(report, { context, input, source: source.name });
 }
 
-/** A dataset's pictures lie in one store: where it was never planned, adopting decides which. */
+/** A dataset's images lie in one store: where it was never planned, adopting decides which. */
 function rememberStore({ db, config }: Pick<Context, "db" | "config">): void {
   if ((findDataset(db)?.storeUri ?? null) === null) rememberPlan(db, { storeUri: config.store.uri });
 }
@@ -46,7 +46,7 @@ function tell({ images, known, refused, stopped }: AdoptReport, { context, input
   if (total > 0) {
     const list = reasons.map(([reason, count]) => `${count} ${reason}`).join(", ");
     log.warn(
-      `${counted(total, "picture")} could not be adopted (${list}). ${hint("status")} shows one of each; adopting again tries them again`,
+      `${counted(total, "image")} could not be adopted (${list}). ${hint("status")} shows one of each; adopting again tries them again`,
     );
   } else if (images > 0) log.info(`Next: ${hint("annotate")}`);
   input.show({ event: "adopted", source, images, known, refused }, null);

@@ -20,7 +20,7 @@ export interface WorkflowSource {
   readonly text: string;
   /** For messages. */
   readonly name: string;
-  /** The workflow file itself, absolute; null where the workflow came out of a picture or a server and has to be written. */
+  /** The workflow file itself, absolute; null where the workflow came out of an image or a server and has to be written. */
   readonly file: string | null;
 }
 

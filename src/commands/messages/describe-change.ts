@@ -16,7 +16,7 @@ function meaningOf(change: ConfigChange, plans: boolean): string {
   if (change.kind === "free") return "takes effect now";
   if (change.key === "seed") return "refused where seeds derive from it: it would mix two datasets in one";
   const when = plans ? "" : " at the next generate or run";
-  if (change.kind === "fixed") return `taken${when} only if the pictures of existing variants and prompts stay the same, refused otherwise`;
+  if (change.kind === "fixed") return `taken${when} only if the images of existing variants and prompts stay the same, refused otherwise`;
   return `${candidatesMeaning(change)}${when}`;
 }
 

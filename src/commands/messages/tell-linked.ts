@@ -8,7 +8,7 @@ import { rowSourceOf, technicalRows, technicalSources } from "../../stages/annot
 import { describeFlags } from "./describe-flags.ts";
 import { technicalNote } from "./technical-note.ts";
 
-/** What linking found, one sentence. Warns where pictures were told apart by a technical score alone, which is nobody's preference. */
+/** What linking found, one sentence. Warns where images were told apart by a technical score alone, which is nobody's preference. */
 export function tellLinked(
   { db, log, judges, config }: Pick<Context, "db" | "log" | "judges" | "config">,
   { reports, groups, pending, unjudged }: LinkResult,

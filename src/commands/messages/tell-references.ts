@@ -1,7 +1,7 @@
 import type { ReferenceFile } from "../../prompts/reference-files.ts";
 
 export interface ReferenceTotals {
-  /** Different pictures: equal content counts once. */
+  /** Different images: equal content counts once. */
   readonly files: number;
   readonly bytes: number;
 }
@@ -11,7 +11,7 @@ export function totalsOf(files: Iterable<ReferenceFile>): ReferenceTotals {
   return { files: byContent.size, bytes: byContent.values().reduce((sum, bytes) => sum + bytes, 0) };
 }
 
-/** How many reference pictures there are, in a person's words. */
+/** How many reference images there are, in a person's words. */
 export function tellReferences({ files, bytes }: ReferenceTotals): string {
-  return `${files} picture${files === 1 ? "" : "s"}, ${(bytes / 1e6).toFixed(1)} MB, sent once to each server`;
+  return `${files} image${files === 1 ? "" : "s"}, ${(bytes / 1e6).toFixed(1)} MB, sent once to each server`;
 }

@@ -28,8 +28,8 @@ export function calibrationTables(calibrations: readonly Calibration[], { precis
 }
 
 const NOTE =
-  "In pairs of pictures that people compared: how often the judge prefers the one that most of their votes prefer, by the difference of its " +
-  "two scores. The interval (95 %) counts prompts, because pairs of one prompt share pictures; half of all pairs is what guessing gives.";
+  "In pairs of images that people compared: how often the judge prefers the one that most of their votes prefer, by the difference of its " +
+  "two scores. The interval (95 %) counts prompts, because pairs of one prompt share images; half of all pairs is what guessing gives.";
 const HEAD = "<tr><th>margin</th><th>pairs</th><th>prompts</th><th>agree</th><th>interval</th></tr>";
 
 function row(texts: readonly string[]): string {

@@ -20,7 +20,7 @@ const SCORE_DIGITS = 3;
 
 type Needs = Pick<Context, "config" | "db">;
 
-/** The first linked prompts with all their pictures: who decided, how, and why the others are in no row. HTML. */
+/** The first linked prompts with all their images: who decided, how, and why the others are in no row. HTML. */
 export async function contactSheet({ config, db }: Needs): Promise<string> {
   const sheet = sheetQueries(db, config.export.pairs);
   const explain = explainer({ config, db });
@@ -96,13 +96,13 @@ interface FigureFacts {
 
 async function figure(image: SheetImage, { dir, places, explained, severalCriteria }: FigureFacts): Promise<string> {
   const thumbnail = await dataUri(dir, image.imageId);
-  const picture = thumbnail === null ? `<div class="none">no thumbnail</div>` : `<img src="${thumbnail}" alt="" loading="lazy">`;
+  const tag = thumbnail === null ? `<div class="none">no thumbnail</div>` : `<img src="${thumbnail}" alt="" loading="lazy">`;
   const parts = places.map(({ role, source, score, criterion }) =>
     [`<b>${role}</b>`, ...(severalCriteria ? [escapeHtml(criterion)] : []), `${escapeHtml(source)} ${shownScore(score)}`].join(" · "),
   );
   const lines = parts.length > 0 ? parts : [`<b>not used</b> · ${escapeHtml(whyNot(image, explained))}`];
   const about = escapeHtml(`seed ${image.seed} · ${image.variant}`);
-  return `<figure class="${places[0]?.role ?? "unused"}">${picture}<figcaption>${[...lines, about].join("<br>")}</figcaption></figure>`;
+  return `<figure class="${places[0]?.role ?? "unused"}">${tag}<figcaption>${[...lines, about].join("<br>")}</figcaption></figure>`;
 }
 
 const shownScore = (score: number | null): string => (score === null ? "without a score" : score.toFixed(SCORE_DIGITS));
@@ -127,7 +127,7 @@ const WORDS: Readonly<Record<string, string>> = {
   "same-pixels": "the same pixels as another candidate",
   "wrong-size": "most candidates have another size",
   unscored: "nobody who decides said anything of it",
-  "near-duplicate": "too much like the other picture (near-duplicate)",
+  "near-duplicate": "too much like the other image (near-duplicate)",
   tie: "a tie",
   "below-margin": "the margin is below min_margin",
   "max-per-prompt": "max_per_prompt takes clearer pairs",

@@ -15,7 +15,7 @@ import { linkAndExport } from "./link-and-export.ts";
 import { planAndTell } from "../plan-and-tell.ts";
 
 /**
- * After a stop: how long harvest may still fetch once generate has settled what was in flight, ms. Those pictures lie on servers that
+ * After a stop: how long harvest may still fetch once generate has settled what was in flight, ms. Those images lie on servers that
  * may be gone tomorrow.
  */
 const HARVEST_GRACE_MS = 30_000;

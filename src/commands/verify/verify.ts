@@ -60,10 +60,10 @@ export async function run(input: CommandInput): Promise<CommandResult> {
 }
 
 function referencesText(references: number): string {
-  return references === 0 ? "" : ` and ${counted(references, "reference picture")}`;
+  return references === 0 ? "" : ` and ${counted(references, "reference image")}`;
 }
 
-/** How a picture comes back that the store has lost. */
+/** How an image comes back that the store has lost. */
 function nextStep(badImages: readonly string[], input: Pick<CommandInput, "options">): readonly string[] {
   const [first, ...others] = badImages;
   if (first === undefined) return [];

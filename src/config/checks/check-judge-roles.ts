@@ -6,7 +6,7 @@ import type { ConfigFile } from "../schema.ts";
 
 type Annotate = ConfigFile["annotate"];
 
-/** Finds judges that are named for a part which they cannot have: in the combination, or as the filter of unsafe pictures. */
+/** Finds judges that are named for a part which they cannot have: in the combination, or as the filter of unsafe images. */
 export function checkJudgeRoles({ annotate }: Pick<ConfigFile, "annotate">, file: { readonly wrapped: boolean }): readonly Problem[] {
   return [...checkCombine(annotate), ...checkNsfw(annotate, file)];
 }
@@ -48,7 +48,7 @@ function checkNsfw(annotate: Annotate, file: { readonly wrapped: boolean }): rea
   const isTechnical = annotate.judges.some(({ name, kind }) => name === nsfw.judge && kind === "builtin");
   return [
     ...unknownJudge(nsfw.judge, { path, annotate }),
-    ...(isTechnical ? [problem(path, ` is "${nsfw.judge}", of kind builtin, which does not know what a picture shows`)] : []),
+    ...(isTechnical ? [problem(path, ` is "${nsfw.judge}", of kind builtin, which does not know what an image shows`)] : []),
     ...Object.entries(annotate.pairs).flatMap(([set, { from = [] }]) =>
       from.flatMap((judge, index) => unsafeJudge(judge, { path: [...pathOfSet(set, file), "from", index], annotate })),
     ),
@@ -68,10 +68,10 @@ function unknownJudge(judge: string, { path, annotate: { judges } }: Named): rea
   return [problem(path, ` names "${judge}", which is no judge${known}`)];
 }
 
-/** The unsafest picture would be the chosen one. */
+/** The unsafest image would be the chosen one. */
 function unsafeJudge(judge: string, { path, annotate: { filters } }: Named): readonly Problem[] {
   if (judge !== filters.nsfw?.judge) return [];
-  return [problem(path, ` names "${judge}", whose scores say how unsafe a picture is (annotate.filters.nsfw): it can prefer none`)];
+  return [problem(path, ` names "${judge}", whose scores say how unsafe an image is (annotate.filters.nsfw): it can prefer none`)];
 }
 
 function problem(path: Path, what: string, part: "key" | "value" = "value"): Problem {

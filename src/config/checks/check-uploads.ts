@@ -13,7 +13,7 @@ export function checkUploads({ workflows = {} }: ConfigFile): readonly Problem[]
       const other = first.get(name);
       if (other === undefined) first.set(name, { folder, path });
       if (other === undefined || other.folder === folder) return [];
-      const why = ` is another folder than ${formatPath(other.path)}: a prompt has one picture of a name, whichever workflow takes it`;
+      const why = ` is another folder than ${formatPath(other.path)}: a prompt has one image of a name, whichever workflow takes it`;
       return [{ path, part: "value", message: `${formatPath(path)}${why}` }];
     }),
   );

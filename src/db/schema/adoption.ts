@@ -7,11 +7,11 @@ export const adoptedImages = sqliteTable("adopted_images", {
   imageId: text("image_id")
     .primaryKey()
     .references(() => images.imageId),
-  /** Of the graph in the picture, without prompt, seed and prefix; null where there is none. */
+  /** Of the graph in the image, without prompt, seed and prefix; null where there is none. */
   workflowSha256: text("workflow_sha256"),
-  /** Values of this picture by bound name, JSON object: variants of adopted images have none of their own. */
+  /** Values of this image by bound name, JSON object: variants of adopted images have none of their own. */
   params: text().notNull(),
-  /** Where several sources describe one picture, the lowest stays: the order of adopting decides nothing. */
+  /** Where several sources describe one image, the lowest stays: the order of adopting decides nothing. */
   rank: text().notNull(),
   /** H{what of the configuration it was described by}: once that changes, the newer description stays. */
   rules: text().notNull(),
@@ -25,7 +25,7 @@ export const adoptedItems = sqliteTable(
     item: text().primaryKey(),
     /** H{the source}. */
     source: text().notNull(),
-    /** Of everything that would make it another picture, or describe it otherwise. */
+    /** Of everything that would make it another image, or describe it otherwise. */
     fingerprint: text().notNull(),
     imageId: text("image_id").references(() => images.imageId),
     reason: text(),

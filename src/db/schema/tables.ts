@@ -5,7 +5,7 @@ import { states } from "../states.ts";
 // One row per fact; states as text with CHECK; instants as epoch milliseconds. Seeds and free-form JSON are text: SQLite's
 // own JSON functions and INTEGER columns lose the digits of 64-bit integers. Every table is STRICT (see migrations/).
 
-/** -1: a picture that was made elsewhere, and nothing says from which seed. */
+/** -1: an image that was made elsewhere, and nothing says from which seed. */
 const isSeed = (column: string) => sql.raw(`${column} = '-1' or (${column} not glob '*[^0-9]*' and length(${column}) between 1 and 20)`);
 
 /** One row: which dataset this file holds and what was decided for ever. */
@@ -58,7 +58,7 @@ export const prompts = sqliteTable(
   (table) => [index("prompts_position").on(table.position), check("prompts_active", sql.raw("active in (0, 1)"))],
 );
 
-/** Pictures that prompts come with, by content: once known, known for ever, so that old exports can still be verified. */
+/** Images that prompts come with, by content: once known, known for ever, so that old exports can still be verified. */
 export const referenceFiles = sqliteTable(
   "reference_files",
   {
@@ -118,7 +118,7 @@ export const variants = sqliteTable(
      */
     state: text().notNull().default("active"),
     reason: text(),
-    /** 1: some server has made a picture of it. What never worked is at fault itself when it fails everywhere. */
+    /** 1: some server has made an image of it. What never worked is at fault itself when it fails everywhere. */
     hasWorked: integer("has_worked").notNull().default(0),
   },
   () => [check("variants_state", states("state", ["active", "quarantined", "paused", "inactive"]))],
@@ -228,7 +228,7 @@ export const inspections = sqliteTable("inspections", {
   imageId: text("image_id")
     .primaryKey()
     .references(() => images.imageId),
-  /** Null where the picture could not be decoded. */
+  /** Null where the image could not be decoded. */
   pixelSha256: text("pixel_sha256"),
   perceptualHash: text("perceptual_hash"),
   width: integer(),

@@ -5,7 +5,7 @@ import type { FaultPlan } from "../faults.ts";
 import type { MessageHub } from "../message-hub.ts";
 import { nodeCache } from "./node-cache.ts";
 import type { NodeClasses } from "../nodes/node-classes.ts";
-import { digest } from "../images/picture.ts";
+import { digest } from "../images/image.ts";
 import { clientIdOf, type PromptQueue, type QueueItem } from "./prompt-queue.ts";
 import { runPrompt, type PromptRun } from "./prompt-run.ts";
 

@@ -2,23 +2,23 @@ import type { EmulatorDisk } from "../files/disk.ts";
 import { classTypeOf, inputsOf } from "../nodes/graph-links.ts";
 import { fileAt, imageHash } from "../files/file-places.ts";
 import { IMAGE_FORMAT, type MessageHub } from "../message-hub.ts";
-import { picturesInput, runNode, stepsOf, type NodeDeps, type NodeInputs, type NodeOutput } from "../nodes/nodes.ts";
+import { imagesInput, runNode, stepsOf, type NodeDeps, type NodeInputs, type NodeOutput } from "../nodes/nodes.ts";
 import type { Pacer } from "./pacer.ts";
-import { paint, type Picture } from "../images/picture.ts";
+import { paint, type Image } from "../images/image.ts";
 import { encodePng, type TextChunk } from "../images/png.ts";
 import { PREVIEW_JPEG } from "../images/preview.ts";
 import type { QueueItem } from "./prompt-queue.ts";
 import { dumpsPython, isPyDict, type PyDict, type PyValue } from "../python-json.ts";
 import type { RunFaults } from "./run-faults.ts";
 import type { RunMessages } from "./run-messages.ts";
-import { savePictures } from "../files/save-pictures.ts";
+import { saveImages } from "../files/save-images.ts";
 
 /** What the nodes of one run share. */
 export interface NodeRunDeps {
   readonly item: QueueItem;
   readonly clientId: string | null;
   readonly messages: RunMessages;
-  readonly hub: Pick<MessageHub, "sendPicture">;
+  readonly hub: Pick<MessageHub, "sendImage">;
   readonly pace: Pacer;
   readonly disk: EmulatorDisk;
   readonly faults: RunFaults;
@@ -58,23 +58,23 @@ export async function runOneNode(nodeId: string, inputs: NodeInputs, run: NodeRu
   // Loaders and text encoders work; samplers and outputs are where real servers run out of memory.
   if (faults.failure !== undefined && (steps > 0 || run.isOutput(nodeId))) throw faults.failure;
 
-  if (classType === "SaveImageWebsocket") sendPictures(nodeId, inputs, run);
+  if (classType === "SaveImageWebsocket") sendImages(nodeId, inputs, run);
   for (let step = 1; step <= steps; step++) {
     await pace.work(UNITS_PER_STEP);
     if (run.isInterrupted()) throw new Interrupted();
     messages.nodeProgress(nodeId, { value: step, max: steps });
-    run.hub.sendPicture(IMAGE_FORMAT.jpeg, run.clientId, () => PREVIEW_JPEG);
+    run.hub.sendImage(IMAGE_FORMAT.jpeg, run.clientId, () => PREVIEW_JPEG);
   }
   if (steps === 0) await pace.work(1);
   const output = runNode(classType, inputs, nodeDeps(nodeId, run));
   return output.ui === undefined || faults.hostileUi === undefined ? output : { ...output, ui: faults.hostileUi };
 }
 
-function sendPictures(nodeId: string, inputs: NodeInputs, { messages, hub, clientId }: NodeRunDeps): void {
-  const pictures = picturesInput(inputs, "images");
-  for (const [index, picture] of pictures.entries()) {
-    messages.nodeProgress(nodeId, { value: index, max: pictures.length });
-    hub.sendPicture(IMAGE_FORMAT.png, clientId, () => encodePng(paint(picture)));
+function sendImages(nodeId: string, inputs: NodeInputs, { messages, hub, clientId }: NodeRunDeps): void {
+  const images = imagesInput(inputs, "images");
+  for (const [index, image] of images.entries()) {
+    messages.nodeProgress(nodeId, { value: index, max: images.length });
+    hub.sendImage(IMAGE_FORMAT.png, clientId, () => encodePng(paint(image)));
   }
 }
 
@@ -88,10 +88,10 @@ function nodeDeps(nodeId: string, run: NodeRunDeps): NodeDeps {
     },
     save(request) {
       if (run.faults.noOutput) return [];
-      const pictures = run.faults.paintOff ? request.pictures.map((of): Picture => ({ op: "invert", of })) : request.pictures;
-      const images = savePictures(disk, { ...request, pictures, text: run.disableMetadata ? [] : textChunks(item, disk) });
-      run.onSaved(request.pictures.length);
-      return images;
+      const written = run.faults.paintOff ? request.images.map((of): Image => ({ op: "invert", of })) : request.images;
+      const listed = saveImages(disk, { ...request, images: written, text: run.disableMetadata ? [] : textChunks(item, disk) });
+      run.onSaved(request.images.length);
+      return listed;
     },
   };
 }

@@ -7,7 +7,7 @@ import type { NodeClasses } from "../nodes/node-classes.ts";
 import { Interrupted, runOneNode, unitsOf, type NodeRunDeps } from "./node-run.ts";
 import { isNodeValue, NodeFailure, type NodeInputs, type NodeValue } from "../nodes/nodes.ts";
 import { pacer } from "./pacer.ts";
-import { sizeOf } from "../images/picture.ts";
+import { sizeOf } from "../images/image.ts";
 import { clientIdOf, type QueueItem, type RunResult } from "./prompt-queue.ts";
 import { traceback } from "../py-exception.ts";
 import { dict, dumpsPython, type PyDict, type PyValue } from "../python-json.ts";
@@ -18,7 +18,7 @@ import { runMessages, type RunMessages } from "./run-messages.ts";
 type Shared = Pick<NodeRunDeps, "disk" | "disableMetadata" | "isInterrupted" | "onNode" | "tempSuffixOf" | "onSaved">;
 
 export interface RunDeps extends Shared {
-  readonly hub: Pick<MessageHub, "send" | "sendPicture" | "destroyAll">;
+  readonly hub: Pick<MessageHub, "send" | "sendImage" | "destroyAll">;
   readonly cache: NodeCache;
   readonly classes: NodeClasses;
   readonly faults: FaultPlan;
@@ -125,10 +125,10 @@ function report(error: Interrupted | NodeFailure, { nodeId, inputs, run }: Faile
 function shownInput(value: PyValue | NodeValue): PyValue {
   if (!isNodeValue(value)) return value;
   if (value.kind === "latent") return `tensor of ${String(value.batch)} x 4 x ${String(value.height / 8)} x ${String(value.width / 8)}`;
-  const [first] = value.kind === "pictures" ? value.pictures : [];
+  const [first] = value.kind === "images" ? value.images : [];
   if (value.kind === "other" || first === undefined) return `<object ${value.kind === "other" ? value.key : "empty"}>`;
   const { width, height } = sizeOf(first);
-  return `tensor of ${String(value.pictures.length)} x ${String(height)} x ${String(width)} x 3`;
+  return `tensor of ${String(value.images.length)} x ${String(height)} x ${String(width)} x 3`;
 }
 
 /** Outputs and meta for the history: whatever the cache knows of this prompt's output nodes, cached runs included. */

@@ -1,6 +1,6 @@
 import type { FaultPlan } from "../faults.ts";
 import { NodeFailure, outOfMemory } from "../nodes/nodes.ts";
-import { digest } from "../images/picture.ts";
+import { digest } from "../images/image.ts";
 import { dict, type PyDict } from "../python-json.ts";
 
 /** What goes wrong in one run. */
@@ -11,7 +11,7 @@ export interface RunFaults {
   readonly noOutput: boolean;
   /** What output nodes say instead of the names of their files. */
   readonly hostileUi: PyDict | undefined;
-  /** Output nodes save another picture. */
+  /** Output nodes save another image. */
   readonly paintOff: boolean;
 }
 

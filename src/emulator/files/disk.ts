@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import { paint } from "../images/picture.ts";
+import { paint } from "../images/image.ts";
 import { encodePng } from "../images/png.ts";
 import { recipeBook, type PackedRecipe, type Recipe } from "../images/recipe.ts";
 
@@ -24,19 +24,19 @@ export interface DiskFile {
 export interface EmulatorDisk {
   names(place: Omit<FilePlace, "filename">): Iterable<string>;
   get(place: FilePlace): DiskFile | undefined;
-  /** Remembers a picture; all files of one call share its text chunks. */
-  savePictures(places: readonly FilePlace[], recipe: Recipe): void;
+  /** Remembers an image; all files of one call share its text chunks. */
+  saveImages(places: readonly FilePlace[], recipe: Recipe): void;
   saveBytes(place: FilePlace, bytes: Uint8Array): void;
   delete(place: FilePlace): boolean;
   purge(type: FolderType): void;
-  /** What the file holds; pictures are painted anew each time. */
+  /** What the file holds; images are painted anew each time. */
   read(file: DiskFile): Buffer;
   recipeOf(file: DiskFile): Recipe | undefined;
   /** Every place of a type, folder by folder. */
   places(type: FolderType): Iterable<FilePlace>;
 }
 
-/** A disk in memory: saved pictures take some hundred bytes each, uploads their size. */
+/** A disk in memory: saved images take some hundred bytes each, uploads their size. */
 export function emulatorDisk(): EmulatorDisk {
   const folders = new Map<string, Map<string, DiskFile>>();
   const book = recipeBook();
@@ -54,7 +54,7 @@ export function emulatorDisk(): EmulatorDisk {
   return {
     names: (place) => folders.get(keyOf(place))?.keys() ?? [],
     get: (place) => folders.get(keyOf(place))?.get(place.filename),
-    savePictures(places, recipe) {
+    saveImages(places, recipe) {
       const packed = book.pack(recipe);
       for (const [index, place] of places.entries()) put(place, { recipe: packed, index });
     },
@@ -65,9 +65,9 @@ export function emulatorDisk(): EmulatorDisk {
     },
     read({ content }) {
       if ("bytes" in content) return Buffer.from(content.bytes);
-      const { pictures, text } = book.unpack(content.recipe);
-      const picture = pictures[content.index];
-      return picture === undefined ? Buffer.alloc(0) : encodePng(paint(picture), text);
+      const { images, text } = book.unpack(content.recipe);
+      const image = images[content.index];
+      return image === undefined ? Buffer.alloc(0) : encodePng(paint(image), text);
     },
     recipeOf: ({ content }) => ("bytes" in content ? undefined : book.unpack(content.recipe)),
     *places(type) {

@@ -15,7 +15,7 @@ export async function uploadImage(exchange: HttpExchange, disk: EmulatorDisk): P
   });
 }
 
-/** POST /upload/mask: stores the picture that `original_ref` names, with the mask's transparency. */
+/** POST /upload/mask: stores the image that `original_ref` names, with the mask's transparency. */
 export async function uploadMask(exchange: HttpExchange, disk: EmulatorDisk): Promise<void> {
   await upload(exchange, disk, async (place, bytes, form) => {
     const reference = loadsPython(textField(form, "original_ref") ?? "");

@@ -1,5 +1,5 @@
 import { constants, crc32, deflateSync } from "node:zlib";
-import type { Raster } from "./picture.ts";
+import type { Raster } from "./image.ts";
 
 /** A tEXt chunk: its keyword and its text (Latin-1). */
 export type TextChunk = readonly [keyword: string, text: string];
@@ -12,7 +12,7 @@ const IHDR_TAIL = Uint8Array.of(8, 2, 0, 0, 0);
 /** PNG §9.2: each byte less the same channel of the pixel to its left. */
 const FILTER_SUB = 1;
 
-/** zlib's output buffer: a picture of 512×512 in one or two pieces instead of twenty. */
+/** zlib's output buffer: an image of 512×512 in one or two pieces instead of twenty. */
 const OUTPUT_CHUNK_BYTES = 262_144;
 
 /** Keywords are 1 to 79 bytes. Source: PNG §11.3.3.1. */

@@ -1,10 +1,10 @@
-import type { Picture } from "./picture.ts";
+import type { Image } from "./image.ts";
 import type { TextChunk } from "./png.ts";
 
 /** All that is kept of the files that one node saved; the bytes are made when somebody asks for them. */
 export interface Recipe {
   /** One a file. */
-  readonly pictures: readonly Picture[];
+  readonly images: readonly Image[];
   /** The text chunks of each file. */
   readonly text: readonly TextChunk[];
 }
@@ -80,14 +80,14 @@ function filledIn({ pieces, literals }: Template, values: string): string {
   return pieces.map((piece, index) => piece + (filled[index] ?? "")).join("");
 }
 
-/** A line of JSON for the pictures and two for each chunk; json.dumps writes no line breaks. */
-function textOf({ pictures, text }: Recipe): string {
-  return [JSON.stringify(pictures), ...text.flatMap(([keyword, value]) => [JSON.stringify(keyword), value])].join("\n");
+/** A line of JSON for the images and two for each chunk; json.dumps writes no line breaks. */
+function textOf({ images, text }: Recipe): string {
+  return [JSON.stringify(images), ...text.flatMap(([keyword, value]) => [JSON.stringify(keyword), value])].join("\n");
 }
 
 function recipeIn(text: string): Recipe {
-  const [pictures = "[]", ...lines] = text.split("\n");
+  const [images = "[]", ...lines] = text.split("\n");
   const chunks: TextChunk[] = [];
   for (let index = 0; index + 1 < lines.length; index += 2) chunks.push([JSON.parse(lines[index] ?? "") as string, lines[index + 1] ?? ""]);
-  return { pictures: JSON.parse(pictures) as Picture[], text: chunks }; // written by textOf
+  return { images: JSON.parse(images) as Image[], text: chunks }; // written by textOf
 }

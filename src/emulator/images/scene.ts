@@ -32,10 +32,10 @@ interface Shape {
   readonly edge: number;
 }
 
-/** Half of the pictures have grain, up to this, 0…255. */
+/** Half of the images have grain, up to this, 0…255. */
 const GRAIN_MAX = 14;
 
-/** Paints what stands for a sampler's picture: a gradient with shapes. The prompt gives the colours, the key all else. */
+/** Paints what stands for a sampler's image: a gradient with shapes. The prompt gives the colours, the key all else. */
 export function paintScene(rgb: Uint8Array, scene: Scene): void {
   const random = randomSource(scene.key);
   const colors = paletteOf(scene.palette);

@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import { dict, type PyDict, type PyValue } from "../python-json.ts";
 import { pyStr } from "../python-values.ts";
-import { digest, sizeOf, type Picture } from "../images/picture.ts";
-import { scaledPictures, type Scaling } from "../images/picture-scaling.ts";
+import { digest, sizeOf, type Image } from "../images/image.ts";
+import { scaledImages, type Scaling } from "../images/image-scaling.ts";
 
-/** What goes along a link: pictures, or a stand-in for a tensor or a model. */
+/** What goes along a link: images, or a stand-in for a tensor or a model. */
 export type NodeValue =
-  | { readonly kind: "pictures"; readonly pictures: readonly Picture[] }
+  | { readonly kind: "images"; readonly images: readonly Image[] }
   | {
       readonly kind: "latent";
       readonly key: string;
@@ -32,7 +32,7 @@ export type NodeInputs = ReadonlyMap<string, PyValue | NodeValue>;
 export interface NodeDeps {
   /** Saves a batch; returns what history says of it. */
   save(request: {
-    readonly pictures: readonly Picture[];
+    readonly images: readonly Image[];
     readonly prefix: string;
     readonly type: "output" | "temp";
     readonly ending?: "";
@@ -61,7 +61,7 @@ export function outOfMemory(): NodeFailure {
   return new NodeFailure("torch.OutOfMemoryError", message);
 }
 
-/** The biggest picture times batch that this pretend GPU holds, pixels. */
+/** The biggest image times batch that this pretend GPU holds, pixels. */
 const PIXELS_MAX = 2 ** 28;
 
 type NodeFunction = (inputs: NodeInputs, deps: NodeDeps) => NodeOutput;
@@ -93,23 +93,23 @@ const NODE_FUNCTIONS: Readonly<Record<string, NodeFunction>> = {
   VAEDecode: (inputs) => {
     const { key, palette, width, height, batch } = latentInput(inputs, "samples");
     const vae = otherInput(inputs, "vae").key;
-    const pictures = indices(batch).map((index): Picture => ({ op: "scene", width, height, palette, key: digest(key, vae, index) }));
-    return made({ kind: "pictures", pictures });
+    const images = indices(batch).map((index): Image => ({ op: "scene", width, height, palette, key: digest(key, vae, index) }));
+    return made({ kind: "images", images });
   },
   EmptyImage: (inputs) => {
     const size = limited({ width: number(inputs, "width"), height: number(inputs, "height"), batch: number(inputs, "batch_size") });
-    const picture: Picture = { op: "solid", width: size.width, height: size.height, color: number(inputs, "color") };
-    return madePictures(indices(size.batch).map(() => picture));
+    const image: Image = { op: "solid", width: size.width, height: size.height, color: number(inputs, "color") };
+    return madeImages(indices(size.batch).map(() => image));
   },
   ImageAddNoise: (inputs) => {
     const seed = text(inputs, "seed");
     const strength = number(inputs, "strength");
-    return madePictures(picturesInput(inputs, "image").map((of, index) => ({ op: "noise", of, key: digest(seed, index), strength })));
+    return madeImages(imagesInput(inputs, "image").map((of, index) => ({ op: "noise", of, key: digest(seed, index), strength })));
   },
-  ImageInvert: (inputs) => madePictures(picturesInput(inputs, "image").map((of) => ({ op: "invert", of }))),
+  ImageInvert: (inputs) => madeImages(imagesInput(inputs, "image").map((of) => ({ op: "invert", of }))),
   ImageCrop: (inputs) => {
     const wanted = { x: number(inputs, "x"), y: number(inputs, "y"), width: number(inputs, "width"), height: number(inputs, "height") };
-    return madePictures(picturesInput(inputs, "image").map((of) => crop(of, wanted)));
+    return madeImages(imagesInput(inputs, "image").map((of) => crop(of, wanted)));
   },
   ImageScale: (inputs) => {
     const scaling: Scaling = {
@@ -117,48 +117,48 @@ const NODE_FUNCTIONS: Readonly<Record<string, NodeFunction>> = {
       height: number(inputs, "height"),
       center: text(inputs, "crop") === "center",
     };
-    const pictures = scaledPictures(picturesInput(inputs, "image"), scaling);
-    for (const picture of pictures) limited({ ...sizeOf(picture), batch: pictures.length });
-    return madePictures(pictures);
+    const images = scaledImages(imagesInput(inputs, "image"), scaling);
+    for (const image of images) limited({ ...sizeOf(image), batch: images.length });
+    return madeImages(images);
   },
   ImageBatch: (inputs) => {
-    const first = picturesInput(inputs, "image1");
-    const second = picturesInput(inputs, "image2");
+    const first = imagesInput(inputs, "image1");
+    const second = imagesInput(inputs, "image2");
     const [model] = first;
-    return madePictures([...first, ...(model === undefined ? second : scaledPictures(second, { ...sizeOf(model), center: true }))]);
+    return madeImages([...first, ...(model === undefined ? second : scaledImages(second, { ...sizeOf(model), center: true }))]);
   },
   BatchImagesNode: (inputs) => {
     const names = [...inputs.keys()].filter((name) => name.startsWith("images."));
-    const [first = [], ...rest] = names.map((name) => picturesInput(inputs, name));
+    const [first = [], ...rest] = names.map((name) => imagesInput(inputs, name));
     const [model] = first;
-    const others = model === undefined ? rest : rest.map((each) => scaledPictures(each, { ...sizeOf(model), center: true }));
-    return madePictures([first, ...others].flat());
+    const others = model === undefined ? rest : rest.map((each) => scaledImages(each, { ...sizeOf(model), center: true }));
+    return madeImages([first, ...others].flat());
   },
   ImageScaleToMaxDimension: (inputs) => {
-    const pictures = picturesInput(inputs, "image");
-    const [first] = pictures;
+    const images = imagesInput(inputs, "image");
+    const [first] = images;
     const size = first === undefined ? { width: 1, height: 1 } : sizeOf(first);
     const factor = number(inputs, "largest_size") / Math.max(size.width, size.height);
     const [width, height] = [size.width, size.height].map((side) => Math.max(1, Math.round(side * factor)));
-    return madePictures(scaledPictures(pictures, { width: width ?? 1, height: height ?? 1, center: false }));
+    return madeImages(scaledImages(images, { width: width ?? 1, height: height ?? 1, center: false }));
   },
   LoadImage: loadImage,
   SaveImage: (inputs, deps) => {
-    const images = deps.save({ pictures: picturesInput(inputs, "images"), prefix: text(inputs, "filename_prefix"), type: "output" });
-    return { values: [{ kind: "pictures", pictures: picturesInput(inputs, "images") }], ui: dict({ images }) };
+    const images = deps.save({ images: imagesInput(inputs, "images"), prefix: text(inputs, "filename_prefix"), type: "output" });
+    return { values: [{ kind: "images", images: imagesInput(inputs, "images") }], ui: dict({ images }) };
   },
   // Names its files without the underscore behind the counter. What it writes here is always an 8-bit PNG.
   SaveImageAdvanced: (inputs, deps) => {
     if (text(inputs, "format") !== "png") throw new NodeFailure("NotImplementedError", "the emulator writes PNG only");
-    const pictures = picturesInput(inputs, "images");
-    const images = deps.save({ pictures, prefix: text(inputs, "filename_prefix"), type: "output", ending: "" });
-    return { values: [{ kind: "pictures", pictures }], ui: dict({ images }) };
+    const images = imagesInput(inputs, "images");
+    const saved = deps.save({ images, prefix: text(inputs, "filename_prefix"), type: "output", ending: "" });
+    return { values: [{ kind: "images", images }], ui: dict({ images: saved }) };
   },
   PreviewImage: (inputs, deps) => {
-    const images = deps.save({ pictures: picturesInput(inputs, "images"), prefix: `ComfyUI${deps.tempSuffix}`, type: "temp" });
+    const images = deps.save({ images: imagesInput(inputs, "images"), prefix: `ComfyUI${deps.tempSuffix}`, type: "temp" });
     return { values: [], ui: dict({ images }) };
   },
-  // Its pictures go over the WebSocket while it runs.
+  // Its images go over the WebSocket while it runs.
   SaveImageWebsocket: () => ({ values: [], ui: undefined }),
 };
 
@@ -174,11 +174,11 @@ export function stepsOf(classType: string, inputs: NodeInputs): number {
   return classType === "KSampler" ? number(inputs, "steps") : 0;
 }
 
-/** The pictures of an IMAGE input. @throws {NodeFailure} */
-export function picturesInput(inputs: NodeInputs, name: string): readonly Picture[] {
+/** The images of an IMAGE input. @throws {NodeFailure} */
+export function imagesInput(inputs: NodeInputs, name: string): readonly Image[] {
   const value = inputs.get(name);
-  if (!isNodeValue(value) || value.kind !== "pictures") throw wrongInput(name);
-  return value.pictures;
+  if (!isNodeValue(value) || value.kind !== "images") throw wrongInput(name);
+  return value.images;
 }
 
 export function isNodeValue(value: PyValue | NodeValue | undefined): value is NodeValue {
@@ -199,7 +199,7 @@ function loadImage(inputs: NodeInputs, deps: NodeDeps): NodeOutput {
   if (bytes === undefined) throw new NodeFailure("FileNotFoundError", `[Errno 2] No such file or directory: '/ComfyUI/input/${name}'`);
   const content = createHash("sha256").update(bytes).digest("hex").slice(0, 16);
   const { width, height } = limited({ ...declaredSize(bytes, name), batch: 1 });
-  return made({ kind: "pictures", pictures: [{ op: "scene", width, height, palette: content, key: content }] }, other("mask", content));
+  return made({ kind: "images", images: [{ op: "scene", width, height, palette: content, key: content }] }, other("mask", content));
 }
 
 /** A PNG's own size; 512×512 for the other formats that Pillow reads. @throws {NodeFailure} for anything else. */
@@ -211,7 +211,7 @@ function declaredSize(bytes: Uint8Array, name: string): { readonly width: number
   throw new NodeFailure("PIL.UnidentifiedImageError", `cannot identify image file '/ComfyUI/input/${name}'`);
 }
 
-function crop(of: Picture, wanted: { readonly x: number; readonly y: number; readonly width: number; readonly height: number }): Picture {
+function crop(of: Image, wanted: { readonly x: number; readonly y: number; readonly width: number; readonly height: number }): Image {
   const size = sizeOf(of);
   const x = Math.min(wanted.x, size.width - 1);
   const y = Math.min(wanted.y, size.height - 1);
@@ -237,8 +237,8 @@ function made(...values: readonly NodeValue[]): NodeOutput {
   return { values, ui: undefined };
 }
 
-function madePictures(pictures: readonly Picture[]): NodeOutput {
-  return made({ kind: "pictures", pictures });
+function madeImages(images: readonly Image[]): NodeOutput {
+  return made({ kind: "images", images });
 }
 
 function indices(count: number): number[] {

@@ -1,4 +1,4 @@
-/** Where a format's stripping walk says what stays of a picture. Pieces come in the order of the file. */
+/** Where a format's stripping walk says what stays of an image. Pieces come in the order of the file. */
 export interface StripSink {
   /** Bytes that stay. They may be changed until `headEnds()`, or the end where that was never called. */
   keep(bytes: Buffer): void;

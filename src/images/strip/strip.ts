@@ -13,7 +13,7 @@ export interface StripOptions {
 }
 
 export interface Stripper {
-  /** The picture without its metadata. Fails with LateMetadataError where `hold: "head"` was too little. */
+  /** The image without its metadata. Fails with LateMetadataError where `hold: "head"` was too little. */
   readonly stream: Transform;
   /** Once its first bytes came. Rejects with the stream. */
   readonly format: Promise<ImageFormat>;
@@ -29,14 +29,14 @@ export interface StrippedFacts {
   readonly sha256: string;
 }
 
-/** The picture has metadata after its pixels: its stripped length cannot be known from its head. */
+/** The image has metadata after its pixels: its stripped length cannot be known from its head. */
 export class LateMetadataError extends Error {
   override readonly name = "LateMetadataError";
 }
 
 /**
- * Takes a picture's metadata out as it passes. To stand behind the verifier, which lets only sound structure through, and the last bytes
- * only of a picture that is proven: the metadata has served by then. A pure function of the picture: equal pictures stay equal.
+ * Takes an image's metadata out as it passes. To stand behind the verifier, which lets only sound structure through, and the last bytes
+ * only of an image that is proven: the metadata has served by then. A pure function of the image: equal images stay equal.
  */
 export function createStripper({ hold }: StripOptions): Stripper {
   const hash = createHash("sha256");
@@ -61,7 +61,7 @@ export function createStripper({ hold }: StripOptions): Stripper {
       } else kept.push(bytes);
     },
     drop(count) {
-      if (!isHolding && hold === "head") throw new LateMetadataError("The picture has metadata after its pixels");
+      if (!isHolding && hold === "head") throw new LateMetadataError("The image has metadata after its pixels");
       removedBytes += count;
     },
     headEnds() {
@@ -114,7 +114,7 @@ export function createStripper({ hold }: StripOptions): Stripper {
       done();
     },
     destroy(error, done) {
-      for (const { reject } of [removed, sniffed]) reject(error ?? new Error("The picture was given up"));
+      for (const { reject } of [removed, sniffed]) reject(error ?? new Error("The image was given up"));
       done(error);
     },
   });
@@ -123,7 +123,7 @@ export function createStripper({ hold }: StripOptions): Stripper {
     format: sniffed.promise,
     removedBytes: removed.promise,
     facts() {
-      if (facts === undefined) throw new Error("facts() before the picture's end");
+      if (facts === undefined) throw new Error("facts() before the image's end");
       return facts;
     },
   };

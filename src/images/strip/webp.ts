@@ -7,7 +7,7 @@ const HAS_METADATA = 0x0c;
 
 /**
  * A WebP without EXIF and XMP. They stand at its end while its beginning says its length and that they come: where they are announced,
- * the whole picture is held.
+ * the whole image is held.
  */
 export function* stripWebp(out: StripSink): Walk<void> {
   const header = Buffer.from(yield* take(12)); // A copy, since it is changed.

@@ -4,7 +4,7 @@ import { stripPng } from "../strip/png.ts";
 import type { StripSink } from "../strip/strip-sink.ts";
 import { stripWebp } from "../strip/webp.ts";
 import { walkJpeg } from "./jpeg.ts";
-import type { Picture } from "./picture.ts";
+import type { Image } from "./image.ts";
 import { walkPng } from "./png.ts";
 import type { Walk } from "./walk.ts";
 import { walkWebp } from "./webp.ts";
@@ -14,12 +14,12 @@ export interface ImageFormat {
   /** Without the dot. */
   readonly extension: string;
   readonly contentType: string;
-  /** True where ComfyUI embeds the prompt that made the picture. */
+  /** True where ComfyUI embeds the prompt that made the image. */
   readonly carriesPrompt: boolean;
   /** True where its first bytes say how long it is: to be known before they leave. */
   readonly beginsWithLength: boolean;
-  readonly walk: () => Walk<Picture>;
-  /** Walks a picture that `walk` found good, and leaves its metadata out. */
+  readonly walk: () => Walk<Image>;
+  /** Walks an image that `walk` found good, and leaves its metadata out. */
   readonly strip: (out: StripSink) => Walk<void>;
 }
 
@@ -138,7 +138,7 @@ export function sniffFormat(head: Buffer, named: ImageFormat["name"] | null = nu
   if (found !== undefined) return found;
   if (other !== undefined) throw new RejectError("unsupported-format", `The file is ${other}: a dataset holds PNG, JPEG and WebP`);
   // JSON.stringify, since the bytes may be meant for a terminal.
-  throw new RejectError("not-an-image", `The answer is no picture: it begins with ${JSON.stringify(text.replaceAll(/[^ -~]/g, "."))}`);
+  throw new RejectError("not-an-image", `The answer is no image: it begins with ${JSON.stringify(text.replaceAll(/[^ -~]/g, "."))}`);
 }
 
 /** For an image that is not as its server made it. `what` completes "The image was changed on its way: …". */

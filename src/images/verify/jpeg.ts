@@ -1,5 +1,5 @@
 import { isRestart, JPEG_MARKERS } from "./jpeg-markers.ts";
-import { corrupt, type Picture } from "./picture.ts";
+import { corrupt, type Image } from "./image.ts";
 import { skip, take, type Walk } from "./walk.ts";
 
 const { soi: SOI, eoi: EOI, sos: SOS } = JPEG_MARKERS;
@@ -7,10 +7,10 @@ const { soi: SOI, eoi: EOI, sos: SOS } = JPEG_MARKERS;
 const isFrame = (code: number): boolean => code >= 0xc0 && code <= 0xcf && code !== 0xc4 && code !== 0xc8 && code !== 0xcc;
 
 /** Walks a JPEG marker by marker to its end of image. It carries no checksums: cuts and additions are found, changed pixels are not. */
-export function* walkJpeg(): Walk<Picture> {
+export function* walkJpeg(): Walk<Image> {
   const start = yield* take(2);
   if (start[0] !== 0xff || start[1] !== SOI) throw corrupt("no JPEG start of image");
-  let size: Pick<Picture, "widthPx" | "heightPx"> | undefined;
+  let size: Pick<Image, "widthPx" | "heightPx"> | undefined;
   let hasScan = false;
   let code = yield* nextMarker();
   while (code !== EOI) {
@@ -22,7 +22,7 @@ export function* walkJpeg(): Walk<Picture> {
     if (code === SOS) hasScan = true;
     code = code === SOS ? yield* skipScan() : yield* nextMarker();
   }
-  if (size === undefined || !hasScan) throw corrupt("it ends without a picture");
+  if (size === undefined || !hasScan) throw corrupt("it ends without an image");
   return { ...size, embeddedPrompt: null };
 }
 
@@ -46,7 +46,7 @@ function* skipScan(): Walk<number> {
   }
 }
 
-function sizeOf(frame: Buffer): Pick<Picture, "widthPx" | "heightPx"> {
+function sizeOf(frame: Buffer): Pick<Image, "widthPx" | "heightPx"> {
   if (frame.length < 6) throw corrupt("a frame header that is too short");
   const [heightPx, widthPx] = [frame.readUInt16BE(1), frame.readUInt16BE(3)];
   if (widthPx === 0 || heightPx === 0) throw corrupt("it has no pixels");

@@ -1,6 +1,6 @@
 import { crc32, inflateSync } from "node:zlib";
 import { RejectError } from "../../errors.ts";
-import { animated, corrupt, type Picture } from "./picture.ts";
+import { animated, corrupt, type Image } from "./image.ts";
 import { skip, take, type Walk } from "./walk.ts";
 
 const SIGNATURE = Buffer.from("89504e470d0a1a0a", "hex");
@@ -30,7 +30,7 @@ interface Chunk {
 }
 
 /** Walks a PNG chunk by chunk: every byte of it is under a checksum or has one right value. */
-export function* walkPng(): Walk<Picture> {
+export function* walkPng(): Walk<Image> {
   if (!(yield* take(8)).equals(SIGNATURE)) throw corrupt("no PNG signature");
   const header = yield* readChunk();
   if (header.type !== "IHDR" || header.data === null) throw corrupt("it does not begin with IHDR");
@@ -80,7 +80,7 @@ function* readChunk(): Walk<Chunk> {
   return { type, data };
 }
 
-function sizeOf(header: Buffer): Pick<Picture, "widthPx" | "heightPx"> {
+function sizeOf(header: Buffer): Pick<Image, "widthPx" | "heightPx"> {
   const [widthPx, heightPx] = [header.readUInt32BE(0), header.readUInt32BE(4)];
   const [bitDepth = 0, colourType = 0, compression, filter, interlace = 0] = header.subarray(8);
   const isKnown = BIT_DEPTHS[colourType]?.includes(bitDepth) === true && compression === 0 && filter === 0 && interlace <= 1;
@@ -110,5 +110,5 @@ function inflate(compressed: Buffer): Buffer {
 }
 
 function tooLong(): RejectError {
-  return new RejectError("too-large", `The picture's embedded prompt is over ${MAX_PROMPT_BYTES} bytes`);
+  return new RejectError("too-large", `The image's embedded prompt is over ${MAX_PROMPT_BYTES} bytes`);
 }

@@ -1,24 +1,24 @@
 import { Transform } from "node:stream";
 import type { ImageFormat } from "./format.ts";
-import { pictureCheck, type ImageFacts, type VerifyOptions } from "./picture-check.ts";
+import { imageCheck, type ImageFacts, type VerifyOptions } from "./image-check.ts";
 
 export interface Verifier {
-  /** The same bytes, the last chunk of them only once the whole picture was found good. */
+  /** The same bytes, the last chunk of them only once the whole image was found good. */
   readonly stream: Transform;
   /** Known from the first bytes; rejects with the stream. */
   readonly format: Promise<ImageFormat>;
   /** Once the stream has ended. */
   facts(): ImageFacts;
-  /** Once the stream has failed: what was seen, as PictureCheck tells it. */
+  /** Once the stream has failed: what was seen, as ImageCheck tells it. */
   fingerprint(): string;
 }
 
 /**
- * Verifies a picture as it passes: length, format, structure, checksums. A store that waits for the announced length cannot commit a bad
- * picture, because its end never comes. The stream fails with RejectError.
+ * Verifies an image as it passes: length, format, structure, checksums. A store that waits for the announced length cannot commit a bad
+ * image, because its end never comes. The stream fails with RejectError.
  */
 export function createVerifier(options: VerifyOptions): Verifier {
-  const check = pictureCheck(options);
+  const check = imageCheck(options);
   const format = Promise.withResolvers<ImageFormat>();
   format.promise.catch(() => undefined); // Whoever reads the stream learns of it, too.
   let held: Buffer | null = null;
@@ -46,7 +46,7 @@ export function createVerifier(options: VerifyOptions): Verifier {
       done(null, held);
     },
     destroy(error, done) {
-      format.reject(error ?? new Error("The picture was given up"));
+      format.reject(error ?? new Error("The image was given up"));
       done(error);
     },
   });
@@ -55,7 +55,7 @@ export function createVerifier(options: VerifyOptions): Verifier {
     format: format.promise,
     fingerprint: () => check.fingerprint(),
     facts() {
-      if (facts === undefined) throw new Error("facts() before the picture's end");
+      if (facts === undefined) throw new Error("facts() before the image's end");
       return facts;
     },
   };

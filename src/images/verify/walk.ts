@@ -5,7 +5,7 @@ export type Wanted = number | "through-0xff";
 
 /**
  * Reads a format's structure from a stream in any chunking: it yields what it wants and is given a piece, at least one byte of it.
- * It returns at the picture's last byte, and throws RejectError where the structure is broken.
+ * It returns at the image's last byte, and throws RejectError where the structure is broken.
  */
 export type Walk<Result> = Generator<Wanted, Result, Buffer>;
 
@@ -43,7 +43,7 @@ export function walker<Result>(walk: Walk<Result>): Walker<Result> {
   return {
     feed(chunk) {
       for (let at = 0; at < chunk.length;) {
-        if (step.done === true) throw new RejectError("corrupt", "The picture is followed by other bytes");
+        if (step.done === true) throw new RejectError("corrupt", "The image is followed by other bytes");
         const piece = chunk.subarray(at, endOf(step.value, { chunk, at }));
         at += piece.length;
         step = walk.next(piece);

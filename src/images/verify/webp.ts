@@ -1,17 +1,17 @@
-import { animated, corrupt, type Picture } from "./picture.ts";
+import { animated, corrupt, type Image } from "./image.ts";
 import { skip, take, type Walk } from "./walk.ts";
 
-/** Bytes at the beginning of a chunk that tell the picture's size. Source: RFC 9649 §2.5 to §2.7, RFC 6386 §9.1. */
+/** Bytes at the beginning of a chunk that tell the image's size. Source: RFC 9649 §2.5 to §2.7, RFC 6386 §9.1. */
 const SIZE_BYTES: Readonly<Record<string, number>> = { "VP8 ": 10, VP8L: 5, VP8X: 10 };
 /** A frame of an animation. Source: RFC 9649 §2.7.1.1. */
 const FRAME = "ANMF";
-/** Chunks that hold pixels: of a still picture, and of an animation. */
+/** Chunks that hold pixels: of a still image, and of an animation. */
 const PIXELS = new Set(["VP8 ", "VP8L", FRAME]);
 
-type Size = Pick<Picture, "widthPx" | "heightPx">;
+type Size = Pick<Image, "widthPx" | "heightPx">;
 
 /** Walks a WebP chunk by chunk to the length that its header names. It carries no checksums. */
-export function* walkWebp(): Walk<Picture> {
+export function* walkWebp(): Walk<Image> {
   const header = yield* take(12);
   if (header.toString("latin1", 0, 4) !== "RIFF" || header.toString("latin1", 8) !== "WEBP") throw corrupt("no WebP header");
   let left = header.readUInt32LE(4) - 4;
@@ -27,13 +27,13 @@ export function* walkWebp(): Walk<Picture> {
     left -= 8 + padded;
     if (left < 0) throw corrupt("a chunk is longer than the whole");
     const sizeBytes = size === undefined ? SIZE_BYTES[type] : 0;
-    if (sizeBytes === undefined || sizeBytes > length) throw corrupt("it does not begin with a picture");
+    if (sizeBytes === undefined || sizeBytes > length) throw corrupt("it does not begin with an image");
     if (sizeBytes > 0) size = sizeOf(type, yield* take(sizeBytes));
     yield* skip(padded - sizeBytes);
     if (PIXELS.has(type)) hasPixels = true;
     if (type === FRAME) frames++;
   }
-  if (size === undefined || !hasPixels) throw corrupt("it ends without a picture");
+  if (size === undefined || !hasPixels) throw corrupt("it ends without an image");
   if (frames > 1) throw animated(frames);
   return { ...size, embeddedPrompt: null };
 }

@@ -2,7 +2,7 @@ import type { JudgeImage } from "../judge.ts";
 
 /** Images of one request: what a GPU takes in a moment, however many seeds a prompt has. */
 const BATCH_IMAGES = 64;
-/** Bytes of their files: 24 of the largest pictures that a 1024 px PNG usually makes. A larger picture goes alone. */
+/** Bytes of their files: 24 of the largest images that a 1024 px PNG usually makes. A larger image goes alone. */
 const BATCH_BYTES = 64 * 1024 * 1024;
 
 /** Cuts a group into requests: one, but for very large groups. Each image is scored by itself, so the cut changes nothing. */

@@ -1,7 +1,7 @@
 import type { StreamedJson } from "../judge-server.ts";
 import type { JudgeImage } from "../judge.ts";
 
-/** Three bytes are four letters: a cut there leaves base64 whole. 192 KiB of a picture at a time. */
+/** Three bytes are four letters: a cut there leaves base64 whole. 192 KiB of an image at a time. */
 const PIECE_BYTES = 3 * 64 * 1024;
 
 export interface ScoreRequestOptions {
@@ -9,7 +9,7 @@ export interface ScoreRequestOptions {
   readonly signal: AbortSignal;
 }
 
-/** `{prompt, images: [{id, b64 | url}]}`. Pictures are read one at a time, as the connection takes them. */
+/** `{prompt, images: [{id, b64 | url}]}`. Images are read one at a time, as the connection takes them. */
 export function scoreRequest(prompt: string, images: readonly JudgeImage[], { send, signal }: ScoreRequestOptions): StreamedJson {
   const head = `{"prompt":${JSON.stringify(prompt)},"images":[`;
   const parts = images.map((image, index) => ({

@@ -13,7 +13,7 @@ export type OpenaiJudgeConfig = Extract<JudgeConfig, { readonly kind: "openai" }
 
 /** Refused before anything worked: of so many questions none is the exception. */
 const REFUSED_MAX = 3;
-/** Refused in a row after others worked: so many are not the pictures' fault, and each would be null for ever. */
+/** Refused in a row after others worked: so many are not the images' fault, and each would be null for ever. */
 const REFUSED_IN_A_ROW_MAX = 50;
 /** About what was sent, not about how: Bad Request, Content Too Large, Unsupported Media Type, Unprocessable Content. */
 const REFUSES_CONTENT: ReadonlySet<number> = new Set([400, 413, 415, 422]);
@@ -32,7 +32,7 @@ export interface ChatCall {
 export interface Chat {
   readonly server: JudgeServer;
   readonly budget: RequestBudget;
-  /** @throws {TransientError | FatalError} An answer that cannot be read, and a picture that is refused, are answers. */
+  /** @throws {TransientError | FatalError} An answer that cannot be read, and an image that is refused, are answers. */
   ask(call: ChatCall): Promise<ChatAnswer>;
   usage(): JudgeUsage;
   notes(): readonly string[];
@@ -58,7 +58,7 @@ export function openChat(config: OpenaiJudgeConfig): Chat {
     return server.ask({ method: "POST", url: `${base}/chat/completions`, json, signal });
   }
 
-  /** A refusal of the picture or the prompt where others were taken; else one of the whole configuration, once it is no exception. */
+  /** A refusal of the image or the prompt where others were taken; else one of the whole configuration, once it is no exception. */
   function refused(key: string, answer: JudgeAnswer): ChatAnswer {
     const refusal = judgeRefusal({ what, judge: name }, answer);
     if (!REFUSES_CONTENT.has(answer.status)) throw refusal;

@@ -5,7 +5,7 @@ import type { Question } from "./question.ts";
 /** One question of a group, asked by its images' ids in the order shown. */
 export interface Asked {
   readonly key: string;
-  /** Reads its pictures only when it is about to be asked. */
+  /** Reads its images only when it is about to be asked. */
   question(signal: AbortSignal): Promise<Question>;
 }
 

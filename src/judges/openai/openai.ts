@@ -15,7 +15,7 @@ export interface OpenaiJudgeNeeds {
 
 /**
  * Any OpenAI-compatible vision model: POST /chat/completions at temperature 0 and with structured output, where the server takes them.
- * What cannot be read, and a picture that the server refuses, is null. Raw answers are kept with the scores.
+ * What cannot be read, and an image that the server refuses, is null. Raw answers are kept with the scores.
  * @throws {ConfigError} if prompt_file cannot be read.
  */
 export function openaiJudge(config: OpenaiJudgeConfig, { versionOf }: OpenaiJudgeNeeds): Judge {

@@ -3,7 +3,7 @@ import type { OpenaiJudgeConfig } from "./chat.ts";
 import type { ChatAnswer } from "./chat-answer.ts";
 import { parseChoice } from "./parse-choice.ts";
 import type { Mode } from "./mode.ts";
-import { pictureUrl } from "./picture-url.ts";
+import { imageUrl } from "./image-url.ts";
 import { CHOICE_SHAPE } from "./question.ts";
 import type { Template } from "./template.ts";
 import { comparisonsOf, winShares, type Comparison } from "./win-shares.ts";
@@ -23,11 +23,11 @@ export function pairwiseMode({ max_side: maxSidePx, pairs }: OpenaiJudgeConfig, 
         key: keyOf(comparison),
         question: async (signal) => ({
           text: template.fill(prompt),
-          pictures: await Promise.all(
+          images: await Promise.all(
             [comparison.a, comparison.b].flatMap((id, index) => {
               const image = byId.get(id);
               const label = `Picture ${index === 0 ? "A" : "B"}:`;
-              return image === undefined ? [] : [pictureUrl(image, maxSidePx, signal).then((url) => ({ label, url }))];
+              return image === undefined ? [] : [imageUrl(image, maxSidePx, signal).then((url) => ({ label, url }))];
             }),
           ),
           answer: CHOICE_SHAPE,

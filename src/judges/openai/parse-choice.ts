@@ -8,7 +8,7 @@ const BARE = /^\**(?:image |picture )?(A|B|tie)\**\.?$/i;
 const LABELLED =
   /\b(?:[Bb]etter|[Ww]inner|[Pp]referred|[Aa]nswer|[Cc]hoice|[Vv]erdict)\b["*_\s]*(?:image|picture)?\s*(?:is)?["*_\s]*[:=]?["*_\s]*(?:[Ii]mage |[Pp]icture )?["*_]*(A|B|[Tt]ie)\b/g;
 
-/** Which picture a model's answer prefers; null where it says none, or both. */
+/** Which image a model's answer prefers; null where it says none, or both. */
 export function parseChoice(answer: string): Choice | null {
   const parts = answerParts(answer);
   const given = parts.valueOf(["better", "winner"]);

@@ -1,7 +1,7 @@
 import type { OpenaiJudgeConfig } from "./chat.ts";
 import { parseRating } from "./parse-rating.ts";
 import type { Mode } from "./mode.ts";
-import { pictureUrl } from "./picture-url.ts";
+import { imageUrl } from "./image-url.ts";
 import { RATING_SHAPE } from "./question.ts";
 import type { Template } from "./template.ts";
 
@@ -19,7 +19,7 @@ export function pointwiseMode({ max_side: maxSidePx, prompt_file: file }: Openai
         key: image.imageId,
         question: async (signal) => ({
           text: template.fill(prompt),
-          pictures: [{ label: null, url: await pictureUrl(image, maxSidePx, signal) }],
+          images: [{ label: null, url: await imageUrl(image, maxSidePx, signal) }],
           answer: RATING_SHAPE,
         }),
       })),

@@ -1,10 +1,10 @@
 import type { RequestForm } from "./request-form.ts";
 
-/** A question with its pictures, and the JSON that is hoped for. */
+/** A question with its images, and the JSON that is hoped for. */
 export interface Question {
   readonly text: string;
   /** data: URLs, with what stands before each. */
-  readonly pictures: readonly { readonly label: string | null; readonly url: string }[];
+  readonly images: readonly { readonly label: string | null; readonly url: string }[];
   readonly answer: AnswerShape;
 }
 
@@ -24,10 +24,10 @@ export interface QuestionOptions {
 }
 
 /** The body of POST /chat/completions. Source: OpenAI's API reference, "Create chat completion"; vLLM and SGLang take the same. */
-export function questionBody({ text, pictures, answer }: Question, { model, maxTokens, form }: QuestionOptions): string {
+export function questionBody({ text, images, answer }: Question, { model, maxTokens, form }: QuestionOptions): string {
   const content = [
     { type: "text", text },
-    ...pictures.flatMap(({ label, url }) => [
+    ...images.flatMap(({ label, url }) => [
       ...(label === null ? [] : [{ type: "text", text: label }]),
       { type: "image_url", image_url: { url } },
     ]),

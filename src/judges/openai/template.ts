@@ -5,15 +5,15 @@ import { ConfigError } from "../../errors.ts";
 import { fileProblem } from "../../lib/files/file-problem.ts";
 
 const OWN_TEMPLATES = join(import.meta.dirname, "../../../configs/judges");
-/** A question; more is a slip of the pen, such as a picture's path. */
+/** A question; more is a slip of the pen, such as an image's path. */
 const TEMPLATE_MAX_BYTES = 64 * 1024;
 const HASH_DIGITS = 12;
 
-/** What a model is asked about one picture, or two. */
+/** What a model is asked about one image, or two. */
 export interface Template {
   /** First 12 hex digits of the file's SHA-256: part of the judge's version. */
   readonly hash: string;
-  /** The question about a picture of this prompt. */
+  /** The question about an image of this prompt. */
   fill(prompt: string): string;
 }
 

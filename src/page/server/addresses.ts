@@ -16,7 +16,7 @@ export function isLoopback(host: string): boolean {
 }
 
 /**
- * Over plain HTTP anybody on the way reads the links and the pictures, and votes with them.
+ * Over plain HTTP anybody on the way reads the links and the images, and votes with them.
  * @throws {ConfigError} where the page would be open to a network without TLS and nobody asked for that.
  */
 export function refuseOpenNetwork({ host, publicUrl, insecure }: ServeAddress): void {

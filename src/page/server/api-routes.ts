@@ -63,7 +63,7 @@ function historyOf(annotatorId: number, before: number, { queries, secret }: Pic
       const assignment = queries.assignments.find(taskId);
       // The recorder wrote it, after it was checked.
       const { answer, flags } = JSON.parse(entry) as { answer: Answer; flags: Readonly<Record<string, readonly Flag[]>> };
-      const task = assignment === null ? null : composeTask(assignment, { pictures: queries.pictures, secret });
+      const task = assignment === null ? null : composeTask(assignment, { images: queries.images, secret });
       return { vote_id: voteId, answer, flags, task, cast_at_ms: receivedAtMs };
     }),
     next: rows.length < HISTORY_VOTES || last === undefined ? null : String(last.row),

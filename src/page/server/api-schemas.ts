@@ -6,7 +6,7 @@ import type { TasksRequest, VotesRequest } from "../api.ts";
 /** What tokens.ts makes, with room. */
 const opaque = z.string().regex(/^[\w-]{1,64}$/);
 const FLAGS = ["nsfw", "artefact", "text", "duplicate", "corrupt"] as const;
-/** Pictures of a task. */
+/** Images of a task. */
 const SHOWN_MAX = 4;
 /** A week: a page that was left open overnight is no mistake. */
 const MS_MAX = 7 * 86_400_000;

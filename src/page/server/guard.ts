@@ -56,7 +56,7 @@ export async function guard(app: FastifyInstance, { db, clock, origins, publicUr
   });
   const seenMs = new Map<number, number>();
 
-  /** Not worth a flush, nor a picture that is not shown because the disk is full. */
+  /** Not worth a flush, nor an image that is not shown because the disk is full. */
   function markSeen(annotatorId: number, nowMs: number): void {
     try {
       unflushed(db, () => queries.annotators.markSeen(annotatorId, nowMs));

@@ -2,13 +2,13 @@ import type { CommitTogether } from "../../db/commit-together.ts";
 import type { Db } from "../../db/open.ts";
 import type { AnnotatorQueries, AnnotatorRow } from "../../db/queries/page/annotators.ts";
 import type { PageVoteQueries } from "../../db/queries/page/page-votes.ts";
-import type { PagePictureQueries } from "../../db/queries/page/page-pictures.ts";
+import type { PageImageQueries } from "../../db/queries/page/page-images.ts";
 import type { AssignmentQueries } from "../../db/queries/page/assignments.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import type { LeadAnswer, Progress, SessionAnswer } from "../api.ts";
 import type { TaskGiver } from "./tasks/give-tasks.ts";
-import type { PagePictures } from "./images/page-pictures.ts";
+import type { PageImages } from "./images/page-images.ts";
 import type { EntryRecorder } from "./record-entries.ts";
 import type { StaticFile } from "./static-files.ts";
 
@@ -24,7 +24,7 @@ export interface PageContext {
     readonly annotators: AnnotatorQueries;
     readonly assignments: AssignmentQueries;
     readonly votes: PageVoteQueries;
-    readonly pictures: PagePictureQueries;
+    readonly images: PageImageQueries;
   };
   /** Every write of a request: it is answered once the disk has it. */
   readonly commits: CommitTogether;
@@ -32,7 +32,7 @@ export interface PageContext {
   readonly recorder: EntryRecorder;
   readonly progressOf: (annotatorId: number) => Progress;
   readonly leadNumbers: () => Promise<LeadAnswer>;
-  readonly pictures: PagePictures;
+  readonly images: PageImages;
   readonly files: ReadonlyMap<string, StaticFile>;
   /** Origins under which the page is ours; known once it listens. */
   readonly origins: () => ReadonlySet<string>;

@@ -59,8 +59,8 @@ export function answerErrors(app: FastifyInstance, { log, clock }: Pick<PageCont
       );
     }
     if (error instanceof RejectError) {
-      tell(`Cannot show a picture: ${error.message}`);
-      return sendError(reply, new PageError("not-found", "Cannot show the picture: the stored file is damaged", "skip the task"));
+      tell(`Cannot show an image: ${error.message}`);
+      return sendError(reply, new PageError("not-found", "Cannot show the image: the stored file is damaged", "skip the task"));
     }
     // Fastify's own: a body that is no JSON, too large, of another content type, sent too slowly.
     const status = error instanceof Error && "statusCode" in error && typeof error.statusCode === "number" ? error.statusCode : 500;

@@ -1,17 +1,17 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { StoredPicture } from "../../db/queries/page/page-pictures.ts";
+import type { StoredImage } from "../../db/queries/page/page-images.ts";
 import { referencesOf, shownImages } from "./tasks/compose-task.ts";
 import { JOIN } from "./guard.ts";
 import type { PageContext } from "./page-context.ts";
 import { PageError } from "./page-error.ts";
 import { isSameText, slotOf, tokenSha256Of } from "./tokens.ts";
 
-/** A year, s: what browsers take for ever. A slot's picture never changes. */
+/** A year, s: what browsers take for ever. A slot's image never changes. */
 const CACHE_S = 31_536_000;
 /** Half a year, s: a personal link is opened once. */
 const COOKIE_S = 15_552_000;
 
-/** Joining, the page's own files, and pictures. */
+/** Joining, the page's own files, and images. */
 export function pageRoutes(app: FastifyInstance, context: PageContext): void {
   app.get<{ Params: { token: string } }>(`${JOIN}:token`, (request, reply) => join(request, reply, context));
 
@@ -21,25 +21,25 @@ export function pageRoutes(app: FastifyInstance, context: PageContext): void {
   }
 
   app.get<{ Params: { task: string; slot: string; size: string } }>("/pictures/:task/:slot/:size", (request, reply) =>
-    servePicture(request, reply, context),
+    serveImage(request, reply, context),
   );
 }
 
-type PictureRequest = FastifyRequest<{ Params: { task: string; slot: string; size: string } }>;
+type ImageRequest = FastifyRequest<{ Params: { task: string; slot: string; size: string } }>;
 
-async function servePicture(request: PictureRequest, reply: FastifyReply, context: PageContext): Promise<FastifyReply> {
+async function serveImage(request: ImageRequest, reply: FastifyReply, context: PageContext): Promise<FastifyReply> {
   const { task, slot, size } = request.params;
   const annotatorId = request.annotator?.annotatorId ?? 0; // 0: nobody's.
-  const picture = size === "thumb" || size === "full" ? findPicture({ task, slot, annotatorId }, context) : null;
-  if (picture === null) throw new PageError("not-found", "Cannot show the picture: there is none in this place for this person");
+  const image = size === "thumb" || size === "full" ? findImage({ task, slot, annotatorId }, context) : null;
+  if (image === null) throw new PageError("not-found", "Cannot show the image: there is none in this place for this person");
   const etag = `"${slot}-${size}"`;
   const headers = { "cache-control": `private, max-age=${CACHE_S}, immutable`, etag };
   if (request.headers["if-none-match"] === etag) return reply.headers(headers).code(304).send();
   if (size === "thumb") {
-    const { bytes, contentType } = await context.pictures.thumb(picture);
+    const { bytes, contentType } = await context.images.thumb(image);
     return reply.headers(headers).type(contentType).send(bytes);
   }
-  const { stream, contentType } = await context.pictures.full(picture, annotatorId);
+  const { stream, contentType } = await context.images.full(image, annotatorId);
   return reply.headers(headers).type(contentType).send(stream);
 }
 
@@ -60,14 +60,14 @@ interface Asked {
   readonly annotatorId: number;
 }
 
-/** The picture behind a slot, only for whom the task was given to. */
-function findPicture({ task, slot, annotatorId }: Asked, { queries, secret }: PageContext): StoredPicture | null {
+/** The image behind a slot, only for whom the task was given to. */
+function findImage({ task, slot, annotatorId }: Asked, { queries, secret }: PageContext): StoredImage | null {
   const assignment = queries.assignments.find(task);
   if (assignment === null || assignment.annotatorId !== annotatorId) return null;
   const isAsked = (name: string): boolean => isSameText(slotOf(secret, { taskId: assignment.taskId, annotatorId, name }), slot);
   const imageId = shownImages(assignment).find(isAsked);
-  if (imageId !== undefined) return queries.pictures.image(imageId);
-  const references = referencesOf(queries.pictures.prompt(assignment.promptKey)?.references ?? "{}");
+  if (imageId !== undefined) return queries.images.image(imageId);
+  const references = referencesOf(queries.images.prompt(assignment.promptKey)?.references ?? "{}");
   const sha256 = references.find(isAsked);
-  return sha256 === undefined ? null : queries.pictures.reference(sha256);
+  return sha256 === undefined ? null : queries.images.reference(sha256);
 }

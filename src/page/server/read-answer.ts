@@ -30,8 +30,8 @@ export function readAnswer(answer: Answer, { slots, task }: { readonly slots: Sl
     case "best-worst": {
       const [best, worst] = [imageOf(answer.best), imageOf(answer.worst)];
       if (task !== "best-worst") throw new AnswerError(`the task is ${task}, which has no worst`);
-      if (slots.size < 3) throw new AnswerError(`of ${slots.size} pictures the worst is the one that was not chosen: answer with best`);
-      if (best === worst) throw new AnswerError("one picture is best and worst");
+      if (slots.size < 3) throw new AnswerError(`of ${slots.size} images the worst is the one that was not chosen: answer with best`);
+      if (best === worst) throw new AnswerError("one image is best and worst");
       const others = [...slots.values()].filter((imageId) => imageId !== best && imageId !== worst);
       return { kind: "choice", ranking: [[best], others, [worst]] };
     }
@@ -39,8 +39,8 @@ export function readAnswer(answer: Answer, { slots, task }: { readonly slots: Sl
       const ranking = answer.ranking.map((tier) => tier.map(imageOf));
       const ranked = ranking.flat();
       if (task !== "rank") throw new AnswerError(`the task is ${task}, which takes no ranking`);
-      if (new Set(ranked).size < ranked.length) throw new AnswerError("a picture is ranked twice");
-      if (ranked.length < slots.size) throw new AnswerError(`${ranked.length} of ${slots.size} pictures are ranked`);
+      if (new Set(ranked).size < ranked.length) throw new AnswerError("an image is ranked twice");
+      if (ranked.length < slots.size) throw new AnswerError(`${ranked.length} of ${slots.size} images are ranked`);
       return { kind: ranking.length === 1 ? "tie" : "choice", ranking };
     }
   }

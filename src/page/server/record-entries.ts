@@ -2,7 +2,7 @@ import type { Db } from "../../db/open.ts";
 import { type AnnotatorRow } from "../../db/queries/page/annotators.ts";
 import { assignmentQueries, type AssignmentRow } from "../../db/queries/page/assignments.ts";
 import { comparisonQueries } from "../../db/queries/page/comparisons.ts";
-import { pagePictureQueries } from "../../db/queries/page/page-pictures.ts";
+import { pageImageQueries } from "../../db/queries/page/page-images.ts";
 import { pageVoteQueries } from "../../db/queries/page/page-votes.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { canonicalJson } from "../../lib/exact-json.ts";
@@ -40,7 +40,7 @@ export function entryRecorder({ db, clock, secret, rules }: RecordNeeds): EntryR
   const assignments = assignmentQueries(db);
   const comparisons = comparisonQueries(db);
   const votes = pageVoteQueries(db);
-  const pictures = pagePictureQueries(db);
+  const images = pageImageQueries(db);
   const settle = (scope: { readonly promptKey: string; readonly criterion: string }): void =>
     settlePrompt(scope, { comparisons, votes, rules });
 
@@ -102,7 +102,7 @@ export function entryRecorder({ db, clock, secret, rules }: RecordNeeds): EntryR
       assignments.setState(row.taskId, { state: "leased", leasedUntilMs });
       if (row.purpose === "task") settle(assignment);
     }
-    return { kind: "undone", vote_id: voteId, task: composeTask({ ...assignment, leasedUntilMs }, { pictures, secret }) };
+    return { kind: "undone", vote_id: voteId, task: composeTask({ ...assignment, leasedUntilMs }, { images, secret }) };
   }
 
   return {

@@ -3,7 +3,7 @@ import type { Context } from "../../context.ts";
 import { commitTogether } from "../../db/commit-together.ts";
 import { annotatorQueries } from "../../db/queries/page/annotators.ts";
 import { assignmentQueries } from "../../db/queries/page/assignments.ts";
-import { pagePictureQueries } from "../../db/queries/page/page-pictures.ts";
+import { pageImageQueries } from "../../db/queries/page/page-images.ts";
 import { pageVoteQueries } from "../../db/queries/page/page-votes.ts";
 import { FatalError, messageOf } from "../../errors.ts";
 import { errnoOf } from "../../lib/files/errno.ts";
@@ -17,7 +17,7 @@ import { leadNumbers } from "./lead/lead-numbers.ts";
 import { limitConnections } from "./limit-connections.ts";
 import type { PageContext } from "./page-context.ts";
 import { answerErrors } from "./page-error.ts";
-import { openPagePictures } from "./images/page-pictures.ts";
+import { openPageImages } from "./images/page-images.ts";
 import { pageRoutes } from "./page-routes.ts";
 import { prepareAhead } from "./images/prepare-ahead.ts";
 import { progressCounter } from "./tasks/progress-of.ts";
@@ -31,7 +31,7 @@ const BODY_MAX_BYTES = 262_144;
 const REQUEST_TIMEOUT_MS = 30_000;
 /** How often that is looked at, ms. Node's own 30 s would let a slow request go on for twice its time. */
 const TIMEOUT_CHECK_MS = 1_000;
-/** A connection on which nothing moves, nor has to, is closed: somebody who stops reading holds no picture open. ms. */
+/** A connection on which nothing moves, nor has to, is closed: somebody who stops reading holds no image open. ms. */
 const STALLED_MS = 120_000;
 /** Browsers open 6 each; a proxy that opens more than this has leaked them. */
 const CONNECTIONS_MAX = 5_000;
@@ -88,10 +88,7 @@ export async function startPageServer(needs: PageServerNeeds, options: PageServe
   origins = ownOrigins(options, port);
   const url = pageUrl(options, port);
   const closing = new AbortController();
-  const preparing = prepareAhead(
-    { ...context.queries, stored: context.queries.pictures, pictures: context.pictures, clock },
-    closing.signal,
-  );
+  const preparing = prepareAhead({ ...context.queries, stored: context.queries.images, images: context.images, clock }, closing.signal);
   preparing.catch((error: unknown) => log.error(`This is a bug in comfy-dpo: ${messageOf(error)}`)); // Votes go on without it.
   return {
     url,
@@ -142,7 +139,7 @@ async function pageContext({ config, db, store, clock, log, signal }: PageServer
       annotators: annotatorQueries(db),
       assignments: assignmentQueries(db),
       votes: pageVoteQueries(db),
-      pictures: pagePictureQueries(db),
+      images: pageImageQueries(db),
     },
     commits: commitTogether(db),
     giver: taskGiver({
@@ -156,7 +153,7 @@ async function pageContext({ config, db, store, clock, log, signal }: PageServer
     recorder: entryRecorder({ db, clock, secret, rules }),
     progressOf: progressCounter({ db, clock }),
     leadNumbers: leadNumbers({ db, clock, promptsWaiting: () => feed.waiting, cspReports: () => cspReports }),
-    pictures: await openPagePictures({ config, store }, signal),
+    images: await openPageImages({ config, store }, signal),
     files,
     origins,
     publicUrl,

@@ -32,7 +32,7 @@ export interface SlotOf {
   readonly name: string;
 }
 
-/** What a task calls a picture: another name in every task and for every person, so that none can be recognised. */
+/** What a task calls an image: another name in every task and for every person, so that none can be recognised. */
 export function slotOf(secret: Uint8Array, { taskId, annotatorId, name }: SlotOf): string {
   const mac = createHmac("sha256", secret).update(`slot\n${taskId}\n${annotatorId}\n${name}`).digest();
   return mac.subarray(0, SLOT_BYTES).toString("base64url");

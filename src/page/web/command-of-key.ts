@@ -1,4 +1,4 @@
-/** What a key asks for; `pick` counts pictures from 0. */
+/** What a key asks for; `pick` counts images from 0. */
 export type Command =
   | { readonly kind: "pick"; readonly index: number }
   | { readonly kind: "tie" | "both-bad" | "skip" | "undo" | "flags" | "guidelines" | "negative" | "zoom" | "keys" | "close" }

@@ -18,7 +18,7 @@ import { Outbox, type OutboxState } from "./outbox.ts";
 import { PastVotes, type PastVote } from "./past-votes.ts";
 import type { VoteStore } from "./vote-store.ts";
 
-/** Tasks that are kept ready: what can be answered while there is no connection. Their pictures: see choose.tsx. */
+/** Tasks that are kept ready: what can be answered while there is no connection. Their images: see choose.tsx. */
 const READY_TASKS = 8;
 /** More are asked for when so many are left: seldom, and long before the last. */
 const REFILL_AT = 5;
@@ -110,7 +110,7 @@ export class Desk {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Answers the task on screen; the next one is there at once. `ms`: how long its pictures were on screen. */
+  /** Answers the task on screen; the next one is there at once. `ms`: how long its images were on screen. */
   answer(answer: Answer, flags: Readonly<Record<string, readonly Flag[]>>, ms: number): void {
     const [task, ...rest] = this.#tasks;
     if (task === undefined) return;
@@ -218,7 +218,7 @@ export class Desk {
     if (this.#trouble !== null) void this.#refill();
   }
 
-  /** The pictures of a vote that was taken back are no longer there: nobody can choose among them again. */
+  /** The images of a vote that was taken back are no longer there: nobody can choose among them again. */
   #drop(voteId: string): void {
     this.#tasks = this.#tasks.filter(({ task_id }) => this.#before.get(task_id)?.vote_id !== voteId);
   }

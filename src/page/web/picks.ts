@@ -17,7 +17,7 @@ export interface Asked {
 /** Still picking, or done. */
 export type Picked = { readonly picks: Picks; readonly answer: null } | { readonly picks: null; readonly answer: Answer };
 
-/** Somebody chose a picture: the best, then (as the task asks for it) the worst, or the next in order. */
+/** Somebody chose an image: the best, then (as the task asks for it) the worst, or the next in order. */
 export function pick(picks: Picks, slot: string, { kind, slots }: Asked): Picked {
   const taken = picks.tiers.flat();
   if (taken.includes(slot)) return { picks, answer: null };
@@ -35,7 +35,7 @@ export function pick(picks: Picks, slot: string, { kind, slots }: Asked): Picked
   return { picks: null, answer: tiers.length === 1 ? { kind: "tie" } : { kind: "ranking", ranking: tiers } };
 }
 
-/** T: all are equal; in the middle of a ranking, the next picture is as good as the last one. */
+/** T: all are equal; in the middle of a ranking, the next image is as good as the last one. */
 export function pickTie(picks: Picks, { kind }: Pick<Asked, "kind">): Picked {
   if (kind === "rank" && picks.tiers.length > 0) return { picks: { ...picks, joins: !picks.joins }, answer: null };
   return { picks: null, answer: { kind: "tie" } };

@@ -1,5 +1,5 @@
-// How far all pictures of a task are zoomed, and where each is drawn for it. One view holds for all of them: what is compared is the
-// same place of each. Sizes and offsets are CSS px; a place in a picture is a share of its width and height, 0 to 1.
+// How far all images of a task are zoomed, and where each is drawn for it. One view holds for all of them: what is compared is the
+// same place of each. Sizes and offsets are CSS px; a place in an image is a share of its width and height, 0 to 1.
 
 export interface Size {
   readonly width: number;
@@ -11,28 +11,28 @@ export interface Point {
   readonly y: number;
 }
 
-/** Fit, or a scale (CSS px a px of the picture) around the place that is in the middle of the cell. */
+/** Fit, or a scale (CSS px a px of the image) around the place that is in the middle of the cell. */
 export type Zoom = "fit" | { readonly scale: number; readonly centre: Point };
 
-/** A picture, and the cell that it is drawn in. */
+/** An image, and the cell that it is drawn in. */
 export interface Frame {
   readonly cell: Size;
-  readonly picture: Size;
+  readonly image: Size;
 }
 
-/** Where the picture's corner is in the cell, and how large it is drawn. */
+/** Where the image's corner is in the cell, and how large it is drawn. */
 export interface Placement {
   readonly left: number;
   readonly top: number;
   readonly scale: number;
 }
 
-/** CSS px a px of the picture; beyond it there is nothing more to see. */
+/** CSS px a px of the image; beyond it there is nothing more to see. */
 const SCALE_MAX = 8;
 
-/** The scale at which the whole picture just fits. */
-export function fitScale({ cell, picture }: Frame): number {
-  return Math.min(cell.width / picture.width, cell.height / picture.height);
+/** The scale at which the whole image just fits. */
+export function fitScale({ cell, image }: Frame): number {
+  return Math.min(cell.width / image.width, cell.height / image.height);
 }
 
 export function place(zoom: Zoom, frame: Frame): Placement {
@@ -40,13 +40,13 @@ export function place(zoom: Zoom, frame: Frame): Placement {
   const centre = zoom === "fit" ? { x: 0.5, y: 0.5 } : clamped(zoom.centre, scale, frame);
   return {
     scale,
-    left: frame.cell.width / 2 - centre.x * frame.picture.width * scale,
-    top: frame.cell.height / 2 - centre.y * frame.picture.height * scale,
+    left: frame.cell.width / 2 - centre.x * frame.image.width * scale,
+    top: frame.cell.height / 2 - centre.y * frame.image.height * scale,
   };
 }
 
 /**
- * From fit to 100 %, one px of the picture on one px of the screen, and back. A picture that is shown at 100 % or more already
+ * From fit to 100 %, one px of the image on one px of the screen, and back. An image that is shown at 100 % or more already
  * is shown at twice its size instead: zooming never shows less.
  */
 export function toggleZoom(zoom: Zoom, frame: Frame, pixelRatio: number, centre: Point = { x: 0.5, y: 0.5 }): Zoom {
@@ -62,10 +62,10 @@ export function zoomAt(zoom: Zoom, frame: Frame, factor: number, point: Point): 
   const before = place(zoom, frame);
   const scale = Math.min(before.scale * factor, Math.max(SCALE_MAX, before.scale));
   if (scale <= fitScale(frame)) return "fit";
-  const under = placeUnder(point, before, frame.picture);
+  const under = placeUnder(point, before, frame.image);
   const centre = {
-    x: under.x + (frame.cell.width / 2 - point.x) / (frame.picture.width * scale),
-    y: under.y + (frame.cell.height / 2 - point.y) / (frame.picture.height * scale),
+    x: under.x + (frame.cell.width / 2 - point.x) / (frame.image.width * scale),
+    y: under.y + (frame.cell.height / 2 - point.y) / (frame.image.height * scale),
   };
   return { scale, centre: clamped(centre, scale, frame) };
 }
@@ -74,18 +74,18 @@ export function zoomAt(zoom: Zoom, frame: Frame, factor: number, point: Point): 
 export function panBy(zoom: Zoom, frame: Frame, by: Point): Zoom {
   if (zoom === "fit") return zoom;
   const { scale, centre } = zoom;
-  const moved = { x: centre.x - by.x / (frame.picture.width * scale), y: centre.y - by.y / (frame.picture.height * scale) };
+  const moved = { x: centre.x - by.x / (frame.image.width * scale), y: centre.y - by.y / (frame.image.height * scale) };
   return { scale, centre: clamped(moved, scale, frame) };
 }
 
-/** The place of the picture under a point of the cell. */
-export function placeUnder(point: Point, { left, top, scale }: Placement, picture: Size): Point {
-  return { x: (point.x - left) / (picture.width * scale), y: (point.y - top) / (picture.height * scale) };
+/** The place of the image under a point of the cell. */
+export function placeUnder(point: Point, { left, top, scale }: Placement, image: Size): Point {
+  return { x: (point.x - left) / (image.width * scale), y: (point.y - top) / (image.height * scale) };
 }
 
-/** Keeps the picture's edges out of the middle of the cell: where it is larger than the cell, it covers it. */
-function clamped({ x, y }: Point, scale: number, { cell, picture }: Frame): Point {
-  return { x: clampedAlong(x, cell.width / (2 * picture.width * scale)), y: clampedAlong(y, cell.height / (2 * picture.height * scale)) };
+/** Keeps the image's edges out of the middle of the cell: where it is larger than the cell, it covers it. */
+function clamped({ x, y }: Point, scale: number, { cell, image }: Frame): Point {
+  return { x: clampedAlong(x, cell.width / (2 * image.width * scale)), y: clampedAlong(y, cell.height / (2 * image.height * scale)) };
 }
 
 function clampedAlong(share: number, halfCell: number): number {

@@ -11,7 +11,7 @@ import { storeImage } from "./store-image.ts";
 
 const MIB = 1024 * 1024;
 
-/** What became of a picture. Only failures of the source that may pass, of the store, and bugs are thrown. */
+/** What became of an image. Only failures of the source that may pass, of the store, and bugs are thrown. */
 export type AdoptOutcome =
   | { readonly kind: "stored"; readonly image: Omit<AdoptedImage, "storedAtMs" | "rules"> }
   /** This dataset made the very file itself. */
@@ -22,7 +22,7 @@ export interface AdoptImageNeeds extends Pick<Context, "config" | "store" | "clo
   readonly queries: Pick<AdoptionQueries, "findSame">;
 }
 
-/** Reads one picture, finds out what it shows, and stores it. Safe to repeat: its names follow from its bytes and its prompt. */
+/** Reads one image, finds out what it shows, and stores it. Safe to repeat: its names follow from its bytes and its prompt. */
 export async function adoptImage(found: FoundImage, context: AdoptImageNeeds): Promise<AdoptOutcome> {
   const { config, queries, store, signal } = context;
   const read = await readImage(found, { maxBytes: config.harvest.max_image_mb * MIB, signal });
@@ -62,8 +62,8 @@ function describe(described: Described, config: AdoptImageNeeds["config"]): Desc
   try {
     return describeImage(described, config);
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error; // The stack has an end, and anybody may write anything into a picture.
-    throw new RejectError("no-prompt", "The graph that the picture carries is nested too deeply");
+    if (!(error instanceof RangeError)) throw error; // The stack has an end, and anybody may write anything into an image.
+    throw new RejectError("no-prompt", "The graph that the image carries is nested too deeply");
   }
 }
 
@@ -73,7 +73,7 @@ async function throughTrouble(put: () => Promise<void>, { clock, signal, store }
     await retry(put, { limits: RETRIES.store, clock, signal });
   } catch (error) {
     if (!(error instanceof TransientError)) throw error;
-    throw new FatalError(`Cannot store the pictures in ${store.uri}: ${error.message}`, {
+    throw new FatalError(`Cannot store the images in ${store.uri}: ${error.message}`, {
       hint: "see whether the store answers; the same command again goes on where this one ended",
       cause: error,
     });

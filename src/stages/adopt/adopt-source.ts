@@ -2,7 +2,7 @@ import type { Readable } from "node:stream";
 import type { RejectReason } from "../../errors.ts";
 import type { Json, JsonObject } from "../../lib/exact-json.ts";
 
-/** Where a picture came from, as `image_index` shows it. Data, never a path of ours, and without secrets. */
+/** Where an image came from, as `image_index` shows it. Data, never a path of ours, and without secrets. */
 export interface Origin {
   /** A server's URL, or that of a folder or bucket. */
   readonly server: string;
@@ -11,7 +11,7 @@ export interface Origin {
   readonly type: string;
 }
 
-/** What a line of JSONL says of its picture. */
+/** What a line of JSONL says of its image. */
 export interface Said {
   readonly prompt: string;
   readonly negative: string;
@@ -22,11 +22,11 @@ export interface Said {
   readonly id: string | null;
 }
 
-/** What a source knows of a picture beside its bytes. */
+/** What a source knows of an image beside its bytes. */
 export interface Claim {
-  /** Which source is believed where several describe one picture: the lowest. */
+  /** Which source is believed where several describe one image: the lowest. */
   readonly precedence: "0-jsonl" | "1-history" | "2-folder";
-  /** The graph of a run, as history tells it; null elsewhere. What the picture embeds goes before it. */
+  /** The graph of a run, as history tells it; null elsewhere. What the image embeds goes before it. */
   readonly graph: JsonObject | null;
   readonly said: Said | null;
   /** "" where it is not known. */
@@ -45,7 +45,7 @@ export interface OpenedImage {
 interface Item {
   /** Hashed for the database. */
   readonly identity: Json;
-  /** Of everything else that would make it another picture, or describe it otherwise. */
+  /** Of everything else that would make it another image, or describe it otherwise. */
   readonly state: Json;
   /** For people; safe for a terminal. */
   readonly name: string;
@@ -69,7 +69,7 @@ export interface RefusedItem extends Item {
 
 export type AdoptItem = FoundImage | RefusedItem;
 
-/** Pictures somewhere else. Only ever read. */
+/** Images somewhere else. Only ever read. */
 export interface AdoptSource extends AsyncDisposable {
   /** Absolute, without secrets. */
   readonly name: string;

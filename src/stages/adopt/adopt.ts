@@ -7,9 +7,9 @@ import { retry, RETRIES } from "../../lib/retry.ts";
 import { adoptImage, type AdoptImageNeeds, type AdoptOutcome } from "./adopt-image.ts";
 import type { AdoptItem, AdoptSource, FoundImage } from "./adopt-source.ts";
 
-/** What a network may do to a picture. */
+/** What a network may do to an image. */
 const DAMAGE: ReadonlySet<RejectReason> = new Set(["truncated", "corrupt", "not-an-image"]);
-/** So many pictures one after another whose place gave nothing: it is the source that is away. */
+/** So many images one after another whose place gave nothing: it is the source that is away. */
 const LOST_IN_A_ROW_MAX = 20;
 
 export type AdoptNeeds = Pick<Context, "config" | "db" | "store" | "clock" | "log" | "stopping" | "signal">;
@@ -17,7 +17,7 @@ export type AdoptNeeds = Pick<Context, "config" | "db" | "store" | "clock" | "lo
 export interface AdoptReport {
   /** New in this dataset. */
   readonly images: number;
-  /** Were there before: adopted earlier, the same picture under another name, or made by this dataset. */
+  /** Were there before: adopted earlier, the same image under another name, or made by this dataset. */
   readonly known: number;
   readonly refused: Readonly<Record<string, number>>;
   /** True if it stopped early. */
@@ -25,7 +25,7 @@ export interface AdoptReport {
 }
 
 /**
- * Takes the pictures of a source into the dataset: read, verified, described, stored. The source is only read.
+ * Takes the images of a source into the dataset: read, verified, described, stored. The source is only read.
  * Reads adopted_items. Writes prompts, variants, jobs (done), images (stored), adopted_images, adopted_items, objects. Resumes by
  * adopted_items; what is bad is refused with its reason, and tried again by the next adoption.
  * @throws {FatalError} where the store cannot go on, or nothing of the source can be read any more.
@@ -60,12 +60,9 @@ export async function adopt(source: AdoptSource, context: AdoptNeeds): Promise<A
     queries.refuse(row, { reason, detail: `${item.name}: ${detail}`, run });
     tally.refuse(item.name, { reason, detail });
     if (!source.isOneServer || tally.lostInARow() < LOST_IN_A_ROW_MAX) return;
-    throw new FatalError(
-      `Cannot adopt from ${source.name}: ${LOST_IN_A_ROW_MAX} pictures in a row could not be read, the last: ${detail}`,
-      {
-        hint: "see whether the source is there and may be read; the same command again goes on where this one ended",
-      },
-    );
+    throw new FatalError(`Cannot adopt from ${source.name}: ${LOST_IN_A_ROW_MAX} images in a row could not be read, the last: ${detail}`, {
+      hint: "see whether the source is there and may be read; the same command again goes on where this one ended",
+    });
   }
 
   function take(item: AdoptItem): void {
@@ -102,7 +99,7 @@ interface Listing extends Pick<Context, "clock"> {
   readonly over: AbortSignal;
 }
 
-/** Goes through the source, never further ahead than one picture: so a slow store slows the reading of the list. */
+/** Goes through the source, never further ahead than one image: so a slow store slows the reading of the list. */
 async function list(source: AdoptSource, { take, queue, over, clock }: Listing): Promise<"whole" | "stopped"> {
   const takeAll = async (): Promise<"whole" | "stopped"> => {
     for await (const item of source.items(over)) {
@@ -131,7 +128,7 @@ async function withRetries(item: FoundImage, context: AdoptImageNeeds): Promise<
       ? item.isRemote && DAMAGE.has(error.reason) && failedTries < config.generate.max_attempts
       : error instanceof TransientError;
   try {
-    return await retry(() => adoptImage(item, context), { limits: RETRIES.adoptedPicture, clock, signal, mayHelp });
+    return await retry(() => adoptImage(item, context), { limits: RETRIES.adoptedImage, clock, signal, mayHelp });
   } catch (error) {
     if (error instanceof RejectError) return { kind: "refused", reason: error.reason, detail: error.message };
     if (error instanceof TransientError) return { kind: "refused", reason: "unreadable", detail: error.message };
@@ -139,7 +136,7 @@ async function withRetries(item: FoundImage, context: AdoptImageNeeds): Promise<
   }
 }
 
-/** What a description depends on: where it changes, every picture is described anew. */
+/** What a description depends on: where it changes, every image is described anew. */
 function bindRules({ workflows }: AdoptNeeds["config"]) {
   return Object.entries(workflows).map(
     ([name, { bind }]) => [name, Object.entries(bind).map(([key, place]) => [key, [place].flat()])] as const,

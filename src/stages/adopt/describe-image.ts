@@ -20,7 +20,7 @@ const MODEL_CHARS = 200;
 
 export type DescribeRules = Pick<Config, "workflows" | "prompts">;
 
-/** What a row says of an adopted picture, but for its bytes. */
+/** What a row says of an adopted image, but for its bytes. */
 export interface Description {
   readonly promptKey: string;
   readonly prompt: string;
@@ -42,8 +42,8 @@ export interface Described {
 }
 
 /**
- * Finds out what a picture made elsewhere shows and how it was made. Pure: the same for the same picture, in whichever order
- * pictures come.
+ * Finds out what an image made elsewhere shows and how it was made. Pure: the same for the same image, in whichever order
+ * images come.
  * @throws {RejectError} "no-prompt", "prompt-unbound".
  */
 export function describeImage({ embeddedPrompt, claim, origin }: Described, rules: DescribeRules): Description {
@@ -147,7 +147,7 @@ function seedOf(value: Json | undefined): string {
   return seed >= 0n && seed <= SEED_MAX ? seed.toString() : UNKNOWN_SEED;
 }
 
-/** The graph that the picture embeds, else the run's; {} for a line of JSONL that says all by itself. */
+/** The graph that the image embeds, else the run's; {} for a line of JSONL that says all by itself. */
 function graphOf(embeddedPrompt: string | null, { graph, said }: Claim): ApiGraph {
   const value = embeddedPrompt === null ? undefined : tryParsePython(embeddedPrompt);
   const text = isJsonObject(value) ? value : graph;
@@ -156,16 +156,16 @@ function graphOf(embeddedPrompt: string | null, { graph, said }: Claim): ApiGrap
     throw new RejectError(
       "no-prompt",
       embeddedPrompt === null
-        ? "The picture carries no prompt: no API graph is embedded in it (saved by another program, with --disable-metadata, or by the editor)"
-        : "The prompt that the picture carries is no ComfyUI graph",
+        ? "The image carries no prompt: no API graph is embedded in it (saved by another program, with --disable-metadata, or by the editor)"
+        : "The prompt that the image carries is no ComfyUI graph",
     );
   }
   try {
-    return parseWorkflow(stringifyPython(text), { file: "in the picture" }).graph;
+    return parseWorkflow(stringifyPython(text), { file: "in the image" }).graph;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     if (said !== null) return {};
-    throw new RejectError("no-prompt", `The prompt that the picture carries is no ComfyUI graph: ${error.message}`);
+    throw new RejectError("no-prompt", `The prompt that the image carries is no ComfyUI graph: ${error.message}`);
   }
 }
 

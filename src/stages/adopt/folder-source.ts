@@ -8,21 +8,21 @@ import type { AdoptItem, AdoptSource } from "./adopt-source.ts";
 import { openFile } from "./open-file.ts";
 import { quotedName } from "./quoted-name.ts";
 
-const PICTURES: ReadonlySet<string> = new Set([".png", ".jpg", ".jpeg", ".webp"]);
+const IMAGES: ReadonlySet<string> = new Set([".png", ".jpg", ".jpeg", ".webp"]);
 /** Entries of a folder read at a time. */
 const BUFFER_ENTRIES = 256;
 const READ_HINT = "give this user the right to read the folder, or adopt another";
 /** What SaveImage ends a name with: from 1 for each prefix, one after another in a batch. */
 const COUNTER = /_(\d{1,9})_?\.[^.]+$/;
 
-/** Every picture below a folder, whose prompt is in its own text chunks. Hidden files and links to folders are passed over. */
+/** Every image below a folder, whose prompt is in its own text chunks. Hidden files and links to folders are passed over. */
 export function folderSource(folder: string): AdoptSource {
   async function* walk(below: string, signal: AbortSignal): AsyncGenerator<AdoptItem> {
     const entries = await openFolder(below);
     if ("why" in entries) {
       const name = quotedName(relative(folder, below));
       const detail = `Cannot read the folder ${name}: ${entries.why}`;
-      if (below === folder) throw new ConfigError(`Cannot adopt the pictures in ${folder}: ${entries.why}`, { hint: READ_HINT });
+      if (below === folder) throw new ConfigError(`Cannot adopt the images in ${folder}: ${entries.why}`, { hint: READ_HINT });
       return yield { kind: "refused", identity: { file: below }, state: null, name, reason: "unreadable", detail };
     }
     for await (const entry of entries.found) {
@@ -30,7 +30,7 @@ export function folderSource(folder: string): AdoptSource {
       if (entry.name.startsWith(".")) continue;
       const path = join(below, entry.name);
       if (entry.isDirectory()) yield* walk(path, signal);
-      else if (PICTURES.has(extname(entry.name).toLowerCase())) {
+      else if (IMAGES.has(extname(entry.name).toLowerCase())) {
         const item = await itemOf(path, { folder, entry });
         if (item !== null) yield item;
       }

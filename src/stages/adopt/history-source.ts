@@ -11,7 +11,7 @@ export interface HistoryOptions {
   readonly close: () => Promise<void>;
 }
 
-/** Every picture in a ComfyUI server's history. Nothing is deleted there. */
+/** Every image in a ComfyUI server's history. Nothing is deleted there. */
 export function historySource({ client, close }: HistoryOptions): AdoptSource {
   const { url } = client;
 

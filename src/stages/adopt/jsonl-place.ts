@@ -4,7 +4,7 @@ import { RejectError } from "../../errors.ts";
 import type { Origin } from "./adopt-source.ts";
 import type { AdoptLine } from "./read-line.ts";
 
-/** Where a line's picture is. */
+/** Where a line's image is. */
 export interface JsonlPlace {
   readonly scheme: "file" | "http" | "s3";
   /** A path for `file`, else the address. May hold a secret in its query: never shown, never kept. */
@@ -13,7 +13,7 @@ export interface JsonlPlace {
 }
 
 /**
- * Finds out where a line's picture is: `file` is relative to the JSONL, `uri` is file:, http(s): or s3:.
+ * Finds out where a line's image is: `file` is relative to the JSONL, `uri` is file:, http(s): or s3:.
  * @throws {RejectError} "bad-line" for anything else.
  */
 export function jsonlPlace(place: AdoptLine["place"], jsonl: string): JsonlPlace {

@@ -15,10 +15,10 @@ import { openHttp } from "./open-http.ts";
 import { quotedName } from "./quoted-name.ts";
 import { readLine } from "./read-line.ts";
 
-/** Longest line, bytes: what is longer is no list of pictures. */
+/** Longest line, bytes: what is longer is no list of images. */
 const LINE_MAX_BYTES = 16 * 1024 * 1024;
 
-/** Every picture that a JSONL file of any tool names, with the prompt that it says. `.gz` is unpacked on the way. */
+/** Every image that a JSONL file of any tool names, with the prompt that it says. `.gz` is unpacked on the way. */
 export function jsonlSource(file: string, s3: S3ReaderOptions): AdoptSource {
   let reader: Promise<S3Reader> | null = null;
 

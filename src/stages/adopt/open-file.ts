@@ -5,7 +5,7 @@ import { fileProblem } from "../../lib/files/file-problem.ts";
 import type { OpenedImage } from "./adopt-source.ts";
 import { quotedName } from "./quoted-name.ts";
 
-/** Reads a picture's file. @throws {RejectError} where there is none, or it cannot be read. */
+/** Reads an image's file. @throws {RejectError} where there is none, or it cannot be read. */
 export async function openFile(path: string): Promise<OpenedImage> {
   try {
     const handle = await open(path, "r");

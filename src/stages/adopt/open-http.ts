@@ -5,7 +5,7 @@ import type { OpenedImage } from "./adopt-source.ts";
 /** Without an answer for so long a request is given up, ms. */
 const ANSWER_TIMEOUT_MS = 60_000;
 
-/** Asks any web server for a picture. Messages show `shown`: the address itself may hold a secret. */
+/** Asks any web server for an image. Messages show `shown`: the address itself may hold a secret. */
 export async function openHttp(
   address: string,
   { shown, signal }: { readonly shown: string; readonly signal: AbortSignal },
@@ -32,7 +32,7 @@ export async function openHttp(
   }
   await answer.body?.cancel();
   const { status } = answer;
-  if (status === 404 || status === 410) throw new RejectError("lost-file", `${shown} answers ${status}: there is no such picture`);
+  if (status === 404 || status === 410) throw new RejectError("lost-file", `${shown} answers ${status}: there is no such image`);
   if (status === 408 || status === 425 || status === 429 || status >= 500)
     throw new TransientError(`Cannot read ${shown}: it answers ${status}`);
   throw new RejectError("unreadable", `Cannot read ${shown}: it answers ${status}`);

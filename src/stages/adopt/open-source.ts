@@ -16,7 +16,7 @@ export function openSource(source: SourceKind, { config, comfy }: Pick<Context, 
   }
   const configured = comfy.get(source.url);
   if (configured !== undefined) return historySource({ client: configured, close: () => Promise.resolve() });
-  // One more socket for the history itself, which is read while the pictures are.
+  // One more socket for the history itself, which is read while the images are.
   const client = comfyClient({ url: source.url, headers: {}, connections: concurrency + 1 });
   return historySource({ client, close: () => client.close() });
 }

@@ -29,7 +29,7 @@ export function readBindings(graph: ApiGraph, binds: readonly Bind[]): BoundValu
     if ("text" in found) return { prompt: found.text, ...valuesOf(graph, bind) };
     why.add(found.why);
   }
-  throw new RejectError("prompt-unbound", `The picture's graph does not tell its prompt: ${[...why].join("; ")}`);
+  throw new RejectError("prompt-unbound", `The image's graph does not tell its prompt: ${[...why].join("; ")}`);
 }
 
 /** Of a graph whose prompt is known otherwise: of the first workflow whose places are all there, else what the first has. */

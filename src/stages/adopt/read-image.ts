@@ -2,12 +2,12 @@ import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { messageOf, RejectError, TransientError } from "../../errors.ts";
 import { createVerifier } from "../../images/verify/verify.ts";
-import type { ImageFacts } from "../../images/verify/picture-check.ts";
+import type { ImageFacts } from "../../images/verify/image-check.ts";
 import type { FoundImage } from "./adopt-source.ts";
 
-/** A picture up to this size is kept in memory between reading and storing, bytes; a larger one is read twice. */
+/** An image up to this size is kept in memory between reading and storing, bytes; a larger one is read twice. */
 const HELD_MAX_BYTES = 4 * 1024 * 1024;
-/** Longest that one picture may take, ms. */
+/** Longest that one image may take, ms. */
 const READ_TIMEOUT_MS = 600_000;
 
 export interface ReadImage {
@@ -22,8 +22,8 @@ export interface ReadOptions {
 }
 
 /**
- * Reads a picture to its end, verified like all: what it is called in the store follows from its bytes.
- * @throws {RejectError} for what is no whole picture, {TransientError} where its place breaks off.
+ * Reads an image to its end, verified like all: what it is called in the store follows from its bytes.
+ * @throws {RejectError} for what is no whole image, {TransientError} where its place breaks off.
  */
 export async function readImage(image: Pick<FoundImage, "name" | "open">, { maxBytes, signal }: ReadOptions): Promise<ReadImage> {
   let held: Buffer[] | null = [];
@@ -46,7 +46,7 @@ interface Pass extends ReadOptions {
 
 async function pass({ name, open }: Pick<FoundImage, "name" | "open">, { maxBytes, signal, onChunk }: Pass): Promise<ImageFacts> {
   const { body, sizeBytes } = await open(signal);
-  // No AbortSignal.timeout: it would hold what it is given until its time, for every picture of the last ten minutes.
+  // No AbortSignal.timeout: it would hold what it is given until its time, for every image of the last ten minutes.
   const timer = setTimeout(() => body.destroy(new TransientError(`Cannot read ${name}: it came too slowly`)), READ_TIMEOUT_MS);
   const verifier = createVerifier({ maxBytes, announcedBytes: sizeBytes, accept: () => undefined });
   try {

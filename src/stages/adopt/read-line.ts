@@ -7,7 +7,7 @@ import type { Said } from "./adopt-source.ts";
 const SEED_MAX = 2n ** 64n - 1n;
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
-/** A line of the JSONL that names a picture. */
+/** A line of the JSONL that names an image. */
 export interface AdoptLine {
   readonly said: Said;
   /** As written: a path, or an address. */
@@ -50,7 +50,7 @@ function parse(bytes: Buffer): JsonObject {
 function placeOf(line: JsonObject): AdoptLine["place"] {
   const [uri, file] = [textOf(line, "uri"), textOf(line, "file")];
   if ((uri === "") === (file === "")) throw bad(uri === "" ? 'it has neither "uri" nor "file"' : 'it has both "uri" and "file"');
-  if (`${uri}${file}`.includes("\0")) throw bad("the place of its picture holds a NUL character");
+  if (`${uri}${file}`.includes("\0")) throw bad("the place of its image holds a NUL character");
   return uri === "" ? { file } : { uri };
 }
 

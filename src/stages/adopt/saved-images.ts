@@ -2,7 +2,7 @@ import type { HistoryEntry, OutputImage } from "../../comfy/client/history-entry
 import { saverKindOf } from "../../comfy/graph/savers.ts";
 import { isJsonObject } from "../../lib/exact-json.ts";
 
-/** The pictures of a run that its saving nodes left: no previews, no films. Of a node that the graph does not have, the images, too. */
+/** The images of a run that its saving nodes left: no previews, no films. Of a node that the graph does not have, the images, too. */
 export function savedImages({ prompt, outputs }: Pick<HistoryEntry, "prompt" | "outputs">): readonly OutputImage[] {
   return outputs.filter(({ nodeId, type }) => {
     if (type === "temp" || type === "input") return false;

@@ -4,7 +4,7 @@ import { serverAddress } from "../../comfy/connection/server-address.ts";
 import { ConfigError } from "../../errors.ts";
 import { fileProblem } from "../../lib/files/file-problem.ts";
 
-const WHAT_IT_TAKES = "name a ComfyUI server's URL, a folder of ComfyUI pictures, or a .jsonl of {prompt, file or uri, model, seed}";
+const WHAT_IT_TAKES = "name a ComfyUI server's URL, a folder of ComfyUI images, or a .jsonl of {prompt, file or uri, model, seed}";
 
 export type SourceKind =
   | { readonly kind: "server"; readonly url: string }
@@ -19,7 +19,7 @@ export async function sourceKind(written: string): Promise<SourceKind> {
   if (/^https?:\/\//i.test(written)) return { kind: "server", url: serverAddress(written) };
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(written)) {
     throw new ConfigError("Cannot adopt this source: its address is neither http:// nor https://", {
-      hint: "a .jsonl file can name pictures under file:, http(s): and s3:",
+      hint: "a .jsonl file can name images under file:, http(s): and s3:",
     });
   }
   const path = resolve(written);

@@ -4,7 +4,7 @@ import { pipeline } from "node:stream/promises";
 import { RejectError } from "../../errors.ts";
 import type { ObjectStore } from "../../stores/object-store.ts";
 import { createVerifier } from "../../images/verify/verify.ts";
-import type { ImageFacts } from "../../images/verify/picture-check.ts";
+import type { ImageFacts } from "../../images/verify/image-check.ts";
 import type { FoundImage } from "./adopt-source.ts";
 import { readFailure, type ReadImage } from "./read-image.ts";
 
@@ -14,14 +14,14 @@ export interface StoreTarget {
   readonly signal: AbortSignal;
 }
 
-/** Puts a picture that was read into the store under its key, where it is whole or not at all. */
+/** Puts an image that was read into the store under its key, where it is whole or not at all. */
 export async function storeImage(image: Pick<FoundImage, "name" | "open">, read: ReadImage, target: StoreTarget): Promise<void> {
   const { key, store, signal } = target;
   const { sizeBytes, format } = read.facts;
   const options = { contentType: format.contentType, signal };
   const outcome = await withBody(image, read, { signal, use: (body) => store.putNew(key, body, sizeBytes, options) });
   if (outcome === "created" || (await holds(read.facts, target))) return;
-  // What is there is damaged: the key is made of the picture's own checksum.
+  // What is there is damaged: the key is made of the image's own checksum.
   await withBody(image, read, { signal, use: (body) => store.put(key, body, sizeBytes, options) });
 }
 
@@ -41,7 +41,7 @@ async function withBody<Result>(
     maxBytes: facts.sizeBytes,
     announcedBytes: facts.sizeBytes,
     accept({ sha256 }) {
-      if (sha256 !== facts.sha256) throw new RejectError("corrupt", "The picture changed while it was read");
+      if (sha256 !== facts.sha256) throw new RejectError("corrupt", "The image changed while it was read");
     },
   });
   const reading = pipeline(body, verifier.stream, { signal });

@@ -12,7 +12,7 @@ import { flagRuleOf } from "./link/flag-rule.ts";
 /** Prompts read in one go, about 15 ms. */
 const PAGE_PROMPTS = 100;
 
-/** What a person is asked: which of these pictures is the better one. */
+/** What a person is asked: which of these images is the better one. */
 export interface VoteTask {
   readonly promptKey: string;
   readonly prompt: string;

@@ -16,7 +16,7 @@ import { earliest, writeBehind } from "../write-behind.ts";
 
 /** Images looked at in one query, about 3 ms. */
 const PAGE_ROWS = 1_000;
-/** A decoding on every core, one more picture whose bytes are on their way, and one whose pixels are being hashed. */
+/** A decoding on every core, one more image whose bytes are on their way, and one whose pixels are being hashed. */
 const CONCURRENCY = availableParallelism() + 2;
 
 export type InspectNeeds = Pick<Context, "config" | "db" | "store" | "clock" | "log" | "stopping" | "signal">;
@@ -24,7 +24,7 @@ export type InspectNeeds = Pick<Context, "config" | "db" | "store" | "clock" | "
 /**
  * Decodes every stored image once: pixel hash, perceptual hash, measures, thumbnail.
  * Reads images. Writes inspections and `<dir>/thumbs`. Resumes by the images without an inspection.
- * Fails as a row with the reason where a picture cannot be decoded; FatalError where the store gives nothing for minutes.
+ * Fails as a row with the reason where an image cannot be decoded; FatalError where the store gives nothing for minutes.
  */
 export async function inspect(context: InspectNeeds, upstream: Upstream): Promise<StageReport> {
   const { db, clock, log } = context;

@@ -55,7 +55,7 @@ export interface ExportReport {
   /** Of a part: what it builds on, and how much of that no longer holds. */
   readonly since?: StaleCounts & { readonly version: string };
   readonly rows: number;
-  /** Of these: decided by measures of the picture alone, which is nobody's preference. */
+  /** Of these: decided by measures of the image alone, which is nobody's preference. */
   readonly technicalRows: number;
   /** Rows by split. */
   readonly splits: Readonly<Record<string, number>>;

@@ -22,7 +22,7 @@ export interface JobBookNeeds extends Pick<Context, "config" | "db" | "log" | "c
   readonly lastProgress: Pick<LastProgress, "hindered">;
   readonly unjudged: UnjudgedSubmissions;
   readonly act: Act;
-  /** A variant made its first picture ever. */
+  /** A variant made its first image ever. */
   readonly worked: (variant: string) => void;
   readonly changed: () => void;
 }
@@ -141,7 +141,7 @@ export function jobBook(needs: JobBookNeeds) {
     },
     /** A server failed at the job: who is to blame is for `health` to say. True if the job failed for good. */
     erred,
-    /** The job ran: its pictures wait for harvest. */
+    /** The job ran: its images wait for harvest. */
     done(job: SubmittedJob, images: readonly ListedImage[]): void {
       if (!jobs.settleDone(job, images, clock.nowMs())) return health.returned(job.server, job.variant);
       const { clears, recovered, isNew, verdicts } = health.succeeded(job);

@@ -65,14 +65,14 @@ export function variantCache({ db, config }: Pick<Context, "db" | "config">, hel
     };
   }
 
-  /** Bound name → what the server calls its picture. */
+  /** Bound name → what the server calls its image. */
   function uploadedNames(job: JobRow): JsonObject {
     const named = job.references === "{}" ? {} : parseExact(job.references);
     if (!isJsonObject(named)) throw new Error(`the references of ${job.promptKey} are no object`);
     return Object.fromEntries(
       Object.entries(named).map(([name, sha256]) => {
         const file = typeof sha256 === "string" ? references.find(sha256) : undefined;
-        if (file === undefined) throw new Error(`the picture "${name}" of ${job.promptKey} is not in the plan`); // The plan writes it first.
+        if (file === undefined) throw new Error(`the image "${name}" of ${job.promptKey} is not in the plan`); // The plan writes it first.
         return [name, uploadedNameOf(file.sha256, file.extension)];
       }),
     );

@@ -28,7 +28,7 @@ const MIB = 1024 * 1024;
 type Needs = "config" | "db" | "store" | "comfy" | "clock" | "log" | "lastProgress" | "stopping" | "signal";
 
 /**
- * Moves every listed image into the store, verified on the way, and beside it the pictures that prompts come with.
+ * Moves every listed image into the store, verified on the way, and beside it the images that prompts come with.
  * Reads images (listed), servers. Writes images (stored, rejected), jobs (planned again, failed, history deleted), reference_files, objects; deletes originals.
  * Resumes by what is still listed. Fails with FatalError where the store cannot go on, or nothing was achieved for `generate.give_up_s`.
  */

@@ -18,7 +18,7 @@ export interface QueueNeeds {
 export interface HarvestItem extends ListedImageRow {
   /** When its server failed at it first, ms since the epoch. */
   readonly troubledAtMs: number | null;
-  /** What its last bad fetch brought, as PictureCheck.fingerprint tells it; null: none yet, or not known. */
+  /** What its last bad fetch brought, as ImageCheck.fingerprint tells it; null: none yet, or not known. */
   readonly refused: string | null;
 }
 

@@ -28,7 +28,7 @@ export async function sameOriginal(path: string, { sha256, signal }: SameOrigina
     await pipeline(source, stripper.stream, { signal });
     return hash.digest("hex") === sha256 || stripper.facts().sha256 === sha256 ? sizeBytes : null;
   } catch (error) {
-    // No picture; gone; not to be read: not proven, so it stays.
+    // No image; gone; not to be read: not proven, so it stays.
     if (error instanceof RejectError || error instanceof RangeError || errnoOf(error) !== undefined || signal.aborted) return null;
     throw error;
   }

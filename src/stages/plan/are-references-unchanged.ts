@@ -4,7 +4,7 @@ import type { ReferenceQueries } from "../../db/queries/plan/references.ts";
 /** Files looked at together. */
 const PAGE_FILES = 256;
 
-/** True if every picture of the last plan still has its length and time of change: then none has to be hashed again. */
+/** True if every image of the last plan still has its length and time of change: then none has to be hashed again. */
 export async function areReferencesUnchanged(references: Pick<ReferenceQueries, "paths">): Promise<boolean> {
   let page = references.paths("", PAGE_FILES);
   while (page.length > 0) {

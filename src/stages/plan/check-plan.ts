@@ -6,7 +6,7 @@ import { prepareVariants } from "./prepare-variants.ts";
 import { refuseValues } from "./refuse-values.ts";
 
 /**
- * Reads workflows, prompts and the pictures they name to their end, as planning will, and writes nothing: a first start that is refused leaves no trace, so that
+ * Reads workflows, prompts and the images they name to their end, as planning will, and writes nothing: a first start that is refused leaves no trace, so that
  * a mended configuration, be it another dataset name, starts afresh.
  * @throws {ConfigError} for all that planning would refuse.
  */

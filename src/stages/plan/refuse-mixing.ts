@@ -26,19 +26,19 @@ export function refuseOtherSeed(config: Pick<Config, "dataset" | "seed" | "candi
 interface Variants {
   readonly known: readonly VariantRow[];
   readonly variants: readonly ReadyToPlan[];
-  /** True if any picture is, or may be, made of it: what never worked can be corrected under its name. */
-  readonly mayHavePictures: (variant: string) => boolean;
-  /** True if some prompt of the dataset brings no value for this bound name: the workflow's own stands in its pictures. */
+  /** True if any image is, or may be, made of it: what never worked can be corrected under its name. */
+  readonly mayHaveImages: (variant: string) => boolean;
+  /** True if some prompt of the dataset brings no value for this bound name: the workflow's own stands in its images. */
   readonly lacksValue: (name: string) => boolean;
 }
 
 /**
- * @throws {ConfigError} where a variant would make other pictures under its old name: another graph, or the same graph with the job's
+ * @throws {ConfigError} where a variant would make other images under its old name: another graph, or the same graph with the job's
  * values (prompt, seed, columns) in other places or other values in place of empty cells, which its hash does not show.
  */
 export function refuseOtherVariants(
   config: Pick<Config, "dataset" | "prompts">,
-  { known, variants, mayHavePictures, lacksValue }: Variants,
+  { known, variants, mayHaveImages, lacksValue }: Variants,
 ): void {
   const perJob = perJobNames(config.prompts);
   const before = new Map(known.map((row) => [row.variant, row]));
@@ -52,7 +52,7 @@ export function refuseOtherVariants(
     const changes = [...graphChangesOf(row, { variant, bindings, alwaysFilled }), ...moved];
     if (row.workflowSha256 === variant.workflowSha256 && changes.length === 0) continue;
     // Its candidates are others by their hash; those of the same hash would take up what was planned under it.
-    if (row.workflowSha256 !== variant.workflowSha256 && !mayHavePictures(variant.variant)) continue;
+    if (row.workflowSha256 !== variant.workflowSha256 && !mayHaveImages(variant.variant)) continue;
     // The database keeps no secrets to compare with: where nothing else differs it is one of them.
     const secrets = changes.length > 0 ? [] : secretPlaces(variant.graph).map((place) => `${formatPlace(place)}, a secret`);
     const all = [...changes, ...secrets];

@@ -16,7 +16,7 @@ const PAGE_ROWS = 256;
 const CONTENT_TYPES = { png: "image/png", jpg: "image/jpeg", webp: "image/webp" } as const;
 
 /**
- * Puts the pictures that prompts come with into the store, as they were planned, and remembers where: rows name them. What is there
+ * Puts the images that prompts come with into the store, as they were planned, and remembers where: rows name them. What is there
  * already is left alone. A file that has changed or gone is told and left out.
  * @throws {TransientError} if the store gives no answer several times over, FatalError as the store does.
  */
@@ -53,7 +53,7 @@ export async function storeReferences({
     for (const result of results) if (result.status === "rejected") throw result.reason;
     page = references.unstored(page.at(-1)?.sha256 ?? "", PAGE_ROWS);
   }
-  if (stored > 0) log.info(`Stored ${stored} reference pictures`);
+  if (stored > 0) log.info(`Stored ${stored} reference images`);
 }
 
 interface Target {
@@ -70,7 +70,7 @@ async function putReference(file: ReferenceContent, { key, paths, store, signal 
   const why: string[] = [];
   for (const path of paths) {
     try {
-      // Whatever is there is not this picture: cut short by a store without atomic writes, or somebody else's.
+      // Whatever is there is not this image: cut short by a store without atomic writes, or somebody else's.
       return await store.put(key, Readable.from(plannedBytes(path, file), { objectMode: false }), bytes, {
         contentType: CONTENT_TYPES[extension],
         signal,
@@ -80,7 +80,7 @@ async function putReference(file: ReferenceContent, { key, paths, store, signal 
       why.push(error.message);
     }
   }
-  throw new RejectError("reference-changed", `Cannot store a reference picture: ${why.join("; ")}. Rows that name it are left out`);
+  throw new RejectError("reference-changed", `Cannot store a reference image: ${why.join("; ")}. Rows that name it are left out`);
 }
 
 async function isThere(

@@ -5,7 +5,7 @@ import { ConfigError } from "../../errors.ts";
 import { stringifyExact, type Json, type JsonObject } from "../../lib/exact-json.ts";
 import { didYouMean } from "../../lib/nearest.ts";
 
-/** One way to make pictures, after lists have been multiplied out. */
+/** One way to make images, after lists have been multiplied out. */
 export interface ExpandedVariant {
   /** `name`, or `name/key=value,…` with sorted keys where the variant has lists. */
   readonly variant: string;

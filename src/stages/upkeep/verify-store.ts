@@ -9,22 +9,22 @@ import { storedProblem } from "./stored-problem.ts";
 const PAGE_ROWS = 1_000;
 
 export interface VerifyStoreOptions {
-  /** How many images and how many reference pictures, spread evenly; undefined: all. */
+  /** How many images and how many reference images, spread evenly; undefined: all. */
   readonly sample: number | undefined;
-  /** Called with the id of each image, the SHA-256 of each reference picture that is not what the database says. */
+  /** Called with the id of each image, the SHA-256 of each reference image that is not what the database says. */
   readonly report: (id: string, problem: string, kind: "images" | "references") => void;
 }
 
 export interface VerifiedStore {
   /** Images that were read to their last byte, or found missing. */
   readonly images: number;
-  /** Pictures that prompts come with, likewise. */
+  /** Images that prompts come with, likewise. */
   readonly references: number;
   readonly stopped: boolean;
 }
 
 /**
- * Reads stored images and reference pictures again and compares length and SHA-256 with the database. Changes nothing.
+ * Reads stored images and reference images again and compares length and SHA-256 with the database. Changes nothing.
  * @throws {TransientError} if the store gives no answer several times over, FatalError as the store does.
  */
 export async function verifyStore(
@@ -76,7 +76,7 @@ interface Sources {
 }
 
 interface StoredObject extends Pick<StoredImageRow, "key" | "sha256" | "bytes"> {
-  /** image_id, or SHA-256 of a reference picture. */
+  /** image_id, or SHA-256 of a reference image. */
   readonly id: string;
   readonly kind: "images" | "references";
 }

@@ -81,7 +81,7 @@ export function fileStore(uri: string): ObjectStore {
       try {
         const handle = await open(path, "r");
         const { size } = await handle.stat();
-        // An object in one piece where it is no larger: in pieces of 64 KiB, reading a picture costs four times as much CPU.
+        // An object in one piece where it is no larger: in pieces of 64 KiB, reading an image costs four times as much CPU.
         const pieces = size === 0 ? {} : { highWaterMark: Math.min(size, PIECE_MAX_BYTES), end: size - 1 };
         return mapStreamErrors(createReadStream(path, { fd: handle, ...pieces }), (error) => fileError(error, `read ${path}`));
       } catch (error) {

@@ -19,7 +19,7 @@ const UNSUPPORTED_STATUS: ReadonlySet<number | undefined> = new Set([405, 501]);
 const UNSUPPORTED_CODES: ReadonlySet<string | undefined> = new Set(["NotImplemented", "MethodNotAllowed", "UnsupportedOperation"]);
 
 /**
- * Our one rule among the bucket's: pictures below this prefix that bear our tag. S3 has no way to change one rule, so that all are read
+ * Our one rule among the bucket's: images below this prefix that bear our tag. S3 has no way to change one rule, so that all are read
  * and written back.
  */
 export function s3Expiry({ client, sdk, bucket, prefix, request }: S3ExpiryNeeds): ObjectExpiry {

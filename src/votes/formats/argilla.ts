@@ -9,11 +9,11 @@ import { shownImages } from "./shown-images.ts";
 import { bareName } from "../image-name.ts";
 import { wordOf } from "./word-of.ts";
 
-/** The question under which our tasks ask for marks of pictures. */
+/** The question under which our tasks ask for marks of images. */
 const FLAGS_QUESTION = "flags";
 
 /**
- * Argilla's records, nested (`to_json`) or flat (`to_list(flatten=True)`): questions answered by users. A label question says which picture, a ranking
+ * Argilla's records, nested (`to_json`) or flat (`to_list(flatten=True)`): questions answered by users. A label question says which image, a ranking
  * question their order. Source: argilla 2.8, records/_io/_json.py and records/_resource.py (Record.to_dict).
  */
 export const argillaVotes: VoteFormat = {
@@ -74,7 +74,7 @@ function readGroup(record: JsonRecord, { group, responses, options }: Group): Ra
   if (group.some(({ status }) => status === "draft")) return "draft";
   const { fields, metadata } = record;
   const shown = isJsonObject(fields) ? shownIn(fields) : new Map<string, string>();
-  if (shown.size < 2) throw new VoteError("bad-shape", "the record's fields name no two pictures by image_id, URI or SHA-256");
+  if (shown.size < 2) throw new VoteError("bad-shape", "the record's fields name no two images by image_id, URI or SHA-256");
   const outcome = outcomeOf(first, shown);
   if (others.some((other) => JSON.stringify(outcomeOf(other, shown)) !== JSON.stringify(outcome)))
     throw new VoteError("contradiction", `${first.user} answers ${group.map(({ question }) => question).join(" and ")} differently`);
@@ -131,7 +131,7 @@ function flagsOf(
   for (const label of labels) {
     const [place = "", mark = ""] = label.split(":").map((part) => part.trim());
     const image = shown.get(place);
-    if (image === undefined || mark === "") throw new VoteError("bad-shape", `the flag ${JSON.stringify(label)} is not PICTURE: MARK`);
+    if (image === undefined || mark === "") throw new VoteError("bad-shape", `the flag ${JSON.stringify(label)} is not IMAGE: MARK`);
     (flags[image] ??= []).push(mark);
   }
   return flags;

@@ -62,18 +62,18 @@ function readAnnotation(task: JsonRecord, annotation: Json, { source }: ReadVote
   };
 }
 
-/** A Ranker's list, else the data's pictures. */
+/** A Ranker's list, else the data's images. */
 function imagesOf(data: JsonRecord): ReadonlyMap<string, string> {
   const items = Object.values(data).find(
     (value) => isJsonArray(value) && value.length > 0 && value.every((item) => isJsonObject(item) && "id" in item),
   );
   const listed = isJsonArray(items) ? items.filter(isJsonObject).map(({ id }) => bareName(wordOf(id))) : [];
   const shown = listed.length > 0 ? new Map(listed.map((id) => [id, id])) : shownImages(data);
-  if (shown.size < 2) throw new VoteError("bad-shape", "the task's data names no two pictures by image_id, URI or SHA-256");
+  if (shown.size < 2) throw new VoteError("bad-shape", "the task's data names no two images by image_id, URI or SHA-256");
   return shown;
 }
 
-/** What its results say of the pictures; null where they say nothing. */
+/** What its results say of the images; null where they say nothing. */
 function outcomeOf(results: readonly JsonRecord[], shown: ReadonlyMap<string, string>): Outcome | null {
   const isSaid = results.some(({ type, from_name: name }) => type === "pairwise" || type === "ranker" || name === OUTCOME_NAME);
   const said = results.flatMap((result): Outcome[] => {
@@ -143,7 +143,7 @@ function rankingOf(ranker: Json | undefined, { name, shown }: Ranker): Outcome {
   );
 }
 
-/** Our tasks ask for flags beside each picture. */
+/** Our tasks ask for flags beside each image. */
 function isFlags(result: JsonRecord): boolean {
   return wordOf(result["from_name"]).startsWith("flags_");
 }

@@ -3,7 +3,7 @@ import { orderedPlaces } from "./ordered-places.ts";
 
 export type Outcome = Pick<RawVote, "kind" | "ranking">;
 
-/** Words of label questions that say something else than a picture, in lower case and without separators. */
+/** Words of label questions that say something else than an image, in lower case and without separators. */
 const TIES = new Set(["tie", "equal", "bothgood", "same", "nopreference"]);
 const BOTH_BAD = new Set(["bothbad", "allbad", "neither", "nonegood"]);
 const SKIPS = new Set(["skip", "skipped", "cantchoose", "unsure"]);
@@ -17,7 +17,7 @@ const SIDES = new Map([
 ]);
 
 /**
- * What a label says: a picture by its place, image name, side or number from 1, or a tie, both bad, skip.
+ * What a label says: an image by its place, image name, side or number from 1, or a tie, both bad, skip.
  * @throws {VoteError} "bad-shape" for a word that means none of them.
  */
 export function readAnswer(label: string, shown: ReadonlyMap<string, string>): Outcome {
@@ -39,7 +39,7 @@ export function readAnswer(label: string, shown: ReadonlyMap<string, string>): O
   if (chosen === undefined) {
     throw new VoteError(
       "bad-shape",
-      `the answer ${JSON.stringify(label)} is no picture of ${[...shown.keys()].join(", ")}, and no tie, both_bad or skip`,
+      `the answer ${JSON.stringify(label)} is no image of ${[...shown.keys()].join(", ")}, and no tie, both_bad or skip`,
     );
   }
   return { kind: "choice", ranking: [[chosen]] };

@@ -4,7 +4,7 @@ import { orderedPlaces } from "./ordered-places.ts";
 
 const SHA256 = /^[0-9a-f]{64}$/i;
 
-/** Places of a record that hold a picture, in the order that their names tell, else as they stand. */
+/** Places of a record that hold an image, in the order that their names tell, else as they stand. */
 export function shownImages(fields: Readonly<Record<string, Json>>): ReadonlyMap<string, string> {
   const found = new Map(
     Object.entries(fields).flatMap(([place, value]): (readonly [string, string])[] => {

@@ -25,8 +25,8 @@ export const argillaTasks: TaskFormat = {
     const list = JSON.stringify(names);
     const question =
       task === "rank"
-        ? `rg.RankingQuestion(name="ranking", title="Put the pictures in order, the best first", values=${list})`
-        : `rg.LabelQuestion(name="best", title="Which picture is the better one for the prompt?", labels=${list} + ["tie", "both_bad"])`;
+        ? `rg.RankingQuestion(name="ranking", title="Put the images in order, the best first", values=${list})`
+        : `rg.LabelQuestion(name="best", title="Which image is the better one for the prompt?", labels=${list} + ["tie", "both_bad"])`;
     return {
       ending: "settings.py",
       content: `# Makes the Argilla dataset for the records beside this file: python THIS_FILE RECORDS.json (needs: pip install argilla).
@@ -35,17 +35,17 @@ import sys
 
 import argilla as rg
 
-PICTURES = ${list}
+IMAGES = ${list}
 
 client = rg.Argilla(api_url=os.environ["ARGILLA_API_URL"], api_key=os.environ["ARGILLA_API_KEY"])
 settings = rg.Settings(
-    fields=[rg.TextField(name="prompt"), rg.TextField(name="criterion")] + [rg.ImageField(name=name, required=name in ("image_1", "image_2")) for name in PICTURES],
+    fields=[rg.TextField(name="prompt"), rg.TextField(name="criterion")] + [rg.ImageField(name=name, required=name in ("image_1", "image_2")) for name in IMAGES],
     questions=[
         ${question},
         rg.MultiLabelQuestion(
             name="flags",
             required=False,
-            labels=[f"{name}: {mark}" for name in PICTURES for mark in ("nsfw", "artefact", "text", "duplicate", "corrupt")],
+            labels=[f"{name}: {mark}" for name in IMAGES for mark in ("nsfw", "artefact", "text", "duplicate", "corrupt")],
         ),
     ],
     metadata=[rg.TermsMetadataProperty(name="prompt_key")],

@@ -24,7 +24,7 @@ export const labelStudioTasks: TaskFormat = {
 };
 
 const RANKING = `<View>
-  <Header value="Put the pictures in order, the best first" />
+  <Header value="Put the images in order, the best first" />
   <Header value="$criterion" size="6" />
   <Text name="prompt" value="$prompt" />
   <List name="images" value="$images" />
@@ -34,7 +34,7 @@ const RANKING = `<View>
 
 function choosing({ task, imagesMax }: TaskFileOptions): string {
   const names = Array.from({ length: task === "pair" ? 2 : imagesMax }, (_, index) => `image${index + 1}`);
-  const pictures = names.map((name) => `    <Image name="${name}" value="$${name}" />`).join("\n");
+  const images = names.map((name) => `    <Image name="${name}" value="$${name}" />`).join("\n");
   const flags = names.map(
     (name) => `  <Choices name="flags_${name}" toName="${name}" choice="multiple" showInLine="true">
     <Header value="Marks of ${name}" />
@@ -48,11 +48,11 @@ ${best}
     <Choice value="both_bad" hotkey="b" />
   </Choices>`;
   return `<View>
-  <Header value="Which picture is the better one for this text? For none: tie, or both bad" />
+  <Header value="Which image is the better one for this text? For none: tie, or both bad" />
   <Header value="$criterion" size="6" />
   <Text name="prompt" value="$prompt" />
   <View style="display: flex; gap: 8px">
-${pictures}
+${images}
   </View>
 ${outcome}
 ${flags.join("\n")}

@@ -4,8 +4,8 @@ import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import sharp from "sharp";
 
-// The least that inspection can be: decode each picture once, hash its pixels, make one thumbnail, forget both. With the same settings of
-// sharp, and as many pictures at once. `rgba`: hashes what inspection hashes, so that both have the same hash; `rgb`: what sharp gives.
+// The least that inspection can be: decode each image once, hash its pixels, make one thumbnail, forget both. With the same settings of
+// sharp, and as many images at once. `rgba`: hashes what inspection hashes, so that both have the same hash; `rgb`: what sharp gives.
 
 const THUMBNAIL_SIDE_PX = 320;
 

@@ -17,7 +17,7 @@ export interface LinkableOptions {
   readonly perPrompt?: number;
 }
 
-/** A project whose pictures are all made, stored, looked at, judged and voted on; none of them exists. Straight into the tables. */
+/** A project whose images are all made, stored, looked at, judged and voted on; none of them exists. Straight into the tables. */
 export async function linkableProject({ prompts, perPrompt = IMAGES_PER_PROMPT }: LinkableOptions): Promise<BenchProject> {
   // Linking reads no prompts file; its few lines are for the configuration's sake.
   const project = benchProject({ jobs: 1, urls: ["http://127.0.0.1:1"] });

@@ -4,12 +4,12 @@ import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { openDatabase } from "../../../src/db/open.ts";
 import { fileStore } from "../../../src/stores/file/file.ts";
-import { picture } from "../../helpers/pictures.ts";
+import { makeImage } from "../../helpers/images.ts";
 import type { BenchProject } from "../bench-project.ts";
 import { listedProject } from "../harvest/listed-project.ts";
 
-/** Different pictures; every image is one of them, under its own name. */
-const PICTURES = 12;
+/** Different images; every image is one of them, under its own name. */
+const IMAGES = 12;
 /** Nothing listens there, and nobody is asked. */
 const NO_SERVER = "http://127.0.0.1:9";
 
@@ -21,7 +21,7 @@ export interface StoredProject extends BenchProject {
 export interface StoredProjectOptions {
   readonly images: number;
   readonly sidePx: number;
-  /** As if `judge` had looked at the pictures already. */
+  /** As if `judge` had looked at the images already. */
   readonly isInspected: boolean;
   readonly annotate: Readonly<Record<string, unknown>>;
 }
@@ -31,9 +31,9 @@ export async function storedProject({ images, sidePx, isInspected, annotate }: S
   const project = await listedProject({ jobs: images, url: NO_SERVER, annotate });
   const store = fileStore(pathToFileURL(join(project.dir, "runs/images")).href);
   const files = await Promise.all(
-    Array.from({ length: PICTURES }, async (_, index) => {
-      const bytes = await picture({ widthPx: sidePx, heightPx: sidePx, seed: index + 1 });
-      const path = join(project.dir, `picture-${index}.png`);
+    Array.from({ length: IMAGES }, async (_, index) => {
+      const bytes = await makeImage({ widthPx: sidePx, heightPx: sidePx, seed: index + 1 });
+      const path = join(project.dir, `image-${index}.png`);
       writeFileSync(path, bytes);
       return { path, sizeBytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") };
     }),

@@ -5,6 +5,6 @@ import { rowsScenario } from "./rows.ts";
 export const exportBenchmark: Benchmark = {
   name: "export",
   summary:
-    "from linked pairs to sharded JSONL: the default table, against DuckDB and the sqlite3 shell; and to Parquet with pictures, against copying them",
+    "from linked pairs to sharded JSONL: the default table, against DuckDB and the sqlite3 shell; and to Parquet with images, against copying them",
   scenarios: [rowsScenario, parquetScenario],
 };

@@ -6,12 +6,12 @@ import type { Scenario } from "../benchmark.ts";
 import { figuresOf } from "../figures.ts";
 import type { Measured } from "../measured-process.ts";
 import { configure } from "./configure.ts";
-import { storePictures } from "./stored-pictures.ts";
+import { storeImages } from "./stored-images.ts";
 import { successfulProcess } from "./successful-process.ts";
 
 const PAIRS = 2_000;
 const SIZES = { fromBytes: 300_000, toBytes: 1_500_000 };
-const COPY = join(import.meta.dirname, "copy-pictures.ts");
+const COPY = join(import.meta.dirname, "copy-images.ts");
 
 interface Run {
   readonly ours: Measured;
@@ -20,19 +20,19 @@ interface Run {
   readonly copy: Measured;
 }
 
-/** Parquet with the pictures' bytes against a loop that copies the same files and hashes them twice, by turns. */
+/** Parquet with the images' bytes against a loop that copies the same files and hashes them twice, by turns. */
 export const parquetScenario: Scenario = {
   name: "parquet",
-  summary: "2,000 pairs of pictures of 0.3 to 1.5 MB from a folder into a folder, against copying and hashing the same bytes twice",
+  summary: "2,000 pairs of images of 0.3 to 1.5 MB from a folder into a folder, against copying and hashing the same bytes twice",
   async run(options) {
     using project = await linkableProject({ prompts: Math.round(PAIRS * options.scale), perPrompt: 2 });
-    const { files, bytes } = storePictures(project, SIZES);
-    const list = join(project.dir, "pictures.txt");
+    const { files, bytes } = storeImages(project, SIZES);
+    const list = join(project.dir, "images.txt");
     writeFileSync(list, files.join("\n"));
     configure(project, { store: { uri: "file:store" }, export: { uri: "parquet", formats: ["jsonl", "parquet"], card: { samples: 0 } } });
     await successfulProcess(project.command("link"));
     const megabytes = bytes / 1e6;
-    options.tell(`  ${files.length} pictures, ${megabytes.toFixed(0)} MB`);
+    options.tell(`  ${files.length} images, ${megabytes.toFixed(0)} MB`);
     const runs: Run[] = [];
     for (let index = 0; index < options.runs; index++) {
       const run = await measureOnce(project, list);

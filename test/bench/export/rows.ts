@@ -138,7 +138,7 @@ async function measureOnce(project: BenchProject): Promise<Run> {
     peer(PYTHON, [DUCKDB, inFolder("flat.parquet"), inFolder(gzip ? "duckdb.gz" : "duckdb.json"), gzip ? "gzip" : "none"]);
   const exported = async (uri: string, gzip: boolean): Promise<Measured> => {
     rmSync(inFolder(`runs/${uri}`), { recursive: true, force: true });
-    configure(project, { export: { uri, gzip, card: { samples: 0 } } }); // None of the pictures exists: the card shows none.
+    configure(project, { export: { uri, gzip, card: { samples: 0 } } }); // None of the images exists: the card shows none.
     return successfulProcess(project.command("export"));
   };
   return {

@@ -66,7 +66,7 @@ export const faultyScenario: Scenario = {
       ),
       {
         ...figure(
-          "jobs without a picture",
+          "jobs without an image",
           "",
           mixed.map((each) => each.missing),
         ),

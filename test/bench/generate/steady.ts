@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { benchProject, PICTURE_SIDE, WORKFLOW } from "../bench-project.ts";
+import { benchProject, IMAGE_SIDE, WORKFLOW } from "../bench-project.ts";
 import type { BenchOptions, Scenario } from "../benchmark.ts";
 import { healthyServers, spanOf, startBenchEmulators } from "../emulators.ts";
 import { measuredProcess } from "../measured-process.ts";
@@ -17,7 +17,7 @@ interface Run {
   readonly cpuMsPerJob: number;
   readonly rssMb: number;
   readonly jobsPerSecond: number;
-  /** Jobs without a picture at the end. */
+  /** Jobs without an image at the end. */
   readonly missing: number;
   /** What the client itself said: jobs failed, and jobs of which it never said anything. */
   readonly said: PeerReport;
@@ -47,12 +47,12 @@ export const steadyScenario: Scenario = {
       { ...figure("CPU a job", "ms", [ours, (run) => run.cpuMsPerJob]), target: { atMost: 3 } },
       figure("peak RSS", "MB", [ours, (run) => run.rssMb]),
       figure("jobs", "/s", [ours, (run) => run.jobsPerSecond]),
-      { ...figure("jobs without a picture", "", [ours, (run) => run.missing]), target: { atMost: 0 } },
+      { ...figure("jobs without an image", "", [ours, (run) => run.missing]), target: { atMost: 0 } },
       figure("peer: servers busy", "%", [peers, (run) => run.busyShare * 100]),
       figure("peer: CPU a job", "ms", [peers, (run) => run.cpuMsPerJob]),
       figure("peer: peak RSS", "MB", [peers, (run) => run.rssMb]),
       figure("peer: jobs", "/s", [peers, (run) => run.jobsPerSecond]),
-      figure("peer: jobs without a picture", "", [peers, (run) => run.missing]),
+      figure("peer: jobs without an image", "", [peers, (run) => run.missing]),
       figure("peer: jobs that it called failed", "", [peers, (run) => run.said.failed]),
       figure("peer: jobs that it never settled", "", [peers, (run) => run.said.unsettled]),
       { ...figure("jobs/s, ours : peer", "×", [ours, () => 0]), values: ratio((run) => run.jobsPerSecond) },
@@ -71,7 +71,7 @@ async function runOurs(options: BenchOptions): Promise<Run> {
 async function runPeer(options: BenchOptions): Promise<Run> {
   const jobs = JOBS * options.scale;
   await using emulators = await startBenchEmulators(healthyServers(SERVERS, EXEC_MS));
-  const task = { urls: emulators.urls, jobs, workflow: WORKFLOW, side: PICTURE_SIDE };
+  const task = { urls: emulators.urls, jobs, workflow: WORKFLOW, side: IMAGE_SIDE };
   return await measure("peer", { options, jobs, emulators, args: [PEER, JSON.stringify(task)] });
 }
 

@@ -4,7 +4,7 @@ import type { BenchOptions, Scenario } from "../benchmark.ts";
 import { figuresOf } from "../figures.ts";
 import { measuredProcess } from "../measured-process.ts";
 import { listedProject } from "./listed-project.ts";
-import { pictureName, startPictureServer } from "./picture-server.ts";
+import { imageName, startImageServer } from "./image-server.ts";
 import { timedCommand } from "./timed-command.ts";
 
 const IMAGES = 2_000;
@@ -48,8 +48,8 @@ export const curlScenario: Scenario = {
 
 async function runBoth(options: BenchOptions, index: number): Promise<Run> {
   const images = Math.max(4, Math.round(IMAGES * options.scale));
-  await using pictures = await startPictureServer(SIZES);
-  using project = await listedProject({ jobs: images, url: pictures.url });
+  await using server = await startImageServer(SIZES);
+  using project = await listedProject({ jobs: images, url: server.url });
   let stored = 0;
   const runOurs = () =>
     measuredProcess(project.command("harvest"), {
@@ -60,7 +60,7 @@ async function runBoth(options: BenchOptions, index: number): Promise<Run> {
   const list = join(project.dir, "curl.txt");
   writeFileSync(
     list,
-    project.jobs.map((job) => `url = "${pictures.filesUrl}${pictureName(job)}"\noutput = "${join(folder, pictureName(job))}"\n`).join(""),
+    project.jobs.map((job) => `url = "${server.filesUrl}${imageName(job)}"\noutput = "${join(folder, imageName(job))}"\n`).join(""),
   );
   const runCurl = async () => {
     mkdirSync(folder);

@@ -3,7 +3,7 @@ import type { BenchOptions, Scenario } from "../benchmark.ts";
 import { figuresOf } from "../figures.ts";
 import { measuredProcess } from "../measured-process.ts";
 import { listedProject } from "./listed-project.ts";
-import { startPictureServer } from "./picture-server.ts";
+import { startImageServer } from "./image-server.ts";
 import { findRclone, rcloneCopy } from "./rclone.ts";
 import { timedCommand } from "./timed-command.ts";
 
@@ -53,10 +53,10 @@ async function runBoth(options: BenchOptions, { index, rclone }: { readonly inde
   const images = Math.max(4, Math.round(IMAGES * options.scale));
   const seaweed = await startSeaweed();
   try {
-    await using pictures = await startPictureServer(SIZES);
+    await using server = await startImageServer(SIZES);
     const store = { uri: `s3://${seaweed.bucket}/ours`, endpoint: seaweed.endpoint };
-    using project = await listedProject({ jobs: images, url: pictures.url, store });
-    await pictures.list(project.jobs);
+    using project = await listedProject({ jobs: images, url: server.url, store });
+    await server.list(project.jobs);
     let bytes = 0;
     let stored = 0;
     const runOurs = () =>
@@ -68,7 +68,7 @@ async function runBoth(options: BenchOptions, { index, rclone }: { readonly inde
           bytes += (JSON.parse(line) as { readonly bytes: number }).bytes; // An event of harvest.
         },
       });
-    const runPeer = () => timedCommand(rclone, rcloneCopy(pictures.filesUrl, { ...seaweed, prefix: "peer" }));
+    const runPeer = () => timedCommand(rclone, rcloneCopy(server.filesUrl, { ...seaweed, prefix: "peer" }));
     const first = index % 2 === 0 ? await runOurs() : null;
     const peer = await runPeer();
     const ours = first ?? (await runOurs());

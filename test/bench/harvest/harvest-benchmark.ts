@@ -7,6 +7,6 @@ import { rehearsalScenario } from "./rehearsal.ts";
 
 export const harvestBenchmark: Benchmark = {
   name: "harvest",
-  summary: "the harvest command: from servers that have the pictures into a store",
+  summary: "the harvest command: from servers that have the images into a store",
   scenarios: [rcloneScenario, curlScenario, memoryScenario, marathonScenario, rehearsalScenario],
 };

@@ -3,7 +3,7 @@ import { openDatabase } from "../../../src/db/open.ts";
 import { filenamePrefixOf, imageIdOf } from "../../../src/identity.ts";
 import { benchProject, type BenchProject } from "../bench-project.ts";
 import { measuredProcess } from "../measured-process.ts";
-import { pictureName } from "./picture-server.ts";
+import { imageName } from "./image-server.ts";
 
 export interface ListedProject extends BenchProject {
   /** One image each. */
@@ -51,7 +51,7 @@ export async function listedProject({ jobs: count, url, store = {}, annotate = {
           job,
           url,
           OUTPUT_NODE,
-          pictureName(job),
+          imageName(job),
           subfolder,
         );
       }

@@ -3,12 +3,12 @@ import { figuresOf } from "../figures.ts";
 import { measuredProcess } from "../measured-process.ts";
 import { rssOf } from "../rss-of.ts";
 import { listedProject } from "./listed-project.ts";
-import { startPictureServer, type PictureSizes } from "./picture-server.ts";
+import { startImageServer, type ImageSizes } from "./image-server.ts";
 
 /** Just below harvest.max_image_mb's default. */
-const LARGE: PictureSizes = { fromBytes: 64_000_000, toBytes: 64_000_000 };
+const LARGE: ImageSizes = { fromBytes: 64_000_000, toBytes: 64_000_000 };
 const LARGE_IMAGES = 48;
-const SMALL: PictureSizes = { fromBytes: 10_000, toBytes: 14_000 };
+const SMALL: ImageSizes = { fromBytes: 10_000, toBytes: 14_000 };
 const FEW = 1_000;
 const MANY = 20_000;
 const FULL = 200_000;
@@ -59,9 +59,9 @@ async function runOnce(options: BenchOptions): Promise<Run> {
   return { largeMb: large.rssMb, fewMb, manyMb, peakMb, wallMs, cpuMs, missing: large.missing + small.missing };
 }
 
-async function harvestAll(sizes: PictureSizes, images: number) {
-  await using pictures = await startPictureServer(sizes);
-  using project = await listedProject({ jobs: images, url: pictures.url });
+async function harvestAll(sizes: ImageSizes, images: number) {
+  await using server = await startImageServer(sizes);
+  using project = await listedProject({ jobs: images, url: server.url });
   const rssAt = new Map<number, number>();
   let stored = 0;
   const measured = await measuredProcess(project.command("harvest"), {

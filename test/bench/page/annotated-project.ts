@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { inBulk } from "../../../src/db/bulk.ts";
 import { type Db, openDatabase } from "../../../src/db/open.ts";
 import { ensureDataset } from "../../../src/db/queries/overview/dataset.ts";
-import { picture } from "../../helpers/pictures.ts";
+import { makeImage } from "../../helpers/images.ts";
 import { benchProject, type BenchProject } from "../bench-project.ts";
 
 /** Stable Diffusion 1.5's own size. */
@@ -33,7 +33,7 @@ export async function annotatedProject({ prompts, people }: AnnotatedProjectOpti
   mkdirSync(folder, { recursive: true });
   const sizes: number[] = [];
   for (let file = 0; file < FILES; file++) {
-    const bytes = await picture({ widthPx: SIDE_PX, heightPx: SIDE_PX, seed: file + 1 });
+    const bytes = await makeImage({ widthPx: SIDE_PX, heightPx: SIDE_PX, seed: file + 1 });
     writeFileSync(join(folder, `${file}.png`), bytes);
     sizes.push(bytes.length);
   }

@@ -17,9 +17,9 @@ import { type AnnotatedProject, annotatedProject } from "./annotated-project.ts"
 const PROMPTS = 50_000;
 const ANNOTATORS = 50;
 const VOTE_EVERY_MS = 2_000;
-/** Fewer: people waited for pictures, and the figures above are those of a smaller crowd. 25 less what the last turn cuts off. */
+/** Fewer: people waited for images, and the figures above are those of a smaller crowd. 25 less what the last turn cuts off. */
 const VOTES_A_SECOND = 24;
-/** Tasks whose pictures a browser loads ahead. */
+/** Tasks whose images a browser loads ahead. */
 const AHEAD = 3;
 const DURATION_MS = 60_000;
 const START_TIMEOUT_MS = 600_000;
@@ -39,7 +39,7 @@ interface Run {
   readonly doubled: number;
 }
 
-/** Each loads three tasks ahead with their pictures, as the page does, and votes every 2 s; in the end the server is killed. */
+/** Each loads three tasks ahead with their images, as the page does, and votes every 2 s; in the end the server is killed. */
 export const crowdScenario: Scenario = {
   name: "crowd",
   summary: "50 people voting every 2 s for a minute on 50,000 prompts × 4 images of 512 px, then kill -9",
@@ -50,12 +50,12 @@ export const crowdScenario: Scenario = {
     const atMost100 = { atMost: 100 };
     const none = { atMost: 0 };
     return [
-      figure("first page, with its pictures", "ms", { of: ({ firstPageMs }) => firstPageMs, target: { atMost: 1_000 } }),
+      figure("first page, with its images", "ms", { of: ({ firstPageMs }) => firstPageMs, target: { atMost: 1_000 } }),
       figure("vote, p99", "ms", { of: ({ votesMs }) => quantile(votesMs, 0.99), target: atMost100 }),
       figure("next tasks, p99", "ms", { of: ({ tasksMs }) => quantile(tasksMs, 0.99), target: atMost100 }),
-      figure("picture from the cache, p99", "ms", { of: ({ keptMs }) => quantile(keptMs, 0.99), target: atMost100 }),
-      figure("picture made on the way, p99", "ms", { of: ({ madeMs }) => quantile(madeMs, 0.99) }),
-      figure("picture made on the way, median", "ms", { of: ({ madeMs }) => quantile(madeMs, 0.5) }),
+      figure("image from the cache, p99", "ms", { of: ({ keptMs }) => quantile(keptMs, 0.99), target: atMost100 }),
+      figure("image made on the way, p99", "ms", { of: ({ madeMs }) => quantile(madeMs, 0.99) }),
+      figure("image made on the way, median", "ms", { of: ({ madeMs }) => quantile(madeMs, 0.5) }),
       figure("votes a second", "", {
         of: ({ votes }) => (votes * 1_000) / (DURATION_MS * options.scale),
         target: { atLeast: VOTES_A_SECOND },
@@ -143,7 +143,7 @@ async function work(client: PageClient, { seen, endMs }: Working): Promise<void>
     await Promise.all(tasks.flatMap(({ images }) => images.map(({ thumb }) => load(thumb, seen.madeMs))));
     const task = held.shift();
     if (task === undefined) throw new Error("the server gives no more tasks");
-    // Somebody who comes back to a picture: the browser would have it, a second device has not.
+    // Somebody who comes back to an image: the browser would have it, a second device has not.
     await load(task.images[0]!.thumb, seen.keptMs);
     const voteId = randomUUID();
     const { results } = await timed(seen.votesMs, () => client.vote(task, undefined, voteId));
@@ -153,7 +153,7 @@ async function work(client: PageClient, { seen, endMs }: Working): Promise<void>
   }
 }
 
-/** Page, session, tasks and the first task's pictures, all for the first time. */
+/** Page, session, tasks and the first task's images, all for the first time. */
 async function firstPage(client: PageClient): Promise<number> {
   const startMs = performance.now();
   const { text } = await client.ask("/");

@@ -8,7 +8,7 @@ let pool: ComfyPool;
 afterEach(() => pool.close());
 
 describe("openComfyPool()", () => {
-  it("says who came and who left, and keeps the clients of those who left for their pictures", () => {
+  it("says who came and who left, and keeps the clients of those who left for their images", () => {
     pool = openComfyPool([server(1), server(2)]);
     const first = pool.get(url(1));
     expect(pool.update([server(2), server(3)])).toEqual({ added: [url(3)], removed: [url(1)] });

@@ -336,7 +336,7 @@ export const NOT_ASKED: Readonly<Record<string, string>> = {
   view_no_filename: "there is always one",
   view_preview_jpeg_50: "re-encodes",
   view_preview_webp_90: "re-encodes",
-  view_range_resume: "a picture is read again from its start",
+  view_range_resume: "an image is read again from its start",
 };
 
 async function allHistory(client: ComfyClient): Promise<unknown[]> {

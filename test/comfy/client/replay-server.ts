@@ -98,7 +98,7 @@ export function serveText(status: number, text: string, headers: Readonly<Record
   });
 }
 
-/** A body as it went over the wire. Of most pictures only the length was kept. */
+/** A body as it went over the wire. Of most images only the length was kept. */
 export function bytesOf(body: Json): Buffer {
   if (typeof body === "string") return Buffer.from(body);
   const binary = isJsonObject(body) ? body["$binary"] : undefined;

@@ -63,13 +63,13 @@ function get(gets: PlainGets, { maxBytes = 1e6, signal = new AbortController().s
 
 describe("plainGets()", () => {
   test("reads the body into the memory given, and uses the connection again", async () => {
-    const { url, requests, sockets } = await serverOf((socket, _request, index) => socket.write(OK(`picture ${index}`)));
+    const { url, requests, sockets } = await serverOf((socket, _request, index) => socket.write(OK(`image ${index}`)));
     const gets = open(`${url}/base/`, { headers: { authorization: "Bearer x" } });
     for (const index of [0, 1, 2]) {
       const { done, seen } = get(gets);
       expect(await done).toBe(true);
-      expect(seen.memory?.toString()).toBe(`picture ${index}`);
-      expect(seen.text).toBe(`picture ${index}`);
+      expect(seen.memory?.toString()).toBe(`image ${index}`);
+      expect(seen.text).toBe(`image ${index}`);
     }
     expect(sockets).toHaveLength(1);
     expect(requests[0]).toBe(
@@ -104,7 +104,7 @@ describe("plainGets()", () => {
     ["chunks", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"],
     ["no HTTP", "SSH-2.0-OpenSSH_9.2\r\n\r\n"],
     ["a head without end", `HTTP/1.1 200 OK\r\nx: ${"y".repeat(40_000)}`],
-    ["a picture that is too large to be held", OK("x".repeat(2_000))],
+    ["an image that is too large to be held", OK("x".repeat(2_000))],
   ])("%s: left to another, and so are the next ones", async (_what, answer) => {
     const { url, requests } = await serverOf((socket) => socket.write(answer));
     const gets = open(url);
@@ -166,7 +166,7 @@ describe("plainGets()", () => {
 
   test("what the sink throws ends it, and the connection with it", async () => {
     const { url, sockets } = await serverOf((socket) => socket.write(OK("0123456789")));
-    const bad = new Error("no picture");
+    const bad = new Error("no image");
     const { done } = get(
       open(url),
       {},

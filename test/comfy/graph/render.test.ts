@@ -72,7 +72,7 @@ describe("render()", () => {
           const rendered = render(frozen, { ...options, values, saveAs });
           expect(stringifyExact(rendered["4"]?.inputs["seed"] ?? null)).toBe(seed.toString());
           expect(rendered["2"]?.inputs["text"]).toBe(prompt);
-          // What a server embeds in its pictures reads back as what was sent.
+          // What a server embeds in its images reads back as what was sent.
           expect(parseExact(stringifyExact(rendered))).toEqual(rendered);
           expect(render(frozen, { ...options, values, saveAs })).toEqual(rendered);
           expect(stringifyExact(sd15)).toBe(before);

@@ -5,7 +5,7 @@ import { withInputs } from "../../../src/comfy/graph/with-inputs.ts";
 
 const TINY = join(import.meta.dirname, "../../../configs/workflows/tiny.json");
 
-/** A workflow that any ComfyUI runs in a moment; each `name` is another picture's. */
+/** A workflow that any ComfyUI runs in a moment; each `name` is another image's. */
 export function tinyGraph(name: string): ApiGraph {
   // Shipped with the package, in API format.
   const graph = JSON.parse(readFileSync(TINY, "utf8")) as ApiGraph;

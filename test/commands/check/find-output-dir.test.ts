@@ -49,7 +49,7 @@ function put(name: string, bytes: string): void {
 }
 
 describe("findOutputDir()", () => {
-  it("knows the folder by a picture in it, whatever else lies there", async () => {
+  it("knows the folder by an image in it, whatever else lies there", async () => {
     put("_output_images_will_be_put_here", "");
     put("a/b/c.png", "one");
     expect(await findOutputDir(folder, { client: serverWith({ "a/b/c.png": "one" }), signal })).toEqual({
@@ -60,8 +60,8 @@ describe("findOutputDir()", () => {
 
   it.each<[string, Readonly<Record<string, string>>, string]>([
     ["the server does not have", {}, "which the server does not have"],
-    ["is another one there", { "c.png": "two" }, "is another picture"],
-  ])("a picture that %s: another folder", async (_what, files, why) => {
+    ["is another one there", { "c.png": "two" }, "is another image"],
+  ])("an image that %s: another folder", async (_what, files, why) => {
     put("c.png", "one");
     expect(await findOutputDir(folder, { client: serverWith(files), signal })).toEqual({
       kind: "other",
@@ -69,9 +69,9 @@ describe("findOutputDir()", () => {
     });
   });
 
-  it("an empty folder of a server with pictures is another one; of a server without, who knows", async () => {
+  it("an empty folder of a server with images is another one; of a server without, who knows", async () => {
     const client = serverWith({ "c.png": "one" }, "c.png");
-    expect(await findOutputDir(folder, { client, signal })).toEqual({ kind: "other", why: expect.stringContaining("has no picture") });
+    expect(await findOutputDir(folder, { client, signal })).toEqual({ kind: "other", why: expect.stringContaining("has no image") });
     expect(await findOutputDir(folder, { client: serverWith({}, "gone.png"), signal })).toEqual({ kind: "unknown" });
     expect(await findOutputDir(join(folder, "absent"), { client: serverWith({}), signal })).toEqual({ kind: "unknown" });
   });

@@ -3,7 +3,7 @@ import { contactSheet } from "../../../src/commands/report/contact-sheet.ts";
 import { link } from "../../../src/stages/annotate/link/link.ts";
 import { imageId, openTestDataset } from "../../helpers/annotated-dataset.ts";
 
-it("shows who decided, the score that decided, and why a picture is in no row", async () => {
+it("shows who decided, the score that decided, and why an image is in no row", async () => {
   await using dataset = await openTestDataset({ filters: { near_duplicate: 0 } });
   const [chosen, loser, flagged, unshown] = ["a", "b", "c", "d"].map(imageId) as [string, string, string, string];
   for (const [index, id] of [chosen, loser, flagged, unshown].entries()) {

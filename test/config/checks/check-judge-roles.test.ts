@@ -55,12 +55,12 @@ describe("annotate.combine", () => {
 });
 
 describe("annotate.filters.nsfw", () => {
-  it("names a judge that knows what pictures show", () => {
+  it("names a judge that knows what images show", () => {
     expect(problemsWith({ filters: { nsfw: { judge: "c" } } })).toEqual([
       'annotate.filters.nsfw.judge names "c", which is no judge; there is q, b, a',
     ]);
     expect(problemsWith({ filters: { nsfw: { judge: "q" } } })).toEqual([
-      'annotate.filters.nsfw.judge is "q", of kind builtin, which does not know what a picture shows',
+      'annotate.filters.nsfw.judge is "q", of kind builtin, which does not know what an image shows',
     ]);
     expect(problemsWith({ filters: { nsfw: { judge: "a", above: 0.7 } } })).toEqual([]);
   });
@@ -68,7 +68,7 @@ describe("annotate.filters.nsfw", () => {
   it("never lets that judge prefer", () => {
     const filters = { nsfw: { judge: "a" } };
     expect(problemsWith({ filters, pairs: { main: { from: ["people", "a"] } } })).toEqual([
-      expect.stringMatching(/^annotate\.pairs\.main\.from\[1\] names "a", whose scores say how unsafe a picture is/),
+      expect.stringMatching(/^annotate\.pairs\.main\.from\[1\] names "a", whose scores say how unsafe an image is/),
     ]);
     expect(problemsWith({ filters, combine: { judges: ["a", "b"] } })).toHaveLength(1);
   });

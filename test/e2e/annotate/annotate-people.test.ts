@@ -7,7 +7,7 @@ import { openSite, type Site } from "../../browser/site.ts";
 import { joinPage } from "../../helpers/page-client.ts";
 import { runCli, startCli, type CliResult } from "../../helpers/run-cli.ts";
 
-const PROMPTS = Array.from({ length: 12 }, (_, index) => `picture number ${index}`);
+const PROMPTS = Array.from({ length: 12 }, (_, index) => `image number ${index}`);
 
 let site: Site;
 

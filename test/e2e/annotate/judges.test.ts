@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { startEmulator, type Emulator } from "../../../src/emulator/emulator.ts";
-import { answering, judgingAll, picturesOf, scoringAll, startStandIn, type Respond } from "../../helpers/stand-ins/judge-stand-in.ts";
+import { answering, judgingAll, imagesOf, scoringAll, startStandIn, type Respond } from "../../helpers/stand-ins/judge-stand-in.ts";
 import { runCli, startCli } from "../../helpers/run-cli.ts";
 import { makeProject, PROMPTS, type Project } from "../project.ts";
 
@@ -110,7 +110,7 @@ describe("an http judge", () => {
     expect((await cli("link", "--json")).events.at(-1)).toMatchObject({ rows: PROMPTS.length });
   });
 
-  it("that refuses us ends no run: pictures are made and stored, the last lines say what is missing, and a later run goes on", async () => {
+  it("that refuses us ends no run: images are made and stored, the last lines say what is missing, and a later run goes on", async () => {
     await using server = await startStandIn(
       (seen, response) => answering(`no access with ${String(seen.headers["authorization"])}`, { status: 403 })(seen, response),
       scoringAll,
@@ -187,7 +187,7 @@ describe("an openai judge", () => {
     expect(exit, stderr).toBe(0);
     expect(stderr).toContain("vlm: 8 requests, 800 tokens asked and 40 answered");
     expect(model.seen).toHaveLength(2 * PROMPTS.length);
-    const [first, second] = model.seen.slice(0, 2).map((seen) => picturesOf(seen).map((bytes) => bytes.length));
+    const [first, second] = model.seen.slice(0, 2).map((seen) => imagesOf(seen).map((bytes) => bytes.length));
     expect(first).toHaveLength(2);
     expect(second).toHaveLength(2);
     for (const row of project.rows()) expect(row).toMatchObject({ source: "judge:vlm", margin: 1, rejected: [{ score: 0 }] });
@@ -245,7 +245,7 @@ describe("an openai judge", () => {
 });
 
 describe("check", () => {
-  it("says of each judge whether it answers, as whom, and how it compares, and shows none a picture", async () => {
+  it("says of each judge whether it answers, as whom, and how it compares, and shows none an image", async () => {
     await using scorer = await startStandIn(scoringAll);
     await using model = await startStandIn(judgingAll);
     open({ name: "quality", kind: "builtin" }, pick(scorer.url), vlm(model.url, { mode: "pairwise" }), {

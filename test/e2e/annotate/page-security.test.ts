@@ -217,25 +217,25 @@ describe("what it takes", () => {
   });
 });
 
-describe("pictures", () => {
+describe("images", () => {
   const take = async (client: PageClient): Promise<Task> => (await client.tasks(1))[0]!;
 
   it("are right-sized WebP to choose by, and the original without its texts to look into", async () => {
-    const [picture] = (await take(bo!)).images;
-    const thumb = await bo!.ask(picture!.thumb);
+    const [image] = (await take(bo!)).images;
+    const thumb = await bo!.ask(image!.thumb);
     expect(thumb.headers["content-type"]).toBe("image/webp");
-    expect(await sharp(thumb.bytes).metadata()).toMatchObject({ format: "webp", width: picture!.width, height: picture!.height });
+    expect(await sharp(thumb.bytes).metadata()).toMatchObject({ format: "webp", width: image!.width, height: image!.height });
     const [stored] = site.project.column("select uri from image_index").map(String);
     expect(readFileSync(new URL(stored!)).includes("KSampler")).toBe(true);
-    const full = await bo!.ask(picture!.full);
+    const full = await bo!.ask(image!.full);
     expect(full.headers["content-type"]).toBe("image/png");
     expect(full.bytes.includes("tEXt") || full.bytes.includes("KSampler") || full.bytes.includes("safetensors")).toBe(false);
-    expect(await sharp(full.bytes).metadata()).toMatchObject({ format: "png", width: picture!.width, height: picture!.height });
+    expect(await sharp(full.bytes).metadata()).toMatchObject({ format: "png", width: image!.width, height: image!.height });
   });
 
   it("stay in the browser for good, and in no proxy", async () => {
-    const [picture] = (await take(bo!)).images;
-    for (const path of [picture!.thumb, picture!.full]) {
+    const [image] = (await take(bo!)).images;
+    for (const path of [image!.thumb, image!.full]) {
       const { headers } = await bo!.ask(path);
       expect(headers["cache-control"]).toBe("private, max-age=31536000, immutable");
       const again = await bo!.ask(path, { headers: { "if-none-match": String(headers.etag) } });

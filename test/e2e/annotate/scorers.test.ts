@@ -31,7 +31,7 @@ describe.runIf(requirePythonScorer())("the example scorers", () => {
 
   judgeContract("server.py --fake", () => httpJudge(configOf(scorer.url)));
 
-  it("say who they are, and null for what is no picture", async () => {
+  it("say who they are, and null for what is no image", async () => {
     const judge = httpJudge(configOf(scorer.url));
     expect(await judge.probe?.(signal)).toBe(`${scorer.url} answers as fake`);
     const nothing = { ...judgeImage("none"), sizeBytes: 0, bytes: () => Promise.resolve(new Uint8Array()) };

@@ -22,7 +22,7 @@ import { makeNastyDataset, type NastyDataset } from "../nasty-dataset.ts";
 // What the program exports, read by the programs that it is made for.
 
 const TABLES = ["default", "pairs", "rankings", "ties", "votes"];
-const OPEN_PICTURES = join(import.meta.dirname, "../../helpers/python/open_pictures.py");
+const OPEN_IMAGES = join(import.meta.dirname, "../../helpers/python/open_images.py");
 const RUN_CARD = join(import.meta.dirname, "../../helpers/python/run_card.py");
 const SLOW_MS = 300_000;
 
@@ -41,7 +41,7 @@ beforeAll(async () => {
   emulator = await startEmulator();
   made = await makeNastyDataset(emulator);
   for (const name of ["strings", "gzipped"] as const) await made.exportAs(name, SECTIONS[name]);
-  await made.exportAs("pictures", { formats: ["parquet", "webdataset", "imagefolder", "winlose"], seed_format: "string" });
+  await made.exportAs("images", { formats: ["parquet", "webdataset", "imagefolder", "winlose"], seed_format: "string" });
   // What is over 2^53 - 1 cannot be exported as a number.
   await made.run("exclude", "--prompt", "big seeds", "--yes", "--reason", "seeds");
   await made.exportAs("numbers", SECTIONS.numbers);
@@ -115,7 +115,7 @@ describe("the dataset", () => {
       expect(rows.some(({ agreement }) => agreement !== null)).toBe(true);
       const ties = rowsOf("strings", "ties") as readonly Record<string, unknown>[];
       expect(new Set(ties.map(({ kind }) => kind))).toEqual(new Set(["both_bad", "tie"]));
-      for (const version of [...Object.keys(SECTIONS), "pictures"]) await made.run("verify", version);
+      for (const version of [...Object.keys(SECTIONS), "images"]) await made.run("verify", version);
     },
     SLOW_MS,
   );
@@ -210,7 +210,7 @@ interface TrainedRow {
 
 type Opened = Readonly<Record<string, { readonly rows: readonly TrainedRow[]; readonly columns?: Readonly<Record<string, string>> }>>;
 
-describe("formats with pictures", () => {
+describe("formats with images", () => {
   const sorted = (rows: readonly TrainedRow[]): readonly string[] =>
     rows.map(({ label: _label, ...row }) => JSON.stringify(row)).toSorted();
 
@@ -221,12 +221,12 @@ describe("formats with pictures", () => {
         const others = { "2.21": [], "3.6": ["imagefolder"], "4.0": ["imagefolder"], "5.2": ["imagefolder", "webdataset", "winlose"] }[
           datasets
         ];
-        const opened = (await runPython([OPEN_PICTURES, folderOf("pictures"), "parquet", ...others], {
-          cacheDir: cacheDir(`pictures-${datasets}`),
+        const opened = (await runPython([OPEN_IMAGES, folderOf("images"), "parquet", ...others], {
+          cacheDir: cacheDir(`images-${datasets}`),
           version: datasets,
         })) as Opened; // What the script writes.
         const { rows = [], columns } = opened["parquet"] ?? {};
-        const pairs = (rowsOf("pictures", "default") as readonly { prompt: string; rejected: readonly unknown[] }[]).flatMap(
+        const pairs = (rowsOf("images", "default") as readonly { prompt: string; rejected: readonly unknown[] }[]).flatMap(
           ({ prompt, rejected }) => rejected.map(() => prompt),
         );
         expect(rows.map(({ caption }) => loadedText(caption))).toEqual(pairs);

@@ -30,7 +30,7 @@ const spool = (): string => join(project.runs, ".export-spool");
 /** Moments, told by what lies on the disk. */
 const MOMENTS = {
   "making rows": () => existsSync(join(spool(), "data")) || existsSync(join(spool(), ".scratch")),
-  "making pictures": () => existsSync(join(spool(), "winlose/train/win")),
+  "making images": () => existsSync(join(spool(), "winlose/train/win")),
   publishing: (place: string) => existsSync(join(place, "v1/winlose/train/win")),
 } as const;
 

@@ -98,7 +98,7 @@ it("pushes a whole version to the stand-in of the Hub, with the token from the e
     expect((await push(...args)).exit).toBe(2);
 });
 
-it("verify finds one flipped bit of a picture in the store", async () => {
+it("verify finds one flipped bit of an image in the store", async () => {
   project = makeProject({ servers: [emulator.url], prompts: PROMPTS.slice(0, 1) });
   expect((await cli("run")).exit).toBe(0);
   const uris = project.column("select uri from image_index where state = 'stored'").map((uri) => fileURLToPath(String(uri)));

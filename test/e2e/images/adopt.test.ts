@@ -8,11 +8,11 @@ import { comfyPng, sd15Graph } from "../../helpers/comfy-png.ts";
 import { runCli, startCli, type CliResult } from "../../helpers/run-cli.ts";
 import { makeProject, PROMPTS, type Project } from "../project.ts";
 
-// Pictures that were made elsewhere, from each kind of source, as a person with many of them takes them.
+// Images that were made elsewhere, from each kind of source, as a person with many of them takes them.
 
 const POLL = { timeout: 20_000, interval: 5 };
 const STORED = "select count(*) from images where state = 'stored'";
-/** A dataset of adopted pictures only: no prompts of its own, nothing to generate. */
+/** A dataset of adopted images only: no prompts of its own, nothing to generate. */
 const ADOPT_ONLY = {
   prompts: { file: "none" },
   workflow: { file: "none", bind: { prompt: "2.text", seed: "class:KSampler#seed", cfg: "4.cfg" } },
@@ -47,7 +47,7 @@ async function succeed(made: Project, ...args: readonly string[]): Promise<CliRe
 const adopted = ({ events }: CliResult): unknown => events.find(({ event }) => event === "adopted");
 
 /** `prompts` × 4 seeds, each with its graph in it. */
-function writePictures(folder: string, prompts: number): void {
+function writeImages(folder: string, prompts: number): void {
   for (let index = 0; index < prompts * 4; index++) {
     const [prompt, seed] = [Math.floor(index / 4), index];
     const graph = sd15Graph({ prompt: `prompt ${prompt}`, seed, cfg: 5 + (index % 2) });
@@ -120,7 +120,7 @@ describe("harvest --adopt URL", () => {
     await succeed(made, "verify");
   });
 
-  it("of the dataset's own server finds the pictures that it made itself", async () => {
+  it("of the dataset's own server finds the images that it made itself", async () => {
     const made = open({ harvest: { delete_history: false } });
     await succeed(made, "run");
     expect(adopted(await adopt(made, emulator.url))).toMatchObject({ images: 0, refused: {} });
@@ -137,8 +137,8 @@ describe("harvest --adopt URL", () => {
 describe("harvest --adopt FOLDER", () => {
   it("takes what is whole, counts the rest by reason, changes nothing there, and finds nothing new the second time", async () => {
     const made = open();
-    const folder = join(made.dir, "pictures");
-    writePictures(folder, 5);
+    const folder = join(made.dir, "images");
+    writeImages(folder, 5);
     const whole = comfyPng({ shade: 999, chunks: { prompt: JSON.stringify(sd15Graph()) } });
     writeFileSync(join(folder, "cut.png"), whole.subarray(0, whole.length - 20));
     writeFileSync(join(folder, "bare.png"), comfyPng({ shade: 1000 }));
@@ -168,8 +168,8 @@ describe("harvest --adopt FOLDER", () => {
 
   it("goes on after kill -9 at any moment, and ends in the same bytes", async () => {
     const [undisturbed, made] = [open(), open()];
-    const folder = join(made.dir, "pictures");
-    writePictures(folder, 75);
+    const folder = join(made.dir, "images");
+    writeImages(folder, 75);
     expect((await adopt(undisturbed, folder)).exit).toBe(0);
     for (const count of [1, 60, 150, 280]) {
       const running = startCli(["harvest", "--adopt", folder, "-c", made.config]);
@@ -186,8 +186,8 @@ describe("harvest --adopt FOLDER", () => {
 
   it("stops in good order at Ctrl-C, and goes on", async () => {
     const made = open({ ...ADOPT_ONLY, harvest: { concurrency: 1 } });
-    const folder = join(made.dir, "pictures");
-    writePictures(folder, 75);
+    const folder = join(made.dir, "images");
+    writeImages(folder, 75);
     const running = startCli(["harvest", "--adopt", folder, "-c", made.config]);
     await expect.poll(() => made.count(STORED), POLL).toBeGreaterThanOrEqual(5);
     running.child.kill("SIGINT");
@@ -200,12 +200,12 @@ describe("harvest --adopt FOLDER", () => {
 });
 
 describe("harvest --adopt FILE.jsonl", () => {
-  it("takes pictures of any kind from files and from the web; what it says goes before what the picture says", async () => {
+  it("takes images of any kind from files and from the web; what it says goes before what the image says", async () => {
     await succeed(open({}), "generate");
     const entry = Object.values((await (await fetch(`${emulator.url}/history`)).json()) as Record<string, HistoryEntry>).at(-1)!;
     const { filename, subfolder } = entry.outputs["7"]!.images[0]!;
     const made = open();
-    writePictures(join(made.dir, "set"), 1);
+    writeImages(join(made.dir, "set"), 1);
     const files = readdirSync(join(made.dir, "set/day-0"));
     const lines = [
       { prompt: "said", file: `set/day-0/${files[0]}`, model: "flux", seed: 7 },
@@ -237,14 +237,14 @@ describe("harvest --adopt FILE.jsonl", () => {
     await succeed(made, "verify");
   });
 
-  it("and a folder of the same pictures give the same bytes in either order", async () => {
+  it("and a folder of the same images give the same bytes in either order", async () => {
     const exports = [];
     for (const order of ["folder first", "lines first"]) {
       const made = open();
-      const folder = join(made.dir, "pictures");
-      writePictures(folder, 3);
+      const folder = join(made.dir, "images");
+      writeImages(folder, 3);
       const paths = fingerprint(folder).map((line) => line.split(" ", 1)[0]!);
-      // The line says the prompt that the picture says, and another model: they describe one image.
+      // The line says the prompt that the image says, and another model: they describe one image.
       const lines = paths.map((file, index) => JSON.stringify({ prompt: `prompt ${promptOf(file)}`, file, model: "said", id: index }));
       writeFileSync(join(made.dir, "l.jsonl"), lines.join("\n"));
       const sources = [folder, join(made.dir, "l.jsonl")];
@@ -264,7 +264,7 @@ describe("adopted images beside planned ones", () => {
       workflow: { ...ADOPT_ONLY.workflow, file: "workflow.json" },
       candidates: { per_prompt: 2 },
     });
-    const folder = join(made.dir, "pictures");
+    const folder = join(made.dir, "images");
     mkdirSync(folder);
     for (const [shade, prompt] of [PROMPTS[0]!, PROMPTS[0]!, "only adopted", "only adopted"].entries()) {
       writeFileSync(
@@ -290,8 +290,8 @@ describe("adopted images beside planned ones", () => {
 describe("an adopted image that the store lost", () => {
   it("is adopted again, not made again", async () => {
     const made = open();
-    const folder = join(made.dir, "pictures");
-    writePictures(folder, 1);
+    const folder = join(made.dir, "images");
+    writeImages(folder, 1);
     await adopt(made, folder);
     const [uri, imageId] = ["uri", "image_id"].map((column) =>
       String(made.column(`select ${column} from image_index order by image_id`)[0]),
@@ -325,7 +325,7 @@ interface HistoryEntry {
   readonly outputs: Readonly<Record<string, { readonly images: readonly { readonly filename: string; readonly subfolder: string }[] }>>;
 }
 
-/** The number of the prompt that writePictures() gave a file. */
+/** The number of the prompt that writeImages() gave a file. */
 function promptOf(file: string): number {
   return Math.floor((Number(/_(\d{5})_/.exec(file)?.[1]) - 1) / 4);
 }

@@ -38,7 +38,7 @@ interface Row {
 const rowsOf = (made: Project, version: string) => made.rows(version) as unknown as readonly Row[];
 const shownIn = (made: Project, version: string): string[] =>
   rowsOf(made, version).flatMap(({ chosen, rejected }) => [chosen.image_id, ...rejected.map(({ image_id: id }) => id)]);
-const pictures = (made: Project): string[] =>
+const storedFiles = (made: Project): string[] =>
   readdirSync(join(made.runs, "images"), { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".png"));
 
 describe("exclude", () => {
@@ -63,7 +63,7 @@ describe("exclude", () => {
     expect(shownIn(made, "v2")).not.toContain(out);
     expect(shownIn(made, "v2")).toHaveLength(IMAGES - 1);
     expect((await succeed("verify", "v1")).stdout).toContain("All is well");
-    expect(pictures(made)).toHaveLength(IMAGES);
+    expect(storedFiles(made)).toHaveLength(IMAGES);
     // Nothing makes or fetches it again.
     await succeed("run");
     expect(made.count("select count(*) from images where state = 'excluded'")).toBe(1);
@@ -124,10 +124,10 @@ describe("exclude", () => {
     await succeed("generate");
     await succeed("exclude", "--server", `${emulator.url}/`, "--yes");
     await succeed("harvest");
-    expect(pictures(made)).toEqual([]);
+    expect(storedFiles(made)).toEqual([]);
     expect((await succeed("exclude", "undo", "--variant", "base", "--yes")).stdout).toContain(`Brought back: ${IMAGES} images`);
     await succeed("run");
-    expect(pictures(made)).toHaveLength(IMAGES);
+    expect(storedFiles(made)).toHaveLength(IMAGES);
     expect(shownIn(made, "v1")).toHaveLength(IMAGES);
   });
 
@@ -148,7 +148,7 @@ describe("exclude", () => {
 
     expect((await succeed("exclude", "--prompt", PROMPTS[0]!, "--redo", "--yes")).stdout).toContain("3 to be made again");
     await succeed("run");
-    expect(pictures(made)).toHaveLength(IMAGES);
+    expect(storedFiles(made)).toHaveLength(IMAGES);
     expect(shownIn(made, "v2")).toHaveLength(IMAGES);
   });
 });
@@ -195,7 +195,7 @@ describe("exclude --redo", () => {
     expect((await succeed("run")).stderr).toContain("as v2");
     expect(choices(made, "v2")).toEqual(healthy);
     expect(made.exported("v1")).toEqual(first);
-    expect(pictures(made)).toHaveLength(2 * IMAGES);
+    expect(storedFiles(made)).toHaveLength(2 * IMAGES);
     for (const version of ["v1", "v2"]) expect((await succeed("verify", version)).stdout).toContain("All is well");
     expect(made.column("select distinct generation from image_index where state = 'stored'")).toEqual([1]);
     expect((await succeed("exclude", "list")).stdout).toBe(`${IMAGES} images: gpu-2 was faulty (${IMAGES} made again)\n`);

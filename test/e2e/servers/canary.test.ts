@@ -3,7 +3,7 @@ import { startEmulator, type Emulator, type EmulatorOptions } from "../../../src
 import { runCli } from "../../helpers/run-cli.ts";
 import { makeProject, type Project } from "../project.ts";
 
-// Does every server make the same picture? Asked before a night is spent on three that do not.
+// Does every server make the same image? Asked before a night is spent on three that do not.
 
 let emulators: readonly Emulator[] = [];
 let project: Project;
@@ -24,13 +24,13 @@ const VARIANTS = [
 ];
 
 describe("check --canary", () => {
-  it("names the one of three servers whose picture is another, by variant, and leaves nothing behind", async () => {
+  it("names the one of three servers whose image is another, by variant, and leaves nothing behind", async () => {
     const made = await open([{}, { faults: "paint-off:1:always" }, { promptIds: "own" }], { candidates: { variants: VARIANTS } });
     const { exit, stdout, stderr } = await runCli(["check", "--canary", "-c", made.config]);
     expect(exit, stdout + stderr).toBe(1);
     for (const variant of ["base", "wide"]) {
       const line = new RegExp(
-        `^FAIL +canary ${variant} +far from the picture of the other 2 servers \\(equal pixels\\): ${emulators[1]!.url} \\(\\d+ of 64 bits\\)`,
+        `^FAIL +canary ${variant} +far from the image of the other 2 servers \\(equal pixels\\): ${emulators[1]!.url} \\(\\d+ of 64 bits\\)`,
         "m",
       );
       expect(stdout).toMatch(line);
@@ -55,7 +55,7 @@ describe("check --canary", () => {
       what: "canary base",
       ok: true,
       warning: false,
-      text: "2 servers make the same picture: equal pixels",
+      text: "2 servers make the same image: equal pixels",
     });
     expect(events).toContainEqual({
       event: "finding",
@@ -75,7 +75,7 @@ describe("check --canary", () => {
     expect(stdout).toMatch(new RegExp(`^FAIL +${broken} +canary of variant base: node \\d+ \\(\\w+\\): RuntimeError: mat1 and mat2`, "m"));
     expect(stdout).toMatch(new RegExp(`^FAIL +${refusing} +canary of variant base: .*Value not in list: ckpt_name`, "m"));
     expect(stdout).toMatch(new RegExp(`^FAIL +${corrupt} +canary of variant base: `, "m"));
-    expect(stdout).toMatch(/^ok +canary base +one server made the picture/m);
+    expect(stdout).toMatch(/^ok +canary base +one server made the image/m);
   });
 
   it.each([
@@ -122,7 +122,7 @@ describe("check --canary", () => {
         "m",
       ),
     );
-    expect(stdout).toMatch(/^ok +canary base +one server made the picture/m);
+    expect(stdout).toMatch(/^ok +canary base +one server made the image/m);
   });
 
   it("waits no longer than generate.stall_timeout_s, and takes its prompt back", async () => {

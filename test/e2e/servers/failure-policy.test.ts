@@ -95,7 +95,7 @@ describe("a refused workflow", () => {
 
   it("over a value of one prompt fails that prompt's jobs alone", async () => {
     const servers = await open([{}], { prompts: ["unused"] });
-    const rows = [64, 64, 99_999].map((width, index) => JSON.stringify({ prompt: `picture ${index}`, w: width }));
+    const rows = [64, 64, 99_999].map((width, index) => JSON.stringify({ prompt: `image ${index}`, w: width }));
     writeFileSync(`${servers.dir}/prompts.jsonl`, rows.join("\n"));
     servers.configure({
       prompts: { file: "prompts.jsonl", columns: { width: "w" } },
@@ -158,7 +158,7 @@ describe("a job that fails", () => {
 });
 
 describe("a server at fault", () => {
-  const many = Array.from({ length: 24 }, (_, index) => `picture number ${index}`);
+  const many = Array.from({ length: 24 }, (_, index) => `image number ${index}`);
 
   it("is left alone, its failures count against no job, and it is let back in when it works again", async () => {
     await open([{ execMs: 60 }, { faults: "execution-error:1:always" }], { prompts: many });
@@ -172,9 +172,7 @@ describe("a server at fault", () => {
     const result = await cli.result;
     expect(last(result), result.stderr).toMatchObject({ exit: 0, stored: many.length * SEEDS, failed: 0 });
     expect(result.stderr).toContain("is left alone for a while");
-    expect(project.count(`select count(*) from images where server = '${bad!.url}'`), "pictures after it was let back in").toBeGreaterThan(
-      0,
-    );
+    expect(project.count(`select count(*) from images where server = '${bad!.url}'`), "images after it was let back in").toBeGreaterThan(0);
   });
 
   it("that accepts and runs nothing is found by its silence; its jobs are made elsewhere", async () => {
@@ -289,7 +287,7 @@ describe("a server that comes and goes", () => {
   });
 });
 
-describe("a picture that arrives badly", () => {
+describe("an image that arrives badly", () => {
   it.each(["view-cut", "view-short", "view-flip", "view-html", "view-swap", "view-404"])(
     "once (%s) is fetched or made again",
     async (kind) => {

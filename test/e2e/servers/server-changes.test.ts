@@ -5,7 +5,7 @@ import { makeProject, type Project } from "../project.ts";
 
 // Servers come, go and are drained while a run goes on.
 
-const PROMPTS = Array.from({ length: 30 }, (_, index) => `picture number ${index}`);
+const PROMPTS = Array.from({ length: 30 }, (_, index) => `image number ${index}`);
 const CANDIDATES = PROMPTS.length * 3;
 const POLL = { timeout: 30_000, interval: 20 };
 

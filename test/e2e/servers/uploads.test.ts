@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { emulatorDisk } from "../../../src/emulator/files/disk.ts";
 import { startEmulator, startEmulators, type Emulator } from "../../../src/emulator/emulator.ts";
-import { picture } from "../../helpers/pictures.ts";
+import { makeImage } from "../../helpers/images.ts";
 import { runCli, startCli } from "../../helpers/run-cli.ts";
 import type { ProjectOptions } from "../project.ts";
 import { expectedReferences, makeReferenceProject, REFERENCE_ROWS, referenceRows, type ReferenceProject } from "../reference-project.ts";
 
-// Prompts that come with a picture: LoadImage gets it from us, rows say where it is.
+// Prompts that come with an image: LoadImage gets it from us, rows say where it is.
 
 const POLL = { timeout: 20_000, interval: 10 };
 const STORED = "select count(*) from images where state = 'stored'";
@@ -37,7 +37,7 @@ const projectAt = async (servers: readonly Emulator[], config: ProjectOptions["c
 };
 const sha256 = ({ files }: ReferenceProject, name: string): string => createHash("sha256").update(files.get(name)!).digest("hex");
 
-describe("reference pictures", () => {
+describe("reference images", () => {
   it("are sent, stored, named in the rows and verified", async () => {
     const servers = await emulators(2, 0);
     const made = await projectAt(servers);
@@ -54,7 +54,7 @@ describe("reference pictures", () => {
     const listed = readFileSync(join(made.runs, "export/v1/images.csv"), "utf8").split("\n");
     expect(listed.filter((line) => line.includes("/references/")).length).toBe(3);
 
-    expect((await runCli(["verify", "-c", made.config])).stdout).toContain("12 images and 3 reference pictures");
+    expect((await runCli(["verify", "-c", made.config])).stdout).toContain("12 images and 3 reference images");
     const damaged = join(made.runs, "images/references", sha256(made, "a.png").slice(0, 3), `${sha256(made, "a.png")}.png`);
     writeFileSync(damaged, made.files.get("b.jpg")!);
     const verified = await runCli(["verify", "-c", made.config]);
@@ -103,7 +103,7 @@ describe("reference pictures", () => {
   it("go to another server where one has other content under the name", async () => {
     const disk = emulatorDisk();
     const hash = createHash("sha256")
-      .update(await picture({ seed: 1 }))
+      .update(await makeImage({ seed: 1 }))
       .digest("hex");
     disk.saveBytes({ type: "input", subfolder: "comfy-dpo", filename: `${hash}.png` }, Buffer.from("cut short"));
     const servers = [await startEmulator({ disk, execMs: 5 }), await startEmulator({ execMs: 5 })];
@@ -126,7 +126,7 @@ describe("reference pictures", () => {
     const made = await projectAt(servers, { generate: { window: 1 } });
     const cli = startCli(["generate", "-c", made.config]);
     await expect.poll(() => made.count("select count(*) from jobs where state = 'done'"), POLL).toBeGreaterThanOrEqual(1);
-    writeFileSync(join(made.dir, "refs/b.jpg"), await picture({ seed: 9 }));
+    writeFileSync(join(made.dir, "refs/b.jpg"), await makeImage({ seed: 9 }));
     const { exit, stderr } = await cli.result;
     expect(exit, stderr).toBe(3);
     expect(made.count("select count(*) from jobs where reason = 'reference-changed'")).toBe(3);
@@ -142,19 +142,19 @@ describe("reference pictures", () => {
     const made = await projectAt(servers);
     const checked = await runCli(["check", "-c", made.config]);
     expect(checked.exit, checked.stdout).toBe(0);
-    expect(checked.stdout).toMatch(/references +3 pictures, 0\.0 MB, sent once to each server/);
+    expect(checked.stdout).toMatch(/references +3 images, 0\.0 MB, sent once to each server/);
     const canary = await runCli(["check", "--canary", "-c", made.config]);
     expect(canary.exit, canary.stdout).toBe(0);
-    expect(canary.stdout).toMatch(/^ok +canary base +one server made the picture/m);
+    expect(canary.stdout).toMatch(/^ok +canary base +one server made the image/m);
     const dry = await runCli(["generate", "--dry-run", "-c", made.config]);
-    expect(dry.stdout).toContain("references: 3 pictures");
+    expect(dry.stdout).toContain("references: 3 images");
     expect(dry.stdout).toContain(`"reference":"${sha256(made, "a.png")}"`);
 
     rmSync(join(made.dir, "refs/b.jpg"));
     writeFileSync(join(made.dir, "refs/bb.jpg"), "");
     const refused = await runCli(["run", "-c", made.config]);
     expect(refused.exit).toBe(2);
-    expect(refused.stderr).toMatch(/line 3 names "b\.jpg" in column "picture", and .*refs has no such file \(did you mean "bb\.jpg"\?\)/);
+    expect(refused.stderr).toMatch(/line 3 names "b\.jpg" in column "image", and .*refs has no such file \(did you mean "bb\.jpg"\?\)/);
     expect(made.started()).toBe(false);
   });
 });

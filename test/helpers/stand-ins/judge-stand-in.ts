@@ -100,8 +100,8 @@ export function chatBodyOf({ body }: Seen): ChatBody {
   return JSON.parse(body) as ChatBody; // What the judge under test sent.
 }
 
-/** The pictures of a question, in their order. */
-export function picturesOf(seen: Seen): readonly Buffer[] {
+/** The images of a question, in their order. */
+export function imagesOf(seen: Seen): readonly Buffer[] {
   const parts = chatBodyOf(seen).messages.flatMap(({ content }) => content);
   return parts.flatMap((part) => (part.type === "image_url" ? [Buffer.from(part.image_url.url.split(",")[1] ?? "", "base64")] : []));
 }
@@ -111,10 +111,10 @@ export function saying(content: string | null, usage = { prompt_tokens: 100, com
   return answering({ choices: [{ index: 0, finish_reason: "stop", message: { role: "assistant", content } }], usage });
 }
 
-/** A model that likes the picture more whose bytes hash higher, whichever comes first; of one it says how much. */
+/** A model that likes the image more whose bytes hash higher, whichever comes first; of one it says how much. */
 export const judgingAll: Respond = (seen, response) => {
   if (seen.method === "GET") return answering({ data: [{ id: "stand-in-vl" }] })(seen, response);
-  const [first = 0, second] = picturesOf(seen).map((bytes) => fakeScore("", bytes));
+  const [first = 0, second] = imagesOf(seen).map((bytes) => fakeScore("", bytes));
   const answer = second === undefined ? { score: Math.round(10 + 90 * first) / 10 } : { better: first > second ? "A" : "B" };
   saying(JSON.stringify(answer))(seen, response);
 };

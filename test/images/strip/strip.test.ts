@@ -48,7 +48,7 @@ async function embeddedPrompt(bytes: Buffer): Promise<string | null> {
 const pixelsOf = (bytes: Buffer): Promise<Buffer> => sharp(bytes).raw().toBuffer();
 
 describe("createStripper() on PNG", () => {
-  test("a real ComfyUI picture loses its texts and keeps its pixels, however it is cut", async () => {
+  test("a real ComfyUI image loses its texts and keeps its pixels, however it is cut", async () => {
     const stripped = await strip(REAL_PNG);
     expect(stripped.length).toBeLessThan(REAL_PNG.length);
     expect(await embeddedPrompt(stripped)).toBeNull();
@@ -104,7 +104,7 @@ describe.each(["jpeg", "webp"] as const)("createStripper() on %s", (format) => {
     }
   });
 
-  test("a picture without any stays as it is", async () => {
+  test("an image without any stays as it is", async () => {
     const bytes = await noise().toFormat(format).toBuffer();
     expect((await strip(bytes)).equals(bytes)).toBe(true);
   });
@@ -132,14 +132,14 @@ test("a WebP that does not say that metadata comes is held whole all the same: i
   for (const hold of ["whole", "least"] as const) expect((await strip(late, { hold })).equals(plain)).toBe(true);
 });
 
-test("tells the format while the picture passes, and fails with it", async () => {
+test("tells the format while the image passes, and fails with it", async () => {
   const { format, stream } = createStripper({ hold: "least" });
   stream.write(REAL_PNG.subarray(0, 100));
   expect((await format).name).toBe("png");
   stream.destroy();
   const other = createStripper({ hold: "least" });
   other.stream.on("error", () => undefined).write(Buffer.from("<!doctype html>"));
-  await expect(other.format).rejects.toThrow("no picture");
+  await expect(other.format).rejects.toThrow("no image");
 });
 
 function png(chunks: readonly Buffer[]): Buffer {

@@ -10,10 +10,10 @@ import sharp, { type Sharp } from "sharp";
 import { beforeAll, describe, expect, test } from "vitest";
 import { RejectError, type RejectReason } from "../../../src/errors.ts";
 import { createVerifier } from "../../../src/images/verify/verify.ts";
-import type { ImageFacts, VerifyOptions } from "../../../src/images/verify/picture-check.ts";
+import type { ImageFacts, VerifyOptions } from "../../../src/images/verify/image-check.ts";
 import { remade } from "../../../src/emulator/http/view-faults.ts";
 import { formatNamedBy } from "../../../src/images/verify/format.ts";
-import { pictureCheck } from "../../../src/images/verify/picture-check.ts";
+import { imageCheck } from "../../../src/images/verify/image-check.ts";
 
 /** A PNG that a real ComfyUI 0.3.64 saved, text chunks and all. */
 const REAL_PNG = Buffer.from(
@@ -28,7 +28,7 @@ interface RecordedView {
 const PIXELS = deflateSync(Buffer.alloc(1 + 3, 7));
 const SMALL_PNG = png([ihdr(1, 1), chunk("tEXt", "prompt\0{}"), chunk("IDAT", PIXELS), chunk("IEND")]);
 
-/** As it passes; whatever comes of it must come of the same picture in memory. */
+/** As it passes; whatever comes of it must come of the same image in memory. */
 async function verify(pieces: readonly Buffer[], options: Partial<VerifyOptions> = {}): Promise<{ facts: ImageFacts; bytes: Buffer }> {
   const passing = await verifyPassing(pieces, options).catch((error: unknown) => error as Error);
   const whole = wholeOf(Buffer.concat(pieces), options);
@@ -39,7 +39,7 @@ async function verify(pieces: readonly Buffer[], options: Partial<VerifyOptions>
 
 function wholeOf(bytes: Buffer, options: Partial<VerifyOptions>): unknown {
   try {
-    const check = pictureCheck({ maxBytes: 1e9, announcedBytes: null, accept: () => undefined, ...options });
+    const check = imageCheck({ maxBytes: 1e9, announcedBytes: null, accept: () => undefined, ...options });
     check.feed(bytes);
     return check.conclude();
   } catch (error) {
@@ -65,7 +65,7 @@ async function reasonFor(bytes: Buffer, options: Partial<VerifyOptions> = {}): P
 }
 
 describe("createVerifier() on PNG", () => {
-  test("a real ComfyUI picture: its facts and its own bytes", async () => {
+  test("a real ComfyUI image: its facts and its own bytes", async () => {
     const { facts, bytes } = await verify([REAL_PNG], { announcedBytes: REAL_PNG.length });
     expect(bytes.equals(REAL_PNG)).toBe(true);
     expect(facts).toMatchObject({ widthPx: 64, heightPx: 64, sizeBytes: REAL_PNG.length });
@@ -88,11 +88,11 @@ describe("createVerifier() on PNG", () => {
     expect(facts).toMatchObject({ widthPx: 1, heightPx: 1, embeddedPrompt: "{}" });
   });
 
-  test("every single bit of a small picture, flipped, is refused", async () => {
+  test("every single bit of a small image, flipped, is refused", async () => {
     for (let bit = 0; bit < SMALL_PNG.length * 8; bit++) expect(await reasonFor(flipped(SMALL_PNG, bit))).not.toBe("accepted");
   });
 
-  test("any bit of a real picture, flipped, is refused", async () => {
+  test("any bit of a real image, flipped, is refused", async () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 0, max: REAL_PNG.length * 8 - 1 }), async (bit) => {
         expect(await reasonFor(flipped(REAL_PNG, bit))).not.toBe("accepted");
@@ -149,7 +149,7 @@ describe("createVerifier() on PNG", () => {
     }
   });
 
-  test("a picture without a prompt has none", async () => {
+  test("an image without a prompt has none", async () => {
     const { facts } = await verify([png([ihdr(1, 1), chunk("IDAT", PIXELS), chunk("IEND")])]);
     expect(facts.embeddedPrompt).toBeNull();
   });
@@ -294,7 +294,7 @@ describe("createVerifier()", () => {
     expect(fingerprintOf([apng], apng.length)).not.toBe(fingerprintOf([REAL_PNG], REAL_PNG.length));
   });
 
-  test("another length than announced is refused, whatever the picture", async () => {
+  test("another length than announced is refused, whatever the image", async () => {
     expect(await reasonFor(SMALL_PNG, { announcedBytes: SMALL_PNG.length })).toBe("accepted");
     expect(await reasonFor(SMALL_PNG, { announcedBytes: SMALL_PNG.length + 1 })).toBe("truncated");
     expect(await reasonFor(SMALL_PNG, { announcedBytes: SMALL_PNG.length - 1 })).toBe("corrupt");
@@ -369,7 +369,7 @@ function cutAt(bytes: Buffer, cuts: readonly number[]): Buffer[] {
 }
 
 function fingerprintOf(pieces: readonly Buffer[], announcedBytes: number): string {
-  const check = pictureCheck({ maxBytes: 1e9, announcedBytes, accept: () => undefined });
+  const check = imageCheck({ maxBytes: 1e9, announcedBytes, accept: () => undefined });
   try {
     for (const piece of pieces) check.feed(piece);
     check.conclude();

@@ -55,7 +55,7 @@ async function outcome(respond: Respond, images: readonly JudgeImage[] = [judgeI
 }
 
 describe("httpJudge()", () => {
-  it("sends a whole group in one request, with the pictures as they are stored", async () => {
+  it("sends a whole group in one request, with the images as they are stored", async () => {
     await using server = await startStandIn(scoringAll);
     const judge = httpJudge(configOf(server.url));
     const large = new Uint8Array(500_001).fill(7);
@@ -71,7 +71,7 @@ describe("httpJudge()", () => {
     await judge.close?.();
   });
 
-  it("sends only where the pictures lie, with send: url", async () => {
+  it("sends only where the images lie, with send: url", async () => {
     await using server = await startStandIn(answering({ scores: [{ id: "i_a", score: 1 }] }));
     const judge = httpJudge(configOf(server.url, { send: "url" }));
     const unread = { ...judgeImage("a"), bytes: () => Promise.reject(new Error("nobody asked for bytes")) };
@@ -168,12 +168,12 @@ describe("httpJudge()", () => {
     expect(await outcome(packed(Buffer.from('{"scores": []}')))).toMatchObject({ why: expect.stringContaining("incorrect header check") });
   });
 
-  it("tells what the store says of a picture that it was to send", async () => {
+  it("tells what the store says of an image that it was to send", async () => {
     const lost = { ...judgeImage("b"), bytes: () => Promise.reject(new TransientError("the store has nothing under images/b.png")) };
     expect(await outcome(scoringAll, [judgeImage("a"), lost])).toEqual({ why: "the store has nothing under images/b.png" });
   });
 
-  it("says who answers, without a picture", async () => {
+  it("says who answers, without an image", async () => {
     const judge = httpJudge(configOf(scorer.url));
     expect(await judge.probe?.(signal)).toBe(`${scorer.url} answers as stand-in`);
     await judge.close?.();

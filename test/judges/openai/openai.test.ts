@@ -12,13 +12,13 @@ import {
   answering,
   chatBodyOf,
   judgingAll,
-  picturesOf,
+  imagesOf,
   saying,
   startStandIn,
   type Respond,
   type StandIn,
 } from "../../helpers/stand-ins/judge-stand-in.ts";
-import { picture } from "../../helpers/pictures.ts";
+import { makeImage } from "../../helpers/images.ts";
 
 const { signal } = new AbortController();
 const configOf = (url: string, more: Partial<OpenaiJudgeConfig> = {}): OpenaiJudgeConfig => ({
@@ -82,7 +82,7 @@ describe("openaiJudge(), pointwise", () => {
       response_format: { json_schema: { name: "rating", strict: true } },
     });
     expect(body.messages[0]?.content[0]).toMatchObject({ type: "text", text: expect.stringContaining("Prompt:\na fox, $& {prompt}\n") });
-    expect(picturesOf(seen[0]!).map(String)).toEqual(["a"]);
+    expect(imagesOf(seen[0]!).map(String)).toEqual(["a"]);
     expect(usage).toEqual({ requests: 2, promptTokens: 200, completionTokens: 10 });
   });
 
@@ -179,7 +179,7 @@ describe("openaiJudge(), pointwise", () => {
     expect(seen.map((one) => chatBodyOf(one).temperature)).toEqual([0, 0, 0]);
   });
 
-  it("takes a picture that alone is refused for one that it cannot tell of", async () => {
+  it("takes an image that alone is refused for one that it cannot tell of", async () => {
     const refusing = answering({ error: { message: "image violates our policy" } }, { status: 400 });
     expect((await asking({ responds: [saying('{"score": 6}'), refusing] })).scores).toEqual([
       { imageId: "i_a", score: 6, raw: '{"score": 6}' },
@@ -223,9 +223,9 @@ describe("openaiJudge(), pointwise", () => {
     await judge.close?.();
   });
 
-  it("names the format of each picture, and sends large ones smaller where it is asked to", async () => {
+  it("names the format of each image, and sends large ones smaller where it is asked to", async () => {
     const imageOf = async (format: "png" | "jpeg" | "webp"): Promise<JudgeImage> => {
-      const bytes = await picture({ widthPx: 200, heightPx: 100, format });
+      const bytes = await makeImage({ widthPx: 200, heightPx: 100, format });
       const inspection = { ...judgeImage(format).inspection, widthPx: 200, heightPx: 100 };
       return { ...judgeImage(format), sizeBytes: bytes.length, inspection, bytes: () => Promise.resolve(bytes) };
     };
@@ -235,7 +235,7 @@ describe("openaiJudge(), pointwise", () => {
     const asStored = await asking({ responds: [saying("5")], images });
     expect(asStored.seen.map((one) => urlOf(one).split(";", 1)[0])).toEqual(["data:image/png", "data:image/jpeg", "data:image/webp"]);
     const smaller = await asking({ responds: [saying("5")], images, more: { max_side: 50 } });
-    const sent = await sharp(picturesOf(smaller.seen[0]!)[0]).metadata();
+    const sent = await sharp(imagesOf(smaller.seen[0]!)[0]).metadata();
     expect([sent.format, sent.width, sent.height]).toEqual(["jpeg", 50, 25]);
   });
 });
@@ -246,7 +246,7 @@ describe("openaiJudge(), pairwise", () => {
 
   it("compares best and worst by the other judge, in both orders, and keeps both answers", async () => {
     const { scores, seen } = await asking({ responds: [saying('{"better": "A"}'), saying('{"better": "B"}')], images, more });
-    expect(seen.map((one) => picturesOf(one).map(String))).toEqual([
+    expect(seen.map((one) => imagesOf(one).map(String))).toEqual([
       ["c", "d"],
       ["d", "c"],
     ]);

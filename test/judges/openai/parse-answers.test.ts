@@ -8,7 +8,7 @@ describe("parseRating()", () => {
     ['{"score": 7.5}', 7.5],
     ['{"score": "8"}', 8],
     ['```json\n{"score": 3}\n```', 3],
-    ['The picture is nice {really}. {"reason": "the hand", "score": 4}', 4],
+    ['The image is nice {really}. {"reason": "the hand", "score": 4}', 4],
     ['<think>maybe score: 2? no</think>\n\n{"score": 9}', 9],
     ["thinking without a beginning, score: 2</think>8", 8],
     ["8", 8],
@@ -24,7 +24,7 @@ describe("parseRating()", () => {
 
   it.each([
     "",
-    "a lovely picture",
+    "a lovely image",
     "Alignment score: 8. Quality score: 3",
     '{"score": null}',
     '{"score": "high"}',
@@ -68,13 +68,13 @@ describe("parseChoice()", () => {
     ['{"better": "A"}', "A"],
     ['{"better": "b"}', "B"],
     ['{"winner": "tie"}', "tie"],
-    ['{"better": "Picture B"}', "B"],
+    ['{"better": "Image B"}', "B"],
     ["A", "A"],
-    ["**Picture B**.", "B"],
+    ["**Image B**.", "B"],
     ["Tie.", "tie"],
     ["Winner: A", "A"],
     ["Both have flaws. **Answer**: B", "B"],
-    ["The better picture is B", "B"],
+    ["The better image is B", "B"],
   ])("reads %j as %s", (answer, choice) => {
     expect(parseChoice(answer)).toBe(choice);
   });

@@ -32,8 +32,8 @@ describe("readAnswer()", () => {
     ["a worst where nobody asked for it", { kind: "best-worst", best: "s1", worst: "s2" }, "best"],
     ["one that is best and worst", { kind: "best-worst", best: "s1", worst: "s1" }, "best-worst"],
     ["a ranking where nobody asked for it", { kind: "ranking", ranking: [["s1"], ["s2"], ["s3"]] }, "best"],
-    ["a picture ranked twice", { kind: "ranking", ranking: [["s1"], ["s1"], ["s3"]] }, "rank"],
-    ["a picture left out", { kind: "ranking", ranking: [["s1"], ["s2"]] }, "rank"],
+    ["an image ranked twice", { kind: "ranking", ranking: [["s1"], ["s1"], ["s3"]] }, "rank"],
+    ["an image left out", { kind: "ranking", ranking: [["s1"], ["s2"]] }, "rank"],
   ])("refuses %s", (_what, answer, task) => {
     expect(() => readAnswer(answer, { slots, task })).toThrow(AnswerError);
   });
@@ -45,7 +45,7 @@ describe("readAnswer()", () => {
     );
   });
 
-  it("takes every whole ranking, and loses no picture of it", () => {
+  it("takes every whole ranking, and loses no image of it", () => {
     const order = fc.shuffledSubarray([...slots.keys()], { minLength: 3 });
     fc.assert(
       fc.property(order, fc.integer({ min: 1, max: 2 }), (names, cut) => {

@@ -24,7 +24,7 @@ describe("tokens", () => {
 });
 
 describe("slotOf()", () => {
-  it("calls a picture otherwise in every task, for every person and under every secret", () => {
+  it("calls an image otherwise in every task, for every person and under every secret", () => {
     const others = [
       slotOf(secret, place),
       slotOf(secret, { ...place, taskId: "u" }),

@@ -5,7 +5,7 @@ import { NO_PICKS, pick, pickTie, rankOf, wasChosen, type Picks } from "../../..
 
 const slots = ["a", "b", "c", "d"];
 
-/** Presses pictures one after the other, "=" for T, until there is an answer. */
+/** Presses images one after the other, "=" for T, until there is an answer. */
 function press(kind: TaskKind, presses: string, shown: readonly string[] = slots) {
   let picks: Picks = NO_PICKS;
   for (const each of presses) {
@@ -17,7 +17,7 @@ function press(kind: TaskKind, presses: string, shown: readonly string[] = slots
 }
 
 describe("picks", () => {
-  it("answers at once where one picture is asked for", () => {
+  it("answers at once where one image is asked for", () => {
     expect(press("pair", "b", ["a", "b"])).toEqual({ kind: "best", best: "b" });
     expect(press("best", "c")).toEqual({ kind: "best", best: "c" });
   });
@@ -40,7 +40,7 @@ describe("picks", () => {
     for (const kind of ["pair", "best", "best-worst", "rank"] as const) expect(press(kind, "=")).toEqual({ kind: "tie" });
   });
 
-  it("ranks every picture once, in the order pressed", () => {
+  it("ranks every image once, in the order pressed", () => {
     fc.assert(
       fc.property(fc.shuffledSubarray(slots, { minLength: 4 }), fc.array(fc.boolean(), { minLength: 3, maxLength: 3 }), (order, ties) => {
         const answer = press("rank", order.map((slot, index) => (index > 0 && ties[index - 1] === true ? `=${slot}` : slot)).join(""));
@@ -50,7 +50,7 @@ describe("picks", () => {
     );
   });
 
-  it("gives tied pictures one place", () => {
+  it("gives tied images one place", () => {
     const picks: Picks = { tiers: [["a", "b"], ["c"]], joins: false };
     expect(slots.map((slot) => rankOf(picks, slot))).toEqual([1, 1, 3, null]);
   });

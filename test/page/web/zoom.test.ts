@@ -4,7 +4,7 @@ import { fitScale, panBy, place, placeUnder, toggleZoom, zoomAt, type Frame, typ
 
 const side = fc.integer({ min: 16, max: 4096 });
 const size = fc.record({ width: side, height: side });
-const frame: fc.Arbitrary<Frame> = fc.record({ cell: size, picture: size });
+const frame: fc.Arbitrary<Frame> = fc.record({ cell: size, image: size });
 const share = fc.double({ min: 0, max: 1, noNaN: true });
 const movement: fc.Arbitrary<Point> = fc.record({
   x: fc.double({ min: -5000, max: 5000, noNaN: true }),
@@ -12,23 +12,23 @@ const movement: fc.Arbitrary<Point> = fc.record({
 });
 const factor = fc.double({ min: 0.1, max: 10, noNaN: true });
 
-/** How far a picture is from where it may be: in the middle where it is smaller than its cell, over all of it where it is larger. */
+/** How far an image is from where it may be: in the middle where it is smaller than its cell, over all of it where it is larger. */
 function strayPx(startPx: number, cellPx: number, drawnPx: number): number {
   if (drawnPx <= cellPx) return Math.abs(startPx - (cellPx - drawnPx) / 2);
   return Math.max(0, startPx, cellPx - drawnPx - startPx);
 }
 
 describe("zoom", () => {
-  it("fits the whole picture into the middle of its cell", () => {
-    expect(place("fit", { cell: { width: 400, height: 300 }, picture: { width: 200, height: 300 } })).toEqual({
+  it("fits the whole image into the middle of its cell", () => {
+    expect(place("fit", { cell: { width: 400, height: 300 }, image: { width: 200, height: 300 } })).toEqual({
       scale: 1,
       left: 100,
       top: 0,
     });
   });
 
-  it("shows one px of the picture on one px of the screen, and comes back", () => {
-    const large: Frame = { cell: { width: 500, height: 500 }, picture: { width: 2000, height: 2000 } };
+  it("shows one px of the image on one px of the screen, and comes back", () => {
+    const large: Frame = { cell: { width: 500, height: 500 }, image: { width: 2000, height: 2000 } };
     const zoomed = toggleZoom("fit", large, 2);
     expect(zoomed).toEqual({ scale: 0.5, centre: { x: 0.5, y: 0.5 } });
     expect(toggleZoom(zoomed, large, 2)).toBe("fit");
@@ -43,35 +43,35 @@ describe("zoom", () => {
     );
   });
 
-  it("keeps a zoomed picture over its cell, wherever it is moved and zoomed", () => {
+  it("keeps a zoomed image over its cell, wherever it is moved and zoomed", () => {
     fc.assert(
       fc.property(frame, fc.array(fc.oneof(movement, factor), { maxLength: 12 }), (each, steps) => {
         let zoom: Zoom = toggleZoom("fit", each, 1);
         for (const step of steps) zoom = typeof step === "number" ? zoomAt(zoom, each, step, { x: 3, y: 5 }) : panBy(zoom, each, step);
         const { left, top, scale } = place(zoom, each);
-        const { cell, picture } = each;
-        expect(strayPx(left, cell.width, picture.width * scale)).toBeLessThan(0.01);
-        expect(strayPx(top, cell.height, picture.height * scale)).toBeLessThan(0.01);
+        const { cell, image } = each;
+        expect(strayPx(left, cell.width, image.width * scale)).toBeLessThan(0.01);
+        expect(strayPx(top, cell.height, image.height * scale)).toBeLessThan(0.01);
       }),
     );
   });
 
-  it("keeps what is under the pointer there, as far as the picture's edges allow", () => {
-    const each: Frame = { cell: { width: 400, height: 400 }, picture: { width: 1600, height: 1600 } };
+  it("keeps what is under the pointer there, as far as the image's edges allow", () => {
+    const each: Frame = { cell: { width: 400, height: 400 }, image: { width: 1600, height: 1600 } };
     fc.assert(
       fc.property(share, share, (x, y) => {
         const zoomed: Zoom = { scale: 1, centre: { x: 0.5, y: 0.5 } };
         const point = { x: x * 400, y: y * 400 };
-        const under = placeUnder(point, place(zoomed, each), each.picture);
-        const after = placeUnder(point, place(zoomAt(zoomed, each, 2, point), each), each.picture);
+        const under = placeUnder(point, place(zoomed, each), each.image);
+        const after = placeUnder(point, place(zoomAt(zoomed, each, 2, point), each), each.image);
         expect(after.x).toBeCloseTo(under.x, 6);
         expect(after.y).toBeCloseTo(under.y, 6);
       }),
     );
   });
 
-  it("shows the same place of pictures of one size in cells of one size", () => {
-    const each: Frame = { cell: { width: 300, height: 500 }, picture: { width: 1000, height: 700 } };
+  it("shows the same place of images of one size in cells of one size", () => {
+    const each: Frame = { cell: { width: 300, height: 500 }, image: { width: 1000, height: 700 } };
     const moved = panBy(zoomAt("fit", each, 5, { x: 10, y: 10 }), each, { x: -40, y: 12 });
     expect(place(moved, each)).toEqual(place(moved, { ...each }));
     expect(zoomAt(moved, each, 0.01, { x: 0, y: 0 })).toBe("fit");

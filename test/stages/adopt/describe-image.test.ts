@@ -20,7 +20,7 @@ const embedded = (graph: object): string => JSON.stringify(graph);
 const tell = (text: string | null, given = usual, claimed: Partial<Claim> = {}): Description =>
   describeImage({ embeddedPrompt: text, claim: { ...claim, ...claimed }, origin }, given);
 
-describe("describeImage() of a picture's own graph", () => {
+describe("describeImage() of an image's own graph", () => {
   it("finds prompt, seed, model and parameters where bind says", () => {
     const found = tell(embedded(sd15Graph({ negative: "blurry", cfg: 5 })));
     expect(found).toMatchObject({
@@ -95,7 +95,7 @@ describe("describeImage() of a picture's own graph", () => {
     ["an empty graph", "{}"],
     ["the editor's format", '{"nodes":[],"links":[]}'],
     ["nodes without a class", '{"1":{"inputs":{}}}'],
-  ])("refuses a picture that embeds %s", (_what, text) => {
+  ])("refuses an image that embeds %s", (_what, text) => {
     expect(() => tell(text)).toThrow(/carries no prompt|no ComfyUI graph/);
   });
 
@@ -103,7 +103,7 @@ describe("describeImage() of a picture's own graph", () => {
     expect(() => tell("[".repeat(200_000))).toThrow(/no ComfyUI graph|call stack/);
   });
 
-  it("believes the picture before the server's history, and the history where the picture says nothing", () => {
+  it("believes the image before the server's history, and the history where the image says nothing", () => {
     const history = { precedence: "1-history" as const, graph: { ...sd15Graph({ prompt: "from history" }) } as Claim["graph"] };
     expect(tell(embedded(sd15Graph()), usual, history).prompt).toBe("a cat");
     expect(tell(null, usual, history).prompt).toBe("from history");

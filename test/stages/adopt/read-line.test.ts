@@ -37,7 +37,7 @@ describe("readLine()", () => {
     ["without prompt", '{"file":"a"}'],
     ["with an empty prompt", '{"prompt":" ","file":"a"}'],
     ["with a prompt that is a number", '{"prompt":1,"file":"a"}'],
-    ["without a picture", '{"prompt":"a"}'],
+    ["without an image", '{"prompt":"a"}'],
     ["with two", '{"prompt":"a","file":"b","uri":"s3://b/c"}'],
     ["with a NUL in its place", '{"prompt":"a","file":"b\\u0000.png"}'],
     ["with a fraction as seed", '{"prompt":"a","file":"b","seed":1.5}'],

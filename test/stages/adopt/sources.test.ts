@@ -13,7 +13,7 @@ import { historySource } from "../../../src/stages/adopt/history-source.ts";
 import { jsonlSource } from "../../../src/stages/adopt/jsonl-source.ts";
 import { readImage } from "../../../src/stages/adopt/read-image.ts";
 import { comfyPng, sd15Graph } from "../../helpers/comfy-png.ts";
-import { picture } from "../../helpers/pictures.ts";
+import { makeImage } from "../../helpers/images.ts";
 
 const never = new AbortController().signal;
 let dir = "";
@@ -32,7 +32,7 @@ async function itemsOf(source: AdoptSource): Promise<readonly AdoptItem[]> {
 const isImage = (item: AdoptItem | undefined): item is FoundImage => item?.kind === "image";
 
 describe("folderSource()", () => {
-  it("finds pictures at any depth, with where they lie and their counter", async () => {
+  it("finds images at any depth, with where they lie and their counter", async () => {
     await mkdir(join(dir, "a/b"), { recursive: true });
     const png = comfyPng({ shade: 1 });
     for (const name of ["x_00003_.png", "a/b/Ünï code.PNG", "a/y.jpeg", "notes.txt", ".hidden.png"]) await writeFile(join(dir, name), png);
@@ -53,7 +53,7 @@ describe("folderSource()", () => {
   });
 
   it.each([
-    ["half of a picture", comfyPng({ shade: 1 }).subarray(0, 900), "truncated"],
+    ["half of an image", comfyPng({ shade: 1 }).subarray(0, 900), "truncated"],
     ["a flipped bit", comfyPng({ shade: 1 }).fill(0x55, 900, 901), "corrupt"],
     ["nothing", Buffer.alloc(0), "truncated"],
     ["a page", Buffer.from("<html><body>not found"), "not-an-image"],
@@ -89,7 +89,7 @@ describe("embeddedPrompt()", () => {
   });
 
   it.each(["jpeg", "webp"] as const)("is what savers leave in a %s's EXIF", async (format) => {
-    const plain = sharp(await picture());
+    const plain = sharp(await makeImage());
     expect(await promptOf(await plain.clone().toFormat(format).toBuffer())).toBeNull();
     const tagged = await plain
       .withExif({ IFD0: { Make: 'workflow:{"nodes":[]}', Model: `prompt:${graph}` } })
@@ -159,7 +159,7 @@ describe("historySource()", () => {
 });
 
 describe("jsonlSource()", () => {
-  it("gives each line its picture or its problem, and goes on", async () => {
+  it("gives each line its image or its problem, and goes on", async () => {
     await writeFile(join(dir, "a.png"), comfyPng({ shade: 1 }));
     const lines = [
       '{"prompt":"p","file":"a.png"}',

@@ -14,9 +14,9 @@ import { requirePart } from "../../helpers/parts.ts";
 // The script is run as a user of a dataset runs it: by Python, beside images.csv.
 
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
-const pictures = new Map(Array.from({ length: 12 }, (_, index) => [`/images/${index}.png`, Buffer.alloc(100_000 + index, index)]));
+const images = new Map(Array.from({ length: 12 }, (_, index) => [`/images/${index}.png`, Buffer.alloc(100_000 + index, index)]));
 
-/** What the next answers do instead of giving the picture, by path. */
+/** What the next answers do instead of giving the image, by path. */
 let faults: Map<string, ("cut" | "503" | "wrong" | "404")[]>;
 let requests: { readonly path: string; readonly range: string | undefined }[];
 let server: Server;
@@ -30,9 +30,9 @@ beforeEach(async () => {
   await writeFile(join(dir, "download.py"), downloadScript());
   server = createServer(({ url = "", headers: { range } }, response) => {
     requests.push({ path: url, range });
-    const bytes = pictures.get(url) ?? Buffer.alloc(0);
+    const bytes = images.get(url) ?? Buffer.alloc(0);
     const fault = faults.get(url)?.shift();
-    if (fault === "404" || !pictures.has(url)) return void response.writeHead(404).end();
+    if (fault === "404" || !images.has(url)) return void response.writeHead(404).end();
     if (fault === "503") return void response.writeHead(503).end();
     const start = Number(/^bytes=(\d+)-$/.exec(range ?? "")?.[1] ?? 0);
     const body = fault === "wrong" ? Buffer.alloc(bytes.length, "x") : bytes.subarray(start);
@@ -64,7 +64,7 @@ const run = (...args: readonly string[]): Promise<{ readonly exit: number; reado
   });
 
 const at = (path: string): string => join(dir, "out", base.slice("http://".length).replace(":", "_"), path);
-const all = (): (readonly [string, Buffer])[] => [...pictures].map(([path, bytes]) => [base + path, bytes]);
+const all = (): (readonly [string, Buffer])[] => [...images].map(([path, bytes]) => [base + path, bytes]);
 
 const hasPython = requirePart("python3", spawnSync("python3", ["--version"]).status === 0);
 
@@ -72,7 +72,7 @@ describe.skipIf(!hasPython)("download.py", () => {
   test("fetches over HTTP, checks, and asks for nothing that is there", async () => {
     await list(all());
     expect(await run()).toMatchObject({ exit: 0, stdout: "12 fetched, 0 there before, 0 failed\n" });
-    for (const [path, bytes] of pictures) expect((await readFile(at(path))).equals(bytes)).toBe(true);
+    for (const [path, bytes] of images) expect((await readFile(at(path))).equals(bytes)).toBe(true);
     expect((await readdir(join(dir, "out"), { recursive: true })).filter((name) => name.endsWith(".part"))).toEqual([]);
     requests = [];
     await writeFile(at("/images/3.png"), Buffer.alloc(100_003, "x")); // Damaged, of the right length.
@@ -88,17 +88,17 @@ describe.skipIf(!hasPython)("download.py", () => {
     ]);
     await list(all());
     expect(await run()).toMatchObject({ exit: 0, stdout: "12 fetched, 0 there before, 0 failed\n" });
-    for (const [path, bytes] of pictures) expect((await readFile(at(path))).equals(bytes), path).toBe(true);
+    for (const [path, bytes] of images) expect((await readFile(at(path))).equals(bytes), path).toBe(true);
     const ranges = requests.filter(({ path }) => path === "/images/1.png").map(({ range }) => range);
     expect(ranges).toEqual([undefined, expect.stringMatching(/^bytes=[1-9]\d*-$/)]);
   });
 
-  test("starts again where the half that it finds is another picture's", async () => {
-    await list([[`${base}/images/1.png`, pictures.get("/images/1.png")!]]);
+  test("starts again where the half that it finds is another image's", async () => {
+    await list([[`${base}/images/1.png`, images.get("/images/1.png")!]]);
     await mkdir(dirname(at("/images/1.png")), { recursive: true });
     await writeFile(`${at("/images/1.png")}.part`, Buffer.alloc(5_000, "x"));
     expect(await run()).toMatchObject({ exit: 0 });
-    expect((await readFile(at("/images/1.png"))).equals(pictures.get("/images/1.png")!)).toBe(true);
+    expect((await readFile(at("/images/1.png"))).equals(images.get("/images/1.png")!)).toBe(true);
   });
 
   test("names what it cannot get, goes on with the rest, and exits 1", async () => {
@@ -113,9 +113,9 @@ describe.skipIf(!hasPython)("download.py", () => {
     expect(requests.filter(({ path }) => path.includes(".."))).toEqual([]);
   });
 
-  test("never leaves a name on bytes that are not the picture's", async () => {
+  test("never leaves a name on bytes that are not the image's", async () => {
     faults.set("/images/1.png", ["wrong", "wrong"]);
-    await list([[`${base}/images/1.png`, pictures.get("/images/1.png")!]]);
+    await list([[`${base}/images/1.png`, images.get("/images/1.png")!]]);
     const { exit, stderr } = await run("--retries", "1");
     expect(exit).toBe(1);
     expect(stderr).toContain("does not have the length and SHA-256 of images.csv");

@@ -21,7 +21,7 @@ export interface FixtureRow {
   readonly meta?: JsonObject;
   readonly sourceId?: string;
   readonly bound?: JsonObject;
-  /** Bound name → content of a stored picture; equal text is an equal sha256. */
+  /** Bound name → content of a stored image; equal text is an equal sha256. */
   readonly references?: Readonly<Record<string, string>>;
   readonly criterion?: string;
   readonly pairSet?: string;
@@ -58,7 +58,7 @@ export interface Fixture extends AsyncDisposable {
   files(): Promise<ReadonlyMap<string, Buffer>>;
 }
 
-/** No samples on the card, unless a test says so: the fixture's images have no pictures. */
+/** No samples on the card, unless a test says so: the fixture's images have no images. */
 export function fixtureConfig(dir: string, section: { readonly card?: object } = {}): Config {
   const file = configSchema.parse({
     dataset: "fixture",

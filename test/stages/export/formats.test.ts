@@ -9,7 +9,7 @@ import { verifyExport } from "../../../src/stages/export/check/verify-export.ts"
 import { fileStore } from "../../../src/stores/file/file.ts";
 import type { ObjectStore } from "../../../src/stores/object-store.ts";
 import { readVersion, type Exported } from "./exported.ts";
-import { openPictureFixture, type PictureFixture } from "./picture-fixture.ts";
+import { openImageFixture, type ImageFixture } from "./image-fixture.ts";
 
 const ALL = ["jsonl", "parquet", "webdataset", "imagefolder", "winlose"];
 const PARQUET = "parquet/train-00000-of-00001.parquet";
@@ -37,17 +37,17 @@ async function pixelsOf(bytes: Buffer): Promise<Buffer> {
   return sharp(bytes).removeAlpha().raw().toBuffer();
 }
 
-async function addThree(fixture: PictureFixture) {
+async function addThree(fixture: ImageFixture) {
   return [
-    await fixture.addPictured({ prompt: "a cat", scores: [0.9, 0.5, 0.25], seeds: ["5", "6", "7"] }),
-    await fixture.addPictured({ prompt: "a \ud800 dog", negative: "cat" }),
-    await fixture.addPictured({ prompt: "ein Käse, 猫", source: "people", agreement: 1, nVotes: 2 }),
+    await fixture.addImaged({ prompt: "a cat", scores: [0.9, 0.5, 0.25], seeds: ["5", "6", "7"] }),
+    await fixture.addImaged({ prompt: "a \ud800 dog", negative: "cat" }),
+    await fixture.addImaged({ prompt: "ein Käse, 猫", source: "people", agreement: 1, nVotes: 2 }),
   ] as const;
 }
 
-describe("formats with pictures", () => {
+describe("formats with images", () => {
   test("have every pair with the stored pixels, and none of the texts that ComfyUI writes", async () => {
-    await using fixture = await openPictureFixture();
+    await using fixture = await openImageFixture();
     const [cat] = await addThree(fixture);
     await fixture.export({ formats: ALL });
     const version = await readVersion(fixture);
@@ -69,8 +69,8 @@ describe("formats with pictures", () => {
     for (const [path, bytes] of version.bytes) expect(bytes.includes("workflow of"), path).toBe(false);
   });
 
-  test("hold the same pictures, whichever format it is", async () => {
-    await using fixture = await openPictureFixture();
+  test("hold the same images, whichever format it is", async () => {
+    await using fixture = await openImageFixture();
     await addThree(fixture);
     await fixture.export({ formats: ALL });
     const version = await readVersion(fixture);
@@ -99,12 +99,12 @@ describe("formats with pictures", () => {
       expect(version.bytes.get(`winlose/train/lose/${id}.png`)).toEqual(rejected);
       for (const side of ["win", "lose"]) expect(version.text(`winlose/train/${side}/${id}.txt`)).toBe(row["caption"]);
     }
-    // The chosen picture of two pairs is one file.
+    // The chosen image of two pairs is one file.
     expect(version.paths.filter((path) => path.startsWith("imagefolder/train/images/"))).toHaveLength(7);
   });
 
   test("are the same bytes every time, and verified like all others", async () => {
-    await using fixture = await openPictureFixture();
+    await using fixture = await openImageFixture();
     await addThree(fixture);
     for (const images of [{}, { format: "jpeg", max_side: 40 }, { format: "webp", quality: 80 }, { format: "png" }]) {
       const as = `v-${JSON.stringify(images).replaceAll(/[^a-z0-9]/g, "")}`;
@@ -127,7 +127,7 @@ describe("formats with pictures", () => {
   });
 
   test("are told in the manifest, with rows that say how many pairs there are", async () => {
-    await using fixture = await openPictureFixture();
+    await using fixture = await openImageFixture();
     await addThree(fixture);
     const report = await fixture.export({ formats: ["jsonl", "parquet", "imagefolder"], images: { format: "jpeg" } });
     const manifest = (await readVersion(fixture)).json("manifest.json") as Record<string, unknown>;
@@ -150,9 +150,9 @@ describe("formats with pictures", () => {
     ["webp", "webp", "webp"],
     ["png", "png", "png"],
     ["original", "png", "png"],
-  ])("are encoded as %s at the wanted size, both pictures of a pair alike", async (format, encoded, extension) => {
-    await using fixture = await openPictureFixture();
-    await fixture.addPictured({ prompt: "a cat" }, { widthPx: 90, heightPx: 61 });
+  ])("are encoded as %s at the wanted size, both images of a pair alike", async (format, encoded, extension) => {
+    await using fixture = await openImageFixture();
+    await fixture.addImaged({ prompt: "a cat" }, { widthPx: 90, heightPx: 61 });
     await fixture.export({ formats: ["parquet", "winlose"], images: { format, max_side: 40 } });
     const version = await readVersion(fixture);
     const [row] = await rowsOfParquet(version);
@@ -163,8 +163,8 @@ describe("formats with pictures", () => {
   });
 
   test("never enlarge, and leave what is small enough as it was", async () => {
-    await using fixture = await openPictureFixture();
-    await fixture.addPictured({ prompt: "a cat" });
+    await using fixture = await openImageFixture();
+    await fixture.addImaged({ prompt: "a cat" });
     await fixture.export({ formats: ["parquet"] }, { as: "as-stored" });
     await fixture.export({ formats: ["parquet"], images: { max_side: 64 } }, { as: "fits" });
     const [stored, fits] = [await readVersion(fixture, "as-stored"), await readVersion(fixture, "fits")];
@@ -172,8 +172,8 @@ describe("formats with pictures", () => {
   });
 
   test("take transparency away where the format has none, as training loaders do", async () => {
-    await using fixture = await openPictureFixture();
-    const { imageIds } = await fixture.addPictured({ prompt: "a cat" });
+    await using fixture = await openImageFixture();
+    const { imageIds } = await fixture.addImaged({ prompt: "a cat" });
     const clear = await sharp({ create: { width: 64, height: 48, channels: 4, background: { r: 200, g: 20, b: 20, alpha: 0 } } })
       .png()
       .toBuffer();
@@ -190,8 +190,8 @@ describe("formats with pictures", () => {
   });
 
   test("carry seeds up to 2^64 - 1 exactly, and say null of what is not known", async () => {
-    await using fixture = await openPictureFixture();
-    await fixture.addPictured({ prompt: "a cat", seeds: ["18446744073709551615", "9007199254740993"] });
+    await using fixture = await openImageFixture();
+    await fixture.addImaged({ prompt: "a cat", seeds: ["18446744073709551615", "9007199254740993"] });
     await fixture.export({ formats: ["parquet", "webdataset"], seed_format: "string" });
     const version = await readVersion(fixture);
     expect(await rowsOfParquet(version)).toMatchObject([{ seed_0: 18446744073709551615n, seed_1: 9007199254740993n }]);
@@ -200,7 +200,7 @@ describe("formats with pictures", () => {
   });
 
   test("are cut into shards by number where that is said", async () => {
-    await using fixture = await openPictureFixture();
+    await using fixture = await openImageFixture();
     await addThree(fixture);
     await fixture.export({ formats: ["parquet", "webdataset"], shards: 2 });
     const version = await readVersion(fixture);
@@ -211,13 +211,13 @@ describe("formats with pictures", () => {
   });
 });
 
-describe("a picture that is not what was verified", () => {
+describe("an image that is not what was verified", () => {
   test.each([
     ["has another bit", (bytes: Buffer) => bytes.fill(bytes[60]! ^ 1, 60, 61)],
     ["is gone", null],
   ])("ends the export where it %s: named, with what to do, and nothing is published", async (_what, damage) => {
-    await using fixture = await openPictureFixture();
-    const { imageIds } = await fixture.addPictured({ prompt: "a cat" });
+    await using fixture = await openImageFixture();
+    const { imageIds } = await fixture.addImaged({ prompt: "a cat" });
     const file = fixture.fileOf(imageIds[1]!);
     if (damage === null) await rm(file);
     else await writeFile(file, damage(await readFile(file)));
@@ -229,14 +229,14 @@ describe("a picture that is not what was verified", () => {
   });
 
   test.each(["into memory", "as a stream"])("is read again, %s, where the store only stumbles", async (how) => {
-    await using fixture = await openPictureFixture();
-    await fixture.addPictured({ prompt: "a cat" });
+    await using fixture = await openImageFixture();
+    await fixture.addImaged({ prompt: "a cat" });
     let calls = 0;
     const stumbling = async <Result>(call: () => Promise<Result>): Promise<Result> => {
       if (calls++ < 3) throw new TransientError("busy");
       return call();
     };
-    const openStore: NonNullable<Parameters<PictureFixture["export"]>[1]>["openStore"] = (uri) => {
+    const openStore: NonNullable<Parameters<ImageFixture["export"]>[1]>["openStore"] = (uri) => {
       const store = fileStore(uri.startsWith("file:") ? uri : pathToFileURL(`${fixture.dir}/store`).href);
       if (uri.startsWith("file:")) return Promise.resolve(store);
       const stumbler: ObjectStore = {
@@ -254,10 +254,10 @@ describe("a picture that is not what was verified", () => {
 });
 
 describe("the card's samples", () => {
-  test("show the first pairs as small pictures without their workflows, the prompts as text", async () => {
-    await using fixture = await openPictureFixture();
-    await fixture.addPictured({ prompt: "a <b>cat</b> | ![x](y)" }, { widthPx: 600, heightPx: 300 });
-    await fixture.addPictured({ prompt: "a dog" });
+  test("show the first pairs as small images without their workflows, the prompts as text", async () => {
+    await using fixture = await openImageFixture();
+    await fixture.addImaged({ prompt: "a <b>cat</b> | ![x](y)" }, { widthPx: 600, heightPx: 300 });
+    await fixture.addImaged({ prompt: "a dog" });
     await fixture.export({ card: { samples: 2 } });
     const version = await readVersion(fixture);
     const names = ["samples/01-chosen.webp", "samples/01-rejected.webp", "samples/02-chosen.webp", "samples/02-rejected.webp"];

@@ -8,7 +8,7 @@ import { fileStore } from "../../../src/stores/file/file.ts";
 import { readVersion, type Exported } from "./exported.ts";
 import { openFixture, STORE_URI, type Fixture } from "./fixture-database.ts";
 
-// Pictures that prompts come with, in rows and beside them.
+// Images that prompts come with, in rows and beside them.
 
 const THIRDS = { train: 1, validation: 1, test: 1 };
 const SPLITS = ["train", "validation", "test"] as const;
@@ -55,7 +55,7 @@ describe("references", () => {
 
   test("may be in several splits, unlike images", async () => {
     await using fixture = await openFixture();
-    for (let index = 0; index < 30; index++) fixture.addRow({ prompt: `picture ${index}`, references: { pose: "p" } });
+    for (let index = 0; index < 30; index++) fixture.addRow({ prompt: `image ${index}`, references: { pose: "p" } });
     await fixture.export({ splits: THIRDS });
     const version = await readVersion(fixture);
     expect(SPLITS.map((split) => version.lines(split).length > 0)).toEqual([true, true, true]);

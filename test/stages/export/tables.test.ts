@@ -5,7 +5,7 @@ import { parse } from "yaml";
 import { verifyExport } from "../../../src/stages/export/check/verify-export.ts";
 import { fileStore } from "../../../src/stores/file/file.ts";
 import { readVersion, type Exported } from "./exported.ts";
-import { openPictureFixture, type PictureFixture } from "./picture-fixture.ts";
+import { openImageFixture, type ImageFixture } from "./image-fixture.ts";
 
 const ALL = ["default", "pairs", "rankings", "ties", "votes"];
 type Cells = Readonly<Record<string, unknown>>;
@@ -17,7 +17,7 @@ function rowsOf({ paths, text }: Exported, table: string, split = "train"): read
     .map((line) => JSON.parse(line) as Cells);
 }
 
-async function problemsOf(fixture: PictureFixture, version = "v1"): Promise<readonly string[]> {
+async function problemsOf(fixture: ImageFixture, version = "v1"): Promise<readonly string[]> {
   const problems: string[] = [];
   const { signal } = new AbortController();
   const store = fileStore(pathToFileURL(fixture.exportDir).href);
@@ -27,8 +27,8 @@ async function problemsOf(fixture: PictureFixture, version = "v1"): Promise<read
 
 describe("the table pairs", () => {
   test("has a flat row for each chosen and rejected image, the chosen first", async () => {
-    await using fixture = await openPictureFixture();
-    const { promptKey, imageIds } = await fixture.addPictured({
+    await using fixture = await openImageFixture();
+    const { promptKey, imageIds } = await fixture.addImaged({
       prompt: "a cat",
       scores: [0.9, 0.5, 0.25],
       seeds: ["5", "6", "7"],
@@ -59,10 +59,10 @@ describe("the table pairs", () => {
   });
 
   test("counts the pairs of a prompt over all its rows", async () => {
-    await using fixture = await openPictureFixture();
-    await fixture.addPictured({ prompt: "a cat", seeds: ["1", "2"] });
-    await fixture.addPictured({ prompt: "a cat", criterion: "beauty", seeds: ["2", "1"], scores: [0.9, 0.1] });
-    await fixture.addPictured({ prompt: "a dog" });
+    await using fixture = await openImageFixture();
+    await fixture.addImaged({ prompt: "a cat", seeds: ["1", "2"] });
+    await fixture.addImaged({ prompt: "a cat", criterion: "beauty", seeds: ["2", "1"], scores: [0.9, 0.1] });
+    await fixture.addImaged({ prompt: "a dog" });
     await fixture.export({ tables: ["pairs"] });
     const counts = rowsOf(await readVersion(fixture), "pairs").map(
       (row) => `${String(row["prompt"])} ${String(row["num_example_per_prompt"])}`,
@@ -71,8 +71,8 @@ describe("the table pairs", () => {
   });
 
   test("leaves the rows of default as they are", async () => {
-    await using fixture = await openPictureFixture();
-    await fixture.addPictured({ prompt: "a cat" });
+    await using fixture = await openImageFixture();
+    await fixture.addImaged({ prompt: "a cat" });
     await fixture.export({}, { as: "alone" });
     await fixture.export({ tables: ALL }, { as: "all" });
     const [alone, all] = [await readVersion(fixture, "alone"), await readVersion(fixture, "all")];
@@ -87,8 +87,8 @@ describe("the table pairs", () => {
 
 describe("the table rankings", () => {
   test("has every image with its place, ties sharing one", async () => {
-    await using fixture = await openPictureFixture();
-    const { imageIds } = await fixture.addPictured({ prompt: "a cat", scores: [0.9, 0.5, 0.5, 0.1] });
+    await using fixture = await openImageFixture();
+    const { imageIds } = await fixture.addImaged({ prompt: "a cat", scores: [0.9, 0.5, 0.5, 0.1] });
     await fixture.export({ tables: ["rankings"] });
     const [row] = rowsOf(await readVersion(fixture), "rankings");
     expect(row).toMatchObject({
@@ -105,9 +105,9 @@ describe("the table rankings", () => {
   });
 
   test("follows people, and says nothing where their votes do not connect the images", async () => {
-    await using fixture = await openPictureFixture();
-    const whole = await fixture.addPictured({ prompt: "a cat", scores: [0.9, 0.1] });
-    const parted = await fixture.addPictured({ prompt: "a dog", scores: [0.9, 0.5, 0.4, 0.1] });
+    await using fixture = await openImageFixture();
+    const whole = await fixture.addImaged({ prompt: "a cat", scores: [0.9, 0.1] });
+    const parted = await fixture.addImaged({ prompt: "a dog", scores: [0.9, 0.5, 0.4, 0.1] });
     const [a = "", b = "", c = "", d = ""] = parted.imageIds;
     const [x = "", y = ""] = whole.imageIds;
     fixture.addVote({ voteId: "1", promptKey: whole.promptKey, shown: [x, y], ranking: [[y], [x]] });
@@ -122,10 +122,10 @@ describe("the table rankings", () => {
 
 describe("the table ties", () => {
   test("has the pairs of which most votes prefer neither, with what they said instead", async () => {
-    await using fixture = await openPictureFixture();
-    const tied = await fixture.addPictured({ prompt: "a cat" });
-    const bad = await fixture.addPictured({ prompt: "a dog" });
-    const preferred = await fixture.addPictured({ prompt: "a cow" });
+    await using fixture = await openImageFixture();
+    const tied = await fixture.addImaged({ prompt: "a cat" });
+    const bad = await fixture.addImaged({ prompt: "a dog" });
+    const preferred = await fixture.addImaged({ prompt: "a cow" });
     const shownOf = ({ imageIds, promptKey }: typeof tied) => ({ promptKey, shown: imageIds });
     fixture.addVote({ voteId: "1", ...shownOf(tied), kind: "tie", ranking: [tied.imageIds] });
     fixture.addVote({ voteId: "2", ...shownOf(tied), kind: "both_bad" });
@@ -147,8 +147,8 @@ describe("the table ties", () => {
 
 describe("the table votes", () => {
   test("has every vote as it was cast, and nobody's name, clock or vote_id in the whole version", async () => {
-    await using fixture = await openPictureFixture();
-    const { promptKey, imageIds } = await fixture.addPictured({ prompt: "a cat", scores: [0.9, 0.5, 0.25] });
+    await using fixture = await openImageFixture();
+    const { promptKey, imageIds } = await fixture.addImaged({ prompt: "a cat", scores: [0.9, 0.5, 0.25] });
     const [a = "", b = "", c = ""] = imageIds;
     fixture.addVote({ voteId: "argilla:7:zoe.secret:overall", annotator: "zoe.secret", promptKey, shown: [a, b, c], ranking: [[b]] });
     fixture.addVote({ voteId: "2", annotator: "zoe.secret", promptKey, shown: [a, b], ranking: [[a, b]], kind: "tie", durationMs: null });
@@ -179,10 +179,10 @@ describe("the table votes", () => {
   });
 
   test("leaves out what is about images that are gone or were made again, and counts it", async () => {
-    await using fixture = await openPictureFixture();
-    const kept = await fixture.addPictured({ prompt: "a cat" });
-    const gone = await fixture.addPictured({ prompt: "a dog" });
-    const remade = await fixture.addPictured({ prompt: "a cow" });
+    await using fixture = await openImageFixture();
+    const kept = await fixture.addImaged({ prompt: "a cat" });
+    const gone = await fixture.addImaged({ prompt: "a dog" });
+    const remade = await fixture.addImaged({ prompt: "a cow" });
     for (const [index, row] of [kept, gone, remade].entries())
       fixture.addVote({ voteId: String(index), promptKey: row.promptKey, shown: row.imageIds, ranking: [[row.imageIds[0]!]] });
     fixture.db.client.prepare("update images set state = 'excluded', reason = 'x' where image_id = ?").run(gone.imageIds[1]);
@@ -198,15 +198,15 @@ describe("the table votes", () => {
 describe("all tables", () => {
   const THIRDS = { train: 1, validation: 1, test: 1 };
 
-  async function addMany(fixture: PictureFixture): Promise<void> {
+  async function addMany(fixture: ImageFixture): Promise<void> {
     for (let index = 0; index < 12; index++) {
-      const { promptKey, imageIds } = await fixture.addPictured({ prompt: `a cat number ${index}`, scores: [0.9, 0.5, 0.5] });
+      const { promptKey, imageIds } = await fixture.addImaged({ prompt: `a cat number ${index}`, scores: [0.9, 0.5, 0.5] });
       fixture.addVote({ voteId: `v${index}`, promptKey, shown: imageIds.slice(0, 2), ranking: [[imageIds[0]!], [imageIds[1]!]] });
     }
   }
 
   test("keep a prompt in one split, and list every image once", async () => {
-    await using fixture = await openPictureFixture();
+    await using fixture = await openImageFixture();
     await addMany(fixture);
     await fixture.export({ tables: ALL, splits: THIRDS });
     const version = await readVersion(fixture);
@@ -227,9 +227,9 @@ describe("all tables", () => {
   });
 
   test("never show a file of one split in another: that row goes, and is counted", async () => {
-    await using fixture = await openPictureFixture();
+    await using fixture = await openImageFixture();
     await addMany(fixture);
-    // A copy of a picture that default shows, among the candidates of a prompt in another split; no row of default shows it there.
+    // A copy of an image that default shows, among the candidates of a prompt in another split; no row of default shows it there.
     await fixture.export({ tables: ALL, splits: THIRDS }, { as: "before" });
     const before = await readVersion(fixture, "before");
     const testRow = rowsOf(before, "rankings", "test")[0]!;
@@ -245,7 +245,7 @@ describe("all tables", () => {
   });
 
   test("are the same bytes every time, in shards and gzip, too", async () => {
-    await using fixture = await openPictureFixture();
+    await using fixture = await openImageFixture();
     await addMany(fixture);
     for (const section of [{ tables: ALL }, { tables: ALL, gzip: true, shards: 3 }]) {
       const as = section.tables.length + String(section.shards);
@@ -259,8 +259,8 @@ describe("all tables", () => {
   test.each([{ fields: "minimal" }, { seed_format: "string" }, { uri_base: "https://data.example/set" }])(
     "stand beside rows of %j",
     async (section) => {
-      await using fixture = await openPictureFixture();
-      await fixture.addPictured({ prompt: "a cat", seeds: ["7", "-1"] });
+      await using fixture = await openImageFixture();
+      await fixture.addImaged({ prompt: "a cat", seeds: ["7", "-1"] });
       fixture.db.client.prepare("update jobs set adopted = 1 where seed = '-1'").run();
       await fixture.export({ tables: ALL, ...section });
       const version = await readVersion(fixture);
@@ -271,8 +271,8 @@ describe("all tables", () => {
   );
 
   test("are configurations of the card with pinned types, where they have rows", async () => {
-    await using fixture = await openPictureFixture();
-    await fixture.addPictured({ prompt: "a cat" });
+    await using fixture = await openImageFixture();
+    await fixture.addImaged({ prompt: "a cat" });
     await fixture.export({ tables: ALL });
     const card = (await readVersion(fixture)).text("README.md");
     const [, front = ""] = /^---\n(.*?)\n---\n/s.exec(card) ?? [];
@@ -283,7 +283,7 @@ describe("all tables", () => {
   });
 
   test("are found damaged by verify: another label, a name in the place of a pseudonym, a row that is not listed", async () => {
-    await using fixture = await openPictureFixture();
+    await using fixture = await openImageFixture();
     await addMany(fixture);
     await fixture.export({ tables: ALL });
     const damage = async (path: string, from: string, to: string): Promise<void> => {

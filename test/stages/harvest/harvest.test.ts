@@ -81,7 +81,7 @@ describe("harvest() with store.metadata: strip", () => {
     expect(bench.column("select distinct history_deleted from jobs")).toEqual([1]);
   });
 
-  test("another job's picture is still found out", async () => {
+  test("another job's image is still found out", async () => {
     await using bench = await harvestBench({ faults: "view-swap:1:always" });
     await bench.generate(3);
     expect(await bench.harvest({ ...strip, generate: { max_attempts: 1 } })).toMatchObject({ done: 0, failed: 3 });
@@ -89,7 +89,7 @@ describe("harvest() with store.metadata: strip", () => {
     expect(await Array.fromAsync(bench.store.list(""))).toEqual([]);
   });
 
-  test("after a crash the object is taken if it is the server's picture, stripped; else it is replaced", async () => {
+  test("after a crash the object is taken if it is the server's image, stripped; else it is replaced", async () => {
     await using bench = await harvestBench();
     await bench.generate(3);
     await bench.harvest(strip);

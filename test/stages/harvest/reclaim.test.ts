@@ -63,7 +63,7 @@ describe("harvest.reclaim", () => {
     expect(files(folder)).toHaveLength(2);
   });
 
-  test("what is not stored stays: a rejected picture, one that the store refused", async () => {
+  test("what is not stored stays: a rejected image, one that the store refused", async () => {
     await using bench = await harvestBench();
     await bench.generate(4);
     const outputDir = await mount(bench);
@@ -110,7 +110,7 @@ describe("harvest.reclaim", () => {
     await using bench = await harvestBench();
     await bench.generate(1);
     const outputDir = await mount(bench);
-    // The same picture, which does name the job, under another's name.
+    // The same image, which does name the job, under another's name.
     const [from] = bench.column("select subfolder || '/' || filename from images") as string[];
     renameSync(join(outputDir, from!), join(outputDir, "holiday.png"));
     const [client] = bench.comfy.values();

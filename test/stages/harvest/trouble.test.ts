@@ -134,13 +134,13 @@ describe("harvest() and its store", () => {
     expect(await objectTimes(bench)).toEqual(written);
   });
 
-  test.each(["half of a picture", "another job's picture", "nothing"])("where the key holds %s, it is replaced", async (what) => {
+  test.each(["half of an image", "another job's image", "nothing"])("where the key holds %s, it is replaced", async (what) => {
     await using bench = await harvestBench();
     await bench.generate(2);
     await bench.harvest();
     const keys = bench.column("select key from images order by key") as string[];
     const other = Buffer.from(await new Response(ReadableStream.from((await bench.store.get(keys[1]!))!)).arrayBuffer());
-    const bytes = { "half of a picture": other.subarray(0, 900), "another job's picture": other, nothing: Buffer.alloc(0) }[what]!;
+    const bytes = { "half of an image": other.subarray(0, 900), "another job's image": other, nothing: Buffer.alloc(0) }[what]!;
     await bench.store.put(keys[0]!, bytes, bytes.length, { contentType: "image/png" });
     forgetStored(bench);
     expect(await bench.harvest()).toMatchObject({ done: 2, failed: 0 });

@@ -8,7 +8,7 @@ import { openDatabase, type Db } from "../../../src/db/open.ts";
 import { markWorked } from "../../../src/db/queries/plan/variants.ts";
 import { planDataset, type PlanNeeds } from "../../../src/stages/plan/plan-dataset.ts";
 import { testConfig } from "../../helpers/annotated-dataset.ts";
-import { picture } from "../../helpers/pictures.ts";
+import { makeImage } from "../../helpers/images.ts";
 
 const WORKFLOW = join(import.meta.dirname, "../../../configs/workflows/tiny.json");
 const silent = () => undefined;
@@ -169,7 +169,7 @@ describe("planDataset()", () => {
     await expect(planDataset(needs({ prompts, workflows }))).rejects.toThrow('variant "base" changed (1.width: 128 → 256)');
   });
 
-  it("says which input changed in a variant that makes other pictures now", async () => {
+  it("says which input changed in a variant that makes other images now", async () => {
     await write({ prompt: "a cat", send: "x" });
     await planDataset(needs());
     markWorked(db, "base");
@@ -178,7 +178,7 @@ describe("planDataset()", () => {
     await expect(planDataset(needs({ candidates: changed }))).rejects.toThrow(/variant "base" changed \(1\.width: \d+ → 128\)/);
   });
 
-  it("plans a variant anew that was changed before it made a picture, and sets aside what it had", async () => {
+  it("plans a variant anew that was changed before it made an image, and sets aside what it had", async () => {
     await write({ prompt: "a cat", send: "x" });
     const { newJobs } = await planDataset(needs());
     const { candidates } = config;
@@ -205,7 +205,7 @@ describe("planDataset()", () => {
     ]);
   });
 
-  it("reads reference pictures again where one has changed, and knows contents for ever", async () => {
+  it("reads reference images again where one has changed, and knows contents for ever", async () => {
     const loader = {
       "1": { class_type: "LoadImage", inputs: { image: "x.png" } },
       "2": { class_type: "SaveImage", inputs: { images: ["1", 0], filename_prefix: "x" } },
@@ -216,7 +216,7 @@ describe("planDataset()", () => {
       JSON.stringify({ ...loader, "3": { class_type: "ImageAddNoise", inputs: { image: ["1", 0], seed: 1, strength: 0 } } }),
     );
     await mkdir(join(dir, "refs"));
-    const files = await Promise.all([1, 2, 3].map((seed) => picture({ seed })));
+    const files = await Promise.all([1, 2, 3].map((seed) => makeImage({ seed })));
     const put = (name: string, index: number) => writeFile(join(dir, "refs", name), files[index]!);
     await Promise.all([put("a.png", 0), put("b.png", 1)]);
     const { send: _send, ...prompts } = { ...config.prompts, columns: { pose: "pose" } };

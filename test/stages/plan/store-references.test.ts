@@ -63,7 +63,7 @@ describe("storeReferences()", () => {
     await run();
     expect(stored()).toEqual([keyOf("one"), keyOf("two")].toSorted());
     expect(String(await readFile(pathOf("one")))).toBe("one");
-    expect(messages).toEqual(["Stored 2 reference pictures"]);
+    expect(messages).toEqual(["Stored 2 reference images"]);
     await run({ store: { ...store, head: () => Promise.reject(new FatalError("asked again")) } });
     expect(messages).toHaveLength(1);
   });

@@ -236,7 +236,7 @@ describe("what a Label Studio task leaves open", () => {
     ]);
   });
 
-  it("other Choices beside the outcome are left alone, unless they name a picture", async () => {
+  it("other Choices beside the outcome are left alone, unless they name an image", async () => {
     const data = { image1: a, image2: b };
     const choices = (name: string, choice: string) => ({
       from_name: name,

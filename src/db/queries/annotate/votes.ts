@@ -19,9 +19,9 @@ export interface VoteRow {
   readonly source: string;
 }
 
-/** A vote with what has become of the pictures that it is about. */
+/** A vote with what has become of the images that it is about. */
 export interface PromptVoteRow extends VoteRow {
-  /** JSON array of the images that have another picture since: the vote says nothing of these. */
+  /** JSON array of the images that have another image since: the vote says nothing of these. */
   readonly remade: string;
 }
 

@@ -46,7 +46,7 @@ export function openExportIndex() {
       if (found !== undefined) markSeen.run({ uri, split });
       return found?.sha256;
     },
-    /** Says that a row's prompt comes with a picture, in whichever split; answers its listed sha256, undefined where it is not listed. */
+    /** Says that a row's prompt comes with an image, in whichever split; answers its listed sha256, undefined where it is not listed. */
     showReference: (uri: string): string | undefined => markReference.get(uri),
     /** The split in which the group was seen first. */
     addGroup: (groupKey: string, split: number): number => addGroup.get(groupKey, split) ?? split,

@@ -17,7 +17,7 @@ export interface ExportScope {
   readonly pairSet: string;
   /** Stands before an image's key instead of its store's URI; null: URIs as they are. */
   readonly uriPrefix: string;
-  /** False: rows do not name the pictures that their prompts come with. */
+  /** False: rows do not name the images that their prompts come with. */
   readonly withReferences: boolean;
 }
 
@@ -47,7 +47,7 @@ const IMAGES_OF_SPLIT = `(
 
 export const uriOf = (table: "i" | "f"): string => `@uriPrefix || ${table}.key`;
 
-/** SQL: pictures `f` of prompts, `r.key` the name. JSON of text alone, which SQLite reads exactly. */
+/** SQL: images `f` of prompts, `r.key` the name. JSON of text alone, which SQLite reads exactly. */
 const REFERENCES = `prompts join json_each(prompts.reference_files) as r left join reference_files as f on f.sha256 = r.value`;
 
 /**
@@ -125,7 +125,7 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix, withRefer
     sortPlan: (): void => void client.exec(`create index temp.plan_rows_id on plan_rows (split, row_id)`),
     /** Takes rows with an image that is no longer stored out of the plan; answers how many. */
     dropUnstored: (): number => client.prepare(DROP_UNSTORED).run({ pairSet }).changes,
-    /** Takes rows with a reference picture that is not stored out of the plan; answers how many. */
+    /** Takes rows with a reference image that is not stored out of the plan; answers how many. */
     dropUnstoredReferences: (): number => (withReferences ? client.prepare(DROP_UNSTORED_REFERENCES).run({ pairSet }).changes : 0),
     /** Takes rows of split `later` with a file that a row of split `earlier` shows out of the plan; answers how many. */
     dropShared(earlier: number, later: number): number {
@@ -165,13 +165,13 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix, withRefer
     },
     /** The images of some rows, by row, the chosen first. */
     imagesOf: (ids: readonly string[]): readonly RowImageRecord[] => images.all({ uriPrefix, rowIds: JSON.stringify(ids) }),
-    /** The pictures that the prompts of some rows come with. */
+    /** The images that the prompts of some rows come with. */
     referencesOf: (ids: readonly string[]): readonly RowReferenceRecord[] =>
       withReferences ? references.all({ uriPrefix, rowIds: JSON.stringify(ids) }) : [],
     scoresOf: (imageIds: readonly string[]): readonly ImageScoreRecord[] => scores.all(JSON.stringify(imageIds)),
     /** Every image of every planned row, as often as rows show it. */
     imagesOfRows: (): IterableIterator<ExportedImage> => imagesOfRows.iterate({ uriPrefix }),
-    /** Every image of tables beside the rows, and every reference picture of these, as often as it may be. */
+    /** Every image of tables beside the rows, and every reference image of these, as often as it may be. */
     imagesBeside: (): IterableIterator<ExportedImage> => imagesBeside.iterate({ ...scope, withReferences: withReferences ? 1 : 0 }),
     /** Rows of earlier versions, for an export of what is new. */
     base: exportBase(client),

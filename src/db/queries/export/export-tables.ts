@@ -36,12 +36,12 @@ export interface TableVoteRecord {
   readonly kind: "choice" | "tie" | "both_bad" | "skip";
   readonly durationMs: number | null;
   readonly purpose: "task" | "gold" | "repeat";
-  /** 1: an image of it has another picture since. */
+  /** 1: an image of it has another image since. */
   readonly isRemade: 0 | 1;
 }
 
 /** An image's file in the store. */
-export interface PictureRecord {
+export interface StoredImageRecord {
   readonly imageId: string;
   readonly key: string;
   readonly bytes: number;
@@ -107,7 +107,7 @@ export function tableQueries({ client }: Pick<Db, "client">, scope: TableScope) 
       group by ids.key order by ids.key`,
     )
     .pluck();
-  const pictures = client.prepare<[string], PictureRecord>(
+  const storedImages = client.prepare<[string], StoredImageRecord>(
     `select i.image_id as imageId, i.key, i.bytes, i.sha256 from json_each(?) as ids cross join images as i on i.image_id = ids.value where i.state = 'stored'`,
   );
 
@@ -148,7 +148,7 @@ export function tableQueries({ client }: Pick<Db, "client">, scope: TableScope) 
     pairsOfSplit: (split: number): number => pairsOfSplit.get(split) ?? 0,
     /** What the files of all pairs of each of these rows have together, in the order of the rows: the chosen's as often as there are pairs. */
     pairBytesOf: (rowIds: readonly string[]): readonly number[] => pairBytes.all(JSON.stringify(rowIds)),
-    picturesOf: (ids: readonly string[]): readonly PictureRecord[] => pictures.all(JSON.stringify(ids)),
+    storedImagesOf: (ids: readonly string[]): readonly StoredImageRecord[] => storedImages.all(JSON.stringify(ids)),
     /** Random, made with the database, in no export. */
     datasetId: (): string => client.prepare<[], string>(`select dataset_id from dataset where id = 1`).pluck().get() ?? "",
   };

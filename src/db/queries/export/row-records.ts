@@ -59,7 +59,7 @@ export interface RowImageRecord {
   readonly heightPx: number | null;
 }
 
-/** A picture that a row's prompt comes with. */
+/** An image that a row's prompt comes with. */
 export interface RowReferenceRecord {
   readonly rowId: string;
   /** Its bound name. */
@@ -81,6 +81,6 @@ export interface ExportedImage {
   readonly uri: string;
   readonly sha256: string;
   readonly bytes: number;
-  /** 1: a picture that a prompt comes with. */
+  /** 1: an image that a prompt comes with. */
   readonly isReference: 0 | 1;
 }

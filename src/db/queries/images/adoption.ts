@@ -1,7 +1,7 @@
 import type { RejectReason } from "../../../errors.ts";
 import type { Db } from "../../open.ts";
 
-/** A picture made elsewhere that the store has, with what is said of it. */
+/** An image made elsewhere that the store has, with what is said of it. */
 export interface AdoptedImage {
   readonly imageId: string;
   readonly job: string;
@@ -17,7 +17,7 @@ export interface AdoptedImage {
   readonly workflowSha256: string | null;
   /** Canonical JSON. */
   readonly params: string;
-  /** Of several descriptions of one picture the lowest stays. */
+  /** Of several descriptions of one image the lowest stays. */
   readonly rank: string;
   /** What of the configuration it is described by; a newer one's description stays, whatever its rank. */
   readonly rules: string;
@@ -35,7 +35,7 @@ export interface AdoptedImage {
   readonly format: string;
   readonly width: number;
   readonly height: number;
-  /** 1: no graph in the picture says how it was made. */
+  /** 1: no graph in the image says how it was made. */
   readonly unproven: 0 | 1;
   readonly storedAtMs: number;
 }
@@ -126,7 +126,7 @@ export function adoptionQueries({ client }: Pick<Db, "client">) {
     /** An image of this dataset that is the same file under the same prompt, made by itself; undefined where there is none. */
     findSame: ({ sha256, promptKey, imageId }: Pick<AdoptedImage, "sha256" | "promptKey" | "imageId">) =>
       findSame.get(sha256, promptKey, imageId),
-    /** The store has confirmed the picture. "known": it was there before, of this source or another. One transaction. */
+    /** The store has confirmed the image. "known": it was there before, of this source or another. One transaction. */
     settle: (item: AdoptedItem, image: AdoptedImage, run: number) => settle.immediate(item, image, run),
     /** The item is an image that this dataset made itself. */
     markSame: (item: AdoptedItem, imageId: string, run: number) => void putItem.run({ ...item, imageId, reason: null, detail: null, run }),

@@ -105,7 +105,7 @@ export function excludedImages({ client }: Pick<Db, "client">) {
     `update images set state = 'stored', reason = null, detail = null where image_id = ? and state = 'excluded' and key is not null and replaced = 0
       and not ${isHalfPruned("images")}`,
   );
-  // What was never fetched waits for harvest again, unless its job has run since: then that run's picture is wanted.
+  // What was never fetched waits for harvest again, unless its job has run since: then that run's image is wanted.
   const restoreListed = client.prepare<[string]>(`
     update images set state = 'listed', reason = null, detail = null, bad_fetches = 0
     where image_id = ? and state = 'excluded' and detail is null and replaced = 0

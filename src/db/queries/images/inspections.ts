@@ -10,7 +10,7 @@ export interface UninspectedImage {
 
 export interface InspectionRow {
   readonly imageId: string;
-  /** Null where the picture could not be decoded; `error` says why. */
+  /** Null where the image could not be decoded; `error` says why. */
   readonly inspection: Inspection | null;
   readonly error: string | null;
 }
@@ -67,7 +67,7 @@ export function inspectionQueries({ client }: Pick<Db, "client">) {
       );
       return { items, lastRow, firstOpenRow: found[0]?.row ?? null };
     },
-    /** Writes all or none. An inspection that exists already stays: the picture is the same. */
+    /** Writes all or none. An inspection that exists already stays: the image is the same. */
     insertAll: (rows: readonly InspectionRow[]): void => insertAll.immediate(rows),
   };
 }

@@ -19,7 +19,7 @@ export interface JobRow {
   readonly negative: string;
   /** JSON object of per-prompt bound values. */
   readonly bound: string;
-  /** JSON object: sha256 of the prompt's pictures by bound name. */
+  /** JSON object: sha256 of the prompt's images by bound name. */
   readonly references: string;
 }
 

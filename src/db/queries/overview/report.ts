@@ -9,14 +9,14 @@ export interface SheetPrompt {
   readonly prompt: string;
 }
 
-/** One picture of it. */
+/** One image of it. */
 export interface SheetImage {
   readonly imageId: string;
   readonly seed: string;
   readonly variant: string;
 }
 
-/** A picture's part in a training row. */
+/** An image's part in a training row. */
 export interface SheetPlace {
   readonly imageId: string;
   readonly role: "chosen" | "rejected";

@@ -64,7 +64,7 @@ export function pageVoteQueries({ client }: Pick<Db, "client">) {
       insert.run(row);
     },
     undo: (voteId: string, nowMs: number): void => void undo.run(nowMs, voteId),
-    /** Votes that count under a criterion on any images of a prompt; skips left out, and those about a picture that was made again since. */
+    /** Votes that count under a criterion on any images of a prompt; skips left out, and those about an image that was made again since. */
     countedOn: (promptKey: string, criterion: string): readonly CountedVote[] => counted.all(promptKey, criterion),
     /** A person's votes that stand, newest first; `row` is the place to go on from. */
     history: (annotatorId: number, page: { readonly before: number; readonly limit: number }) => history.all({ annotatorId, ...page }),

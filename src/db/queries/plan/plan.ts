@@ -56,10 +56,10 @@ export function planQueries({ client }: Pick<Db, "client">) {
   return {
     /** True if some server was given another text for the prompt: its images would not fit the new one. */
     isSentOtherwise: (promptKey: string, sent: string) => findOtherSent.get(promptKey, sent) !== undefined,
-    /** True if some prompt brings neither value nor picture of its own for a bound name. */
+    /** True if some prompt brings neither value nor image of its own for a bound name. */
     lacksValue: (name: string) => findWithoutValue.get({ name: `${JSON.stringify(name)}:` }) !== undefined,
-    /** True if a picture of the variant is there, or a server may be making one. */
-    mayHavePictures: (variant: string) => findMade.get({ variant }) !== undefined,
+    /** True if an image of the variant is there, or a server may be making one. */
+    mayHaveImages: (variant: string) => findMade.get({ variant }) !== undefined,
     /** True before the first plan: nobody else has anything to do with the database yet. */
     isNew: () => firstJob.get() === undefined,
     /**

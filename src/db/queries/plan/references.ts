@@ -1,6 +1,6 @@
 import type { Db } from "../../open.ts";
 
-/** A picture's content, as the plan found it. */
+/** An image's content, as the plan found it. */
 export interface ReferenceContent {
   /** Hex. */
   readonly sha256: string;
@@ -26,7 +26,7 @@ const STORED = `select ${CONTENT}, f.key from reference_files as f where f.key i
 
 export type ReferenceQueries = ReturnType<typeof referenceQueries>;
 
-/** What is known of the pictures that prompts come with. Pages, so that no read transaction stays open beside a night. */
+/** What is known of the images that prompts come with. Pages, so that no read transaction stays open beside a night. */
 export function referenceQueries({ client }: Pick<Db, "client">) {
   const paths = client.prepare<[string, number], ReferencePath>(
     `select ${CONTENT}, p.path, p.modified_at_ms as modifiedAtMs from reference_paths as p join reference_files as f using (sha256)
@@ -77,10 +77,10 @@ export function referenceQueries({ client }: Pick<Db, "client">) {
       }
       if (chunk.length > 0) addChunk(chunk);
     },
-    /** Pictures of the plan that are not in the store yet, after `after`, by sha256. */
+    /** Images of the plan that are not in the store yet, after `after`, by sha256. */
     unstored: (after: string, limit: number) => unstored.all(after, limit),
     markStored: (sha256: string, key: string) => void markStored.run({ sha256, key }),
-    /** Pictures in the store after `after`, by sha256. */
+    /** Images in the store after `after`, by sha256. */
     stored: (after: string, limit: number) => stored.all(after, limit),
     findStored: (sha256: string) => findStored.get(sha256),
     countStored: () => countStored.get() ?? 0,

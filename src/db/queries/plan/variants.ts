@@ -22,7 +22,7 @@ export function variantsToRun(db: Db): Pick<VariantRow, "variant" | "state" | "h
     .all();
 }
 
-/** Some server has made a picture of the variant. */
+/** Some server has made an image of the variant. */
 export function markWorked(db: Db, variant: string): void {
   db.orm.update(variants).set({ hasWorked: 1 }).where(eq(variants.variant, variant)).run();
 }

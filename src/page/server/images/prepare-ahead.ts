@@ -1,9 +1,9 @@
 import type { AssignmentQueries } from "../../../db/queries/page/assignments.ts";
-import type { PagePictureQueries } from "../../../db/queries/page/page-pictures.ts";
+import type { PageImageQueries } from "../../../db/queries/page/page-images.ts";
 import { isDatabaseTrouble } from "../../../db/is-database-trouble.ts";
 import { FatalError, RejectError, TransientError, isAbort } from "../../../errors.ts";
 import type { Clock } from "../../../lib/clock.ts";
-import type { PagePictures } from "./page-pictures.ts";
+import type { PageImages } from "./page-images.ts";
 
 /** Comparisons whose thumbnails are there before anybody asks: 50 people who come at once, with three tasks each. */
 const AHEAD = 200;
@@ -12,8 +12,8 @@ const LOOK_EVERY_MS = 1_000;
 
 export interface PrepareNeeds {
   readonly assignments: Pick<AssignmentQueries, "frontOfQueue">;
-  readonly stored: Pick<PagePictureQueries, "image">;
-  readonly pictures: Pick<PagePictures, "prepare">;
+  readonly stored: Pick<PageImageQueries, "image">;
+  readonly images: Pick<PageImages, "prepare">;
   readonly clock: Clock;
 }
 
@@ -31,11 +31,11 @@ export async function prepareAhead(needs: PrepareNeeds, ending: AbortSignal): Pr
   }
 }
 
-/** What goes wrong here is told to whoever asks for the picture. */
-async function prepare(imageId: string, { stored, pictures }: PrepareNeeds): Promise<void> {
+/** What goes wrong here is told to whoever asks for the image. */
+async function prepare(imageId: string, { stored, images }: PrepareNeeds): Promise<void> {
   try {
-    const picture = unlessTrouble(() => stored.image(imageId));
-    if (picture !== null) await pictures.prepare(picture);
+    const image = unlessTrouble(() => stored.image(imageId));
+    if (image !== null) await images.prepare(image);
   } catch (error) {
     const isKnown = [RejectError, TransientError, FatalError].some((kind) => error instanceof kind);
     if (!isKnown && !isAbort(error)) throw error;

@@ -8,7 +8,7 @@ const PAGE_VOTES = 1_000;
 /** Votes of a longer time count as so long, ms: each ms up to it is counted by itself, in 2 MB. */
 const DURATION_MAX_MS = 500_000;
 
-/** Pairs of votes by two people on the same two pictures. */
+/** Pairs of votes by two people on the same two images. */
 export interface Agreement {
   readonly pairs: number;
   /** Those that say the same. */

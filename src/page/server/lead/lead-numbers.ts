@@ -14,7 +14,7 @@ const FRESH_TIMES = 20;
 export interface LeadNeeds {
   readonly db: Db;
   readonly clock: Clock;
-  /** Prompts whose pictures are not all there yet. */
+  /** Prompts whose images are not all there yet. */
   readonly promptsWaiting: () => number;
   readonly cspReports: () => number;
 }

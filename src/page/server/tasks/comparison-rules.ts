@@ -21,7 +21,7 @@ export function comparisonRules({ annotate, export: { pairs: pairSet } }: Pick<C
   const { people, criteria, filters, judges, pairs } = annotate;
   const exported = pairs[pairSet];
   const across = exported?.across === "within" ? "within" : "any";
-  // A technical judge says nothing of what people like, but of two blurred pictures it knows as little.
+  // A technical judge says nothing of what people like, but of two blurred images it knows as little.
   const judge = (judges.find(({ kind }) => kind !== "builtin") ?? judges[0])?.name ?? null;
   const rules = {
     task: people.task,

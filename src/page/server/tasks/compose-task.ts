@@ -1,5 +1,5 @@
 import type { AssignmentRow } from "../../../db/queries/page/assignments.ts";
-import type { PagePictureQueries } from "../../../db/queries/page/page-pictures.ts";
+import type { PageImageQueries } from "../../../db/queries/page/page-images.ts";
 import type { Task } from "../../api.ts";
 import type { Slots } from "../read-answer.ts";
 import { slotOf } from "../tokens.ts";
@@ -8,26 +8,26 @@ import { slotOf } from "../tokens.ts";
 const TEXT_MAX_CHARS = 10_000;
 
 export interface ComposeNeeds {
-  readonly pictures: PagePictureQueries;
+  readonly images: PageImageQueries;
   readonly secret: Uint8Array;
 }
 
-/** What the browser gets of an assignment; null where a picture or the prompt is no longer there. */
-export function composeTask(assignment: AssignmentRow, { pictures, secret }: ComposeNeeds): Task | null {
+/** What the browser gets of an assignment; null where an image or the prompt is no longer there. */
+export function composeTask(assignment: AssignmentRow, { images: stored, secret }: ComposeNeeds): Task | null {
   const { taskId, criterion, leasedUntilMs, annotatorId } = assignment;
-  const shown = pictures.prompt(assignment.promptKey);
+  const shown = stored.prompt(assignment.promptKey);
   if (shown === null) return null;
   const addressOf = (name: string): { slot: string; thumb: string; full: string } => {
     const slot = slotOf(secret, { taskId, annotatorId, name });
     return { slot, thumb: `/pictures/${taskId}/${slot}/thumb`, full: `/pictures/${taskId}/${slot}/full` };
   };
   const images = shownImages(assignment).flatMap((imageId) => {
-    const image = pictures.image(imageId);
+    const image = stored.image(imageId);
     return image === null ? [] : [{ ...addressOf(imageId), width: image.widthPx, height: image.heightPx }];
   });
   if (images.length < shownImages(assignment).length) return null;
   const references = referencesOf(shown.references).flatMap((sha256) => {
-    if (pictures.reference(sha256) === null) return [];
+    if (stored.reference(sha256) === null) return [];
     const { thumb, full } = addressOf(sha256);
     return [{ thumb, full }];
   });
@@ -60,7 +60,7 @@ export function shownImages({ shown }: Pick<AssignmentRow, "shown">): readonly s
   return JSON.parse(shown) as string[]; // As giveTasks wrote it.
 }
 
-/** sha256 of each picture once, in the order of the bound names. */
+/** sha256 of each image once, in the order of the bound names. */
 export function referencesOf(references: string): readonly string[] {
   const byName = JSON.parse(references) as Record<string, string>; // Planning wrote it: hashes, no integers.
   const sorted = Object.entries(byName).toSorted(([first], [second]) => (first < second ? -1 : 1));

@@ -5,7 +5,7 @@ import type { ComparisonFeed } from "./comparison-feed.ts";
 
 /** The page does not open before there is something on it, but waits no longer than this, ms. */
 const FIRST_LOOK_MS = 500;
-/** New pictures are looked for so often, ms; where looking takes long, so many times as long: 5 % of a core at most. */
+/** New images are looked for so often, ms; where looking takes long, so many times as long: 5 % of a core at most. */
 const LOOK_EVERY_MS = 30_000;
 const LOOK_TIMES = 20;
 
@@ -15,7 +15,7 @@ export interface FollowedFeed {
   close(): Promise<void>;
 }
 
-/** Looks for new pictures again and again, beside whatever makes them. Resolves once the page may open. */
+/** Looks for new images again and again, beside whatever makes them. Resolves once the page may open. */
 export async function followFeed(
   feed: ComparisonFeed,
   { clock, log, stopping }: Pick<Context, "clock" | "log" | "stopping">,
@@ -28,7 +28,7 @@ export async function followFeed(
       await feed.look(ending);
     } catch (error) {
       if (!isDatabaseTrouble(error)) throw error;
-      log.warn(`Cannot look for new pictures now: ${messageOf(error)}. Trying again`); // The disk may have room again by then.
+      log.warn(`Cannot look for new images now: ${messageOf(error)}. Trying again`); // The disk may have room again by then.
     }
   }
 

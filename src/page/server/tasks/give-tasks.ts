@@ -1,7 +1,7 @@
 import type { Db } from "../../../db/open.ts";
 import { type AssignmentRow, assignmentQueries, type Purpose } from "../../../db/queries/page/assignments.ts";
 import { comparisonQueries } from "../../../db/queries/page/comparisons.ts";
-import { pagePictureQueries } from "../../../db/queries/page/page-pictures.ts";
+import { pageImageQueries } from "../../../db/queries/page/page-images.ts";
 import type { Clock } from "../../../lib/clock.ts";
 import type { Task } from "../../api.ts";
 import { composeTask, shownImages } from "./compose-task.ts";
@@ -12,9 +12,9 @@ import { newTaskId } from "../tokens.ts";
 export const LEASE_MS = 10 * 60_000;
 /** Tasks that one person may hold: what browsers load ahead, in a few tabs. */
 const HELD_MAX = 20;
-/** Looks into the queue for one request: a further one follows only where pictures of the one before are gone. */
+/** Looks into the queue for one request: a further one follows only where images of the one before are gone. */
 const LOOKS_MAX = 10;
-/** A repeat comes after so many own votes, when the picture is no longer before the eye; and not of longer ago than people remember the rules. */
+/** A repeat comes after so many own votes, when the image is no longer before the eye; and not of longer ago than people remember the rules. */
 const REPEAT_AFTER = 20;
 const REPEAT_WITHIN = 500;
 
@@ -43,17 +43,17 @@ export interface TaskGiver {
 export function taskGiver({ db, clock, secret, rates, random, epoch }: GiveNeeds): TaskGiver {
   const assignments = assignmentQueries(db);
   const comparisons = comparisonQueries(db);
-  const pictures = pagePictureQueries(db);
+  const images = pageImageQueries(db);
   const queue = queueReader({ assignments, clock, epoch, leaseMs: LEASE_MS });
 
-  function shuffled(images: string): string[] {
-    const left = JSON.parse(images) as string[]; // The feed wrote it.
+  function shuffled(shown: string): string[] {
+    const left = JSON.parse(shown) as string[]; // The feed wrote it.
     const order: string[] = [];
     while (left.length > 0) order.push(...left.splice(Math.floor(random() * left.length), 1));
     return order;
   }
 
-  /** Null where its pictures are gone; nobody is asked again then. */
+  /** Null where its images are gone; nobody is asked again then. */
   function assign(annotatorId: number, row: QueueCandidate, purpose: Purpose): Task | null {
     const taskId = newTaskId();
     const leasedUntilMs = clock.nowMs() + LEASE_MS;
@@ -69,7 +69,7 @@ export function taskGiver({ db, clock, secret, rates, random, epoch }: GiveNeeds
       state: "leased",
       leasedUntilMs,
     };
-    const task = composeTask({ ...assignment, promptKey: comparison.promptKey, criterion: comparison.criterion }, { pictures, secret });
+    const task = composeTask({ ...assignment, promptKey: comparison.promptKey, criterion: comparison.criterion }, { images, secret });
     if (task === null) comparisons.settle({ ...comparison, state: "void" });
     else assignments.insert(assignment);
     return task;
@@ -88,8 +88,8 @@ export function taskGiver({ db, clock, secret, rates, random, epoch }: GiveNeeds
     return null;
   }
 
-  /** Pictures may be excluded or pruned while somebody has them. */
-  const isThere = (row: AssignmentRow): boolean => shownImages(row).every((imageId) => pictures.image(imageId) !== null);
+  /** Images may be excluded or pruned while somebody has them. */
+  const isThere = (row: AssignmentRow): boolean => shownImages(row).every((imageId) => images.image(imageId) !== null);
 
   /** What a person has already: renewed where they still hold it, given again where their browser has lost it. */
   function keep(annotatorId: number, holding: ReadonlySet<string>, count: number): { again: Task[]; kept: Set<string> } {
@@ -100,7 +100,7 @@ export function taskGiver({ db, clock, secret, rates, random, epoch }: GiveNeeds
     for (const row of assignments.heldBy({ annotatorId, nowMs, leaseEndMs: leasedUntilMs })) {
       const isHeld = holding.has(row.taskId);
       if (row.isWanted === 0 || (!isHeld && again.length >= count) || !isThere(row)) continue;
-      const task = isHeld ? null : composeTask({ ...row, leasedUntilMs }, { pictures, secret });
+      const task = isHeld ? null : composeTask({ ...row, leasedUntilMs }, { images, secret });
       if (!isHeld && task === null) continue;
       assignments.setState(row.taskId, { state: "leased", leasedUntilMs });
       kept.add(row.taskId);

@@ -1,7 +1,7 @@
 import type { TaskKind } from "../../api.ts";
 import { shareOf } from "../lead/share-of.ts";
 
-/** Pictures on one screen: a fifth would make each smaller than what it is judged by. */
+/** Images on one screen: a fifth would make each smaller than what it is judged by. */
 const SHOWN_MAX = 4;
 
 /** Below what two scores differ by: equal gaps come at random, and no two comparisons share a place in the queue. */

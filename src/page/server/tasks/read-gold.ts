@@ -10,7 +10,7 @@ import { readVote } from "../../../votes/formats/jsonl-vote.ts";
 import { VoteError } from "../../../votes/raw-vote.ts";
 
 const LINE_MAX_BYTES = 100_000;
-/** Pictures on one screen. */
+/** Images on one screen. */
 const SHOWN_MAX = 4;
 
 export interface GoldNeeds {

@@ -10,15 +10,15 @@ export interface Strings {
   readonly name: string;
   readonly title: string;
   readonly loading: string;
-  /** What is asked for; `step` counts the pictures that are chosen already. */
+  /** What is asked for; `step` counts the images that are chosen already. */
   readonly ask: (kind: TaskKind, step: number) => string;
   readonly prompt: string;
   readonly negative: string;
   readonly criterion: string;
   readonly references: string;
   readonly reference: (number: number) => string;
-  readonly picture: (number: number) => string;
-  /** Before a picture's number: the name of its button. */
+  readonly image: (number: number) => string;
+  /** Before an image's number: the name of its button. */
   readonly choose: string;
   readonly chosenBefore: string;
   readonly best: string;
@@ -26,7 +26,7 @@ export interface Strings {
   readonly place: (rank: number) => string;
   readonly tie: string;
   readonly tieNext: string;
-  readonly bothBad: (pictures: number) => string;
+  readonly bothBad: (images: number) => string;
   readonly skip: string;
   readonly undo: string;
   readonly flags: string;
@@ -58,8 +58,8 @@ export interface Strings {
   readonly end: { readonly title: string; readonly text: string; readonly done: (votes: string) => string };
   readonly moreLater: string;
   readonly notReachable: { readonly title: string; readonly text: string; readonly again: string };
-  readonly pictureMissing: string;
-  readonly pictureAgain: string;
+  readonly imageMissing: string;
+  readonly imageAgain: string;
   readonly nothingToUndo: string;
   readonly undone: string;
   readonly answered: (what: string) => string;

@@ -5,8 +5,8 @@ import { useStrings } from "../strings/use-strings.ts";
 type ActionKind = Exclude<Command["kind"], "pick" | "pan" | "zoom-by" | "close">;
 
 interface ActionBarProps {
-  readonly pictures: number;
-  /** In the middle of a ranking, T joins the next picture to the last. */
+  readonly images: number;
+  /** In the middle of a ranking, T joins the next image to the last. */
   readonly isRanking: boolean;
   readonly canAnswer: boolean;
   readonly joins: boolean;
@@ -26,13 +26,13 @@ interface Action {
 
 /** Everything that keys do, for mouse and fingers. */
 export function ActionBar(props: ActionBarProps) {
-  const { pictures, isRanking, canAnswer, joins, isZoomed, hasNegative, showsNegative, onAction } = props;
+  const { images, isRanking, canAnswer, joins, isZoomed, hasNegative, showsNegative, onAction } = props;
   const strings = useStrings();
   const answers: readonly Action[] = [
     isRanking
       ? { kind: "tie", label: strings.tieNext, keyName: "T", pressed: joins }
       : { kind: "tie", label: strings.tie, keyName: "T", disabled: !canAnswer },
-    { kind: "both-bad", label: strings.bothBad(pictures), keyName: "B", disabled: !canAnswer },
+    { kind: "both-bad", label: strings.bothBad(images), keyName: "B", disabled: !canAnswer },
     { kind: "skip", label: strings.skip, keyName: "S" },
     { kind: "undo", label: strings.undo, keyName: "Z" },
   ];
@@ -53,7 +53,7 @@ export function ActionBar(props: ActionBarProps) {
       aria-disabled={disabled}
       onClick={({ currentTarget }: TargetedMouseEvent<HTMLButtonElement>) => {
         if (!disabled) onAction(kind);
-        // After a click, keys are for the pictures again. A click without a pointer is a key or a screen reader: its focus stays.
+        // After a click, keys are for the images again. A click without a pointer is a key or a screen reader: its focus stays.
         if (currentTarget.matches(":not(:focus-visible)")) currentTarget.blur();
       }}
     >

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Flag, Picture } from "../../api.ts";
+import type { Flag, Image } from "../../api.ts";
 import { useStrings } from "../strings/use-strings.ts";
 import { addZoomGestures } from "../zoom-gestures.ts";
 import { place, type Placement, type Zoom } from "../zoom.ts";
@@ -13,7 +13,7 @@ export interface Mark {
 }
 
 interface CellProps {
-  readonly picture: Picture;
+  readonly image: Image;
   /** From 0, as shown. */
   readonly index: number;
   readonly mark: Mark | null;
@@ -27,8 +27,8 @@ interface CellProps {
   readonly onReady: () => void;
 }
 
-/** One picture: a button that chooses it, zoomed and moved together with the others of its task. */
-export function Cell({ picture, index, mark, flags, zoom, onZoom, isActive, canChoose, onChoose, onReady }: CellProps) {
+/** One image: a button that chooses it, zoomed and moved together with the others of its task. */
+export function Cell({ image, index, mark, flags, zoom, onZoom, isActive, canChoose, onChoose, onReady }: CellProps) {
   const strings = useStrings();
   const [frame, setFrame] = useState<HTMLElement | null>(null);
   const loading = useLoading(onReady);
@@ -39,7 +39,7 @@ export function Cell({ picture, index, mark, flags, zoom, onZoom, isActive, canC
   useEffect(() => {
     if (frame === null) return undefined;
     return addZoomGestures(frame, {
-      frame: () => ({ cell: { width: frame.clientWidth, height: frame.clientHeight }, picture }),
+      frame: () => ({ cell: { width: frame.clientWidth, height: frame.clientHeight }, image }),
       zoom: () => latest.current.zoom,
       onZoom: (next) => {
         // Two events of one frame build on one another.
@@ -47,9 +47,9 @@ export function Cell({ picture, index, mark, flags, zoom, onZoom, isActive, canC
         latest.current.onZoom(next);
       },
     });
-  }, [frame, picture]);
+  }, [frame, image]);
   const isZoomed = zoom !== "fit";
-  const drawn = size === null || size.height === 0 ? null : place(zoom, { cell: size, picture });
+  const drawn = size === null || size.height === 0 ? null : place(zoom, { cell: size, image });
   // Its number stands close below it, however much room there is.
   const caption = drawn === null || isZoomed ? {} : { transform: `translateY(${-Math.floor(drawn.top)}px)` };
   return (
@@ -65,11 +65,11 @@ export function Cell({ picture, index, mark, flags, zoom, onZoom, isActive, canC
         <span ref={setFrame} class={isZoomed ? "frame zoomed" : "frame"}>
           <img
             key={loading.attempt}
-            src={picture.thumb}
+            src={image.thumb}
             alt=""
             draggable={false}
             fetchpriority={isActive ? "high" : "low"}
-            style={drawn === null ? {} : styleOf(drawn, picture, isZoomed)}
+            style={drawn === null ? {} : styleOf(drawn, image, isZoomed)}
             onLoad={({ currentTarget }) => loading.onLoad(currentTarget)}
             onError={loading.onError}
           />
@@ -78,7 +78,7 @@ export function Cell({ picture, index, mark, flags, zoom, onZoom, isActive, canC
               {strings.loading}
             </span>
           )}
-          {drawn !== null && isZoomed && <img src={picture.full} alt="" draggable={false} style={styleOf(drawn, picture, true)} />}
+          {drawn !== null && isZoomed && <img src={image.full} alt="" draggable={false} style={styleOf(drawn, image, true)} />}
         </span>
         <span class="caption" style={caption}>
           <span class="visually-hidden">{strings.choose} </span>
@@ -90,20 +90,20 @@ export function Cell({ picture, index, mark, flags, zoom, onZoom, isActive, canC
       {loading.failed && (
         <p class="missing" role="alert">
           <span>
-            <span class="visually-hidden">{strings.picture(index + 1)}: </span>
-            {strings.pictureMissing}
+            <span class="visually-hidden">{strings.image(index + 1)}: </span>
+            {strings.imageMissing}
           </span>
           <button
             type="button"
             class="plain"
-            aria-label={`${strings.pictureAgain}: ${strings.picture(index + 1)}`}
+            aria-label={`${strings.imageAgain}: ${strings.image(index + 1)}`}
             onClick={() => {
-              // This button goes once the picture is there, and a focus must not go with it.
+              // This button goes once the image is there, and a focus must not go with it.
               frame?.closest("button")?.focus();
               loading.again();
             }}
           >
-            {strings.pictureAgain}
+            {strings.imageAgain}
           </button>
         </p>
       )}
@@ -111,8 +111,8 @@ export function Cell({ picture, index, mark, flags, zoom, onZoom, isActive, canC
   );
 }
 
-/** At fit a plain box, so that an outline goes around the picture; zoomed a transform, which is quick to change. */
-function styleOf({ left, top, scale }: Placement, { width, height }: Picture, isZoomed: boolean): Readonly<Record<string, string>> {
+/** At fit a plain box, so that an outline goes around the image; zoomed a transform, which is quick to change. */
+function styleOf({ left, top, scale }: Placement, { width, height }: Image, isZoomed: boolean): Readonly<Record<string, string>> {
   if (isZoomed) return { width: `${width}px`, height: `${height}px`, transform: `translate(${left}px, ${top}px) scale(${scale})` };
   return { left: `${left}px`, top: `${top}px`, width: `${width * scale}px`, height: `${height * scale}px` };
 }

@@ -25,7 +25,7 @@ interface ChooseProps {
   readonly onLanguage: (language: Language) => void;
 }
 
-/** Where people choose: the prompt, the pictures, and what can be said of them. */
+/** Where people choose: the prompt, the images, and what can be said of them. */
 export function Choose({ desk, state, session, task, language, onLanguage }: ChooseProps) {
   const strings = useStrings();
   const [dialog, setDialog] = useState<"flags" | "guidelines" | "keys" | null>(null);
@@ -65,7 +65,7 @@ export function Choose({ desk, state, session, task, language, onLanguage }: Cho
         onPick={pickSlot}
       />
       <ActionBar
-        pictures={task.images.length}
+        images={task.images.length}
         isRanking={kind === "rank" && chosen > 0}
         canAnswer={isReady}
         joins={draft.picks.joins}

@@ -12,7 +12,7 @@ interface FlagsPanelProps {
   readonly onClose: () => void;
 }
 
-/** A row for each picture, a column for each flag: by mouse and touch, or a digit for the row and letters for the flags. */
+/** A row for each image, a column for each flag: by mouse and touch, or a digit for the row and letters for the flags. */
 export function FlagsPanel({ task, flags, onChange, onClose }: FlagsPanelProps) {
   const strings = useStrings();
   const [row, setRow] = useState(0);
@@ -55,7 +55,7 @@ export function FlagsPanel({ task, flags, onChange, onClose }: FlagsPanelProps) 
             <tr key={slot} class={index === row ? "current" : ""} aria-current={index === row ? "true" : undefined}>
               <th scope="row">
                 <button type="button" class="plain" onClick={() => choose(index)}>
-                  {strings.picture(index + 1)}
+                  {strings.image(index + 1)}
                 </button>
               </th>
               {FLAG_KEYS.map(([flag]) => (
@@ -63,7 +63,7 @@ export function FlagsPanel({ task, flags, onChange, onClose }: FlagsPanelProps) 
                   <label>
                     <input
                       type="checkbox"
-                      aria-label={`${strings.picture(index + 1)}: ${strings.flag[flag]}`}
+                      aria-label={`${strings.image(index + 1)}: ${strings.flag[flag]}`}
                       checked={flags[slot]?.includes(flag) ?? false}
                       onChange={() => toggle(slot, flag)}
                     />

@@ -5,7 +5,7 @@ import { useStrings } from "../strings/use-strings.ts";
 interface PromptBarProps {
   readonly task: Task;
   readonly kind: TaskKind;
-  /** Pictures chosen so far. */
+  /** Images chosen so far. */
   readonly step: number;
   readonly showsCriterion: boolean;
   readonly showsNegative: boolean;

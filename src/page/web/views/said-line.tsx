@@ -5,7 +5,7 @@ import { useStrings } from "../strings/use-strings.ts";
 
 interface SaidLineProps {
   readonly said: Said | null;
-  /** What was answered, to name its pictures by their places. */
+  /** What was answered, to name its images by their places. */
   readonly answered: Task | null;
 }
 
@@ -27,7 +27,7 @@ function textOf(said: Said, task: Task | null, strings: Strings): string {
 }
 
 function describe(answer: Answer, task: Task | null, strings: Strings): string {
-  const number = (slot: string): string => String((task?.images.findIndex((picture) => picture.slot === slot) ?? 0) + 1);
+  const number = (slot: string): string => String((task?.images.findIndex((image) => image.slot === slot) ?? 0) + 1);
   if (answer.kind === "tie") return strings.tie;
   if (answer.kind === "skip") return strings.skip;
   if (answer.kind === "both-bad") return strings.bothBad(task?.images.length ?? 2);

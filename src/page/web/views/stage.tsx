@@ -27,7 +27,7 @@ interface StageProps {
   readonly onReady: (taskId: string) => void;
 }
 
-/** The pictures of one task. Those of the next tasks are laid out already, unseen, so that showing them is one frame's work. */
+/** The images of one task. Those of the next tasks are laid out already, unseen, so that showing them is one frame's work. */
 export function Stage({ task, kind, isActive, isReady, area, picks, before, flags, zoom, onZoom, onPick, onReady }: StageProps) {
   const strings = useStrings();
   const ready = useRef(new Set<string>());
@@ -35,7 +35,7 @@ export function Stage({ task, kind, isActive, isReady, area, picks, before, flag
   const columns =
     area === null || first === undefined
       ? task.images.length
-      : bestColumns({ count: task.images.length, area, picture: first, gapPx: GAP_PX, captionPx: CAPTION_PX });
+      : bestColumns({ count: task.images.length, area, image: first, gapPx: GAP_PX, captionPx: CAPTION_PX });
   return (
     <div
       class={isActive ? "stage" : "stage waiting"}
@@ -44,20 +44,20 @@ export function Stage({ task, kind, isActive, isReady, area, picks, before, flag
       aria-busy={!isReady}
       style={{ gridTemplateColumns: `repeat(${columns}, minmax(0, 1fr))` }}
     >
-      {task.images.map((picture, index) => (
+      {task.images.map((image, index) => (
         <Cell
-          key={picture.slot}
-          picture={picture}
+          key={image.slot}
+          image={image}
           index={index}
-          mark={markOf(picture.slot, { kind, picks, before, strings })}
-          flags={flags[picture.slot] ?? []}
+          mark={markOf(image.slot, { kind, picks, before, strings })}
+          flags={flags[image.slot] ?? []}
           zoom={zoom}
           onZoom={onZoom}
           isActive={isActive}
           canChoose={isReady}
-          onChoose={() => onPick(picture.slot)}
+          onChoose={() => onPick(image.slot)}
           onReady={() => {
-            ready.current.add(picture.slot);
+            ready.current.add(image.slot);
             if (ready.current.size === task.images.length) onReady(task.task_id);
           }}
         />

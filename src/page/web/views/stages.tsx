@@ -8,7 +8,7 @@ import type { Draft } from "./hooks/use-draft.ts";
 import { useSize } from "./hooks/use-size.ts";
 import { NO_PICKS } from "../picks.ts";
 
-/** Tasks whose pictures are loaded and decoded ahead, besides the one on screen. */
+/** Tasks whose images are loaded and decoded ahead, besides the one on screen. */
 const AHEAD = 3;
 
 interface StagesProps {

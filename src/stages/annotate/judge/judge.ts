@@ -62,7 +62,7 @@ export async function judge(context: JudgeNeeds, upstream: Upstream, { isBeside 
   };
 }
 
-/** The end of one judge, told at once: whoever reads it may mend the cause while pictures are still made. */
+/** The end of one judge, told at once: whoever reads it may mend the cause while images are still made. */
 function lose({ name }: Judge, { error, context: { log } }: { readonly error: FatalError; readonly context: JudgeNeeds }): JudgeRunReport {
   const hint = error.hint === undefined ? "" : `. Try: ${error.hint}`;
   log.warn(`${error.message}${hint}. This run goes on without ${name}`);

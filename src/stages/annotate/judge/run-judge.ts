@@ -141,7 +141,7 @@ function judgeImageOf({ imageId, sha256, key, sizeBytes, ...row }: ImageToJudge,
   };
 }
 
-/** A judge's answer belongs to its images by position: a short or shuffled one would give scores to the wrong pictures. */
+/** A judge's answer belongs to its images by position: a short or shuffled one would give scores to the wrong images. */
 function checked(
   scores: readonly Score[],
   { images, judge: name }: { readonly images: readonly JudgeImage[]; readonly judge: string },

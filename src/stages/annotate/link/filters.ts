@@ -1,7 +1,7 @@
 import type { Config } from "../../../config/schema.ts";
 import type { CandidateImage, Drop, ImageDrop, Look } from "./group-facts.ts";
 
-/** Under this standard deviation of luma, of 127.5, a picture is blank: JPEG noise on one colour stays below 1. */
+/** Under this standard deviation of luma, of 127.5, an image is blank: JPEG noise on one colour stays below 1. */
 const BLANK_LUMA_STD = 2;
 
 export interface Filtered {
@@ -22,7 +22,7 @@ type Filters = Config["annotate"]["filters"];
 
 /**
  * Leaves out what no pair may hold; each image is counted under the first reason that fits. Images in image_id order.
- * Of equal pictures the lowest image_id stays. Of several sizes the commonest stays, of equally common ones the largest: pairs of
+ * Of equal images the lowest image_id stays. Of several sizes the commonest stays, of equally common ones the largest: pairs of
  * different size are stretched by trainers. Near-duplicates are no filter of images but of pairs (see `pairBarrier`): being near is
  * not transitive, and dropping one of two would throw away what people said about it.
  */

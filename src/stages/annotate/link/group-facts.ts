@@ -18,7 +18,7 @@ export interface CandidateImage {
   readonly variant: string;
   /** Of the stored file; null where it was never stored. */
   readonly sha256: string | null;
-  /** Null where the picture could not be decoded. */
+  /** Null where the image could not be decoded. */
   readonly look: Look | null;
   /** Flags of people take it out, under every criterion: a flag is about the image. */
   readonly flagged: boolean;
@@ -94,7 +94,7 @@ export const IMAGE_DROPS = [
   "rejected", // by harvest: never stored
   "excluded", // by the user
   "undecodable",
-  "blank", // luma hardly varies: a safety checker's black picture, NaN latents
+  "blank", // luma hardly varies: a safety checker's black image, NaN latents
   "flagged", // by people, it or a candidate with the same pixels
   "nsfw", // the judge of annotate.filters.nsfw says so
   "nsfw-unscored", // that judge says nothing about it, which is no proof that it is safe

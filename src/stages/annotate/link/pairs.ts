@@ -27,7 +27,7 @@ export interface Linked {
 /**
  * Turns what is known of one prompt into training rows, and counts by reason what became none.
  * Pure: equal facts and rules give equal rows, whatever happened on the way to them and in whichever order they come. No row ever holds a tie, two sizes, two equal
- * pictures, or the chosen among the rejected.
+ * images, or the chosen among the rejected.
  */
 export function linkGroup(facts: GroupFacts, rules: LinkRules): Linked {
   const ordered = { ...facts, images: facts.images.toSorted((a, b) => (a.imageId < b.imageId ? -1 : 1)) };

@@ -3,7 +3,7 @@ import type { CandidateImage } from "./group-facts.ts";
 
 /**
  * Under `within` each variant is a group of its own, with its own common size and its own ranking. Flags of people hold beyond it: they
- * are about the picture, whichever of its copies people saw.
+ * are about the image, whichever of its copies people saw.
  */
 export function partsOf(images: readonly CandidateImage[], across: PairsPolicy["across"]): readonly (readonly CandidateImage[])[] {
   const marked = images.some(({ flagged, flawed }) => flagged || flawed) ? markCopies(images) : images;

@@ -69,7 +69,7 @@ function ballotOf(
   const places = new Map<string, number | null>();
   const place = (imageId: string, at: number | null): void => {
     const id = twins.get(imageId) ?? imageId;
-    // Of twins that one vote put on two places the better one counts: the picture was good enough for it.
+    // Of twins that one vote put on two places the better one counts: the image was good enough for it.
     if (usable.has(id) && !places.has(id)) places.set(id, at);
   };
   for (const [index, tier] of vote.ranking.entries()) for (const imageId of tier) place(imageId, index);

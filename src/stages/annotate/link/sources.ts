@@ -20,7 +20,7 @@ export function sourcesOf({ from, technical, anyVote }: SourceFacts): readonly s
   return others.length > 0 ? preferring : from;
 }
 
-/** The sources that measure pictures and know nothing of what people like: technical judges, and a combination of nothing else. */
+/** The sources that measure images and know nothing of what people like: technical judges, and a combination of nothing else. */
 export function technicalSources(
   judges: readonly Pick<Judge, "name" | "technical">[],
   { judges: members }: Combination,
@@ -35,7 +35,7 @@ export function rowSourceOf(source: string): string {
   return source === "people" || source === "combined" ? source : `judge:${source}`;
 }
 
-/** Of rows by source: those that only measures of the picture decided, which is nobody's preference. */
+/** Of rows by source: those that only measures of the image decided, which is nobody's preference. */
 export function technicalRows(
   rows: Readonly<Record<string, number>>,
   technical: ReadonlySet<string>,

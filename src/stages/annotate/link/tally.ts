@@ -28,7 +28,7 @@ export interface LinkResult {
   readonly groups: number;
   /** Prompts with candidates still to run, fetch or inspect: they have no rows yet. */
   readonly pending: number;
-  /** Final prompts of which a judge of the configuration has not seen every picture: it may make other rows of them. */
+  /** Final prompts of which a judge of the configuration has not seen every image: it may make other rows of them. */
   readonly unjudged: number;
   /** By criterion: the groups in which somebody voted, skips left out. */
   readonly voted: Readonly<Counts>;

@@ -1,6 +1,6 @@
 import type { PlannedSplit } from "../rows/plan-rows.ts";
 
-/** A format with pictures, as the card tells of it. */
+/** A format with images, as the card tells of it. */
 export interface CardFormat {
   readonly format: string;
   /** Markdown. */
@@ -15,7 +15,7 @@ interface FormatFacts {
   };
 }
 
-/** What the files with pictures are, and how each is read; empty where there are none. */
+/** What the files with images are, and how each is read; empty where there are none. */
 export function formatsSection({ formats, splits, config }: FormatFacts): string {
   if (formats.length === 0) return "";
   const split = splits[0]?.split ?? "train";

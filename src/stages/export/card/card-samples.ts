@@ -10,7 +10,7 @@ export interface CardSample {
   readonly rejected: string;
 }
 
-/** The first pairs as small pictures; empty where there are none. */
+/** The first pairs as small images; empty where there are none. */
 export function samplesSection(samples: readonly CardSample[]): string {
   if (samples.length === 0) return "";
   const rows = samples.map(

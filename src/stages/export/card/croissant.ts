@@ -62,7 +62,7 @@ const FORMAT = "application/jsonlines";
 /** `croissant.json`: MLCommons Croissant 1.0 (JSON-LD) of the rows of every table. Neither place, version nor time is in it: equal rows, equal bytes. */
 export function croissantText({ config, layout, files }: CroissantFacts): string {
   const { license, license_link: link, authors } = config.export.card;
-  // Of formats with pictures the files say themselves what they have.
+  // Of formats with images the files say themselves what they have.
   const own = files.filter(({ format }) => format === undefined);
   const croissant = {
     "@context": CONTEXT,

@@ -25,12 +25,12 @@ export interface FoundContent {
 /** What a manifest says that its folder, the database and its files do not: a version can be whole and still be another one. */
 export function manifestProblems({ version, manifest, recorded }: ManifestClaim, found: FoundContent): readonly string[] {
   const { counts, ratios } = manifest;
-  const pictures = counts.images + (counts.references ?? 0);
+  const images = counts.images + (counts.references ?? 0);
   const rows = [...(found.rows.get("default")?.values() ?? [])].reduce((sum, own) => sum + own, 0);
   return [
     ...identityProblems({ version, manifest, recorded }),
     ...(rows === counts.rows ? [] : [`counts ${counted(counts.rows, "row")}, the files have ${rows}`]),
-    ...(found.images === pictures ? [] : [`counts ${counted(pictures, "image")}, images.csv has ${found.images}`]),
+    ...(found.images === images ? [] : [`counts ${counted(images, "image")}, images.csv has ${found.images}`]),
     ...(found.prompts === null || found.prompts === counts.prompts
       ? []
       : [`counts ${counted(counts.prompts, "prompt")}, the rows have ${found.prompts}`]),

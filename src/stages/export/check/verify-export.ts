@@ -202,7 +202,7 @@ function countRows({ rows, report }: Check, { path, table, split, rows: expected
   rows.set(table, splits.set(split, (splits.get(split) ?? 0) + found));
 }
 
-/** Files of rows that are read line by line; what carries pictures is compared by its checksum. */
+/** Files of rows that are read line by line; what carries images is compared by its checksum. */
 function isTableFile(file: DataFile): boolean {
   return file.format === undefined && !isRowFile(file);
 }
@@ -272,7 +272,7 @@ async function hashOthers(check: Check): Promise<void> {
 async function compareSchema({ version, manifest, sums, store, signal, report }: Check): Promise<void> {
   for (const table of new Set(manifest.files.map((file) => file.table))) {
     const path = schemaPath(table);
-    if (!sums.has(path)) continue; // Written before there were schemas, or a format with pictures.
+    if (!sums.has(path)) continue; // Written before there were schemas, or a format with images.
     const schema = await readText(store, `${version}/${path}`, signal);
     if (schema !== null && schema !== rowSchemaText(table, manifest.layout)) report(path, "is not the schema of these rows");
   }

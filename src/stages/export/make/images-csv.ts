@@ -8,7 +8,7 @@ const CHUNK_CHARS = 64 * 1024;
 const RECORD_CHARS_MAX = 64 * 1024;
 const HEADER = "uri,sha256,bytes\n";
 
-/** `images.csv` (RFC 4180, LF): each image and each reference picture of an export once, where copies stand together. `count` is called for each. */
+/** `images.csv` (RFC 4180, LF): each image and each reference image of an export once, where copies stand together. `count` is called for each. */
 export function* imagesCsv(images: Iterable<ExportedImage>, count: (image: ExportedImage) => void): Generator<Buffer> {
   let text = HEADER;
   let last = "";

@@ -17,7 +17,7 @@ export interface MakeNeeds extends Pick<Context, "config" | "judges" | "log" | "
   readonly croissant: boolean;
   /** What only new rows are added to. */
   readonly since: Since | null;
-  /** Opens the store that the images lie in: what carries no picture never reads it. */
+  /** Opens the store that the images lie in: what carries no image never reads it. */
   openImages(): Promise<ObjectStore>;
   /** Shards compressed at a time; changes no byte. */
   readonly workers: number;

@@ -126,7 +126,7 @@ export async function makeVersion(needs: MakeNeeds): Promise<Made> {
   const contentSha256 = await contentDigest({
     files: content,
     dataFiles,
-    pictures: picturesOf(config.export),
+    images: imagesOf(config.export),
     since: baseOf(since),
     uriBase: config.export.uri_base,
     read: (path) => spool.read(path) as AsyncIterable<Buffer>, // Without an encoding a stream yields Buffers.
@@ -137,7 +137,7 @@ export async function makeVersion(needs: MakeNeeds): Promise<Made> {
 }
 
 /** As the manifest says it. */
-function picturesOf({ formats, images }: Config["export"]): string | null {
+function imagesOf({ formats, images }: Config["export"]): string | null {
   return formats.every((format) => format === "jsonl") ? null : JSON.stringify(images);
 }
 

@@ -34,7 +34,7 @@ export interface VersionCounts {
   readonly prompts: number;
   /** Generated ones. */
   readonly images: number;
-  /** Pictures that prompts come with; left out where there are none. */
+  /** Images that prompts come with; left out where there are none. */
   readonly references?: number;
 }
 
@@ -106,7 +106,7 @@ export function manifestText(facts: ManifestFacts): string {
     checksums_sha256: facts.checksumsSha256,
     uri_base: config.export.uri_base,
     tables: [...new Set(["default", ...files.filter(({ format }) => format === undefined).map(({ table }) => table)])],
-    ...(config.export.formats.every((format) => format === "jsonl") ? {} : pictureFormats(config.export)),
+    ...(config.export.formats.every((format) => format === "jsonl") ? {} : imageFormats(config.export)),
     fields: layout.fields,
     seed_format: layout.seedFormat,
     columns_left_out: layout.omitted,
@@ -156,8 +156,8 @@ function sinceOf({ version, manifestSha256, gone, changed }: SinceFact): object 
   return { version, manifest_sha256: manifestSha256, gone, changed };
 }
 
-/** What was written with pictures in it, and what became of them. */
-function pictureFormats({ formats, images }: Config["export"]): object {
+/** What was written with images in it, and what became of them. */
+function imageFormats({ formats, images }: Config["export"]): object {
   return { formats: [...new Set(["jsonl", ...formats])], images };
 }
 
@@ -194,14 +194,14 @@ export interface ParsedManifest {
   readonly checksumsSha256: string;
   /** Undefined in versions of earlier programs. */
   readonly uriBase?: string | null;
-  /** How formats with pictures show them, JSON; null where there are none. */
-  readonly pictures: string | null;
+  /** How formats with images show them, JSON; null where there are none. */
+  readonly images: string | null;
   /** Images, pairs and prompts that linking left out: unit → reason → count. */
   readonly drops: ManifestFacts["drops"];
   readonly layout: RowLayout;
   readonly files: readonly DataFile[];
-  /** Formats with pictures: each has a folder of its name. */
-  readonly pictureFormats: readonly string[];
+  /** Formats with images: each has a folder of its name. */
+  readonly imageFormats: readonly string[];
   readonly counts: ManifestCounts;
   readonly pairSet: string;
   readonly ratios: SplitRatios;
@@ -249,7 +249,7 @@ export function parseManifest(text: string): ParsedManifest | string {
     contentSha256: manifest.checksums_sha256 === undefined ? null : manifest.content_sha256,
     checksumsSha256: manifest.checksums_sha256 ?? manifest.content_sha256,
     ...(manifest.uri_base === undefined ? {} : { uriBase: manifest.uri_base }),
-    pictures: manifest.images === undefined ? null : JSON.stringify(manifest.images),
+    images: manifest.images === undefined ? null : JSON.stringify(manifest.images),
     drops: manifest.drops,
     layout: {
       fields: manifest.fields,
@@ -258,7 +258,7 @@ export function parseManifest(text: string): ParsedManifest | string {
       ...(manifest.unknown_seeds === true ? { unknownSeeds: true } : {}),
     },
     files: manifest.files.map(({ bytes, ...file }) => ({ ...file, sizeBytes: bytes })),
-    pictureFormats: (manifest.formats ?? []).filter((format) => format !== "jsonl"),
+    imageFormats: (manifest.formats ?? []).filter((format) => format !== "jsonl"),
     counts: manifest.counts,
     pairSet: manifest.policies.pair_set,
     ratios: manifest.splits.ratios,

@@ -4,7 +4,7 @@ import { mkdir, open, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { FatalError } from "../../../errors.ts";
-import type { Chunks } from "../../../exporters/picture-format.ts";
+import type { Chunks } from "../../../exporters/image-format.ts";
 import { fileProblem } from "../../../lib/files/file-problem.ts";
 import { writePieces } from "../../../lib/files/write-pieces.ts";
 

@@ -159,7 +159,7 @@ async function digestOf(publish: Publisher, { version, manifest }: { version: st
     return await publish.digest({
       files: [...sums].map(([path, sha256]) => ({ path, sha256 })),
       dataFiles: manifest.files,
-      pictures: manifest.pictures,
+      images: manifest.images,
       since: manifest.since ?? null,
       uriBase: manifest.uriBase,
       read: (path) => publish.stream(`${version}/${path}`),

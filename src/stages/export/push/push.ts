@@ -72,7 +72,7 @@ export async function pushVersion(needs: PushNeeds, options: PushOptions): Promi
   }
   if (!manifest.complete && !options.isNamed) {
     throw new ConfigError(
-      `Cannot push the newest version: ${version} is not complete, because it was exported with --prompts, or with pictures, scores or votes still to come`,
+      `Cannot push the newest version: ${version} is not complete, because it was exported with --prompts, or with images, scores or votes still to come`,
       { hint: `export again once all is there, or push ${version} by its name` },
     );
   }
@@ -152,7 +152,7 @@ async function warnOfLocalUris(version: string, { store, signal, log }: Pick<Pus
     for await (const image of readImagesCsv(body as AsyncIterable<Buffer>)) {
       if (typeof image === "string" || !/^(?:file:|\/)/.test(image.uri)) return;
       log.warn(
-        `The rows name pictures on this machine (${image.uri}): nobody who downloads them can open those. Set export.uri_base and export again`,
+        `The rows name images on this machine (${image.uri}): nobody who downloads them can open those. Set export.uri_base and export again`,
       );
       return;
     }

@@ -23,8 +23,8 @@ export interface VersionContent {
   readonly files: readonly Pick<SpooledFile, "path" | "sha256">[];
   /** Of these, the files of rows. */
   readonly dataFiles: readonly Pick<DataFile, "path" | "format" | "rows">[];
-  /** How formats with pictures show them: what such files hold follows from this, the rows and the images. Null where there is none. */
-  readonly pictures: string | null;
+  /** How formats with images show them: what such files hold follows from this, the rows and the images. Null where there is none. */
+  readonly images: string | null;
   /** Of a part: what it builds on. */
   readonly since: { readonly version: string; readonly manifestSha256: string } | null;
   /** `export.uri_base`, which is a wish and so part of the content; undefined where a version does not say it. */
@@ -38,14 +38,15 @@ export interface VersionContent {
  * @throws where a file is missing or damaged.
  */
 export async function contentDigest(content: VersionContent): Promise<string> {
-  const { files, dataFiles, pictures, since } = content;
+  const { files, dataFiles, images, since } = content;
   const place = await placeOf(content);
   const byPath = new Map(dataFiles.map((file) => [file.path, file]));
   const sums: SpooledFile[] = [];
   for (const file of files) {
     sums.push({ path: file.path, sizeBytes: 0, sha256: await digestOf(file, { content, dataFile: byPath.get(file.path), place }) });
   }
-  const facts = { uri_base: place.uriBase, pictures, since };
+  // The key stays `pictures`: published versions were digested under it.
+  const facts = { uri_base: place.uriBase, pictures: images, since };
   return sha256Of(`${JSON.stringify(facts)}\n${checksumsText(sums)}`);
 }
 

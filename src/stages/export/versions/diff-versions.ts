@@ -40,14 +40,14 @@ export interface SplitDiff {
 /** What is not compared row by row: only whether its files are equal can be said. */
 export interface FilesDiff {
   readonly table: string;
-  /** `jsonl`, or one with pictures. */
+  /** `jsonl`, or one with images. */
   readonly format: string;
   readonly equal: boolean;
 }
 
 export interface VersionDiff {
   readonly splits: readonly SplitDiff[];
-  /** Tables whose rows have no ids, or stand in another order, and formats with pictures. */
+  /** Tables whose rows have no ids, or stand in another order, and formats with images. */
   readonly files: readonly FilesDiff[];
 }
 
@@ -93,9 +93,9 @@ async function rowBytes(versions: Lineage[0][], needs: DiffNeeds): Promise<RowBy
   return (version, bytes) => Buffer.from(strippers.get(version)?.(bytes) ?? "", "latin1");
 }
 
-/** Pictures are in the checksums of a version only, not in its manifest. */
+/** Images are in the checksums of a version only, not in its manifest. */
 async function diffFormats([before, after]: readonly [Lineage, Lineage], needs: DiffNeeds): Promise<readonly FilesDiff[]> {
-  const formats = new Set([...before, ...after].flatMap(({ manifest }) => manifest.pictureFormats));
+  const formats = new Set([...before, ...after].flatMap(({ manifest }) => manifest.imageFormats));
   if (formats.size === 0) return [];
   const [ours, theirs] = [await readSums(before, needs), await readSums(after, needs)];
   const sumsIn = (sums: typeof ours, format: string): string =>

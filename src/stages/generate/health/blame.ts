@@ -23,7 +23,7 @@ export function blameServer(server: string, evidence: Evidence, witnesses: reado
     if (witness === undefined) continue;
     return {
       variant,
-      why: `${promptsIn(own)} different prompts in a row failed there, while ${witness} made pictures of variant "${variant}"`,
+      why: `${promptsIn(own)} different prompts in a row failed there, while ${witness} made images of variant "${variant}"`,
     };
   }
   const sinceAny = entries.filter((entry) => entry.order > evidence.lastSuccessOfAny(server));

@@ -88,7 +88,7 @@ export function createHealth({ nowMs, probeAfterMs, up, takes, activeVariants, w
       return { state, isCondemned, verdicts: isOver ? judgeVariant(failure) : verdicts };
     },
 
-    /** A picture was made. `clears`: failures of the variant there were its jobs' own; `isNew`: it never worked before. */
+    /** An image was made. `clears`: failures of the variant there were its jobs' own; `isNew`: it never worked before. */
     succeeded(success: Pick<Failure, "server" | "variant" | "job">) {
       const { server, variant } = success;
       const isNew = !evidence.worked.has(variant);
@@ -100,7 +100,7 @@ export function createHealth({ nowMs, probeAfterMs, up, takes, activeVariants, w
 
     /** The server accepts and runs nothing, or takes nothing at all. */
     latch,
-    /** A variant made a picture once, in this run or an earlier one. */
+    /** A variant made an image once, in this run or an earlier one. */
     hasWorked: (variant: string): boolean => evidence.worked.has(variant),
     permission: (server: string, variant: string) => trust.permission(server, variant),
     sent: (server: string, variant: string): void => trust.sent(server, variant),

@@ -47,7 +47,7 @@ export function verdictActor(needs: ActorNeeds): Act {
     progress.failed(others);
     if (!isNews && others === 0) return;
     log.error(
-      `The variant "${variant}" is set aside with ${others} more jobs: ${why}\nTry: correct it in the configuration (one that has made no picture keeps its name), or retry where the servers were at fault`,
+      `The variant "${variant}" is set aside with ${others} more jobs: ${why}\nTry: correct it in the configuration (one that has made no image keeps its name), or retry where the servers were at fault`,
     );
     log.event("variant_quarantined", { variant, why });
   }

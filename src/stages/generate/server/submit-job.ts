@@ -122,7 +122,7 @@ async function refuse(out: OutJob, { status, message, nodeErrors }: Refusal, par
   }
   jobs.takeOff(out);
   if (isAboutJobAlone(nodeErrors, run.variants.placesOf(out.job))) {
-    // A picture that was there may be gone: it is sent again before the job is blamed.
+    // An image that was there may be gone: it is sent again before the job is blamed.
     if (run.uploads.mistrust(out.job, url)) return run.jobs.planAgain(out.job);
     run.jobs.fail(out.job, "validation", `${url} refused the values of this prompt: ${why}`);
     return contact.progressed();
@@ -144,7 +144,7 @@ function isAboutJobAlone(nodeErrors: readonly NodeError[], places: readonly Plac
 }
 
 /**
- * A value of this prompt that the workflow cannot take: the job fails alone, its variant goes on. A picture that this server does not
+ * A value of this prompt that the workflow cannot take: the job fails alone, its variant goes on. An image that this server does not
  * take may be welcome on another.
  */
 function reject(out: OutJob, error: RejectError, { url, jobs, run }: ServerParts): void {

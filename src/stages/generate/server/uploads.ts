@@ -20,10 +20,10 @@ const REMEMBERED_MAX = 10_000;
 type UploadingJob = Pick<SubmittedJob, "references" | "job" | "attempt">;
 type Server = Pick<ComfyClient, "url" | "uploadImage">;
 
-/** Brings the pictures that jobs load to the servers, before the jobs. */
+/** Brings the images that jobs load to the servers, before the jobs. */
 export interface Uploads {
   /**
-   * Resolves once every picture of the job is at the server. Each is sent once in a server's life; jobs that need it at the same time wait
+   * Resolves once every image of the job is at the server. Each is sent once in a server's life; jobs that need it at the same time wait
    * for one request.
    * @throws {RejectError} "reference-changed": the file is not the planned one, no server can help. "upload-refused": this server does not
    * take it or calls it otherwise, another may. @throws TransientError, FatalError as the client does.
@@ -32,7 +32,7 @@ export interface Uploads {
   /** The server restarted, or was away: a container's disk is new then. */
   forget(url: string): void;
   /**
-   * The server could not use the job. True if a picture of it was believed there for an earlier job, and may be gone: the next job sends it
+   * The server could not use the job. True if an image of it was believed there for an earlier job, and may be gone: the next job sends it
    * again.
    */
   mistrust(job: UploadingJob, url: string): boolean;
@@ -64,7 +64,7 @@ export function createUploads(references: Pick<ReferenceQueries, "find" | "paths
 
   async function send(sha256: string, server: Server, signal: AbortSignal): Promise<void> {
     const known = references.find(sha256);
-    if (known === undefined) throw new Error(`a prompt names the picture ${sha256}, of which the plan knows nothing`);
+    if (known === undefined) throw new Error(`a prompt names the image ${sha256}, of which the plan knows nothing`);
     const bytes = await readPlanned(sha256, known.bytes, references.pathsOf(sha256));
     const wanted = posix.parse(uploadedNameOf(sha256, known.extension));
     // Not overwriting: a job that runs there may be reading the file, and equal content is not written again anyhow.
@@ -123,7 +123,7 @@ function hashesOf({ references }: UploadingJob): readonly string[] {
   return [...new Set(hashes)];
 }
 
-/** The picture's bytes, from whichever of its files still has them. */
+/** The image's bytes, from whichever of its files still has them. */
 async function readPlanned(sha256: string, sizeBytes: number, paths: readonly string[]): Promise<Uint8Array<ArrayBuffer>> {
   const why: string[] = [];
   for (const path of paths) {
@@ -136,11 +136,7 @@ async function readPlanned(sha256: string, sizeBytes: number, paths: readonly st
       why.push(messageOf(error));
     }
   }
-  throw new RejectError(
-    "reference-changed",
-    `Cannot send a reference picture: ${why.join("; ") || "no file of the plan has it any more"}`,
-    {
-      hint: "put the file back and retry, or leave it: the next run plans anew with what is there",
-    },
-  );
+  throw new RejectError("reference-changed", `Cannot send a reference image: ${why.join("; ") || "no file of the plan has it any more"}`, {
+    hint: "put the file back and retry, or leave it: the next run plans anew with what is there",
+  });
 }

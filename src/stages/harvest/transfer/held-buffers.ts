@@ -1,5 +1,5 @@
 /**
- * Pictures up to this length are verified and sent from one buffer: that costs half the time of streams, and at 16 transfers no more than
+ * Images up to this length are verified and sent from one buffer: that costs half the time of streams, and at 16 transfers no more than
  * 64 MiB. A PNG of 1024×1024 has some 1.5 MB.
  */
 export const HELD_MAX_BYTES = 4 * 1024 * 1024;
@@ -16,7 +16,7 @@ export function heldBuffers(): HeldBuffers {
   const free: ArrayBuffer[] = [];
   return {
     take(sizeBytes) {
-      // Pages that no picture reaches take no memory.
+      // Pages that no image reaches take no memory.
       const whole = free.pop() ?? new ArrayBuffer(HELD_MAX_BYTES);
       return Buffer.from(whole, 0, sizeBytes);
     },

@@ -2,7 +2,7 @@ import { RejectError } from "../../../errors.ts";
 import { isJsonObject } from "../../../lib/exact-json.ts";
 import { tryParsePython } from "../../../lib/python-json.ts";
 
-/** What a picture must say of itself to be the one asked for. */
+/** What an image must say of itself to be the one asked for. */
 export interface JobProof {
   readonly outputNodeId: string;
   /** `<dataset>/<shard>/<job>`; sent for preview nodes, too, which ignore but embed it. */
@@ -10,8 +10,8 @@ export interface JobProof {
 }
 
 /**
- * True if the graph embedded in a picture saved under the job's prefix. Only that is compared: ComfyUI converts other inputs
- * (64.9 → 64), so that comparing whole graphs would refuse good pictures.
+ * True if the graph embedded in an image saved under the job's prefix. Only that is compared: ComfyUI converts other inputs
+ * (64.9 → 64), so that comparing whole graphs would refuse good images.
  */
 export function namesJob(embeddedPrompt: string, { outputNodeId, filenamePrefix }: JobProof): boolean {
   const graph = tryParsePython(embeddedPrompt);
@@ -26,14 +26,14 @@ export interface PromptRule extends JobProof {
 }
 
 /**
- * Says whether a picture proves that it is the job's.
+ * Says whether an image proves that it is the job's.
  * @throws {RejectError} "wrong-prompt" if it names another, or says nothing where it should.
  */
 export function proveJob(embeddedPrompt: string | null, rule: PromptRule): "proven" | "unproven" {
   if (embeddedPrompt === null) {
     if (rule.mayLackPrompt) return "unproven";
-    throw new RejectError("wrong-prompt", "The picture embeds no prompt, though the node that saved it embeds one in all it saves");
+    throw new RejectError("wrong-prompt", "The image embeds no prompt, though the node that saved it embeds one in all it saves");
   }
   if (namesJob(embeddedPrompt, rule)) return "proven";
-  throw new RejectError("wrong-prompt", `The picture's embedded prompt does not save under ${rule.filenamePrefix}: it is another job's`);
+  throw new RejectError("wrong-prompt", `The image's embedded prompt does not save under ${rule.filenamePrefix}: it is another job's`);
 }

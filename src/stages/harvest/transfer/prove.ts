@@ -1,6 +1,6 @@
 import type { AskedSize } from "../../../comfy/graph/asked-size.ts";
 import { altered } from "../../../images/verify/format.ts";
-import type { ImageFacts, VerifyOptions } from "../../../images/verify/picture-check.ts";
+import type { ImageFacts, VerifyOptions } from "../../../images/verify/image-check.ts";
 import { proveJob, type JobProof } from "./names-job.ts";
 
 export interface ProofTask extends JobProof {
@@ -12,11 +12,11 @@ export interface ProofTask extends JobProof {
 
 export interface Proof {
   readonly accept: VerifyOptions["accept"];
-  /** The picture is good, and says nothing of the job it is of. */
+  /** The image is good, and says nothing of the job it is of. */
   readonly isUnproven: () => boolean;
 }
 
-/** A verifier's last word: is the picture the job's, and as its graph asked for it? */
+/** A verifier's last word: is the image the job's, and as its graph asked for it? */
 export function proofOf(task: ProofTask): Proof {
   let proof: "proven" | "unproven" = "unproven";
   return {

@@ -14,9 +14,9 @@ import { HELD_MAX_BYTES, type HeldBuffers } from "./held-buffers.ts";
 import { proofOf, type ProofTask } from "./prove.ts";
 import { readHeld } from "./read-held.ts";
 import { createVerifier, type Verifier } from "../../../images/verify/verify.ts";
-import type { ImageFacts } from "../../../images/verify/picture-check.ts";
+import type { ImageFacts } from "../../../images/verify/image-check.ts";
 import { formatNamedBy, type ImageFormat } from "../../../images/verify/format.ts";
-import { pictureCheck, type PictureCheck } from "../../../images/verify/picture-check.ts";
+import { imageCheck, type ImageCheck } from "../../../images/verify/image-check.ts";
 
 /** Longer than any timeout of a client or a store, ms: those say what hangs. */
 const TRANSFER_BASE_MS = 180_000;
@@ -28,7 +28,7 @@ export interface TransferTask extends ProofTask {
   /** Where the server has it, checked before. */
   readonly source: { readonly filename: string; readonly subfolder: string; readonly type: string };
   readonly maxBytes: number;
-  /** Whether the stored picture keeps what it says of itself. */
+  /** Whether the stored image keeps what it says of itself. */
   readonly metadata: "keep" | "strip";
 }
 
@@ -39,13 +39,13 @@ export interface TransferNeeds {
   readonly signal: AbortSignal;
 }
 
-/** The store has the picture. */
+/** The store has the image. */
 export interface StoredOutcome {
   readonly kind: "stored";
   readonly key: string;
   /** Length and SHA-256 are of what is stored. */
   readonly facts: ImageFacts;
-  /** Length of the server's file; null where the store had the picture already and the server was not asked. */
+  /** Length of the server's file; null where the store had the image already and the server was not asked. */
   readonly sourceBytes: number | null;
   readonly unproven: boolean;
   /** The store had it already, whole and the job's. */
@@ -82,13 +82,13 @@ async function transferAs(form: Form, { task, needs }: Transferring): Promise<Tr
   if (first.kind !== "exists") return first;
   const adopted = await (form === "whole" ? adopt(task, needs, first.key) : adoptStripped(first.key, { task, needs, form }));
   if (adopted !== null) return adopted;
-  // What is there is no whole picture, or another job's.
+  // What is there is no whole image, or another job's.
   return settled(await attempt(task, needs, { mode: "replace", form }));
 }
 
 /** `stripped`: without its metadata, on the way; `stripped-in-memory`: its length cannot be known on the way. */
 type Form = "whole" | "stripped" | "stripped-in-memory";
-/** `look`: the picture is verified, and goes nowhere. */
+/** `look`: the image is verified, and goes nowhere. */
 type Mode = "new" | "replace" | "look";
 
 interface LateMetadata {
@@ -149,15 +149,15 @@ interface Moving extends Transferring {
 }
 
 /**
- * From one buffer: the store is asked for nothing before the picture is proven. `read` brings the picture into it; null where it answers
+ * From one buffer: the store is asked for nothing before the image is proven. `read` brings the image into it; null where it answers
  * false, that it brought nothing.
  */
 async function moveHeld(read: (sink: HeldSink) => Promise<boolean>, { task, needs, mode, deadline }: Moving): Promise<Attempt | null> {
   const proof = proofOf(task);
-  let held: { readonly bytes: Buffer; readonly check: PictureCheck } | undefined;
+  let held: { readonly bytes: Buffer; readonly check: ImageCheck } | undefined;
   const sink: HeldSink = {
     begin(announcedBytes) {
-      const check = pictureCheck({ maxBytes: task.maxBytes, announcedBytes, namedFormat: namedFormatOf(task), accept: proof.accept });
+      const check = imageCheck({ maxBytes: task.maxBytes, announcedBytes, namedFormat: namedFormatOf(task), accept: proof.accept });
       held = { bytes: needs.buffers.take(announcedBytes), check };
       return held.bytes;
     },
@@ -289,7 +289,7 @@ function isStreamError(error: unknown): error is Error & { readonly code: string
   return error instanceof Error && "code" in error && typeof error.code === "string";
 }
 
-/** Takes what is in the store if it is a whole picture and names the job, else null. */
+/** Takes what is in the store if it is a whole image and names the job, else null. */
 async function adopt(task: TransferTask, { store, signal }: TransferNeeds, key: string): Promise<TransferOutcome | null> {
   const { verifier, isUnproven } = verifierFor(task, null);
   try {
@@ -306,7 +306,7 @@ async function adopt(task: TransferTask, { store, signal }: TransferNeeds, key: 
 }
 
 /**
- * A stripped picture in the store no longer names its job: the server's picture is looked at once more, and what is stored is taken if
+ * A stripped image in the store no longer names its job: the server's image is looked at once more, and what is stored is taken if
  * it is that one, stripped.
  */
 async function adoptStripped(
@@ -314,7 +314,7 @@ async function adoptStripped(
   { task, needs, form }: Transferring & Pick<Manner, "form">,
 ): Promise<TransferOutcome | LateMetadata | null> {
   const seen = await attempt(task, needs, { mode: "look", form });
-  if (seen.kind === "exists") throw new Error("looking at a picture writes nothing");
+  if (seen.kind === "exists") throw new Error("looking at an image writes nothing");
   if (seen.kind !== "stored") return seen;
   const { sha256, sizeBytes: bytes } = seen.facts;
   try {

@@ -3,7 +3,7 @@ import type { ListedObject, ObjectStore } from "../../../stores/object-store.ts"
 
 /** Younger objects may be on their way into the database, ms. */
 const MIN_AGE_MS = 24 * 3_600_000;
-/** Below it lie this program's pictures; references, marker and exports lie elsewhere. */
+/** Below it lie this program's images; references, marker and exports lie elsewhere. */
 const BELOW = "images/";
 const IMAGE_KEY = /^images\/[0-9a-f]{3}\/(i_[0-9a-f]{32})\.[a-z]+$/;
 
@@ -19,7 +19,7 @@ export interface OrphanNeeds {
   readonly signal: AbortSignal;
 }
 
-/** Objects below our prefix, named as this program names pictures, that no row of the database stands for. */
+/** Objects below our prefix, named as this program names images, that no row of the database stands for. */
 export async function* findOrphans({ store, images, nowMs, signal }: OrphanNeeds): AsyncGenerator<Orphan> {
   for await (const object of store.list(BELOW, signal)) {
     const [, imageId] = IMAGE_KEY.exec(object.key) ?? [];

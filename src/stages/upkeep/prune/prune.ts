@@ -20,7 +20,7 @@ export interface Pruned {
 type PruneNeeds = Pick<Context, "store" | "config" | "clock" | "log" | "stopping" | "signal"> & { readonly images: UnusedImages };
 
 /**
- * Removes unused images from the store. The row says so before, and once it is done: killed in between, no row promises a picture which is gone,
+ * Removes unused images from the store. The row says so before, and once it is done: killed in between, no row promises an image which is gone,
  * and the next prune ends what this one began.
  */
 export async function pruneImages(needs: PruneNeeds, { expire, ...filter }: PruneOptions): Promise<Pruned> {

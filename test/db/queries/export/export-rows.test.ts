@@ -78,7 +78,7 @@ it("looks up what some rows have by their ids, not among all rows of the pair se
   }
 });
 
-/** Rows of two pictures each, of which the first two show a picture of the same bytes. */
+/** Rows of two images each, of which the first two show an image of the same bytes. */
 function fill(rows: number): void {
   const { client } = db;
   client.exec(

@@ -2,10 +2,10 @@ import { describe, expect, it } from "vitest";
 import { RejectError, TransientError } from "../../../../src/errors.ts";
 import { prepareAhead, type PrepareNeeds } from "../../../../src/page/server/images/prepare-ahead.ts";
 
-const picture = (name: string) => ({ name, key: name, sizeBytes: 1, sha256: name, widthPx: 1, heightPx: 1 });
+const image = (name: string) => ({ name, key: name, sizeBytes: 1, sha256: name, widthPx: 1, heightPx: 1 });
 
 /** Runs until it has slept so often. */
-async function run(needs: Pick<PrepareNeeds, "assignments" | "stored" | "pictures">, sleeps: number): Promise<void> {
+async function run(needs: Pick<PrepareNeeds, "assignments" | "stored" | "images">, sleeps: number): Promise<void> {
   const ending = new AbortController();
   let slept = 0;
   const sleep = (): Promise<void> => {
@@ -22,15 +22,15 @@ describe("prepareAhead()", () => {
     await run(
       {
         assignments: { frontOfQueue: () => queue.shift() ?? [] },
-        stored: { image: (name) => (name === "gone" ? null : picture(name)) },
-        pictures: { prepare: async ({ name }) => void made.push(name) },
+        stored: { image: (name) => (name === "gone" ? null : image(name)) },
+        images: { prepare: async ({ name }) => void made.push(name) },
       },
       3,
     );
     expect(made).toEqual(["a", "b", "c", "d", "e"]);
   });
 
-  it("goes on after a picture that cannot be had, and ends with a bug", async () => {
+  it("goes on after an image that cannot be had, and ends with a bug", async () => {
     const made: string[] = [];
     const errors: Readonly<Record<string, Error>> = {
       a: new TransientError("away"),
@@ -39,8 +39,8 @@ describe("prepareAhead()", () => {
     };
     const needs = (images: string) => ({
       assignments: { frontOfQueue: () => [images] },
-      stored: { image: picture },
-      pictures: {
+      stored: { image: image },
+      images: {
         prepare: async ({ name }: { readonly name: string }) => {
           const error = errors[name];
           if (error !== undefined) throw error;

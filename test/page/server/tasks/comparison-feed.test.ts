@@ -25,7 +25,7 @@ function lookAs(people: object, annotate: object = {}) {
 }
 
 describe("comparisonFeed()", () => {
-  it("shows only prompts whose pictures are all there, inspected, and two or more of use", async () => {
+  it("shows only prompts whose images are all there, inspected, and two or more of use", async () => {
     page = await openVotingPage();
     page.addPrompt("whole", 2);
     page.addPrompt("single", 1);
@@ -76,7 +76,7 @@ describe("comparisonFeed()", () => {
     ]);
   });
 
-  it("shows an excluded picture no more, and asks about it again once it is back", async () => {
+  it("shows an excluded image no more, and asks about it again once it is back", async () => {
     page = await openVotingPage({ task: "best" });
     page.addPrompt("a", 3);
     await page.look();
@@ -96,7 +96,7 @@ describe("comparisonFeed()", () => {
     ]);
   });
 
-  it("asks about a picture that was made again, also who said something of the one before", async () => {
+  it("asks about an image that was made again, also who said something of the one before", async () => {
     page = await openVotingPage({ task: "best" });
     const ann = page.person("ann");
     page.addPrompt("a", 2);
@@ -185,7 +185,7 @@ describe("comparisonFeed()", () => {
     expect(column(open)).toEqual(["p_b"]);
   });
 
-  it("asks nobody about two pictures that look the same", async () => {
+  it("asks nobody about two images that look the same", async () => {
     page = await openVotingPage({}, { filters: { near_duplicate: 4 } });
     for (const name of ["a0", "a1"]) {
       page.dataset.addImage(imageId(name), { promptKey: "p_a" });

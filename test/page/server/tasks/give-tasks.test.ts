@@ -86,7 +86,7 @@ describe("taskGiver()", () => {
     expect(bo.give().tasks).toEqual([]);
   });
 
-  it("gives a browser that lost its tasks the same again, in the same order of pictures", async () => {
+  it("gives a browser that lost its tasks the same again, in the same order of images", async () => {
     await open({}, 3);
     const ann = page.person("ann");
     const before = ann.give(2).tasks;
@@ -142,14 +142,14 @@ describe("taskGiver()", () => {
     expect(places).toEqual([0, 1, 2, 3]);
   });
 
-  it("stops asking about a picture that is gone", async () => {
+  it("stops asking about an image that is gone", async () => {
     await open({}, 2);
     page.dataset.db.client.prepare("update images set state = 'excluded', reason = 'user' where prompt_key = 'p_x0'").run();
     expect(prompts(page.person("ann").give(5).tasks)).toEqual(["a picture of p_x1"]);
     expect(page.dataset.db.client.prepare("select state from comparisons where prompt_key = 'p_x0'").pluck().get()).toBe("void");
   });
 
-  it("says that a task is gone whose picture was excluded while somebody had it", async () => {
+  it("says that a task is gone whose image was excluded while somebody had it", async () => {
     await open({}, 2);
     const ann = page.person("ann");
     const [first, second] = ann.give(2).tasks;

@@ -24,7 +24,7 @@ it("counts what is left of each judge, with what older versions said", async () 
   }
   dataset.addImage(imageId("f"), { promptKey: "p_2" }); // Not looked at yet: `judge` will, first.
   dataset.addImage(imageId("broken"), { promptKey: "p_1" });
-  dataset.addInspection(imageId("broken"), { error: "no picture" });
+  dataset.addInspection(imageId("broken"), { error: "no image" });
   dataset.addImage(imageId("g"), { promptKey: "p_running" });
   dataset.addJob("running", { promptKey: "p_running", state: "submitted" });
   for (const name of ["a", "b"]) dataset.addScore(imageId(name), 1, { judge: "pick", version: "1" });

@@ -137,7 +137,7 @@ describe("judge()", () => {
     await expect(judge({ ...dataset.context, judges: [broken] }, nothingUpstream, { isBeside: true })).rejects.toThrow("a bug");
   });
 
-  it("waits out a judge that is away for an hour while pictures are still made, and then judges all", async () => {
+  it("waits out a judge that is away for an hour while images are still made, and then judges all", async () => {
     await using dataset = await openTestDataset();
     for (const [index, promptKey] of ["p_1", "p_2", "p_3"].entries()) addFinalGroup(dataset, promptKey, [`a${index}`, `b${index}`]);
     let nowMs = 0;

@@ -41,7 +41,7 @@ describe("filterImages()", () => {
     expect(run(images)).toMatchObject({ kept: "abcde", drops: {} });
   });
 
-  it("keeps the first of equal pictures, and says which stands for which", () => {
+  it("keeps the first of equal images, and says which stands for which", () => {
     const images = [
       candidate("a"),
       candidate("b", { sha256: "file a" }),
@@ -57,7 +57,7 @@ describe("filterImages()", () => {
     expect(run(images, { same_pixels: false }).kept).toBe("abcd");
   });
 
-  it("does not let a dropped picture stand for another", () => {
+  it("does not let a dropped image stand for another", () => {
     expect(run([candidate("a", { flagged: true }), candidate("b", { sha256: "file a" })]).kept).toBe("b");
   });
 

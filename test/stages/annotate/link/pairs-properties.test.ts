@@ -94,7 +94,7 @@ const anyRules = fc
 const keyOf = ({ imageId }: Pick<CandidateImage, "imageId">): string => imageId;
 
 describe("linkGroup() whatever the group and the policy", () => {
-  it("never yields chosen = rejected, a tie, two prompts, two sizes, equal, excluded, flagged or unsafe pictures, or a pair twice", () => {
+  it("never yields chosen = rejected, a tie, two prompts, two sizes, equal, excluded, flagged or unsafe images, or a pair twice", () => {
     let linked = 0;
     const sources = new Set<string>();
     fc.assert(

@@ -181,7 +181,7 @@ describe("linkGroup() near-duplicates", () => {
     expect(rowsOf(facts(near), rules({}, { near_duplicate: 0 }))).toEqual(["a>b,c"]);
   });
 
-  it("takes a flag for one of equal pictures as said of all, in whichever variant", () => {
+  it("takes a flag for one of equal images as said of all, in whichever variant", () => {
     const copies = [
       candidate("a", { scores: { j: 1 } }),
       candidate("b", { scores: { j: 0.5 }, variant: "other", look: { pixelSha256: "pixels a" }, flagged: true }),

@@ -68,13 +68,13 @@ describe("verdictOfPeople()", () => {
     ]);
   });
 
-  it("counts a vote for an equal picture for the one that stands for it", () => {
+  it("counts a vote for an equal image for the one that stands for it", () => {
     const twins = [candidate("a"), candidate("b", { sha256: "file a" }), candidate("c")];
     expect([...verdictOf([vote("b", "abc")], twins).scores]).toEqual([
       ["a", 1],
       ["c", 0],
     ]);
-    // One picture on two places of one vote: the better place counts.
+    // One image on two places of one vote: the better place counts.
     expect([...verdictOf([vote("b>c>a")], twins).scores]).toEqual([
       ["a", 1],
       ["c", 0],

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { readVersion } from "../exported.ts";
 import { openFixture } from "../fixture-database.ts";
-import { openPictureFixture } from "../picture-fixture.ts";
+import { openImageFixture } from "../image-fixture.ts";
 
 interface CroissantField {
   readonly "@id": string;
@@ -57,11 +57,11 @@ describe("croissant.json", () => {
   );
 
   test("describes every table that is exported, with names that are unique and sources that are there", async () => {
-    await using fixture = await openPictureFixture();
+    await using fixture = await openImageFixture();
     for (const prompt of ["a cat", "a dog", "a cow", "a pig", "a hen", "an owl"]) {
-      const { promptKey, imageIds } = await fixture.addPictured({ prompt, source: "people" });
+      const { promptKey, imageIds } = await fixture.addImaged({ prompt, source: "people" });
       fixture.addVote({ voteId: `${prompt} 1`, promptKey, shown: imageIds, ranking: imageIds.map((id) => [id]) });
-      const tied = await fixture.addPictured({ prompt: `${prompt} that sits` });
+      const tied = await fixture.addImaged({ prompt: `${prompt} that sits` });
       fixture.addVote({ voteId: `${prompt} 2`, promptKey: tied.promptKey, shown: tied.imageIds, kind: "tie", ranking: [tied.imageIds] });
     }
     const tables = ["pairs", "rankings", "ties", "votes"];

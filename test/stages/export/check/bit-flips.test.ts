@@ -8,7 +8,7 @@ import { listExports } from "../../../../src/db/queries/export/exports.ts";
 import { verifyExport } from "../../../../src/stages/export/check/verify-export.ts";
 import { fileStore } from "../../../../src/stores/file/file.ts";
 import { openFixture, type Fixture } from "../fixture-database.ts";
-import { openPictureFixture } from "../picture-fixture.ts";
+import { openImageFixture } from "../image-fixture.ts";
 
 // What verify promises: no bit of what was exported changes unseen.
 
@@ -35,10 +35,10 @@ async function exported(): Promise<Fixture> {
   return fixture;
 }
 
-/** A version with every table and every format with pictures. */
-async function pictured(): Promise<Fixture> {
-  const fixture = await openPictureFixture();
-  const { promptKey, imageIds } = await fixture.addPictured({ prompt: "a cat", scores: [0.9, 0.5, 0.5], seeds: ["1", "2", "3"] });
+/** A version with every table and every format with images. */
+async function imaged(): Promise<Fixture> {
+  const fixture = await openImageFixture();
+  const { promptKey, imageIds } = await fixture.addImaged({ prompt: "a cat", scores: [0.9, 0.5, 0.5], seeds: ["1", "2", "3"] });
   fixture.addVote({ voteId: "vote", promptKey, shown: imageIds, ranking: [[imageIds[0]!], imageIds.slice(1)] });
   await fixture.export({
     tables: ["default", "pairs", "rankings", "ties", "votes"],
@@ -97,8 +97,8 @@ describe("a changed bit", () => {
     await flipEverywhere(fixture, { first: 10, last: 9 });
   }, 120_000);
 
-  test("anywhere in tables, pictures and formats that hold them is found, and so is a file cut, missing or too many", async () => {
-    await using fixture = await pictured();
+  test("anywhere in tables, images and formats that hold them is found, and so is a file cut, missing or too many", async () => {
+    await using fixture = await imaged();
     const paths = [...(await fixture.files()).keys()];
     const kinds = [
       "pairs/",

@@ -7,7 +7,7 @@ import { pushVersion, type PushOptions, type PushReport } from "../../../../src/
 import { fileStore } from "../../../../src/stores/file/file.ts";
 import { startHubStandIn, type HubStandIn } from "../../../helpers/stand-ins/hub-stand-in.ts";
 import { openFixture, type Fixture } from "../fixture-database.ts";
-import { openPictureFixture } from "../picture-fixture.ts";
+import { openImageFixture } from "../image-fixture.ts";
 
 // Against a stand-in of the Hub's HTTP API: the client is the real one, the Hub is not.
 
@@ -66,19 +66,19 @@ describe("pushVersion()", () => {
     hub.repos
       .get(REPO)!
       .branches.get("main")!
-      .set("pictures/sample.png", { bytes: Buffer.from("a picture"), isLarge: false });
+      .set("images/sample.png", { bytes: Buffer.from("an image"), isLarge: false });
     fixture.addRow({ prompt: "one more" });
     await fixture.export({ shards: 1 });
     expect(await push(fixture, hub, { version: "v2" })).toMatchObject({ outcome: "pushed", removed: 2 });
-    const { ".gitattributes": _, "pictures/sample.png": picture, ...there } = Object.fromEntries(hub.files(REPO));
-    expect(String(picture)).toBe("a picture");
+    const { ".gitattributes": _, "images/sample.png": image, ...there } = Object.fromEntries(hub.files(REPO));
+    expect(String(image)).toBe("an image");
     expect(there).toEqual(Object.fromEntries(await versionOf(fixture, "v2")));
   });
 
-  test("brings the pictures of the formats that have them, and the card's samples", async () => {
+  test("brings the images of the formats that have them, and the card's samples", async () => {
     await using hub = await startHubStandIn();
-    await using fixture = await openPictureFixture();
-    for (const prompt of ["a cat", "a dog"]) await fixture.addPictured({ prompt });
+    await using fixture = await openImageFixture();
+    for (const prompt of ["a cat", "a dog"]) await fixture.addImaged({ prompt });
     await fixture.export({ formats: ["parquet", "webdataset", "imagefolder", "winlose"], card: { samples: 1 } });
     await push(fixture, hub);
     const { ".gitattributes": _, ...there } = Object.fromEntries(hub.files(REPO));
@@ -197,12 +197,12 @@ describe("pushVersion()", () => {
     expect(String(refused) + String(forbidden)).not.toMatch(/hf_wrong_secret|hf_stand_in_token|X-Amz-Signature/);
   });
 
-  test("says that pictures of this machine are of no use to others", async () => {
+  test("says that images of this machine are of no use to others", async () => {
     await using hub = await startHubStandIn();
     await using fixture = await openFixture();
     fixture.addRow({ prompt: "a cat" });
     await fixture.export({ uri_base: "file:///data/images" });
     await push(fixture, hub);
-    expect(fixture.messages.join("\n")).toMatch(/The rows name pictures on this machine \(file:\/\/\/data\/images\//);
+    expect(fixture.messages.join("\n")).toMatch(/The rows name images on this machine \(file:\/\/\/data\/images\//);
   });
 });

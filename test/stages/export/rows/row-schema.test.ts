@@ -2,7 +2,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, test } from "vitest";
 import { readVersion } from "../exported.ts";
 import { openFixture } from "../fixture-database.ts";
-import { openPictureFixture } from "../picture-fixture.ts";
+import { openImageFixture } from "../image-fixture.ts";
 
 const EXPORTS = [
   {},
@@ -62,11 +62,11 @@ const BROKEN: Readonly<Record<string, readonly Cells[]>> = {
 
 describe("the schema that stands beside a table", () => {
   test.each(Object.keys(BROKEN))("takes every row of %s and refuses broken ones", async (table) => {
-    await using fixture = await openPictureFixture();
+    await using fixture = await openImageFixture();
     const [cat, dog, cow] = [
-      await fixture.addPictured({ prompt: "a cat", source: "people", scores: [2, 1, 0] }),
-      await fixture.addPictured({ prompt: "a dog", source: "people", margin: 0.25, agreement: 1 }),
-      await fixture.addPictured({ prompt: "a cow" }),
+      await fixture.addImaged({ prompt: "a cat", source: "people", scores: [2, 1, 0] }),
+      await fixture.addImaged({ prompt: "a dog", source: "people", margin: 0.25, agreement: 1 }),
+      await fixture.addImaged({ prompt: "a cow" }),
     ];
     const votes = [
       ["1", cat, "choice", cat.imageIds.map((id) => [id])],

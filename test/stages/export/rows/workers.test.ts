@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { InterruptedError } from "../../../../src/errors.ts";
 import { openFixture } from "../fixture-database.ts";
-import { openPictureFixture } from "../picture-fixture.ts";
+import { openImageFixture } from "../image-fixture.ts";
 
 describe("an export with several workers", () => {
   test.each([true, false])("has the bytes of one with a single worker (gzip: %s)", async (gzip) => {
@@ -21,10 +21,10 @@ describe("an export with several workers", () => {
     expect(await withWorkers(2)).toEqual(one);
   });
 
-  test("has the bytes of one with a single worker in every table and every format with pictures", async () => {
-    await using fixture = await openPictureFixture();
+  test("has the bytes of one with a single worker in every table and every format with images", async () => {
+    await using fixture = await openImageFixture();
     for (let index = 0; index < 12; index++) {
-      const { promptKey, imageIds } = await fixture.addPictured({
+      const { promptKey, imageIds } = await fixture.addImaged({
         prompt: `prompt ${index}`,
         scores: [0.9, 0.5, 0.5],
         seeds: ["1", "2", "3"],

@@ -32,7 +32,7 @@ function digest({ place = "file:///a/images/", prompt = "a cat", key = KEY, gzip
   return contentDigest({
     files,
     dataFiles: [{ path, rows: 1 }],
-    pictures: null,
+    images: null,
     since: null,
     uriBase: "uriBase" in rest ? rest.uriBase : null,
     read: (name) =>
@@ -60,7 +60,7 @@ test("other content has another", async () => {
     digest({ gzip: true }),
     digest({ card: "licence" }),
     digest({ uriBase: "https://data.example/" }),
-    digest({ more: { pictures: '{"quality":90}' } }),
+    digest({ more: { images: '{"quality":90}' } }),
     digest({ more: { since: { version: "v1", manifestSha256: "0" } } }),
   ]);
   expect(new Set(others).size).toBe(others.length);
@@ -73,7 +73,7 @@ test("a base that was asked for is content; where a version does not say it, its
   expect(await digest({ ...asked, place: "https://other.example/", uriBase: "https://other.example/" })).not.toBe(await digest(asked));
 });
 
-test("of files with pictures it tells rows and settings, whose bytes hold the place", async () => {
+test("of files with images it tells rows and settings, whose bytes hold the place", async () => {
   const parquet = (sha256: string, rows = 1): Promise<string> =>
     digest({
       more: { files: [{ path: "parquet/x.parquet", sha256 }], dataFiles: [{ path: "parquet/x.parquet", format: "parquet", rows }] },

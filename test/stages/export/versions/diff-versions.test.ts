@@ -9,7 +9,7 @@ import { mergeById } from "../../../../src/stages/export/rows/merge-by-id.ts";
 import { fileStore } from "../../../../src/stores/file/file.ts";
 import { readVersion, type ReadRow } from "../exported.ts";
 import { fixtureConfig, openFixture, type Fixture } from "../fixture-database.ts";
-import { openPictureFixture } from "../picture-fixture.ts";
+import { openImageFixture } from "../image-fixture.ts";
 
 async function diff(fixture: Fixture, before = "v1", after = "v2"): Promise<VersionDiff & { readonly rows: readonly ChangedRow[] }> {
   const rows: ChangedRow[] = [];
@@ -119,10 +119,10 @@ describe("diffVersions()", () => {
   });
 
   test("compares the tables that stand in the order of ids by them, and pairs as files", async () => {
-    await using fixture = await openPictureFixture();
+    await using fixture = await openImageFixture();
     const tables = ["default", "pairs", "rankings", "ties", "votes"];
     const add = async (prompt: string, scores: readonly number[]) => {
-      const { promptKey, imageIds } = await fixture.addPictured({ prompt, scores, seeds: scores.map((_, index) => String(index)) });
+      const { promptKey, imageIds } = await fixture.addImaged({ prompt, scores, seeds: scores.map((_, index) => String(index)) });
       fixture.addVote({ voteId: `vote ${prompt}`, promptKey, shown: imageIds, ranking: [[imageIds[0]!], imageIds.slice(1)] });
     };
     // Equal scores of a judge are ties.
@@ -146,9 +146,9 @@ describe("diffVersions()", () => {
     expect((await diff(fixture, "v2", "v2")).files).toEqual([{ table: "pairs", format: "jsonl", equal: true }]);
   });
 
-  test("says of each format with pictures whether its files are equal, pictures and all", async () => {
-    await using fixture = await openPictureFixture();
-    for (const prompt of ["a cat", "a dog"]) await fixture.addPictured({ prompt });
+  test("says of each format with images whether its files are equal, images and all", async () => {
+    await using fixture = await openImageFixture();
+    for (const prompt of ["a cat", "a dog"]) await fixture.addImaged({ prompt });
     const all = ["parquet", "webdataset", "imagefolder", "winlose"];
     await fixture.export({ formats: all });
     await fixture.export({ formats: all, fields: "minimal" }, { as: "again" });

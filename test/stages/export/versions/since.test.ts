@@ -106,7 +106,7 @@ describe("export --since", () => {
     expect([...(await fixture.files()).keys()].some((path) => path.startsWith("v4/"))).toBe(false);
   });
 
-  test("never shows a picture in a split that has another of the earlier versions' in it", async () => {
+  test("never shows an image in a split that has another of the earlier versions' in it", async () => {
     await using fixture = await openFixture();
     const splits = { train: 1, validation: 1, test: 1 };
     for (let index = 0; index < 30; index++)
@@ -114,7 +114,7 @@ describe("export --since", () => {
     await fixture.export({ splits });
     const test1 = (await readVersion(fixture)).rows("test")[0]!;
     const index = Number(/\d+/.exec(test1.prompt)![0]);
-    // The old row leaves, so that nothing in the database keeps its picture out of train.
+    // The old row leaves, so that nothing in the database keeps its image out of train.
     const added = Array.from({ length: 30 }, (_, at) =>
       fixture.addRow({ prompt: `another ${at}`, contents: [`left ${index}`, `other ${at}`] }),
     );

@@ -22,7 +22,7 @@ function open({ up = ["a", "b"], variants = ["v"], worked = [] as string[] } = {
 }
 
 describe("createHealth()", () => {
-  it("latches a server at which three prompts failed while another one made pictures since", () => {
+  it("latches a server at which three prompts failed while another one made images since", () => {
     const { health, fail, succeed } = open();
     expect(fail("a").verdicts).toEqual([]);
     succeed("b");

@@ -129,7 +129,7 @@ describe("ensure()", () => {
     expect(server.received.length).toBe(2);
   });
 
-  it("never sends another picture than the planned one", async () => {
+  it("never sends another image than the planned one", async () => {
     const a = await plan("a");
     const server = serverAt("http://1");
     for (const content of ["b", "longer", null]) {

@@ -15,9 +15,9 @@ describe("namesJob()", () => {
   });
 
   test("true for a picture of ComfyUI whose graph holds NaN, as that of every node that is to run always", () => {
-    const picture = readFileSync(join(import.meta.dirname, "../../../fixtures/python-json/nan_in_prompt.png"));
+    const image = readFileSync(join(import.meta.dirname, "../../../fixtures/python-json/nan_in_prompt.png"));
     const walk = walker(walkPng());
-    walk.feed(picture);
+    walk.feed(image);
     const embedded = walk.result()?.embeddedPrompt ?? "";
     expect(embedded).toContain('"is_changed": [NaN]');
     expect(proveJob(embedded, { outputNodeId: "9", filenamePrefix: "set/0ab/0ab1", mayLackPrompt: false })).toBe("proven");
@@ -52,7 +52,7 @@ describe("namesJob()", () => {
 });
 
 describe("proveJob()", () => {
-  test("a picture without a prompt is unproven where that may be, else refused", () => {
+  test("an image without a prompt is unproven where that may be, else refused", () => {
     expect(proveJob(null, { ...proof, mayLackPrompt: true })).toBe("unproven");
     expect(() => proveJob(null, { ...proof, mayLackPrompt: false })).toThrow("embeds no prompt");
   });

@@ -34,7 +34,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Moves a picture, as a server sends it in small pieces, with or without saying its length first. */
+/** Moves an image, as a server sends it in small pieces, with or without saying its length first. */
 async function move(bytes: Buffer, { announced = true, metadata = TASK.metadata, source = TASK.source } = {}) {
   const store = fileStore(pathToFileURL(folder).href);
   let views = 0;
@@ -101,7 +101,7 @@ describe("transfer() with metadata: strip", () => {
     },
   );
 
-  test("another job's picture never becomes an object", async () => {
+  test("another job's image never becomes an object", async () => {
     for (const where of ["before", "after"] as const) {
       const { bytes } = await png(where, `prompt\0${PROMPT.replace("0abc", "0abd")}`);
       expect((await move(bytes)).outcome).toMatchObject({ kind: "bad", error: { reason: "wrong-prompt" } });
@@ -154,7 +154,7 @@ function moveBody(body: Readable, sizeBytes: number, more: Partial<TransferNeeds
 
 const storedKeys = () => Array.fromAsync(fileStore(pathToFileURL(folder).href).list(""));
 
-describe("transfer() of a small picture, from one buffer", () => {
+describe("transfer() of a small image, from one buffer", () => {
   test.each([
     ["shorter than announced", (bytes: Buffer) => [bytes.subarray(0, -1)], "truncated"],
     ["longer than announced", (bytes: Buffer) => [bytes, Buffer.from("x")], "corrupt"],
@@ -229,7 +229,7 @@ describe("transfer() of a small picture, from one buffer", () => {
     await expect(moveBody(Readable.from([bytes]), bytes.length, failing(full))).rejects.toBe(full);
   });
 
-  test("buffers are used again, and no picture shows what was in one before", async () => {
+  test("buffers are used again, and no image shows what was in one before", async () => {
     const buffers = heldBuffers();
     const [large, small] = [await png("before", `prompt\0${PROMPT}${" ".repeat(2_000)}`), await png("before")];
     for (const { bytes } of [large, small]) {

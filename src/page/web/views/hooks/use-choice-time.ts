@@ -1,15 +1,15 @@
 import { useLayoutEffect, useRef } from "preact/hooks";
 
 export interface ChoiceTime {
-  /** From the pictures on screen until now, ms; 0 before they are there. */
+  /** From the images on screen until now, ms; 0 before they are there. */
   readonly sinceShownMs: () => number;
   /** When the key went down that is being acted on, as its event says. */
   readonly onKey: (timeStamp: number) => void;
-  /** An answer was given: from here to the next pictures on screen is measured. */
+  /** An answer was given: from here to the next images on screen is measured. */
   readonly onAnswer: () => void;
 }
 
-/** Name of the measure in the browser's performance timeline: from a choice to the next pictures drawn. */
+/** Name of the measure in the browser's performance timeline: from a choice to the next images drawn. */
 const MEASURE = "choice-to-next";
 /** The browser keeps every measure until it is told not to. */
 const MEASURES_MAX = 1_000;

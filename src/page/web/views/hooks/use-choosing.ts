@@ -8,14 +8,14 @@ import { panBy, toggleZoom, zoomAt, type Frame, type Zoom } from "../../zoom.ts"
 import { useChoiceTime } from "./use-choice-time.ts";
 import { useDraft, type Draft } from "./use-draft.ts";
 
-/** Px that an arrow key moves zoomed pictures. */
+/** Px that an arrow key moves zoomed images. */
 const PAN_STEP_PX = 80;
 
 interface ChoosingInputs {
   readonly desk: Desk;
   readonly task: Task;
   readonly kind: TaskKind;
-  /** All pictures are there: before, nobody chooses among some. */
+  /** All images are there: before, nobody chooses among some. */
   readonly isReady: boolean;
   /** What was answered before it was taken back. */
   readonly before: PastVote | undefined;
@@ -29,9 +29,9 @@ export interface Choosing {
   readonly change: (part: Partial<Draft>) => void;
   readonly pickSlot: (slot: string | undefined) => void;
   readonly act: (command: TaskCommand) => void;
-  /** A key went down: from here to the next pictures is measured. */
+  /** A key went down: from here to the next images is measured. */
   readonly onKey: (timeStamp: number) => void;
-  /** The task that was answered last, to name its pictures. */
+  /** The task that was answered last, to name its images. */
   readonly answered: Task | null;
 }
 
@@ -83,9 +83,9 @@ export function useChoosing({ desk, task, kind, isReady, before }: ChoosingInput
   return { draft, change, pickSlot, act, onKey: time.onKey, answered: answered.current };
 }
 
-/** The first picture and the room that it is drawn in; all cells of a task are of one size. */
-function frameOnScreen({ images: [picture] }: Task): Frame | null {
+/** The first image and the room that it is drawn in; all cells of a task are of one size. */
+function frameOnScreen({ images: [image] }: Task): Frame | null {
   const element = document.querySelector(".stage:not(.waiting) .frame");
-  if (element === null || picture === undefined) return null;
-  return { cell: { width: element.clientWidth, height: element.clientHeight }, picture };
+  if (element === null || image === undefined) return null;
+  return { cell: { width: element.clientWidth, height: element.clientHeight }, image };
 }

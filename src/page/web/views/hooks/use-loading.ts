@@ -1,7 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { backOffMs } from "../../back-off.ts";
 
-/** How a picture's loading goes. */
+/** How an image's loading goes. */
 export interface Loading {
   /** Counts: another attempt needs another element. */
   readonly attempt: number;
@@ -11,7 +11,7 @@ export interface Loading {
   readonly onError: () => void;
 }
 
-/** Loads a picture until it is there: a server that is restarted serves it again without a word. `onReady` once it is decoded. */
+/** Loads an image until it is there: a server that is restarted serves it again without a word. `onReady` once it is decoded. */
 export function useLoading(onReady: () => void): Loading {
   const [attempt, setAttempt] = useState(0);
   const [failures, setFailures] = useState(0);

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Task } from "../../../api.ts";
 
-/** The task_ids whose pictures are all loaded and decoded, and what tells of one more. Of tasks that are gone nothing is remembered. */
+/** The task_ids whose images are all loaded and decoded, and what tells of one more. Of tasks that are gone nothing is remembered. */
 export function useReady(tasks: readonly Task[]): readonly [ReadonlySet<string>, (taskId: string) => void] {
   const [ready, setReady] = useState<ReadonlySet<string>>(new Set());
   useEffect(() => {

@@ -1,0 +1,70 @@
+import { hammingDistance } from "../../stages/annotate/link/filters.ts";
+
+/** What a server made of the canary: facts of each image, in the order of its batch. */
+export interface CanaryImages {
+  readonly server: string;
+  readonly images: readonly ImageFacts[];
+}
+
+export interface ImageFacts {
+  readonly pixelSha256: string;
+  readonly perceptualHash: string;
+  readonly widthPx: number;
+  readonly heightPx: number;
+}
+
+export interface Distance {
+  readonly servers: readonly [string, string];
+  /** Of 64, of the images that differ most; 64 where they differ in number or size. */
+  readonly bits: number;
+  readonly samePixels: boolean;
+}
+
+export interface Comparison {
+  readonly distances: readonly Distance[];
+  /** Far from the image that most agree on; all, where no majority agrees. */
+  readonly outliers: readonly string[];
+  /** Of those that agree, the largest distance. */
+  readonly spreadBits: number;
+  readonly samePixels: boolean;
+}
+
+/**
+ * Bits of 64 beyond which two images of one seed are not one image: well above the 4 that near_duplicate allows (cards and kernels
+ * differ in the last bits), well below the 32 that images without any relation have on average.
+ */
+const OUTLIER_BITS = 10;
+const ALL_BITS = 64;
+
+/** Compares what several servers made of one seed and prompt: the medoid stands for what is right if most agree with it. */
+export function compareImages(made: readonly CanaryImages[]): Comparison {
+  const distances = made.flatMap((a, index) => made.slice(index + 1).map((b) => distanceOf(a, b)));
+  const between = (a: string, b: string): number =>
+    a === b ? 0 : (distances.find(({ servers }) => servers.includes(a) && servers.includes(b))?.bits ?? ALL_BITS);
+  const servers = made.map(({ server }) => server);
+  const nearTo = (server: string): readonly string[] => servers.filter((other) => between(server, other) <= OUTLIER_BITS);
+  const sumOf = (server: string): number => servers.reduce((sum, other) => sum + between(server, other), 0);
+  const medoid = servers.toSorted((a, b) => nearTo(b).length - nearTo(a).length || sumOf(a) - sumOf(b))[0];
+  const agreeing = medoid === undefined ? [] : nearTo(medoid);
+  const isMajority = agreeing.length * 2 > servers.length;
+  const agreed = distances.filter((distance) => distance.servers.every((server) => agreeing.includes(server)));
+  return {
+    distances,
+    outliers: isMajority ? servers.filter((server) => !agreeing.includes(server)) : servers,
+    spreadBits: Math.max(0, ...agreed.map(({ bits }) => bits)),
+    samePixels: agreed.every((distance) => distance.samePixels),
+  };
+}
+
+function distanceOf(a: CanaryImages, b: CanaryImages): Distance {
+  const servers = [a.server, b.server] as const;
+  if (a.images.length !== b.images.length) return { servers, bits: ALL_BITS, samePixels: false };
+  const bits = a.images.map((image, index) => bitsBetween(image, b.images[index]));
+  const samePixels = a.images.every((image, index) => image.pixelSha256 === b.images[index]?.pixelSha256);
+  return { servers, bits: Math.max(0, ...bits), samePixels };
+}
+
+function bitsBetween(a: ImageFacts, b: ImageFacts | undefined): number {
+  if (b === undefined || a.widthPx !== b.widthPx || a.heightPx !== b.heightPx) return ALL_BITS;
+  return hammingDistance(a.perceptualHash, b.perceptualHash);
+}

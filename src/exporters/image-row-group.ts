@@ -1,0 +1,104 @@
+import type { ColumnChunk, SchemaElement } from "hyparquet";
+import type { ParquetWriter } from "hyparquet-writer";
+import { getPageBoundaries, writeColumn } from "hyparquet-writer/src/column.js";
+import { writePageHeader } from "hyparquet-writer/src/datapage.js";
+import { encodeNestedValues } from "hyparquet-writer/src/dremel.js";
+import { schemaPathResolver } from "hyparquet-writer/src/schema.js";
+
+/** The default of ParquetWriter.write(). */
+const PAGE_BYTES = 1024 * 1024;
+
+export interface GroupColumn {
+  readonly name: string;
+  readonly data: readonly unknown[];
+  /** Bytes that are written as they lie: without dictionary, which would hash them, and statistics, which compare them. */
+  readonly asTheyLie: boolean;
+}
+
+/**
+ * Writes one row group, byte for byte as ParquetWriter.write() does, which copies the pages of every column twice: memory and time that
+ * images have no use for. Of their columns only page headers are made here; all others, and the footer, are the library's.
+ */
+export function writeRowGroup(parquet: ParquetWriter, columns: readonly GroupColumn[], rows: number): void {
+  const begun = parquet.writer.offset;
+  const chunks = columns.map((column) => (column.asTheyLie ? writeAsTheyLie(parquet, column) : writeOrdinary(parquet, column)));
+  parquet.num_rows += BigInt(rows);
+  parquet.row_groups.push({
+    columns: chunks,
+    total_byte_size: chunks.reduce((sum, { meta_data: facts }) => sum + (facts?.total_uncompressed_size ?? 0n), 0n),
+    num_rows: BigInt(rows),
+    total_compressed_size: BigInt(parquet.writer.offset - begun),
+  });
+}
+
+function writeOrdinary(parquet: ParquetWriter, { name, data }: GroupColumn): ColumnChunk {
+  const { writer, schema, codec, statistics } = parquet;
+  const path = schemaPathResolver(schema)([name]);
+  const schemaPath = path.map(({ element }) => element);
+  const element = elementOf(schema, name);
+  const written = writeColumn({
+    writer,
+    column: {
+      columnName: name,
+      element,
+      schemaPath,
+      codec,
+      compressors: {},
+      stats: statistics,
+      pageSize: PAGE_BYTES,
+      columnIndex: false,
+      offsetIndex: true,
+    },
+    pageData: encodeNestedValues(path, [...data]),
+  });
+  parquet.pendingIndexes.push(written);
+  return written.chunk;
+}
+
+function writeAsTheyLie({ writer, schema, codec }: ParquetWriter, { name, data }: GroupColumn): ColumnChunk {
+  const begun = writer.offset;
+  const values = data.filter((value) => value instanceof Uint8Array);
+  if (values.length < data.length) throw new Error(`a value of ${name} is no bytes`);
+  for (const { start, end } of getPageBoundaries(values, "BYTE_ARRAY", undefined, PAGE_BYTES)) {
+    const page = values.slice(start, end);
+    const sizeBytes = page.reduce((sum, { length }) => sum + 4 + length, 0);
+    writePageHeader(writer, {
+      type: "DATA_PAGE_V2",
+      uncompressed_page_size: sizeBytes,
+      compressed_page_size: sizeBytes,
+      data_page_header_v2: {
+        num_values: page.length,
+        num_nulls: 0,
+        num_rows: page.length,
+        encoding: "PLAIN",
+        definition_levels_byte_length: 0,
+        repetition_levels_byte_length: 0,
+        is_compressed: true, // By the codec "UNCOMPRESSED".
+      },
+    });
+    for (const value of page) {
+      writer.appendUint32(value.length);
+      writer.appendBytes(value);
+    }
+  }
+  const size = BigInt(writer.offset - begun);
+  return {
+    meta_data: {
+      type: elementOf(schema, name).type ?? "BYTE_ARRAY",
+      encodings: ["PLAIN"],
+      path_in_schema: [name],
+      codec,
+      num_values: BigInt(values.length),
+      total_compressed_size: size,
+      total_uncompressed_size: size,
+      data_page_offset: BigInt(begun),
+    },
+    file_offset: BigInt(begun),
+  };
+}
+
+function elementOf(schema: readonly SchemaElement[], name: string): SchemaElement {
+  const element = schema.find((known) => known.name === name);
+  if (element === undefined) throw new Error(`the schema has no column ${name}`);
+  return element;
+}

@@ -1,0 +1,145 @@
+import type { Context } from "../../../context.ts";
+import type { StoredImageRecord, TableQueries } from "../../../db/queries/export/export-tables.ts";
+import type { Row, RowLayout } from "../../../exporters/exporter.ts";
+import type { Image, ImageFormat, ImagePair } from "../../../exporters/image-format.ts";
+import type { DataFile } from "../make/manifest.ts";
+import { pairsOf } from "../rows/pairs-of.ts";
+import type { PlannedSplit } from "../rows/plan-rows.ts";
+import { shardPath } from "../rows/shards.ts";
+import type { Spool, SpooledFile } from "../make/spool.ts";
+import { openConverter, type ConvertImage, type ImageSettings } from "./convert.ts";
+import { fetchImage, type FetchNeeds } from "./fetch-image.ts";
+import { inOrder } from "./in-order.ts";
+import { imageMemory, type ImageMemory } from "./image-memory.ts";
+import { plannedShards, type ShardPlanNeeds } from "./planned-shards.ts";
+
+/** Rows whose images are fetched ahead, and the bytes that these may have together. */
+const AHEAD = { rows: 16, bytes: 64 * 1024 * 1024 };
+
+export interface ImageSource extends FetchNeeds, ShardPlanNeeds, Pick<Context, "log"> {
+  readonly spool: Spool;
+  readonly queries: Pick<TableQueries, "storedImagesOf" | "pairsOfPrompt" | "pairBytesOf">;
+  readonly layout: RowLayout;
+  readonly images: ImageSettings;
+  readonly planned: readonly PlannedSplit[];
+  /** Of all splits. */
+  readonly rows: number;
+  readonly rowsOf: (split: PlannedSplit) => AsyncIterable<Row>;
+}
+
+export interface WrittenFormat {
+  readonly format: ImageFormat;
+  /** What readers open. */
+  readonly dataFiles: readonly DataFile[];
+  readonly images: readonly SpooledFile[];
+}
+
+/** Writes every pair of every row with its images, in each format. Memory is bounded by AHEAD and what one format holds of a file. */
+export async function writeImages(formats: readonly ImageFormat[], source: ImageSource): Promise<readonly WrittenFormat[]> {
+  const convert = formats.length === 0 ? null : await openConverter(source.images);
+  const memory = imageMemory();
+  const written: WrittenFormat[] = [];
+  for (const format of formats) {
+    if (convert === null) break;
+    const dataFiles: DataFile[] = [];
+    const images: SpooledFile[] = [];
+    let done = 0;
+    const tick = (): void => source.log.progress(`export ${format.format}`, { done: ++done, total: source.rows, failed: 0 });
+    for (const planned of source.planned) {
+      const files = await writeSplit(format, { source, planned, convert, memory, tick });
+      dataFiles.push(...files.dataFiles);
+      images.push(...files.images);
+    }
+    written.push({ format, dataFiles, images });
+  }
+  return written;
+}
+
+interface SplitPlace {
+  readonly source: ImageSource;
+  readonly planned: PlannedSplit;
+  readonly convert: ConvertImage;
+  readonly memory: ImageMemory;
+  /** Called for each row. */
+  readonly tick: () => void;
+}
+
+async function writeSplit(format: ImageFormat, place: SplitPlace): Promise<Omit<WrittenFormat, "format">> {
+  const { source, planned } = place;
+  const { layout, spool } = source;
+  const { split } = planned;
+  const sizes = await plannedShards(format, source, planned);
+  const dataFiles: DataFile[] = [];
+  const images: SpooledFile[] = [];
+  const rows = loadedRows(place);
+  try {
+    for (const [index, size] of sizes.entries()) {
+      let pairs = 0;
+      const next = async function* (): AsyncGenerator<ImagePair> {
+        for (let taken = 0; taken < size; taken++) {
+          const row = await rows.next();
+          if (row.done === true) throw new Error(`${size - taken} rows of a shard are missing`);
+          for (const pair of row.value) {
+            pairs++;
+            yield pair;
+          }
+          place.tick();
+        }
+      };
+      await format.write(next(), {
+        split,
+        layout,
+        shardPath: (extension) => shardPath(split, { index, count: sizes.length, extension, folder: format.format }),
+        async write(path, chunks, kind) {
+          const file = await spool.write(path, chunks);
+          if (kind === "image") images.push(file);
+          else dataFiles.push({ ...file, table: "pairs", format: format.format, split, rows: pairs });
+        },
+      });
+    }
+  } finally {
+    await rows.return(undefined);
+  }
+  return { dataFiles, images };
+}
+
+interface RowWithRecords {
+  readonly row: Row;
+  readonly records: ReadonlyMap<string, StoredImageRecord>;
+}
+
+async function* withRecords({ queries, rowsOf, checkpoint }: ImageSource, planned: PlannedSplit): AsyncGenerator<RowWithRecords> {
+  for await (const row of rowsOf(planned)) {
+    await checkpoint(); // A page of rows, after which reading looks by itself, may be a gigabyte of images.
+    const ids = [row.chosen, ...row.rejected].map(({ imageId }) => imageId);
+    yield { row, records: new Map(queries.storedImagesOf(ids).map((record) => [record.imageId, record])) };
+  }
+}
+
+/** Each row's pairs with their images; the chosen one is fetched once. */
+function loadedRows({ source, planned, convert, memory }: SplitPlace): AsyncGenerator<readonly ImagePair[]> {
+  const weightOf = ({ records }: RowWithRecords): number => records.values().reduce((sum, { bytes }) => sum + bytes, 0);
+  return inOrder(withRecords(source, planned), { items: AHEAD.rows, weight: AHEAD.bytes, weightOf }, async ({ row, records }) => {
+    const load = async ({ imageId }: { readonly imageId: string }, pairs: number): Promise<Image> => {
+      const record = records.get(imageId);
+      if (record === undefined) throw new Error(`image ${imageId} left the snapshot`);
+      const { bytes, giveBack } = memory.take(record.bytes);
+      await fetchImage(record, bytes, source);
+      const image = await convert(bytes, imageId);
+      if (image.bytes.buffer !== bytes.buffer) giveBack(); // It was encoded anew.
+      let left = pairs;
+      return { ...image, done: () => void (--left === 0 && giveBack()) };
+    };
+    const [chosen, ...rejected] = await Promise.all(
+      [row.chosen, ...row.rejected].map(async (cell, index) => ({
+        ...cell,
+        image: await load(cell, index === 0 ? row.rejected.length : 1),
+      })),
+    );
+    const examples = source.queries.pairsOfPrompt(row.promptKey);
+    return pairsOf(row).flatMap((pair, index): ImagePair[] => {
+      const loser = rejected[index];
+      return chosen === undefined || loser === undefined ? [] : [{ ...pair, chosen, rejected: loser, examples }];
+    });
+  });
+}

@@ -40,7 +40,8 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
-function buildProgram(run: (spec: CommandSpec, command: Command) => Promise<void>): Command {
+/** Builds the command line from the registry. `run` is called with the command that was typed. */
+export function buildProgram(run: (spec: CommandSpec, command: Command) => Promise<void>): Command {
   const program = new Command("pnpm pipeline")
     .description(
       "Turns prompts and headless ComfyUI servers into DPO preference datasets, in resumable runs.\nStages: generate → harvest → annotate → export; `run` does all four.",

@@ -69,7 +69,7 @@ const workflow = z.strictObject({
 });
 
 const variant = z.strictObject({
-  name: name.describe("stands in rows; lists in set add to it: base.cfg=5"),
+  name: name.describe("stands in rows; lists in set add to it: sweep/cfg=5"),
   workflow: z.string().optional().describe("one of workflows; not needed where there is only one"),
   set: z
     .record(z.string(), z.union([scalar, z.array(scalar).min(1)]))
@@ -256,7 +256,13 @@ export const pairsPolicySchema = z.strictObject({
     .default("best-rest")
     .describe("the best over all others, over the worst, each over each that is worse, or each over the next"),
   across: z
-    .union([z.enum(["any", "within"]), z.strictObject({ chosen: z.array(z.string()).min(1), rejected: z.array(z.string()).min(1) })])
+    .union([
+      z.enum(["any", "within"]),
+      z.strictObject({
+        chosen: z.array(z.string()).min(1).describe("variants whose images may be chosen"),
+        rejected: z.array(z.string()).min(1).describe("variants whose images may be rejected"),
+      }),
+    ])
     .default("any")
     .describe("within: pairs of one variant only; or variants that may be chosen and rejected"),
   min_margin: z.number().min(0).default(0).describe("smallest difference of the two scores"),
@@ -279,6 +285,8 @@ const annotate = z.strictObject({
 
 /** A card is read on one page. */
 const SAMPLES_MAX = 24;
+
+const share = z.number().min(0).default(0);
 
 const exportSection = z.strictObject({
   pairs: z.string().default("main").describe("set of annotate.pairs whose rows are written"),
@@ -311,7 +319,11 @@ const exportSection = z.strictObject({
     .describe("files of each split; auto: by its number of rows"),
   gzip: z.boolean().default(false).describe("writes .jsonl.gz"),
   splits: z
-    .strictObject({ train: z.number().min(0).default(0), validation: z.number().min(0).default(0), test: z.number().min(0).default(0) })
+    .strictObject({
+      train: share.describe("share of train, in proportion to the others"),
+      validation: share.describe("share of validation"),
+      test: share.describe("share of test"),
+    })
     .optional()
     .describe("ratios by prompt; under 1,000 prompts all is train unless written here"),
   fields: z.enum(["full", "minimal"]).default("full").describe("minimal: prompt, and URI and seed of each image"),
@@ -325,7 +337,7 @@ const exportSection = z.strictObject({
         .nullable()
         .default(null)
         .describe("names on the card"),
-      models: z.record(z.string(), z.string()).default({}).describe("model file: address where the model is described"),
+      models: z.record(z.string(), z.string()).default({}).describe("model file: its licence, as the card tells it"),
       samples: z.int().min(0).max(SAMPLES_MAX).default(4).describe("pairs shown as small images, read from the store; 0: none"),
     })
     .prefault({})
@@ -343,7 +355,7 @@ export const configSchema = z.strictObject({
   seed: z.union([z.int(), z.bigint()]).default(0).describe("base seed, from which each candidate's seed is derived"),
   prompts,
   workflow: workflow.optional(),
-  workflows: z.record(name, workflow).optional(),
+  workflows: z.record(name, workflow).optional().describe("several workflows by name, instead of one; each has the keys of workflow"),
   candidates: candidates.prefault({}),
   servers: z.array(server).min(1),
   generate: generate.prefault({}),

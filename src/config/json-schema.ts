@@ -3,6 +3,7 @@ import { configSchema } from "./schema.ts";
 
 /** The part of JSON Schema (2020-12) that zod writes for our schema. */
 export interface JsonSchema {
+  readonly description?: string | undefined;
   readonly type?: string | readonly string[];
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly additionalProperties?: boolean | JsonSchema;

@@ -43,7 +43,7 @@ function sectionOf(command: Command): string {
   const usage = ["pnpm pipeline", command.name(), ...args.map((arg) => (arg.required ? `<${nameOf(arg)}>` : `[${nameOf(arg)}]`))].join(" ");
   return [
     `## ${command.name()}`,
-    `${sentence(command.description())}`,
+    sentence(command.description()),
     `\`\`\`console\n$ ${usage}${own.length > 0 ? " [options]" : ""}\n\`\`\``,
     ...(args.length > 0
       ? [["| argument | meaning |", "| --- | --- |", ...args.map((arg) => row(nameOf(arg), arg.description))].join("\n")]

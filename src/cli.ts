@@ -1,12 +1,13 @@
 import { Command, CommanderError, Option } from "commander";
-import type { CommandInput, CommandResult, CommandSpec } from "./commands/command.ts";
-import { commands } from "./commands/registry.ts";
+import type { CommandDeclaration, CommandResult, CommonOptions } from "./commands/command.ts";
+import { loadCommand } from "./commands/load-command.ts";
+import { COMMANDS, type CommandName } from "./commands/registry.ts";
 import { ConfigError, EXIT, FatalError, InterruptedError, RejectError, TransientError, isAbort, messageOf } from "./errors.ts";
 import { systemClock } from "./lib/clock.ts";
 import { DEFAULT_CONFIG_FILE } from "./lib/terminal/command-hint.ts";
 import { errnoOf } from "./lib/files/errno.ts";
 import { fileHint, fileProblem } from "./lib/files/file-problem.ts";
-import { LOG_LEVELS, type LogLevel } from "./lib/log.ts";
+import { LOG_LEVELS } from "./lib/log.ts";
 import { guardOutput, type OutputGuard } from "./lib/terminal/output-guard.ts";
 import { onSignals } from "./lib/terminal/signals.ts";
 import { stringifyExact } from "./lib/exact-json.ts";
@@ -28,7 +29,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     if (isClosed) return; // `… | head` has seen enough.
     openLog({ json: false }).error(`Cannot write to stdout: ${fileProblem(error)}\nTry: send the output elsewhere, or free space there`);
   });
-  const program = buildProgram((spec, command) => execute(spec, command, output));
+  const program = buildProgram((name, command) => execute(name, command, output));
   try {
     await program.parseAsync([...argv], { from: "user" });
   } catch (error) {
@@ -41,7 +42,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 }
 
 /** Builds the command line from the registry. `run` is called with the command that was typed. */
-export function buildProgram(run: (spec: CommandSpec, command: Command) => Promise<void>): Command {
+export function buildProgram(run: (name: CommandName, command: Command) => Promise<void>): Command {
   const program = new Command("pnpm pipeline")
     .description(
       "Turns prompts and headless ComfyUI servers into DPO preference datasets, in resumable runs.\nStages: generate → harvest → annotate → export; `run` does all four.",
@@ -50,9 +51,10 @@ export function buildProgram(run: (spec: CommandSpec, command: Command) => Promi
     .exitOverride()
     .showSuggestionAfterError()
     .showHelpAfterError("(add --help for what it takes)");
-  for (const spec of commands) {
+  for (const name of Object.keys(COMMANDS) as CommandName[]) {
+    const spec: CommandDeclaration = COMMANDS[name];
     const command = program
-      .command(spec.name)
+      .command(name)
       .description(spec.summary)
       .option("-c, --config <file>", "configuration", DEFAULT_CONFIG_FILE)
       .option("--json", "events as NDJSON on stdout")
@@ -61,25 +63,26 @@ export function buildProgram(run: (spec: CommandSpec, command: Command) => Promi
       .addHelpText("after", `\nExample:\n  $ pnpm pipeline ${spec.example}`)
       .exitOverride();
     for (const arg of spec.args ?? []) command.argument(arg.name, arg.description);
-    for (const { flags, description } of spec.options ?? []) command.addOption(new Option(flags, description));
+    for (const [flags, description] of Object.entries(spec.options ?? {})) command.addOption(new Option(flags, description));
     // What comes later has arguments and options that nobody knows yet.
     if (spec.later === true) command.allowUnknownOption().allowExcessArguments();
-    command.action(() => run(spec, command));
+    command.action(() => run(name, command));
   }
   return program;
 }
 
-async function execute(spec: CommandSpec, command: Command, output: OutputGuard): Promise<void> {
-  const options: CommandInput["options"] = command.opts();
-  const json = options["json"] === true;
-  const log = openLog({ json, quiet: options["quiet"] === true, level: options["logLevel"] });
+async function execute(name: CommandName, command: Command, output: OutputGuard): Promise<void> {
+  const spec: CommandDeclaration = COMMANDS[name];
+  const options = readOptions(command);
+  const { json } = options;
+  const log = openLog(options);
   const serves = spec.serves === true || spec.servingActions?.includes(command.args[0] ?? "") === true;
   const signals = onSignals(process, log, { asks: spec.asks === true, message: serves ? "Stopping" : SETTLING });
   output.onLost(signals.stop);
   let result: CommandResult;
   try {
-    const { run } = await spec.load();
-    result = await run({
+    const loaded = await loadCommand(name);
+    result = await loaded.run({
       args: command.args,
       options,
       env: process.env,
@@ -106,6 +109,12 @@ async function execute(spec: CommandSpec, command: Command, output: OutputGuard)
   if (signals.signal.aborted) process.exit();
 }
 
+/** Returns what was typed. A flag that takes no value and was not typed is false. */
+function readOptions(command: Command): CommonOptions & Readonly<Record<string, string | boolean | undefined>> {
+  const flags = command.options.filter((option) => !option.required);
+  return { ...Object.fromEntries(flags.map((option) => [option.attributeName(), false])), ...command.opts<CommonOptions>() };
+}
+
 /** What this machine does not let us do, in words; null for anything else. */
 function systemProblem(error: unknown): string | null {
   if (SYSTEM_ERRORS.has(errnoOf(error) ?? "")) return `${fileProblem(error)} (${messageOf(error)})`;
@@ -113,24 +122,14 @@ function systemProblem(error: unknown): string | null {
   return DATABASE_ERRORS.test(code) ? `the database cannot be read or written: ${messageOf(error)} (${code})` : null;
 }
 
-interface LogSettings {
-  readonly json: boolean;
-  readonly quiet?: boolean;
-  readonly level?: string | boolean | undefined;
-}
-
-function openLog({ json, quiet = false, level }: LogSettings): TerminalLog {
+function openLog({ json, quiet = false, logLevel = "info" }: Partial<CommonOptions> & Pick<CommonOptions, "json">): TerminalLog {
   return createTerminalLog({
-    level: quiet ? "error" : levelOf(level),
+    level: quiet ? "error" : logLevel,
     json,
     stderr: process.stderr,
     stdout: process.stdout,
     clock: systemClock,
   });
-}
-
-function levelOf(value: string | boolean | undefined): LogLevel {
-  return LOG_LEVELS.find((level) => level === value) ?? "info";
 }
 
 interface Explaining {

@@ -1,17 +1,35 @@
-import type { Log } from "../lib/log.ts";
+import type { Log, LogLevel } from "../lib/log.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { ResultEvent } from "./result-event.ts";
 
-/** A flag as a user types it, in commander's notation. */
-export interface OptionSpec {
-  readonly flags: string;
-  readonly description: string;
+/** Flags in commander's notation (`--yes`, `--out <file>`), each with its description. A flag with a placeholder takes a value. */
+export type OptionTable = Readonly<Record<`--${string}`, string>>;
+
+type NameOf<Flags> = Flags extends `--${infer Name} <${string}>`
+  ? CamelCase<Name>
+  : Flags extends `--${infer Name}`
+    ? CamelCase<Name>
+    : never;
+type CamelCase<Name extends string> = Name extends `${infer Head}-${infer Tail}` ? `${Head}${Capitalize<CamelCase<Tail>>}` : Name;
+
+/** The values of an OptionTable as typed, by their names in camel case. Commands check the text. */
+export type OptionValues<Table> = {
+  readonly [Flags in keyof Table as NameOf<Flags>]: Flags extends `${string} <${string}>` ? string | undefined : boolean;
+};
+
+/** Options of every command. */
+export interface CommonOptions {
+  /** The configuration file, as typed. */
+  readonly config: string;
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly logLevel: LogLevel;
 }
 
-/** What a command gets from the command line. Values are strings or true, as typed; commands check them. */
-export interface CommandInput {
+/** What a command is run with. `Options` are those of its own; InputOf in registry.ts reads them from its declaration. */
+export interface CommandInput<Options = unknown> {
   readonly args: readonly string[];
-  readonly options: Readonly<Record<string, string | boolean | undefined>>;
+  readonly options: CommonOptions & Options;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: Log;
   readonly clock: Clock;
@@ -29,16 +47,13 @@ export interface CommandResult {
   readonly counts?: Readonly<Record<string, number | Readonly<Record<string, number>>>>;
 }
 
-export type RunCommand = (input: CommandInput) => Promise<CommandResult>;
-
-/** A command as data: help is made from it without loading the command. */
-export interface CommandSpec {
-  readonly name: string;
+/** A command as data: help and types are made from it without loading the command. */
+export interface CommandDeclaration {
   /** One line for the list of commands. */
   readonly summary: string;
   /** In commander's notation: `<file>`, `[url]`. */
   readonly args?: readonly { readonly name: string; readonly description: string }[];
-  readonly options?: readonly OptionSpec[];
+  readonly options?: OptionTable;
   readonly example: string;
   /** Reads answers from the keyboard. */
   readonly asks?: true;
@@ -48,5 +63,4 @@ export interface CommandSpec {
   readonly servingActions?: readonly string[];
   /** Promised, but not there yet: takes any arguments, to say so. */
   readonly later?: true;
-  readonly load: () => Promise<{ readonly run: RunCommand }>;
 }

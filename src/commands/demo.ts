@@ -33,7 +33,7 @@ export async function run(given: CommandInput): Promise<CommandResult> {
     };
     await using opened = await openContext(input, { locks: ALL_LOCKS, adjust: useEmulators });
     const { context } = opened;
-    await planAndTell(context, input);
+    await planAndTell(context, { options: { prompts: undefined } });
     const { stopped } = await streamStages(context);
     const result = await linkAndExport(context, input, { stopped, exports: !input.stopping.aborted });
     if (input.stopping.aborted) return result;

@@ -1,19 +1,20 @@
 import { loadConfig } from "../config/load-config.ts";
 import { ConfigError, EXIT } from "../errors.ts";
-import { configFileOf, hintFor } from "./open-context.ts";
+import { hintFor } from "./open-context.ts";
 import { EXPIRY_TAG, type ExpiryRule } from "../stores/object-expiry.ts";
 import { openStore } from "../stores/registry.ts";
-import type { CommandInput, CommandResult } from "./command.ts";
+import type { CommandResult } from "./command.ts";
+import type { InputOf } from "./registry.ts";
 
 const TAG = `${EXPIRY_TAG.key}=${EXPIRY_TAG.value}`;
 
 type Change = { readonly kind: "show" } | { readonly kind: "set"; readonly days: number } | { readonly kind: "remove" };
 
 /** Shows the bucket's lifecycle rules, or sets the one that deletes what `prune --expire` tagged. */
-export async function run(input: CommandInput): Promise<CommandResult> {
+export async function run(input: InputOf<"lifecycle">): Promise<CommandResult> {
   const change = changeOf(input);
   const { options, signal } = input;
-  const config = loadConfig(configFileOf(input), { env: input.env });
+  const config = loadConfig(input.options.config, { env: input.env });
   const store = await openStore(config.store, { concurrency: 1 });
   try {
     const { expiry, uri } = store;
@@ -25,7 +26,7 @@ export async function run(input: CommandInput): Promise<CommandResult> {
       return { exit: EXIT.done };
     }
     const before = await expiry.rules(signal);
-    const isWritten = change.kind !== "show" && options["yes"] === true;
+    const isWritten = change.kind !== "show" && options.yes;
     if (isWritten) await expiry.setRule(change.kind === "set" ? change.days : null, signal);
     const rules = isWritten ? await expiry.rules(signal) : before;
     const event = { event: "lifecycle", store: uri, supported: true, rules: rules.map((rule) => ({ ...rule })) } as const;
@@ -48,7 +49,7 @@ function describe(rules: readonly ExpiryRule[]): readonly string[] {
 interface Next {
   readonly rules: readonly ExpiryRule[];
   readonly isWritten: boolean;
-  readonly input: CommandInput;
+  readonly input: InputOf<"lifecycle">;
 }
 
 function nextStep(change: Change, { rules, isWritten, input }: Next): readonly string[] {
@@ -62,18 +63,18 @@ function nextStep(change: Change, { rules, isWritten, input }: Next): readonly s
   return rules.some(({ isOurs }) => isOurs) ? [] : [`${hint("lifecycle --set 30")} would have it delete what prune --expire tags`];
 }
 
-function changeOf({ options }: Pick<CommandInput, "options">): Change {
-  const days = options["set"];
-  if (options["remove"] === true) {
+function changeOf({ options }: Pick<InputOf<"lifecycle">, "options">): Change {
+  const days = options.set;
+  if (options.remove) {
     if (days === undefined) return { kind: "remove" };
     throw new ConfigError("Cannot set and remove the lifecycle rule at once", { hint: "one of --set DAYS and --remove" });
   }
   if (days === undefined) {
-    if (options["yes"] !== true) return { kind: "show" };
+    if (!options.yes) return { kind: "show" };
     throw new ConfigError("Cannot tell what --yes is for", { hint: "--set DAYS --yes, or --remove --yes" });
   }
-  if (!/^[1-9]\d{0,4}$/.test(String(days))) {
-    throw new ConfigError(`Cannot read --set ${String(days)}: expected whole days from 1`, { hint: "--set 30" });
+  if (!/^[1-9]\d{0,4}$/.test(days)) {
+    throw new ConfigError(`Cannot read --set ${days}: expected whole days from 1`, { hint: "--set 30" });
   }
   return { kind: "set", days: Number(days) };
 }

@@ -1,10 +1,11 @@
 import { link } from "../stages/annotate/link/link.ts";
-import type { CommandInput, CommandResult } from "./command.ts";
+import type { CommandResult } from "./command.ts";
+import type { InputOf } from "./registry.ts";
 import { tellLinked } from "./messages/tell-linked.ts";
 import { stageResult } from "./stage-result.ts";
 import { openStage } from "./open-stage.ts";
 
-export async function run(input: CommandInput): Promise<CommandResult> {
+export async function run(input: InputOf<"link">): Promise<CommandResult> {
   await using opened = await openStage(input, { locks: ["link"] });
   const linked = await link(opened.context);
   return stageResult(opened.context.db, input, {

@@ -39,7 +39,7 @@ export interface OpenContext extends AsyncDisposable {
 
 /** Opens configuration, locks, database, store, clients and judges once; they close in reverse order. */
 export async function openContext(input: CommandInput, { locks, deadline, adjust, planned, unplanned }: OpenOptions): Promise<OpenContext> {
-  const loaded = loadConfig(configFileOf(input), { env: input.env });
+  const loaded = loadConfig(input.options.config, { env: input.env });
   const config = adjust?.(loaded) ?? loaded;
   if (planned === true) expectDatabase(databaseFile(config), hintFor(input));
   const [{ openStore }, { claimPrefix, expectClaimable }, { openJudges }, { openComfyPool }] = await Promise.all([
@@ -77,7 +77,7 @@ export async function openContext(input: CommandInput, { locks, deadline, adjust
   const comfy = openComfyPool(config.servers);
   opened.defer(() => comfy.close());
   if (locks.includes("generate") || locks.includes("harvest")) {
-    const watch = watchServers(configFileOf(input), { env: input.env, comfy, log: input.log });
+    const watch = watchServers(input.options.config, { env: input.env, comfy, log: input.log });
     opened.defer(() => watch.close());
   }
   const judges = openJudges(config.annotate.judges);
@@ -130,13 +130,9 @@ function tellMoved({ movedFrom, missing }: StorePlace, { log, storeUri }: Pick<C
   if (missing > 0) log.warn(`Of the images looked for at the new place, ${missing} are missing: verify names all that are`);
 }
 
-export function configFileOf(input: Pick<CommandInput, "options">): string {
-  return String(input.options["config"]);
-}
-
 /** Hints that name the configuration as the user did. */
 export function hintFor(input: Pick<CommandInput, "options">): CommandHint {
-  return (words) => commandHint(words, configFileOf(input));
+  return (words) => commandHint(words, input.options.config);
 }
 
 export function databaseFile(config: Pick<Config, "dir">): string {

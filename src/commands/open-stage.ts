@@ -1,5 +1,6 @@
 import { openContext, type OpenContext, type OpenOptions } from "./open-context.ts";
 import type { CommandInput } from "./command.ts";
+import type { PromptsOption } from "./registry.ts";
 import { planAndTell } from "./plan-and-tell.ts";
 import { takeChanges } from "./messages/tell-changes.ts";
 
@@ -7,8 +8,8 @@ import { takeChanges } from "./messages/tell-changes.ts";
  * Opens the context of a stage that follows generate, and says what changed in the configuration. With --prompts the plan is cut to the
  * first N prompts before it starts, which takes generate's lock: a plan must not change under a running generate.
  */
-export async function openStage(input: CommandInput, options: OpenOptions): Promise<OpenContext> {
-  const plans = input.options["prompts"] !== undefined;
+export async function openStage(input: CommandInput<PromptsOption>, options: OpenOptions): Promise<OpenContext> {
+  const plans = input.options.prompts !== undefined;
   const opened = await openContext(input, plans ? { ...options, locks: ["generate", ...options.locks] } : { ...options, planned: true });
   try {
     if (plans) await planAndTell(opened.context, input);

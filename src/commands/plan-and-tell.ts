@@ -1,17 +1,17 @@
 import type { Context } from "../context.ts";
 import { findDataset } from "../db/queries/overview/dataset.ts";
-import { ConfigError } from "../errors.ts";
 import { counted } from "../lib/counted.ts";
 import { askServers } from "../stages/plan/ask-servers.ts";
 import { planDataset } from "../stages/plan/plan-dataset.ts";
-import type { CommandInput } from "./command.ts";
+import { readWholeNumber } from "./option-values.ts";
+import type { PromptsOption } from "./registry.ts";
 import { describePlan } from "./messages/describe-plan.ts";
 import { tellChanges } from "./messages/tell-changes.ts";
 
 /** Brings the plan up to date and says what changed, in a person's words. */
 export async function planAndTell(
   context: Pick<Context, "config" | "db" | "clock" | "log" | "signal">,
-  input: Pick<CommandInput, "options">,
+  input: { readonly options: PromptsOption },
 ): Promise<void> {
   const promptsLimit = promptsLimitOf(input);
   tellChanges({ ...context, dataset: findDataset(context.db) }, { plans: true });
@@ -39,11 +39,7 @@ export async function planAndTell(
   });
 }
 
-export function promptsLimitOf({ options }: Pick<CommandInput, "options">): number | undefined {
-  const value = options["prompts"];
-  if (value === undefined) return undefined;
-  const limit = Number(value);
-  if (!Number.isSafeInteger(limit) || limit < 1)
-    throw new ConfigError(`Cannot read --prompts ${String(value)}: expected a whole number from 1`);
-  return limit;
+/** Reads --prompts. @throws {ConfigError} where it is no whole number from 1. */
+export function promptsLimitOf({ options }: { readonly options: PromptsOption }): number | undefined {
+  return readWholeNumber("--prompts", options.prompts, { from: 1 });
 }

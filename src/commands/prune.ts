@@ -5,14 +5,15 @@ import { unusedImages, type UnusedImages } from "../db/queries/images/unused-ima
 import { ConfigError, EXIT } from "../errors.ts";
 import { byteSize } from "../lib/byte-size.ts";
 import { counted } from "../lib/counted.ts";
-import { ALL_LOCKS, configFileOf, databaseFile, hintFor, openContext, openStoreOf } from "./open-context.ts";
+import { ALL_LOCKS, databaseFile, hintFor, openContext, openStoreOf } from "./open-context.ts";
 import { exportStoreUri } from "../stages/export/export.ts";
 import { link } from "../stages/annotate/link/link.ts";
 import { objectRemover, pruneImages, type PruneOptions } from "../stages/upkeep/prune/prune.ts";
 import { findOrphans } from "../stages/upkeep/prune/orphans.ts";
 import { markUsedImages } from "../stages/upkeep/prune/used-images.ts";
 import { openStore } from "../stores/registry.ts";
-import type { CommandInput, CommandResult } from "./command.ts";
+import type { CommandResult } from "./command.ts";
+import type { InputOf } from "./registry.ts";
 import { datasetCounts } from "./messages/dataset-counts.ts";
 
 /** Orphans told one by one; the rest is a number. */
@@ -30,7 +31,7 @@ interface Wanted extends PruneOptions {
 }
 
 /** Removes stored images that no export shows and no row of a pair set holds. Without --yes it only says what it would remove. */
-export async function run(input: CommandInput): Promise<CommandResult> {
+export async function run(input: InputOf<"prune">): Promise<CommandResult> {
   const wanted = wantedOf(input);
   if (wanted.yes) {
     // Nothing may be made, fetched, scored or linked meanwhile.
@@ -38,7 +39,7 @@ export async function run(input: CommandInput): Promise<CommandResult> {
     await link(opened.context); // What the newest votes and scores want is not unused.
     return await prune(opened.context, { input, wanted });
   }
-  const config = loadConfig(configFileOf(input), { env: input.env });
+  const config = loadConfig(input.options.config, { env: input.env });
   const db = openReadonly(databaseFile(config), hintFor(input));
   try {
     const store = await openStoreOf({ config, db }, input);
@@ -54,7 +55,7 @@ export async function run(input: CommandInput): Promise<CommandResult> {
 }
 
 interface Pruning {
-  readonly input: CommandInput;
+  readonly input: InputOf<"prune">;
   readonly wanted: Wanted;
 }
 
@@ -129,32 +130,33 @@ async function tellOrphans(context: PruneContext, { images, input, wanted }: Tel
   );
 }
 
-function wantedOf({ options, clock }: Pick<CommandInput, "options" | "clock">): Wanted {
+function wantedOf({ options, clock }: Pick<InputOf<"prune">, "options" | "clock">): Wanted {
   return {
-    yes: options["yes"] === true,
-    orphans: options["orphans"] === true,
-    ignoreMissing: options["ignoreMissing"] === true,
-    unpaired: options["unpaired"] === true,
-    expire: options["expire"] === true,
-    storedBeforeMs: clock.nowMs() - daysOf(options["olderThan"]) * DAY_MS,
+    yes: options.yes,
+    orphans: options.orphans,
+    ignoreMissing: options.ignoreMissing,
+    unpaired: options.unpaired,
+    expire: options.expire,
+    storedBeforeMs: clock.nowMs() - daysOf(options.olderThan) * DAY_MS,
   };
 }
 
-function daysOf(value: string | boolean | undefined): number {
+function daysOf(value: string | undefined): number {
   if (value === undefined) return 0;
-  const match = /^(\d{1,5})d?$/.exec(String(value));
+  const match = /^(\d{1,5})d?$/.exec(value);
   if (match === null) {
-    throw new ConfigError(`Cannot read --older-than ${String(value)}: expected whole days`, { hint: "--older-than 30" });
+    throw new ConfigError(`Cannot read --older-than ${value}: expected whole days`, { hint: "--older-than 30" });
   }
   return Number(match[1]);
 }
 
 /** The flags as they were given, for the command to paste. */
-function flagsOf({ options }: Pick<CommandInput, "options">): readonly string[] {
-  const flags = { unpaired: "--unpaired", expire: "--expire", orphans: "--orphans", ignoreMissing: "--ignore-missing" };
-  const olderThan = options["olderThan"];
+function flagsOf({ options }: Pick<InputOf<"prune">, "options">): readonly string[] {
   return [
-    ...Object.entries(flags).flatMap(([name, flag]) => (options[name] === true ? [flag] : [])),
-    ...(typeof olderThan === "string" ? [`--older-than ${olderThan}`] : []),
+    ...(options.unpaired ? ["--unpaired"] : []),
+    ...(options.expire ? ["--expire"] : []),
+    ...(options.orphans ? ["--orphans"] : []),
+    ...(options.ignoreMissing ? ["--ignore-missing"] : []),
+    ...(options.olderThan === undefined ? [] : [`--older-than ${options.olderThan}`]),
   ];
 }

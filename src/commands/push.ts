@@ -4,31 +4,32 @@ import { openReadonly } from "../db/open.ts";
 import { ConfigError, EXIT, FatalError } from "../errors.ts";
 import { byteSize } from "../lib/byte-size.ts";
 import { counted } from "../lib/counted.ts";
-import { configFileOf, databaseFile, hintFor } from "./open-context.ts";
+import { databaseFile, hintFor } from "./open-context.ts";
 import { exportStoreUri } from "../stages/export/export.ts";
 import { checkVersionName } from "../stages/export/versions/versions.ts";
 import { pushVersion, type PushReport } from "../stages/export/push/push.ts";
 import { openStore } from "../stores/registry.ts";
-import type { CommandInput, CommandResult } from "./command.ts";
+import type { CommandResult } from "./command.ts";
+import type { InputOf } from "./registry.ts";
 import { findNewest } from "./verify/find-newest.ts";
 
 const HUB = "https://huggingface.co";
 
 /** Brings a version to a dataset repository on the Hugging Face Hub. Changes nothing here. */
-export async function run(input: CommandInput): Promise<CommandResult> {
+export async function run(input: InputOf<"push">): Promise<CommandResult> {
   const { args, env, log, clock, stopping, signal } = input;
   const [wanted] = args;
   if (wanted !== undefined) checkVersionName(wanted);
   const repo = repoOf(input);
-  const branch = typeof input.options["branch"] === "string" ? input.options["branch"] : "main";
-  const config = loadConfig(configFileOf(input), { env });
+  const branch = input.options.branch ?? "main";
+  const config = loadConfig(input.options.config, { env });
   const token = tokenOf(env);
   const endpoint = endpointOf(env);
   const store = await openStore({ ...config.store, uri: exportStoreUri(config.export.uri) }, { concurrency: config.harvest.concurrency });
   try {
     const version = wanted ?? (await newest(input, databaseFile(config), store));
     const needs = { store, log, clock, stopping, signal, spoolFolder: join(config.dir, ".push-spool") };
-    const isPrivate = input.options["private"] === true;
+    const isPrivate = input.options.private;
     const report = await pushVersion(needs, { version, isNamed: wanted !== undefined, endpoint, token, repo, branch, isPrivate });
     const { outcome: _, commit, url, sentBytes, ...counts } = report;
     input.show({ event: "pushed", version, repo, branch, url, commit, ...counts, sent_bytes: sentBytes }, describe(version, report));
@@ -38,7 +39,7 @@ export async function run(input: CommandInput): Promise<CommandResult> {
   }
 }
 
-async function newest(input: CommandInput, file: string, store: Parameters<typeof findNewest>[0]["store"]): Promise<string> {
+async function newest(input: InputOf<"push">, file: string, store: Parameters<typeof findNewest>[0]["store"]): Promise<string> {
   const db = openReadonly(file, hintFor(input));
   try {
     const report = (where: string, problem: string): void => input.log.warn(`${where}: ${problem}`);
@@ -50,9 +51,9 @@ async function newest(input: CommandInput, file: string, store: Parameters<typeo
   }
 }
 
-function repoOf({ options }: Pick<CommandInput, "options">): string {
-  const repo = options["repo"];
-  if (typeof repo === "string" && /^[\w][\w.-]{0,95}\/[\w][\w.-]{0,95}$/.test(repo)) return repo;
+function repoOf({ options }: Pick<InputOf<"push">, "options">): string {
+  const { repo } = options;
+  if (repo !== undefined && /^[\w][\w.-]{0,95}\/[\w][\w.-]{0,95}$/.test(repo)) return repo;
   throw new ConfigError(
     repo === undefined ? "Cannot push: --repo is missing" : `Cannot push to ${JSON.stringify(repo)}: it is no owner/name`,
     {
@@ -62,7 +63,7 @@ function repoOf({ options }: Pick<CommandInput, "options">): string {
 }
 
 /** Never from the configuration, which people commit. */
-function tokenOf(env: CommandInput["env"]): string {
+function tokenOf(env: InputOf<"push">["env"]): string {
   const token = env["HF_TOKEN"] ?? "";
   if (token.startsWith("hf_")) return token;
   throw new FatalError(`Cannot push: HF_TOKEN ${token === "" ? "is not set" : "is no token of the Hub, which begins with hf_"}`, {
@@ -70,7 +71,7 @@ function tokenOf(env: CommandInput["env"]): string {
   });
 }
 
-function endpointOf(env: CommandInput["env"]): string {
+function endpointOf(env: InputOf<"push">["env"]): string {
   const endpoint = (env["HF_ENDPOINT"] ?? "").replace(/\/+$/, "") || HUB;
   if (!/^https?:\/\/[^/?#@]+(?:\/[^?#]*)?$/.test(endpoint)) {
     throw new ConfigError("Cannot use HF_ENDPOINT: it is no http:// or https:// address", { hint: `leave it out for ${HUB}` });

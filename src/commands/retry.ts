@@ -8,14 +8,15 @@ import { fetchAgain, isKnownId, retryImages, retryJobs } from "../db/queries/job
 import { ConfigError, EXIT, REJECT_REASONS } from "../errors.ts";
 import { counted } from "../lib/counted.ts";
 import { didYouMean } from "../lib/nearest.ts";
-import { configFileOf, databaseFile, hintFor, openStoreOf } from "./open-context.ts";
+import { databaseFile, hintFor, openStoreOf } from "./open-context.ts";
 import { storedProblem } from "../stages/upkeep/stored-problem.ts";
-import type { CommandInput, CommandResult } from "./command.ts";
+import type { CommandResult } from "./command.ts";
+import type { InputOf } from "./registry.ts";
 import { datasetCounts } from "./messages/dataset-counts.ts";
 
 interface Fetching {
   readonly wanted: Wanted;
-  readonly input: Pick<CommandInput, "log" | "signal" | "clock">;
+  readonly input: Pick<InputOf<"retry">, "log" | "signal" | "clock">;
 }
 
 interface Wanted {
@@ -25,9 +26,9 @@ interface Wanted {
   readonly variant: string | null;
 }
 
-export async function run(input: CommandInput): Promise<CommandResult> {
+export async function run(input: InputOf<"retry">): Promise<CommandResult> {
   const wanted = wantedOf(input);
-  const config = loadConfig(configFileOf(input), { env: input.env });
+  const config = loadConfig(input.options.config, { env: input.env });
   const hint = hintFor(input);
   expectDatabase(databaseFile(config), hint);
   // A running generate counts its jobs in memory: putting some back under it would not be seen.
@@ -97,17 +98,14 @@ async function fetchLost({ db, config }: Pick<Context, "db" | "config">, { wante
   }
 }
 
-function wantedOf(input: Pick<CommandInput, "options">): Wanted {
-  const [stage, reason, id, variant] = ["stage", "reason", "id", "variant"].map((name) => {
-    const value = input.options[name];
-    return typeof value === "string" ? value : null;
-  });
-  if (stage !== undefined && stage !== null && stage !== "generate" && stage !== "harvest")
+function wantedOf(input: Pick<InputOf<"retry">, "options">): Wanted {
+  const { stage = null, reason = null, id = null, variant = null } = input.options;
+  if (stage !== null && stage !== "generate" && stage !== "harvest")
     throw new ConfigError(`Cannot retry stage "${stage}": expected generate or harvest`);
-  if (typeof reason === "string" && !REJECT_REASONS.some((known) => known === reason)) {
+  if (reason !== null && !REJECT_REASONS.some((known) => known === reason)) {
     throw new ConfigError(`Cannot retry reason "${reason}": no such reason${didYouMean(reason, REJECT_REASONS)}`, {
       hint: `there is ${REJECT_REASONS.join(", ")}`,
     });
   }
-  return { stage: stage ?? null, reason: reason ?? null, id: id ?? null, variant: variant ?? null };
+  return { stage, reason, id, variant };
 }

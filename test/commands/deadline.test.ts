@@ -12,7 +12,7 @@ describe("deadlineOf()", () => {
     ["30d", 30 * DAY_MS],
     ["1.5h", 5_400_000],
   ])("--for %s fires then and not before, beyond what one timer can wait, too", async (duration, ms) => {
-    const deadline = deadlineOf({ options: { for: duration }, clock: systemClock });
+    const deadline = deadlineOf({ options: { for: duration, until: undefined }, clock: systemClock });
     await vi.advanceTimersByTimeAsync(ms - 1);
     expect(deadline?.aborted).toBe(false);
     await vi.advanceTimersByTimeAsync(1);
@@ -20,6 +20,6 @@ describe("deadlineOf()", () => {
   });
 
   it("is undefined without either option", () => {
-    expect(deadlineOf({ options: {}, clock: systemClock })).toBeUndefined();
+    expect(deadlineOf({ options: { for: undefined, until: undefined }, clock: systemClock })).toBeUndefined();
   });
 });

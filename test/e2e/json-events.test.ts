@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { commands } from "../../src/commands/registry.ts";
+import type { CommandDeclaration } from "../../src/commands/command.ts";
+import { COMMANDS } from "../../src/commands/registry.ts";
 import { startEmulator, type Emulator } from "../../src/emulator/emulator.ts";
 import { runCli, startCli, type CliResult } from "../helpers/run-cli.ts";
 import { makeProject, PROMPTS, type Project } from "./project.ts";
@@ -115,8 +116,10 @@ describe("--json", () => {
   );
 
   it("of what comes later, and of each command that there is", async () => {
-    for (const { name } of commands.filter(({ later }) => later === true)) expect((await json(name)).at(-1)).toMatchObject({ exit: 2 });
+    const isLater = (declaration: CommandDeclaration): boolean => declaration.later === true;
+    const commands = Object.entries(COMMANDS);
+    for (const [name] of commands.filter(([, each]) => isLater(each))) expect((await json(name)).at(-1)).toMatchObject({ exit: 2 });
     const tested = readFileSync(import.meta.filename, "utf8");
-    for (const { name } of commands.filter(({ later }) => later !== true)) expect(tested, name).toContain(`"${name}"`);
+    for (const [name] of commands.filter(([, each]) => !isLater(each))) expect(tested, name).toContain(`"${name}"`);
   });
 });

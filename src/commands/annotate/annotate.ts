@@ -2,7 +2,8 @@ import { ConfigError } from "../../errors.ts";
 import { annotate } from "../../stages/annotate/annotate.ts";
 import { nothingUpstream } from "../../stages/stage.ts";
 import { refuseOptions } from "./refuse-options.ts";
-import type { CommandInput, CommandResult } from "../command.ts";
+import type { CommandResult } from "../command.ts";
+import type { InputOf } from "../registry.ts";
 import { incompleteExit } from "../judge/incomplete-exit.ts";
 import { openStage } from "../open-stage.ts";
 import { stageResult } from "../stage-result.ts";
@@ -10,7 +11,7 @@ import { tellLinked } from "../messages/tell-linked.ts";
 
 const ACTIONS = ["serve", "import", "export-tasks", "invite", "people", "revoke", "exclude", "forget"];
 
-export async function run(input: CommandInput): Promise<CommandResult> {
+export async function run(input: InputOf<"annotate">): Promise<CommandResult> {
   const [action, file, ...more] = input.args;
   if ((action === "import" && more.length > 0) || ((action === "serve" || action === "export-tasks") && file !== undefined)) {
     const extra = action === "import" ? more : input.args.slice(1);

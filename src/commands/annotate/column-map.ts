@@ -1,8 +1,8 @@
 import { ConfigError } from "../../errors.ts";
 
 /** `image_0_uid=left,label_0=won` as our name → the file's. @throws {ConfigError} for anything else. */
-export function columnMap(text: unknown): Readonly<Record<string, string>> {
-  if (typeof text !== "string") return {};
+export function columnMap(text: string | undefined): Readonly<Record<string, string>> {
+  if (text === undefined) return {};
   const pairs = text.split(",").map((pair) => {
     const [, ours, theirs] = /^\s*([^=]+?)\s*=\s*(.+?)\s*$/.exec(pair) ?? [];
     if (ours === undefined || theirs === undefined)

@@ -12,25 +12,24 @@ import { hintFor, openContext } from "../open-context.ts";
 import { exportTasks, type ExportTasksOptions } from "../../stages/annotate/export-tasks.ts";
 import { TASK_FORMATS } from "../../votes/tasks/registry.ts";
 import type { OutgoingTask, TaskFormat } from "../../votes/tasks/task-format.ts";
-import type { CommandInput, CommandResult } from "../command.ts";
+import type { CommandResult } from "../command.ts";
+import type { InputOf } from "../registry.ts";
 import { datasetCounts } from "../messages/dataset-counts.ts";
 import { promptsLimitOf } from "../plan-and-tell.ts";
 import { imageBase } from "./image-base.ts";
 
 /** `annotate export-tasks`: what still needs votes, for another annotation tool. `annotate import` takes its answers. */
-export async function writeTasks(input: CommandInput): Promise<CommandResult> {
-  const format = formatOf(input.options["format"] ?? "jsonl");
+export async function writeTasks(input: InputOf<"annotate">): Promise<CommandResult> {
+  const format = formatOf(input.options.format ?? "jsonl");
   await using opened = await openContext(input, { locks: [], planned: true });
   const { context } = opened;
   const { annotate, export: exported } = context.config;
   const { people } = annotate;
   // Fewer would be asked for in vain: a row wants min_votes.
   const overlap = Math.max(people.overlap, annotate.pairs[exported.pairs]?.min_votes ?? 0);
-  const task = taskOf(input.options["task"] ?? (people.task === "best-worst" ? "rank" : people.task));
-  const out = resolve(
-    typeof input.options["out"] === "string" ? input.options["out"] : join(context.config.dir, `tasks.${format.extension}`),
-  );
-  const base = imageBase(input.options["uriBase"], exported.uri_base);
+  const task = taskOf(input.options.task ?? (people.task === "best-worst" ? "rank" : people.task));
+  const out = resolve(input.options.out ?? join(context.config.dir, `tasks.${format.extension}`));
+  const base = imageBase(input.options.uriBase, exported.uri_base);
   const counts = { tasks: 0, imagesMax: 0 };
   const tasks = outgoing(context, { task, overlap, base, counts, promptsMax: promptsLimitOf(input) ?? Infinity });
   if (base === null && format.name !== "jsonl" && context.store.uri.startsWith("file:"))

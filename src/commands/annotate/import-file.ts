@@ -4,26 +4,26 @@ import { counted } from "../../lib/counted.ts";
 import { shellWord } from "../../lib/terminal/shell-word.ts";
 import { hintFor, openContext } from "../open-context.ts";
 import { importVotes, type ImportVotesResult } from "../../votes/import-votes.ts";
-import type { CommandInput, CommandResult } from "../command.ts";
+import type { CommandResult } from "../command.ts";
+import type { InputOf } from "../registry.ts";
 import { datasetCounts } from "../messages/dataset-counts.ts";
 import { columnMap } from "./column-map.ts";
 
 /** `annotate import FILE`: votes of people, from any tool whose format is known. */
-export async function importFile(input: CommandInput, file: string | undefined): Promise<CommandResult> {
+export async function importFile(input: InputOf<"annotate">, file: string | undefined): Promise<CommandResult> {
   const hint = hintFor(input);
   if (file === undefined) throw new ConfigError("Cannot import votes: no file given", { hint: hint("annotate import votes.jsonl") });
-  const { format, source, map } = input.options;
+  const { format = null, source, map, skipBad } = input.options;
   const columns = columnMap(map);
   await using opened = await openContext(input, { locks: ["link"], planned: true });
   const { db, config } = opened.context;
-  const skipBad = input.options["skipBad"] === true;
   const result = await importVotes(resolve(file), {
     db,
     config,
     skipBad,
     columns,
-    format: typeof format === "string" ? format : null,
-    ...(typeof source === "string" ? { source } : {}),
+    format,
+    ...(source === undefined ? {} : { source }),
     signal: input.signal,
   });
   const bad = tellProblems(input, file, result);
@@ -50,7 +50,7 @@ export async function importFile(input: CommandInput, file: string | undefined):
 }
 
 /** Answers how many there are, told or not. */
-function tellProblems(input: CommandInput, file: string, { problems, refused, unit }: ImportVotesResult): number {
+function tellProblems(input: InputOf<"annotate">, file: string, { problems, refused, unit }: ImportVotesResult): number {
   for (const { position, record, reason, message } of problems) {
     const place = unit === "line" ? `${file}:${position}` : `${file}, ${unit} ${position}`;
     const where = record === null ? place : `${place}, record ${record}`;

@@ -1,7 +1,9 @@
 import { ConfigError } from "../../errors.ts";
+import { isGiven } from "../option-values.ts";
+import type { OptionsOf } from "../registry.ts";
 
 /** Options that only some of annotate's actions take, by the names that commander gives them. */
-const ACTIONS_OF: Readonly<Record<string, readonly string[]>> = {
+const ACTIONS_OF: Readonly<Record<keyof OptionsOf<"annotate">, readonly string[]>> = {
   prompts: ["", "export-tasks"],
   host: ["serve"],
   port: ["serve"],
@@ -17,9 +19,10 @@ const ACTIONS_OF: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Refuses what the action would not look at: an option that does nothing is a mistake that nobody sees. "" is annotate itself. */
-export function refuseOptions(action: string, options: Readonly<Record<string, string | boolean | undefined>>): void {
-  for (const [name, actions] of Object.entries(ACTIONS_OF)) {
-    if (options[name] === undefined || actions.includes(action)) continue;
+export function refuseOptions(action: string, options: Partial<OptionsOf<"annotate">>): void {
+  for (const name of Object.keys(ACTIONS_OF) as (keyof OptionsOf<"annotate">)[]) {
+    const actions = ACTIONS_OF[name];
+    if (!isGiven(options[name]) || actions.includes(action)) continue;
     const flag = `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     const command = (one: string): string => (one === "" ? "annotate" : `annotate ${one}`);
     const hint =

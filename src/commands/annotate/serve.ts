@@ -9,7 +9,7 @@ import { findDataset } from "../../db/queries/overview/dataset.ts";
 import { voteQueries } from "../../db/queries/annotate/votes.ts";
 import { ConfigError, EXIT } from "../../errors.ts";
 import { fileProblem } from "../../lib/files/file-problem.ts";
-import { configFileOf, hintFor } from "../open-context.ts";
+import { hintFor } from "../open-context.ts";
 import { isLoopback, refuseOpenNetwork, type ServeAddress } from "../../page/server/addresses.ts";
 import { comparisonFeed } from "../../page/server/tasks/comparison-feed.ts";
 import { comparisonRules } from "../../page/server/tasks/comparison-rules.ts";
@@ -19,7 +19,8 @@ import { readGold } from "../../page/server/tasks/read-gold.ts";
 import { serverSecret } from "../../page/server/server-secret.ts";
 import { startPageServer } from "../../page/server/start-page-server.ts";
 import { readStaticFiles } from "../../page/server/static-files.ts";
-import type { CommandInput, CommandResult } from "../command.ts";
+import type { CommandResult } from "../command.ts";
+import type { InputOf } from "../registry.ts";
 import { datasetCounts } from "../messages/dataset-counts.ts";
 import { openStage } from "../open-stage.ts";
 
@@ -28,8 +29,8 @@ const PORT_MAX = 65_535;
 const GUIDELINES_MAX_CHARS = 200_000;
 
 /** Serves the page on which people choose, until it is stopped. */
-export async function serve(input: CommandInput): Promise<CommandResult> {
-  const config = loadConfig(configFileOf(input), { env: input.env });
+export async function serve(input: InputOf<"annotate">): Promise<CommandResult> {
+  const config = loadConfig(input.options.config, { env: input.env });
   const { people } = config.annotate;
   refuseUnfedPolicies(config, { asking: true });
   const address = addressOf(input, people);
@@ -63,19 +64,19 @@ export async function serve(input: CommandInput): Promise<CommandResult> {
   return { exit: EXIT.done, counts: { ...datasetCounts(context) } };
 }
 
-function addressOf({ options }: CommandInput, people: Config["annotate"]["people"]): ServeAddress & { readonly port: number } {
+function addressOf({ options }: InputOf<"annotate">, people: Config["annotate"]["people"]): ServeAddress & { readonly port: number } {
   const { host = people.host, port = people.port } = options;
   if (!/^\d{1,5}$/.test(String(port)) || Number(port) > PORT_MAX) {
     throw new ConfigError(`Cannot read --port ${String(port)}: expected a whole number from 0 to ${PORT_MAX}`);
   }
-  if (typeof host !== "string" || host === "" || /[\s/@]/.test(host)) {
-    throw new ConfigError(`Cannot read --host ${String(host)}: expected an address, such as 127.0.0.1 or 0.0.0.0`);
+  if (host === "" || /[\s/@]/.test(host)) {
+    throw new ConfigError(`Cannot read --host ${host}: expected an address, such as 127.0.0.1 or 0.0.0.0`);
   }
-  return { host, port: Number(port), publicUrl: people.public_url, insecure: options["insecure"] === true };
+  return { host, port: Number(port), publicUrl: people.public_url, insecure: options.insecure };
 }
 
 /** `invite` takes the address from there; without it, the one of the configuration. */
-function noteUrl(file: string, { url, log }: { readonly url: string; readonly log: CommandInput["log"] }): void {
+function noteUrl(file: string, { url, log }: { readonly url: string; readonly log: InputOf<"annotate">["log"] }): void {
   try {
     writeFileSync(file, url);
   } catch (error) {
@@ -88,7 +89,7 @@ interface Served {
   readonly server: { readonly url: string; readonly leadUrl: string };
 }
 
-function tellServing(input: CommandInput, { address, server }: Served): void {
+function tellServing(input: InputOf<"annotate">, { address, server }: Served): void {
   if (!isLoopback(address.host)) {
     const how =
       address.publicUrl === null ? "unencrypted: whoever is on the way can read links and vote" : `people come by ${address.publicUrl}`;

@@ -13,19 +13,20 @@ import { ago } from "../../lib/ago.ts";
 import { counted } from "../../lib/counted.ts";
 import { didYouMean } from "../../lib/nearest.ts";
 import { printable } from "../../lib/terminal/printable.ts";
-import { configFileOf, databaseFile, hintFor } from "../open-context.ts";
+import { databaseFile, hintFor } from "../open-context.ts";
 import { pageUrl } from "../../page/server/addresses.ts";
 import { JOIN } from "../../page/server/guard.ts";
 import { LEAD } from "../../page/server/start-page-server.ts";
 import { newToken, tokenSha256Of } from "../../page/server/tokens.ts";
-import type { CommandInput, CommandResult } from "../command.ts";
+import type { CommandResult } from "../command.ts";
+import type { InputOf } from "../registry.ts";
 
 /** As in docs/votes.md. */
 const NAME_CHARS_MAX = 200;
 const PSEUDONYM_BYTES = 4;
 
 interface Deps {
-  readonly input: CommandInput;
+  readonly input: InputOf<"annotate">;
   readonly config: Config;
   readonly db: Db;
   readonly annotators: AnnotatorQueries;
@@ -34,7 +35,7 @@ interface Deps {
 const ACTIONS: Readonly<Record<string, (names: readonly string[], deps: Deps) => void>> = { invite, people, revoke, exclude, forget };
 
 /** What can be done about people, beside a running server or without one. */
-export async function tellPeople(input: CommandInput, action: string): Promise<CommandResult> {
+export async function tellPeople(input: InputOf<"annotate">, action: string): Promise<CommandResult> {
   const hint = hintFor(input);
   const perform = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined;
   if (perform === undefined) {
@@ -46,7 +47,7 @@ export async function tellPeople(input: CommandInput, action: string): Promise<C
   const names = input.args.slice(1).map((name) => name.normalize("NFC").trim());
   if (names.length === 0 && action !== "people")
     throw new ConfigError(`Cannot ${action}: no name given`, { hint: hint(`annotate ${action} NAME`) });
-  const config = loadConfig(configFileOf(input), { env: input.env });
+  const config = loadConfig(input.options.config, { env: input.env });
   expectDatabase(databaseFile(config), hint);
   const db = openDatabase(databaseFile(config), input);
   try {
@@ -116,7 +117,7 @@ function revoke(names: readonly string[], deps: Deps): void {
 }
 
 function exclude(names: readonly string[], deps: Deps): void {
-  const isExcluded = deps.input.options["undo"] !== true;
+  const isExcluded = !deps.input.options.undo;
   const nowMs = deps.input.clock.nowMs();
   for (const { name } of peopleNamed(names, { action: "exclude", deps })) {
     deps.annotators.setExcluded(name, { excluded: isExcluded, nowMs });

@@ -6,7 +6,6 @@ import type { Config } from "../../config/schema.ts";
 import { EXIT } from "../../errors.ts";
 import { byteSize } from "../../lib/byte-size.ts";
 import { counted } from "../../lib/counted.ts";
-import { configFileOf } from "../open-context.ts";
 import { readPrompts, type PromptRow } from "../../prompts/read-prompts.ts";
 import type { ReferenceFile } from "../../prompts/reference-files.ts";
 import { askServers } from "../../stages/plan/ask-servers.ts";
@@ -27,7 +26,8 @@ import { checkUploadSizes, checkWorkflow } from "./check-workflow.ts";
 import { failedFinding, type Finding } from "./finding.ts";
 import { probeJudges } from "./probe-judges.ts";
 import { probeExport, probeStore } from "./probe-store.ts";
-import type { CommandInput, CommandResult } from "../command.ts";
+import type { CommandResult } from "../command.ts";
+import type { InputOf } from "../registry.ts";
 import { tellReferences, totalsOf, type ReferenceTotals } from "../messages/tell-references.ts";
 
 /** What a 1024 px PNG of ComfyUI takes, for the estimate. Measured: 2.87 MB for a detailed 1024² image. */
@@ -35,8 +35,8 @@ const ASSUMED_BYTES_PER_PIXEL = 2.7;
 const DEFAULT_SIDE_PX = 512;
 
 /** The doctor: looks at everything that a night depends on, and changes nothing here; --canary has every server make one image. */
-export async function run(input: CommandInput): Promise<CommandResult> {
-  const config = loadConfig(configFileOf(input), { env: input.env });
+export async function run(input: InputOf<"check">): Promise<CommandResult> {
+  const config = loadConfig(input.options.config, { env: input.env });
   refuseUnfedPolicies(config, { asking: false });
   const asked = await askServers(config, input.signal);
   const variants = await prepareVariants(config, { servers: asked });
@@ -56,7 +56,7 @@ export async function run(input: CommandInput): Promise<CommandResult> {
       config,
       seen.flatMap(({ url, epoch }) => (epoch === null ? [] : [{ url, epoch }])),
     ),
-    ...(input.options["canary"] === true ? await canary(config, { variants, input, prompt: plan.first, files: plan.files, servers }) : []),
+    ...(input.options.canary ? await canary(config, { variants, input, prompt: plan.first, files: plan.files, servers }) : []),
     ...(await probeStore(config, input)),
     ...(await probeExport({ ...config.store, uri: exportStoreUri(config.export.uri) }, input)),
     ...(await checkDisks(config, { images: plan.bytes, references: plan.references.bytes }, input.signal)),
@@ -77,7 +77,7 @@ function markOf({ ok, warning }: { readonly ok: boolean; readonly warning: boole
 
 interface Checked {
   readonly variants: readonly ReadyToPlan[];
-  readonly input: CommandInput;
+  readonly input: InputOf<"check">;
 }
 
 interface CandidateCount {

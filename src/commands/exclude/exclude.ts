@@ -11,16 +11,17 @@ import {
 import { ConfigError, EXIT } from "../../errors.ts";
 import { counted } from "../../lib/counted.ts";
 import { didYouMean } from "../../lib/nearest.ts";
-import { configFileOf, databaseFile, hintFor } from "../open-context.ts";
+import { databaseFile, hintFor } from "../open-context.ts";
 import { excludeImages, remakeImages, restoreImages } from "../../stages/upkeep/exclude.ts";
-import type { CommandInput, CommandResult } from "../command.ts";
+import type { CommandResult } from "../command.ts";
+import type { InputOf } from "../registry.ts";
 import { datasetCounts } from "../messages/dataset-counts.ts";
 import { wantedOf, type Wanted } from "./wanted-of.ts";
 
 const ACTIONS = ["list", "undo"];
 
 /** Takes images out of all later links and exports, and back. Without --yes it only says what it would do. */
-export async function run(input: CommandInput): Promise<CommandResult> {
+export async function run(input: InputOf<"exclude">): Promise<CommandResult> {
   const [action] = input.args;
   if (action !== undefined && !ACTIONS.includes(action)) {
     throw new ConfigError(`Cannot exclude ${action}: no such action${didYouMean(action, ACTIONS)}`, {
@@ -30,7 +31,7 @@ export async function run(input: CommandInput): Promise<CommandResult> {
   if (action === "list") return reading(input, (context) => list(context, input));
   const wanted = wantedOf(input);
   if (!wanted.yes) return reading(input, (context) => foresee(context, { input, wanted }));
-  const config = loadConfig(configFileOf(input), { env: input.env });
+  const config = loadConfig(input.options.config, { env: input.env });
   expectDatabase(databaseFile(config), hintFor(input));
   // No stage's lock: each change is one short transaction, and what a stage had in its hands is written only where the row still waits for it.
   const db = openDatabase(databaseFile(config), input);
@@ -44,12 +45,15 @@ export async function run(input: CommandInput): Promise<CommandResult> {
 type Opened = Pick<Context, "config" | "db">;
 
 interface Excluding {
-  readonly input: CommandInput;
+  readonly input: InputOf<"exclude">;
   readonly wanted: Wanted;
 }
 
-async function reading(input: CommandInput, read: (opened: Opened) => CommandResult | Promise<CommandResult>): Promise<CommandResult> {
-  const config = loadConfig(configFileOf(input), { env: input.env });
+async function reading(
+  input: InputOf<"exclude">,
+  read: (opened: Opened) => CommandResult | Promise<CommandResult>,
+): Promise<CommandResult> {
+  const config = loadConfig(input.options.config, { env: input.env });
   const db = openReadonly(databaseFile(config), hintFor(input));
   try {
     return await read({ config, db });
@@ -58,7 +62,7 @@ async function reading(input: CommandInput, read: (opened: Opened) => CommandRes
   }
 }
 
-function list({ config, db }: Opened, input: CommandInput): CommandResult {
+function list({ config, db }: Opened, input: InputOf<"exclude">): CommandResult {
   const reasons = excludedImages(db).list();
   const lines = reasons.map(
     ({ reason, images, gone, replaced }) =>
@@ -160,6 +164,6 @@ const lostText = (count: number): string =>
 const replacedText = (count: number): string => (count > 0 ? `; ${count} stay out, because --redo has them made again` : "");
 
 /** Links follow only once they are made again; what is exported stays. */
-function followText(input: CommandInput, changed: number): string {
+function followText(input: InputOf<"exclude">, changed: number): string {
   return changed > 0 ? `. Next: ${hintFor(input)("export")} (links follow; exported versions stay as they are)` : "";
 }

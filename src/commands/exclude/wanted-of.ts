@@ -3,7 +3,7 @@ import type { ImageFilter } from "../../db/queries/images/excluded-images.ts";
 import { ConfigError } from "../../errors.ts";
 import { oneLine } from "../../lib/terminal/one-line.ts";
 import { shellWord } from "../../lib/terminal/shell-word.ts";
-import type { CommandInput } from "../command.ts";
+import type { InputOf } from "../registry.ts";
 import { momentOf } from "./moment-of.ts";
 
 /** A reason is shown in a line of `status`. */
@@ -24,15 +24,13 @@ export interface Wanted {
   readonly words: string;
 }
 
-type Input = Pick<CommandInput, "args" | "options" | "clock">;
+type Input = Pick<InputOf<"exclude">, "args" | "options" | "clock">;
 
 /** @throws {ConfigError} for options that say nothing, or two things. */
 export function wantedOf({ args, options, clock }: Input): Wanted {
   const action = args[0] === "undo" ? "undo" : "exclude";
-  const text = (name: string): string | null => (typeof options[name] === "string" ? options[name] : null);
-  const reason = text("reason");
-  const redo = options["redo"] === true;
-  if (FILTERS.every((name) => text(name) === null) && (action === "exclude" || reason === null)) {
+  const { reason = null, since = null, until = null, server = null, redo } = options;
+  if (FILTERS.every((name) => options[name] === undefined) && (action === "exclude" || reason === null)) {
     throw new ConfigError(`Cannot ${action === "undo" ? "undo exclusions" : "exclude images"}: nothing says which`, {
       hint: `${FILTERS.map((name) => `--${name}`).join(", ")}${action === "undo" ? " or --reason" : ""}; together they narrow down`,
     });
@@ -41,7 +39,6 @@ export function wantedOf({ args, options, clock }: Input): Wanted {
     throw new ConfigError("Cannot undo with --redo: one brings the old images back, the other makes new ones", { hint: "leave one out" });
   }
   const nowMs = clock.nowMs();
-  const [since, until, server] = [text("since"), text("until"), text("server")];
   const sinceMs = since === null ? null : momentOf("--since", since, { nowMs, afterMs: null });
   const untilMs = until === null ? null : momentOf("--until", until, { nowMs, afterMs: sinceMs });
   if (sinceMs !== null && untilMs !== null && sinceMs >= untilMs) {
@@ -53,16 +50,16 @@ export function wantedOf({ args, options, clock }: Input): Wanted {
     action,
     reason: reasonOf(reason),
     redo,
-    yes: options["yes"] === true,
+    yes: options.yes,
     words: wordsOf(action, options),
     filter: {
       imageIds:
-        text("image")
+        options.image
           ?.split(",")
           .map((id) => id.trim())
           .filter((id) => id !== "") ?? null,
-      prompt: text("prompt"),
-      variant: text("variant"),
+      prompt: options.prompt ?? null,
+      variant: options.variant ?? null,
       server: server === null ? null : urlOf(server),
       sinceMs,
       untilMs,
@@ -89,10 +86,10 @@ function urlOf(server: string): string {
 }
 
 function wordsOf(action: Wanted["action"], options: Input["options"]): string {
-  const flags = [...FILTERS, "reason"].flatMap((name) => {
+  const flags = ([...FILTERS, "reason"] as const).flatMap((name) => {
     const value = options[name];
-    return typeof value === "string" ? [`--${name} ${shellWord(value)}`] : [];
+    return value === undefined ? [] : [`--${name} ${shellWord(value)}`];
   });
-  const switches = options["redo"] === true ? ["--redo"] : [];
+  const switches = options.redo ? ["--redo"] : [];
   return ["exclude", ...(action === "undo" ? ["undo"] : []), ...flags, ...switches, "--yes"].join(" ");
 }

@@ -2,7 +2,6 @@ import { setImmediate } from "node:timers/promises";
 import { loadConfig } from "../../config/load-config.ts";
 import { EXIT, InterruptedError } from "../../errors.ts";
 import { counted } from "../../lib/counted.ts";
-import { configFileOf } from "../open-context.ts";
 import { exportStoreUri } from "../../stages/export/export.ts";
 import {
   diffVersions,
@@ -12,17 +11,21 @@ import {
   type VersionDiff,
 } from "../../stages/export/versions/diff-versions.ts";
 import { openStore } from "../../stores/registry.ts";
-import type { CommandInput, CommandResult } from "../command.ts";
+import type { CommandResult } from "../command.ts";
+import type { InputOf } from "../registry.ts";
 
 /** Says what came, went and changed between two versions. Reads them only: neither database nor locks. */
-export async function diffExports([before, after]: readonly [before: string, after: string], input: CommandInput): Promise<CommandResult> {
-  const config = loadConfig(configFileOf(input), { env: input.env });
+export async function diffExports(
+  [before, after]: readonly [before: string, after: string],
+  input: InputOf<"export">,
+): Promise<CommandResult> {
+  const config = loadConfig(input.options.config, { env: input.env });
   const { stopping, signal } = input;
   const checkpoint = async (): Promise<void> => {
     await setImmediate();
     if (stopping.aborted || signal.aborted) throw new InterruptedError("Comparison interrupted");
   };
-  const tellsRows = input.options["rows"] === true;
+  const tellsRows = input.options.rows;
   const onRow = (row: ChangedRow): void => {
     if (tellsRows) input.show({ event: "diff_row", ...row }, rowText(row));
   };

@@ -9,7 +9,7 @@ import { listVariants } from "../../db/queries/plan/variants.ts";
 import { EXIT } from "../../errors.ts";
 import { counted } from "../../lib/counted.ts";
 import { stringifyExact } from "../../lib/exact-json.ts";
-import { configFileOf, databaseFile, refuseOtherDataset, openStoreOf } from "../open-context.ts";
+import { databaseFile, refuseOtherDataset, openStoreOf } from "../open-context.ts";
 import { readPrompts, type PromptRow } from "../../prompts/read-prompts.ts";
 import { comparePlan } from "../../stages/plan/compare-plan.ts";
 import { openReferences } from "../../stages/plan/open-references.ts";
@@ -19,7 +19,8 @@ import { prepareVariants, type ReadyToPlan } from "../../stages/plan/prepare-var
 import { refuseOtherSeed, refuseOtherVariants } from "../../stages/plan/refuse-mixing.ts";
 import { unfitCells } from "../../stages/plan/unfit-cells.ts";
 import { countVariants } from "../../stages/plan/variants.ts";
-import type { CommandInput, CommandResult } from "../command.ts";
+import type { CommandResult } from "../command.ts";
+import type { InputOf } from "../registry.ts";
 import { describePlan } from "../messages/describe-plan.ts";
 import { promptsLimitOf } from "../plan-and-tell.ts";
 import type { ResultEvent } from "../result-event.ts";
@@ -32,8 +33,8 @@ const PLANS_SHOWN = 5;
 type Plan = Omit<Extract<ResultEvent, { readonly event: "plan" }>, "event">;
 
 /** The arithmetic, what it changes in a dataset that exists, and the first plans. Touches no server, writes nothing. */
-export async function dryRun(input: CommandInput): Promise<CommandResult> {
-  const config = loadConfig(configFileOf(input), { env: input.env });
+export async function dryRun(input: InputOf<"generate">): Promise<CommandResult> {
+  const config = loadConfig(input.options.config, { env: input.env });
   const variants = await prepareVariants(config, {
     refuse: ({ message, hint }) => input.log.warn(`${message}, as far as is known without a server. Try: ${hint ?? ""}`),
   });
@@ -57,7 +58,7 @@ export async function dryRun(input: CommandInput): Promise<CommandResult> {
 interface Arithmetic {
   readonly prompts: CountedPrompts;
   readonly variants: readonly ReadyToPlan[];
-  readonly input: Pick<CommandInput, "show">;
+  readonly input: Pick<InputOf<"generate">, "show">;
 }
 
 /** Answers how many candidates there will be. */
@@ -79,7 +80,7 @@ function showArithmetic(config: Config, { prompts: { prompts, duplicates, refere
 }
 
 /** Answers the numbers for the last event. */
-function showChanges(counts: PlanCounts, input: Pick<CommandInput, "show" | "options">) {
+function showChanges(counts: PlanCounts, input: Pick<InputOf<"generate">, "show" | "options">) {
   const changes = { new: counts.newJobs, kept: counts.keptJobs, back: counts.backJobs, aside: counts.asideJobs };
   input.show(
     { event: "would_plan", new_prompts: counts.newPrompts, ...changes, aside_prompts: counts.asidePrompts },
@@ -91,7 +92,7 @@ function showChanges(counts: PlanCounts, input: Pick<CommandInput, "show" | "opt
 interface Existing {
   readonly db: Db;
   readonly variants: readonly ReadyToPlan[];
-  readonly input: Pick<CommandInput, "log">;
+  readonly input: Pick<InputOf<"generate">, "log">;
 }
 
 /** @throws {ConfigError} for all that planning would refuse, once what changed is told. */
@@ -106,7 +107,7 @@ function expectSameDataset(config: Config, { db, variants, input }: Existing): v
 
 interface Counting {
   readonly variants: readonly ReadyToPlan[];
-  readonly input: Pick<CommandInput, "log" | "options">;
+  readonly input: Pick<InputOf<"generate">, "log" | "options">;
   readonly see: (row: PromptRow, jobs: readonly PlannedJob[]) => void;
 }
 

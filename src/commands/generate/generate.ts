@@ -3,14 +3,15 @@ import { openContext } from "../open-context.ts";
 import { counted } from "../../lib/counted.ts";
 import { generate } from "../../stages/generate/generate.ts";
 import { nothingUpstream } from "../../stages/stage.ts";
-import type { CommandInput, CommandResult } from "../command.ts";
+import type { CommandResult } from "../command.ts";
+import type { InputOf } from "../registry.ts";
 import { deadlineOf } from "../deadline.ts";
 import { dryRun } from "./dry-run.ts";
 import { planAndTell } from "../plan-and-tell.ts";
 import { stageResult } from "../stage-result.ts";
 
-export async function run(input: CommandInput): Promise<CommandResult> {
-  if (input.options["dryRun"] === true) return dryRun(input);
+export async function run(input: InputOf<"generate">): Promise<CommandResult> {
+  if (input.options.dryRun) return dryRun(input);
   const deadline = deadlineOf(input);
   await using opened = await openContext(input, { locks: ["generate"], ...(deadline === undefined ? {} : { deadline }) });
   await planAndTell(opened.context, input);

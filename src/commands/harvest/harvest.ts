@@ -1,22 +1,23 @@
 import { loadConfig } from "../../config/load-config.ts";
 import { ConfigError, EXIT } from "../../errors.ts";
 import { counted } from "../../lib/counted.ts";
-import { configFileOf, databaseFile, hintFor } from "../open-context.ts";
+import { databaseFile, hintFor } from "../open-context.ts";
 import { harvest } from "../../stages/harvest/harvest.ts";
 import { nothingUpstream } from "../../stages/stage.ts";
-import type { CommandInput, CommandResult } from "../command.ts";
+import type { CommandResult } from "../command.ts";
+import type { InputOf } from "../registry.ts";
 import { deadlineOf } from "../deadline.ts";
 import { followGenerate, waitForDatabase } from "./follow-generate.ts";
 import { stageResult } from "../stage-result.ts";
 import { openStage } from "../open-stage.ts";
 
-export async function run(input: CommandInput): Promise<CommandResult> {
-  if (typeof input.options["adopt"] === "string") {
+export async function run(input: InputOf<"harvest">): Promise<CommandResult> {
+  if (input.options.adopt !== undefined) {
     const { runAdopt } = await import("./run-adopt.ts");
-    return runAdopt(input, input.options["adopt"]);
+    return runAdopt(input, input.options.adopt);
   }
-  const follows = input.options["follow"] === true;
-  if (follows && input.options["prompts"] !== undefined) {
+  const follows = input.options.follow;
+  if (follows && input.options.prompts !== undefined) {
     throw new ConfigError("Cannot follow generate with --prompts: harvest would plan, and no generate can start meanwhile", {
       hint: hintFor(input)("harvest --follow"),
     });
@@ -25,7 +26,7 @@ export async function run(input: CommandInput): Promise<CommandResult> {
   const sinceMs = input.clock.nowMs();
   if (follows) {
     const signal = deadline === undefined ? input.stopping : AbortSignal.any([input.stopping, deadline]);
-    const file = databaseFile(loadConfig(configFileOf(input), { env: input.env }));
+    const file = databaseFile(loadConfig(input.options.config, { env: input.env }));
     await waitForDatabase(file, { ...input, signal });
     if (signal.aborted) {
       input.log.info("Stopped: no generate has started yet. The same command again goes on");

@@ -6,14 +6,16 @@ import { hintFor, openContext } from "../open-context.ts";
 import { adopt, type AdoptReport } from "../../stages/adopt/adopt.ts";
 import { openSource } from "../../stages/adopt/open-source.ts";
 import { sourceKind } from "../../stages/adopt/source-kind.ts";
-import type { CommandInput, CommandResult } from "../command.ts";
+import type { CommandResult } from "../command.ts";
+import { isGiven } from "../option-values.ts";
+import type { InputOf } from "../registry.ts";
 import { datasetCounts } from "../messages/dataset-counts.ts";
 import { deadlineOf } from "../deadline.ts";
 
 /** `harvest --adopt SOURCE`. */
-export async function runAdopt(input: CommandInput, written: string): Promise<CommandResult> {
-  for (const name of ["follow", "prompts"]) {
-    if (input.options[name] !== undefined) throw new ConfigError(`Cannot use --${name} with --adopt: a source is taken whole`);
+export async function runAdopt(input: InputOf<"harvest">, written: string): Promise<CommandResult> {
+  for (const name of ["follow", "prompts"] as const) {
+    if (isGiven(input.options[name])) throw new ConfigError(`Cannot use --${name} with --adopt: a source is taken whole`);
   }
   const kind = await sourceKind(written);
   const deadline = deadlineOf(input);
@@ -32,7 +34,7 @@ function rememberStore({ db, config }: Pick<Context, "db" | "config">): void {
 
 interface Telling {
   readonly context: Pick<Context, "db" | "config" | "log">;
-  readonly input: Pick<CommandInput, "show" | "options">;
+  readonly input: Pick<InputOf<"harvest">, "show" | "options">;
   readonly source: string;
 }
 

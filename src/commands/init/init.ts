@@ -12,7 +12,8 @@ import { stringifyPython } from "../../lib/python-json.ts";
 import { fileProblem } from "../../lib/files/file-problem.ts";
 import { hideWords } from "../../lib/terminal/hidden-words.ts";
 import { makeFolder } from "../../lib/files/make-folder.ts";
-import type { CommandInput, CommandResult } from "../command.ts";
+import type { CommandResult } from "../command.ts";
+import type { InputOf } from "../registry.ts";
 import { findPromptColumn } from "./find-prompt-column.ts";
 import { configText } from "./config-text.ts";
 import { readWorkflowSource } from "./workflow-source.ts";
@@ -25,9 +26,8 @@ const SCHEMA_FILE = join(import.meta.dirname, "../../../configs/schema.json");
 const DEFAULT_SERVER = "http://127.0.0.1:8188";
 
 /** Writes a commented configuration for a workflow that nobody described. Everything is checked before anything is written. */
-export async function run(input: CommandInput): Promise<CommandResult> {
-  const { server, out: wanted } = input.options;
-  const outWritten = typeof wanted === "string" ? wanted : DEFAULT_OUT;
+export async function run(input: InputOf<"init">): Promise<CommandResult> {
+  const { server = DEFAULT_SERVER, out: outWritten = DEFAULT_OUT } = input.options;
   const out = resolve(outWritten);
   const source = await readWorkflowSource(input);
   const { graph, wrapper } = parseWorkflow(source.text, { file: source.name });
@@ -45,7 +45,7 @@ export async function run(input: CommandInput): Promise<CommandResult> {
     workflowFile: relative(dirname(out), workflowFile),
     promptColumn: prompts?.column,
     promptsFile: prompts === null ? "prompts.txt" : relative(dirname(out), prompts.file),
-    server: typeof server === "string" ? server : DEFAULT_SERVER,
+    server,
     bind,
     outputs,
     classes: [...new Set(Object.values(graph).map((node) => node.class_type))],
@@ -62,7 +62,7 @@ export async function run(input: CommandInput): Promise<CommandResult> {
   return { exit: EXIT.done };
 }
 
-interface SecretsNeeds extends Pick<CommandInput, "log"> {
+interface SecretsNeeds extends Pick<InputOf<"init">, "log"> {
   readonly workflowFile: string;
   /** The workflow came out of an image or a server: secrets in it may be somebody else's. */
   readonly isWritten: boolean;
@@ -94,9 +94,9 @@ async function chooseAll(graph: ApiGraph, input: Choice["input"]) {
 }
 
 /** The file of --prompts-file and the column that its prompts are in, null without the option. */
-async function readPromptsOption({ options }: Pick<CommandInput, "options">) {
+async function readPromptsOption({ options }: Pick<InputOf<"init">, "options">) {
   const { promptsFile } = options;
-  if (typeof promptsFile !== "string") return null;
+  if (promptsFile === undefined) return null;
   const file = resolve(promptsFile);
   if (!existsSync(file)) throw new ConfigError(`Cannot use the prompts ${file}: there is no such file`, { hint: "check --prompts-file" });
   return { file, column: await findPromptColumn(file) };
@@ -122,7 +122,7 @@ async function writeNew(file: string, text: string): Promise<void> {
 interface Choice {
   readonly candidates: readonly (readonly Place[])[];
   readonly graph: ApiGraph;
-  readonly input: Pick<CommandInput, "options">;
+  readonly input: Pick<InputOf<"init">, "options">;
 }
 
 /** The only candidate, or the one that a person picks; null where there is none and none is needed. */
@@ -141,7 +141,7 @@ async function choose(name: DetectedName | "output", { candidates, graph, input 
     (places, index) =>
       `  ${index + 1}. ${places.map((place) => `${formatPlace(place)} — ${describeNode(graph, place.nodeId)}`).join(" and ")}`,
   );
-  if (input.options["yes"] === true || !process.stdin.isTTY) {
+  if (input.options.yes || !process.stdin.isTTY) {
     throw new ConfigError(`Cannot choose the ${name}: ${candidates.length} places could be meant\n${lines.join("\n")}`, {
       hint: "run init on a terminal to be asked, or write bind by hand",
     });

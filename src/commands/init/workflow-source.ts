@@ -7,7 +7,7 @@ import { foreignEncodingOf } from "../../lib/files/foreign-encoding.ts";
 import { fileProblem } from "../../lib/files/file-problem.ts";
 import { readPngText } from "../../lib/png-text.ts";
 import { promptInExif } from "../../stages/adopt/embedded-prompt.ts";
-import type { CommandInput } from "../command.ts";
+import type { InputOf } from "../registry.ts";
 
 /** No JSON begins with them. Sources: PNG (Third Edition) 5.2; ITU-T T.81, table B.1; RFC 9649 2.4. */
 const FIRST_BYTES = { png: "\x89", jpeg: "\xff\xd8\xff", webp: "RIFF" } as const;
@@ -24,11 +24,15 @@ export interface WorkflowSource {
   readonly file: string | null;
 }
 
+interface SourceInput extends Pick<InputOf<"init">, "args" | "signal"> {
+  readonly options: Pick<InputOf<"init">["options"], "server">;
+}
+
 /** Reads the workflow from a JSON file, a PNG's `prompt` chunk, the EXIF data of a JPEG or WebP, or the newest prompt in a server's history. */
-export async function readWorkflowSource(input: Pick<CommandInput, "args" | "options" | "signal">): Promise<WorkflowSource> {
+export async function readWorkflowSource(input: SourceInput): Promise<WorkflowSource> {
   const [source] = input.args;
-  const server = input.options["server"];
-  if (source === undefined && typeof server === "string") return fromServer(server, input.signal);
+  const { server } = input.options;
+  if (source === undefined && server !== undefined) return fromServer(server, input.signal);
   if (source === undefined)
     throw new ConfigError("Cannot write a config: no workflow given", {
       hint: WHAT_IT_TAKES,

@@ -3,19 +3,20 @@ import { openReadonly } from "../../db/open.ts";
 import { ConfigError, EXIT } from "../../errors.ts";
 import { openJudges } from "../../judges/registry.ts";
 import { counted } from "../../lib/counted.ts";
-import { configFileOf, databaseFile, hintFor } from "../open-context.ts";
+import { databaseFile, hintFor } from "../open-context.ts";
 import { costOfJudging, type JudgeCost, type RunBound } from "../../stages/annotate/judge/cost-of-judging.ts";
-import type { CommandInput, CommandResult } from "../command.ts";
+import type { CommandResult } from "../command.ts";
+import type { InputOf } from "../registry.ts";
 import { datasetCounts } from "../messages/dataset-counts.ts";
 
 /** What each judge has left to do and what that costs. Asks nobody, writes nothing. */
-export async function dryRun(input: CommandInput): Promise<CommandResult> {
-  if (input.options["prompts"] !== undefined) {
+export async function dryRun(input: InputOf<"judge">): Promise<CommandResult> {
+  if (input.options.prompts !== undefined) {
     throw new ConfigError("Cannot use --prompts with judge --dry-run: it counts what is planned, and writes no other plan", {
       hint: "leave one of them out; generate --prompts N plans N prompts",
     });
   }
-  const config = loadConfig(configFileOf(input), { env: input.env });
+  const config = loadConfig(input.options.config, { env: input.env });
   const judges = openJudges(config.annotate.judges);
   const db = openReadonly(databaseFile(config), hintFor(input));
   try {

@@ -2,15 +2,16 @@ import { counted } from "../../lib/counted.ts";
 import { inspect } from "../../stages/annotate/inspect.ts";
 import { judge } from "../../stages/annotate/judge/judge.ts";
 import { nothingUpstream } from "../../stages/stage.ts";
-import type { CommandInput, CommandResult } from "../command.ts";
+import type { CommandResult } from "../command.ts";
+import type { InputOf } from "../registry.ts";
 import { describeUsage } from "./describe-usage.ts";
 import { dryRun } from "./dry-run.ts";
 import { incompleteExit } from "./incomplete-exit.ts";
 import { openStage } from "../open-stage.ts";
 import { stageResult } from "../stage-result.ts";
 
-export async function run(input: CommandInput): Promise<CommandResult> {
-  if (input.options["dryRun"] === true) return dryRun(input);
+export async function run(input: InputOf<"judge">): Promise<CommandResult> {
+  if (input.options.dryRun) return dryRun(input);
   await using opened = await openStage(input, { locks: ["judge"] });
   const { context } = opened;
   const inspected = await inspect(context, nothingUpstream);

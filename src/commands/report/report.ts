@@ -9,11 +9,12 @@ import { scoreHistogram, type HistogramBin } from "../../db/queries/overview/rep
 import { countReasons, summarize } from "../../db/queries/overview/summary.ts";
 import { ConfigError, EXIT } from "../../errors.ts";
 import { fileProblem } from "../../lib/files/file-problem.ts";
-import { configFileOf, databaseFile, hintFor } from "../open-context.ts";
+import { databaseFile, hintFor } from "../open-context.ts";
 import { calibrate, type Calibration } from "../../stages/annotate/calibrate/calibrate.ts";
 import { openJudges } from "../../judges/registry.ts";
 import { makeFolder } from "../../lib/files/make-folder.ts";
-import type { CommandInput, CommandResult } from "../command.ts";
+import type { CommandResult } from "../command.ts";
+import type { InputOf } from "../registry.ts";
 import { datasetCounts } from "../messages/dataset-counts.ts";
 import { calibrationEvent } from "./calibration-event.ts";
 import { calibrationTables } from "./calibration-tables.ts";
@@ -23,12 +24,12 @@ import { escapeHtml } from "./escape-html.ts";
 /** The share of agreement with people from which on a judge is trusted: what HPDv3 keeps is 0.95, what two people agree on is less. */
 const PRECISION = 0.9;
 
-export async function run(input: CommandInput): Promise<CommandResult> {
+export async function run(input: InputOf<"report">): Promise<CommandResult> {
   const precision = precisionOf(input);
-  const config = loadConfig(configFileOf(input), { env: input.env });
+  const config = loadConfig(input.options.config, { env: input.env });
   const db = openReadonly(databaseFile(config), hintFor(input));
   try {
-    const out = typeof input.options["out"] === "string" ? resolve(input.options["out"]) : join(config.dir, "report.html");
+    const out = resolve(input.options.out ?? join(config.dir, "report.html"));
     const judges = openJudges(config.annotate.judges);
     const calibrations = await calibrate({ config, db, judges, signal: input.signal, precision });
     const uri = await writeReport({ config, db, judges }, { out, calibrations, precision });
@@ -84,12 +85,12 @@ export async function writeReport(
   return pathToFileURL(out).href;
 }
 
-function precisionOf({ options }: Pick<CommandInput, "options">): number {
-  const value = options["precision"];
+function precisionOf({ options }: Pick<InputOf<"report">, "options">): number {
+  const value = options.precision;
   if (value === undefined) return PRECISION;
   const precision = Number(value);
-  if (typeof value !== "string" || !/^\d*\.?\d+$/.test(value) || precision <= 0.5 || precision >= 1) {
-    throw new ConfigError(`Cannot read --precision ${String(value)}: expected a share above 0.5 (guessing) and below 1`, {
+  if (!/^\d*\.?\d+$/.test(value) || precision <= 0.5 || precision >= 1) {
+    throw new ConfigError(`Cannot read --precision ${value}: expected a share above 0.5 (guessing) and below 1`, {
       hint: `--precision ${PRECISION}`,
     });
   }

@@ -7,7 +7,8 @@ import { harvest } from "../../stages/harvest/harvest.ts";
 import { inspect } from "../../stages/annotate/inspect.ts";
 import { judge, type JudgeReport } from "../../stages/annotate/judge/judge.ts";
 import type { StageReport, Upstream } from "../../stages/stage.ts";
-import type { CommandInput, CommandResult } from "../command.ts";
+import type { CommandResult } from "../command.ts";
+import type { InputOf } from "../registry.ts";
 import { deadlineOf } from "../deadline.ts";
 import { describeUsage } from "../judge/describe-usage.ts";
 import { incompleteExit, isUnjudged } from "../judge/incomplete-exit.ts";
@@ -22,7 +23,7 @@ const HARVEST_GRACE_MS = 30_000;
 /** Between two looks of a stage at what the one before it has written, ms. */
 const FOLLOW_POLL_MS = 200;
 
-export async function run(input: CommandInput): Promise<CommandResult> {
+export async function run(input: InputOf<"run">): Promise<CommandResult> {
   const deadline = deadlineOf(input);
   await using opened = await openContext(input, { locks: ALL_LOCKS, ...(deadline === undefined ? {} : { deadline }) });
   await planAndTell(opened.context, input);

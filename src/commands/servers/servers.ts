@@ -5,7 +5,7 @@ import { expectDatabase, openDatabase } from "../../db/open.ts";
 import { rememberServer } from "../../db/queries/jobs/servers.ts";
 import { ConfigError, EXIT } from "../../errors.ts";
 import { didYouMean } from "../../lib/nearest.ts";
-import { configFileOf, databaseFile, hintFor } from "../open-context.ts";
+import { databaseFile, hintFor } from "../open-context.ts";
 import type { CommandInput, CommandResult } from "../command.ts";
 import { listServers } from "./list-servers.ts";
 
@@ -22,7 +22,7 @@ type Action = keyof typeof ACTIONS;
 
 /** Lists servers, or tells one something. */
 export async function run(input: CommandInput): Promise<CommandResult> {
-  const config = loadConfig(configFileOf(input), { env: input.env });
+  const config = loadConfig(input.options.config, { env: input.env });
   const [action, url] = input.args;
   if (action === undefined) return listServers(config, input);
   if (!isAction(action)) {

@@ -10,8 +10,9 @@ import { listVariants } from "../../db/queries/plan/variants.ts";
 import { EXIT } from "../../errors.ts";
 import { counted } from "../../lib/counted.ts";
 import { oneLine } from "../../lib/terminal/one-line.ts";
-import { configFileOf, databaseFile, hintFor } from "../open-context.ts";
-import type { CommandInput, CommandResult } from "../command.ts";
+import { databaseFile, hintFor } from "../open-context.ts";
+import type { CommandResult } from "../command.ts";
+import type { InputOf } from "../registry.ts";
 import { datasetCounts } from "../messages/dataset-counts.ts";
 import { describeJudging } from "./describe-judging.ts";
 import { describeServers } from "./describe-servers.ts";
@@ -21,15 +22,15 @@ const WATCH_INTERVAL_MS = 2_000;
 /** Details are servers' words and may be long. */
 const DETAIL_CHARS = 160;
 
-type ShowInput = Pick<CommandInput, "show" | "clock" | "options">;
+type ShowInput = Pick<InputOf<"status">, "show" | "clock" | "options">;
 
-export async function run(input: CommandInput): Promise<CommandResult> {
-  const config = loadConfig(configFileOf(input), { env: input.env });
+export async function run(input: InputOf<"status">): Promise<CommandResult> {
+  const config = loadConfig(input.options.config, { env: input.env });
   const db = openReadonly(databaseFile(config), hintFor(input));
   try {
     const oldKinds = await readOldKinds({ db, config, signal: input.signal });
     let before = show({ db, config, oldKinds }, input);
-    while (input.options["watch"] === true && !input.stopping.aborted) {
+    while (input.options.watch && !input.stopping.aborted) {
       const sinceMs = input.clock.nowMs();
       await input.clock.sleep(WATCH_INTERVAL_MS, input.stopping).catch((error: unknown) => {
         if (!input.stopping.aborted) throw error;
@@ -41,7 +42,7 @@ export async function run(input: CommandInput): Promise<CommandResult> {
     }
     const counts = datasetCounts({ db, config });
     // Ctrl-C is how --watch ends: it says nothing about the dataset.
-    const isBad = input.options["watch"] !== true && counts.failed + counts.rejected > 0;
+    const isBad = !input.options.watch && counts.failed + counts.rejected > 0;
     return { exit: isBad ? EXIT.incomplete : EXIT.done, counts: { ...counts } };
   } finally {
     db.close();

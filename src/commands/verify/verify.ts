@@ -7,7 +7,7 @@ import { referenceQueries } from "../../db/queries/plan/references.ts";
 import { storedImages } from "../../db/queries/images/stored-images.ts";
 import { ConfigError, EXIT } from "../../errors.ts";
 import { counted } from "../../lib/counted.ts";
-import { configFileOf, databaseFile, hintFor, openStoreOf } from "../open-context.ts";
+import { databaseFile, hintFor, openStoreOf } from "../open-context.ts";
 import { exportStoreUri } from "../../stages/export/export.ts";
 import { verifyExport, type VerifiedExport } from "../../stages/export/check/verify-export.ts";
 import { versionsAt } from "../../stages/export/versions/read-lineage.ts";
@@ -15,7 +15,9 @@ import { checkVersionName } from "../../stages/export/versions/versions.ts";
 import { verifyStore } from "../../stages/upkeep/verify-store.ts";
 import type { ObjectStore } from "../../stores/object-store.ts";
 import { openStore } from "../../stores/registry.ts";
-import type { CommandInput, CommandResult } from "../command.ts";
+import type { CommandResult } from "../command.ts";
+import { readWholeNumber } from "../option-values.ts";
+import type { InputOf } from "../registry.ts";
 import { datasetCounts } from "../messages/dataset-counts.ts";
 import { findNewest } from "./find-newest.ts";
 
@@ -23,9 +25,9 @@ import { findNewest } from "./find-newest.ts";
 const TOLD_MAX = 50;
 
 /** Re-reads an export against its manifest and the database, and the store against the database. Changes nothing. */
-export async function run(input: CommandInput): Promise<CommandResult> {
-  const config = loadConfig(configFileOf(input), { env: input.env });
-  const sample = sampleOf(input);
+export async function run(input: InputOf<"verify">): Promise<CommandResult> {
+  const config = loadConfig(input.options.config, { env: input.env });
+  const sample = readWholeNumber("--sample", input.options.sample, { from: 1 });
   const db = openReadonly(databaseFile(config), hintFor(input));
   let problems = 0;
   const badImages: string[] = [];
@@ -64,7 +66,7 @@ function referencesText(references: number): string {
 }
 
 /** How an image comes back that the store has lost. */
-function nextStep(badImages: readonly string[], input: Pick<CommandInput, "options">): readonly string[] {
+function nextStep(badImages: readonly string[], input: Pick<InputOf<"verify">, "options">): readonly string[] {
   const [first, ...others] = badImages;
   if (first === undefined) return [];
   const hint = hintFor(input);
@@ -75,7 +77,7 @@ function nextStep(badImages: readonly string[], input: Pick<CommandInput, "optio
 type Exported = VerifiedExport & { readonly uri: string };
 
 interface Reporting {
-  readonly input: CommandInput;
+  readonly input: InputOf<"verify">;
   readonly report: (where: string, problem: string) => void;
 }
 
@@ -129,13 +131,4 @@ function describe(exported: Exported | null): string {
   return exported === null
     ? ""
     : `${exported.uri}: ${counted(exported.files, "file")}, ${counted(exported.rows, "row")}, ${counted(exported.images, "image")} checked. `;
-}
-
-function sampleOf({ options }: Pick<CommandInput, "options">): number | undefined {
-  const value = options["sample"];
-  if (value === undefined) return undefined;
-  const sample = Number(value);
-  if (!Number.isSafeInteger(sample) || sample < 1)
-    throw new ConfigError(`Cannot read --sample ${String(value)}: expected a whole number from 1`);
-  return sample;
 }

@@ -20,7 +20,7 @@ describe("refuseOptions()", () => {
 
   it("takes what belongs to the action, and what all of them take", () => {
     const calls = [
-      () => refuseOptions("serve", { host: "::1", port: "0", insecure: true, json: true }),
+      () => refuseOptions("serve", { host: "::1", port: "0", insecure: true }),
       () => refuseOptions("exclude", { undo: true }),
       () => refuseOptions("", { prompts: "3" }),
       () => refuseOptions("export-tasks", { prompts: "3", task: "rank" }),

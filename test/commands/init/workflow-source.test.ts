@@ -17,7 +17,7 @@ const GRAPH = '{"3": {"class_type": "KSampler", "inputs": {"seed": 1844674407370
 function read(name: string, bytes: Uint8Array) {
   const file = join(dir, name);
   writeFileSync(file, bytes);
-  return readWorkflowSource({ args: [file], options: {}, signal: new AbortController().signal });
+  return readWorkflowSource({ args: [file], options: { server: undefined }, signal: new AbortController().signal });
 }
 
 const blank = () => sharp({ create: { width: 8, height: 8, channels: 3, background: "#808080" } });

@@ -1,12 +1,11 @@
 import { Command, CommanderError, Option } from "commander";
 import type { CommandDeclaration, CommandResult, CommonOptions } from "./commands/command.ts";
 import { loadCommand } from "./commands/load-command.ts";
-import { COMMANDS, type CommandName } from "./commands/registry.ts";
-import { ConfigError, EXIT, FatalError, InterruptedError, RejectError, TransientError, isAbort, messageOf } from "./errors.ts";
+import { type CommandName, COMMANDS } from "./commands/registry.ts";
+import { ConfigError, EXIT, FatalError, InterruptedError, isAbort, messageOf, RejectError, TransientError } from "./errors.ts";
 import { systemClock } from "./lib/clock.ts";
-import { DEFAULT_CONFIG_FILE } from "./lib/terminal/command-hint.ts";
-import { errnoOf } from "./lib/files/errno.ts";
-import { fileHint, fileProblem } from "./lib/files/file-problem.ts";
+import { DEFAULT_CONFIG_FILE } from "./commands/command-hint.ts";
+import { errnoOf, fileHint, fileProblem } from "./lib/files/file-problem.ts";
 import { LOG_LEVELS } from "./lib/log.ts";
 import { guardOutput, type OutputGuard } from "./lib/terminal/output-guard.ts";
 import { onSignals } from "./lib/terminal/signals.ts";

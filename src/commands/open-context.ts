@@ -9,7 +9,7 @@ import { ensureDataset, findDataset, rememberPlan } from "../db/queries/overview
 import { acquireProcessLock } from "../db/process-lock.ts";
 import { expectDatabase, openDatabase, type CommandHint } from "../db/open.ts";
 import { ConfigError } from "../errors.ts";
-import { commandHint } from "../lib/terminal/command-hint.ts";
+import { commandHint } from "./command-hint.ts";
 import type { ObjectStore } from "../stores/object-store.ts";
 import { createLastProgress } from "../stages/last-progress.ts";
 import { expectStorePlace, type StorePlace } from "../stages/store-place.ts";

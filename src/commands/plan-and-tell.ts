@@ -1,6 +1,6 @@
 import type { Context } from "../context.ts";
 import { findDataset } from "../db/queries/overview/dataset.ts";
-import { counted } from "../lib/counted.ts";
+import { counted } from "../lib/words.ts";
 import { askServers } from "../stages/plan/ask-servers.ts";
 import { planDataset } from "../stages/plan/plan-dataset.ts";
 import { readWholeNumber } from "./option-values.ts";

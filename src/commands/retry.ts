@@ -6,7 +6,7 @@ import { storedImages } from "../db/queries/images/stored-images.ts";
 import { listVariants } from "../db/queries/plan/variants.ts";
 import { fetchAgain, isKnownId, retryImages, retryJobs } from "../db/queries/jobs/retry.ts";
 import { ConfigError, EXIT, REJECT_REASONS } from "../errors.ts";
-import { counted } from "../lib/counted.ts";
+import { counted } from "../lib/words.ts";
 import { didYouMean } from "../lib/nearest.ts";
 import { databaseFile, hintFor, openStoreOf } from "./open-context.ts";
 import { storedProblem } from "../stages/upkeep/stored-problem.ts";

@@ -3,7 +3,7 @@ import { summarize } from "../db/queries/overview/summary.ts";
 import type { Db } from "../db/open.ts";
 import { listVariants } from "../db/queries/plan/variants.ts";
 import { EXIT } from "../errors.ts";
-import { counted } from "../lib/counted.ts";
+import { counted } from "../lib/words.ts";
 import { hintFor } from "./open-context.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
 

@@ -2,8 +2,7 @@ import { closeSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { FatalError } from "../errors.ts";
-import { errnoOf } from "../lib/files/errno.ts";
-import { fileHint, fileProblem } from "../lib/files/file-problem.ts";
+import { errnoOf, fileHint, fileProblem } from "../lib/files/file-problem.ts";
 
 /** SQLite says "unable to open" and not why: the limit of open files shows at the next one. Null where it is not that. */
 function openFilesProblem(file: string): unknown {

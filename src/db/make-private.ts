@@ -1,5 +1,5 @@
 import { chmodSync, closeSync, openSync } from "node:fs";
-import { errnoOf } from "../lib/files/errno.ts";
+import { errnoOf } from "../lib/files/file-problem.ts";
 
 /** For its owner alone: names of annotators and their votes are in it. */
 const MODE = 0o600;

@@ -1,7 +1,7 @@
 import { chmodSync, readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import Database from "better-sqlite3";
-import { errnoOf } from "../lib/files/errno.ts";
+import { errnoOf } from "../lib/files/file-problem.ts";
 import type { Log } from "../lib/log.ts";
 import { withoutExtraData, withoutSecretInputs, withoutSecretParams } from "./migration-functions.ts";
 

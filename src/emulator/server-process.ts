@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { FatalError } from "../errors.ts";
-import { errnoOf } from "../lib/files/errno.ts";
+import { errnoOf } from "../lib/files/file-problem.ts";
 import { comfyState, type ComfyOptions } from "./comfy-state.ts";
 import type { HttpExchange } from "./http/http-exchange.ts";
 

@@ -1,7 +1,7 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { errnoOf } from "../lib/files/errno.ts";
-import { isAlive } from "../lib/files/is-alive.ts";
+import { errnoOf } from "../lib/files/file-problem.ts";
+import { isAlive } from "../lib/system.ts";
 import { thumbnailFolder } from "./thumbnail-path.ts";
 
 /** What inspection writes to before it renames; it ends in the writer's process id. */

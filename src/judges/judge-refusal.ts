@@ -1,6 +1,6 @@
 import { STATUS_CODES } from "node:http";
 import { FatalError, TransientError } from "../errors.ts";
-import { serverWords } from "../lib/http/server-words.ts";
+import { serverWords } from "../lib/http/failure.ts";
 import type { JudgeAnswer } from "./judge-server.ts";
 
 /** Statuses under 500 that pass: Request Timeout, Too Early, Too Many Requests. Source: RFC 9110 §15.5.9, RFC 8470 §5.2, RFC 6585 §4. */

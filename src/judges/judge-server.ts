@@ -1,12 +1,10 @@
 import { Readable } from "node:stream";
-import { Agent, request, type Dispatcher } from "undici";
+import { Agent, type Dispatcher, request } from "undici";
 import { FatalError, TransientError } from "../errors.ts";
-import { deadlineAfter, type Deadline } from "../lib/http/deadline.ts";
-import { networkReason } from "../lib/http/network-reason.ts";
-import { readText } from "../lib/http/read-text.ts";
-import { retryAfter } from "../lib/http/retry-after.ts";
-import { AS_IT_IS, unpackAnswer } from "../lib/http/unpack-answer.ts";
-import { withoutSecrets } from "../lib/http/without-secrets.ts";
+import { type Deadline, deadlineAfter } from "../lib/http/deadline.ts";
+import { networkReason, retryAfter } from "../lib/http/failure.ts";
+import { AS_IT_IS, readText, unpackAnswer } from "../lib/http/read-answer.ts";
+import { withoutSecrets } from "../lib/terminal/hidden-words.ts";
 
 const CONNECT_TIMEOUT_MS = 10_000;
 /** Of one answer held in memory: 64 scores are 5 KB, a talkative model's word on two images some 10 KB. */

@@ -1,4 +1,4 @@
-import { counted } from "../lib/counted.ts";
+import { counted } from "../lib/words.ts";
 import type { PromptSource, RawPrompt } from "./prompt-source.ts";
 
 /** Counts by kind, with the place of the first. */

@@ -2,7 +2,7 @@ import type { Config } from "../config/schema.ts";
 import { ConfigError } from "../errors.ts";
 import { promptKeyOf } from "../identity.ts";
 import { canonicalJson, type Json, type JsonObject } from "../lib/exact-json.ts";
-import { oneLine } from "../lib/terminal/one-line.ts";
+import { oneLine } from "../lib/terminal/printable.ts";
 import { expectColumns } from "./expect-columns.ts";
 import { openNotes } from "./notes.ts";
 import type { PromptSource, RawPrompt } from "./prompt-source.ts";

@@ -1,6 +1,5 @@
 import { FatalError } from "../errors.ts";
-import type { Clock } from "../lib/clock.ts";
-import { pause } from "../lib/pause.ts";
+import { type Clock, pause } from "../lib/clock.ts";
 
 /** Between two looks at how long nothing was done, ms. */
 const LOOK_MS = 500;

@@ -2,7 +2,7 @@ import type { DatasetRow } from "../db/queries/overview/dataset.ts";
 import type { Db } from "../db/open.ts";
 import { storedImages } from "../db/queries/images/stored-images.ts";
 import { ConfigError, FatalError } from "../errors.ts";
-import { counted } from "../lib/counted.ts";
+import { counted } from "../lib/words.ts";
 import { retry, RETRIES } from "../lib/retry.ts";
 import type { ObjectStore } from "../stores/object-store.ts";
 import { expectClaimable, OWNERSHIP_KEY, type StartOptions } from "../stores/ownership.ts";

@@ -1,5 +1,5 @@
 import { unlink } from "node:fs/promises";
-import { errnoOf } from "../lib/files/errno.ts";
+import { errnoOf } from "../lib/files/file-problem.ts";
 
 /**
  * Removes a temporary file, if it can be: what the file was for has failed or is done, and that is what the caller tells. One that stays is

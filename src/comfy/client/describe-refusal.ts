@@ -1,4 +1,4 @@
-import { counted } from "../../lib/counted.ts";
+import { counted } from "../../lib/words.ts";
 import type { NodeError } from "./submit.ts";
 
 /** Complaints shown. A graph of a thousand nodes may have as many: megabytes on a terminal and in each failed job's row. */

@@ -4,7 +4,7 @@ import { DepthError, isJsonObject, type Json } from "../../lib/exact-json.ts";
 import { pythonConstantsFilter, pythonNumber } from "../../lib/python-json.ts";
 import type { Call } from "../connection/connection.ts";
 import { parseHistoryEntry, type HistoryEntry } from "./history-entry.ts";
-import { networkReason } from "../../lib/http/network-reason.ts";
+import { networkReason } from "../../lib/http/failure.ts";
 import { JSON_MAX_BYTES, type Http } from "../connection/http.ts";
 
 interface Token {

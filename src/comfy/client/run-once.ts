@@ -1,6 +1,6 @@
 import { RejectError, TransientError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { counted } from "../../lib/counted.ts";
+import { counted } from "../../lib/words.ts";
 import type { ComfyClient } from "./client.ts";
 import { describeRefusal } from "./describe-refusal.ts";
 import { findByMark } from "./find-by-mark.ts";

@@ -2,7 +2,7 @@ import { TransientError } from "../../errors.ts";
 import { isJsonArray, isJsonObject, type Json, type JsonObject } from "../../lib/exact-json.ts";
 import { withoutHiddenWords } from "../../lib/terminal/hidden-words.ts";
 import type { ApiGraph } from "../graph/graph.ts";
-import { serverWords } from "../../lib/http/server-words.ts";
+import { serverWords } from "../../lib/http/failure.ts";
 import type { Call } from "../connection/connection.ts";
 import type { Answer, Http } from "../connection/http.ts";
 import { withMark, type JobMark } from "./job-mark.ts";

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { Readable } from "node:stream";
 import { Agent, buildConnector, request, type FormData } from "undici";
 import { TransientError } from "../../errors.ts";
-import { AS_IT_IS, unpackAnswer } from "../../lib/http/unpack-answer.ts";
+import { AS_IT_IS, unpackAnswer } from "../../lib/http/read-answer.ts";
 import { networkFailure } from "./http-failure.ts";
 import { readCa } from "./read-ca.ts";
 import { serverAddress } from "./server-address.ts";

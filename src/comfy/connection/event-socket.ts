@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import { Agent, WebSocket, buildConnector, ping } from "undici";
 import { TransientError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { networkReason } from "../../lib/http/network-reason.ts";
+import { networkReason } from "../../lib/http/failure.ts";
 import { readCa } from "./read-ca.ts";
 
 export interface EventSocketOptions {

@@ -1,8 +1,6 @@
-import { STATUS_CODES, type IncomingHttpHeaders } from "node:http";
-import { ConfigError, FatalError, TransientError, messageOf } from "../../errors.ts";
-import { networkCode, networkReason } from "../../lib/http/network-reason.ts";
-import { retryAfter } from "../../lib/http/retry-after.ts";
-import { isHtml, serverWords } from "../../lib/http/server-words.ts";
+import { type IncomingHttpHeaders, STATUS_CODES } from "node:http";
+import { ConfigError, FatalError, messageOf, TransientError } from "../../errors.ts";
+import { isHtml, networkCode, networkReason, retryAfter, serverWords } from "../../lib/http/failure.ts";
 
 /** Shown where something else than ComfyUI seems to answer. */
 export const FOREIGN_HINT = "is this really a ComfyUI server? Check the address and its path in servers[].url";

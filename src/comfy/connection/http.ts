@@ -1,14 +1,13 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Readable } from "node:stream";
-import { TransientError, type FatalError } from "../../errors.ts";
+import { type FatalError, TransientError } from "../../errors.ts";
 import type { Json } from "../../lib/exact-json.ts";
-import { networkReason } from "../../lib/http/network-reason.ts";
-import { isHtml } from "../../lib/http/server-words.ts";
-import { withoutSecrets } from "../../lib/http/without-secrets.ts";
-import { describeCall, openConnection, type Call, type Connection, type ConnectionOptions, type ServerAnswer } from "./connection.ts";
+import { isHtml, networkReason } from "../../lib/http/failure.ts";
+import { withoutSecrets } from "../../lib/terminal/hidden-words.ts";
+import { type Call, type Connection, type ConnectionOptions, describeCall, openConnection, type ServerAnswer } from "./connection.ts";
 import { foreignAnswer, refusalOf } from "./http-failure.ts";
 import { tryParsePython } from "../../lib/python-json.ts";
-import { readText } from "../../lib/http/read-text.ts";
+import { readText } from "../../lib/http/read-answer.ts";
 
 /** Of one JSON answer held in memory: /object_info of all classes is 0.3 MB, a deep /queue some MB. */
 export const JSON_MAX_BYTES = 64 * 1024 * 1024;

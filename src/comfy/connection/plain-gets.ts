@@ -1,5 +1,5 @@
 import { validateHeaderName, validateHeaderValue } from "node:http";
-import { AS_IT_IS } from "../../lib/http/unpack-answer.ts";
+import { AS_IT_IS } from "../../lib/http/read-answer.ts";
 import { openPlainSocket, type HeldSink, type PlainOutcome, type PlainSocket, type PlainSocketOptions } from "./plain-socket.ts";
 
 /** Servers keep an idle connection some seconds at least: aiohttp 75. As undici does it. */

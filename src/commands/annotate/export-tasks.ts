@@ -5,7 +5,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Context } from "../../context.ts";
 import { ConfigError, EXIT, FatalError } from "../../errors.ts";
-import { counted } from "../../lib/counted.ts";
+import { counted } from "../../lib/words.ts";
 import { fileProblem } from "../../lib/files/file-problem.ts";
 import { didYouMean } from "../../lib/nearest.ts";
 import { hintFor, openContext } from "../open-context.ts";

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { ConfigError, EXIT } from "../../errors.ts";
-import { counted } from "../../lib/counted.ts";
-import { shellWord } from "../../lib/terminal/shell-word.ts";
+import { counted } from "../../lib/words.ts";
+import { shellWord } from "../command-hint.ts";
 import { hintFor, openContext } from "../open-context.ts";
 import { importVotes, type ImportVotesResult } from "../../votes/import-votes.ts";
 import type { CommandResult } from "../command.ts";

@@ -1,5 +1,5 @@
 import type { Whereabouts } from "../../comfy/client/run-once.ts";
-import { counted } from "../../lib/counted.ts";
+import { counted } from "../../lib/words.ts";
 import type { CommandInput } from "../command.ts";
 
 /** Between two messages about one server that keeps the canary waiting. */

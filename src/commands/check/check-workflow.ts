@@ -1,12 +1,11 @@
 import { graphProblems } from "../../comfy/nodes/graph-problems.ts";
 import type { ServerClasses } from "../../comfy/client/server-classes.ts";
 import type { ObjectInfo } from "../../comfy/nodes/object-info.ts";
-import { describeNode, nodeOf, type ApiGraph } from "../../comfy/graph/graph.ts";
+import { type ApiGraph, describeNode, nodeOf } from "../../comfy/graph/graph.ts";
 import type { SeedRule } from "../../stages/plan/plan.ts";
 import type { ReadyToPlan } from "../../stages/plan/prepare-variants.ts";
 import { constantsOf, variantRefusals, variantRoundings } from "../../stages/plan/value-refusals.ts";
-import { byteSize } from "../../lib/byte-size.ts";
-import { counted } from "../../lib/counted.ts";
+import { byteSize, counted } from "../../lib/words.ts";
 import type { Finding } from "./finding.ts";
 
 /** Compares a variant, its seeds included, with what a server says of the nodes. */

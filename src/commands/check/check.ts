@@ -4,9 +4,8 @@ import { loadConfig } from "../../config/load-config.ts";
 import { refuseUnfedPolicies } from "../../config/checks/refuse-unfed-policies.ts";
 import type { Config } from "../../config/schema.ts";
 import { EXIT } from "../../errors.ts";
-import { byteSize } from "../../lib/byte-size.ts";
-import { counted } from "../../lib/counted.ts";
-import { readPrompts, type PromptRow } from "../../prompts/read-prompts.ts";
+import { byteSize, counted } from "../../lib/words.ts";
+import { type PromptRow, readPrompts } from "../../prompts/read-prompts.ts";
 import type { ReferenceFile } from "../../prompts/reference-files.ts";
 import { askServers } from "../../stages/plan/ask-servers.ts";
 import { exportStoreUri } from "../../stages/export/export.ts";
@@ -28,7 +27,7 @@ import { probeJudges } from "./probe-judges.ts";
 import { probeExport, probeStore } from "./probe-store.ts";
 import type { CommandResult } from "../command.ts";
 import type { InputOf } from "../registry.ts";
-import { tellReferences, totalsOf, type ReferenceTotals } from "../messages/tell-references.ts";
+import { type ReferenceTotals, tellReferences, totalsOf } from "../messages/tell-references.ts";
 
 /** What a 1024 px PNG of ComfyUI takes, for the estimate. Measured: 2.87 MB for a detailed 1024² image. */
 const ASSUMED_BYTES_PER_PIXEL = 2.7;

@@ -2,8 +2,8 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ComfyClient } from "../../comfy/client/client.ts";
 import type { Config } from "../../config/schema.ts";
-import { byteSize } from "../../lib/byte-size.ts";
-import { freeDiskBytes } from "../../lib/files/free-disk.ts";
+import { byteSize } from "../../lib/words.ts";
+import { freeDiskBytes } from "../../lib/system.ts";
 import { failedFinding, type Finding } from "./finding.ts";
 import { findOutputDir } from "./find-output-dir.ts";
 

@@ -3,7 +3,7 @@ import { opendir, readFile } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
 import { buffer } from "node:stream/consumers";
 import type { ComfyClient } from "../../comfy/client/client.ts";
-import { errnoOf } from "../../lib/files/errno.ts";
+import { errnoOf } from "../../lib/files/file-problem.ts";
 import { checkSourceName } from "../../stages/harvest/check-source-name.ts";
 
 /** Names looked at before the folder counts as one without images: a disk with a million files is no reason to wait. */

@@ -1,7 +1,7 @@
 import type { Config, JudgeConfig } from "../../config/schema.ts";
 import type { Judge } from "../../judges/judge.ts";
 import { openJudges } from "../../judges/registry.ts";
-import { counted } from "../../lib/counted.ts";
+import { counted } from "../../lib/words.ts";
 import { failedFinding, type Finding } from "./finding.ts";
 
 export interface ProbeOptions {

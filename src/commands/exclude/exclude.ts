@@ -9,7 +9,7 @@ import {
   type ImageFilter,
 } from "../../db/queries/images/excluded-images.ts";
 import { ConfigError, EXIT } from "../../errors.ts";
-import { counted } from "../../lib/counted.ts";
+import { counted } from "../../lib/words.ts";
 import { didYouMean } from "../../lib/nearest.ts";
 import { databaseFile, hintFor } from "../open-context.ts";
 import { excludeImages, remakeImages, restoreImages } from "../../stages/upkeep/exclude.ts";

@@ -1,8 +1,8 @@
 import { checkHttpUrl } from "../../config/server-url.ts";
 import type { ImageFilter } from "../../db/queries/images/excluded-images.ts";
 import { ConfigError } from "../../errors.ts";
-import { oneLine } from "../../lib/terminal/one-line.ts";
-import { shellWord } from "../../lib/terminal/shell-word.ts";
+import { oneLine } from "../../lib/terminal/printable.ts";
+import { shellWord } from "../command-hint.ts";
 import type { InputOf } from "../registry.ts";
 import { momentOf } from "./moment-of.ts";
 

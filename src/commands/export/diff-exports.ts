@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { loadConfig } from "../../config/load-config.ts";
 import { EXIT, InterruptedError } from "../../errors.ts";
-import { counted } from "../../lib/counted.ts";
+import { counted } from "../../lib/words.ts";
 import { exportStoreUri } from "../../stages/export/export.ts";
 import {
   diffVersions,

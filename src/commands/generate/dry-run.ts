@@ -7,7 +7,7 @@ import { planQueries, type PlannedJob } from "../../db/queries/plan/plan.ts";
 import type { PlanCounts } from "../../db/queries/plan/plan-changes.ts";
 import { listVariants } from "../../db/queries/plan/variants.ts";
 import { EXIT } from "../../errors.ts";
-import { counted } from "../../lib/counted.ts";
+import { counted } from "../../lib/words.ts";
 import { stringifyExact } from "../../lib/exact-json.ts";
 import { databaseFile, refuseOtherDataset, openStoreOf } from "../open-context.ts";
 import { readPrompts, type PromptRow } from "../../prompts/read-prompts.ts";

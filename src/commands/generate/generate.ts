@@ -1,6 +1,6 @@
 import { jobQueries } from "../../db/queries/jobs/jobs.ts";
 import { openContext } from "../open-context.ts";
-import { counted } from "../../lib/counted.ts";
+import { counted } from "../../lib/words.ts";
 import { generate } from "../../stages/generate/generate.ts";
 import { nothingUpstream } from "../../stages/stage.ts";
 import type { CommandResult } from "../command.ts";

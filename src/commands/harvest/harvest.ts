@@ -1,6 +1,6 @@
 import { loadConfig } from "../../config/load-config.ts";
 import { ConfigError, EXIT } from "../../errors.ts";
-import { counted } from "../../lib/counted.ts";
+import { counted } from "../../lib/words.ts";
 import { databaseFile, hintFor } from "../open-context.ts";
 import { harvest } from "../../stages/harvest/harvest.ts";
 import { nothingUpstream } from "../../stages/stage.ts";

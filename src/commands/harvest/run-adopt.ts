@@ -1,7 +1,7 @@
 import type { Context } from "../../context.ts";
 import { findDataset, rememberPlan } from "../../db/queries/overview/dataset.ts";
 import { ConfigError, EXIT } from "../../errors.ts";
-import { counted } from "../../lib/counted.ts";
+import { counted } from "../../lib/words.ts";
 import { hintFor, openContext } from "../open-context.ts";
 import { adopt, type AdoptReport } from "../../stages/adopt/adopt.ts";
 import { openSource } from "../../stages/adopt/open-source.ts";

@@ -7,7 +7,7 @@ import { describeNode, formatPlace, type ApiGraph, type Place } from "../../comf
 import { secretPlaces, secretWords, withoutSecretInputs } from "../../comfy/graph/secrets.ts";
 import { parseWorkflow } from "../../comfy/graph/workflow.ts";
 import { ConfigError, EXIT, messageOf } from "../../errors.ts";
-import { commandHint } from "../../lib/terminal/command-hint.ts";
+import { commandHint } from "../command-hint.ts";
 import { stringifyPython } from "../../lib/python-json.ts";
 import { fileProblem } from "../../lib/files/file-problem.ts";
 import { hideWords } from "../../lib/terminal/hidden-words.ts";

@@ -1,13 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
+import { inflateSync } from "node:zlib";
 import { workflowText } from "../../comfy/graph/workflow.ts";
-import { ConfigError, messageOf } from "../../errors.ts";
-import { stringifyPython } from "../../lib/python-json.ts";
-import { foreignEncodingOf } from "../../lib/files/foreign-encoding.ts";
-import { fileProblem } from "../../lib/files/file-problem.ts";
-import { readPngText } from "../../lib/png-text.ts";
-import { promptInExif } from "../../stages/adopt/embedded-prompt.ts";
 import type { InputOf } from "../registry.ts";
+import { ConfigError, messageOf } from "../../errors.ts";
+import { fileProblem } from "../../lib/files/file-problem.ts";
+import { foreignEncodingOf } from "../../lib/files/foreign-encoding.ts";
+import { stringifyPython } from "../../lib/python-json.ts";
+import { promptInExif } from "../../stages/adopt/embedded-prompt.ts";
 
 /** No JSON begins with them. Sources: PNG (Third Edition) 5.2; ITU-T T.81, table B.1; RFC 9649 2.4. */
 const FIRST_BYTES = { png: "\x89", jpeg: "\xff\xd8\xff", webp: "RIFF" } as const;
@@ -95,3 +95,40 @@ async function fromServer(url: string, signal: AbortSignal): Promise<WorkflowSou
     await client.close();
   }
 }
+
+/** Source: PNG specification, 5.2 and 11.3.3 (https://www.w3.org/TR/png-3/). */
+const SIGNATURE_BYTES = 8;
+const CHUNK_OVERHEAD_BYTES = 12;
+/** Inflated zTXt and iTXt chunks, bytes: a workflow is below 1 MB. */
+const INFLATED_MAX_BYTES = 16 * 1024 * 1024;
+
+/** Keyword → text of a PNG's tEXt, zTXt and iTXt chunks, the last one winning. Bytes that are no PNG give an empty map. */
+export function readPngText(bytes: Buffer): ReadonlyMap<string, string> {
+  const texts = new Map<string, string>();
+  for (let at = SIGNATURE_BYTES; at + CHUNK_OVERHEAD_BYTES <= bytes.length;) {
+    const sizeBytes = bytes.readUInt32BE(at);
+    const type = bytes.toString("latin1", at + 4, at + 8);
+    const data = bytes.subarray(at + 8, at + 8 + sizeBytes);
+    const text = textOf(type, data);
+    if (text !== null) texts.set(text.keyword, text.value);
+    at += CHUNK_OVERHEAD_BYTES + sizeBytes;
+  }
+  return texts;
+}
+
+function textOf(type: string, data: Buffer): { readonly keyword: string; readonly value: string } | null {
+  const keywordEnd = data.indexOf(0);
+  if (keywordEnd < 0) return null;
+  const keyword = data.toString("latin1", 0, keywordEnd);
+  const rest = data.subarray(keywordEnd + 1);
+  if (type === "tEXt") return { keyword, value: rest.toString("latin1") };
+  if (type === "zTXt") return { keyword, value: inflate(rest.subarray(1)).toString("latin1") };
+  if (type !== "iTXt") return null;
+  const languageEnd = rest.indexOf(0, 2);
+  const translatedEnd = rest.indexOf(0, languageEnd + 1);
+  if (languageEnd < 0 || translatedEnd < 0) return null;
+  const body = rest.subarray(translatedEnd + 1);
+  return { keyword, value: (rest[0] === 1 ? inflate(body) : body).toString("utf8") };
+}
+
+const inflate = (data: Buffer): Buffer => inflateSync(data, { maxOutputLength: INFLATED_MAX_BYTES });

@@ -1,5 +1,5 @@
 import type { Judge } from "../../judges/judge.ts";
-import { counted } from "../../lib/counted.ts";
+import { counted } from "../../lib/words.ts";
 
 /** What judges used that count it: `vlm: 12 requests, 3456 + 78 tokens`. */
 export function describeUsage(judges: readonly Pick<Judge, "name" | "usage">[]): readonly string[] {

@@ -2,7 +2,7 @@ import { loadConfig } from "../../config/load-config.ts";
 import { openReadonly } from "../../db/open.ts";
 import { ConfigError, EXIT } from "../../errors.ts";
 import { openJudges } from "../../judges/registry.ts";
-import { counted } from "../../lib/counted.ts";
+import { counted } from "../../lib/words.ts";
 import { databaseFile, hintFor } from "../open-context.ts";
 import { costOfJudging, type JudgeCost, type RunBound } from "../../stages/annotate/judge/cost-of-judging.ts";
 import type { CommandResult } from "../command.ts";

@@ -1,4 +1,4 @@
-import { counted } from "../../lib/counted.ts";
+import { counted } from "../../lib/words.ts";
 import { inspect } from "../../stages/annotate/inspect.ts";
 import { judge } from "../../stages/annotate/judge/judge.ts";
 import { nothingUpstream } from "../../stages/stage.ts";

@@ -1,4 +1,4 @@
-import { counted } from "../../lib/counted.ts";
+import { counted } from "../../lib/words.ts";
 
 /** Says what flags of people cost the pairs; undefined where they cost nothing. */
 export function describeFlags({ images, pairs }: { readonly images: number; readonly pairs: number }): string | undefined {

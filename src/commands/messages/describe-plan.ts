@@ -1,5 +1,5 @@
 import type { PlanCounts } from "../../db/queries/plan/plan-changes.ts";
-import { counted } from "../../lib/counted.ts";
+import { counted } from "../../lib/words.ts";
 
 /** What a plan adds, keeps and sets aside, in a person's words; parts of nothing are left out. */
 export function describePlan(counts: PlanCounts, { promptsLimit }: { readonly promptsLimit: number | undefined }): readonly string[] {

@@ -1,7 +1,7 @@
 import type { Context } from "../../context.ts";
 import { voteQueries } from "../../db/queries/annotate/votes.ts";
-import { commandHint } from "../../lib/terminal/command-hint.ts";
-import { counted } from "../../lib/counted.ts";
+import { commandHint } from "../command-hint.ts";
+import { counted } from "../../lib/words.ts";
 import type { LinkResult } from "../../stages/annotate/link/tally.ts";
 import { combinationOf } from "../../stages/annotate/link/link-rules.ts";
 import { rowSourceOf, technicalRows, technicalSources } from "../../stages/annotate/link/sources.ts";

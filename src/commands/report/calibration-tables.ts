@@ -1,6 +1,6 @@
 import type { Calibration } from "../../stages/annotate/calibrate/calibrate.ts";
 import type { Agreement } from "../../stages/annotate/calibrate/judge-accuracy.ts";
-import { counted } from "../../lib/counted.ts";
+import { counted } from "../../lib/words.ts";
 import { escapeHtml } from "./escape-html.ts";
 
 const MARGIN_DIGITS = 4;

@@ -6,7 +6,7 @@ import { scoreQueries } from "../../db/queries/annotate/scores.ts";
 import { voteQueries } from "../../db/queries/annotate/votes.ts";
 import { thumbnailPath } from "../../images/thumbnail-path.ts";
 import { openJudges } from "../../judges/registry.ts";
-import { counted } from "../../lib/counted.ts";
+import { counted } from "../../lib/words.ts";
 import { readGroups } from "../../stages/annotate/link/read-groups.ts";
 import { linkGroup } from "../../stages/annotate/link/pairs.ts";
 import { explainGroup, type ExplainedImage } from "../../stages/annotate/link/explain-group.ts";

@@ -4,7 +4,7 @@ import { isWholePlan } from "../../db/queries/overview/dataset.ts";
 import { summarize } from "../../db/queries/overview/summary.ts";
 import { EXIT } from "../../errors.ts";
 import { exportDataset, type ExportReport } from "../../stages/export/export.ts";
-import { counted } from "../../lib/counted.ts";
+import { counted } from "../../lib/words.ts";
 import { link } from "../../stages/annotate/link/link.ts";
 import type { LinkResult } from "../../stages/annotate/link/tally.ts";
 import { storeReferences } from "../../stages/plan/store-references.ts";
@@ -13,7 +13,7 @@ import type { CommandInput, CommandResult } from "../command.ts";
 import { technicalNote } from "../messages/technical-note.ts";
 import { tellLinked } from "../messages/tell-linked.ts";
 import { stageResult } from "../stage-result.ts";
-import { commandHint } from "../../lib/terminal/command-hint.ts";
+import { commandHint } from "../command-hint.ts";
 
 const PARTIAL_PLAN = "Only a part of the prompts is planned (--prompts, or a plan that was interrupted), and only that part is exported.";
 

@@ -1,6 +1,6 @@
 import type { Context } from "../../context.ts";
 import { anyListed } from "../../db/queries/overview/summary.ts";
-import { counted } from "../../lib/counted.ts";
+import { counted } from "../../lib/words.ts";
 import { ALL_LOCKS, hintFor, openContext } from "../open-context.ts";
 import { generate } from "../../stages/generate/generate.ts";
 import { harvest } from "../../stages/harvest/harvest.ts";

@@ -7,7 +7,7 @@ import { openReadonly, type Db } from "../../db/open.ts";
 import { ownPromptIds, serverActivity } from "../../db/queries/jobs/server-activity.ts";
 import { findServer } from "../../db/queries/jobs/servers.ts";
 import { EXIT, isAbort, messageOf } from "../../errors.ts";
-import { oneLine } from "../../lib/terminal/one-line.ts";
+import { oneLine } from "../../lib/terminal/printable.ts";
 import { databaseFile, hintFor } from "../open-context.ts";
 import type { CommandInput, CommandResult } from "../command.ts";
 

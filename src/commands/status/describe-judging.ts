@@ -3,7 +3,7 @@ import { linkedCounts } from "../../db/queries/annotate/linked-counts.ts";
 import { scoreQueries } from "../../db/queries/annotate/scores.ts";
 import { votesCast } from "../../db/queries/annotate/votes-cast.ts";
 import { openJudges } from "../../judges/registry.ts";
-import { counted } from "../../lib/counted.ts";
+import { counted } from "../../lib/words.ts";
 import { describeFlags } from "../messages/describe-flags.ts";
 
 export interface JudgingState {

@@ -1,8 +1,8 @@
 import type { Context } from "../../context.ts";
 import { isLocked } from "../../db/process-lock.ts";
 import { listServers } from "../../db/queries/jobs/servers.ts";
-import { ago } from "../../lib/ago.ts";
-import { oneLine } from "../../lib/terminal/one-line.ts";
+import { ago } from "../../lib/words.ts";
+import { oneLine } from "../../lib/terminal/printable.ts";
 
 /** Details are servers' words and may be long. */
 const DETAIL_CHARS = 160;

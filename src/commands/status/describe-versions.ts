@@ -1,7 +1,7 @@
 import type { Context } from "../../context.ts";
 import { countActivePrompts, listExports, type ExportVersion, type VersionKind } from "../../db/queries/export/exports.ts";
 import { ConfigError, FatalError, TransientError } from "../../errors.ts";
-import { counted } from "../../lib/counted.ts";
+import { counted } from "../../lib/words.ts";
 import { exportStoreUri } from "../../stages/export/export.ts";
 import { MANIFEST, parseManifest } from "../../stages/export/make/manifest.ts";
 import { readText } from "../../stages/export/publish/read-text.ts";

@@ -8,8 +8,8 @@ import { countMixedPrompts, imagesByEpoch } from "../../db/queries/jobs/epochs.t
 import { countReasons, summarize } from "../../db/queries/overview/summary.ts";
 import { listVariants } from "../../db/queries/plan/variants.ts";
 import { EXIT } from "../../errors.ts";
-import { counted } from "../../lib/counted.ts";
-import { oneLine } from "../../lib/terminal/one-line.ts";
+import { counted } from "../../lib/words.ts";
+import { oneLine } from "../../lib/terminal/printable.ts";
 import { databaseFile, hintFor } from "../open-context.ts";
 import type { CommandResult } from "../command.ts";
 import type { InputOf } from "../registry.ts";

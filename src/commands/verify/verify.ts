@@ -6,7 +6,7 @@ import { listExports } from "../../db/queries/export/exports.ts";
 import { referenceQueries } from "../../db/queries/plan/references.ts";
 import { storedImages } from "../../db/queries/images/stored-images.ts";
 import { ConfigError, EXIT } from "../../errors.ts";
-import { counted } from "../../lib/counted.ts";
+import { counted } from "../../lib/words.ts";
 import { databaseFile, hintFor, openStoreOf } from "../open-context.ts";
 import { exportStoreUri } from "../../stages/export/export.ts";
 import { verifyExport, type VerifiedExport } from "../../stages/export/check/verify-export.ts";

@@ -1,9 +1,9 @@
 import type { JudgeConfig } from "../../config/schema.ts";
 import { TransientError } from "../../errors.ts";
-import { counted } from "../../lib/counted.ts";
+import { counted } from "../../lib/words.ts";
 import { isJsonObject } from "../../lib/exact-json.ts";
 import { tryParsePython } from "../../lib/python-json.ts";
-import { serverWords } from "../../lib/http/server-words.ts";
+import { serverWords } from "../../lib/http/failure.ts";
 import { batchesOf } from "./batches-of.ts";
 import { parseScores } from "./parse-scores.ts";
 import { scoreRequest } from "./score-request.ts";

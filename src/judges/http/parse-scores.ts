@@ -1,6 +1,6 @@
 import { isJsonArray, isJsonObject, type Json } from "../../lib/exact-json.ts";
 import { tryParsePython } from "../../lib/python-json.ts";
-import { isHtml, serverWords } from "../../lib/http/server-words.ts";
+import { isHtml, serverWords } from "../../lib/http/failure.ts";
 import type { Score } from "../judge.ts";
 
 /** The scores in the order of `ids`, or why the answer is none. */

@@ -1,6 +1,6 @@
 import type { JudgeConfig } from "../../config/schema.ts";
 import { TransientError } from "../../errors.ts";
-import { isHtml, serverWords } from "../../lib/http/server-words.ts";
+import { isHtml, serverWords } from "../../lib/http/failure.ts";
 import { judgeRefusal } from "../judge-refusal.ts";
 import { isSuccess, openJudgeServer, type JudgeAnswer, type JudgeServer } from "../judge-server.ts";
 import type { JudgeUsage } from "../judge.ts";

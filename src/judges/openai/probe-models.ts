@@ -2,7 +2,7 @@ import { FatalError, TransientError } from "../../errors.ts";
 import { isJsonArray, isJsonObject } from "../../lib/exact-json.ts";
 import { didYouMean } from "../../lib/nearest.ts";
 import { tryParsePython } from "../../lib/python-json.ts";
-import { serverWords } from "../../lib/http/server-words.ts";
+import { serverWords } from "../../lib/http/failure.ts";
 import { judgeRefusal } from "../judge-refusal.ts";
 import { isSuccess, type JudgeServer } from "../judge-server.ts";
 

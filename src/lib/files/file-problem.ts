@@ -1,5 +1,4 @@
 import { messageOf } from "../../errors.ts";
-import { errnoOf } from "./errno.ts";
 
 const WORDS: Readonly<Record<string, string>> = {
   ENOENT: "there is no such file",
@@ -33,4 +32,10 @@ export function fileHint(error: unknown, otherwise: string): string {
 export function fileProblem(error: unknown): string {
   const words = WORDS[errnoOf(error) ?? ""];
   return words ?? messageOf(error);
+}
+
+/** `ENOENT` and the like, of errors that a system call raised. */
+export function errnoOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("syscall" in error) || !("code" in error)) return undefined;
+  return typeof error.code === "string" ? error.code : undefined;
 }

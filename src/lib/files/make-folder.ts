@@ -1,6 +1,6 @@
 import { mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { errnoOf } from "./errno.ts";
+import { errnoOf } from "./file-problem.ts";
 
 /**
  * Makes a folder and those above it; one that is there is fine. Not Node's `recursive`: where the system answers ENOENT although the

@@ -1,5 +1,4 @@
 import type { FileHandle } from "node:fs/promises";
-import { writeAll } from "./write-all.ts";
 
 /** Written at a time: in calls of many megabytes from many places, the kernel (6.18, ext4) needs twice the time for each byte. */
 const BATCH_BYTES = 2 * 1024 * 1024;
@@ -28,4 +27,9 @@ async function writeBatch(handle: Pick<FileHandle, "write" | "writev">, batch: r
     bytesWritten -= taken;
     if (taken < piece.length) await writeAll(handle, piece.subarray(taken));
   }
+}
+
+/** Appends the whole chunk in as few writes as the system takes it in: writeFile() and appendFile() would write halves of a megabyte. */
+export async function writeAll(handle: Pick<FileHandle, "write">, chunk: Uint8Array): Promise<void> {
+  for (let at = 0; at < chunk.length;) at += (await handle.write(chunk, at)).bytesWritten;
 }

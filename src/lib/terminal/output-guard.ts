@@ -1,4 +1,4 @@
-import { errnoOf } from "../files/errno.ts";
+import { errnoOf } from "../files/file-problem.ts";
 
 /** 128 + SIGPIPE, as a shell says it of tools that a closed pipe ended. */
 const CLOSED_PIPE_EXIT = 141;

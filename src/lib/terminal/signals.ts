@@ -1,7 +1,7 @@
-import { isatty } from "node:tty";
+import { execFileSync } from "node:child_process";
+import { isatty, type ReadStream } from "node:tty";
 import { InterruptedError } from "../../errors.ts";
 import type { Log } from "../log.ts";
-import { processKeyHost, takeTerminalKeys } from "./terminal-keys.ts";
 
 const STDIN_FD = 0;
 
@@ -46,4 +46,89 @@ export function onSignals(from: NodeJS.Process, log: Pick<Log, "info">, { asks, 
     from.off("SIGHUP", onHangUp);
   };
   return { stopping: stopping.signal, signal: leaving.signal, stop, dispose, [Symbol.dispose]: dispose };
+}
+
+const CTRL_C = 0x03;
+const CTRL_Z = 0x1a;
+const CTRL_BACKSLASH = 0x1c;
+
+/** The parts of `process` that the keys need; tests bring their own. */
+export interface KeyHost {
+  readonly stdin: Pick<ReadStream, "isTTY" | "setRawMode" | "on" | "off" | "ref" | "unref" | "pause" | "resume">;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** True while our process group is the one that the terminal's keys go to. */
+  isForeground(): boolean;
+  on(name: "SIGCONT", listener: () => void): unknown;
+  off(name: "SIGCONT", listener: () => void): unknown;
+  /** Sends a signal to the whole process group, ourselves included. */
+  signalGroup(name: "SIGTSTP" | "SIGQUIT"): void;
+}
+
+/**
+ * Takes Ctrl-C from the keyboard instead of from the terminal driver where pnpm started us. pnpm 12 dies of SIGINT at once, without
+ * waiting for its script: the prompt would come back over a program that still settles its work, the second Ctrl-C would go to the
+ * shell, and the exit code would be lost. With the driver's signals off nobody but us is told. Answers how to undo it.
+ */
+export function takeTerminalKeys(host: KeyHost, onInterrupt: () => void): () => void {
+  const { stdin, env } = host;
+  if (!stdin.isTTY || env["npm_config_user_agent"]?.startsWith("pnpm/") !== true) return () => undefined;
+  let isTaken = false;
+
+  // Changing or reading the terminal from the background would stop us (SIGTTOU, SIGTTIN).
+  const take = (): void => {
+    if (isTaken || !host.isForeground()) return;
+    isTaken = true;
+    stdin.setRawMode(true);
+    stdin.on("data", onKeys);
+    stdin.resume();
+    stdin.unref();
+  };
+  const giveBack = (): void => {
+    if (!isTaken) return;
+    isTaken = false;
+    stdin.off("data", onKeys);
+    stdin.pause();
+    if (host.isForeground()) stdin.setRawMode(false);
+  };
+  const onKeys = (keys: Buffer): void => {
+    for (const key of keys) {
+      if (key === CTRL_C) onInterrupt();
+      if (key !== CTRL_Z && key !== CTRL_BACKSLASH) continue;
+      giveBack();
+      host.signalGroup(key === CTRL_Z ? "SIGTSTP" : "SIGQUIT");
+    }
+  };
+
+  // A terminal whose window was closed fails with EIO, which must not end what still settles its work.
+  stdin.on("error", () => undefined);
+  take();
+  host.on("SIGCONT", take); // `fg` after Ctrl-Z.
+  return () => {
+    host.off("SIGCONT", take);
+    giveBack();
+  };
+}
+
+/** The running process as a host. */
+export function processKeyHost(from: NodeJS.Process): KeyHost {
+  return {
+    stdin: from.stdin,
+    env: from.env,
+    isForeground: () => isForegroundProcess(from.pid),
+    on: (name, listener) => from.on(name, listener),
+    off: (name, listener) => from.off(name, listener),
+    signalGroup: (name) => void from.kill(0, name),
+  };
+}
+
+/** Node does not tell; `ps` does, alike on Linux and macOS. Where it cannot be asked the keys are left alone. */
+function isForegroundProcess(pid: number): boolean {
+  try {
+    const [group, foreground] = execFileSync("ps", ["-o", "pgid=,tpgid=", "-p", String(pid)], { encoding: "utf8" })
+      .trim()
+      .split(/\s+/);
+    return group !== undefined && group === foreground;
+  } catch {
+    return false;
+  }
 }

@@ -5,9 +5,8 @@ import { readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { acquireProcessLock, isLocked, type ProcessLock } from "../../db/process-lock.ts";
 import { FatalError, messageOf } from "../../errors.ts";
-import type { Clock } from "../../lib/clock.ts";
+import { type Clock, pause } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
-import { pause } from "../../lib/pause.ts";
 
 /** The package's root: this file is src/page/… in the repository, dist/page/… in the package. */
 const ROOT = join(import.meta.dirname, "../../..");

@@ -6,7 +6,7 @@ import { assignmentQueries } from "../../db/queries/page/assignments.ts";
 import { pageImageQueries } from "../../db/queries/page/page-images.ts";
 import { pageVoteQueries } from "../../db/queries/page/page-votes.ts";
 import { FatalError, messageOf } from "../../errors.ts";
-import { errnoOf } from "../../lib/files/errno.ts";
+import { errnoOf } from "../../lib/files/file-problem.ts";
 import { ownOrigins, pageUrl, type ServeAddress } from "./addresses.ts";
 import { apiRoutes } from "./api-routes.ts";
 import type { ComparisonFeed } from "./tasks/comparison-feed.ts";

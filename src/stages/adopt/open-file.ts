@@ -1,7 +1,6 @@
 import { open } from "node:fs/promises";
 import { RejectError } from "../../errors.ts";
-import { errnoOf } from "../../lib/files/errno.ts";
-import { fileProblem } from "../../lib/files/file-problem.ts";
+import { errnoOf, fileProblem } from "../../lib/files/file-problem.ts";
 import type { OpenedImage } from "./adopt-source.ts";
 import { quotedName } from "./quoted-name.ts";
 

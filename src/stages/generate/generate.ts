@@ -1,7 +1,7 @@
 import { ensureDataset } from "../../db/queries/overview/dataset.ts";
 import { listServers } from "../../db/queries/jobs/servers.ts";
 import { FatalError } from "../../errors.ts";
-import { pause } from "../../lib/pause.ts";
+import { pause } from "../../lib/clock.ts";
 import { openFleet, type Fleet } from "./fleet.ts";
 import { readHeldBack } from "./held-back.ts";
 import { createRun, type GenerateNeeds, type GenerateRun } from "./run.ts";

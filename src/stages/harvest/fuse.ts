@@ -1,5 +1,5 @@
 import type { PauseQueries } from "../../db/queries/plan/pause-variant.ts";
-import { counted } from "../../lib/counted.ts";
+import { counted } from "../../lib/words.ts";
 import type { Log } from "../../lib/log.ts";
 
 /** First images of a variant that are all refused for one reason: a night would give no other. */

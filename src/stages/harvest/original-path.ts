@@ -1,6 +1,6 @@
 import { lstat, realpath } from "node:fs/promises";
 import { join, sep } from "node:path";
-import { errnoOf } from "../../lib/files/errno.ts";
+import { errnoOf } from "../../lib/files/file-problem.ts";
 import type { SourceName } from "./check-source-name.ts";
 
 export interface OriginalName extends SourceName {

@@ -5,10 +5,9 @@ import type { Context } from "../../context.ts";
 import { addToCounter } from "../../db/queries/jobs/counters.ts";
 import { originalQueries } from "../../db/queries/images/originals.ts";
 import { filenamePrefixOf } from "../../identity.ts";
-import { counted } from "../../lib/counted.ts";
-import { errnoOf } from "../../lib/files/errno.ts";
-import { fileProblem } from "../../lib/files/file-problem.ts";
-import { originalPath, type OriginalName } from "./original-path.ts";
+import { counted } from "../../lib/words.ts";
+import { errnoOf, fileProblem } from "../../lib/files/file-problem.ts";
+import { type OriginalName, originalPath } from "./original-path.ts";
 import { sameOriginal } from "./same-original.ts";
 
 /** Files deleted at a time: many wait for a network disk, and none of them is urgent. */

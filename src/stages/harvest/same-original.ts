@@ -3,7 +3,7 @@ import { createReadStream } from "node:fs";
 import { lstat } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { RejectError } from "../../errors.ts";
-import { errnoOf } from "../../lib/files/errno.ts";
+import { errnoOf } from "../../lib/files/file-problem.ts";
 import { createStripper } from "../../images/strip/strip.ts";
 
 export interface SameOriginalOptions {

@@ -1,7 +1,7 @@
 import type { Context } from "../../context.ts";
 import type { ImageQueries, ListedImageRow, Settled, StoredImage } from "../../db/queries/images/images.ts";
 import { RejectError, type RejectReason, type TransientError } from "../../errors.ts";
-import { counted } from "../../lib/counted.ts";
+import { counted } from "../../lib/words.ts";
 import type { LastProgress } from "../last-progress.ts";
 import type { StoredOutcome } from "./transfer/transfer.ts";
 import { writeBehind, type WriteBehind } from "../write-behind.ts";

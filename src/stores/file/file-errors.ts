@@ -1,6 +1,5 @@
 import { FatalError, TransientError } from "../../errors.ts";
-import { errnoOf } from "../../lib/files/errno.ts";
-import { fileHint, fileProblem } from "../../lib/files/file-problem.ts";
+import { errnoOf, fileHint, fileProblem } from "../../lib/files/file-problem.ts";
 
 /** What to try, by errno. Everything here needs a person. */
 const HINTS: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 import { isAbort, TransientError } from "../../errors.ts";
-import { mapStreamErrors } from "../../lib/http/map-stream-errors.ts";
+import { mapStreamErrors } from "../../lib/streams.ts";
 import { openS3Client, type S3ClientOptions } from "./client.ts";
 import { codeOf, s3Error, statusOf } from "./errors.ts";
 

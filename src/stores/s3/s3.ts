@@ -3,7 +3,7 @@ import type { Readable } from "node:stream";
 import type { PutObjectCommandInput } from "@aws-sdk/client-s3";
 import { isAbort, TransientError } from "../../errors.ts";
 import { deadlineAfter } from "../../lib/http/deadline.ts";
-import { mapStreamErrors } from "../../lib/http/map-stream-errors.ts";
+import { mapStreamErrors } from "../../lib/streams.ts";
 import { wrongLength } from "../exact-length.ts";
 import { checkKey } from "../key.ts";
 import type { ObjectStore, PutOptions } from "../object-store.ts";

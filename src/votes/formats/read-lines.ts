@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import { pipeline, type Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { isAbort } from "../../errors.ts";
-import { byteLines } from "../../lib/files/byte-lines.ts";
+import { byteLines } from "../../lib/streams.ts";
 import { fileProblem } from "../../lib/files/file-problem.ts";
 import { isGzip } from "./is-gzip.ts";
 import { votesError } from "./votes-error.ts";

@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { errnoOf } from "../../../lib/files/errno.ts";
+import { errnoOf } from "../../../lib/files/file-problem.ts";
 
 /** What is ours in the folder: an image by the SHA-256 of what it was made from, and what a crash leaves of one. */
 const CACHED = /^([0-9a-f]{64})\.webp$/;

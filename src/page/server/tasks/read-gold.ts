@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import type { GoldComparison } from "../../../db/queries/page/comparisons.ts";
 import type { VoteQueries } from "../../../db/queries/annotate/votes.ts";
 import { ConfigError } from "../../../errors.ts";
-import { byteLines } from "../../../lib/files/byte-lines.ts";
+import { byteLines } from "../../../lib/streams.ts";
 import { isJsonObject, parseExact, stringifyExact, type Json } from "../../../lib/exact-json.ts";
 import { fileProblem } from "../../../lib/files/file-problem.ts";
 import { resolveVote } from "../../../votes/resolve-vote.ts";

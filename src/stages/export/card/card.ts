@@ -2,7 +2,7 @@ import { stringify } from "yaml";
 import type { Config } from "../../../config/schema.ts";
 import type { RowLayout } from "../../../exporters/exporter.ts";
 import { rowColumns } from "../../../exporters/row-columns.ts";
-import { counted } from "../../../lib/counted.ts";
+import { counted } from "../../../lib/words.ts";
 import type { SplitRatios } from "../split/split.ts";
 import { cardFeatures, columnTable, pythonFeatures } from "./card-columns.ts";
 import { formatsSection, type CardFormat } from "./card-formats.ts";

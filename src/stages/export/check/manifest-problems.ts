@@ -1,5 +1,5 @@
 import type { ExportVersion } from "../../../db/queries/export/exports.ts";
-import { counted } from "../../../lib/counted.ts";
+import { counted } from "../../../lib/words.ts";
 import { SPLITS } from "../split/split.ts";
 import type { ManifestCounts, ParsedManifest } from "../make/manifest.ts";
 

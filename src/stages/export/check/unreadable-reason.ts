@@ -1,5 +1,5 @@
 import { FatalError } from "../../../errors.ts";
-import { errnoOf } from "../../../lib/files/errno.ts";
+import { errnoOf } from "../../../lib/files/file-problem.ts";
 
 /** What a file system says of one path, whatever it says of others. */
 const OF_ONE_FILE: ReadonlySet<string> = new Set(["EISDIR", "ENOTDIR", "EACCES", "EPERM", "ELOOP", "EIO", "ENAMETOOLONG"]);

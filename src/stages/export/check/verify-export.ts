@@ -1,10 +1,9 @@
 import { createHash } from "node:crypto";
-import { openExportIndex, type ExportIndex } from "../../../db/queries/export/export-check.ts";
+import { type ExportIndex, openExportIndex } from "../../../db/queries/export/export-check.ts";
 import { messageOf } from "../../../errors.ts";
 import { OPTIONAL_COLUMNS, type OptionalColumn, type Row } from "../../../exporters/exporter.ts";
-import { byteLines } from "../../../lib/files/byte-lines.ts";
-import { counted } from "../../../lib/counted.ts";
-import { hashedChunks } from "../../../lib/files/hashed-chunks.ts";
+import { byteLines, hashedChunks } from "../../../lib/streams.ts";
+import { counted } from "../../../lib/words.ts";
 import type { ObjectStore } from "../../../stores/object-store.ts";
 import { SPLITS, splitter } from "../split/split.ts";
 import { unreadableReason } from "./unreadable-reason.ts";
@@ -21,7 +20,7 @@ import { indexProblems } from "./index-problems.ts";
 import { INDEX } from "../make/part-files.ts";
 import { readText } from "../publish/read-text.ts";
 import { rowSchemaText, schemaPath } from "../rows/row-schema.ts";
-import { CHECKSUMS, isRowFile, MANIFEST, parseManifest, sha256Of, type DataFile, type ParsedManifest } from "../make/manifest.ts";
+import { CHECKSUMS, type DataFile, isRowFile, MANIFEST, type ParsedManifest, parseManifest, sha256Of } from "../make/manifest.ts";
 
 /** A row is a prompt and some images; a line longer than this is damage, not data. */
 const LINE_BYTES_MAX = 64 * 1024 * 1024;

@@ -1,7 +1,7 @@
 import type { StaleRow } from "../../../db/queries/export/export-base.ts";
 import type { RowLayout } from "../../../exporters/exporter.ts";
 import { rowColumns } from "../../../exporters/row-columns.ts";
-import { counted } from "../../../lib/counted.ts";
+import { counted } from "../../../lib/words.ts";
 import { pythonFeatures } from "../card/card-columns.ts";
 import { isRowFile, type DataFile } from "./manifest.ts";
 import type { Lineage, PublishedVersion } from "../versions/read-lineage.ts";

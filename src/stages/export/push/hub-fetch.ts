@@ -1,8 +1,7 @@
 import { TransientError } from "../../../errors.ts";
 import type { Clock } from "../../../lib/clock.ts";
-import { networkReason } from "../../../lib/http/network-reason.ts";
-import { retryAfter } from "../../../lib/http/retry-after.ts";
-import { retry, RETRIES } from "../../../lib/retry.ts";
+import { networkReason, retryAfter } from "../../../lib/http/failure.ts";
+import { RETRIES, retry } from "../../../lib/retry.ts";
 
 /** Answers that another try may change. */
 const AGAIN = new Set([408, 425, 429, 500, 502, 503, 504]);

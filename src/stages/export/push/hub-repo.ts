@@ -1,5 +1,5 @@
 import { ConfigError, FatalError, TransientError, messageOf } from "../../../errors.ts";
-import { withoutSecrets } from "../../../lib/http/without-secrets.ts";
+import { withoutSecrets } from "../../../lib/terminal/hidden-words.ts";
 
 /** A file of the repository, as its listing says. */
 export interface RemoteFile {

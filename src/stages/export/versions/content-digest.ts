@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { text } from "node:stream/consumers";
 import { Readable } from "node:stream";
-import { byteLines } from "../../../lib/files/byte-lines.ts";
+import { byteLines } from "../../../lib/streams.ts";
 import { checksumsText } from "../publish/checksums.ts";
 import { CROISSANT } from "../card/croissant.ts";
 import { gunzipped } from "../publish/gunzipped.ts";

@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 import { FatalError } from "../../../errors.ts";
 import { OPTIONAL_COLUMNS } from "../../../exporters/exporter.ts";
-import { byteLines } from "../../../lib/files/byte-lines.ts";
-import { hashedChunks } from "../../../lib/files/hashed-chunks.ts";
+import { byteLines, hashedChunks } from "../../../lib/streams.ts";
 import type { ObjectStore } from "../../../stores/object-store.ts";
 import { gunzipped } from "../publish/gunzipped.ts";
 import { isDamage } from "../check/is-damage.ts";

@@ -1,5 +1,5 @@
 import { TransientError } from "../../../errors.ts";
-import { counted } from "../../../lib/counted.ts";
+import { counted } from "../../../lib/words.ts";
 import type { ServerParts } from "./server-parts.ts";
 
 /** A server that cannot be asked for too long loses its jobs to the others. They may run twice then: counted as ambiguous. */

@@ -2,7 +2,7 @@ import type { ComfyClient } from "../../../comfy/client/client.ts";
 import type { ComfyEvent } from "../../../comfy/connection/event.ts";
 import type { JobRow, SubmittedJob } from "../../../db/queries/jobs/jobs.ts";
 import { FatalError, TransientError, isAbort } from "../../../errors.ts";
-import { pause } from "../../../lib/pause.ts";
+import { pause } from "../../../lib/clock.ts";
 import { createContact } from "./contact.ts";
 import { giveJobsAway, giveToOthers, watchForStall } from "./give-jobs-away.ts";
 import { createJobsOut } from "./jobs-out.ts";

@@ -1,5 +1,5 @@
 import { TransientError } from "../../../errors.ts";
-import { freeDiskBytes } from "../../../lib/files/free-disk.ts";
+import { freeDiskBytes } from "../../../lib/system.ts";
 import { diskShortageOf } from "../disk-shortage.ts";
 import type { GenerateRun } from "../run.ts";
 import { shortageOf } from "../room.ts";

@@ -4,7 +4,7 @@ import { text } from "node:stream/consumers";
 import { allExports } from "../../../db/queries/export/exports.ts";
 import type { Db } from "../../../db/open.ts";
 import { ConfigError, messageOf } from "../../../errors.ts";
-import { hashedChunks } from "../../../lib/files/hashed-chunks.ts";
+import { hashedChunks } from "../../../lib/streams.ts";
 import type { ObjectStore } from "../../../stores/object-store.ts";
 import { parseChecksums } from "../../export/publish/checksums.ts";
 import { readImagesCsv } from "../../export/make/images-csv.ts";

@@ -1,3 +1,6 @@
+import type { Hash } from "node:crypto";
+import { Readable } from "node:stream";
+
 /** One line of a file, without its end. */
 export interface ByteLine {
   /** From 1. */
@@ -47,4 +50,40 @@ export async function* byteLines(chunks: AsyncIterable<Buffer>, { maxBytes }: { 
 
 function withoutReturn(line: Buffer): Buffer {
   return line.at(-1) === CARRIAGE_RETURN ? line.subarray(0, -1) : line;
+}
+
+/** Hands chunks on, each after the hash had it. */
+export async function* hashedChunks(chunks: AsyncIterable<Buffer>, hash: Pick<Hash, "update">): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) {
+    hash.update(chunk);
+    yield chunk;
+  }
+}
+
+/**
+ * The same bytes, with the source's errors replaced. Destroying the answer destroys the source, read from or not, so that no socket
+ * or file stays open; a source that closes before its end is an error, too.
+ */
+export function mapStreamErrors(source: Readable, mapError: (error: unknown) => unknown): Readable {
+  const relay = new Readable({
+    read: () => void source.resume(),
+    destroy(error, done) {
+      source.destroy();
+      done(error);
+    },
+  });
+  source.pause();
+  source.on("data", (chunk: Buffer) => {
+    if (!relay.push(chunk)) source.pause();
+  });
+  source.on("end", () => relay.push(null));
+  source.on("error", (error) => relay.destroy(asError(mapError(error))));
+  source.on("close", () => {
+    if (!source.readableEnded) relay.destroy(asError(mapError(new Error("it ended too early"))));
+  });
+  return relay;
+}
+
+function asError(value: unknown): Error {
+  return value instanceof Error ? value : new Error(String(value));
 }

@@ -2,7 +2,7 @@ import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { expect, it } from "vitest";
-import { unpackAnswer } from "../../../src/lib/http/unpack-answer.ts";
+import { unpackAnswer } from "../../../src/lib/http/read-answer.ts";
 
 const TEXT = Buffer.from('{"queue_running": []}');
 

@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
 import { describe, expect, it } from "vitest";
-import { takeTerminalKeys, type KeyHost } from "../../../src/lib/terminal/terminal-keys.ts";
+import { type KeyHost, takeTerminalKeys } from "../../../src/lib/terminal/signals.ts";
 
 /** A terminal and a process group that only remember what was done to them. */
 function fakeHost({ agent = "pnpm/12.3.4 npm/? node/v24", isTTY = true, foreground = true } = {}) {

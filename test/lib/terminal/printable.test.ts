@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { oneLine } from "../../../src/lib/terminal/one-line.ts";
+import { oneLine } from "../../../src/lib/terminal/printable.ts";
 
 it.each([
   ["short", "short"],

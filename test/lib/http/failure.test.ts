@@ -1,6 +1,6 @@
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
-import { serverWords } from "../../../src/lib/http/server-words.ts";
+import { serverWords } from "../../../src/lib/http/failure.ts";
 
 test.each([
   ["a packed body", gzipSync("x".repeat(500)).toString("utf8"), "bytes that are no text"],

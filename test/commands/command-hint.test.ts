@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { expect, it } from "vitest";
-import { commandHint } from "../../../src/lib/terminal/command-hint.ts";
+import { commandHint } from "../../src/commands/command-hint.ts";
 
 it.each([
   ["configs/pipeline.yaml", "pnpm pipeline status"],

@@ -19,7 +19,7 @@ const STRICT_READERS: Readonly<Record<string, string>> = {
   "emulator/python-json.ts": "one quoted string: the emulator plays Python itself",
   "emulator/images/recipe.ts": OURS,
   "commands/demo.ts": OURS,
-  "commands/messages/tell-changes.ts": OURS,
+  "commands/config-changes.ts": OURS,
   "page/server/tasks/settle-prompt.ts": OURS,
   "page/server/images/prepare-ahead.ts": OURS,
   "page/server/tasks/give-tasks.ts": OURS,

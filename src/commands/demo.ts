@@ -6,7 +6,7 @@ import { parseExact } from "../lib/exact-json.ts";
 import { ALL_LOCKS, openContext } from "./open-context.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
 import { linkAndExport } from "./run/link-and-export.ts";
-import { planAndTell } from "./plan-and-tell.ts";
+import { updatePlan } from "./update-plan.ts";
 import { writeReport } from "./report/report.ts";
 import { streamStages } from "./run/run.ts";
 
@@ -33,7 +33,7 @@ export async function run(given: CommandInput): Promise<CommandResult> {
     };
     await using opened = await openContext(input, { locks: ALL_LOCKS, adjust: useEmulators });
     const { context } = opened;
-    await planAndTell(context, { options: { prompts: undefined } });
+    await updatePlan(context, { options: { prompts: undefined } });
     const { stopped } = await streamStages(context);
     const result = await linkAndExport(context, input, { stopped, exports: !input.stopping.aborted });
     if (input.stopping.aborted) return result;

@@ -1,3 +1,4 @@
+import { ConfigError } from "../errors.ts";
 import type { CommandInput, CommandResult } from "./command.ts";
 import type { CommandName, InputOf } from "./registry.ts";
 
@@ -25,12 +26,18 @@ const MODULES: Modules = {
   prune: () => import("./prune.ts"),
   lifecycle: () => import("./lifecycle.ts"),
   push: () => import("./push.ts"),
-  worker: () => import("./not-yet.ts"),
+  worker: () => Promise.resolve({ run: refuseLater }),
 };
 
 /** A command as the command line runs it: with the options that its declaration makes of what was typed. */
 export interface LoadedCommand {
   run(input: CommandInput<Readonly<Record<string, string | boolean | undefined>>>): Promise<CommandResult>;
+}
+
+/** Refuses a command whose name is promised and whose work is not there yet. */
+function refuseLater(): Promise<CommandResult> {
+  const hint = "pnpm pipeline --help lists what works today";
+  return Promise.reject(new ConfigError("Cannot run this command: it comes with a later version", { hint }));
 }
 
 /** Loads the module of a command. */

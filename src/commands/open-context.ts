@@ -1,18 +1,18 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { commandHint } from "./command-hint.ts";
 import type { CommandInput } from "./command.ts";
-import { loadConfig } from "../config/load-config.ts";
 import { watchServers } from "./watch-servers.ts";
+import { loadConfig } from "../config/load-config.ts";
 import type { Config } from "../config/schema.ts";
 import type { Context } from "../context.ts";
-import { ensureDataset, findDataset, rememberPlan } from "../db/queries/overview/dataset.ts";
+import { type CommandHint, expectDatabase, openDatabase } from "../db/open.ts";
 import { acquireProcessLock } from "../db/process-lock.ts";
-import { expectDatabase, openDatabase, type CommandHint } from "../db/open.ts";
+import { ensureDataset, findDataset, rememberPlan } from "../db/queries/overview/dataset.ts";
 import { ConfigError } from "../errors.ts";
-import { commandHint } from "./command-hint.ts";
-import type { ObjectStore } from "../stores/object-store.ts";
 import { createLastProgress } from "../stages/last-progress.ts";
 import { expectStorePlace, type StorePlace } from "../stages/store-place.ts";
+import type { ObjectStore } from "../stores/object-store.ts";
 
 /** What runs for itself and may run beside the others. */
 export type LockName = "generate" | "harvest" | "judge" | "link" | "serve";
@@ -72,7 +72,7 @@ export async function openContext(input: CommandInput, { locks, deadline, adjust
   await claimPrefix(store, { datasetName: dataset.name, datasetId: dataset.datasetId }, { clock, signal });
   if (place.movedFrom !== null) {
     rememberPlan(db, { storeUri: config.store.uri });
-    tellMoved(place, { log: input.log, storeUri: config.store.uri });
+    logMovedStore(place, { log: input.log, storeUri: config.store.uri });
   }
   const comfy = openComfyPool(config.servers);
   opened.defer(() => comfy.close());
@@ -123,7 +123,7 @@ export async function openStoreOf({ config, db }: Pick<Context, "config" | "db">
 }
 
 /** Of two copies one grows from now on. */
-function tellMoved({ movedFrom, missing }: StorePlace, { log, storeUri }: Pick<Context, "log"> & { readonly storeUri: string }): void {
+function logMovedStore({ movedFrom, missing }: StorePlace, { log, storeUri }: Pick<Context, "log"> & { readonly storeUri: string }): void {
   log.info(
     `The store has moved from ${movedFrom} to ${storeUri}: images are read and stored there from now on. A copy at the old place no longer grows`,
   );

@@ -1,8 +1,8 @@
-import { openContext, type OpenContext, type OpenOptions } from "./open-context.ts";
 import type { CommandInput } from "./command.ts";
+import { acceptConfigChanges } from "./config-changes.ts";
+import { openContext, type OpenContext, type OpenOptions } from "./open-context.ts";
 import type { PromptsOption } from "./registry.ts";
-import { planAndTell } from "./plan-and-tell.ts";
-import { takeChanges } from "./messages/tell-changes.ts";
+import { updatePlan } from "./update-plan.ts";
 
 /**
  * Opens the context of a stage that follows generate, and says what changed in the configuration. With --prompts the plan is cut to the
@@ -12,8 +12,8 @@ export async function openStage(input: CommandInput<PromptsOption>, options: Ope
   const plans = input.options.prompts !== undefined;
   const opened = await openContext(input, plans ? { ...options, locks: ["generate", ...options.locks] } : { ...options, planned: true });
   try {
-    if (plans) await planAndTell(opened.context, input);
-    else await takeChanges(opened.context);
+    if (plans) await updatePlan(opened.context, input);
+    else await acceptConfigChanges(opened.context);
     return opened;
   } catch (error) {
     await opened[Symbol.asyncDispose]();

@@ -13,10 +13,10 @@ import { markUsedImages } from "../stages/upkeep/prune/used-images.ts";
 import { openStore } from "../stores/registry.ts";
 import type { CommandResult } from "./command.ts";
 import type { InputOf } from "./registry.ts";
-import { datasetCounts } from "./messages/dataset-counts.ts";
+import { datasetCounts } from "./stage-result.ts";
 
 /** Orphans told one by one; the rest is a number. */
-const TOLD_MAX = 20;
+const PRINTED_MAX = 20;
 /** Orphans deleted together. */
 const CHUNK_ORPHANS = 100;
 const DAY_MS = 24 * 3_600_000;
@@ -31,7 +31,7 @@ interface Wanted extends PruneOptions {
 
 /** Removes stored images that no export shows and no row of a pair set holds. Without --yes it only says what it would remove. */
 export async function run(input: InputOf<"prune">): Promise<CommandResult> {
-  const wanted = wantedOf(input);
+  const wanted = readOptions(input);
   if (wanted.yes) {
     // Nothing may be made, fetched, scored or linked meanwhile.
     await using opened = await openContext(input, { locks: ALL_LOCKS, planned: true });
@@ -82,7 +82,7 @@ async function prune(context: PruneContext, { input, wanted }: Pruning): Promise
       { event: "prunable", ...found, versions, store: store.uri },
       `${counted(found.images, "stored image")} (${byteSize(found.bytes)}) in ${store.uri} that ${kept}${next}`,
     );
-    await tellOrphans(context, { images, input, wanted });
+    await printOrphans(context, { images, input, wanted });
     return { exit: EXIT.done, counts: { ...datasetCounts({ db, config }), prunable: found.images, bytes: found.bytes } };
   }
   const pruned = await pruneImages({ ...context, images }, wanted);
@@ -91,7 +91,7 @@ async function prune(context: PruneContext, { input, wanted }: Pruning): Promise
     { event: "pruned", images: pruned.images, bytes: pruned.bytes, versions, store: store.uri },
     `${how}: ${counted(pruned.images, "image")} (${byteSize(pruned.bytes)}) that ${kept}${pruned.stopped ? ". Stopped: the same command goes on" : ""}`,
   );
-  await tellOrphans(context, { images, input, wanted });
+  await printOrphans(context, { images, input, wanted });
   return { exit: EXIT.done, counts: { ...datasetCounts({ db, config }), pruned: pruned.images, bytes: pruned.bytes } };
 }
 
@@ -100,7 +100,7 @@ interface Telling extends Pruning {
 }
 
 /** Lists objects that no row stands for, and deletes those that are wanted gone. */
-async function tellOrphans(context: PruneContext, { images, input, wanted }: Telling): Promise<void> {
+async function printOrphans(context: PruneContext, { images, input, wanted }: Telling): Promise<void> {
   const { store, clock, stopping, signal } = context;
   const remove = objectRemover(context, { expire: false });
   const totals = { pruned: 0, unknown: 0, bytes: 0 };
@@ -110,7 +110,7 @@ async function tellOrphans(context: PruneContext, { images, input, wanted }: Tel
     totals[kind]++;
     totals.bytes += sizeBytes;
     if (kind === "unknown") {
-      const text = totals.unknown <= TOLD_MAX ? `${store.uriOf(key)}: no row of the database knows it` : null;
+      const text = totals.unknown <= PRINTED_MAX ? `${store.uriOf(key)}: no row of the database knows it` : null;
       input.show({ event: "orphan", uri: store.uriOf(key), bytes: sizeBytes }, text);
     }
     if (wanted.yes && (kind === "pruned" || wanted.orphans)) doomed.push(key);
@@ -129,7 +129,7 @@ async function tellOrphans(context: PruneContext, { images, input, wanted }: Tel
   );
 }
 
-function wantedOf({ options, clock }: Pick<InputOf<"prune">, "options" | "clock">): Wanted {
+function readOptions({ options, clock }: Pick<InputOf<"prune">, "options" | "clock">): Wanted {
   return {
     yes: options.yes,
     orphans: options.orphans,

@@ -1,4 +1,4 @@
-import type { CalibrationEvent } from "./report/calibration-event.ts";
+import type { CalibrationEvent } from "./report/calibration.ts";
 import type { Json, JsonObject } from "../lib/exact-json.ts";
 
 /** What commands write to stdout with --json, besides the events of the stages and the last one, `done`. Public: scripts read them. */

@@ -12,7 +12,7 @@ import { databaseFile, hintFor, openStoreOf } from "./open-context.ts";
 import { storedProblem } from "../stages/upkeep/stored-problem.ts";
 import type { CommandResult } from "./command.ts";
 import type { InputOf } from "./registry.ts";
-import { datasetCounts } from "./messages/dataset-counts.ts";
+import { datasetCounts } from "./stage-result.ts";
 
 interface Fetching {
   readonly wanted: Wanted;
@@ -27,7 +27,7 @@ interface Wanted {
 }
 
 export async function run(input: InputOf<"retry">): Promise<CommandResult> {
-  const wanted = wantedOf(input);
+  const wanted = readOptions(input);
   const config = loadConfig(input.options.config, { env: input.env });
   const hint = hintFor(input);
   expectDatabase(databaseFile(config), hint);
@@ -98,7 +98,7 @@ async function fetchLost({ db, config }: Pick<Context, "db" | "config">, { wante
   }
 }
 
-function wantedOf(input: Pick<InputOf<"retry">, "options">): Wanted {
+function readOptions(input: Pick<InputOf<"retry">, "options">): Wanted {
   const { stage = null, reason = null, id = null, variant = null } = input.options;
   if (stage !== null && stage !== "generate" && stage !== "harvest")
     throw new ConfigError(`Cannot retry stage "${stage}": expected generate or harvest`);

@@ -1,11 +1,12 @@
-import { linkedCounts } from "../db/queries/annotate/linked-counts.ts";
-import { summarize } from "../db/queries/overview/summary.ts";
+import type { CommandInput, CommandResult } from "./command.ts";
+import { hintFor } from "./open-context.ts";
+import type { Context } from "../context.ts";
 import type { Db } from "../db/open.ts";
+import { linkedCounts, type LinkedCounts } from "../db/queries/annotate/linked-counts.ts";
+import { summarize, type Summary } from "../db/queries/overview/summary.ts";
 import { listVariants } from "../db/queries/plan/variants.ts";
 import { EXIT } from "../errors.ts";
 import { counted } from "../lib/words.ts";
-import { hintFor } from "./open-context.ts";
-import type { CommandInput, CommandResult } from "./command.ts";
 
 export interface Ending {
   /** What the command itself did, one sentence. */
@@ -46,4 +47,9 @@ export function stageResult(db: Db, input: Pick<CommandInput, "log" | "options">
     input.log.warn(`The variant "${variant}" is paused: ${hintFor(input)(`retry --variant ${JSON.stringify(variant)}`)} resumes it`);
   }
   return { exit: bad + paused.length > 0 ? EXIT.incomplete : EXIT.done, counts: { ...summary, rows, drops } };
+}
+
+/** The numbers of the last event of --json, for every command that has a dataset. */
+export function datasetCounts({ db, config }: Pick<Context, "db" | "config">): Summary & LinkedCounts {
+  return { ...summarize(db), ...linkedCounts(db, config.export.pairs) };
 }

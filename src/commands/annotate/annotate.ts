@@ -4,10 +4,10 @@ import { nothingUpstream } from "../../stages/stage.ts";
 import { refuseOptions } from "./refuse-options.ts";
 import type { CommandResult } from "../command.ts";
 import type { InputOf } from "../registry.ts";
-import { incompleteExit } from "../judge/incomplete-exit.ts";
+import { incompleteExit } from "../judge/judge-outcome.ts";
 import { openStage } from "../open-stage.ts";
 import { stageResult } from "../stage-result.ts";
-import { tellLinked } from "../messages/tell-linked.ts";
+import { reportLinked } from "../report-linked.ts";
 
 const ACTIONS = ["serve", "import", "export-tasks", "invite", "people", "revoke", "exclude", "forget"];
 
@@ -27,7 +27,7 @@ export async function run(input: InputOf<"annotate">): Promise<CommandResult> {
   await using opened = await openStage(input, { locks: ["judge", "link"] });
   const { inspected, judged, linked } = await annotate(opened.context, nothingUpstream);
   const result = stageResult(opened.context.db, input, {
-    done: tellLinked(opened.context, linked),
+    done: reportLinked(opened.context, linked),
     stopped: inspected.stopped || judged.stopped || linked.stopped,
     pairSet: opened.context.config.export.pairs,
   });

@@ -14,8 +14,8 @@ import { TASK_FORMATS } from "../../votes/tasks/registry.ts";
 import type { OutgoingTask, TaskFormat } from "../../votes/tasks/task-format.ts";
 import type { CommandResult } from "../command.ts";
 import type { InputOf } from "../registry.ts";
-import { datasetCounts } from "../messages/dataset-counts.ts";
-import { promptsLimitOf } from "../plan-and-tell.ts";
+import { datasetCounts } from "../stage-result.ts";
+import { readPromptsLimit } from "../update-plan.ts";
 import { imageBase } from "./image-base.ts";
 
 /** `annotate export-tasks`: what still needs votes, for another annotation tool. `annotate import` takes its answers. */
@@ -31,7 +31,7 @@ export async function writeTasks(input: InputOf<"annotate">): Promise<CommandRes
   const out = resolve(input.options.out ?? join(context.config.dir, `tasks.${format.extension}`));
   const base = imageBase(input.options.uriBase, exported.uri_base);
   const counts = { tasks: 0, imagesMax: 0 };
-  const tasks = outgoing(context, { task, overlap, base, counts, promptsMax: promptsLimitOf(input) ?? Infinity });
+  const tasks = outgoing(context, { task, overlap, base, counts, promptsMax: readPromptsLimit(input) ?? Infinity });
   if (base === null && format.name !== "jsonl" && context.store.uri.startsWith("file:"))
     input.log.warn(`No annotation tool opens file: addresses. Serve ${context.store.uri} and name it with --uri-base http://…`);
   await writeWhole(out, { format, task, tasks });

@@ -6,7 +6,7 @@ import { hintFor, openContext } from "../open-context.ts";
 import { importVotes, type ImportVotesResult } from "../../votes/import-votes.ts";
 import type { CommandResult } from "../command.ts";
 import type { InputOf } from "../registry.ts";
-import { datasetCounts } from "../messages/dataset-counts.ts";
+import { datasetCounts } from "../stage-result.ts";
 import { columnMap } from "./column-map.ts";
 
 /** `annotate import FILE`: votes of people, from any tool whose format is known. */

@@ -10,6 +10,7 @@ import { voteQueries } from "../../db/queries/annotate/votes.ts";
 import { ConfigError, EXIT } from "../../errors.ts";
 import { fileProblem } from "../../lib/files/file-problem.ts";
 import { hintFor } from "../open-context.ts";
+import { openStage } from "../open-stage.ts";
 import { isLoopback, refuseOpenNetwork, type ServeAddress } from "../../page/server/addresses.ts";
 import { comparisonFeed } from "../../page/server/tasks/comparison-feed.ts";
 import { comparisonRules } from "../../page/server/tasks/comparison-rules.ts";
@@ -21,8 +22,7 @@ import { startPageServer } from "../../page/server/start-page-server.ts";
 import { readStaticFiles } from "../../page/server/static-files.ts";
 import type { CommandResult } from "../command.ts";
 import type { InputOf } from "../registry.ts";
-import { datasetCounts } from "../messages/dataset-counts.ts";
-import { openStage } from "../open-stage.ts";
+import { datasetCounts } from "../stage-result.ts";
 
 const PORT_MAX = 65_535;
 /** Guidelines that nobody reads on one page. */

@@ -1,15 +1,20 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import type { ComfyClient } from "../../comfy/client/client.ts";
 import type { HistoryEntry } from "../../comfy/client/history-entry.ts";
-import { render } from "../../comfy/graph/render.ts";
-import { runOnce } from "../../comfy/client/run-once.ts";
+import { runOnce, type Whereabouts } from "../../comfy/client/run-once.ts";
 import type { Submission } from "../../comfy/client/submit.ts";
+import { render } from "../../comfy/graph/render.ts";
 import { extraDataOf } from "../../comfy/graph/workflow.ts";
+import { type CanaryImages, compareImages, describeComparison } from "./compare-images.ts";
+import { failedFinding, type Finding } from "./finding.ts";
+import { type RehearsalNeeds, type RehearsedImage, rehearseHarvest } from "./rehearse-harvest.ts";
+import type { CommandInput } from "../command.ts";
 import type { Config } from "../../config/schema.ts";
 import { RejectError } from "../../errors.ts";
 import { uploadedNameOf } from "../../identity.ts";
-import { openDecoder, type DecodeImage } from "../../images/decode.ts";
+import { type DecodeImage, openDecoder } from "../../images/decode.ts";
 import { canonicalJson } from "../../lib/exact-json.ts";
+import { counted } from "../../lib/words.ts";
 import type { PromptRow } from "../../prompts/read-prompts.ts";
 import type { ReferenceFile } from "../../prompts/reference-files.ts";
 import { outcomeOf } from "../../stages/generate/outcome.ts";
@@ -17,13 +22,6 @@ import { createUploads, type Uploads } from "../../stages/generate/server/upload
 import { seedsOf } from "../../stages/plan/plan.ts";
 import type { ReadyToPlan } from "../../stages/plan/prepare-variants.ts";
 import { seedRuleOf } from "../../stages/plan/seed-rule.ts";
-import type { CommandInput } from "../command.ts";
-import { canaryWaits, type CanaryWaits } from "./canary-waits.ts";
-import { compareImages } from "./compare-images.ts";
-import { describeComparison } from "./describe-comparison.ts";
-import { describeHarvest, type HarvestedCanary } from "./describe-harvest.ts";
-import { failedFinding, type Finding } from "./finding.ts";
-import { rehearseHarvest, type RehearsalNeeds, type RehearsedImage } from "./rehearse-harvest.ts";
 
 export interface CanaryNeeds {
   readonly config: Config;
@@ -165,4 +163,63 @@ async function harvestAll(entry: HistoryEntry, variant: ReadyToPlan, rehearsal: 
   const images: RehearsedImage[] = [];
   for (const image of outcome.images) images.push(await rehearseHarvest(image, rehearsal).catch(refused));
   return images;
+}
+
+/** What harvest would store of one variant's canaries. */
+export interface HarvestedCanary extends CanaryImages {
+  readonly images: readonly RehearsedImage[];
+}
+
+/** Says which images harvest would take, and warns where nothing in them proves whose they are. */
+export function describeHarvest(what: string, made: readonly HarvestedCanary[]): readonly Finding[] {
+  const images = made.flatMap((canary) => canary.images);
+  const kinds = [...new Set(images.map(({ format, widthPx, heightPx }) => `${format} ${widthPx}×${heightPx}`))].join(", ");
+  const unproven = made.filter((canary) => canary.images.some(({ isUnproven }) => isUnproven)).map(({ server }) => server);
+  const taken = `harvest would store ${kinds}`;
+  if (unproven.length === 0) return [{ what, ok: true, text: `${taken}, proven by the prompt embedded in it` }];
+  const why = `nothing in the image of ${unproven.join(", ")} says which job it is of, so that a mixed-up image would not be noticed`;
+  return [{ what, ok: true, warning: true, text: `${taken}; ${why}` }];
+}
+
+/** Between two messages about one server that keeps the canary waiting. */
+const REPEAT_MS = 30_000;
+
+/** Tells whom the canary waits for, on the progress line at each look and as a message once and then twice a minute. */
+export interface CanaryWaits {
+  look(server: string, where: Whereabouts): void;
+  /** One image of the server has come, or will not. */
+  finished(server: string): void;
+}
+
+export function canaryWaits({ clock, log }: Pick<CommandInput, "clock" | "log">, total: number): CanaryWaits {
+  /** What each server does, in words. */
+  const states = new Map<string, string>();
+  const toldAtMs = new Map<string, number>();
+  let done = 0;
+
+  const show = (): void =>
+    log.progress("canary", {
+      done,
+      total,
+      failed: 0,
+      ...(states.size === 0 ? {} : { note: `waits for ${[...states].map(([server, state]) => `${server} (${state})`).join(", ")}` }),
+    });
+
+  return {
+    look(server, { promptsAhead, isRunning }) {
+      const ahead = `${counted(promptsAhead, "prompt")} ahead`;
+      states.set(server, isRunning ? "runs" : ahead);
+      show();
+      const nowMs = clock.nowMs();
+      if (promptsAhead === 0 || nowMs - (toldAtMs.get(server) ?? -Infinity) < REPEAT_MS) return;
+      toldAtMs.set(server, nowMs);
+      log.info(`The canary waits at ${server}: ${ahead} in its queue`);
+    },
+    finished(server) {
+      states.delete(server);
+      toldAtMs.delete(server);
+      done++;
+      show();
+    },
+  };
 }

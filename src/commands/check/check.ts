@@ -14,11 +14,9 @@ import { candidatesPerPrompt } from "../../stages/plan/plan.ts";
 import { seedRuleOf } from "../../stages/plan/seed-rule.ts";
 import { prepareVariants, type ReadyToPlan } from "../../stages/plan/prepare-variants.ts";
 import { unfitCells } from "../../stages/plan/unfit-cells.ts";
-import { describePairs } from "./describe-pairs.ts";
-import { describeConstants } from "./describe-constants.ts";
+import { describeConstants, describePairs, describeSecrets } from "./describe-config.ts";
 import { rowlessNight } from "./rowless-nights.ts";
 import { perJobNames } from "../../stages/plan/variants.ts";
-import { describeSecrets } from "./describe-secrets.ts";
 import { checkDisks } from "./disks.ts";
 import { compareVersions } from "./compare-versions.ts";
 import { checkUploadSizes, checkWorkflow } from "./check-workflow.ts";
@@ -27,7 +25,7 @@ import { probeJudges } from "./probe-judges.ts";
 import { probeExport, probeStore } from "./probe-store.ts";
 import type { CommandResult } from "../command.ts";
 import type { InputOf } from "../registry.ts";
-import { type ReferenceTotals, tellReferences, totalsOf } from "../messages/tell-references.ts";
+import { type ReferenceTotals, describeReferences, sumReferences } from "../describe-references.ts";
 
 /** What a 1024 px PNG of ComfyUI takes, for the estimate. Measured: 2.87 MB for a detailed 1024² image. */
 const ASSUMED_BYTES_PER_PIXEL = 2.7;
@@ -45,7 +43,7 @@ export async function run(input: InputOf<"check">): Promise<CommandResult> {
   const findings: Finding[] = [
     { what: "config", ok: true, text: config.configFile },
     { what: "plan", ok: true, text: `${plan.text}, about ${byteSize(plan.bytes)} as PNG` },
-    ...(plan.references.files === 0 ? [] : [{ what: "references", ok: true, text: tellReferences(plan.references) }]),
+    ...(plan.references.files === 0 ? [] : [{ what: "references", ok: true, text: describeReferences(plan.references) }]),
     ...sizesThatNeverPair(variants),
     ...rowlessNight({ config, variants, seeds: plan.each / variants.length, perJob: perJobNames(config.prompts) }),
     ...describeConstants(variants, perJobNames(config.prompts)),
@@ -106,7 +104,7 @@ async function countCandidates(
     keys.size * variants.reduce((sum, variant) => sum + (each / variants.length) * pixelsOf(variant), 0) * ASSUMED_BYTES_PER_PIXEL;
   const text = `${counted(keys.size, "prompt")} × ${each} = ${counted(keys.size * each, "candidate")}`;
   const files = [...references.files()];
-  return { text, bytes, each, first, files, references: totalsOf(files) };
+  return { text, bytes, each, first, files, references: sumReferences(files) };
 }
 
 function sideOf(variant: ReadyToPlan, name: "width" | "height"): number {

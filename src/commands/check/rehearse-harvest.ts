@@ -1,20 +1,22 @@
 import { randomBytes } from "node:crypto";
+import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
 import type { ComfyClient } from "../../comfy/client/client.ts";
-import type { ApiGraph } from "../../comfy/graph/graph.ts";
 import type { HistoryEntry } from "../../comfy/client/history-entry.ts";
+import type { ApiGraph } from "../../comfy/graph/graph.ts";
+import type { ImageFacts } from "./compare-images.ts";
 import type { Config } from "../../config/schema.ts";
 import { RejectError } from "../../errors.ts";
 import type { DecodeImage } from "../../images/decode.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { retry, RETRIES } from "../../lib/retry.ts";
+import { RETRIES, retry } from "../../lib/retry.ts";
 import { checkSourceName } from "../../stages/harvest/check-source-name.ts";
 import { expectationIn, type SavedBy } from "../../stages/harvest/expect-image.ts";
-import { transfer } from "../../stages/harvest/transfer/transfer.ts";
 import { heldBuffers } from "../../stages/harvest/transfer/held-buffers.ts";
 import type { ProofTask } from "../../stages/harvest/transfer/prove.ts";
+import { transfer } from "../../stages/harvest/transfer/transfer.ts";
+import type { ListedObject, ObjectStore } from "../../stores/object-store.ts";
 import { readAll } from "../../stores/read-all.ts";
-import type { ImageFacts } from "./compare-images.ts";
-import { memoryStore } from "./memory-store.ts";
 
 export interface RehearsalNeeds {
   readonly client: ComfyClient;
@@ -64,4 +66,43 @@ export async function rehearseHarvest(image: HistoryEntry["outputs"][number], ne
   if (body === null) throw new Error(`a stored image is not at ${key}`);
   const { inspection } = await decode(await readAll(body, facts.sizeBytes));
   return { ...inspection, format: facts.format.name, isUnproven: unproven };
+}
+
+/** A store that forgets everything with the process: harvest works into it as into any other. */
+export function memoryStore(): ObjectStore {
+  const objects = new Map<string, Buffer>();
+  const uriOf = (key: string): string => `memory:${key}`;
+  // A copy: harvest uses the memory of what it stored again.
+  const read = async (body: Uint8Array | Readable): Promise<Buffer> => (body instanceof Uint8Array ? Buffer.from(body) : buffer(body));
+  return {
+    uri: "memory:",
+    uriOf,
+    async putNew(key, body) {
+      if (objects.has(key)) {
+        if (!(body instanceof Uint8Array)) body.destroy();
+        return "exists";
+      }
+      objects.set(key, await read(body));
+      return "created";
+    },
+    async put(key, body) {
+      objects.set(key, await read(body));
+    },
+    head: (key) => {
+      const found = objects.get(key);
+      return Promise.resolve(found === undefined ? null : { sizeBytes: found.length, uri: uriOf(key) });
+    },
+    get: (key) => {
+      const found = objects.get(key);
+      return Promise.resolve(found === undefined ? null : Readable.from([found], { objectMode: false }));
+    },
+    delete: (key) => {
+      objects.delete(key);
+      return Promise.resolve();
+    },
+    async *list(prefix): AsyncGenerator<ListedObject> {
+      for (const [key, bytes] of objects) if (key.startsWith(prefix)) yield { key, sizeBytes: bytes.length, modifiedAtMs: 0 };
+    },
+    close: () => Promise.resolve(),
+  };
 }

@@ -15,8 +15,8 @@ import { databaseFile, hintFor } from "../open-context.ts";
 import { excludeImages, remakeImages, restoreImages } from "../../stages/upkeep/exclude.ts";
 import type { CommandResult } from "../command.ts";
 import type { InputOf } from "../registry.ts";
-import { datasetCounts } from "../messages/dataset-counts.ts";
-import { wantedOf, type Wanted } from "./wanted-of.ts";
+import { datasetCounts } from "../stage-result.ts";
+import { readOptions, type Wanted } from "./read-options.ts";
 
 const ACTIONS = ["list", "undo"];
 
@@ -29,7 +29,7 @@ export async function run(input: InputOf<"exclude">): Promise<CommandResult> {
     });
   }
   if (action === "list") return reading(input, (context) => list(context, input));
-  const wanted = wantedOf(input);
+  const wanted = readOptions(input);
   if (!wanted.yes) return reading(input, (context) => foresee(context, { input, wanted }));
   const config = loadConfig(input.options.config, { env: input.env });
   expectDatabase(databaseFile(config), hintFor(input));

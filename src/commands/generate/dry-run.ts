@@ -1,16 +1,16 @@
 import { existsSync } from "node:fs";
 import { loadConfig } from "../../config/load-config.ts";
 import type { Config } from "../../config/schema.ts";
-import { openReadonly, type Db } from "../../db/open.ts";
+import { type Db, openReadonly } from "../../db/open.ts";
 import { findDataset } from "../../db/queries/overview/dataset.ts";
-import { planQueries, type PlannedJob } from "../../db/queries/plan/plan.ts";
+import { type PlannedJob, planQueries } from "../../db/queries/plan/plan.ts";
 import type { PlanCounts } from "../../db/queries/plan/plan-changes.ts";
 import { listVariants } from "../../db/queries/plan/variants.ts";
 import { EXIT } from "../../errors.ts";
 import { counted } from "../../lib/words.ts";
 import { stringifyExact } from "../../lib/exact-json.ts";
-import { databaseFile, refuseOtherDataset, openStoreOf } from "../open-context.ts";
-import { readPrompts, type PromptRow } from "../../prompts/read-prompts.ts";
+import { databaseFile, openStoreOf, refuseOtherDataset } from "../open-context.ts";
+import { type PromptRow, readPrompts } from "../../prompts/read-prompts.ts";
 import { comparePlan } from "../../stages/plan/compare-plan.ts";
 import { openReferences } from "../../stages/plan/open-references.ts";
 import { createPlanner } from "../../stages/plan/plan.ts";
@@ -21,11 +21,10 @@ import { unfitCells } from "../../stages/plan/unfit-cells.ts";
 import { countVariants } from "../../stages/plan/variants.ts";
 import type { CommandResult } from "../command.ts";
 import type { InputOf } from "../registry.ts";
-import { describePlan } from "../messages/describe-plan.ts";
-import { promptsLimitOf } from "../plan-and-tell.ts";
+import { describePlan, readPromptsLimit } from "../update-plan.ts";
 import type { ResultEvent } from "../result-event.ts";
-import { tellChanges } from "../messages/tell-changes.ts";
-import { tellReferences, totalsOf, type ReferenceTotals } from "../messages/tell-references.ts";
+import { logConfigChanges } from "../config-changes.ts";
+import { type ReferenceTotals, describeReferences, sumReferences } from "../describe-references.ts";
 
 /** Plans shown as an example. */
 const PLANS_SHOWN = 5;
@@ -74,7 +73,7 @@ function showArithmetic(config: Config, { prompts: { prompts, duplicates, refere
   ];
   input.show(
     { event: "arithmetic", prompts, duplicates, seeds, variants: variants.length, candidates, reference_files: references.files, text },
-    `${factors.join(" × ")} = ${counted(candidates, "candidate")}\nvariants: ${text}${references.files > 0 ? `\nreferences: ${tellReferences(references)}` : ""}`,
+    `${factors.join(" × ")} = ${counted(candidates, "candidate")}\nvariants: ${text}${references.files > 0 ? `\nreferences: ${describeReferences(references)}` : ""}`,
   );
   return candidates;
 }
@@ -84,7 +83,7 @@ function showChanges(counts: PlanCounts, input: Pick<InputOf<"generate">, "show"
   const changes = { new: counts.newJobs, kept: counts.keptJobs, back: counts.backJobs, aside: counts.asideJobs };
   input.show(
     { event: "would_plan", new_prompts: counts.newPrompts, ...changes, aside_prompts: counts.asidePrompts },
-    `this dataset: ${describePlan(counts, { promptsLimit: promptsLimitOf(input) }).join("; ")}`,
+    `this dataset: ${describePlan(counts, { promptsLimit: readPromptsLimit(input) }).join("; ")}`,
   );
   return changes;
 }
@@ -100,7 +99,7 @@ function expectSameDataset(config: Config, { db, variants, input }: Existing): v
   const dataset = findDataset(db);
   if (dataset === undefined) return;
   refuseOtherDataset(config, dataset.name);
-  tellChanges({ config, dataset, log: input.log }, { plans: true });
+  logConfigChanges({ config, dataset, log: input.log }, { plans: true });
   refuseOtherSeed(config, dataset);
   refuseOtherVariants(config, { known: listVariants(db), variants, ...planQueries(db) });
 }
@@ -120,7 +119,7 @@ interface CountedPrompts {
 
 async function countPrompts(config: Config, { variants, input, see }: Counting): Promise<CountedPrompts> {
   const planner = createPlanner(variants, seedRuleOf(config));
-  const limit = Math.min(promptsLimitOf(input) ?? Infinity, config.prompts.limit ?? Infinity);
+  const limit = Math.min(readPromptsLimit(input) ?? Infinity, config.prompts.limit ?? Infinity);
   const keys = new Set<string>();
   const shown: Plan[] = [];
   let rows = 0;
@@ -136,5 +135,5 @@ async function countPrompts(config: Config, { variants, input, see }: Counting):
     }
     keys.add(row.promptKey);
   }
-  return { prompts: keys.size, duplicates: rows - keys.size, references: totalsOf(references.files()), shown };
+  return { prompts: keys.size, duplicates: rows - keys.size, references: sumReferences(references.files()), shown };
 }

@@ -5,16 +5,16 @@ import { generate } from "../../stages/generate/generate.ts";
 import { nothingUpstream } from "../../stages/stage.ts";
 import type { CommandResult } from "../command.ts";
 import type { InputOf } from "../registry.ts";
-import { deadlineOf } from "../deadline.ts";
+import { readDeadline } from "../option-values.ts";
 import { dryRun } from "./dry-run.ts";
-import { planAndTell } from "../plan-and-tell.ts";
+import { updatePlan } from "../update-plan.ts";
 import { stageResult } from "../stage-result.ts";
 
 export async function run(input: InputOf<"generate">): Promise<CommandResult> {
   if (input.options.dryRun) return dryRun(input);
-  const deadline = deadlineOf(input);
+  const deadline = readDeadline(input);
   await using opened = await openContext(input, { locks: ["generate"], ...(deadline === undefined ? {} : { deadline }) });
-  await planAndTell(opened.context, input);
+  await updatePlan(opened.context, input);
   const report = await generate(opened.context, nothingUpstream);
   const left = jobQueries(opened.context.db).counts();
   return stageResult(opened.context.db, input, {

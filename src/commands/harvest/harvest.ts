@@ -2,18 +2,18 @@ import { loadConfig } from "../../config/load-config.ts";
 import { ConfigError, EXIT } from "../../errors.ts";
 import { counted } from "../../lib/words.ts";
 import { databaseFile, hintFor } from "../open-context.ts";
+import { openStage } from "../open-stage.ts";
 import { harvest } from "../../stages/harvest/harvest.ts";
 import { nothingUpstream } from "../../stages/stage.ts";
 import type { CommandResult } from "../command.ts";
 import type { InputOf } from "../registry.ts";
-import { deadlineOf } from "../deadline.ts";
+import { readDeadline } from "../option-values.ts";
 import { followGenerate, waitForDatabase } from "./follow-generate.ts";
 import { stageResult } from "../stage-result.ts";
-import { openStage } from "../open-stage.ts";
 
 export async function run(input: InputOf<"harvest">): Promise<CommandResult> {
   if (input.options.adopt !== undefined) {
-    const { runAdopt } = await import("./run-adopt.ts");
+    const { runAdopt } = await import("./adopt.ts");
     return runAdopt(input, input.options.adopt);
   }
   const follows = input.options.follow;
@@ -22,7 +22,7 @@ export async function run(input: InputOf<"harvest">): Promise<CommandResult> {
       hint: hintFor(input)("harvest --follow"),
     });
   }
-  const deadline = deadlineOf(input);
+  const deadline = readDeadline(input);
   const sinceMs = input.clock.nowMs();
   if (follows) {
     const signal = deadline === undefined ? input.stopping : AbortSignal.any([input.stopping, deadline]);

@@ -3,20 +3,20 @@ import { writeFile } from "node:fs/promises";
 import { basename, dirname, extname, join, relative, resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { detectBindings, type DetectedName } from "../../comfy/graph/detect.ts";
-import { describeNode, formatPlace, type ApiGraph, type Place } from "../../comfy/graph/graph.ts";
+import { type ApiGraph, describeNode, formatPlace, type Place } from "../../comfy/graph/graph.ts";
 import { secretPlaces, secretWords, withoutSecretInputs } from "../../comfy/graph/secrets.ts";
 import { parseWorkflow } from "../../comfy/graph/workflow.ts";
-import { ConfigError, EXIT, messageOf } from "../../errors.ts";
 import { commandHint } from "../command-hint.ts";
-import { stringifyPython } from "../../lib/python-json.ts";
-import { fileProblem } from "../../lib/files/file-problem.ts";
-import { hideWords } from "../../lib/terminal/hidden-words.ts";
-import { makeFolder } from "../../lib/files/make-folder.ts";
 import type { CommandResult } from "../command.ts";
-import type { InputOf } from "../registry.ts";
-import { findPromptColumn } from "./find-prompt-column.ts";
 import { configText } from "./config-text.ts";
 import { readWorkflowSource } from "./workflow-source.ts";
+import type { InputOf } from "../registry.ts";
+import { ConfigError, EXIT, messageOf } from "../../errors.ts";
+import { fileProblem } from "../../lib/files/file-problem.ts";
+import { makeFolder } from "../../lib/files/make-folder.ts";
+import { stringifyPython } from "../../lib/python-json.ts";
+import { hideWords } from "../../lib/terminal/hidden-words.ts";
+import { openPromptSource } from "../../prompts/registry.ts";
 
 /** Where --out is not given. */
 const DEFAULT_OUT = "configs/mine.yaml";
@@ -157,4 +157,19 @@ async function choose(name: DetectedName | "output", { candidates, graph, input 
   } finally {
     terminal.close();
   }
+}
+
+/** How files of prompts name their text, most usual first. */
+const USUAL_NAMES: readonly string[] = ["prompt", "text", "caption"];
+
+/** The column or key that most likely holds the prompts; undefined where the file names none of the usual ones. */
+export async function findPromptColumn(file: string): Promise<string | undefined> {
+  const source = await openPromptSource(file);
+  const columns = source.columns ?? (await firstKeys(source));
+  return USUAL_NAMES.flatMap((usual) => columns.filter((column) => column.toLowerCase() === usual))[0];
+}
+
+async function firstKeys(source: Awaited<ReturnType<typeof openPromptSource>>): Promise<readonly string[]> {
+  for await (const { fields } of source.rows({ columns: USUAL_NAMES })) return Object.keys(fields);
+  return [];
 }

@@ -7,7 +7,7 @@ import { databaseFile, hintFor } from "../open-context.ts";
 import { costOfJudging, type JudgeCost, type RunBound } from "../../stages/annotate/judge/cost-of-judging.ts";
 import type { CommandResult } from "../command.ts";
 import type { InputOf } from "../registry.ts";
-import { datasetCounts } from "../messages/dataset-counts.ts";
+import { datasetCounts } from "../stage-result.ts";
 
 /** What each judge has left to do and what that costs. Asks nobody, writes nothing. */
 export async function dryRun(input: InputOf<"judge">): Promise<CommandResult> {

@@ -4,9 +4,8 @@ import { judge } from "../../stages/annotate/judge/judge.ts";
 import { nothingUpstream } from "../../stages/stage.ts";
 import type { CommandResult } from "../command.ts";
 import type { InputOf } from "../registry.ts";
-import { describeUsage } from "./describe-usage.ts";
+import { describeUsage, incompleteExit } from "./judge-outcome.ts";
 import { dryRun } from "./dry-run.ts";
-import { incompleteExit } from "./incomplete-exit.ts";
 import { openStage } from "../open-stage.ts";
 import { stageResult } from "../stage-result.ts";
 

@@ -11,7 +11,7 @@ import { readGroups } from "../../stages/annotate/link/read-groups.ts";
 import { linkGroup } from "../../stages/annotate/link/pairs.ts";
 import { explainGroup, type ExplainedImage } from "../../stages/annotate/link/explain-group.ts";
 import { linkRules } from "../../stages/annotate/link/link-rules.ts";
-import { escapeHtml } from "./escape-html.ts";
+import { escapeHtml } from "./html.ts";
 import { keptDefaults } from "../../db/queries/overview/dataset.ts";
 import { flagRuleOf } from "../../stages/annotate/link/flag-rule.ts";
 

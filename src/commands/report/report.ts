@@ -5,7 +5,7 @@ import { loadConfig } from "../../config/load-config.ts";
 import type { Context } from "../../context.ts";
 import { openReadonly } from "../../db/open.ts";
 import { linkedCounts } from "../../db/queries/annotate/linked-counts.ts";
-import { scoreHistogram, type HistogramBin } from "../../db/queries/overview/report.ts";
+import { type HistogramBin, scoreHistogram } from "../../db/queries/overview/report.ts";
 import { countReasons, summarize } from "../../db/queries/overview/summary.ts";
 import { ConfigError, EXIT } from "../../errors.ts";
 import { fileProblem } from "../../lib/files/file-problem.ts";
@@ -15,11 +15,10 @@ import { openJudges } from "../../judges/registry.ts";
 import { makeFolder } from "../../lib/files/make-folder.ts";
 import type { CommandResult } from "../command.ts";
 import type { InputOf } from "../registry.ts";
-import { datasetCounts } from "../messages/dataset-counts.ts";
-import { calibrationEvent } from "./calibration-event.ts";
-import { calibrationTables } from "./calibration-tables.ts";
+import { datasetCounts } from "../stage-result.ts";
+import { calibrationEvent, calibrationTables } from "./calibration.ts";
 import { contactSheet } from "./contact-sheet.ts";
-import { escapeHtml } from "./escape-html.ts";
+import { escapeHtml, tableRow } from "./html.ts";
 
 /** The share of agreement with people from which on a judge is trusted: what HPDv3 keeps is 0.95, what two people agree on is less. */
 const PRECISION = 0.9;
@@ -110,8 +109,7 @@ function histogram(judge: string, bins: readonly HistogramBin[]): string {
 
 function table(title: string, rows: readonly (readonly string[])[]): string {
   if (rows.length === 0) return "";
-  const lines = rows.map((cells) => `<tr>${cells.map((cell) => `<td>${escapeHtml(cell)}</td>`).join("")}</tr>`);
-  return `<h2>${escapeHtml(title)}</h2><table>${lines.join("")}</table>`;
+  return `<h2>${escapeHtml(title)}</h2><table>${rows.map(tableRow).join("")}</table>`;
 }
 
 const STYLE = `

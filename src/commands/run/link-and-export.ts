@@ -10,8 +10,7 @@ import type { LinkResult } from "../../stages/annotate/link/tally.ts";
 import { storeReferences } from "../../stages/plan/store-references.ts";
 import { openStore } from "../../stores/registry.ts";
 import type { CommandInput, CommandResult } from "../command.ts";
-import { technicalNote } from "../messages/technical-note.ts";
-import { tellLinked } from "../messages/tell-linked.ts";
+import { technicalNote, reportLinked } from "../report-linked.ts";
 import { stageResult } from "../stage-result.ts";
 import { commandHint } from "../command-hint.ts";
 
@@ -39,7 +38,7 @@ export async function linkAndExport(
   if (!exports) return stageResult(db, input, { done: "Stopped", stopped });
   // A deadline ends the making of images, not the writing down of what is there.
   const linked = await link({ ...context, stopping: input.stopping });
-  log.info(tellLinked(context, linked));
+  log.info(reportLinked(context, linked));
   const people = missingVotes(context, linked);
   if (people !== null) log.info(people);
   // Harvest has done so, unless it ran before the plan or the file was away: rows name only what is in the store.

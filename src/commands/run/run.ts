@@ -9,11 +9,10 @@ import { judge, type JudgeReport } from "../../stages/annotate/judge/judge.ts";
 import type { StageReport, Upstream } from "../../stages/stage.ts";
 import type { CommandResult } from "../command.ts";
 import type { InputOf } from "../registry.ts";
-import { deadlineOf } from "../deadline.ts";
-import { describeUsage } from "../judge/describe-usage.ts";
-import { incompleteExit, isUnjudged } from "../judge/incomplete-exit.ts";
+import { readDeadline } from "../option-values.ts";
+import { describeUsage, incompleteExit, isUnjudged } from "../judge/judge-outcome.ts";
 import { linkAndExport } from "./link-and-export.ts";
-import { planAndTell } from "../plan-and-tell.ts";
+import { updatePlan } from "../update-plan.ts";
 
 /**
  * After a stop: how long harvest may still fetch once generate has settled what was in flight, ms. Those images lie on servers that
@@ -24,9 +23,9 @@ const HARVEST_GRACE_MS = 30_000;
 const FOLLOW_POLL_MS = 200;
 
 export async function run(input: InputOf<"run">): Promise<CommandResult> {
-  const deadline = deadlineOf(input);
+  const deadline = readDeadline(input);
   await using opened = await openContext(input, { locks: ALL_LOCKS, ...(deadline === undefined ? {} : { deadline }) });
-  await planAndTell(opened.context, input);
+  await updatePlan(opened.context, input);
   const { stopped, judged } = await streamStages(opened.context);
   for (const used of describeUsage(opened.context.judges)) opened.context.log.info(used);
   // After Ctrl-C the person waits for the prompt; at a deadline they want the dataset as far as it goes.

@@ -20,7 +20,7 @@ const ACTIONS = {
 
 type Action = keyof typeof ACTIONS;
 
-/** Lists servers, or tells one something. */
+/** Lists servers, or sends one an order. */
 export async function run(input: CommandInput): Promise<CommandResult> {
   const config = loadConfig(input.options.config, { env: input.env });
   const [action, url] = input.args;
@@ -35,7 +35,7 @@ export async function run(input: CommandInput): Promise<CommandResult> {
   const client = comfyClient({ url: server.url, headers: server.headers, caFile: server.ca_file });
   try {
     if (action === "drain" || action === "resume") want(config, client.url, { action, input });
-    else await tell(client, action, input.signal);
+    else await send(client, action, input.signal);
   } finally {
     await client.close();
   }
@@ -74,7 +74,7 @@ function want(config: Config, url: string, { action, input }: { readonly action:
   }
 }
 
-async function tell(client: ComfyClient, action: "interrupt" | "free" | "clear", signal: AbortSignal): Promise<void> {
+async function send(client: ComfyClient, action: "interrupt" | "free" | "clear", signal: AbortSignal): Promise<void> {
   if (action === "interrupt") await client.interrupt(null, signal);
   else if (action === "free") await client.free({ unloadModels: true, freeMemory: true }, signal);
   else await client.clearQueue(signal);

@@ -1,22 +1,27 @@
 import { describeEpoch } from "../../comfy/client/server-epoch.ts";
+import type { CommandResult } from "../command.ts";
+import { databaseFile, hintFor } from "../open-context.ts";
+import type { InputOf } from "../registry.ts";
+import { describeFlags } from "../report-linked.ts";
+import { datasetCounts } from "../stage-result.ts";
+import { describeVersions, readOldKinds, type VersionKinds } from "./describe-versions.ts";
 import { loadConfig } from "../../config/load-config.ts";
 import type { Context } from "../../context.ts";
 import { openReadonly } from "../../db/open.ts";
+import { isLocked } from "../../db/process-lock.ts";
+import { linkedCounts } from "../../db/queries/annotate/linked-counts.ts";
+import { scoreQueries } from "../../db/queries/annotate/scores.ts";
+import { votesCast } from "../../db/queries/annotate/votes-cast.ts";
 import { countRefused } from "../../db/queries/images/adoption.ts";
 import { readCounters } from "../../db/queries/jobs/counters.ts";
 import { countMixedPrompts, imagesByEpoch } from "../../db/queries/jobs/epochs.ts";
+import { listServers } from "../../db/queries/jobs/servers.ts";
 import { countReasons, summarize } from "../../db/queries/overview/summary.ts";
 import { listVariants } from "../../db/queries/plan/variants.ts";
 import { EXIT } from "../../errors.ts";
-import { counted } from "../../lib/words.ts";
+import { openJudges } from "../../judges/registry.ts";
 import { oneLine } from "../../lib/terminal/printable.ts";
-import { databaseFile, hintFor } from "../open-context.ts";
-import type { CommandResult } from "../command.ts";
-import type { InputOf } from "../registry.ts";
-import { datasetCounts } from "../messages/dataset-counts.ts";
-import { describeJudging } from "./describe-judging.ts";
-import { describeServers } from "./describe-servers.ts";
-import { describeVersions, readOldKinds, type VersionKinds } from "./describe-versions.ts";
+import { ago, counted } from "../../lib/words.ts";
 
 const WATCH_INTERVAL_MS = 2_000;
 /** Details are servers' words and may be long. */
@@ -116,3 +121,71 @@ function countedName(name: string, value: number): string {
 }
 
 const shortened = (text: string): string => oneLine(text, DETAIL_CHARS);
+
+export interface DescribedServer {
+  readonly url: string;
+  readonly state: string;
+  /** When it last came up, ms since the epoch. */
+  readonly seenAtMs: number | null;
+  readonly configured: boolean;
+  /** For people. */
+  readonly text: string;
+}
+
+/**
+ * What is remembered of each server. Nobody is asked: only while a generate runs does anybody know, else what was up when one last
+ * spoke to it may be dead by now.
+ */
+export function describeServers({ db, config }: Pick<Context, "db" | "config">, nowMs: number): readonly DescribedServer[] {
+  const isWatched = isLocked(config.dir, "generate");
+  const known = new Set(config.servers.map(({ url }) => url.replace(/\/+$/, "")));
+  return listServers(db).map(({ url, state, seenAtMs, detail }) => {
+    const configured = known.has(url);
+    const since = seenAtMs === null ? "never seen up" : ago(nowMs - seenAtMs);
+    const last = state === "up" ? `up when last seen, ${since}` : `${state}, ${seenAtMs === null ? since : `last seen up ${since}`}`;
+    const seen = isWatched && configured && state === "up" ? `up, came up ${since}` : last;
+    const about = detail === null ? "" : ` (${state === "up" ? "ComfyUI " : ""}${oneLine(detail, DETAIL_CHARS)})`;
+    return { url, state, seenAtMs, configured, text: `${seen}${about}${configured ? "" : ", no longer in the configuration"}` };
+  });
+}
+
+export interface JudgingState {
+  /** For people: a line each. */
+  readonly lines: readonly string[];
+  /** For the event, by the names that it has there. */
+  readonly fields: {
+    readonly judges: readonly { readonly judge: string; readonly version: string; readonly scored: number; readonly not_told: number }[];
+    readonly votes: number;
+    /** By pair set, as linked last. */
+    readonly rows_linked: Readonly<Record<string, number>>;
+  };
+}
+
+/**
+ * How far judges and people are, and what was linked last. A judge scores what could be decoded, group by group: fewer than the stored
+ * images are no failure by themselves.
+ */
+export function describeJudging({ db, config }: Pick<Context, "db" | "config">, images: number): JudgingState {
+  const scores = scoreQueries(db).countByVersion();
+  const judges = openJudges(config.annotate.judges).map(({ name, version }) => {
+    const own = scores.find((count) => count.judge === name && count.version === version);
+    return { judge: name, version, scored: own?.scores ?? 0, not_told: (own?.scores ?? 0) - (own?.told ?? 0) };
+  });
+  const { votes, annotators, prompts } = votesCast(db);
+  const linked = Object.keys(config.annotate.pairs).map((pairSet) => [pairSet, linkedCounts(db, pairSet)] as const);
+  return {
+    lines: [
+      ...judges.map(
+        ({ judge, version, scored, not_told: notTold }) =>
+          `judge       ${judge} (${version}) scored ${scored} of ${counted(images, "stored image")}${notTold > 0 ? `, ${notTold} of them null: it could not tell` : ""}`,
+      ),
+      ...(votes > 0 ? [`votes       ${votes} by ${counted(annotators, "person", "people")} on ${counted(prompts, "prompt")}`] : []),
+      ...linked.flatMap(([pairSet, { rows, drops }]) => {
+        const flags = describeFlags({ images: drops["image:flagged"] ?? 0, pairs: drops["pair:flagged"] ?? 0 });
+        if (rows === 0 && flags === undefined) return [];
+        return [`pairs       ${pairSet}: ${counted(rows, "row")} linked${flags === undefined ? "" : `; ${flags}`}`];
+      }),
+    ],
+    fields: { judges, votes, rows_linked: Object.fromEntries(linked.map(([pairSet, { rows }]) => [pairSet, rows])) },
+  };
+}

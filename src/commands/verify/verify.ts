@@ -18,11 +18,11 @@ import { openStore } from "../../stores/registry.ts";
 import type { CommandResult } from "../command.ts";
 import { readWholeNumber } from "../option-values.ts";
 import type { InputOf } from "../registry.ts";
-import { datasetCounts } from "../messages/dataset-counts.ts";
+import { datasetCounts } from "../stage-result.ts";
 import { findNewest } from "./find-newest.ts";
 
 /** Problems told one by one; the rest is a number. */
-const TOLD_MAX = 50;
+const PRINTED_MAX = 50;
 
 /** Re-reads an export against its manifest and the database, and the store against the database. Changes nothing. */
 export async function run(input: InputOf<"verify">): Promise<CommandResult> {
@@ -32,7 +32,7 @@ export async function run(input: InputOf<"verify">): Promise<CommandResult> {
   let problems = 0;
   const badImages: string[] = [];
   const report = (where: string, problem: string, imageId: string | null = null): void => {
-    input.show({ event: "problem", where, problem, image_id: imageId }, ++problems <= TOLD_MAX ? `${where}: ${problem}` : null);
+    input.show({ event: "problem", where, problem, image_id: imageId }, ++problems <= PRINTED_MAX ? `${where}: ${problem}` : null);
     // What is excluded is not fetched again.
     if (imageId !== null && storedImages(db).find(imageId) !== undefined) badImages.push(imageId);
   };
@@ -47,7 +47,7 @@ export async function run(input: InputOf<"verify">): Promise<CommandResult> {
       );
       const all = sample === undefined ? "" : ` (a sample of ${storedImages(db).count()})`;
       const lines = [
-        ...(problems > TOLD_MAX ? [`… and ${problems - TOLD_MAX} more`] : []),
+        ...(problems > PRINTED_MAX ? [`… and ${problems - PRINTED_MAX} more`] : []),
         `${describe(exported)}${counted(stored.images, "image")}${referencesText(stored.references)} in ${store.uri} read${all}. ${problems === 0 ? "All is well" : counted(problems, "problem")}`,
         ...nextStep(badImages, input),
       ];

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { compareImages, type CanaryImages } from "../../../src/commands/check/compare-images.ts";
-import { describeComparison } from "../../../src/commands/check/describe-comparison.ts";
+import { type CanaryImages, compareImages, describeComparison } from "../../../src/commands/check/compare-images.ts";
 
 const made = (server: string, perceptualHash: string, changes: object = {}): CanaryImages => ({
   server,

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { calibrationTables } from "../../../../src/commands/report/calibration-tables.ts";
+import { calibrationTables } from "../../../../src/commands/report/calibration.ts";
 import type { Judge } from "../../../../src/judges/judge.ts";
 import { calibrate } from "../../../../src/stages/annotate/calibrate/calibrate.ts";
 import { imageId, openTestDataset, type TestDataset } from "../../../helpers/annotated-dataset.ts";

@@ -1,7 +1,57 @@
+import { escapeHtml, tableRow } from "./html.ts";
+import { counted } from "../../lib/words.ts";
 import type { Calibration } from "../../stages/annotate/calibrate/calibrate.ts";
 import type { Agreement } from "../../stages/annotate/calibrate/judge-accuracy.ts";
-import { counted } from "../../lib/words.ts";
-import { escapeHtml } from "./escape-html.ts";
+
+// A type, not an interface: only a type counts as JSON.
+type AgreementFields = {
+  readonly min_margin: number;
+  readonly max_margin: number;
+  readonly pairs: number;
+  readonly prompts: number;
+  readonly accuracy: number;
+  /** 95 % interval, by prompts. */
+  readonly low: number;
+  readonly high: number;
+};
+
+/** report: one judge beside people's votes under one criterion. */
+export interface CalibrationEvent {
+  readonly event: "calibration";
+  readonly judge: string;
+  readonly criterion: string;
+  readonly technical: boolean;
+  readonly all: AgreementFields | null;
+  readonly bins: readonly AgreementFields[];
+  readonly precision: number;
+  /** Pairs from this margin on; `sure`: the low end of the interval reaches `precision`, too. */
+  readonly threshold: (AgreementFields & { readonly sure: boolean }) | null;
+  /** Pairs that were left out. */
+  readonly people_ties: number;
+  readonly judge_ties: number;
+  readonly unscored: number;
+}
+
+export function calibrationEvent(calibration: Calibration, precision: number): CalibrationEvent {
+  const { judge, criterion, isTechnical, all, bins, threshold, tiesOfPeople, tiesOfJudge, unscored } = calibration;
+  return {
+    event: "calibration",
+    judge,
+    criterion,
+    technical: isTechnical,
+    all: all === null ? null : fieldsOf(all),
+    bins: bins.map(fieldsOf),
+    precision,
+    threshold: threshold === null ? null : { ...fieldsOf(threshold), sure: threshold.isSure },
+    people_ties: tiesOfPeople,
+    judge_ties: tiesOfJudge,
+    unscored,
+  };
+}
+
+function fieldsOf({ minMargin, maxMargin, pairs, prompts, share, low, high }: Agreement): AgreementFields {
+  return { min_margin: minMargin, max_margin: maxMargin, pairs, prompts, accuracy: share, low, high };
+}
 
 const MARGIN_DIGITS = 4;
 
@@ -17,8 +67,8 @@ export function calibrationTables(calibrations: readonly Calibration[], { precis
   const tables = calibrations.map((calibration) => {
     const under = severalCriteria ? ` under ${calibration.criterion}` : "";
     const nature = calibration.isTechnical ? " (a technical score, not preference)" : "";
-    const rows = calibration.bins.map((bin) => row([`${margin(bin.minMargin)} to ${margin(bin.maxMargin)}`, ...cells(bin)]));
-    const total = calibration.all === null ? [] : [row(["all", ...cells(calibration.all)])];
+    const rows = calibration.bins.map((bin) => tableRow([`${margin(bin.minMargin)} to ${margin(bin.maxMargin)}`, ...cells(bin)]));
+    const total = calibration.all === null ? [] : [tableRow(["all", ...cells(calibration.all)])];
     const body = [HEAD, ...rows, ...total].join("");
     return `<h3>${escapeHtml(`${calibration.judge}${under}${nature}`)}</h3>${total.length > 0 ? `<table>${body}</table>` : ""}<p>${escapeHtml(
       [thresholdText(calibration, precision), leftOutText(calibration)].filter(Boolean).join(" "),
@@ -31,10 +81,6 @@ const NOTE =
   "In pairs of images that people compared: how often the judge prefers the one that most of their votes prefer, by the difference of its " +
   "two scores. The interval (95 %) counts prompts, because pairs of one prompt share images; half of all pairs is what guessing gives.";
 const HEAD = "<tr><th>margin</th><th>pairs</th><th>prompts</th><th>agree</th><th>interval</th></tr>";
-
-function row(texts: readonly string[]): string {
-  return `<tr>${texts.map((text) => `<td>${escapeHtml(text)}</td>`).join("")}</tr>`;
-}
 
 function cells({ pairs, prompts, share, low, high }: Agreement): string[] {
   return [String(pairs), String(prompts), percent(share), `${percent(low)} to ${percent(high)}`];

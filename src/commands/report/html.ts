@@ -4,3 +4,8 @@ import { printable } from "../../lib/terminal/printable.ts";
 export function escapeHtml(text: string): string {
   return printable(text).replaceAll(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
 }
+
+/** A row of a table; cells are escaped. */
+export function tableRow(cells: readonly string[]): string {
+  return `<tr>${cells.map((cell) => `<td>${escapeHtml(cell)}</td>`).join("")}</tr>`;
+}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { momentOf } from "../../../src/commands/exclude/moment-of.ts";
+import { parseMoment } from "../../../src/commands/exclude/read-options.ts";
 import { ConfigError } from "../../../src/errors.ts";
 
 const NOW = new Date(2026, 10, 25, 8, 30).getTime();
@@ -16,7 +16,7 @@ describe("momentOf()", () => {
     ["2026-11-24T02:00Z", Date.UTC(2026, 10, 24, 2)],
     ["2026-11-24T02:00:00.5+01:00", Date.UTC(2026, 10, 24, 1) + 500],
   ])("reads %s", (text, expected) => {
-    expect(momentOf("--since", text, { nowMs: NOW, afterMs: null })).toBe(expected);
+    expect(parseMoment("--since", text, { nowMs: NOW, afterMs: null })).toBe(expected);
   });
 
   it.each([
@@ -26,10 +26,10 @@ describe("momentOf()", () => {
     ["02:00", local(25, 2), local(26, 2)],
     ["2026-11-24", local(25, 2), local(24, 0)],
   ])("takes %s for the end of a time that began at %d", (text, afterMs, expected) => {
-    expect(momentOf("--until", text, { nowMs: NOW, afterMs })).toBe(expected);
+    expect(parseMoment("--until", text, { nowMs: NOW, afterMs })).toBe(expected);
   });
 
   it.each(["", "24:00", "now", "2026-02-30", "2026-13-01", "2026-11-24T25:00", "2026-11-24T02", "1e3", "-1"])("refuses %j", (text) => {
-    expect(() => momentOf("--until", text, { nowMs: NOW, afterMs: null })).toThrow(ConfigError);
+    expect(() => parseMoment("--until", text, { nowMs: NOW, afterMs: null })).toThrow(ConfigError);
   });
 });

@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { followGenerate, GENERATE_GRACE_MS } from "../../src/commands/harvest/follow-generate.ts";
-import type { Context } from "../../src/context.ts";
-import { openDatabase } from "../../src/db/open.ts";
-import { acquireProcessLock } from "../../src/db/process-lock.ts";
+import { followGenerate, GENERATE_GRACE_MS } from "../../../src/commands/harvest/follow-generate.ts";
+import type { Context } from "../../../src/context.ts";
+import { openDatabase } from "../../../src/db/open.ts";
+import { acquireProcessLock } from "../../../src/db/process-lock.ts";
 
 let dir = "";
 beforeEach(() => (dir = mkdtempSync(join(tmpdir(), "comfy-dpo-follow-"))));

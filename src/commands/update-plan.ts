@@ -1,20 +1,20 @@
+import { logConfigChanges } from "./config-changes.ts";
+import { readWholeNumber } from "./option-values.ts";
+import type { PromptsOption } from "./registry.ts";
 import type { Context } from "../context.ts";
 import { findDataset } from "../db/queries/overview/dataset.ts";
+import type { PlanCounts } from "../db/queries/plan/plan-changes.ts";
 import { counted } from "../lib/words.ts";
 import { askServers } from "../stages/plan/ask-servers.ts";
 import { planDataset } from "../stages/plan/plan-dataset.ts";
-import { readWholeNumber } from "./option-values.ts";
-import type { PromptsOption } from "./registry.ts";
-import { describePlan } from "./messages/describe-plan.ts";
-import { tellChanges } from "./messages/tell-changes.ts";
 
 /** Brings the plan up to date and says what changed, in a person's words. */
-export async function planAndTell(
+export async function updatePlan(
   context: Pick<Context, "config" | "db" | "clock" | "log" | "signal">,
   input: { readonly options: PromptsOption },
 ): Promise<void> {
-  const promptsLimit = promptsLimitOf(input);
-  tellChanges({ ...context, dataset: findDataset(context.db) }, { plans: true });
+  const promptsLimit = readPromptsLimit(input);
+  logConfigChanges({ ...context, dataset: findDataset(context.db) }, { plans: true });
   const plan = await planDataset(context, {
     servers: await askServers(context.config, context.signal),
     ...(promptsLimit === undefined ? {} : { promptsLimit }),
@@ -40,6 +40,19 @@ export async function planAndTell(
 }
 
 /** Reads --prompts. @throws {ConfigError} where it is no whole number from 1. */
-export function promptsLimitOf({ options }: { readonly options: PromptsOption }): number | undefined {
+export function readPromptsLimit({ options }: { readonly options: PromptsOption }): number | undefined {
   return readWholeNumber("--prompts", options.prompts, { from: 1 });
+}
+
+/** What a plan adds, keeps and sets aside, in a person's words; parts of nothing are left out. */
+export function describePlan(counts: PlanCounts, { promptsLimit }: { readonly promptsLimit: number | undefined }): readonly string[] {
+  const { newPrompts, newJobs, keptJobs, backJobs, asideJobs, asidePrompts } = counts;
+  const lines = [`${counted(newPrompts, "new prompt")}, ${counted(newJobs, "new candidate")}`];
+  if (keptJobs > 0) lines.push(`${keptJobs} kept`);
+  if (backJobs > 0) lines.push(`${backJobs} back that ${backJobs === 1 ? "was" : "were"} set aside`);
+  if (asideJobs > 0) lines.push(`${asideJobs} set aside (nothing is deleted)`);
+  if (asidePrompts > 0 && promptsLimit !== undefined) {
+    lines.push(`--prompts ${promptsLimit} sets ${counted(asidePrompts, "prompt")} aside, until the next run without it`);
+  }
+  return lines;
 }

@@ -1,16 +1,15 @@
+import type { CommandResult } from "../command.ts";
+import { hintFor, openContext } from "../open-context.ts";
+import { readDeadline, isGiven } from "../option-values.ts";
+import type { InputOf } from "../registry.ts";
+import { datasetCounts } from "../stage-result.ts";
 import type { Context } from "../../context.ts";
 import { findDataset, rememberPlan } from "../../db/queries/overview/dataset.ts";
 import { ConfigError, EXIT } from "../../errors.ts";
 import { counted } from "../../lib/words.ts";
-import { hintFor, openContext } from "../open-context.ts";
 import { adopt, type AdoptReport } from "../../stages/adopt/adopt.ts";
 import { openSource } from "../../stages/adopt/open-source.ts";
 import { sourceKind } from "../../stages/adopt/source-kind.ts";
-import type { CommandResult } from "../command.ts";
-import { isGiven } from "../option-values.ts";
-import type { InputOf } from "../registry.ts";
-import { datasetCounts } from "../messages/dataset-counts.ts";
-import { deadlineOf } from "../deadline.ts";
 
 /** `harvest --adopt SOURCE`. */
 export async function runAdopt(input: InputOf<"harvest">, written: string): Promise<CommandResult> {
@@ -18,13 +17,13 @@ export async function runAdopt(input: InputOf<"harvest">, written: string): Prom
     if (isGiven(input.options[name])) throw new ConfigError(`Cannot use --${name} with --adopt: a source is taken whole`);
   }
   const kind = await sourceKind(written);
-  const deadline = deadlineOf(input);
+  const deadline = readDeadline(input);
   await using opened = await openContext(input, { locks: ["harvest"], unplanned: true, ...(deadline === undefined ? {} : { deadline }) });
   const { context } = opened;
   await using source = openSource(kind, context);
   rememberStore(context);
   const report = await adopt(source, context);
-  return tell(report, { context, input, source: source.name });
+  return printReport(report, { context, input, source: source.name });
 }
 
 /** A dataset's images lie in one store: where it was never planned, adopting decides which. */
@@ -32,13 +31,13 @@ function rememberStore({ db, config }: Pick<Context, "db" | "config">): void {
   if ((findDataset(db)?.storeUri ?? null) === null) rememberPlan(db, { storeUri: config.store.uri });
 }
 
-interface Telling {
+interface Printing {
   readonly context: Pick<Context, "db" | "config" | "log">;
   readonly input: Pick<InputOf<"harvest">, "show" | "options">;
   readonly source: string;
 }
 
-function tell({ images, known, refused, stopped }: AdoptReport, { context, input, source }: Telling): CommandResult {
+function printReport({ images, known, refused, stopped }: AdoptReport, { context, input, source }: Printing): CommandResult {
   const { log } = context;
   const reasons = Object.entries(refused).toSorted(([, a], [, b]) => b - a);
   const total = reasons.reduce((sum, [, count]) => sum + count, 0);

@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { describe, expect, it } from "vitest";
-import { memoryStore } from "../../../src/commands/check/memory-store.ts";
+import { memoryStore } from "../../../src/commands/check/rehearse-harvest.ts";
 
 const PNG = { contentType: "image/png" };
 

@@ -1,15 +1,13 @@
-import type { Context } from "../../context.ts";
-import { voteQueries } from "../../db/queries/annotate/votes.ts";
-import { commandHint } from "../command-hint.ts";
-import { counted } from "../../lib/words.ts";
-import type { LinkResult } from "../../stages/annotate/link/tally.ts";
-import { combinationOf } from "../../stages/annotate/link/link-rules.ts";
-import { rowSourceOf, technicalRows, technicalSources } from "../../stages/annotate/link/sources.ts";
-import { describeFlags } from "./describe-flags.ts";
-import { technicalNote } from "./technical-note.ts";
+import { commandHint } from "./command-hint.ts";
+import type { Context } from "../context.ts";
+import { voteQueries } from "../db/queries/annotate/votes.ts";
+import { counted } from "../lib/words.ts";
+import { combinationOf } from "../stages/annotate/link/link-rules.ts";
+import { rowSourceOf, technicalRows, technicalSources } from "../stages/annotate/link/sources.ts";
+import type { LinkResult } from "../stages/annotate/link/tally.ts";
 
 /** What linking found, one sentence. Warns where images were told apart by a technical score alone, which is nobody's preference. */
-export function tellLinked(
+export function reportLinked(
   { db, log, judges, config }: Pick<Context, "db" | "log" | "judges" | "config">,
   { reports, groups, pending, unjudged }: LinkResult,
 ): string {
@@ -56,4 +54,19 @@ function technicalWarning(name: string, rows: number): string {
     `${counted(rows, "row")} ${rows === 1 ? "was" : "were"} decided by ${name} alone: a technical score (sharpness, contrast, entropy) that knows nothing of the prompt or of ` +
     "what people like. Before training, take votes:"
   );
+}
+
+/** Says what flags of people cost the pairs; undefined where they cost nothing. */
+export function describeFlags({ images, pairs }: { readonly images: number; readonly pairs: number }): string | undefined {
+  const costs = [
+    ...(images > 0 ? [`${counted(images, "image")} left out`] : []),
+    ...(pairs > 0 ? [`${counted(pairs, "pair")} not made, because the better image is flagged`] : []),
+  ];
+  return costs.length === 0 ? undefined : `flags: ${costs.join(", ")}`;
+}
+
+/** For the line that is read last: what rows of measures are. Empty where there are none. */
+export function technicalNote(measured: number, rows: number): string {
+  if (measured === 0) return "";
+  return measured === rows ? " (technical score, not preference)" : ` (${measured} by a technical score, not preference)`;
 }

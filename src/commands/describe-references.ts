@@ -1,4 +1,4 @@
-import type { ReferenceFile } from "../../prompts/reference-files.ts";
+import type { ReferenceFile } from "../prompts/reference-files.ts";
 
 export interface ReferenceTotals {
   /** Different images: equal content counts once. */
@@ -6,12 +6,12 @@ export interface ReferenceTotals {
   readonly bytes: number;
 }
 
-export function totalsOf(files: Iterable<ReferenceFile>): ReferenceTotals {
+export function sumReferences(files: Iterable<ReferenceFile>): ReferenceTotals {
   const byContent = new Map([...files].map(({ sha256, bytes }) => [sha256, bytes]));
   return { files: byContent.size, bytes: byContent.values().reduce((sum, bytes) => sum + bytes, 0) };
 }
 
 /** How many reference images there are, in a person's words. */
-export function tellReferences({ files, bytes }: ReferenceTotals): string {
+export function describeReferences({ files, bytes }: ReferenceTotals): string {
   return `${files} image${files === 1 ? "" : "s"}, ${(bytes / 1e6).toFixed(1)} MB, sent once to each server`;
 }

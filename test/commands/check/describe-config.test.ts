@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { describePairs } from "../../../src/commands/check/describe-pairs.ts";
+import { describePairs } from "../../../src/commands/check/describe-config.ts";
 import { testConfig } from "../../helpers/annotated-dataset.ts";
 
 const QUALITY = { name: "quality", kind: "builtin" };

@@ -1,5 +1,5 @@
 import type { Db } from "../../open.ts";
-import { readsOf, rowsAlong } from "../export/rows-along.ts";
+import { tableReads, mergeCursor } from "../export/merge-cursor.ts";
 
 // A group is all candidates of one prompt. Jobs that the configuration no longer asks for (`inactive`), and prompts that it no longer
 // has, do not belong to any. Groups are read in row order, that is in the order of planning: what was written together lies
@@ -117,7 +117,7 @@ export function groupQueries({ client }: Pick<Db, "client">) {
 
   return {
     /** For one pass over all groups in their order: what was seen of each image, mostly without a look-up by its hash. */
-    inspectionsAlong: (): InspectionOf => rowsAlong(readsOf(inspectionPage, oneInspection)),
+    inspectionCursor: (): InspectionOf => mergeCursor(tableReads(inspectionPage, oneInspection)),
     /** The next `count` prompts after a row (0 for the first), null at the end. */
     nextRange(after: number, count: number): RowRange | null {
       const last = rangeEnd.get(after, count) ?? null;

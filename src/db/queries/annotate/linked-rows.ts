@@ -1,9 +1,6 @@
 import type Database from "better-sqlite3";
 import type { LinkedRow } from "../export/row-records.ts";
-import { promptsAlong } from "../export/prompts-along.ts";
-import { rejectedAlong } from "../export/rejected-along.ts";
-import { readsOf, type RowReads } from "../export/rows-along.ts";
-import { rowsInOrder } from "../export/rows-in-order.ts";
+import { tableReads, type TableReads, readInOrder, promptCursor, rejectedCursor } from "../export/merge-cursor.ts";
 
 type LinkTuple = [
   place: number,
@@ -24,9 +21,9 @@ export function* linkedRows(client: Database.Database, pairSet: string): Generat
       where +pair_set = ? and place > ? order by place limit ?`,
     )
     .raw();
-  const promptOf = promptsAlong(promptReads(client));
-  const rejectedOf = rejectedAlong(client);
-  for (const row of rowsInOrder((after, count) => page.all(pairSet, after, count))) {
+  const promptOf = promptCursor(promptReads(client));
+  const rejectedOf = rejectedCursor(client);
+  for (const row of readInOrder((after, count) => page.all(pairSet, after, count))) {
     const [place, rowId, promptKey, source, chosenScore, margin, agreement] = row;
     const [, , prompt, hasReferences] = promptOf(promptKey);
     const rejected = rejectedOf(place);
@@ -41,9 +38,9 @@ export function* linkedRows(client: Database.Database, pairSet: string): Generat
   }
 }
 
-function promptReads(client: Database.Database): RowReads<PromptTuple> {
+function promptReads(client: Database.Database): TableReads<PromptTuple> {
   const columns = "select rowid, prompt_key, prompt, reference_files <> '{}' from prompts";
   const page = client.prepare<[number, number], PromptTuple>(`${columns} where rowid > ? order by rowid limit ?`).raw();
   const one = client.prepare<[string], PromptTuple>(`${columns} where prompt_key = ?`).raw();
-  return readsOf(page, one);
+  return tableReads(page, one);
 }

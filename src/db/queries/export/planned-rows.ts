@@ -1,9 +1,6 @@
 import type Database from "better-sqlite3";
 import type { ImageScoreRecord, RowImageRecord, RowRecord } from "./row-records.ts";
-import { promptsAlong } from "./prompts-along.ts";
-import { rejectedAlong } from "./rejected-along.ts";
-import { readsOf, type RowReads, rowsAlong } from "./rows-along.ts";
-import { rowsInOrder } from "./rows-in-order.ts";
+import { tableReads, type TableReads, mergeCursor, readInOrder, promptCursor, rejectedCursor } from "./merge-cursor.ts";
 
 /** A row of the plan as its table has it; its images are those of its prompt. */
 export interface PlacedRow extends RowRecord {
@@ -81,8 +78,8 @@ export function plannedRowQueries(client: Database.Database, { uriOf, uriPrefix 
   return {
     /** Every planned row. Other reads may go on meanwhile. */
     *placedRows(): Generator<PlacedRow> {
-      const promptOf = promptsAlong(promptReads(client));
-      for (const row of rowsInOrder((after, count) => rows.all(after, count))) {
+      const promptOf = promptCursor(promptReads(client));
+      for (const row of readInOrder((after, count) => rows.all(after, count))) {
         const [place, split, rowId, promptKey, criterion, source, margin, agreement, nVotes, nCandidates, chosen, chosenScore] = row;
         const [, , prompt, sent, negative, bound, sourceId, meta] = promptOf(promptKey);
         const link = { place, split, rowId, promptKey, criterion, source, margin, agreement, nVotes, nCandidates, chosen, chosenScore };
@@ -90,15 +87,15 @@ export function plannedRowQueries(client: Database.Database, { uriOf, uriPrefix 
       }
     },
     /** For one pass over the rows in their order: best first. */
-    rejectedAlong: () => rejectedAlong(client),
+    rejectedCursor: () => rejectedCursor(client),
     /** For one pass over the rows in their order: an image, undefined where there is none. */
-    imagesAlong: () => imagesAlong(client, { uriOf, uriPrefix }),
+    imageCursor: () => imageCursor(client, { uriOf, uriPrefix }),
     /** For one pass over the rows in their order: what these judges said of an image. */
-    scoresAlong: (versions: ReadonlyMap<string, string>) => scoresAlong(client, versions),
+    scoreCursor: (versions: ReadonlyMap<string, string>) => scoreCursor(client, versions),
   };
 }
 
-function imagesAlong(client: Database.Database, { uriOf, uriPrefix }: PlannedRowScope) {
+function imageCursor(client: Database.Database, { uriOf, uriPrefix }: PlannedRowScope) {
   // Joining an empty table costs more than the rest of the statement.
   const hasAdopted = client.prepare(`select 1 from adopted_images limit 1`).get() !== undefined;
   const [own, adopted] = hasAdopted ? ["adopted_images.params", "left join adopted_images using (image_id)"] : ["null", ""];
@@ -109,18 +106,18 @@ function imagesAlong(client: Database.Database, { uriOf, uriPrefix }: PlannedRow
     )
     .raw();
   const oneImage = client.prepare<[{ uriPrefix: string; imageId: string }], ImageTuple>(`${image} where i.image_id = @imageId`).raw();
-  const imageOf = rowsAlong({
+  const imageOf = mergeCursor({
     page: (after, count) => imagePage.all({ uriPrefix, after, count }),
     one: (imageId) => oneImage.get({ uriPrefix, imageId }),
   });
   const job = "select rowid, job, seed, variant from jobs";
   const jobPage = client.prepare<[number, number], JobTuple>(`${job} where rowid > ? order by rowid limit ?`).raw();
   const oneJob = client.prepare<[string], JobTuple>(`${job} where job = ?`).raw();
-  const jobOf = rowsAlong(readsOf(jobPage, oneJob));
+  const jobOf = mergeCursor(tableReads(jobPage, oneJob));
   const size = "select rowid, image_id, width, height from inspections";
   const sizePage = client.prepare<[number, number], SizeTuple>(`${size} where rowid > ? order by rowid limit ?`).raw();
   const oneSize = client.prepare<[string], SizeTuple>(`${size} where image_id = ?`).raw();
-  const sizeOf = rowsAlong(readsOf(sizePage, oneSize));
+  const sizeOf = mergeCursor(tableReads(sizePage, oneSize));
   // The images of a batch follow each other.
   let lastJob: JobTuple | undefined;
   return (id: string): PromptImage | undefined => {
@@ -137,7 +134,7 @@ function imagesAlong(client: Database.Database, { uriOf, uriPrefix }: PlannedRow
 }
 
 /** Each judge's on its own: what one said of a prompt may lie far from what another did. */
-function scoresAlong(client: Database.Database, versions: ReadonlyMap<string, string>): (imageId: string) => readonly ImageScoreRecord[] {
+function scoreCursor(client: Database.Database, versions: ReadonlyMap<string, string>): (imageId: string) => readonly ImageScoreRecord[] {
   const from = "select rowid, image_id, score from scores";
   const page = client
     .prepare<[string, string, number, number], ScoreTuple>(
@@ -151,7 +148,7 @@ function scoresAlong(client: Database.Database, versions: ReadonlyMap<string, st
     // One that said nothing would be looked up for every image.
     .filter(([judge, version]) => page.get(judge, version, 0, 1) !== undefined)
     .map(([judge, version]) => {
-      const find = rowsAlong({
+      const find = mergeCursor({
         page: (after, count) => page.all(judge, version, after, count),
         one: (imageId) => one.get(judge, version, imageId),
       });
@@ -164,9 +161,9 @@ function scoresAlong(client: Database.Database, versions: ReadonlyMap<string, st
     });
 }
 
-function promptReads(client: Database.Database): RowReads<PromptTuple> {
+function promptReads(client: Database.Database): TableReads<PromptTuple> {
   const columns = "select rowid, prompt_key, prompt, sent, negative, bound, source_id, meta from prompts";
   const page = client.prepare<[number, number], PromptTuple>(`${columns} where rowid > ? order by rowid limit ?`).raw();
   const one = client.prepare<[string], PromptTuple>(`${columns} where prompt_key = ?`).raw();
-  return readsOf(page, one);
+  return tableReads(page, one);
 }

@@ -51,7 +51,7 @@ async function linkAll({ config, db, judges, stopping }: LinkNeeds): Promise<Lin
     changes = [];
   });
 
-  const inspectionOf = sources.groups.inspectionsAlong();
+  const inspectionOf = sources.groups.inspectionCursor();
   let range = sources.groups.nextRange(0, PAGE_PROMPTS);
   while (range !== null && !stopping.aborted) {
     const page = readGroups(range, sources, inspectionOf);

@@ -103,7 +103,7 @@ interface Group {
 /** Keeps what the last row's prompt has: rows of one prompt mostly follow each other. */
 function rowMaker({ snapshot, facts, layout, images }: ScatterNeeds): (placed: PlacedRow) => Row {
   const showsReferences = layout.fields === "full" && !layout.omitted.includes("references");
-  const [rejectedOf, imageOf, scoresOf] = [snapshot.rejectedAlong(), snapshot.imagesAlong(), snapshot.scoresAlong(facts.judgeVersions)];
+  const [rejectedOf, imageOf, scoresOf] = [snapshot.rejectedCursor(), snapshot.imageCursor(), snapshot.scoreCursor(facts.judgeVersions)];
   let group: Group = { promptKey: "", images: new Map(), scores: new Map() };
   const shownImage = (imageId: string): PromptImage => {
     const known = group.images.get(imageId);

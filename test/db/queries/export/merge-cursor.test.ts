@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
-import { alignedRows } from "../../../../src/db/queries/export/aligned-rows.ts";
+import { alignRows } from "../../../../src/db/queries/export/merge-cursor.ts";
 
 interface Entry {
   readonly key: string;
@@ -12,7 +12,7 @@ it("finds every row of the table, whatever the order in which it is asked, and n
   fc.assert(
     fc.property(keys, fc.array(fc.nat(80)), (given, asked) => {
       const rows = new Map(given.map((key): [string, Entry] => [key, { key }]));
-      const find = alignedRows(rows.values(), { keyOf: ({ key }) => key, lookUp: (key) => rows.get(key) });
+      const find = alignRows(rows.values(), { keyOf: ({ key }) => key, lookUp: (key) => rows.get(key) });
       for (const index of asked) {
         const key = given[index] ?? "absent key";
         expect(find(key)).toBe(rows.get(key));
@@ -24,7 +24,7 @@ it("finds every row of the table, whatever the order in which it is asked, and n
 it("looks nothing up where both orders are one", () => {
   const rows = Array.from({ length: 20_000 }, (_, index): Entry => ({ key: String(index) }));
   let lookUps = 0;
-  const find = alignedRows(rows.values(), {
+  const find = alignRows(rows.values(), {
     keyOf: ({ key }) => key,
     lookUp: () => {
       lookUps++;

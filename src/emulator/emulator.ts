@@ -12,7 +12,7 @@ export interface EmulatorOptions {
   readonly host?: string;
   /** How long a prompt takes that is not cached, ms. @default 0 */
   readonly execMs?: number;
-  /** What goes wrong; the grammar is in emulator/faults.ts. */
+  /** Faults to play; faults.ts has the grammar. */
   readonly faults?: string;
   /** Leaves the text chunks out of PNGs, as ComfyUI's --disable-metadata. */
   readonly disableMetadata?: boolean;
@@ -20,7 +20,7 @@ export interface EmulatorOptions {
   readonly comfy?: ReleaseName;
   /** The largest seed that its nodes take. @default 2^64 - 1 */
   readonly seedMax?: number;
-  /** What /system_stats says. @default the release's */
+  /** Facts in /system_stats. @default the release's */
   readonly version?: string;
   /** Whose prompt_ids it uses: `any` of the client's (0.3.64), only a `uuid` (newer: others are refused), its `own` (older). @default the release's */
   readonly promptIds?: "any" | "uuid" | "own";
@@ -51,7 +51,7 @@ export interface EmulatorStats {
   readonly errors: number;
   /** Answers of GET /view with an image in it, spoiled ones included. */
   readonly viewed: number;
-  /** For how long a prompt ran, ms. */
+  /** Time that a prompt ran, ms. */
   readonly busyMs: number;
   /** When the first prompt started and the last one ended, ms since the epoch; null before that. */
   readonly firstStartedAtMs: number | null;

@@ -1,5 +1,7 @@
 import { ConfigError } from "../errors.ts";
 import { digest } from "./images/image.ts";
+import { NodeFailure, outOfMemory } from "./nodes/nodes.ts";
+import { dict, type PyDict } from "./python-json.ts";
 
 // The grammar of faults, the only place that defines it:
 //
@@ -18,7 +20,7 @@ import { digest } from "./images/image.ts";
 //
 // A workflow whose text holds "FAIL kind" meets that fault at every attempt, "FAIL kind 2" at the first two; no spec needed.
 
-/** What can go wrong, with the point where it does. */
+/** The faults that can be played, each with the point where it strikes. */
 export const FAULT_KINDS = {
   // POST /prompt
   reject: "400 with node_errors",
@@ -68,7 +70,7 @@ export interface FaultRule {
   readonly first: number | undefined;
 }
 
-/** What happens to whom; one plan may serve several emulators, which then share the memory of who was hit. */
+/** Decides which fault strikes whom. One plan may serve several emulators, which then share the memory of who was hit. */
 export interface FaultPlan {
   /** Whether `kind` happens to `subject` now. `text` is where "FAIL kind" is looked for. Counts the attempt. */
   strikes(kind: FaultKind, subject: string, text?: string): boolean;
@@ -189,4 +191,53 @@ function bad(text: string, why: string): ConfigError {
   return new ConfigError(`Cannot read the fault "${text}": ${why}`, {
     hint: `kind:rate, kind:rate:always or kind:count@first, with a kind of: ${kinds}.`,
   });
+}
+
+/** The faults of one run. */
+export interface RunFaults {
+  /** Raised by the first node that does real work. */
+  readonly failure: NodeFailure | undefined;
+  /** Output nodes save nothing. */
+  readonly noOutput: boolean;
+  /** Stands in history instead of the names of the files that output nodes saved. */
+  readonly hostileUi: PyDict | undefined;
+  /** Output nodes save another image. */
+  readonly paintOff: boolean;
+}
+
+export const NO_RUN_FAULTS: RunFaults = { failure: undefined, noOutput: false, hostileUi: undefined, paintOff: false };
+
+/** Names that no path, URL or terminal may be made from as they are. */
+const HOSTILE_NAMES: readonly (readonly [filename: string, subfolder: string])[] = [
+  ["passwd", "../../../../etc"],
+  ["../../../etc/passwd", ""],
+  ["/etc/passwd", ""],
+  ["ab\u0000.png", ""],
+  [`${"a".repeat(300)}.png`, ""],
+  ["\u001b[2J\u001b[31mred.png", ""],
+  ["..\\..\\windows\\win.ini", "C:\\"],
+  ["a\nb.png", "x\r\ny"],
+];
+
+/** The faults of a run of the workflow `text`, its JSON. Counts them as attempts. */
+export function faultsOfRun(plan: FaultPlan, text: string): RunFaults {
+  const strikes = (kind: Parameters<FaultPlan["strikes"]>[0]): boolean => plan.strikes(kind, text, text);
+  return {
+    failure: failureOf(strikes),
+    noOutput: strikes("no-output"),
+    hostileUi: strikes("hostile-name") ? hostileUi(text) : undefined,
+    paintOff: strikes("paint-off"),
+  };
+}
+
+function failureOf(strikes: (kind: "oom" | "execution-error") => boolean): NodeFailure | undefined {
+  if (strikes("oom")) return outOfMemory();
+  if (!strikes("execution-error")) return undefined;
+  return new NodeFailure("RuntimeError", "mat1 and mat2 shapes cannot be multiplied (77x768 and 1024x320)");
+}
+
+function hostileUi(text: string): PyDict {
+  const index = Number.parseInt(digest(text).slice(0, 4), 16) % HOSTILE_NAMES.length;
+  const [filename, subfolder] = HOSTILE_NAMES[index] ?? ["..", ".."];
+  return dict({ images: [dict({ filename, subfolder, type: "output" })] });
 }

@@ -3,7 +3,7 @@ import { dumpsPython, floatRepr, isPyDict, isPyList, type PyValue } from "./pyth
 // The conversions that ComfyUI's validation makes with Python's own int(), float(), str() and bool(), and the messages
 // that they raise, since those messages end up in node_errors.
 
-/** What int() or float() raises; the message is Python's. */
+/** Raised as by int() or float(), with Python's message. */
 export class PyConversionError extends Error {
   override readonly name = "PyConversionError";
 }
@@ -98,4 +98,25 @@ function reprString(text: string): string {
     // oxlint-disable-next-line no-control-regex -- control characters are what is escaped here
     .replaceAll(/[\u0000-\u001f\u007f]/g, (unit) => `\\x${unit.charCodeAt(0).toString(16).padStart(2, "0")}`);
   return `${quote}${body}${quote}`;
+}
+
+/** A Python exception whose type and text reach ComfyUI's answer. */
+export class PyException extends Error {
+  override readonly name = "PyException";
+  readonly type: string;
+
+  constructor(type: string, message: string) {
+    super(message);
+    this.type = type;
+  }
+}
+
+/** KeyError's text is the key's repr. */
+export function keyError(key: PyValue): PyException {
+  return new PyException("KeyError", pyRepr(key));
+}
+
+/** Frames in the form of `traceback.format_tb`, without line numbers and source lines. */
+export function traceback(...functions: readonly string[]): PyValue {
+  return functions.map((name) => `  File "/ComfyUI/execution.py", in ${name}\n`);
 }

@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import { NEWER_NODE_DEFINITIONS_JSONL } from "../../src/emulator/nodes/newer-node-definitions.ts";
 import { startEmulator, type Emulator } from "../../src/emulator/emulator.ts";
 import { dumpsPython, isPyDict, loadsPython, type PyDict, type PyValue } from "../../src/emulator/python-json.ts";
 import { CASES, type Case, type StageServer } from "./emulator-contract-cases.ts";
@@ -24,6 +23,7 @@ import {
   type Answer,
   type Exchange,
 } from "./emulator-recordings.ts";
+import { NEWER_NODE_DEFINITIONS_JSONL } from "../../src/emulator/nodes/node-definitions.ts";
 
 // Every recorded exchange of the real server is sent to the emulator again, after what made the real server answer so.
 

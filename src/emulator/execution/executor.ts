@@ -1,6 +1,5 @@
 import { setImmediate, setTimeout } from "node:timers/promises";
-import type { EmulatorDisk } from "../files/disk.ts";
-import { imageHash } from "../files/file-places.ts";
+import { type EmulatorDisk, imageHash } from "../files/disk.ts";
 import type { FaultPlan } from "../faults.ts";
 import type { MessageHub } from "../message-hub.ts";
 import { nodeCache } from "./node-cache.ts";
@@ -103,7 +102,7 @@ export function executor(deps: ExecutorDeps): Executor {
   }
 
   deps.signal.addEventListener("abort", () => wakeUp?.());
-  // What a kill interrupts has nobody left to tell; anything else is a bug and must not pass unseen.
+  // After a kill nobody is left to be told. Any other error is a bug and must not pass unseen.
   work().catch((error: unknown) => {
     if (!deps.signal.aborted) throw error;
   });
@@ -119,7 +118,7 @@ export function executor(deps: ExecutorDeps): Executor {
   };
 }
 
-/** With fractions, which Date.now() cuts off. */
+/** Returns the time with fractions, which Date.now() cuts off. */
 function nowMs(): number {
   return performance.timeOrigin + performance.now();
 }

@@ -18,7 +18,7 @@ export interface NodeCache {
 }
 
 interface CacheDeps {
-  /** What else a node's result depends on (IS_CHANGED): a file's content, or the time. */
+  /** Everything else that a node's result depends on (IS_CHANGED): a file's content, or the time. */
   fingerprint(classType: string, inputs: PyDict): string;
 }
 

@@ -1,19 +1,17 @@
-import type { EmulatorDisk } from "../files/disk.ts";
+import { type EmulatorDisk, fileAt, imageHash } from "../files/disk.ts";
 import { classTypeOf, inputsOf } from "../nodes/graph-links.ts";
-import { fileAt, imageHash } from "../files/file-places.ts";
 import { IMAGE_FORMAT, type MessageHub } from "../message-hub.ts";
 import { imagesInput, runNode, stepsOf, type NodeDeps, type NodeInputs, type NodeOutput } from "../nodes/nodes.ts";
-import type { Pacer } from "./pacer.ts";
 import { paint, type Image } from "../images/image.ts";
 import { encodePng, type TextChunk } from "../images/png.ts";
-import { PREVIEW_JPEG } from "../images/preview.ts";
 import type { QueueItem } from "./prompt-queue.ts";
 import { dumpsPython, isPyDict, type PyDict, type PyValue } from "../python-json.ts";
-import type { RunFaults } from "./run-faults.ts";
 import type { RunMessages } from "./run-messages.ts";
 import { saveImages } from "../files/save-images.ts";
+import { setImmediate, setTimeout } from "node:timers/promises";
+import type { RunFaults } from "../faults.ts";
 
-/** What the nodes of one run share. */
+/** Shared by the nodes of one run. */
 export interface NodeRunDeps {
   readonly item: QueueItem;
   readonly clientId: string | null;
@@ -28,7 +26,7 @@ export interface NodeRunDeps {
   isOutput(nodeId: string): boolean;
   /** Tells which node runs, for clients that reconnect. */
   onNode(nodeId: string): void;
-  /** What PreviewImage adds to its prefix for this node. */
+  /** Suffix that PreviewImage adds to its prefix for this node. */
   tempSuffixOf(nodeId: string): string;
   onSaved(files: number): void;
 }
@@ -111,4 +109,40 @@ function withFileHashes(graph: PyDict, disk: EmulatorDisk): PyDict {
     return [nodeId, isPyDict(node) && hash !== undefined ? new Map([...node, ["is_changed", [hash]]]) : node];
   });
   return new Map(nodes);
+}
+
+/** A grey JPEG of 8×8 pixels: what the emulator sends as every preview of a sampler's step. */
+const PREVIEW_JPEG: Uint8Array = Buffer.from(
+  "/9j/2wBDABQODxIPDRQSEBIXFRQYHjIhHhwcHj0sLiQySUBMS0dARkVQWnNiUFVtVkVGZIhlbXd7gYKBTmCNl4x9lnN+gXz/2wBDARUXFx4aHjshITt8U0ZTfHx8fHx8fH" +
+    "x8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHz/wAARCAAIAAgDASIAAhEBAxEB/8QAFAABAAAAAAAAAAAAAAAAAAAAAP/EABQQAQAAAAAAAAAA" +
+    "AAAAAAAAAAD/xAAUAQEAAAAAAAAAAAAAAAAAAAAA/8QAFBEBAAAAAAAAAAAAAAAAAAAAAP/aAAwDAQACEQMRAD8AAA//2Q==",
+  "base64",
+);
+
+/** Spreads the time that a run is to take over its work. */
+interface Pacer {
+  /** Waits until the time for `units` more of work is over. Rejects when the server is killed. */
+  work(units: number): Promise<void>;
+}
+
+interface Pace {
+  /** Milliseconds of the whole run. */
+  readonly totalMs: number;
+  /** All the work there is. */
+  readonly units: number;
+  readonly signal: AbortSignal;
+}
+
+export function pacer({ totalMs, units, signal }: Pace): Pacer {
+  const startMs = performance.now();
+  let done = 0;
+  return {
+    async work(more) {
+      done += more;
+      const restMs = startMs + (totalMs * done) / Math.max(1, units) - performance.now();
+      // A timer cannot wait less than 1 ms: shorter times add up until they are worth one.
+      if (restMs >= 1) await setTimeout(restMs, undefined, { signal });
+      else await setImmediate(undefined, { signal });
+    },
+  };
 }

@@ -10,7 +10,7 @@ export interface QueueItem {
   readonly outputs: readonly string[];
 }
 
-/** What a run leaves in the history. */
+/** A finished run, as the history has it. */
 export interface RunResult {
   readonly outputs: PyDict;
   readonly meta: PyDict;
@@ -36,7 +36,7 @@ export interface PromptQueue {
   /** Waiting and running. */
   remaining(): number;
   isRunning(promptId: string): boolean;
-  /** What /api/jobs calls the state of each prompt, by id. */
+  /** State of each prompt as /api/jobs calls it, by id. */
   statuses(): ReadonlyMap<string, string>;
   /** The body of GET /queue. */
   queueText(): string;

@@ -1,7 +1,7 @@
 import { dict, type PyDict, type PyValue } from "../python-json.ts";
 import type { MessageHub } from "../message-hub.ts";
 
-/** What one run tells: its messages on the WebSocket, and those that stay in the history. */
+/** Sends the messages of one run over the WebSocket, and keeps those that stay in the history. */
 export interface RunMessages {
   /** `[event, data]` pairs for status.messages. */
   readonly history: PyValue[];

@@ -2,8 +2,10 @@ import { posix } from "node:path";
 import { paint } from "../images/image.ts";
 import { encodePng } from "../images/png.ts";
 import { recipeBook, type PackedRecipe, type Recipe } from "../images/recipe.ts";
+import { createHash } from "node:crypto";
+import type { PyDict } from "../python-json.ts";
 
-export const FOLDER_TYPES = ["output", "input", "temp"] as const;
+const FOLDER_TYPES = ["output", "input", "temp"] as const;
 export type FolderType = (typeof FOLDER_TYPES)[number];
 
 export interface FilePlace {
@@ -29,7 +31,7 @@ export interface EmulatorDisk {
   saveBytes(place: FilePlace, bytes: Uint8Array): void;
   delete(place: FilePlace): boolean;
   purge(type: FolderType): void;
-  /** What the file holds; images are painted anew each time. */
+  /** Content of the file. Images are painted anew each time. */
   read(file: DiskFile): Buffer;
   recipeOf(file: DiskFile): Recipe | undefined;
   /** Every place of a type, folder by folder. */
@@ -86,4 +88,46 @@ export function insideFolder(path: string): string | undefined {
   const normal = posix.normalize(path);
   if (normal === ".." || normal.startsWith("../")) return undefined;
   return normal === "." ? "" : normal.replace(/\/$/, "");
+}
+
+interface Annotated {
+  readonly name: string;
+  /** The folder that the name itself gives, as in "a.png [output]". */
+  readonly type: FolderType | undefined;
+}
+
+/** ComfyUI's "annotated" file names: `name [output]`, `name [input]`, `name [temp]`. */
+export function annotated(name: string): Annotated {
+  const type = FOLDER_TYPES.find((candidate) => name.endsWith(`[${candidate}]`));
+  // The annotation and the space before it are cut off, whatever that character is.
+  return type === undefined ? { name, type } : { name: name.slice(0, -(type.length + 3)), type };
+}
+
+/** The place that an annotated name means; undefined if it leaves its folder. */
+export function placeOf(text: string, fallback: FolderType): FilePlace | undefined {
+  const { name, type = fallback } = annotated(text);
+  const path = insideFolder(name);
+  if (path === undefined || path === "") return undefined;
+  const folder = posix.dirname(path);
+  return { type, subfolder: folder === "." ? "" : folder, filename: posix.basename(path) };
+}
+
+/** The file that an annotated name means, if there is one. */
+export function fileAt(
+  disk: Pick<EmulatorDisk, "get">,
+  { name, fallback }: { readonly name: string; readonly fallback: FolderType },
+): DiskFile | undefined {
+  const place = placeOf(name, fallback);
+  return place === undefined ? undefined : disk.get(place);
+}
+
+/** SHA-256 (hex) of the file that LoadImage's input names, if there is one. */
+export function imageHash(inputs: PyDict, disk: Pick<EmulatorDisk, "get" | "read">): string | undefined {
+  const name = inputs.get("image");
+  const file = typeof name === "string" ? fileAt(disk, { name, fallback: "input" }) : undefined;
+  return file === undefined ? undefined : createHash("sha256").update(disk.read(file)).digest("hex");
+}
+
+export function isFolderType(type: string): type is FolderType {
+  return FOLDER_TYPES.some((candidate) => candidate === type);
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { FaultPlan } from "../faults.ts";
 
 /** One request and the means to answer it. */
 export interface HttpExchange {
@@ -50,7 +51,7 @@ export function answerText({ response }: HttpExchange, status: number, text: str
   response.end(body);
 }
 
-/** What aiohttp says when a handler raised. */
+/** Answers as aiohttp does when a handler raises. */
 export function answerCrash(exchange: HttpExchange): void {
   answerText(exchange, 500, "500 Internal Server Error\n\nServer got itself in trouble", { Connection: "close" });
 }
@@ -71,4 +72,22 @@ export function answerBytes(
 ): void {
   response.writeHead(status, { ...headers, ...SERVER_HEADER });
   response.end(request.method === "HEAD" ? undefined : body);
+}
+
+interface Asked {
+  readonly faults: FaultPlan;
+  readonly subject: string;
+  /** Text in which "FAIL kind" is looked for. */
+  readonly text?: string;
+}
+
+/** Answers as an overloaded server, or a proxy that limits, does; true if it did. */
+export function answeredBusy(exchange: HttpExchange, { faults, subject, text }: Asked): boolean {
+  const [status, words] = faults.strikes("http-503", subject, text)
+    ? [503, "Service Unavailable"]
+    : faults.strikes("http-429", subject, text)
+      ? [429, "Too Many Requests"]
+      : [0, ""];
+  if (status > 0) answerText(exchange, status, `${status}: ${words}`, { "Retry-After": "1" });
+  return status > 0;
 }

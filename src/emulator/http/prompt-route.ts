@@ -1,15 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { answeredBusy } from "./busy-answer.ts";
 import type { FaultPlan } from "../faults.ts";
-import { fileAt } from "../files/file-places.ts";
-import { answerCrash, answerJson, readBody, type HttpExchange } from "./http-exchange.ts";
-import type { EmulatorDisk } from "../files/disk.ts";
+import { answerCrash, answerJson, readBody, type HttpExchange, answeredBusy } from "./http-exchange.ts";
+import { type EmulatorDisk, fileAt } from "../files/disk.ts";
 import type { NodeClasses } from "../nodes/node-classes.ts";
 import type { PromptQueue } from "../execution/prompt-queue.ts";
 import { dict, dumpsPython, isPyDict, isPyList, loadsPython, type PyDict, type PyValue } from "../python-json.ts";
 import { pyBool, pyFloat, pyStr } from "../python-values.ts";
 import type { Release } from "../nodes/releases.ts";
-import { replacedNodes } from "../nodes/replaced-nodes.ts";
 import { problem, validatePrompt } from "../nodes/validation.ts";
 
 export interface PromptRouteDeps {
@@ -116,7 +113,7 @@ function errorBody(error: PyDict, nodeErrors: PyDict): string {
   return dumpsPython(dict({ error, node_errors: nodeErrors }));
 }
 
-/** What the fault "reject" answers: a model that this server does not have. */
+/** Returns the answer of the fault "reject": this server does not have the model. */
 function injectedRefusal(graph: PyDict): string {
   const [nodeId = "1", node] = [...graph][0] ?? [];
   const classType = isPyDict(node) ? (node.get("class_type") ?? null) : null;
@@ -129,4 +126,45 @@ function injectedRefusal(graph: PyDict): string {
   });
   const entry = dict({ errors: [reason], dependent_outputs: [], class_type: classType });
   return errorBody(problem("prompt_outputs_failed_validation", "Prompt outputs failed validation"), new Map([[nodeId, entry]]));
+}
+
+interface Replacing {
+  readonly classes: Pick<NodeClasses, "get">;
+  /** The body of GET /node_replacements. */
+  readonly replacements: PyValue | undefined;
+}
+
+/**
+ * The workflow with old classes replaced, as POST /prompt of 0.33.0 does before it checks anything.
+ * @throws {TypeError} for a node to replace that has no `_meta`, where ComfyUI's own code raises.
+ */
+function replacedNodes(graph: PyValue | undefined, { classes, replacements }: Replacing): PyValue | undefined {
+  if (!isPyDict(graph) || !isPyDict(replacements)) return graph;
+  const replaced = new Map(graph);
+  for (const [nodeId, node] of graph) {
+    const classType = isPyDict(node) && node.has("inputs") ? node.get("class_type") : undefined;
+    if (!isPyDict(node) || typeof classType !== "string" || classes.get(classType) !== undefined) continue;
+    const list = replacements.get(classType);
+    const [first] = isPyList(list) ? list : [];
+    const newClass = isPyDict(first) ? first.get("new_node_id") : undefined;
+    if (!isPyDict(first) || typeof newClass !== "string" || classes.get(newClass) === undefined) continue;
+    if (!isPyDict(node.get("_meta"))) throw new TypeError("'_meta'");
+    const inputs = node.get("inputs");
+    replaced.set(nodeId, new Map([...node, ["class_type", newClass], ["inputs", newInputs(isPyDict(inputs) ? inputs : new Map(), first)]]));
+  }
+  return replaced;
+}
+
+function newInputs(old: PyDict, replacement: PyDict): PyDict {
+  const inputs: PyDict = new Map();
+  const mapping = replacement.get("input_mapping");
+  for (const step of isPyList(mapping) ? mapping : []) {
+    const newId = isPyDict(step) ? step.get("new_id") : undefined;
+    if (!isPyDict(step) || typeof newId !== "string") continue;
+    const oldId = step.get("old_id");
+    const value = step.has("set_value") ? step.get("set_value") : typeof oldId === "string" ? old.get(oldId) : undefined;
+    if (value === undefined) throw new TypeError("KeyError");
+    inputs.set(newId, value);
+  }
+  return inputs;
 }

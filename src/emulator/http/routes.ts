@@ -1,4 +1,3 @@
-import { answeredBusy } from "./busy-answer.ts";
 import type { FaultPlan } from "../faults.ts";
 import {
   answerCrash,
@@ -9,18 +8,18 @@ import {
   BodyTooLarge,
   readBody,
   type HttpExchange,
+  answeredBusy,
 } from "./http-exchange.ts";
 import type { EmulatorDisk } from "../files/disk.ts";
 import type { Executor } from "../execution/executor.ts";
-import { cancelJob, listJobs, oneJob } from "./jobs-route.ts";
 import type { NodeClasses } from "../nodes/node-classes.ts";
-import { originIsForeign } from "./origin-check.ts";
 import type { PromptQueue } from "../execution/prompt-queue.ts";
 import { dict, dumpsPython, isPyDict, isPyList, loadsPython, type PyDict, type PyValue } from "../python-json.ts";
 import { pyBool, pyInt, pyStr } from "../python-values.ts";
 import type { Release } from "../nodes/releases.ts";
 import { uploadImage, uploadMask } from "./upload-routes.ts";
 import { view, type ViewRouteDeps } from "./view-route.ts";
+import type { IncomingHttpHeaders } from "node:http";
 
 export interface RouteDeps extends ViewRouteDeps {
   readonly queue: PromptQueue;
@@ -186,4 +185,56 @@ function lastSegment({ path }: HttpExchange): string {
     // aiohttp leaves a wrong escape as it is.
     return segment;
   }
+}
+
+/**
+ * Whether a web page of another origin sent this request to a server on loopback; ComfyUI answers 403 then.
+ * Without a port on one of the two sides only the host names are compared.
+ */
+function originIsForeign({ host, origin }: IncomingHttpHeaders): boolean {
+  if (host === undefined || origin === undefined) return false;
+  const hostUrl = URL.parse(`http://${host}`);
+  const originUrl = URL.parse(origin);
+  if (hostUrl === null || originUrl === null || !isLoopback(hostUrl.hostname)) return false;
+  const originHasPort = /:\d+$/.test(origin);
+  const hostHasPort = /:\d+$/.test(host);
+  const ownName = originHasPort ? host.toLowerCase() : hostUrl.hostname;
+  const otherName = hostHasPort ? authorityOf(origin) : originUrl.hostname;
+  return otherName !== "" && ownName !== otherName;
+}
+
+/** Returns what stands between `//` and the path, in lower case, with the port as it was written. */
+function authorityOf(origin: string): string {
+  return (/^[a-z][a-z0-9+.-]*:\/\/([^/]*)/i.exec(origin)?.[1] ?? "").toLowerCase();
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d+){3}$/.test(hostname);
+}
+
+/** GET /api/jobs of newer servers, as far as a client that polls needs it. Source: ComfyUI comfy_execution/jobs.py */
+function listJobs(exchange: HttpExchange, queue: Pick<PromptQueue, "statuses">): void {
+  const jobs = [...queue.statuses()].map(([id, status]) => dict({ id, status }));
+  const total = BigInt(jobs.length);
+  answerJson(exchange, dumpsPython(dict({ jobs, pagination: dict({ offset: 0n, limit: null, total, has_more: false }) })));
+}
+
+/** GET /api/jobs/ID */
+function oneJob(exchange: HttpExchange, id: string, queue: Pick<PromptQueue, "statuses">): void {
+  const status = queue.statuses().get(id);
+  const job: PyDict = status === undefined ? dict({ error: "Job not found" }) : dict({ id, status });
+  answerJson(exchange, dumpsPython(job), status === undefined ? 404 : 200);
+}
+
+interface CancelDeps {
+  readonly queue: Pick<PromptQueue, "remove" | "isRunning">;
+  readonly executor: Pick<Executor, "interrupt">;
+}
+
+/** POST /api/jobs/ID/cancel: a waiting prompt leaves the queue, a running one is interrupted; any other id is no error. */
+function cancelJob(exchange: HttpExchange, id: string, { queue, executor }: CancelDeps): void {
+  const isRunning = queue.isRunning(id);
+  if (isRunning) executor.interrupt();
+  const cancelled = isRunning || queue.remove(id);
+  answerJson(exchange, dumpsPython(dict({ cancelled })));
 }

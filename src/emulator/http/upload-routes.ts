@@ -1,6 +1,5 @@
 import { posix } from "node:path";
-import { insideFolder, type EmulatorDisk, type FilePlace } from "../files/disk.ts";
-import { isFolderType, placeOf } from "../files/file-places.ts";
+import { insideFolder, type EmulatorDisk, type FilePlace, isFolderType, placeOf } from "../files/disk.ts";
 import { answerCrash, answerEmpty, answerJson, readBody, type HttpExchange } from "./http-exchange.ts";
 import { dict, dumpsPython, isPyDict, loadsPython } from "../python-json.ts";
 import { pyStr } from "../python-values.ts";

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { paintScene, type Region } from "./scene.ts";
 
-/** What an image is made of: small, JSON, and enough to paint it whenever somebody asks. Sizes in pixels. */
+/** Describes an image: small, JSON, and enough to paint it whenever somebody asks. Sizes are in pixels. */
 export type Image =
   | { readonly op: "solid"; readonly width: number; readonly height: number; /** 0xRRGGBB */ readonly color: number }
-  /** What a sampler made; `palette` and `key` are hex digests. */
+  /** Made by a sampler; `palette` and `key` are hex digests. */
   | { readonly op: "scene"; readonly width: number; readonly height: number; readonly palette: string; readonly key: string }
   | { readonly op: "noise"; readonly of: Image; readonly key: string; /** 0…1 */ readonly strength: number }
   | { readonly op: "invert"; readonly of: Image }
@@ -120,4 +120,36 @@ function mix(value: number): number {
   hash ^= hash >>> 13;
   hash = Math.imul(hash, 0xc2b2ae35);
   return hash ^ (hash >>> 16);
+}
+
+export interface Scaling {
+  /** 0: follows from the other side. */
+  readonly width: number;
+  readonly height: number;
+  /** Cuts the longer sides off first instead of stretching. */
+  readonly center: boolean;
+}
+
+/** ImageScale, and what ImageBatch does to images of another size. */
+export function scaledImages(images: readonly Image[], scaling: Scaling): Image[] {
+  return images.map((of) => scaled(of, scaling));
+}
+
+function scaled(of: Image, { width, height, center }: Scaling): Image {
+  const size = sizeOf(of);
+  if (width === 0 && height === 0) return of;
+  const target = {
+    width: width === 0 ? Math.max(1, Math.round((size.width * height) / size.height)) : width,
+    height: height === 0 ? Math.max(1, Math.round((size.height * width) / size.width)) : height,
+  };
+  if (target.width === size.width && target.height === size.height) return of;
+  return { op: "scale", of: center ? centred(of, target.width / target.height) : of, ...target };
+}
+
+/** The middle of an image, of the wanted shape (width by height). */
+function centred(of: Image, shape: number): Image {
+  const { width, height } = sizeOf(of);
+  const margin =
+    width / height > shape ? { x: Math.round((width - height * shape) / 2), y: 0 } : { x: 0, y: Math.round((height - width / shape) / 2) };
+  return { op: "crop", of, ...margin, width: Math.max(1, width - 2 * margin.x), height: Math.max(1, height - 2 * margin.y) };
 }

@@ -27,7 +27,7 @@ const TEMPLATES_MAX = 256;
 /** Strings and numbers of JSON. */
 const LITERAL = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:e[+-]?\d+)?/gi;
 
-/** Where a literal stood; JSON escapes it, so that no text has it. */
+/** Stands in the place of a literal. JSON escapes it, so no text contains it. */
 const GAP = "\u0000";
 
 interface Template {

@@ -96,7 +96,7 @@ function shapesOf({ width, height }: Scene, { random, pick }: Source): Shape[] {
 interface Row {
   readonly shape: Shape;
   readonly y: number;
-  /** Where the row begins in the pixels. */
+  /** Offset of the row in the pixels. */
   readonly rowStart: number;
   readonly region: Region;
 }

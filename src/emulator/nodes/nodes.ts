@@ -1,10 +1,9 @@
 import { createHash } from "node:crypto";
 import { dict, type PyDict, type PyValue } from "../python-json.ts";
 import { pyStr } from "../python-values.ts";
-import { digest, sizeOf, type Image } from "../images/image.ts";
-import { scaledImages, type Scaling } from "../images/image-scaling.ts";
+import { digest, sizeOf, type Image, scaledImages, type Scaling } from "../images/image.ts";
 
-/** What goes along a link: images, or a stand-in for a tensor or a model. */
+/** The value of a link: images, or a stand-in for a tensor or a model. */
 export type NodeValue =
   | { readonly kind: "images"; readonly images: readonly Image[] }
   | {
@@ -18,17 +17,17 @@ export type NodeValue =
   /** A model, a text encoder, a VAE, a conditioning, a mask: `key` tells it from every other, `palette` comes from the text in it. */
   | { readonly kind: "other"; readonly key: string; readonly palette: string };
 
-/** What a node made. */
+/** The result of a node. */
 export interface NodeOutput {
   readonly values: readonly NodeValue[];
-  /** What an output node shows in history and in `executed`; undefined if it has nothing to show. */
+  /** Shown in history and in `executed` by an output node; undefined if there is nothing to show. */
   readonly ui: PyDict | undefined;
 }
 
 /** A node's inputs, links followed. */
 export type NodeInputs = ReadonlyMap<string, PyValue | NodeValue>;
 
-/** What the nodes may touch. */
+/** The outside world of the nodes. */
 export interface NodeDeps {
   /** Saves a batch; returns what history says of it. */
   save(request: {

@@ -1,5 +1,4 @@
-import { NEWER_NODE_DEFINITIONS_JSONL } from "./newer-node-definitions.ts";
-import { NODE_DEFINITIONS_JSONL } from "./node-definitions.ts";
+import { NODE_DEFINITIONS_JSONL, NEWER_NODE_DEFINITIONS_JSONL } from "./node-definitions.ts";
 import { isPyDict, loadsPython, type PyDict } from "../python-json.ts";
 
 /** A release of ComfyUI that the emulator can play, as far as a client can tell it from another. */
@@ -17,7 +16,7 @@ export interface Release {
   readonly features: PyDict;
   /** The body of GET /models. */
   readonly modelFolders: readonly string[];
-  /** What GET /system_stats says of the program, without its arguments. */
+  /** The part of GET /system_stats about the program, without its arguments. */
   readonly system: PyDict;
   /** It notes in extra_data when a prompt came, and shows no credentials in the queue. */
   readonly notesArrival: boolean;

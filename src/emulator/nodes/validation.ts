@@ -1,10 +1,9 @@
 import { classTypeOf } from "./graph-links.ts";
 import { validateNode, type NodeValidationDeps, type ValidationState } from "./node-validation.ts";
-import { PyException, traceback } from "../py-exception.ts";
 import { dict, isPyDict, isPyList, type PyDict, type PyValue } from "../python-json.ts";
-import { pyStr } from "../python-values.ts";
+import { pyStr, PyException, traceback } from "../python-values.ts";
 
-/** What POST /prompt makes of a workflow. Without `error` it runs, even if `nodeErrors` is not empty. */
+/** The result of validating a workflow. Without `error` it runs, even if `nodeErrors` is not empty. */
 export interface Validation {
   readonly error: PyDict | undefined;
   /** The output nodes that can run. */

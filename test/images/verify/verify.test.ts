@@ -6,14 +6,14 @@ import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { crc32, deflateSync } from "node:zlib";
 import * as fc from "fast-check";
-import sharp, { type Sharp } from "sharp";
+import sharp from "sharp";
+import type { Sharp } from "sharp";
 import { beforeAll, describe, expect, test } from "vitest";
 import { RejectError, type RejectReason } from "../../../src/errors.ts";
 import { createVerifier } from "../../../src/images/verify/verify.ts";
-import type { ImageFacts, VerifyOptions } from "../../../src/images/verify/image-check.ts";
-import { remade } from "../../../src/emulator/http/view-faults.ts";
+import { type ImageFacts, type VerifyOptions, imageCheck } from "../../../src/images/verify/image-check.ts";
 import { formatNamedBy } from "../../../src/images/verify/format.ts";
-import { imageCheck } from "../../../src/images/verify/image-check.ts";
+import { remade } from "../../../src/emulator/http/view-route.ts";
 
 /** A PNG that a real ComfyUI 0.3.64 saved, text chunks and all. */
 const REAL_PNG = Buffer.from(

@@ -3,7 +3,7 @@ import helmet from "@fastify/helmet";
 import rateLimit from "@fastify/rate-limit";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { isDatabaseTrouble } from "../../db/is-database-trouble.ts";
-import { unflushed } from "../../db/unflushed.ts";
+import { unflushed } from "../../db/flushing.ts";
 import type { PageContext } from "./page-context.ts";
 import { PageError } from "./page-error.ts";
 import { notJoinedPage } from "./not-joined-page.ts";

@@ -1,4 +1,4 @@
-import type { CommitTogether } from "../../db/commit-together.ts";
+import type { Commits } from "../../db/commits.ts";
 import type { Db } from "../../db/open.ts";
 import type { AnnotatorQueries, AnnotatorRow } from "../../db/queries/page/annotators.ts";
 import type { PageVoteQueries } from "../../db/queries/page/page-votes.ts";
@@ -27,7 +27,7 @@ export interface PageContext {
     readonly images: PageImageQueries;
   };
   /** Every write of a request: it is answered once the disk has it. */
-  readonly commits: CommitTogether;
+  readonly commits: Commits["queued"];
   readonly giver: TaskGiver;
   readonly recorder: EntryRecorder;
   readonly progressOf: (annotatorId: number) => Progress;

@@ -1,6 +1,6 @@
 import fastify, { type FastifyInstance } from "fastify";
 import type { Context } from "../../context.ts";
-import { commitTogether } from "../../db/commit-together.ts";
+import { openCommits } from "../../db/commits.ts";
 import { annotatorQueries } from "../../db/queries/page/annotators.ts";
 import { assignmentQueries } from "../../db/queries/page/assignments.ts";
 import { pageImageQueries } from "../../db/queries/page/page-images.ts";
@@ -141,7 +141,7 @@ async function pageContext({ config, db, store, clock, log, signal }: PageServer
       votes: pageVoteQueries(db),
       images: pageImageQueries(db),
     },
-    commits: commitTogether(db),
+    commits: openCommits(db).queued,
     giver: taskGiver({
       db,
       clock,

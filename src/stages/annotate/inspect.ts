@@ -12,7 +12,7 @@ import { readAll } from "../../stores/read-all.ts";
 import { openBacklog } from "../backlog.ts";
 import { drain } from "../drain.ts";
 import type { StageReport, Upstream } from "../stage.ts";
-import { earliest, writeBehind } from "../write-behind.ts";
+import { earliest, writeBehind } from "../../db/commits.ts";
 
 /** Images looked at in one query, about 3 ms. */
 const PAGE_ROWS = 1_000;

@@ -8,7 +8,7 @@ import { markWorked, variantsToRun } from "../../db/queries/plan/variants.ts";
 import { FatalError, isAbort, TransientError } from "../../errors.ts";
 import { promptIdOf } from "../../identity.ts";
 import { BLOCK_PROMPTS } from "../plan/plan.ts";
-import { openCommits, type Commits } from "./commit-together.ts";
+import { openCommits, type Commits } from "../../db/commits.ts";
 import { createHealth, type Health } from "./health/health.ts";
 import type { HeldBack } from "./held-back.ts";
 import { jobBook, type JobBook } from "./job-book.ts";

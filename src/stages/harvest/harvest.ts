@@ -6,7 +6,7 @@ import { filenamePrefixOf } from "../../identity.ts";
 import { drain, type Work } from "../drain.ts";
 import { askServer, type HarvestOutcome } from "./ask-server.ts";
 import { checkSourceName } from "./check-source-name.ts";
-import { commitSoon } from "./commit-soon.ts";
+import { writeInTime } from "../../db/commits.ts";
 import { imageExpectations, type Expectation } from "./expect-image.ts";
 import { variantFuse } from "./fuse.ts";
 import { historyCleaner } from "./history-cleaner.ts";
@@ -17,7 +17,7 @@ import type { Stage } from "../stage.ts";
 import { storeReferences } from "../plan/store-references.ts";
 import { transfer } from "./transfer/transfer.ts";
 import { heldBuffers, type HeldBuffers } from "./transfer/held-buffers.ts";
-import { earliest } from "../write-behind.ts";
+import { earliest } from "../../db/commits.ts";
 
 /** Between two counts of what is listed, for the progress line, ms. */
 const COUNT_INTERVAL_MS = 1_000;
@@ -56,7 +56,7 @@ export const harvest: Stage<Needs> = async (context, upstream) => {
     fuse,
   });
   const uncommitted = new AbortController();
-  const commits = commitSoon(settler.stored, () => uncommitted.abort());
+  const commits = writeInTime(settler.stored, () => uncommitted.abort());
   const showProgress = progressLine({ images, clock, log });
 
   const buffers = heldBuffers();

@@ -4,7 +4,7 @@ import { RejectError, type RejectReason, type TransientError } from "../../error
 import { counted } from "../../lib/words.ts";
 import type { LastProgress } from "../last-progress.ts";
 import type { StoredOutcome } from "./transfer/transfer.ts";
-import { writeBehind, type WriteBehind } from "../write-behind.ts";
+import { writeBehind, type WriteBehind } from "../../db/commits.ts";
 import type { HarvestOutcome } from "./ask-server.ts";
 import type { Fuse } from "./fuse.ts";
 import type { HistoryCleaner } from "./history-cleaner.ts";

@@ -6,7 +6,7 @@ import { rememberedConfig } from "../../config/remembered-config.ts";
 import { uploadFolders } from "../../config/upload-folders.ts";
 import { withoutSecretInputs, wrapperToKeep } from "../../comfy/graph/secrets.ts";
 import type { Context } from "../../context.ts";
-import { inBulk } from "../../db/bulk.ts";
+import { inBulk } from "../../db/flushing.ts";
 import { setCounter } from "../../db/queries/jobs/counters.ts";
 import { ensureDataset, rememberPlan } from "../../db/queries/overview/dataset.ts";
 import { planChanges, type PlanCounts } from "../../db/queries/plan/plan-changes.ts";

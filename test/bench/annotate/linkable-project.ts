@@ -2,7 +2,7 @@ import { hash } from "node:crypto";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { builtinJudge } from "../../../src/judges/builtin.ts";
-import { inBulk } from "../../../src/db/bulk.ts";
+import { inBulk } from "../../../src/db/flushing.ts";
 import { openDatabase, type Db } from "../../../src/db/open.ts";
 import { ensureDataset, rememberPlan } from "../../../src/db/queries/overview/dataset.ts";
 import { benchProject, type BenchProject } from "../bench-project.ts";

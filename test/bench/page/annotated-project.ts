@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { inBulk } from "../../../src/db/bulk.ts";
+import { inBulk } from "../../../src/db/flushing.ts";
 import { type Db, openDatabase } from "../../../src/db/open.ts";
 import { ensureDataset } from "../../../src/db/queries/overview/dataset.ts";
 import { makeImage } from "../../helpers/images.ts";

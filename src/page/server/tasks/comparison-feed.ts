@@ -5,7 +5,7 @@ import { groupQueries, type RowRange } from "../../../db/queries/annotate/groups
 import { pageVoteQueries } from "../../../db/queries/page/page-votes.ts";
 import { scoreQueries } from "../../../db/queries/annotate/scores.ts";
 import { voteQueries } from "../../../db/queries/annotate/votes.ts";
-import { unflushed } from "../../../db/unflushed.ts";
+import { unflushed } from "../../../db/flushing.ts";
 import { type FinalGroup, type GroupSources, readGroups } from "../../../stages/annotate/link/read-groups.ts";
 import { filterImages, hammingDistance, type UsableImage } from "../../../stages/annotate/link/filters.ts";
 import { partsOf } from "../../../stages/annotate/link/parts.ts";

@@ -8,7 +8,7 @@ import { readAll } from "../../../stores/read-all.ts";
 import { openBacklog } from "../../backlog.ts";
 import { drain } from "../../drain.ts";
 import type { StageReport, Upstream } from "../../stage.ts";
-import { earliest, writeBehind } from "../../write-behind.ts";
+import { earliest, writeBehind } from "../../../db/commits.ts";
 import { groupsToJudge, type GroupToJudge, type ImageToJudge } from "./groups-to-judge.ts";
 
 /** Groups in flight for a judge that has no say in it: it computes here. */

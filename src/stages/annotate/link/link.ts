@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import type { Context } from "../../../context.ts";
-import { inBulk } from "../../../db/bulk.ts";
+import { inBulk } from "../../../db/flushing.ts";
 import { groupQueries } from "../../../db/queries/annotate/groups.ts";
 import { type LinkScope, preferenceQueries, scopeKey, type StoredLinks } from "../../../db/queries/annotate/preferences.ts";
 import { scoreQueries } from "../../../db/queries/annotate/scores.ts";

@@ -115,7 +115,7 @@ export function openServer(client: ComfyClient, run: GenerateRun): Server {
       const out = jobs.add(job, { sentId: job.promptId, state: "posting" });
       run.health.sent(url, job.variant);
       run.servers.loads(url, run.variants.get(job.variant).model);
-      run.commits.afterwards(() => run.inBackground(submitter.submit(out)));
+      run.commits.afterCommit(() => run.inBackground(submitter.submit(out)));
       taken = true;
     }
     return taken;

@@ -83,23 +83,20 @@ describe("queued()", () => {
   });
 });
 
-const write = (name: string): void => void db.client.prepare("insert into counters (name, value) values (?, 1)").run(name);
-const names = () => db.client.prepare("select name from counters order by name").pluck().all();
-
 describe("together()", () => {
   it("does what must not be done before the commit after it, also what an inner call asked for", () => {
     const commits = openCommits(db);
     const seen: boolean[] = [];
     commits.together(() => {
-      write("a");
+      keep("a");
       commits.together(() => {
-        write("b");
+        keep("b");
         commits.afterCommit(() => seen.push(db.client.inTransaction));
       });
       expect(seen).toEqual([]);
     });
     expect(seen).toEqual([false]);
-    expect(names()).toEqual(["a", "b"]);
+    expect(kept()).toEqual(["a", "b"]);
   });
 
   it("forgets what was to follow where the work is rolled back", () => {
@@ -107,14 +104,14 @@ describe("together()", () => {
     const done: string[] = [];
     expect(() =>
       commits.together(() => {
-        write("a");
+        keep("a");
         commits.afterCommit(() => done.push("sent"));
         throw new Error("disk full");
       }),
     ).toThrow("disk full");
-    commits.together(() => write("b"));
+    commits.together(() => keep("b"));
     expect(done).toEqual([]);
-    expect(names()).toEqual(["b"]);
+    expect(kept()).toEqual(["b"]);
   });
 });
 

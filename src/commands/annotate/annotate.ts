@@ -1,13 +1,13 @@
 import { ConfigError } from "../../errors.ts";
 import { annotate } from "../../stages/annotate/annotate.ts";
 import { nothingUpstream } from "../../stages/stage.ts";
-import { refuseOptions } from "./refuse-options.ts";
 import type { CommandResult } from "../command.ts";
-import type { InputOf } from "../registry.ts";
+import type { InputOf, OptionsOf } from "../registry.ts";
 import { incompleteExit } from "../judge/judge-outcome.ts";
 import { openStage } from "../open-stage.ts";
 import { stageResult } from "../stage-result.ts";
 import { reportLinked } from "../report-linked.ts";
+import { isGiven } from "../option-values.ts";
 
 const ACTIONS = ["serve", "import", "export-tasks", "invite", "people", "revoke", "exclude", "forget"];
 
@@ -23,7 +23,7 @@ export async function run(input: InputOf<"annotate">): Promise<CommandResult> {
   if (action === "import") return (await import("./import-file.ts")).importFile(input, file);
   if (action === "export-tasks") return (await import("./export-tasks.ts")).writeTasks(input);
   if (action === "serve") return (await import("./serve.ts")).serve(input);
-  if (action !== undefined) return (await import("./tell-people.ts")).tellPeople(input, action);
+  if (action !== undefined) return (await import("./annotator-commands.ts")).tellPeople(input, action);
   await using opened = await openStage(input, { locks: ["judge", "link"] });
   const { inspected, judged, linked } = await annotate(opened.context, nothingUpstream);
   const result = stageResult(opened.context.db, input, {
@@ -32,4 +32,35 @@ export async function run(input: InputOf<"annotate">): Promise<CommandResult> {
     pairSet: opened.context.config.export.pairs,
   });
   return incompleteExit(result, judged);
+}
+
+/** Options that only some of annotate's actions take, by the names that commander gives them. */
+const ACTIONS_OF: Readonly<Record<keyof OptionsOf<"annotate">, readonly string[]>> = {
+  prompts: ["", "export-tasks"],
+  host: ["serve"],
+  port: ["serve"],
+  insecure: ["serve"],
+  undo: ["exclude"],
+  skipBad: ["import"],
+  format: ["import", "export-tasks"],
+  source: ["import"],
+  map: ["import"],
+  task: ["export-tasks"],
+  out: ["export-tasks"],
+  uriBase: ["export-tasks"],
+};
+
+/** Refuses what the action would not look at: an option that does nothing is a mistake that nobody sees. "" is annotate itself. */
+export function refuseOptions(action: string, options: Partial<OptionsOf<"annotate">>): void {
+  for (const name of Object.keys(ACTIONS_OF) as (keyof OptionsOf<"annotate">)[]) {
+    const actions = ACTIONS_OF[name];
+    if (!isGiven(options[name]) || actions.includes(action)) continue;
+    const flag = `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    const command = (one: string): string => (one === "" ? "annotate" : `annotate ${one}`);
+    const hint =
+      name === "prompts" && action === "serve"
+        ? "annotate.people.prompts: N shows people the first N prompts"
+        : `it belongs to ${actions.map(command).join(" and ")}`;
+    throw new ConfigError(`Cannot use ${flag} with ${command(action)}`, { hint });
+  }
 }

@@ -16,7 +16,6 @@ import type { CommandResult } from "../command.ts";
 import type { InputOf } from "../registry.ts";
 import { datasetCounts } from "../stage-result.ts";
 import { readPromptsLimit } from "../update-plan.ts";
-import { imageBase } from "./image-base.ts";
 
 /** `annotate export-tasks`: what still needs votes, for another annotation tool. `annotate import` takes its answers. */
 export async function writeTasks(input: InputOf<"annotate">): Promise<CommandResult> {
@@ -126,4 +125,26 @@ function formatOf(name: unknown): TaskFormat {
 function taskOf(name: unknown): ExportTasksOptions["task"] {
   if (name === "pair" || name === "best" || name === "rank") return name;
   throw new ConfigError(`Cannot write tasks of the kind ${String(name)}: no such kind`, { hint: "--task pair, best or rank" });
+}
+
+/**
+ * The address before which an image's store key stands, with a slash at its end; null: the store's own addresses.
+ * @throws {ConfigError} for one that signs or carries a password: annotators would see it, and it would end before they do.
+ */
+export function imageBase(option: string | undefined, configured: string | null): string | null {
+  // A relative uri_base leads from an export's rows to its images; from an annotation tool it leads nowhere.
+  const base = option ?? (/^[a-z][a-z0-9+.-]*:/i.test(configured ?? "") ? configured : null);
+  if (base === null || base === "") return null;
+  const name = option === undefined ? "export.uri_base" : "--uri-base";
+  if (/[?#]/.test(base)) {
+    throw new ConfigError(`Cannot put images under ${name}: what follows ? or # in it would come before the images' names`, {
+      hint: "name a plain address; links that are signed end, and so would the tasks",
+    });
+  }
+  if (/^[a-z][a-z0-9+.-]*:\/\/[^/]*@/i.test(base)) {
+    throw new ConfigError(`Cannot put images under ${name}: it has a user or password, which every annotator would see`, {
+      hint: "name an address that opens without one",
+    });
+  }
+  return base.endsWith("/") ? base : `${base}/`;
 }

@@ -7,7 +7,6 @@ import { importVotes, type ImportVotesResult } from "../../votes/import-votes.ts
 import type { CommandResult } from "../command.ts";
 import type { InputOf } from "../registry.ts";
 import { datasetCounts } from "../stage-result.ts";
-import { columnMap } from "./column-map.ts";
 
 /** `annotate import FILE`: votes of people, from any tool whose format is known. */
 export async function importFile(input: InputOf<"annotate">, file: string | undefined): Promise<CommandResult> {
@@ -66,4 +65,21 @@ function byReason(counts: Readonly<Record<string, number>>): string {
   return Object.entries(counts)
     .map(([reason, count]) => `${count} ${reason}`)
     .join(", ");
+}
+
+/** `image_0_uid=left,label_0=won` as our name → the file's. @throws {ConfigError} for anything else. */
+export function columnMap(text: string | undefined): Readonly<Record<string, string>> {
+  if (text === undefined) return {};
+  const pairs = text.split(",").map((pair) => {
+    const [, ours, theirs] = /^\s*([^=]+?)\s*=\s*(.+?)\s*$/.exec(pair) ?? [];
+    if (ours === undefined || theirs === undefined)
+      throw new ConfigError(`Cannot map ${JSON.stringify(pair)}: it is no OURS=THEIRS`, {
+        hint: "for example --map image_0_uid=left,image_1_uid=right",
+      });
+    return [ours, theirs] as const;
+  });
+  const names = pairs.map(([ours]) => ours);
+  const twice = names.find((name, index) => names.indexOf(name) < index);
+  if (twice !== undefined) throw new ConfigError(`Cannot map ${twice} twice`, { hint: "name each of our columns once in --map" });
+  return Object.fromEntries(pairs);
 }

@@ -6,8 +6,7 @@ import { isDatabaseTrouble } from "../../db/is-database-trouble.ts";
 import { unflushed } from "../../db/flushing.ts";
 import type { PageContext } from "./page-context.ts";
 import { PageError } from "./page-error.ts";
-import { notJoinedPage } from "./not-joined-page.ts";
-import { isSameText, tokenSha256Of } from "./tokens.ts";
+import { isSameText, tokenSha256Of } from "./secrets.ts";
 
 const MINUTE_MS = 60_000;
 /** Requests of one address a minute: 50 people behind one, who vote every 2 s, make 10,000. */
@@ -124,4 +123,30 @@ function refuseStranger({ url, headers }: FastifyRequest, reply: FastifyReply, h
   const comesFromOutside = headers["sec-fetch-site"] === "cross-site";
   const page = notJoinedPage({ retry: comesFromOutside && !hadToken, wasRevoked: hadToken });
   return reply.code(401).header("cache-control", "no-store").type("text/html; charset=utf-8").send(page);
+}
+
+export interface NotJoined {
+  /** Asks once more, from this page itself. */
+  readonly retry: boolean;
+  /** There was a token, and it opens nothing. */
+  readonly wasRevoked: boolean;
+}
+
+/** What somebody sees who has no cookie: what to do, in both languages of the page. No script, no style: the policy allows none inline. */
+export function notJoinedPage({ retry, wasRevoked }: NotJoined): string {
+  const [english, chinese] = wasRevoked
+    ? [
+        "Your link no longer works: it was revoked, or replaced by a newer one. Ask whoever invited you for a new one.",
+        "您的链接已失效(已撤销或已更换)。请向邀请您的人索取新链接。",
+      ]
+    : [
+        "Open the personal link that you were given. If you have none, ask whoever runs this page for one.",
+        "请打开发给您的个人链接;如果没有,请向页面管理员索取。",
+      ];
+  return `<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">${retry ? '<meta http-equiv="refresh" content="0;url=/">' : ""}<title>Annotation</title></head>
+<body><main><h1>401</h1><p>${english}</p><p lang="zh">${chinese}</p></main></body>
+</html>
+`;
 }

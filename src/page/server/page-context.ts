@@ -1,16 +1,21 @@
-import type { Commits } from "../../db/commits.ts";
+import type { Context } from "../../context.ts";
+import { type Commits, openCommits } from "../../db/commits.ts";
 import type { Db } from "../../db/open.ts";
-import type { AnnotatorQueries, AnnotatorRow } from "../../db/queries/page/annotators.ts";
-import type { PageVoteQueries } from "../../db/queries/page/page-votes.ts";
-import type { PageImageQueries } from "../../db/queries/page/page-images.ts";
-import type { AssignmentQueries } from "../../db/queries/page/assignments.ts";
+import { type AnnotatorQueries, annotatorQueries, type AnnotatorRow } from "../../db/queries/page/annotators.ts";
+import { type PageVoteQueries, pageVoteQueries } from "../../db/queries/page/page-votes.ts";
+import { type PageImageQueries, pageImageQueries } from "../../db/queries/page/page-images.ts";
+import { type AssignmentQueries, assignmentQueries } from "../../db/queries/page/assignments.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import type { LeadAnswer, Progress, SessionAnswer } from "../api.ts";
-import type { TaskGiver } from "./tasks/give-tasks.ts";
-import type { PageImages } from "./images/page-images.ts";
-import type { EntryRecorder } from "./record-entries.ts";
-import type { StaticFile } from "./static-files.ts";
+import { leadNumbers } from "./lead/lead-numbers.ts";
+import type { ComparisonFeed } from "./tasks/comparison-feed.ts";
+import type { ComparisonRules } from "./tasks/comparison-rules.ts";
+import { progressCounter } from "./tasks/count-progress.ts";
+import { type TaskGiver, taskGiver } from "./tasks/give-tasks.ts";
+import { openPageImages, type PageImages } from "./images/page-images.ts";
+import { type EntryRecorder, entryRecorder } from "./record-entries.ts";
+import type { StaticFile } from "./page-files.ts";
 
 /** What the routes work with; made once, by `startPageServer`. */
 export interface PageContext {
@@ -46,4 +51,61 @@ declare module "fastify" {
     /** Who asks; null only on the way to a cookie. */
     annotator: AnnotatorRow | null;
   }
+}
+
+export type PageContextNeeds = Pick<Context, "config" | "db" | "store" | "clock" | "log" | "signal">;
+
+export interface PageContextOptions {
+  /** The dataset's random id. */
+  readonly datasetId: string;
+  readonly secret: Uint8Array;
+  readonly rules: ComparisonRules;
+  readonly feed: Pick<ComparisonFeed, "waiting" | "epoch">;
+  readonly files: ReadonlyMap<string, StaticFile>;
+  readonly guidelines: string | null;
+  readonly publicUrl: string | null;
+  /** Known once the server listens. */
+  readonly origins: () => ReadonlySet<string>;
+}
+
+/** Opens what the routes work with. */
+export async function openPageContext(
+  { config, db, store, clock, log, signal }: PageContextNeeds,
+  options: PageContextOptions,
+): Promise<PageContext> {
+  const { secret, rules, feed, publicUrl, datasetId, guidelines, files, origins } = options;
+  const { people, criteria } = config.annotate;
+  let cspReports = 0;
+  return {
+    db,
+    clock,
+    log,
+    secret,
+    session: { dataset: datasetId, task: people.task, criteria, guidelines, language: people.language },
+    queries: {
+      annotators: annotatorQueries(db),
+      assignments: assignmentQueries(db),
+      votes: pageVoteQueries(db),
+      images: pageImageQueries(db),
+    },
+    commits: openCommits(db).queued,
+    giver: taskGiver({
+      db,
+      clock,
+      secret,
+      rates: { gold: people.gold === null ? 0 : people.gold_rate, repeat: people.repeat_rate },
+      random: Math.random,
+      epoch: () => feed.epoch,
+    }),
+    recorder: entryRecorder({ db, clock, secret, rules }),
+    progressOf: progressCounter({ db, clock }),
+    leadNumbers: leadNumbers({ db, clock, promptsWaiting: () => feed.waiting, cspReports: () => cspReports }),
+    images: await openPageImages({ config, store }, signal),
+    files,
+    origins,
+    publicUrl,
+    // Cookies know no ports: two datasets on one machine need two names.
+    cookieName: `comfy_dpo_${datasetId.slice(0, 8)}`,
+    countCspReport: () => cspReports++,
+  };
 }

@@ -4,7 +4,7 @@ import { referencesOf, shownImages } from "./tasks/compose-task.ts";
 import { JOIN } from "./guard.ts";
 import type { PageContext } from "./page-context.ts";
 import { PageError } from "./page-error.ts";
-import { isSameText, slotOf, tokenSha256Of } from "./tokens.ts";
+import { isSameText, slotOf, tokenSha256Of } from "./secrets.ts";
 
 /** A year, s: what browsers take for ever. A slot's image never changes. */
 const CACHE_S = 31_536_000;

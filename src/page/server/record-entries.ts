@@ -11,9 +11,8 @@ import type { EntryResult, RefusedReason, UndoEntry, VoteEntry } from "../api.ts
 import type { ComparisonRules } from "./tasks/comparison-rules.ts";
 import { composeTask, slotsOf } from "./tasks/compose-task.ts";
 import { LEASE_MS } from "./tasks/give-tasks.ts";
-import { outcomeOf } from "./tasks/outcome-of.ts";
+import { outcomeOf, settlePrompt } from "./tasks/settle-prompt.ts";
 import { AnswerError, readAnswer, readFlags } from "./read-answer.ts";
-import { settlePrompt } from "./tasks/settle-prompt.ts";
 
 /** In votes.source. */
 export const PAGE_SOURCE = "page";

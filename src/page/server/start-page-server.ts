@@ -1,29 +1,16 @@
 import fastify, { type FastifyInstance } from "fastify";
-import type { Context } from "../../context.ts";
-import { openCommits } from "../../db/commits.ts";
 import { annotatorQueries } from "../../db/queries/page/annotators.ts";
-import { assignmentQueries } from "../../db/queries/page/assignments.ts";
-import { pageImageQueries } from "../../db/queries/page/page-images.ts";
-import { pageVoteQueries } from "../../db/queries/page/page-votes.ts";
 import { FatalError, messageOf } from "../../errors.ts";
 import { errnoOf } from "../../lib/files/file-problem.ts";
 import { ownOrigins, pageUrl, type ServeAddress } from "./addresses.ts";
 import { apiRoutes } from "./api-routes.ts";
-import type { ComparisonFeed } from "./tasks/comparison-feed.ts";
-import type { ComparisonRules } from "./tasks/comparison-rules.ts";
-import { taskGiver } from "./tasks/give-tasks.ts";
 import { guard, JOIN } from "./guard.ts";
-import { leadNumbers } from "./lead/lead-numbers.ts";
 import { limitConnections } from "./limit-connections.ts";
-import type { PageContext } from "./page-context.ts";
+import { openPageContext, type PageContextNeeds, type PageContextOptions } from "./page-context.ts";
 import { answerErrors } from "./page-error.ts";
-import { openPageImages } from "./images/page-images.ts";
 import { pageRoutes } from "./page-routes.ts";
 import { prepareAhead } from "./images/prepare-ahead.ts";
-import { progressCounter } from "./tasks/progress-of.ts";
-import { entryRecorder } from "./record-entries.ts";
-import type { StaticFile } from "./static-files.ts";
-import { leadTokenOf, tokenSha256Of } from "./tokens.ts";
+import { leadTokenOf, tokenSha256Of } from "./secrets.ts";
 
 /** A hundred votes with every flag are 60 kB. */
 const BODY_MAX_BYTES = 262_144;
@@ -38,16 +25,9 @@ const CONNECTIONS_MAX = 5_000;
 /** The lead's name among the annotators. */
 export const LEAD = "lead";
 
-export interface PageServerOptions extends ServeAddress {
-  /** 0: any free one. */
+export interface PageServerOptions extends ServeAddress, Omit<PageContextOptions, "origins"> {
+  /** 0 takes any free port. */
   readonly port: number;
-  /** The dataset's random id. */
-  readonly datasetId: string;
-  readonly secret: Uint8Array;
-  readonly rules: ComparisonRules;
-  readonly feed: Pick<ComparisonFeed, "waiting" | "epoch">;
-  readonly files: ReadonlyMap<string, StaticFile>;
-  readonly guidelines: string | null;
   /** @default 30 s */
   readonly requestTimeoutMs?: number;
 }
@@ -61,15 +41,13 @@ export interface PageServer {
   close(): Promise<void>;
 }
 
-export type PageServerNeeds = Pick<Context, "config" | "db" | "store" | "clock" | "log" | "signal">;
-
 /** Starts the annotation page's server. @throws {FatalError} where the port cannot be had. */
-export async function startPageServer(needs: PageServerNeeds, options: PageServerOptions): Promise<PageServer> {
+export async function startPageServer(needs: PageContextNeeds, options: PageServerOptions): Promise<PageServer> {
   const { db, clock, log } = needs;
   const leadToken = leadTokenOf(options.secret);
   annotatorQueries(db).giveToken(LEAD, { role: "lead", tokenSha256: tokenSha256Of(leadToken), nowMs: clock.nowMs() });
   let origins: ReadonlySet<string> = new Set();
-  const context = await pageContext(needs, { ...options, origins: () => origins });
+  const context = await openPageContext(needs, { ...options, origins: () => origins });
 
   const requestTimeout = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
   const timeouts = { requestTimeout, connectionTimeout: STALLED_MS };
@@ -121,44 +99,4 @@ async function listen(app: FastifyInstance, { host, port }: Pick<PageServerOptio
   }
   const address = app.server.address();
   return typeof address === "object" && address !== null ? address.port : port;
-}
-
-type ContextOptions = PageServerOptions & Pick<PageContext, "origins">;
-
-async function pageContext({ config, db, store, clock, log, signal }: PageServerNeeds, options: ContextOptions): Promise<PageContext> {
-  const { secret, rules, feed, publicUrl, datasetId, guidelines, files, origins } = options;
-  const { people, criteria } = config.annotate;
-  let cspReports = 0;
-  return {
-    db,
-    clock,
-    log,
-    secret,
-    session: { dataset: datasetId, task: people.task, criteria, guidelines, language: people.language },
-    queries: {
-      annotators: annotatorQueries(db),
-      assignments: assignmentQueries(db),
-      votes: pageVoteQueries(db),
-      images: pageImageQueries(db),
-    },
-    commits: openCommits(db).queued,
-    giver: taskGiver({
-      db,
-      clock,
-      secret,
-      rates: { gold: people.gold === null ? 0 : people.gold_rate, repeat: people.repeat_rate },
-      random: Math.random,
-      epoch: () => feed.epoch,
-    }),
-    recorder: entryRecorder({ db, clock, secret, rules }),
-    progressOf: progressCounter({ db, clock }),
-    leadNumbers: leadNumbers({ db, clock, promptsWaiting: () => feed.waiting, cspReports: () => cspReports }),
-    images: await openPageImages({ config, store }, signal),
-    files,
-    origins,
-    publicUrl,
-    // Cookies know no ports: two datasets on one machine need two names.
-    cookieName: `comfy_dpo_${datasetId.slice(0, 8)}`,
-    countCspReport: () => cspReports++,
-  };
 }

@@ -11,9 +11,7 @@ import type {
   VotesAnswer,
   VotesRequest,
 } from "../api.ts";
-import { AskError, askServer } from "./ask-server.ts";
-import { backOffMs } from "./back-off.ts";
-import { newUuid } from "./new-uuid.ts";
+import { AskError, askServer, backOffMs } from "./ask-server.ts";
 import { Outbox, type OutboxState } from "./outbox.ts";
 import { PastVotes, type PastVote } from "./past-votes.ts";
 import type { VoteStore } from "./vote-store.ts";
@@ -277,4 +275,16 @@ async function sendAs({ dataset, annotator }: SessionAnswer, request: VotesReque
 
 function askHistory(before: string | null): Promise<HistoryAnswer> {
   return askServer(before === null ? "/api/votes" : `/api/votes?before=${encodeURIComponent(before)}`);
+}
+
+/**
+ * A random UUID (RFC 9562, version 4). Not `crypto.randomUUID`: browsers have that on https and localhost only, and the page may be
+ * served with --insecure.
+ */
+export function newUuid(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
 }

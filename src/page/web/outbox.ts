@@ -1,6 +1,5 @@
 import type { EntryResult, Progress, VotesAnswer, VotesRequest } from "../api.ts";
-import { AskError } from "./ask-server.ts";
-import { backOffMs } from "./back-off.ts";
+import { AskError, backOffMs } from "./ask-server.ts";
 import type { Unsent, VoteStore } from "./vote-store.ts";
 
 /** Entries in one request. Source: api.ts, VotesRequest. */

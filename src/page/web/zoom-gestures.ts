@@ -1,4 +1,4 @@
-import { panBy, zoomAt, type Frame, type Point, type Zoom } from "./zoom.ts";
+import { panBy, zoomAt, type Frame, type Point, type Zoom } from "./geometry.ts";
 
 /** What a finger may slip while it taps, px. */
 const SLIP_PX = 8;

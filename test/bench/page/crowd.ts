@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { openDatabase } from "../../../src/db/open.ts";
 import { annotatorQueries } from "../../../src/db/queries/page/annotators.ts";
 import type { Task } from "../../../src/page/api.ts";
-import { newToken, tokenSha256Of } from "../../../src/page/server/tokens.ts";
+import { newToken, tokenSha256Of } from "../../../src/page/server/secrets.ts";
 import { joinPage, type PageClient } from "../../helpers/page-client.ts";
 import type { BenchOptions, Scenario } from "../benchmark.ts";
 import { cpuOf } from "../cpu-of.ts";

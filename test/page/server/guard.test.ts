@@ -5,7 +5,7 @@ import { openDatabase, type Db } from "../../../src/db/open.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { guard } from "../../../src/page/server/guard.ts";
 import { answerErrors } from "../../../src/page/server/page-error.ts";
-import { tokenSha256Of } from "../../../src/page/server/tokens.ts";
+import { tokenSha256Of } from "../../../src/page/server/secrets.ts";
 
 let app: FastifyInstance;
 let db: Db;

@@ -7,7 +7,7 @@ import type { ErrorAnswer, TasksAnswer, VotesAnswer } from "../../../src/page/ap
 import { comparisonRules } from "../../../src/page/server/tasks/comparison-rules.ts";
 import { type PageServer, startPageServer } from "../../../src/page/server/start-page-server.ts";
 import { FatalError } from "../../../src/errors.ts";
-import { tokenSha256Of } from "../../../src/page/server/tokens.ts";
+import { tokenSha256Of } from "../../../src/page/server/secrets.ts";
 import { joinPage, type PageClient } from "../../helpers/page-client.ts";
 import { openVotingPage, type VotingPage } from "../../helpers/voting-page.ts";
 

@@ -3,7 +3,7 @@ import type { Db } from "../../../db/open.ts";
 import { annotatorQueries, type AnnotatorRow } from "../../../db/queries/page/annotators.ts";
 import { pageQualityQueries, type PersonCounts } from "../../../db/queries/page/page-quality.ts";
 import type { Clock } from "../../../lib/clock.ts";
-import { type Agreement, countAgreement } from "./count-agreement.ts";
+import { type Agreement, countAgreement } from "./agreement.ts";
 import type { LeadAnswer, Quality } from "../../api.ts";
 
 const HOUR_MS = 3_600_000;

@@ -1,7 +1,13 @@
 import type { Config } from "../../../config/schema.ts";
 import { identityHash, type Json } from "../../../lib/exact-json.ts";
 import type { PlanRules } from "./plan-comparisons.ts";
-import type { VotingRules } from "./settle-comparison.ts";
+
+export interface VotingRules {
+  /** Votes that every comparison gets. */
+  readonly overlap: number;
+  /** Votes that a split one gets at most. */
+  readonly maxVotes: number;
+}
 
 /** All of the configuration that decides what people compare, and how often. */
 export interface ComparisonRules extends PlanRules, VotingRules {

@@ -2,7 +2,7 @@ import type { AssignmentRow } from "../../../db/queries/page/assignments.ts";
 import type { PageImageQueries } from "../../../db/queries/page/page-images.ts";
 import type { Task } from "../../api.ts";
 import type { Slots } from "../read-answer.ts";
-import { slotOf } from "../tokens.ts";
+import { slotOf } from "../secrets.ts";
 
 /** About three pages of print. */
 const TEXT_MAX_CHARS = 10_000;

@@ -6,7 +6,7 @@ import type { Clock } from "../../../lib/clock.ts";
 import type { Task } from "../../api.ts";
 import { composeTask, shownImages } from "./compose-task.ts";
 import { queueReader, type QueueCandidate } from "./queue-reader.ts";
-import { newTaskId } from "../tokens.ts";
+import { newTaskId } from "../secrets.ts";
 
 /** How long a comparison stays with one person who is not heard of: longer than anybody looks at one, short for those who wait for it. */
 export const LEASE_MS = 10 * 60_000;

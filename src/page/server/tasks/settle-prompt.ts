@@ -1,12 +1,7 @@
 import type { ComparisonQueries, ComparisonRow } from "../../../db/queries/page/comparisons.ts";
 import type { CountedVote, PageVoteQueries } from "../../../db/queries/page/page-votes.ts";
-import type { ComparisonRules } from "./comparison-rules.ts";
-import { outcomeOf } from "./outcome-of.ts";
-import { roundsOf } from "./plan-comparisons.ts";
-import { shareOf } from "../lead/share-of.ts";
-import { settleComparison } from "./settle-comparison.ts";
-import { swissRound, type Match } from "./swiss-round.ts";
-import { votesWanted } from "./votes-wanted.ts";
+import type { ComparisonRules, VotingRules } from "./comparison-rules.ts";
+import { roundsOf, shareOf, swissRound, type Match } from "./plan-comparisons.ts";
 
 export interface SettleNeeds {
   readonly comparisons: Pick<ComparisonQueries, "comparisonsOf" | "insert" | "settle">;
@@ -73,4 +68,74 @@ function winnerOf(outcomes: readonly string[]): string | null {
   const most = [...Map.groupBy(outcomes, (outcome) => outcome)].find(([, same]) => same.length * 2 > outcomes.length);
   const winner = most?.[0] ?? null;
   return winner === "tie" || winner === "both_bad" ? null : winner;
+}
+
+export interface Settled {
+  readonly state: "open" | "done" | "disputed";
+  /** Votes that there have to be before it is looked at again. */
+  readonly wanted: number;
+}
+
+/**
+ * Says whether a comparison has the votes it needs: `overlap`, and one more at a time while no outcome has more than half of them, up to
+ * `maxVotes`, where it counts as disputed. One vote alone is never split.
+ * @param outcomes of the votes that count, skips left out.
+ */
+export function settleComparison(outcomes: readonly string[], { overlap, maxVotes }: VotingRules): Settled {
+  const votes = outcomes.length;
+  if (votes < overlap) return { state: "open", wanted: overlap };
+  const counts = [...Map.groupBy(outcomes, (outcome) => outcome).values()].map((same) => same.length);
+  const isSplit = Math.max(...counts) * 2 <= votes;
+  if (!isSplit) return { state: "done", wanted: votes };
+  return votes < maxVotes ? { state: "open", wanted: votes + 1 } : { state: "disputed", wanted: votes };
+}
+
+/**
+ * How many votes each comparison of a prompt gets: `overlap`, or more where a group would otherwise end with fewer than linking wants, so
+ * that all of them had been asked for in vain. Comparisons that share images, directly or by others, are about one group.
+ * @param comparisons images of each, sorted: JSON arrays.
+ */
+export function votesWanted(
+  comparisons: readonly string[],
+  { overlap, minVotes, order }: Pick<ComparisonRules, "overlap" | "minVotes" | "order">,
+): ReadonlyMap<string, number> {
+  if (minVotes <= overlap) return new Map(comparisons.map((images) => [images, overlap]));
+  return new Map(
+    groupsOf(comparisons).flatMap(({ members, images }) => {
+      // Of a tournament only the rounds so far are there.
+      const planned = order === "swiss" ? roundsOf(images.size) * Math.floor(images.size / 2) : members.length;
+      const each = Math.max(overlap, Math.ceil(minVotes / Math.max(planned, members.length)));
+      return members.map((member): [string, number] => [member, each]);
+    }),
+  );
+}
+
+interface Group {
+  readonly members: readonly string[];
+  readonly images: ReadonlySet<string>;
+}
+
+function groupsOf(comparisons: readonly string[]): readonly Group[] {
+  let groups: Group[] = [];
+  for (const comparison of comparisons) {
+    const own = new Set(JSON.parse(comparison) as string[]); // The feed wrote it.
+    const met = groups.filter(({ images }) => !images.isDisjointFrom(own));
+    const images = met.reduce((all, group) => all.union(group.images), own);
+    groups = [
+      ...groups.filter((group) => !met.includes(group)),
+      { members: [...met.flatMap(({ members }) => members), comparison], images },
+    ];
+  }
+  return groups;
+}
+
+interface Chosen {
+  readonly kind: "choice" | "tie" | "both_bad" | "skip";
+  /** Best first. */
+  readonly ranking: readonly (readonly string[])[];
+}
+
+/** What votes on the same images are compared by: the image_ids at the top, sorted, or the kind. Two votes that say the same have the same. */
+export function outcomeOf({ kind, ranking }: Chosen): string {
+  return kind === "choice" ? (ranking[0] ?? []).toSorted().join() : kind;
 }

@@ -1,6 +1,6 @@
 import type { TargetedMouseEvent } from "preact";
 import type { Command } from "../command-of-key.ts";
-import { useStrings } from "../strings/use-strings.ts";
+import { useStrings } from "../strings/language.ts";
 
 type ActionKind = Exclude<Command["kind"], "pick" | "pan" | "zoom-by" | "close">;
 

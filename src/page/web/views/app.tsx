@@ -1,12 +1,10 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Language, SessionAnswer } from "../../api.ts";
-import { AskError, askServer } from "../ask-server.ts";
-import { backOffMs } from "../back-off.ts";
-import { followWhoJoins } from "../follow-who-joins.ts";
-import { languageOf, rememberLanguage, STRINGS } from "../strings/strings-of.ts";
-import { StringsContext } from "../strings/use-strings.ts";
-import { Lead } from "./lead/lead.tsx";
-import { Message } from "./message.tsx";
+import { AskError, askServer, backOffMs } from "../ask-server.ts";
+import { followWhoJoins } from "../browser-tabs.ts";
+import { languageOf, rememberLanguage, STRINGS, StringsContext } from "../strings/language.ts";
+import { Lead } from "./lead.tsx";
+import { Message } from "./messages.tsx";
 import { Work } from "./work.tsx";
 
 /** Before the session says which language: the browser's. */

@@ -1,10 +1,10 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Flag, Image } from "../../api.ts";
-import { useStrings } from "../strings/use-strings.ts";
+import { useStrings } from "../strings/language.ts";
 import { addZoomGestures } from "../zoom-gestures.ts";
-import { place, type Placement, type Zoom } from "../zoom.ts";
-import { useLoading } from "./hooks/use-loading.ts";
-import { useSize } from "./hooks/use-size.ts";
+import { place, type Placement, type Zoom } from "../geometry.ts";
+import { useSize } from "./use-size.ts";
+import { backOffMs } from "../ask-server.ts";
 
 export interface Mark {
   readonly text: string;
@@ -115,4 +115,37 @@ export function Cell({ image, index, mark, flags, zoom, onZoom, isActive, canCho
 function styleOf({ left, top, scale }: Placement, { width, height }: Image, isZoomed: boolean): Readonly<Record<string, string>> {
   if (isZoomed) return { width: `${width}px`, height: `${height}px`, transform: `translate(${left}px, ${top}px) scale(${scale})` };
   return { left: `${left}px`, top: `${top}px`, width: `${width * scale}px`, height: `${height * scale}px` };
+}
+
+/** How an image's loading goes. */
+export interface Loading {
+  /** Counts: another attempt needs another element. */
+  readonly attempt: number;
+  readonly failed: boolean;
+  readonly again: () => void;
+  readonly onLoad: (image: HTMLImageElement) => void;
+  readonly onError: () => void;
+}
+
+/** Loads an image until it is there: a server that is restarted serves it again without a word. `onReady` once it is decoded. */
+export function useLoading(onReady: () => void): Loading {
+  const [attempt, setAttempt] = useState(0);
+  const [failures, setFailures] = useState(0);
+  const again = (): void => setAttempt(attempt + 1);
+  useEffect(() => {
+    if (failures === 0) return undefined;
+    const timer = setTimeout(again, backOffMs(failures));
+    addEventListener("online", again);
+    return () => {
+      clearTimeout(timer);
+      removeEventListener("online", again);
+    };
+  }, [failures, attempt]);
+  const onLoad = async (image: HTMLImageElement): Promise<void> => {
+    setFailures(0);
+    // One that is loaded and cannot be decoded ahead is shown all the same.
+    await image.decode().catch(() => undefined);
+    onReady();
+  };
+  return { attempt, failed: failures > 0, again, onLoad: (image) => void onLoad(image), onError: () => setFailures(failures + 1) };
 }

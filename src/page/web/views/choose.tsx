@@ -1,20 +1,16 @@
-import { useState } from "preact/hooks";
+import { useState, useEffect } from "preact/hooks";
 import type { Language, SessionAnswer, Task } from "../../api.ts";
 import type { Command } from "../command-of-key.ts";
 import type { Desk, DeskState } from "../desk.ts";
-import { useStrings } from "../strings/use-strings.ts";
+import { useStrings } from "../strings/language.ts";
 import { ActionBar } from "./action-bar.tsx";
 import { FlagsPanel } from "./flags-panel.tsx";
-import { GuidelinesDialog } from "./guidelines-dialog.tsx";
-import { KeysDialog } from "./keys-dialog.tsx";
+import { GuidelinesDialog, KeysDialog } from "./dialogs.tsx";
 import { PromptBar } from "./prompt-bar.tsx";
-import { RefusedNote } from "./refused-note.tsx";
-import { SaidLine } from "./said-line.tsx";
+import { RefusedNote, SaidLine, StatusLine } from "./messages.tsx";
 import { Stages } from "./stages.tsx";
-import { StatusLine } from "./status-line.tsx";
-import { useChoosing } from "./hooks/use-choosing.ts";
-import { useCommands } from "./hooks/use-commands.ts";
-import { useReady } from "./hooks/use-ready.ts";
+import { useChoosing } from "./use-choosing.ts";
+import { useCommands } from "./use-commands.ts";
 
 interface ChooseProps {
   readonly desk: Desk;
@@ -82,4 +78,14 @@ export function Choose({ desk, state, session, task, language, onLanguage }: Cho
       )}
     </main>
   );
+}
+
+/** The task_ids whose images are all loaded and decoded, and what tells of one more. Of tasks that are gone nothing is remembered. */
+export function useReady(tasks: readonly Task[]): readonly [ReadonlySet<string>, (taskId: string) => void] {
+  const [ready, setReady] = useState<ReadonlySet<string>>(new Set());
+  useEffect(() => {
+    const here = new Set(tasks.map(({ task_id }) => task_id));
+    setReady((known) => ([...known].every((id) => here.has(id)) ? known : new Set([...known].filter((id) => here.has(id)))));
+  }, [tasks]);
+  return [ready, (taskId) => setReady((known) => new Set([...known, taskId]))];
 }

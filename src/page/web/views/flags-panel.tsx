@@ -1,9 +1,9 @@
 import { useRef, useState } from "preact/hooks";
 import type { Flag, Task } from "../../api.ts";
 import { commandOfKey } from "../command-of-key.ts";
-import { FLAG_KEYS, toggleFlag, type Flags } from "../flags.ts";
-import { useStrings } from "../strings/use-strings.ts";
-import { Dialog } from "./dialog.tsx";
+import { FLAG_KEYS, toggleFlag, type Flags } from "../draft.ts";
+import { useStrings } from "../strings/language.ts";
+import { Dialog } from "./dialogs.tsx";
 
 interface FlagsPanelProps {
   readonly task: Task;

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import type { Task, TaskKind } from "../../api.ts";
-import { useStrings } from "../strings/use-strings.ts";
+import { useStrings } from "../strings/language.ts";
 
 interface PromptBarProps {
   readonly task: Task;

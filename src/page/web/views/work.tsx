@@ -1,15 +1,12 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Language, SessionAnswer } from "../../api.ts";
-import { Desk } from "../desk.ts";
-import { holdAlone } from "../hold-alone.ts";
-import { useStrings } from "../strings/use-strings.ts";
+import { Desk, type DeskState } from "../desk.ts";
+import { holdAlone } from "../browser-tabs.ts";
+import { useStrings } from "../strings/language.ts";
 import { openVoteStore } from "../vote-store.ts";
 import { Choose } from "./choose.tsx";
-import { Message } from "./message.tsx";
-import { RefusedNote } from "./refused-note.tsx";
-import { StatusLine } from "./status-line.tsx";
-import { useCommands } from "./hooks/use-commands.ts";
-import { useDesk } from "./hooks/use-desk.ts";
+import { Message, RefusedNote, StatusLine } from "./messages.tsx";
+import { useCommands } from "./use-commands.ts";
 
 interface WorkProps {
   readonly session: SessionAnswer;
@@ -90,4 +87,14 @@ function AtDesk({ desk, session, language, onLanguage }: WorkProps & { readonly 
       <RefusedNote refused={state.refused} onDismiss={() => desk.dismissRefused()} />
     </>
   );
+}
+
+/** The desk's state, followed. */
+export function useDesk(desk: Desk): DeskState {
+  const [state, setState] = useState(desk.state);
+  useEffect(() => {
+    setState(desk.state);
+    return desk.subscribe(() => setState(desk.state));
+  }, [desk]);
+  return state;
 }

@@ -1,0 +1,183 @@
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { loadConfig } from "../../config/load-config.ts";
+import type { Config } from "../../config/schema.ts";
+import { type AnnotatorQueries, annotatorQueries, type AnnotatorRow } from "../../db/queries/page/annotators.ts";
+import { assignmentQueries } from "../../db/queries/page/assignments.ts";
+import { pageVoteQueries } from "../../db/queries/page/page-votes.ts";
+import { type Db, expectDatabase, openDatabase } from "../../db/open.ts";
+import { isLocked } from "../../db/process-lock.ts";
+import { ConfigError, EXIT } from "../../errors.ts";
+import { ago, counted } from "../../lib/words.ts";
+import { didYouMean } from "../../lib/nearest.ts";
+import { printable } from "../../lib/terminal/printable.ts";
+import { databaseFile, hintFor } from "../open-context.ts";
+import { pageUrl } from "../../page/server/addresses.ts";
+import { JOIN } from "../../page/server/guard.ts";
+import { LEAD } from "../../page/server/start-page-server.ts";
+import { newToken, tokenSha256Of } from "../../page/server/secrets.ts";
+import type { CommandResult } from "../command.ts";
+import type { InputOf } from "../registry.ts";
+
+/** As in docs/votes.md. */
+const NAME_CHARS_MAX = 200;
+const PSEUDONYM_BYTES = 4;
+
+interface Deps {
+  readonly input: InputOf<"annotate">;
+  readonly config: Config;
+  readonly db: Db;
+  readonly annotators: AnnotatorQueries;
+}
+
+const ACTIONS: Readonly<Record<string, (names: readonly string[], deps: Deps) => void>> = { invite, people, revoke, exclude, forget };
+
+/** What can be done about people, beside a running server or without one. */
+export async function tellPeople(input: InputOf<"annotate">, action: string): Promise<CommandResult> {
+  const hint = hintFor(input);
+  const perform = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined;
+  if (perform === undefined) {
+    const known = ["serve", "import", "export-tasks", ...Object.keys(ACTIONS)];
+    throw new ConfigError(`Cannot annotate ${action}: no such action${didYouMean(action, known)}`, {
+      hint: `${hint("annotate")}, or ${hint(`annotate ${known.join("|")}`)}`,
+    });
+  }
+  const names = input.args.slice(1).map((name) => name.normalize("NFC").trim());
+  if (names.length === 0 && action !== "people")
+    throw new ConfigError(`Cannot ${action}: no name given`, { hint: hint(`annotate ${action} NAME`) });
+  const config = loadConfig(input.options.config, { env: input.env });
+  expectDatabase(databaseFile(config), hint);
+  const db = openDatabase(databaseFile(config), input);
+  try {
+    perform(names, { input, config, db, annotators: annotatorQueries(db) });
+  } finally {
+    db.close();
+  }
+  return { exit: EXIT.done };
+}
+
+/** All names are checked before any link is made: links are shown once. */
+function invite(names: readonly string[], { input, config, annotators }: Deps): void {
+  for (const name of names) {
+    const why = whyNoName(name, annotators.findByName(name));
+    if (why !== null) throw new ConfigError(`Cannot invite ${printable(name)}: ${why}`);
+  }
+  const url = addressNow(config);
+  for (const name of new Set(names)) {
+    const token = newToken();
+    const before = annotators.findByName(name);
+    annotators.giveToken(name, { role: "annotator", tokenSha256: tokenSha256Of(token), nowMs: input.clock.nowMs() });
+    const link = `${url}${JOIN}${token}`;
+    input.show({ event: "invited", annotator: name, url: link }, `${name}\t${link}`);
+    if (before !== null && before.tokenSha256 !== null) input.log.warn(`${name}'s link from before no longer works`);
+  }
+  input.log.info("Links are shown once: send each to its person alone. Another invite makes another link");
+  if (!isLocked(config.dir, "serve")) input.log.info(`Nobody serves the page now: ${hintFor(input)("annotate serve")}`);
+}
+
+function whyNoName(name: string, before: AnnotatorRow | null): string | null {
+  if (name === "" || name.length > NAME_CHARS_MAX) return `expected a name of 1 to ${NAME_CHARS_MAX} characters`;
+  if (printable(name) !== name || /[\n\t]/.test(name)) return "a name holds no control characters";
+  if (name === LEAD) return `${LEAD} is who starts the page, with the link that serve prints`;
+  return before !== null && before.forgottenAtMs !== null ? "it is the pseudonym of somebody who was forgotten; choose another" : null;
+}
+
+/** Where the page is served now, or will be by the configuration. */
+function addressNow({ dir, annotate: { people: configured } }: Config): string {
+  if (isLocked(dir, "serve")) {
+    try {
+      return readFileSync(join(dir, "page/url"), "utf8");
+    } catch {
+      // It is starting.
+    }
+  }
+  return pageUrl({ host: configured.host, publicUrl: configured.public_url }, configured.port);
+}
+
+function people(_names: readonly string[], deps: Deps): void {
+  const all = deps.annotators.all();
+  if (all.length === 0) deps.input.log.info(`Nobody is invited yet: ${hintFor(deps.input)("annotate invite NAME")}`);
+  for (const row of all) tellPerson(row, deps);
+}
+
+function revoke(names: readonly string[], deps: Deps): void {
+  for (const row of peopleNamed(names, { action: "revoke", deps })) {
+    if (row.role === "lead") {
+      throw new ConfigError("Cannot revoke the lead's link", {
+        hint: `stop serve, delete ${join(deps.config.dir, "page/secret")}: the next start makes another link`,
+      });
+    }
+    deps.annotators.revoke(row.annotatorId);
+    assignmentQueries(deps.db).giveUp(row.annotatorId);
+    tellPerson({ ...row, tokenSha256: null }, deps);
+  }
+  deps.input.log.info("Their links no longer work; their votes count as before");
+}
+
+function exclude(names: readonly string[], deps: Deps): void {
+  const isExcluded = !deps.input.options.undo;
+  const nowMs = deps.input.clock.nowMs();
+  for (const { name } of peopleNamed(names, { action: "exclude", deps })) {
+    deps.annotators.setExcluded(name, { excluded: isExcluded, nowMs });
+    const row = deps.annotators.findByName(name);
+    if (row !== null) tellPerson(row, deps);
+  }
+  const what = isExcluded ? "Their votes no longer count; what lacks votes now is asked again" : "Their votes count again";
+  deps.input.log.info(`${what}. ${hintFor(deps.input)("link")} makes the rows follow`);
+}
+
+function forget(names: readonly string[], deps: Deps): void {
+  const nowMs = deps.input.clock.nowMs();
+  for (const { name, role } of peopleNamed(names, { action: "forget", deps })) {
+    if (role === "lead") throw new ConfigError(`Cannot forget ${LEAD}: it is nobody's name`);
+    const pseudonym = `annotator-${randomBytes(PSEUDONYM_BYTES).toString("hex")}`;
+    deps.annotators.forget(name, { pseudonym, nowMs });
+    const row = deps.annotators.findByName(pseudonym);
+    if (row === null) continue;
+    assignmentQueries(deps.db).giveUp(row.annotatorId);
+    tellPerson(row, deps);
+  }
+  deps.input.log.info("Names and links are gone; the votes stay, under a pseudonym. Exports and backups from before still have the names");
+}
+
+/** People by name, also those who voted elsewhere only. @throws {ConfigError} for a name that nobody has, before anything is changed. */
+function peopleNamed(
+  names: readonly string[],
+  { action, deps }: { readonly action: string; readonly deps: Deps },
+): readonly AnnotatorRow[] {
+  const { annotators, input } = deps;
+  return names.map((name) => {
+    const row = annotators.findByName(name);
+    if (row !== null) return row;
+    if (action !== "revoke" && annotators.hasVoted(name)) return stranger(name, input.clock.nowMs());
+    const like = didYouMean(
+      name,
+      annotators.all().map((each) => each.name),
+    );
+    throw new ConfigError(`Cannot ${action} ${printable(name)}: nobody has that name${like}`, { hint: hintFor(input)("annotate people") });
+  });
+}
+
+function stranger(name: string, nowMs: number): AnnotatorRow {
+  const nothing = { tokenSha256: null, seenAtMs: null, excludedAtMs: null, forgottenAtMs: null };
+  return { annotatorId: -1, name, role: "annotator", createdAtMs: nowMs, ...nothing };
+}
+
+function tellPerson(row: AnnotatorRow, { db, input }: Deps): void {
+  const votes = pageVoteQueries(db).count(row.annotatorId);
+  const excluded = row.excludedAtMs !== null;
+  const state = stateOf(row);
+  const seen = row.seenAtMs === null ? "never came" : `seen ${ago(input.clock.nowMs() - row.seenAtMs)}`;
+  input.show(
+    { event: "annotator", annotator: row.name, role: row.role, state, excluded, votes, seen_at_ms: row.seenAtMs },
+    `${row.name}\t${state}${excluded ? ", excluded" : ""}\t${counted(votes, "vote")} on the page\t${seen}`,
+  );
+}
+
+function stateOf({ role, tokenSha256, seenAtMs, forgottenAtMs }: AnnotatorRow): string {
+  if (forgottenAtMs !== null) return "forgotten";
+  if (role === "lead") return "lead";
+  if (tokenSha256 === null) return "no link";
+  return seenAtMs === null ? "invited" : "active";
+}

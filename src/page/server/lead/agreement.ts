@@ -1,0 +1,167 @@
+import { setImmediate } from "node:timers/promises";
+import type { PageQualityQueries, QualityVote } from "../../../db/queries/page/page-quality.ts";
+
+/** Votes read in one go, about 5 ms. */
+const PAGE_VOTES = 1_000;
+/** Votes of a longer time count as so long, ms: each ms up to it is counted by itself, in 2 MB. */
+const DURATION_MAX_MS = 500_000;
+
+/** Pairs of votes by two people on the same two images. */
+export interface Agreement {
+  readonly pairs: number;
+  /** Those that say the same. */
+  readonly alike: number;
+}
+
+export interface AgreementCounts {
+  /** Without people who are excluded. */
+  readonly all: Agreement;
+  /** Krippendorff's alpha, without them, too. */
+  readonly alpha: number | null;
+  /** Of their votes without skips. */
+  readonly medianMs: number | null;
+  /** With all others, whoever is excluded. */
+  readonly byAnnotator: ReadonlyMap<number, Agreement>;
+}
+
+type Tally = { pairs: number; alike: number };
+
+/** Reads every standing vote once, a page at a time; memory grows with the number of people alone. */
+export async function countAgreement(quality: PageQualityQueries, excluded: ReadonlySet<number>): Promise<AgreementCounts> {
+  const alpha = krippendorffAlpha();
+  const all: Tally = { pairs: 0, alike: 0 };
+  const byAnnotator = new Map<number, Tally>();
+  const durations = new Uint32Array(DURATION_MAX_MS + 1);
+  let timed = 0;
+
+  function addComparison(votes: readonly QualityVote[]): void {
+    for (const { annotatorId, durationMs, kind } of votes) {
+      if (durationMs === null || kind === "skip" || excluded.has(annotatorId)) continue;
+      const at = Math.min(durationMs, DURATION_MAX_MS);
+      durations[at] = (durations[at] ?? 0) + 1;
+      timed++;
+    }
+    if (votes.length < 2) return;
+    for (const given of Map.groupBy(votes.flatMap(statements), ({ pair }) => pair).values()) {
+      alpha.addUnit(given.filter(({ annotatorId }) => !excluded.has(annotatorId)).map(({ preferred }) => preferred));
+      addPairs(given);
+    }
+  }
+
+  function addPairs(given: readonly Statement[]): void {
+    for (const [index, one] of given.entries()) {
+      for (const other of given.slice(index + 1)) {
+        const isAlike = one.preferred === other.preferred;
+        const isCounted = !excluded.has(one.annotatorId) && !excluded.has(other.annotatorId);
+        for (const tally of [...(isCounted ? [all] : []), tallyOf(one.annotatorId), tallyOf(other.annotatorId)]) {
+          tally.pairs++;
+          if (isAlike) tally.alike++;
+        }
+      }
+    }
+  }
+
+  function tallyOf(annotatorId: number): Tally {
+    const found = byAnnotator.get(annotatorId) ?? { pairs: 0, alike: 0 };
+    byAnnotator.set(annotatorId, found);
+    return found;
+  }
+
+  let after = 0;
+  for (;;) {
+    const votes = quality.votesAfter(after, PAGE_VOTES);
+    const isLast = votes.length < PAGE_VOTES;
+    const last = votes.at(-1)?.comparison ?? after;
+    // The page may end within a comparison: that one comes again, whole.
+    const whole = isLast ? votes : votes.filter(({ comparison }) => comparison !== last);
+    for (const same of Map.groupBy(whole, ({ comparison }) => comparison).values()) addComparison(same);
+    if (isLast) break;
+    if (whole.length === 0) throw new Error(`over ${PAGE_VOTES} votes on comparison ${last}`);
+    after = whole.at(-1)?.comparison ?? after;
+    await setImmediate(); // Votes get their turn.
+  }
+  return { all, alpha: alpha.alpha(), medianMs: medianOf(durations, timed), byAnnotator };
+}
+
+interface Statement {
+  readonly annotatorId: number;
+  readonly pair: string;
+  readonly preferred: string;
+}
+
+function statements({ annotatorId, kind, shown, ranking }: QualityVote): readonly Statement[] {
+  // The recorder wrote both: lists of image_ids.
+  const vote = { kind, shown: JSON.parse(shown) as string[], ranking: JSON.parse(ranking) as string[][] };
+  return preferencesIn(vote).map((each) => ({ ...each, annotatorId }));
+}
+
+/** The lower of the two in the middle. */
+function medianOf(durations: Uint32Array, count: number): number | null {
+  let left = Math.floor((count - 1) / 2);
+  for (const [ms, votes] of durations.entries()) {
+    if (left < votes) return count === 0 ? null : ms;
+    left -= votes;
+  }
+  return null;
+}
+
+/** What a vote says of two images: which of them is preferred, or neither. */
+export interface PairPreference {
+  /** Both image_ids in order: the same whoever was shown them where. */
+  readonly pair: string;
+  /** `first` and `second` go by image_id, not by place: people who all prefer the left one do not agree for that. */
+  readonly preferred: "first" | "second" | "neither";
+}
+
+export interface ComparedVote {
+  readonly kind: "choice" | "tie" | "both_bad" | "skip";
+  readonly shown: readonly string[];
+  /** Best first; shown images that are in none come after all others, in no order among themselves. */
+  readonly ranking: readonly (readonly string[])[];
+}
+
+/** Every pair of images that a vote orders, or says to be equally good or bad. A skip says nothing. */
+export function preferencesIn({ kind, shown, ranking }: ComparedVote): readonly PairPreference[] {
+  if (kind === "skip") return [];
+  const tiers = kind === "both_bad" ? [shown] : ranking;
+  const tierOf = new Map(tiers.flatMap((tier, index) => tier.map((imageId) => [imageId, index] as const)));
+  const ids = shown.toSorted();
+  return ids.flatMap((first, index) =>
+    ids.slice(index + 1).flatMap((second): PairPreference[] => {
+      const [one, other] = [tierOf.get(first) ?? Infinity, tierOf.get(second) ?? Infinity];
+      if (one === Infinity && other === Infinity) return []; // A choice of the best says nothing of the others.
+      return [{ pair: `${first} ${second}`, preferred: one === other ? "neither" : one < other ? "first" : "second" }];
+    }),
+  );
+}
+
+/**
+ * Krippendorff's alpha for nominal data, any number of observers, missing values allowed: 1 − D_o / D_e, from the matrix of coincidences.
+ * Units are added one by one, so that memory grows with the number of categories alone.
+ * Source: K. Krippendorff, "Computing Krippendorff's Alpha-Reliability" (2011), section C.
+ */
+export function krippendorffAlpha() {
+  /** How often each value stands in a pair of values of one unit. */
+  const totals = new Map<string, number>();
+  /** Sum of all coincidences of two different values. */
+  let disagreeing = 0;
+
+  return {
+    /** The values that observers gave one unit; fewer than two say nothing of agreement. */
+    addUnit(values: readonly string[]): void {
+      const count = values.length;
+      if (count < 2) return;
+      for (const [value, same] of Map.groupBy(values, (each) => each)) {
+        totals.set(value, (totals.get(value) ?? 0) + same.length);
+        disagreeing += (same.length * (count - same.length)) / (count - 1);
+      }
+    },
+    /** Null where nothing was observed twice, or everybody always gave one and the same value: nothing could have disagreed. */
+    alpha(): number | null {
+      const sizes = [...totals.values()];
+      const all = sizes.reduce((sum, size) => sum + size, 0);
+      const expected = sizes.reduce((sum, size) => sum + size * (all - size), 0);
+      return expected === 0 ? null : 1 - ((all - 1) * disagreeing) / expected;
+    },
+  };
+}

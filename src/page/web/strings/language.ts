@@ -1,0 +1,28 @@
+import { createContext } from "preact";
+import { useContext } from "preact/hooks";
+import type { Language } from "../../api.ts";
+import { en } from "./en.ts";
+import type { Strings } from "./strings.ts";
+import { zh } from "./zh.ts";
+
+export const STRINGS: Readonly<Record<Language, Strings>> = { en, zh };
+
+/** Where the browser remembers that somebody wants another language than the configuration's. */
+const KEY = "comfy-dpo-language";
+
+/** The person's own choice, else the configuration's language. */
+export function languageOf(configured: Language): Language {
+  const own = localStorage.getItem(KEY);
+  return own === "en" || own === "zh" ? own : configured;
+}
+
+export function rememberLanguage(language: Language): void {
+  localStorage.setItem(KEY, language);
+}
+
+/** The texts of the language in use. */
+export const StringsContext = createContext<Strings>(en);
+
+export function useStrings(): Strings {
+  return useContext(StringsContext);
+}

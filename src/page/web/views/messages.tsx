@@ -1,0 +1,93 @@
+import type { ComponentChildren } from "preact";
+import type { DeskState, Said, Refused } from "../desk.ts";
+import { useStrings } from "../strings/language.ts";
+import type { Answer, Task } from "../../api.ts";
+import type { Strings } from "../strings/strings.ts";
+
+interface MessageProps {
+  readonly title: string;
+  readonly children?: ComponentChildren;
+}
+
+/** A whole page that says one thing. */
+export function Message({ title, children }: MessageProps) {
+  return (
+    <main class="message" aria-live="polite">
+      <h1>{title}</h1>
+      {children}
+    </main>
+  );
+}
+
+/** How far the person is, and whether every vote has reached the server. */
+export function StatusLine({ state: { progress, unsent, link, isKept } }: { readonly state: DeskState }) {
+  const strings = useStrings();
+  const number = (value: number): string => Math.round(value).toLocaleString(strings.tag);
+  const isOffline = link === "offline";
+  const waiting = isOffline ? strings.offline : strings.waiting;
+  return (
+    <div class="status">
+      <span class="progress">
+        {strings.progress({ done: number(progress.done), left: number(progress.left) })}
+        {progress.per_hour > 0 && ` · ${strings.rate(number(progress.per_hour))}`}
+      </span>
+      <span class={isOffline ? "link offline" : "link"} role="status" data-unsent={unsent} data-link={link}>
+        {unsent > 0 ? waiting(number(unsent)) : isOffline ? strings.offlineSaved : strings.saved}
+      </span>
+      {!isKept && <span class="link offline">{strings.notKept}</span>}
+    </div>
+  );
+}
+
+interface SaidLineProps {
+  readonly said: Said | null;
+  /** What was answered, to name its images by their places. */
+  readonly answered: Task | null;
+}
+
+/** What the last key did, for eyes and for screen readers. */
+export function SaidLine({ said, answered }: SaidLineProps) {
+  const strings = useStrings();
+  return (
+    <span class="said" aria-live="polite">
+      {said === null ? "" : textOf(said, answered, strings)}
+    </span>
+  );
+}
+
+function textOf(said: Said, task: Task | null, strings: Strings): string {
+  if (said.kind === "undone") return strings.undone;
+  if (said.kind === "cannot-undo") return strings.cannotUndo;
+  if (said.kind === "nothing-to-undo") return strings.nothingToUndo;
+  return strings.answered(describe(said.answer, task, strings));
+}
+
+function describe(answer: Answer, task: Task | null, strings: Strings): string {
+  const number = (slot: string): string => String((task?.images.findIndex((image) => image.slot === slot) ?? 0) + 1);
+  if (answer.kind === "tie") return strings.tie;
+  if (answer.kind === "skip") return strings.skip;
+  if (answer.kind === "both-bad") return strings.bothBad(task?.images.length ?? 2);
+  if (answer.kind === "best") return number(answer.best);
+  if (answer.kind === "best-worst") return `${strings.best} ${number(answer.best)}, ${strings.worst} ${number(answer.worst)}`;
+  return answer.ranking.map((tier) => tier.map(number).join(" = ")).join(" > ");
+}
+
+interface RefusedNoteProps {
+  readonly refused: readonly Refused[];
+  readonly onDismiss: () => void;
+}
+
+/** Votes that the server will never take, by reason. */
+export function RefusedNote({ refused, onDismiss }: RefusedNoteProps) {
+  const strings = useStrings();
+  if (refused.length === 0) return null;
+  const reasons = [...new Set(refused.map(({ reason }) => strings.refusedReason[reason]))];
+  return (
+    <p class="note" role="alert">
+      {strings.refused(refused.length.toLocaleString(strings.tag))} {reasons.join("; ")}
+      <button type="button" class="plain" onClick={onDismiss}>
+        {strings.dismiss}
+      </button>
+    </p>
+  );
+}

@@ -1,0 +1,84 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, afterEach, beforeEach } from "vitest";
+import { isSameText, leadTokenOf, newTaskId, newToken, slotOf, tokenSha256Of, serverSecret } from "../../../src/page/server/secrets.ts";
+import { FatalError } from "../../../src/errors.ts";
+
+const SECRET = Buffer.alloc(32, 7);
+const place = { taskId: "t", annotatorId: 1, name: "i_a" };
+
+describe("tokens", () => {
+  it("are long, fit an address bar, and never come twice", () => {
+    const tokens = Array.from({ length: 1_000 }, newToken);
+    expect(new Set(tokens).size).toBe(1_000);
+    expect(tokens.every((token) => /^[\w-]{43}$/.test(token))).toBe(true);
+    expect(newTaskId()).toMatch(/^[\w-]{22}$/);
+  });
+
+  it("are known to the database by their hash alone", () => {
+    expect(tokenSha256Of("abc")).toBe("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  });
+
+  it("give the lead the same link as long as the secret lives", () => {
+    expect(leadTokenOf(SECRET)).toBe(leadTokenOf(Buffer.alloc(32, 7)));
+    expect(leadTokenOf(SECRET)).not.toBe(leadTokenOf(Buffer.alloc(32, 8)));
+    expect(leadTokenOf(SECRET)).toMatch(/^[\w-]{43}$/);
+  });
+});
+
+describe("slotOf()", () => {
+  it("calls an image otherwise in every task, for every person and under every secret", () => {
+    const others = [
+      slotOf(SECRET, place),
+      slotOf(SECRET, { ...place, taskId: "u" }),
+      slotOf(SECRET, { ...place, annotatorId: 2 }),
+      slotOf(SECRET, { ...place, name: "i_b" }),
+      slotOf(Buffer.alloc(32, 8), place),
+    ];
+    expect(new Set(others).size).toBe(others.length);
+    expect(slotOf(SECRET, place)).toBe(others[0]);
+    expect(others.every((slot) => /^[\w-]{22}$/.test(slot))).toBe(true);
+  });
+});
+
+describe("isSameText()", () => {
+  it("compares texts of any length", () => {
+    expect(isSameText("abc", "abc")).toBe(true);
+    expect(isSameText("abc", "abd")).toBe(false);
+    expect(isSameText("abc", "abcd")).toBe(false);
+  });
+});
+
+let dir: string;
+let file: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "comfy-dpo-secret-"));
+  file = join(dir, "page/secret");
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+describe("serverSecret()", () => {
+  it("is made once, for its owner alone", () => {
+    const secret = serverSecret(dir);
+    expect(secret).toHaveLength(32);
+    expect(serverSecret(dir)).toEqual(secret);
+    expect([statSync(file).mode & 0o777, statSync(join(dir, "page")).mode & 0o777]).toEqual([0o600, 0o700]);
+    expect(readdirSync(join(dir, "page"))).toEqual(["secret"]);
+  });
+
+  it("is made anew where a full disk or a power cut left it empty", () => {
+    serverSecret(dir);
+    truncateSync(file);
+    const secret = serverSecret(dir);
+    expect(secret).toHaveLength(32);
+    expect(readFileSync(file)).toEqual(Buffer.from(secret));
+  });
+
+  it("is never made of something else that lies there", () => {
+    serverSecret(dir);
+    writeFileSync(file, "seven");
+    expect(() => serverSecret(dir)).toThrow(FatalError);
+    expect(readFileSync(file, "utf8")).toBe("seven");
+  });
+});

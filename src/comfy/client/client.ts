@@ -2,7 +2,6 @@ import type { Readable } from "node:stream";
 import { isJsonArray, isJsonObject, stringifyExact, type Json, type JsonObject } from "../../lib/exact-json.ts";
 import { canceller } from "./cancel.ts";
 import { comfyEvents, type ComfyEvents, type ComfyEventsOptions } from "../connection/events.ts";
-import { readSystemStats } from "./first-contact.ts";
 import { parseHistoryAnswer, type HistoryEntry, type OutputImage } from "./history-entry.ts";
 import { streamHistory } from "./history-stream.ts";
 import { CONNECT_TIMEOUT_MS, describeCall, type Call } from "../connection/connection.ts";
@@ -14,7 +13,7 @@ import { readText } from "../../lib/http/read-answer.ts";
 import { plainGets, type HeldReading, type PlainGets } from "../connection/plain-gets.ts";
 import { parseQueue, parseQueueRemaining, type Queue } from "./queue.ts";
 import { submit, type Submission, type SubmitAnswer } from "./submit.ts";
-import type { SystemStats } from "./system-stats.ts";
+import { type SystemStats, readSystemStats } from "./system-stats.ts";
 import { uploadImage, type Upload, type Uploaded } from "./upload-image.ts";
 
 /** Read of what comes with a 404: ComfyUI's is empty, a proxy's a page. */

@@ -105,3 +105,23 @@ function keepNumbers(token: Token): { readonly name: string; readonly value?: un
   if (name !== "numberValue" || typeof value !== "string" || value.length < SPECIAL_MIN_CHARS) return token;
   return { name: "stringValue", value: pythonNumber(value) };
 }
+
+/**
+ * The finished runs of prompts whose id at the server is not known, by the id that we sent. Reads the whole history, streamed, many MB
+ * on a long-lived server: to be asked once for all, before they are given up as lost.
+ */
+export async function findByMark(
+  client: { historyAll(signal: AbortSignal): AsyncIterable<HistoryEntry> },
+  sentIds: Iterable<string>,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, HistoryEntry>> {
+  const wanted = new Set(sentIds);
+  const found = new Map<string, HistoryEntry>();
+  if (wanted.size === 0) return found;
+  for await (const entry of client.historyAll(signal)) {
+    const sentId = entry.mark?.promptId ?? entry.promptId;
+    if (wanted.delete(sentId)) found.set(sentId, entry);
+    if (wanted.size === 0) break;
+  }
+  return found;
+}

@@ -1,5 +1,5 @@
-import { readCa } from "../connection/read-ca.ts";
 import { comfyClient, type ComfyClient, type ComfyClientOptions } from "./client.ts";
+import { readCa } from "../connection/connection.ts";
 
 export type PoolServer = Pick<ComfyClientOptions, "url" | "headers"> & {
   readonly ca_file: string | null;

@@ -2,11 +2,10 @@ import { RejectError, TransientError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { counted } from "../../lib/words.ts";
 import type { ComfyClient } from "./client.ts";
-import { describeRefusal } from "./describe-refusal.ts";
-import { findByMark } from "./find-by-mark.ts";
 import type { HistoryEntry } from "./history-entry.ts";
 import type { QueueItem } from "./queue.ts";
-import type { Submission } from "./submit.ts";
+import { type Submission, describeRefusal } from "./submit.ts";
+import { findByMark } from "./history-stream.ts";
 
 /** Between two looks at the server, ms. */
 const POLL_MS = 250;

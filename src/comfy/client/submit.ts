@@ -7,6 +7,7 @@ import type { Call } from "../connection/connection.ts";
 import type { Answer, Http } from "../connection/http.ts";
 import { withMark, type JobMark } from "./job-mark.ts";
 import { stringifyPython, tryParsePython } from "../../lib/python-json.ts";
+import { counted } from "../../lib/words.ts";
 
 /** What POST /prompt is sent. */
 export interface Submission {
@@ -146,4 +147,21 @@ function detailOf(value: Json | undefined): string {
   if (typeof value !== "string") return "";
   const words = withoutHiddenWords(value);
   return words.length > DETAIL_CHARS ? `${words.slice(0, DETAIL_CHARS)}…` : words;
+}
+
+/** Complaints shown. A graph of a thousand nodes may have as many: megabytes on a terminal and in each failed job's row. */
+const SHOWN_MAX = 5;
+/** Of one complaint, characters. */
+const COMPLAINT_CHARS = 500;
+
+/** Returns ComfyUI's own words, with the nodes and inputs they are about: the first five, and how many more there are. */
+export function describeRefusal({ message, nodeErrors }: { readonly message: string; readonly nodeErrors: readonly NodeError[] }): string {
+  const complaints = nodeErrors.flatMap(({ nodeId, classType, errors }) => errors.map((error) => ({ nodeId, classType, error })));
+  if (complaints.length === 0) return message;
+  const shown = complaints.slice(0, SHOWN_MAX).map(({ nodeId, classType, error }) => {
+    const words = `node ${nodeId} (${classType}): ${error.message}${error.details === "" ? "" : `: ${error.details}`}`;
+    return words.length > COMPLAINT_CHARS ? `${words.slice(0, COMPLAINT_CHARS)}…` : words;
+  });
+  const left = complaints.length - shown.length;
+  return left === 0 ? shown.join("; ") : `${shown.join("; ")}; and ${counted(left, "more complaint")}`;
 }

@@ -1,11 +1,11 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Readable } from "node:stream";
 import { Agent, buildConnector, request, type FormData } from "undici";
-import { TransientError } from "../../errors.ts";
+import { TransientError, ConfigError } from "../../errors.ts";
 import { AS_IT_IS, unpackAnswer } from "../../lib/http/read-answer.ts";
 import { networkFailure } from "./http-failure.ts";
-import { readCa } from "./read-ca.ts";
-import { serverAddress } from "./server-address.ts";
+import { readFileSync } from "node:fs";
+import { fileProblem } from "../../lib/files/file-problem.ts";
 
 export const CONNECT_TIMEOUT_MS = 5_000;
 
@@ -105,4 +105,34 @@ function openAgent({ caFile, connections, timeoutMs }: ConnectionOptions, unsent
         callback(...result);
       }),
   });
+}
+
+/** The TLS option for a certificate authority of the user's own. @throws {ConfigError} if its file cannot be read. */
+export function readCa(caFile: string | null): { readonly ca?: string } {
+  if (caFile === null) return {};
+  try {
+    return { ca: readFileSync(caFile, "utf8") };
+  } catch (error) {
+    throw new ConfigError(`Cannot read the CA certificate ${caFile}: ${fileProblem(error)}`, {
+      hint: "correct servers[].ca_file",
+      cause: error,
+    });
+  }
+}
+
+/**
+ * A server's URL in the form that every request is built on: http or https, path prefix kept, no slash at its end.
+ * @throws {ConfigError} for anything else, and for secrets in it: they would show up in every message.
+ */
+export function serverAddress(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null || (url.protocol !== "http:" && url.protocol !== "https:")) {
+    throw new ConfigError("Cannot use the server's URL: it is neither http:// nor https://", { hint: "write it as http://127.0.0.1:8188" });
+  }
+  if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
+    throw new ConfigError(`Cannot use the server's URL at ${url.host}: it holds a user name, password, query or fragment`, {
+      hint: "put secrets under servers[].headers",
+    });
+  }
+  return url.href.replace(/\/+$/, "");
 }

@@ -3,7 +3,7 @@ import { Agent, WebSocket, buildConnector, ping } from "undici";
 import { TransientError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { networkReason } from "../../lib/http/failure.ts";
-import { readCa } from "./read-ca.ts";
+import { readCa } from "./connection.ts";
 
 export interface EventSocketOptions {
   /** With the clientId. */

@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import type { Clock } from "../../lib/clock.ts";
 import { createBackoff, WAITS } from "../../lib/retry.ts";
-import { parseEvent, type ComfyEvent } from "./event.ts";
 import { runEventSocket } from "./event-socket.ts";
-import { serverAddress } from "./server-address.ts";
+import { serverAddress } from "./connection.ts";
+import { isJsonArray, isJsonObject, type Json, type JsonObject } from "../../lib/exact-json.ts";
+import { tryParsePython } from "../../lib/python-json.ts";
 
 /** ComfyUI sends no pings of its own, and a link that is cut looks like a quiet one: ping it, ms. */
 const PING_MS = 20_000;
@@ -83,3 +84,72 @@ export function comfyEvents(options: ComfyEventsOptions): ComfyEvents {
     close: () => closing.abort(),
   };
 }
+
+/** A message of ComfyUI's WebSocket that we use. `promptId` is null where the message is about no prompt, or does not say. */
+export type ComfyEvent =
+  | { readonly type: "status"; readonly promptId: null; readonly queueRemaining: number }
+  | { readonly type: "executionStart" | "executionSuccess"; readonly promptId: string | null }
+  /** These nodes will not run: their results are there already. */
+  | { readonly type: "executionCached"; readonly promptId: string | null; readonly nodes: readonly string[] }
+  /** `node` runs now. Null: the prompt is over, well or not, and its history entry is there. */
+  | { readonly type: "executing"; readonly promptId: string | null; readonly node: string | null }
+  /** A sampler's steps. */
+  | {
+      readonly type: "progress";
+      readonly promptId: string | null;
+      readonly node: string | null;
+      readonly value: number;
+      readonly max: number;
+    }
+  /** An output node is done. */
+  | { readonly type: "executed"; readonly promptId: string | null; readonly node: string | null }
+  | { readonly type: "executionError" | "executionInterrupted"; readonly promptId: string | null; readonly node: string | null };
+
+/**
+ * Half of a server's traffic: the state of every node of the workflow, at each step of any. Told by how ComfyUI writes it (json.dumps), so
+ * that it need not be read; written otherwise it is read, and passed over all the same.
+ */
+const IGNORED = /^\{"type": ?"(?:progress_state|feature_flags|crystools\.monitor)"/;
+
+/** Null for messages that we do not use, unknown ones and what is no JSON. */
+function parseEvent(text: string): ComfyEvent | null {
+  if (IGNORED.test(text)) return null;
+  const message = tryParsePython(text); // What cannot be read is no hint, and polling goes on.
+  if (!isJsonObject(message) || !isJsonObject(message["data"])) return null;
+  const { type, data } = message;
+  const promptId = textOrNull(data["prompt_id"]);
+  switch (type) {
+    case "status":
+      return statusEvent(data);
+    case "execution_start":
+      return { type: "executionStart", promptId };
+    case "execution_cached":
+      return { type: "executionCached", promptId, nodes: textsOf(data["nodes"]) };
+    case "executing":
+      return { type: "executing", promptId, node: textOrNull(data["node"]) };
+    case "progress":
+      return { type: "progress", promptId, node: textOrNull(data["node"]), value: numberOf(data["value"]), max: numberOf(data["max"]) };
+    case "executed":
+      return { type: "executed", promptId, node: textOrNull(data["node"]) };
+    case "execution_success":
+      return { type: "executionSuccess", promptId };
+    case "execution_error":
+      return { type: "executionError", promptId, node: textOrNull(data["node_id"]) };
+    case "execution_interrupted":
+      return { type: "executionInterrupted", promptId, node: textOrNull(data["node_id"]) };
+    default:
+      return null;
+  }
+}
+
+function statusEvent(data: JsonObject): ComfyEvent | null {
+  const status = isJsonObject(data["status"]) ? data["status"] : {};
+  const info = isJsonObject(status["exec_info"]) ? status["exec_info"] : {};
+  const remaining = info["queue_remaining"];
+  return typeof remaining === "number" && Number.isFinite(remaining) ? { type: "status", promptId: null, queueRemaining: remaining } : null;
+}
+
+const textOrNull = (value: Json | undefined): string | null => (typeof value === "string" ? value : null);
+const textsOf = (value: Json | undefined): readonly string[] =>
+  isJsonArray(value) ? value.filter((item) => typeof item === "string") : [];
+const numberOf = (value: Json | undefined): number => (typeof value === "number" && Number.isFinite(value) ? value : 0);

@@ -1,6 +1,5 @@
 import type { Json } from "../../lib/exact-json.ts";
-import { nodeOf, type ApiGraph } from "./graph.ts";
-import { asReference, type Reference } from "./reference.ts";
+import { nodeOf, type ApiGraph, asReference, type Reference } from "./graph.ts";
 import { savedImagesOf } from "./savers.ts";
 
 /** The size of an image that a graph asks for. */

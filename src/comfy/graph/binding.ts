@@ -1,7 +1,6 @@
 import { ConfigError } from "../../errors.ts";
 import { didYouMean } from "../../lib/nearest.ts";
-import { describeNode, formatPlace, nodeOf, titleOf, type ApiGraph, type Place } from "./graph.ts";
-import { referencesIn } from "./reference.ts";
+import { describeNode, formatPlace, nodeOf, titleOf, type ApiGraph, type Place, referencesIn } from "./graph.ts";
 
 /** Bound name → the inputs that take its value; empty where the workflow takes none (`none`). */
 export type Bindings = Readonly<Record<string, readonly Place[]>>;

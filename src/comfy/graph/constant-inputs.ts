@@ -1,7 +1,6 @@
 import type { Json } from "../../lib/exact-json.ts";
 import { detectTexts, valueBehind } from "./detect.ts";
-import { formatPlace, nodeOf, type ApiGraph, type Place } from "./graph.ts";
-import { asReference } from "./reference.ts";
+import { formatPlace, nodeOf, type ApiGraph, type Place, asReference } from "./graph.ts";
 
 /** Inputs that a person most likely meant to differ from image to image. */
 export interface ConstantInputs {

@@ -1,6 +1,5 @@
 import type { Json } from "../../lib/exact-json.ts";
-import { formatPlace, nodeOf, type ApiGraph, type ApiNode, type Place } from "./graph.ts";
-import { asReference, type Reference } from "./reference.ts";
+import { formatPlace, nodeOf, type ApiGraph, type ApiNode, type Place, asReference, type Reference } from "./graph.ts";
 import { saverKindOf, takesFilenamePrefix } from "./savers.ts";
 
 /** The names that a configuration may bind, as far as a graph shows them by itself. */

@@ -1,6 +1,5 @@
 import { canonicalJson, type JsonObject } from "../../lib/exact-json.ts";
-import type { ApiGraph } from "./graph.ts";
-import { referencesIn } from "./reference.ts";
+import { type ApiGraph, referencesIn } from "./graph.ts";
 
 /** Classes that put weights into memory, ComfyUI's own and custom ones, by their customary names. */
 const LOADER = /(?=.*load)(?=.*(?:checkpoint|ckpt|unet|diffus|vae|clip|lora|controlnet|model|hypernetwork|gligen|photomaker))/i;

@@ -1,7 +1,6 @@
 import { ConfigError } from "../../errors.ts";
 import { didYouMean } from "../../lib/nearest.ts";
-import { describeNode, nodeOf, type ApiGraph } from "./graph.ts";
-import { referencesIn } from "./reference.ts";
+import { describeNode, nodeOf, type ApiGraph, referencesIn } from "./graph.ts";
 import { savedImagesOf, saverKindOf, takesFilenamePrefix } from "./savers.ts";
 
 export interface OutputsOptions {

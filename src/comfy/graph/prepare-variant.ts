@@ -4,11 +4,10 @@ import { canonicalJson, stringifyExact, type Json, type JsonObject } from "../..
 import { didYouMean } from "../../lib/nearest.ts";
 import { resolvePlace, type Bindings } from "./binding.ts";
 import { fitValue } from "./fit-value.ts";
-import { describeNode, formatPlace, nodeOf, type ApiGraph, type Place } from "./graph.ts";
+import { describeNode, formatPlace, nodeOf, type ApiGraph, type Place, withInputs } from "./graph.ts";
 import { loaderSignature, modelOf } from "./loader-signature.ts";
 import { dropOtherSavers } from "./outputs.ts";
 import { isSecretInput, isSecretName } from "../../lib/secret-names.ts";
-import { withInputs } from "./with-inputs.ts";
 
 /** A workflow with its places found: what variants are made of. */
 export interface BoundWorkflow {

@@ -2,9 +2,8 @@ import { RejectError } from "../../errors.ts";
 import { stringifyExact, type Json } from "../../lib/exact-json.ts";
 import type { Bindings } from "./binding.ts";
 import { fitValue } from "./fit-value.ts";
-import { describeNode, nodeOf, type ApiGraph, type ApiNode, type Place } from "./graph.ts";
+import { describeNode, nodeOf, type ApiGraph, type ApiNode, type Place, withInputs } from "./graph.ts";
 import { savedImagesOf } from "./savers.ts";
-import { withInputs } from "./with-inputs.ts";
 
 export interface RenderOptions {
   readonly bindings: Bindings;

@@ -1,7 +1,6 @@
 import { isJsonArray, isJsonObject, type Json, type JsonObject } from "../../lib/exact-json.ts";
 import { isSecretInput, masked } from "../../lib/secret-names.ts";
-import type { ApiGraph, Place } from "./graph.ts";
-import { withInputs } from "./with-inputs.ts";
+import { type ApiGraph, type Place, withInputs } from "./graph.ts";
 
 /** The inputs of a graph that look like secrets. */
 export function secretPlaces(graph: ApiGraph): readonly Place[] {

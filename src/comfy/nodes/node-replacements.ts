@@ -1,7 +1,6 @@
 import { isJsonArray, isJsonObject, type Json, type JsonObject } from "../../lib/exact-json.ts";
-import { nodeOf, type ApiGraph, type ApiNode, type Place } from "../graph/graph.ts";
+import { nodeOf, type ApiGraph, type ApiNode, type Place, asReference } from "../graph/graph.ts";
 import type { ObjectInfo } from "./object-info.ts";
-import { asReference } from "../graph/reference.ts";
 
 /** An input of the new class: the old node's value, or a fixed one. */
 type InputSource = { readonly oldId: string } | { readonly value: Json };

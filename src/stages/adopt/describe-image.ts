@@ -1,8 +1,7 @@
-import type { ApiGraph } from "../../comfy/graph/graph.ts";
+import { type ApiGraph, withInputs } from "../../comfy/graph/graph.ts";
 import { modelOf } from "../../comfy/graph/loader-signature.ts";
 import { stringifyPython, tryParsePython } from "../../lib/python-json.ts";
 import { saverKindOf } from "../../comfy/graph/savers.ts";
-import { withInputs } from "../../comfy/graph/with-inputs.ts";
 import { parseWorkflow } from "../../comfy/graph/workflow.ts";
 import type { Config } from "../../config/schema.ts";
 import { ConfigError, RejectError } from "../../errors.ts";

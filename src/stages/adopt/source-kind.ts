@@ -1,8 +1,8 @@
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import { serverAddress } from "../../comfy/connection/server-address.ts";
 import { ConfigError } from "../../errors.ts";
 import { fileProblem } from "../../lib/files/file-problem.ts";
+import { serverAddress } from "../../comfy/connection/connection.ts";
 
 const WHAT_IT_TAKES = "name a ComfyUI server's URL, a folder of ComfyUI images, or a .jsonl of {prompt, file or uri, model, seed}";
 

@@ -1,8 +1,7 @@
 import type { Bindings } from "../../comfy/graph/binding.ts";
 import type { Submission } from "../../comfy/client/submit.ts";
-import type { ApiGraph, Place } from "../../comfy/graph/graph.ts";
+import { type ApiGraph, type Place, withInputs } from "../../comfy/graph/graph.ts";
 import { render } from "../../comfy/graph/render.ts";
-import { withInputs } from "../../comfy/graph/with-inputs.ts";
 import type { Context } from "../../context.ts";
 import type { JobRow } from "../../db/queries/jobs/jobs.ts";
 import { referenceQueries } from "../../db/queries/plan/references.ts";

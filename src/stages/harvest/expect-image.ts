@@ -1,11 +1,11 @@
 import { askedSize, readFrom, type AskedSize, type ReadInput } from "../../comfy/graph/asked-size.ts";
-import { embedsPrompt } from "../../comfy/graph/embeds-prompt.ts";
 import { formatPlace, nodeOf, type ApiGraph } from "../../comfy/graph/graph.ts";
 import type { Context } from "../../context.ts";
 import type { ListedImageRow } from "../../db/queries/images/images.ts";
 import { isJsonObject, parseExact, type Json } from "../../lib/exact-json.ts";
 import { variantCache } from "../generate/variant-cache.ts";
 import type { ProofTask } from "./transfer/prove.ts";
+import { embedsPrompt } from "../../comfy/graph/savers.ts";
 
 export type Expectation = Pick<ProofTask, "embedsPrompt" | "askedSize">;
 

@@ -1,7 +1,6 @@
 import { checkAllowedNodes } from "../../comfy/nodes/allowed-nodes.ts";
 import { resolveBindings } from "../../comfy/graph/binding.ts";
 import { graphProblems } from "../../comfy/nodes/graph-problems.ts";
-import { refuseUnsupported } from "../../comfy/graph/refuse-unsupported.ts";
 import { resolveOutputs } from "../../comfy/graph/outputs.ts";
 import { prepareVariant, type BoundWorkflow, type PreparedVariant } from "../../comfy/graph/prepare-variant.ts";
 import type { ServerClasses } from "../../comfy/client/server-classes.ts";
@@ -14,6 +13,7 @@ import type { JsonObject } from "../../lib/exact-json.ts";
 import { didYouMean } from "../../lib/nearest.ts";
 import { readWorkflow } from "./read-workflow.ts";
 import { expandVariants, perJobNames } from "./variants.ts";
+import { refuseUnsupported } from "../../comfy/graph/savers.ts";
 
 /** A variant as the plan writes it. */
 export interface ReadyToPlan extends PreparedVariant {

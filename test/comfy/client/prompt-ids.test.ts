@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { comfyClient, type ComfyClient } from "../../../src/comfy/client/client.ts";
 import { startEmulator, type Emulator, type EmulatorOptions } from "../../../src/emulator/emulator.ts";
-import { findByMark } from "../../../src/comfy/client/find-by-mark.ts";
 import { markIn, withMark } from "../../../src/comfy/client/job-mark.ts";
 import { tinyGraph } from "../graph/tiny-graph.ts";
+import { findByMark } from "../../../src/comfy/client/history-stream.ts";
 
 // Servers of every age: those that keep the prompt_id they are sent, those that insist on a UUID, those that give their own.
 

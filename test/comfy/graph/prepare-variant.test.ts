@@ -1,9 +1,8 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { resolveBindings, type Bindings } from "../../../src/comfy/graph/binding.ts";
-import type { ApiGraph } from "../../../src/comfy/graph/graph.ts";
+import { type ApiGraph, withInputs } from "../../../src/comfy/graph/graph.ts";
 import { prepareVariant, type BoundWorkflow, type VariantSettings } from "../../../src/comfy/graph/prepare-variant.ts";
-import { withInputs } from "../../../src/comfy/graph/with-inputs.ts";
 import { canonicalJson, stringifyExact, type Json, type JsonObject } from "../../../src/lib/exact-json.ts";
 import { bundledGraph, configErrorOf } from "./workflow-fixtures.ts";
 

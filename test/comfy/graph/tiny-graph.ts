@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { ApiGraph } from "../../../src/comfy/graph/graph.ts";
-import { withInputs } from "../../../src/comfy/graph/with-inputs.ts";
+import { type ApiGraph, withInputs } from "../../../src/comfy/graph/graph.ts";
 
 const TINY = join(import.meta.dirname, "../../../configs/workflows/tiny.json");
 

@@ -1,8 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { boundValues } from "../../../src/comfy/nodes/bound-values.ts";
-import type { InputInfo } from "../../../src/comfy/nodes/object-info.ts";
-import { parseObjectInfo } from "../../../src/comfy/nodes/object-info.ts";
-import { isBetweenSteps, valueProblem } from "../../../src/comfy/nodes/value-problem.ts";
+import { boundValues, isBetweenSteps, valueProblem } from "../../../src/comfy/nodes/bound-values.ts";
+import { type InputInfo, parseObjectInfo } from "../../../src/comfy/nodes/object-info.ts";
 import { bundledGraph, graphOf, newerServer, recordedObjectInfo } from "../graph/workflow-fixtures.ts";
 
 const NO_LIMITS: InputInfo = {

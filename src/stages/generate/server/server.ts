@@ -1,5 +1,4 @@
 import type { ComfyClient } from "../../../comfy/client/client.ts";
-import type { ComfyEvent } from "../../../comfy/connection/event.ts";
 import type { JobRow, SubmittedJob } from "../../../db/queries/jobs/jobs.ts";
 import { FatalError, TransientError, isAbort } from "../../../errors.ts";
 import { pause } from "../../../lib/clock.ts";
@@ -13,6 +12,7 @@ import type { ServerParts } from "./server-parts.ts";
 import { createShortageWatch } from "./shortage-watch.ts";
 import { createSubmitter } from "./submit-job.ts";
 import { createSweeper } from "./sweep-server.ts";
+import type { ComfyEvent } from "../../../comfy/connection/events.ts";
 
 /** Between two rounds of a worker that nobody wakes, ms. */
 const ROUND_MS = 500;

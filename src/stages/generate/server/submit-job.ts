@@ -1,6 +1,5 @@
-import { describeRefusal } from "../../../comfy/client/describe-refusal.ts";
 import { formatPlace, type Place } from "../../../comfy/graph/graph.ts";
-import type { NodeError, SubmitAnswer } from "../../../comfy/client/submit.ts";
+import { type NodeError, type SubmitAnswer, describeRefusal } from "../../../comfy/client/submit.ts";
 import { FatalError, isAbort, RejectError, TransientError } from "../../../errors.ts";
 import { forgetNodeCache } from "./forget-node-cache.ts";
 import type { OutJob } from "./jobs-out.ts";

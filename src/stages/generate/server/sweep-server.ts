@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { findByMark } from "../../../comfy/client/find-by-mark.ts";
 import type { HistoryEntry } from "../../../comfy/client/history-entry.ts";
 import { TransientError } from "../../../errors.ts";
 import { idsOf, type OutJob } from "./jobs-out.ts";
 import type { ServerParts } from "./server-parts.ts";
 import { settleEntry } from "./settle-entry.ts";
+import { findByMark } from "../../../comfy/client/history-stream.ts";
 
 /** How long a job may be in neither queue nor history before it is lost: a POST whose answer was lost may still arrive, ms. */
 const LOST_GRACE_MS = 5_000;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { refuseUnsupported } from "../../../src/comfy/graph/refuse-unsupported.ts";
 import { configErrorOf, graphOf } from "./workflow-fixtures.ts";
+import { refuseUnsupported } from "../../../src/comfy/graph/savers.ts";
 
 const outputs = { outputs: ["9"], variant: "base" };
 const saver = (inputs: Readonly<Record<string, string>>) =>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { describeRefusal } from "../../../src/comfy/client/describe-refusal.ts";
+import { describeRefusal } from "../../../src/comfy/client/submit.ts";
 
 const complaint = (nodeId: string, details = "ckpt_name: 'x' not in []") => ({
   nodeId,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { asReference, referencesIn } from "../../../src/comfy/graph/reference.ts";
 import type { Json } from "../../../src/lib/exact-json.ts";
 import { graphOf } from "./workflow-fixtures.ts";
+import { asReference, referencesIn } from "../../../src/comfy/graph/graph.ts";
 
 const graph = graphOf({ "4": ["CheckpointLoaderSimple", {}], "12:7": ["CLIPTextEncode", {}], "node a": ["VAEDecode", {}] });
 

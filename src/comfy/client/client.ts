@@ -20,13 +20,13 @@ import { uploadImage, type Upload, type Uploaded } from "./upload-image.ts";
 const MISSING_MAX_BYTES = 64 * 1024;
 
 export interface ComfyClientOptions {
-  /** With a path prefix, if there is one. */
+  /** The address, with a path prefix if there is one. */
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly caFile?: string | null;
   /** Sockets. @default 32 */
   readonly connections?: number;
-  /** For the headers of an answer, and between two pieces of its body, ms. @default 30 000 */
+  /** Longest wait for the headers of an answer, and between two pieces of its body, ms. @default 30 000 */
   readonly timeoutMs?: number;
 }
 
@@ -71,7 +71,7 @@ export interface ComfyClient {
   objectInfo(classType: string | null, signal: AbortSignal): Promise<JsonObject>;
   /** The largest upload that the server takes, bytes; null where it does not say, as older ones. */
   maxUploadBytes(signal: AbortSignal): Promise<number | null>;
-  /** What the server makes of classes that it no longer has; of older servers, which have no such list, nothing. */
+  /** Reads the replacements for classes that the server no longer has. Older servers have no such list. */
   nodeReplacements(signal: AbortSignal): Promise<NodeReplacements>;
   /** Names of models in a folder, or of the folders. Null where there is no such folder. */
   models(folder: string | null, signal: AbortSignal): Promise<readonly string[] | null>;

@@ -5,7 +5,7 @@ import { markIn, type JobMark } from "./job-mark.ts";
 /** An image that a node saved, as history lists it. Names are a server's words: data, never a path. */
 export interface OutputImage {
   readonly nodeId: string;
-  /** In that node's list. */
+  /** Position in that node's list. */
   readonly index: number;
   readonly filename: string;
   readonly subfolder: string;
@@ -13,7 +13,7 @@ export interface OutputImage {
   readonly type: string;
 }
 
-/** Why a run failed, without traceback and current_inputs: they may be megabytes and hold secrets. */
+/** The failure of a run, without traceback and current_inputs, which may be megabytes and hold secrets. */
 export interface ExecutionError {
   readonly nodeId: string;
   readonly classType: string;
@@ -25,7 +25,7 @@ export interface ExecutionError {
 /** A finished run. */
 export interface HistoryEntry {
   readonly promptId: string;
-  /** Which job of ours it was; null for other people's. */
+  /** Our job; null for runs of other people. */
   readonly mark: JobMark | null;
   readonly number: number;
   readonly outputs: readonly OutputImage[];
@@ -40,7 +40,7 @@ export interface HistoryEntry {
 }
 
 const MESSAGE_CHARS = 2_000;
-/** Of a node id, class or exception: anything much longer is no name. */
+/** Longest node id, class or exception, characters. */
 const NAME_CHARS = 200;
 /** torch.OutOfMemoryError, torch.cuda.OutOfMemoryError, and Python's own. */
 const OUT_OF_MEMORY_TYPE = /OutOfMemory|^(builtins\.)?MemoryError$/;

@@ -20,14 +20,14 @@ interface RawEntry {
 /** Shorter literals are numbers that a double holds and no constant of Python's. */
 const SPECIAL_MIN_CHARS = 9;
 
-/** Of a whole history. ComfyUI keeps 10,001 (execution.py, MAXIMUM_HISTORY_SIZE); what has ten times as many has no end. */
+/** Entries read of a whole history. ComfyUI keeps 10,001 (execution.py, MAXIMUM_HISTORY_SIZE): ten times as many have no end. */
 const ENTRIES_MAX = 100_000;
 
 /** GET /history, entry by entry: a full history is many MB, and memory holds one entry and one piece of the answer. */
 export async function* streamHistory(http: Http, signal: AbortSignal): AsyncGenerator<HistoryEntry> {
   const call: Call = { method: "GET", path: "/history", signal };
   const { body } = await http.send(call);
-  // What went through since the last whole entry; its first words are shown if it is no JSON.
+  // Text since the last whole entry. Its first words are shown if it is no JSON.
   let sinceEntryBytes = 0;
   let count = 0;
   let start = "";

@@ -14,7 +14,7 @@ export interface ComfyPool {
   /** Also of servers that left the configuration: their images may still be fetched. */
   has(url: string): boolean;
   isConfigured(url: string): boolean;
-  /** Where the server's output folder is on this machine; null where it is not. */
+  /** The server's output folder on this machine; null where there is none. */
   outputDir(url: string): string | null;
   keys(): Iterable<string>;
   values(): Iterable<ComfyClient>;
@@ -25,7 +25,7 @@ export interface ComfyPool {
 
 interface Member {
   readonly client: ComfyClient;
-  /** What it was made from. */
+  /** The entry of the configuration that it was made of. */
   readonly made: string;
   isConfigured: boolean;
   outputDir: string | null;

@@ -5,9 +5,9 @@ export interface QueueItem {
   /** Runs in this order, lowest first. */
   readonly number: number;
   readonly promptId: string;
-  /** Who submitted it; null where it does not say. */
+  /** The client that submitted it; null if it does not say. */
   readonly clientId: string | null;
-  /** Which job of ours it is; null for other people's. */
+  /** Our job; null for prompts of other people. */
   readonly mark: JobMark | null;
 }
 

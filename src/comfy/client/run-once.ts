@@ -9,14 +9,14 @@ import { findByMark } from "./history-stream.ts";
 
 /** Between two looks at the server, ms. */
 const POLL_MS = 250;
-/** How long a prompt may be in neither queue nor history before it is lost, ms. */
+/** A prompt that is in neither queue nor history for this long is lost, ms. */
 const LOST_GRACE_MS = 5_000;
 
 export interface RunOnceOptions {
   readonly clock: Clock;
-  /** How long it may run, once it does; and how long it waits at all behind others that go on. */
+  /** Longest run, and longest wait behind others that go on. */
   readonly timeoutMs: number;
-  /** How long it waits behind others while none of them ends, and nothing of the server's queue moves. */
+  /** Longest wait behind others while none of them ends and the server's queue does not move. */
   readonly standstillMs: number;
   /** Told at each look at the server while the prompt is there. */
   readonly onLook?: (where: Whereabouts) => void;
@@ -59,7 +59,7 @@ export async function runOnce<T>(
   }
 }
 
-/** Where the prompt is, as far as known. */
+/** The place of the prompt, as far as known. */
 interface Place {
   promptId: string;
   /** False: the answer was lost, and the server may call it otherwise. */

@@ -3,12 +3,12 @@ import type { ComfyClient } from "./client.ts";
 import { NO_REPLACEMENTS, type NodeReplacements } from "../nodes/node-replacements.ts";
 import { parseObjectInfo, type ClassInfo, type ObjectInfo } from "../nodes/object-info.ts";
 
-/** What a server says of the classes that a workflow uses. */
+/** The classes that a workflow uses, as a server describes them. */
 export interface ServerClasses {
   readonly url: string;
   /** Without those that it does not have. */
   readonly objectInfo: ObjectInfo;
-  /** What it makes of classes that it does not have. */
+  /** Replacements for classes that it does not have. */
   readonly replacements: NodeReplacements;
 }
 

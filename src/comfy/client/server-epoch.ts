@@ -7,7 +7,7 @@ export interface ServerEpoch {
   readonly pytorch: string;
   readonly python: string;
   readonly device: string;
-  /** Of the command line, without those that only say where the server and its files are. */
+  /** Arguments of the command line, without those that only say where the server and its files are. */
   readonly arguments: readonly string[];
 }
 

@@ -9,7 +9,7 @@ import { withMark, type JobMark } from "./job-mark.ts";
 import { stringifyPython, tryParsePython } from "../../lib/python-json.ts";
 import { counted } from "../../lib/words.ts";
 
-/** What POST /prompt is sent. */
+/** The content of POST /prompt. */
 export interface Submission {
   readonly prompt: ApiGraph;
   /** Ours, a UUID: newer servers insist on it. */
@@ -25,7 +25,7 @@ export interface Submission {
   readonly number?: number;
 }
 
-/** What ComfyUI holds against one node. */
+/** The complaints of ComfyUI about one node. */
 export interface NodeError {
   readonly nodeId: string;
   readonly classType: string;
@@ -54,7 +54,7 @@ export type SubmitAnswer =
 const HANDLER_RAISED = "Server got itself in trouble";
 /** A UUID has 36; anything much longer is no id. */
 const PROMPT_ID_MAX_CHARS = 200;
-/** Of one detail, characters: some hold tracebacks. */
+/** Longest detail, characters: some hold tracebacks. */
 const DETAIL_CHARS = 1_000;
 
 /**
@@ -106,7 +106,7 @@ function accepted(fields: JsonObject | null): SubmitAnswer | null {
   return { kind: "accepted", promptId, number: Number(fields["number"]), nodeErrors: nodeErrorsOf(fields["node_errors"]) };
 }
 
-/** Why ComfyUI refuses the prompt itself; null if the answer is about something else, or not ComfyUI's. */
+/** Reads why ComfyUI refuses the prompt itself. Returns null if the answer is about something else, or not ComfyUI's. */
 function refusalMessage(status: number, { text, fields }: { readonly text: string; readonly fields: JsonObject | null }): string | null {
   if (status === 413) return "413: the workflow is larger than the server takes";
   if (status === 403 && text === "") {
@@ -151,7 +151,7 @@ function detailOf(value: Json | undefined): string {
 
 /** Complaints shown. A graph of a thousand nodes may have as many: megabytes on a terminal and in each failed job's row. */
 const SHOWN_MAX = 5;
-/** Of one complaint, characters. */
+/** Longest complaint shown, characters. */
 const COMPLAINT_CHARS = 500;
 
 /** Returns ComfyUI's own words, with the nodes and inputs they are about: the first five, and how many more there are. */

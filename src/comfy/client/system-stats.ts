@@ -11,7 +11,7 @@ export interface Device {
   readonly vramFreeBytes: number;
 }
 
-/** What GET /system_stats says, as far as it says it. */
+/** The content of GET /system_stats. */
 export interface SystemStats {
   /** "unknown" where the server does not say. */
   readonly version: string;
@@ -61,8 +61,8 @@ const bytesOf = (value: Json | undefined): number => {
 };
 
 /**
- * GET /system_stats: what every server is asked before anything else, and whenever it comes back.
- * @throws {FatalError} for what is surely no ComfyUI, by name: asking again would not make it one.
+ * Calls GET /system_stats, the first question to every server, and whenever it comes back.
+ * @throws {FatalError} for an application that is surely no ComfyUI, by name.
  */
 export async function readSystemStats(http: Http, signal: AbortSignal): Promise<SystemStats> {
   const call: Call = { method: "GET", path: "/system_stats", signal };
@@ -70,10 +70,9 @@ export async function readSystemStats(http: Http, signal: AbortSignal): Promise<
   const text = await http.textOf(call, body);
   const foreign = foreignApiOf({ status, text });
   if (foreign !== undefined) {
-    throw new FatalError(
-      `Cannot use ${http.url} as a ComfyUI server: what answers there is ${foreign.name}; a server must speak ComfyUI's own API`,
-      { hint: foreign.instead },
-    );
+    throw new FatalError(`Cannot use ${http.url} as a ComfyUI server: ${foreign.name} answers there, not ComfyUI's own API`, {
+      hint: foreign.instead,
+    });
   }
   if (status !== 200) throw http.refusal(call, { status, headers, text });
   const answer = tryParsePython(text);
@@ -82,13 +81,13 @@ export async function readSystemStats(http: Http, signal: AbortSignal): Promise<
   return stats;
 }
 
-/** What answers in place of ComfyUI, and what to try. */
+/** An application that answers in place of ComfyUI, and what to try. */
 interface ForeignApi {
   readonly name: string;
   readonly instead: string;
 }
 
-/** What ComfyUI never says: that it has no such route. */
+/** "There is no such route": ComfyUI never answers this. */
 const NO_ROUTE_STATUSES: ReadonlySet<number> = new Set([404, 405]);
 
 /**

@@ -14,7 +14,7 @@ export interface Upload {
   readonly type: "input" | "temp" | "output";
 }
 
-/** Where the server put an upload: another name than asked for means that the asked one was taken by other content. */
+/** The place of an upload. Another name than asked for means that the asked one was taken by other content. */
 export type Uploaded = Pick<OutputImage, "subfolder" | "type"> & { readonly name: string };
 
 /** 400: no file in it, or a place outside of the folder. 413: over --max-upload-size. 500: ComfyUI could not write it. Again is no help. */

@@ -11,17 +11,17 @@ export const CONNECT_TIMEOUT_MS = 5_000;
 
 export interface ConnectionOptions {
   readonly url: string;
-  /** On every request. Secrets: never in a message. */
+  /** Sent with every request. They are secrets: never in a message. */
   readonly headers: Readonly<Record<string, string>>;
   readonly caFile: string | null;
   readonly connections: number;
-  /** For the headers of an answer, and between two pieces of its body, ms. */
+  /** Longest wait for the headers of an answer, and between two pieces of its body, ms. */
   readonly timeoutMs: number;
 }
 
 export interface Call {
   readonly method: "GET" | "POST";
-  /** Below the server's URL, with its query. */
+  /** Path below the server's URL, with its query. */
   readonly path: string;
   readonly json?: string;
   readonly form?: FormData;
@@ -40,7 +40,7 @@ export interface ServerAnswer {
 /** Requests to one server, with its headers. */
 export interface Connection {
   readonly url: string;
-  /** In lower case. */
+  /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   /**
    * The answer whatever its status; the caller reads or destroys its body. Redirects are answers, too: headers go to no other place.

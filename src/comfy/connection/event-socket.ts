@@ -6,7 +6,7 @@ import { networkReason } from "../../lib/http/failure.ts";
 import { readCa } from "./connection.ts";
 
 export interface EventSocketOptions {
-  /** With the clientId. */
+  /** Address with the clientId. */
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly caFile: string | null;
@@ -18,7 +18,7 @@ export interface EventSocketOptions {
   onText(text: string): void;
 }
 
-/** Why a connection ended, and how long it was open. */
+/** The end of a connection: its reason, and how long it was open. */
 export interface EventSocketEnd {
   readonly openMs: number;
   readonly error: Error;

@@ -114,7 +114,7 @@ const IGNORED = /^\{"type": ?"(?:progress_state|feature_flags|crystools\.monitor
 /** Null for messages that we do not use, unknown ones and what is no JSON. */
 function parseEvent(text: string): ComfyEvent | null {
   if (IGNORED.test(text)) return null;
-  const message = tryParsePython(text); // What cannot be read is no hint, and polling goes on.
+  const message = tryParsePython(text); // A message that cannot be read is no hint. Polling goes on.
   if (!isJsonObject(message) || !isJsonObject(message["data"])) return null;
   const { type, data } = message;
   const promptId = textOrNull(data["prompt_id"]);

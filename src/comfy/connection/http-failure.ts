@@ -2,12 +2,12 @@ import { type IncomingHttpHeaders, STATUS_CODES } from "node:http";
 import { ConfigError, FatalError, messageOf, TransientError } from "../../errors.ts";
 import { isHtml, networkCode, networkReason, retryAfter, serverWords } from "../../lib/http/failure.ts";
 
-/** Shown where something else than ComfyUI seems to answer. */
+/** Hint where something else than ComfyUI seems to answer. */
 export const FOREIGN_HINT = "is this really a ComfyUI server? Check the address and its path in servers[].url";
 
-/** What ComfyUI never answers to our requests, apart from those that their callers read. */
+/** Statuses that ComfyUI never answers to our requests, apart from those that their callers handle. */
 const FOREIGN_STATUSES: ReadonlySet<number> = new Set([400, 404, 405]);
-/** What a server, or a proxy before it, answers that cannot now. Source: RFC 9110 §15.5.9, §15.6; RFC 8470; RFC 6585 §4. */
+/** Statuses that say "not now". Source: RFC 9110 §15.5.9, §15.6; RFC 8470; RFC 6585 §4. */
 const BUSY_STATUSES: ReadonlySet<number> = new Set([408, 425, 429, 502, 503, 504]);
 const CREDENTIALS_STATUSES: ReadonlySet<number> = new Set([401, 403, 407]);
 const CREDENTIALS_HINT = "the server asks for credentials: set servers[].headers, with the secret as ${NAME} from the environment";
@@ -20,13 +20,13 @@ export interface Refusal {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly text: string;
-  /** As in Call. */
+  /** See Call. */
   readonly isAboutOne: boolean;
 }
 
 /**
- * What an answer means that is not the one hoped for: FatalError where credentials are missing, else TransientError. An answer about one
- * item blames no credentials: a firewall that dislikes one prompt answers 403, too.
+ * Makes an error of an unexpected answer: FatalError where credentials are missing, otherwise TransientError. An answer about one item
+ * blames no credentials: a firewall that dislikes one prompt answers 403, too.
  */
 export function refusalOf({ what, status, headers, text, isAboutOne }: Refusal): FatalError | TransientError {
   const words = serverWords(text);
@@ -50,7 +50,7 @@ export function refusalOf({ what, status, headers, text, isAboutOne }: Refusal):
   });
 }
 
-/** What an exception of undici means: ConfigError for headers that cannot be sent, else TransientError. */
+/** Makes an error of an exception of undici: ConfigError for headers that cannot be sent, otherwise TransientError. */
 export function networkFailure(what: string, error: unknown): ConfigError | TransientError {
   const code = networkCode(error);
   if (code === "UND_ERR_INVALID_ARG") {
@@ -63,7 +63,7 @@ export function networkFailure(what: string, error: unknown): ConfigError | Tran
   return new TransientError(`Cannot ${what}: ${networkReason(error)}`, { answered: isAnswer ? "refused" : "none", cause: error });
 }
 
-/** An answer with status 200 that ComfyUI would not give. */
+/** Makes an error of an answer with status 200 that ComfyUI would not give. */
 export function foreignAnswer(what: string, text: string): TransientError {
   const seen = isHtml(text) ? "it answers HTML" : `its answer is not ComfyUI's: ${text === "" ? "empty" : serverWords(text)}`;
   return new TransientError(`Cannot ${what}: ${seen}`, { answered: "refused", hint: FOREIGN_HINT });

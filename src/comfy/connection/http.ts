@@ -9,9 +9,9 @@ import { foreignAnswer, refusalOf } from "./http-failure.ts";
 import { tryParsePython } from "../../lib/python-json.ts";
 import { readText } from "../../lib/http/read-answer.ts";
 
-/** Of one JSON answer held in memory: /object_info of all classes is 0.3 MB, a deep /queue some MB. */
+/** Largest JSON answer that is held in memory: /object_info of all classes is 0.3 MB, a deep /queue some MB. */
 export const JSON_MAX_BYTES = 64 * 1024 * 1024;
-/** Of an error's body, whose first words are shown. */
+/** Bytes read of an error's body, whose first words are shown. */
 const REFUSAL_MAX_BYTES = 64 * 1024;
 /** An answer that was read to its end, or as far as is of interest. */
 export interface Answer {
@@ -20,21 +20,21 @@ export interface Answer {
   readonly text: string;
 }
 
-/** A connection that knows ComfyUI's way to answer. Everything throws TransientError, FatalError, ConfigError or the abort reason. */
+/** A connection that knows how ComfyUI answers. Every method throws TransientError, FatalError, ConfigError or the abort reason. */
 export interface Http extends Connection {
-  /** A whole body. */
+  /** Reads a whole body as text. */
   textOf(call: Call, body: Readable): Promise<string>;
-  /** The answer with status 200, or one of `also`; the caller reads or destroys its body. */
+  /** Makes a call, and returns the answer with status 200 or one of `also`. The caller reads or destroys its body. */
   send(call: Call, also?: readonly number[]): Promise<ServerAnswer>;
-  /** The answer's JSON, exact, as `parse` reads it; undefined says that ComfyUI would not answer so. */
+  /** Makes a call, and returns its JSON as `parse` reads it. `parse` returns undefined for what ComfyUI would not answer. */
   json<T>(call: Call, parse: (answer: Json) => T | undefined): Promise<T>;
-  /** The same; null for 404. */
+  /** As `json`; null for 404. */
   jsonIfAny<T>(call: Call, parse: (answer: Json) => T | undefined): Promise<T | null>;
-  /** For endpoints whose answer says nothing: it may be empty. */
+  /** Makes a call whose answer has no content. */
   done(call: Call): Promise<void>;
-  /** What an answer of another status than hoped for means. */
+  /** Makes an error of an answer with an unexpected status. */
   refusal(call: Call, answer: Answer): FatalError | TransientError;
-  /** What an answer with status 200 means that is not ComfyUI's. */
+  /** Makes an error of an answer with status 200 that is not ComfyUI's. */
   foreign(call: Call, text: string): TransientError;
 }
 

@@ -24,7 +24,7 @@ const SAME_SIZE: ReadonlyMap<string, string> = new Map([
   ["ImageAddNoise", "image"],
   ["ImageFromBatch", "image"],
   ["RepeatImageBatch", "image"],
-  // Of latents:
+  // Nodes that make latents:
   ["KSampler", "latent_image"],
   ["KSamplerAdvanced", "latent_image"],
   ["SamplerCustom", "latent_image"],

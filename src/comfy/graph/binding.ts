@@ -5,7 +5,7 @@ import { describeNode, formatPlace, nodeOf, titleOf, type ApiGraph, type Place, 
 /** Bound name → the inputs that take its value; empty where the workflow takes none (`none`). */
 export type Bindings = Readonly<Record<string, readonly Place[]>>;
 
-/** What `bind` may say instead of a place: the workflow takes no such value. */
+/** Stands in `bind` instead of a place: the workflow takes no such value. */
 const NONE = "none";
 
 type Bind = Readonly<Record<string, string | readonly string[]>>;
@@ -138,7 +138,7 @@ function someNodes(graph: ApiGraph): string {
   return some(Object.keys(graph).map((nodeId) => describeNode(graph, nodeId).replace(/^node /, "")));
 }
 
-/** As many as a line of a terminal can carry. */
+/** Fits on a line of a terminal. */
 function some(items: readonly string[]): string {
   const shown = items.slice(0, 12).join(", ");
   return items.length > 12 ? `${shown}, … ${items.length} in all` : shown;

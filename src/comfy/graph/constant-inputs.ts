@@ -38,7 +38,7 @@ function isEmptyText(value: Json | undefined): boolean {
   return typeof value === "string" && value.trim() === "";
 }
 
-/** True where a run may make several images: nobody can say from the graph how many. */
+/** True if a run may make several images, a number that the graph does not tell. */
 export function mayMakeSeveral(graph: ApiGraph, outputs: readonly string[]): boolean {
   const isOne = (value: unknown): boolean => value === undefined || value === 1;
   const several = [...ancestorsOf(graph, outputs)].some((nodeId) => {

@@ -5,7 +5,7 @@ import { saverKindOf, takesFilenamePrefix } from "./savers.ts";
 /** The names that a configuration may bind, as far as a graph shows them by itself. */
 export type DetectedName = "prompt" | "negative" | "seed" | "width" | "height" | "steps" | "cfg" | "guidance" | "checkpoint";
 
-/** What a new configuration could bind. A name without candidates was not found; with several, a person has to choose. */
+/** The places that a new configuration could bind. A name without places was not found. With several, a person has to choose. */
 export interface Detection {
   /** Each candidate is the list of places that belong together, such as the text inputs of one encoder. */
   readonly bind: Readonly<Record<DetectedName, readonly (readonly Place[])[]>>;

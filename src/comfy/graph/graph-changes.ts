@@ -2,7 +2,7 @@ import { canonicalJson, stringifyExact, type Json } from "../../lib/exact-json.t
 import { isSecretInput } from "../../lib/secret-names.ts";
 import { describeNode, formatPlace, nodeOf, type ApiGraph, type Place } from "./graph.ts";
 
-/** What differs between two graphs, a text each: `4.cfg: 7 → 3`. `ignored`: inputs that each job fills anyway. */
+/** Returns the differences of two graphs, a text each: `4.cfg: 7 → 3`. `ignored` are inputs that each job fills anyway. */
 export function graphChanges(before: ApiGraph, after: ApiGraph, { ignored }: { readonly ignored: readonly Place[] }): readonly string[] {
   const skip = new Set(ignored.map(formatPlace));
   const ids = new Set([...Object.keys(before), ...Object.keys(after)]);

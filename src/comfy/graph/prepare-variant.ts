@@ -25,7 +25,7 @@ export interface VariantSettings {
   readonly perJob: readonly string[];
 }
 
-/** What all jobs of a variant share. */
+/** Shared by all jobs of a variant. */
 export interface PreparedVariant {
   /** After `set`, without savers that are no outputs. */
   readonly graph: ApiGraph;
@@ -71,7 +71,7 @@ export function prepareVariant(workflow: BoundWorkflow, settings: VariantSetting
   };
 }
 
-/** What a column brings is part of a prompt, and its rows show it. */
+/** The value of a column is part of the prompt, and rows show it. */
 function refuseSecretColumns({ bindings }: BoundWorkflow, { perJob, variant }: VariantSettings): void {
   for (const name of perJob) {
     const place = (bindings[name] ?? []).find(({ input }) => isSecretName(input));
@@ -109,7 +109,7 @@ export function placesToSet({ graph, bindings }: Pick<BoundWorkflow, "graph" | "
 
 interface FilledPlace {
   readonly place: Place;
-  /** Who fills it, for messages. */
+  /** The key of the configuration that fills it, for messages. */
   readonly by: string;
 }
 

@@ -2,7 +2,7 @@ import type { Json } from "../../lib/exact-json.ts";
 import { type ApiNode, describeNode, nodeOf, type ApiGraph, asReference } from "./graph.ts";
 import { ConfigError } from "../../errors.ts";
 
-/** What a node leaves behind: images that a dataset can hold, or something else. */
+/** The output of a node: images that a dataset can hold, or something else. */
 export type SaverKind =
   | "image"
   | "preview"
@@ -55,7 +55,7 @@ const PATTERNS: readonly (readonly [RegExp, SaverKind])[] = [
   [/image|picture|png|jpe?g|webp/i, "image"],
 ];
 
-/** What kind of saver a node is, undefined if it saves nothing (as far as its class and inputs tell). */
+/** Returns the kind of saver that a node is, or undefined if it saves nothing (as far as its class and inputs tell). */
 export function saverKindOf(node: ApiNode): SaverKind | undefined {
   const known = SAVERS.get(node.class_type);
   if (known !== undefined) return known;

@@ -40,7 +40,7 @@ function textsUnderSecretNames(value: Json): readonly string[] {
 
 const textsIn = (value: Json): readonly string[] => (typeof value === "string" ? [value] : []);
 
-/** What the database keeps of what stands around a graph: no extra_data, which is sent from the file, and no secret. */
+/** Returns the part of a wrapper that the database keeps: no extra_data, which is sent from the file, and no secret. */
 export function wrapperToKeep(wrapper: JsonObject): JsonObject {
   const { extra_data: _, ...rest } = wrapper;
   const kept = masked(rest);

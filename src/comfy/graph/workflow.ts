@@ -10,13 +10,13 @@ import { isSecretName } from "../../lib/secret-names.ts";
 /** A workflow file, read but not yet bound to a dataset. */
 export interface Workflow {
   readonly graph: ApiGraph;
-  /** What stands around the graph in a wrapped file, without client_id: extra_data and keys that are only kept. {} for a bare graph. */
+  /** Everything around the graph in a wrapped file, without client_id: extra_data, and keys that are only kept. {} for a bare graph. */
   readonly wrapper: JsonObject;
 }
 
-/** Of what stands where a file is no JSON. */
+/** Characters shown of the place where a file is no JSON. */
 const SHOWN_CHARS = 20;
-/** How far before such a place a name is looked for: a name, its value and a line's indentation. */
+/** Characters before such a place in which a key is looked for: a key, its value and a line's indentation. */
 const NAME_IS_NEAR_CHARS = 400;
 
 const EXPORT_HINT =
@@ -56,7 +56,7 @@ export function parseWorkflow(text: string, { file }: { readonly file: string })
   return { graph: parseGraph(inner, file), wrapper: Object.fromEntries(kept) };
 }
 
-/** What goes under `extra_data` of POST /prompt: the file's own, {} where it has none. */
+/** Returns the `extra_data` of POST /prompt: the file's own, or {} where it has none. */
 export function extraDataOf(wrapper: JsonObject): JsonObject {
   const extraData = wrapper["extra_data"];
   return isJsonObject(extraData) ? extraData : {};

@@ -10,7 +10,7 @@ export type AllowNodes = "any" | readonly string[];
 export interface AllowOptions {
   /** Its name, for messages. */
   readonly workflow?: string;
-  /** What the servers that may run it say; of a class that none of them knows a list made from a release decides. */
+  /** Classes of the servers that may run it. Of a class that none of them knows, a list made from a release decides. */
   readonly servers?: readonly ServerClasses[];
 }
 

@@ -6,7 +6,7 @@ import { type InputInfo, type Inputs, liveInputs } from "./object-info.ts";
 import type { ServerClasses } from "../client/server-classes.ts";
 import { didYouMean } from "../../lib/nearest.ts";
 
-/** Why a server will refuse a value. */
+/** A value that a server will refuse, and why. */
 export interface Refusal extends Pick<ValueProblem, "kind"> {
   /** Names input, node and value. */
   readonly message: string;
@@ -18,9 +18,9 @@ export interface Refusal extends Pick<ValueProblem, "kind"> {
 
 /** Compares values that will be written into a graph with what a server's nodes take. */
 export interface BoundValues {
-  /** Why the server will refuse the value there; undefined where it takes it, or does not say. */
+  /** Says why the server will refuse the value there. Returns undefined where it takes the value, or does not say. */
   refusal(place: Place, value: Json): Refusal | undefined;
-  /** What the node may round there; undefined where there is nothing to round. */
+  /** Says that the node may round the value there. Returns undefined where there is nothing to round. */
   rounding(place: Place, value: Json): string | undefined;
   /** The largest number that the input takes, undefined where it has no limit. */
   maxOf(place: Place): number | bigint | undefined;
@@ -49,7 +49,7 @@ export function boundValues(graph: ApiGraph, classes: ServerClasses): BoundValue
   const originAt = ({ nodeId }: Place): string | undefined =>
     classes.objectInfo.get(nodeOf(replaced.graph, nodeId)?.class_type ?? "")?.origin;
 
-  /** As it will be sent; what cannot stand there at all is told elsewhere. */
+  /** Returns the value as it will be sent. Values that cannot stand there at all are reported elsewhere. */
   const fitted = ({ nodeId, input }: Place, value: Json): Json | undefined => fitValue(value, nodeOf(graph, nodeId)?.inputs[input]);
   const describedPlace = ({ nodeId, input }: Place): string => `input "${input}" of ${describeNode(graph, nodeId)}`;
   const described = (place: Place, value: Json): string => `${describedPlace(place)} would be ${stringifyExact(value)}`;
@@ -74,7 +74,7 @@ export function boundValues(graph: ApiGraph, classes: ServerClasses): BoundValue
   };
 }
 
-/** Why a server refuses a value. */
+/** The reason why a server refuses a value. */
 interface ValueProblem {
   readonly kind: "value-not-in-list" | "out-of-range";
   /** Goes after "… is VALUE, ". */
@@ -84,7 +84,7 @@ interface ValueProblem {
 /** Choices named in a message before the rest is only counted. */
 const CHOICES_SHOWN = 5;
 
-/** What a server would hold against a value of an input, as far as /object_info says it; undefined where that is nothing. */
+/** Says why a server would refuse a value of an input, as far as /object_info tells. Returns undefined where it would not. */
 export function valueProblem(value: Json, declared: InputInfo): ValueProblem | undefined {
   const { choices, min, max } = declared;
   if (choices !== undefined && !declared.isUpload && !choices.includes(value)) {

@@ -17,9 +17,9 @@ export interface GraphProblem {
 }
 
 export interface GraphProblemOptions {
-  /** What a server says about the classes; without it only links are checked. */
+  /** Classes of a server; without them only links are checked. */
   readonly objectInfo?: ObjectInfo;
-  /** What the server makes of classes that it does not have. */
+  /** Replacements for classes that the server does not have. */
   readonly replacements?: NodeReplacements;
   /** Nodes whose result is wanted. Inputs are checked only upstream of them, as ComfyUI does; without them, everywhere. */
   readonly outputs?: readonly string[];
@@ -137,7 +137,7 @@ function inputProblems(here: string, nodeId: string, { node, info, isFilledLater
   });
 }
 
-/** What the server says of an input, with what dynamic inputs of its node bring along. */
+/** Returns the description of an input, those that dynamic inputs of its node bring along included. */
 function declaredInput(graph: ApiGraph, { nodeId, input }: Place, objectInfo: ObjectInfo | undefined): InputInfo | undefined {
   const node = nodeOf(graph, nodeId);
   const info = node === undefined ? undefined : objectInfo?.get(node.class_type);

@@ -5,7 +5,7 @@ import type { ObjectInfo } from "./object-info.ts";
 /** An input of the new class: the old node's value, or a fixed one. */
 type InputSource = { readonly oldId: string } | { readonly value: Json };
 
-/** What a server makes of a node whose class it no longer has. */
+/** The node that a server runs instead of one whose class it no longer has. */
 export interface NodeReplacement {
   readonly newClass: string;
   /** New input → where its value comes from. Inputs that are not named are dropped. */
@@ -50,7 +50,7 @@ function outputsOf(mapping: Json | undefined): ReadonlyMap<number, number> {
 /** A graph as a server will run it. */
 export interface ReplacedGraph {
   readonly graph: ApiGraph;
-  /** Where the value of a place of the sent graph ends up; undefined where the server drops it. */
+  /** Returns the place in which the value of a place of the sent graph ends up, or undefined where the server drops it. */
   readonly placeOf: (place: Place) => Place | undefined;
 }
 

@@ -1,6 +1,6 @@
 import { isJsonArray, isJsonObject, type Json, type JsonObject } from "../../lib/exact-json.ts";
 
-/** What a server says about one input of a class. */
+/** One input of a class, as a server describes it. */
 export interface InputInfo {
   readonly required: boolean;
   /** ComfyUI's type name; "COMBO" for a choice from a list. */
@@ -33,10 +33,10 @@ export type DynamicInput =
   /** A kind that is not known yet: nothing can be said of what belongs to it. */
   | { readonly kind: "unknown" };
 
-/** Who made a class: ComfyUI itself, a paid partner service that it passes the work to, or anybody else. */
+/** The maker of a class: ComfyUI itself, a paid partner service that gets the work, or anybody else. */
 export type ClassOrigin = "core" | "partner" | "custom";
 
-/** What a server says about one class, read from GET /object_info. */
+/** One class, as a server describes it in GET /object_info. */
 export interface ClassInfo {
   readonly inputs: Inputs;
   /** Types of its outputs, in order. */

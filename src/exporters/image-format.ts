@@ -1,4 +1,4 @@
-import type { ImageCell, Row, RowLayout } from "./exporter.ts";
+import type { ImageCell, Row, RowLayout } from "./row.ts";
 
 /** An image as it is exported: its bytes, without metadata. */
 export interface Image {

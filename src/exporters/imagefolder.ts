@@ -1,6 +1,6 @@
 import { hexSet } from "../lib/hex-set.ts";
-import { floatText } from "./float-text.ts";
-import type { ImageCell } from "./exporter.ts";
+import { floatText } from "./row-columns.ts";
+import type { ImageCell } from "./row.ts";
 import type { Image, ImageFormat, ImagePair, ImagePlace } from "./image-format.ts";
 
 /** Each image a file, and `metadata.jsonl` with a line for each pair: Hugging Face's ImageFolder. */

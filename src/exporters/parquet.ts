@@ -1,9 +1,8 @@
 import type { SchemaElement } from "hyparquet";
 import { ParquetWriter } from "hyparquet-writer";
-import type { RowLayout } from "./exporter.ts";
+import type { RowLayout } from "./row.ts";
 import type { ImageFormat, ImagePair } from "./image-format.ts";
-import { writeRowGroup, type GroupColumn } from "./image-row-group.ts";
-import { PieceWriter } from "./piece-writer.ts";
+import { writeRowGroup, type GroupColumn, PieceWriter } from "./row-group.ts";
 
 /** Of images in a row group, which is held in memory while it is written. Arrow's readers read a row group at a time, too. */
 const ROW_GROUP_BYTES = 32 * 1024 * 1024;

@@ -1,5 +1,5 @@
 import { ConfigError } from "../errors.ts";
-import type { Exporter } from "./exporter.ts";
+import type { Exporter } from "./row.ts";
 import type { ImageFormat } from "./image-format.ts";
 
 /** Formats of rows by their name in `export.formats`. A new one is a file beside this and a line here. */

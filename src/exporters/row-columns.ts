@@ -1,5 +1,5 @@
-import type { ImageCell, OptionalColumn, ReferenceCell, Row, RowLayout } from "./exporter.ts";
-import { floatText } from "./float-text.ts";
+import type { ImageCell, OptionalColumn, ReferenceCell, Row, RowLayout } from "./row.ts";
+import { roundDecimals } from "../lib/round-decimals.ts";
 
 /** A type of one value. */
 export interface ScalarFeature {
@@ -136,4 +136,19 @@ function objectJson<Cell>(columns: readonly Column<Cell>[], cell: Cell): string 
     open = ',"';
   }
   return text + "}";
+}
+
+/** Rounds to the 6 decimals of rows; null for what JSON has no number for. */
+export function roundFloat(value: number | null): number | null {
+  return value === null || !Number.isFinite(value) ? null : roundDecimals(value);
+}
+
+/**
+ * The shortest JSON number that reads back as `value`, with a point in it: loaders take a column whose first numbers have none for
+ * integers, and fail at the first that has one.
+ */
+export function floatText(value: number): string {
+  const text = String(value + 0);
+  if (text.includes(".")) return text;
+  return text.includes("e") ? text.replace("e", ".0e") : `${text}.0`;
 }

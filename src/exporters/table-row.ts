@@ -1,5 +1,5 @@
-import { floatText } from "./float-text.ts";
-import type { Feature, Field, ScalarFeature } from "./row-columns.ts";
+import { floatText, type Feature, type Field, type ScalarFeature } from "./row-columns.ts";
+import { isJsonArray, isJsonObject, parseExact, type Json } from "../lib/exact-json.ts";
 
 type Scalar = string | number | boolean | null;
 
@@ -27,4 +27,16 @@ function scalarJson({ dtype }: ScalarFeature, value: TableRow[string]): string {
   if (dtype === "int64" || dtype === "bool") return String(value);
   // Loaders cast an unsigned integer from text exactly. A lone surrogate in one row makes them refuse the whole file.
   return JSON.stringify(String(value).toWellFormed());
+}
+
+/** Reads a line of a flat table back, 64-bit seeds exactly. @throws {SyntaxError} for what is no JSON. */
+export function parseTableRow(line: string): TableRow {
+  const value = parseExact(line);
+  if (!isJsonObject(value)) return {};
+  return Object.fromEntries(Object.entries(value).map(([name, cell]) => [name, isJsonArray(cell) ? cell.map(scalarOf) : scalarOf(cell)]));
+}
+
+function scalarOf(value: Json): string | number | boolean | null {
+  if (typeof value === "bigint") return String(value);
+  return typeof value === "object" ? null : value;
 }

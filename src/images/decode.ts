@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { RejectError, messageOf } from "../errors.ts";
-import type { Inspection } from "../images/inspection.ts";
+import type { Inspection } from "./inspection.ts";
 import { differenceHash, measurePixels, type Pixels } from "./measure.ts";
 
 /** Longest side of a thumbnail, px: a cell of the annotation page and of the report's contact sheets. */

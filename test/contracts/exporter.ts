@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { EncodeOptions, Exporter, ImageCell, Row, RowLayout } from "../../src/exporters/exporter.ts";
+import type { EncodeOptions, Exporter, ImageCell, Row, RowLayout } from "../../src/exporters/row.ts";
 
 const FULL: RowLayout = { fields: "full", seedFormat: "number", omitted: [] };
 

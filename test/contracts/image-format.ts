@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { RowLayout } from "../../src/exporters/exporter.ts";
+import type { RowLayout } from "../../src/exporters/row.ts";
 import type { ImageFormat, ImagePair, ImagePlace } from "../../src/exporters/image-format.ts";
 import { asyncRows, exportRow, imageCell } from "./exporter.ts";
 

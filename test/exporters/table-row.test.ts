@@ -1,8 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Field } from "../../src/exporters/row-columns.ts";
-import { tableRowJson } from "../../src/exporters/table-row.ts";
-import { parseTableRow } from "../../src/stages/export/tables/parse-table-row.ts";
+import { tableRowJson, parseTableRow } from "../../src/exporters/table-row.ts";
 
 const FIELDS: readonly Field[] = [
   { name: "text", feature: { dtype: "string" } },

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { roundFloat } from "../../src/exporters/float-text.ts";
+import { roundFloat } from "../../src/exporters/row-columns.ts";
 import { roundDecimals } from "../../src/lib/round-decimals.ts";
 import { marginOf } from "../../src/stages/export/rows/row.ts";
 import { linkGroup } from "../../src/stages/annotate/link/pairs.ts";

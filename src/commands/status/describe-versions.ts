@@ -4,8 +4,8 @@ import { ConfigError, FatalError, TransientError } from "../../errors.ts";
 import { counted } from "../../lib/words.ts";
 import { exportStoreUri } from "../../stages/export/export.ts";
 import { MANIFEST, parseManifest } from "../../stages/export/make/manifest.ts";
-import { readText } from "../../stages/export/publish/read-text.ts";
-import { kindOf } from "../../stages/export/versions/version-kind.ts";
+import { readText } from "../../stages/export/versions/published-file.ts";
+import { kindOf } from "../../stages/export/versions/versions.ts";
 import { openStore } from "../../stores/registry.ts";
 
 type Needs = Pick<Context, "config" | "db" | "signal">;

@@ -1,9 +1,8 @@
 import type { Db } from "../../db/open.ts";
 import { countActivePrompts, listExports, type ExportVersion } from "../../db/queries/export/exports.ts";
 import { MANIFEST, parseManifest, type ParsedManifest } from "../../stages/export/make/manifest.ts";
-import { readText } from "../../stages/export/publish/read-text.ts";
-import { kindOf } from "../../stages/export/versions/version-kind.ts";
-import { isVersionName, knownVersions, LATEST, newestFirst, type KnownVersions } from "../../stages/export/versions/versions.ts";
+import { readText } from "../../stages/export/versions/published-file.ts";
+import { kindOf, isVersionName, knownVersions, LATEST, newestFirst, type KnownVersions } from "../../stages/export/versions/versions.ts";
 import type { ObjectStore } from "../../stores/object-store.ts";
 
 export interface FindNewestNeeds {

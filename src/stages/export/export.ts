@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Config } from "../../config/schema.ts";
 import type { Context } from "../../context.ts";
-import { openExportSnapshot } from "../../db/queries/export/export-rows.ts";
+import { openExportSnapshot } from "../../db/queries/export/export-snapshot.ts";
 import { isWholePlan } from "../../db/queries/overview/dataset.ts";
 import { countActivePrompts, decidedSplits, decideSplits, type VersionKind } from "../../db/queries/export/exports.ts";
 import { ConfigError, InterruptedError } from "../../errors.ts";
@@ -17,7 +17,7 @@ import type { StaleCounts } from "./make/part-files.ts";
 import { openSince, type SinceFacts } from "./versions/since.ts";
 import { openSpool } from "./make/spool.ts";
 import { checkVersionName } from "./versions/versions.ts";
-import { firstRatios, SPLITS, type SplitRatios } from "./split/split.ts";
+import { firstRatios, SPLITS, type SplitRatios } from "./split.ts";
 
 /** Each holds a range of rows in memory, and more than four wait for the one that sorts. */
 const WORKERS_MAX = 4;

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { StoredImageRow } from "../../db/queries/images/stored-images.ts";
 import type { ObjectStore } from "../../stores/object-store.ts";
-import { unreadableReason } from "../export/check/unreadable-reason.ts";
+import { unreadableReason } from "../export/versions/published-file.ts";
 
 export interface StoredProblemNeeds {
   readonly store: Pick<ObjectStore, "get" | "uriOf">;

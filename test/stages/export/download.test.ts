@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { beforeEach, describe, expect, test } from "vitest";
-import { downloadScript } from "../../../src/stages/export/make/download-script.ts";
+import { downloadScript } from "../../../src/stages/export/make/make-version.ts";
 import { csvField } from "../../../src/stages/export/make/images-csv.ts";
 import { requirePart } from "../../helpers/parts.ts";
 

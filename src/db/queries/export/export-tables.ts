@@ -1,5 +1,5 @@
 import type { Db } from "../../open.ts";
-import { SHOWS, uriOf } from "./export-rows.ts";
+import { SHOWS, uriOf } from "./export-snapshot.ts";
 
 /** A row of a table that is made of groups, as it waits for the others to be known. */
 export interface WaitingRow {

@@ -1,5 +1,5 @@
 import type { Db } from "../../open.ts";
-import { SHOWS } from "../export/export-rows.ts";
+import { SHOWS } from "../export/export-snapshot.ts";
 
 export interface UnusedImage {
   readonly imageId: string;

@@ -1,4 +1,4 @@
-import type { RowLayout } from "../../../exporters/exporter.ts";
+import type { RowLayout } from "../../../exporters/row.ts";
 import { columnTable, pythonFeatures } from "./card-columns.ts";
 import { isRowFile, type DataFile } from "../make/manifest.ts";
 import { TABLES } from "../tables/registry.ts";

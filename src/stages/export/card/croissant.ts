@@ -1,8 +1,8 @@
 import type { Config } from "../../../config/schema.ts";
-import type { RowLayout } from "../../../exporters/exporter.ts";
+import type { RowLayout } from "../../../exporters/row.ts";
 import { rowColumns, type Field } from "../../../exporters/row-columns.ts";
 import { meaningOf } from "./card-columns.ts";
-import { checksumsText } from "../publish/checksums.ts";
+import { checksumsText } from "../make/checksums.ts";
 import { isRowFile, sha256Of, type DataFile } from "../make/manifest.ts";
 import { TABLES } from "../tables/registry.ts";
 

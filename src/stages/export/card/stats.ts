@@ -1,7 +1,7 @@
 import type { LinkedRow } from "../../../db/queries/export/row-records.ts";
-import type { ImageCell, Row } from "../../../exporters/exporter.ts";
-import { roundFloat } from "../../../exporters/float-text.ts";
-import type { Split } from "../split/split.ts";
+import type { ImageCell, Row } from "../../../exporters/row.ts";
+import { roundFloat } from "../../../exporters/row-columns.ts";
+import type { Split } from "../split.ts";
 import { marginOf } from "../rows/row.ts";
 
 /** Bins of each histogram. */

@@ -1,9 +1,10 @@
-import type { ImageCell, Row, RowLayout } from "../../../exporters/exporter.ts";
-import { roundFloat } from "../../../exporters/float-text.ts";
-import { rowColumns, rowJson, type Feature, type Field, type ScalarFeature } from "../../../exporters/row-columns.ts";
+import type { ImageCell, Row, RowLayout } from "../../../exporters/row.ts";
+import { roundFloat, rowColumns, rowJson, type Feature, type Field, type ScalarFeature } from "../../../exporters/row-columns.ts";
 import { rowIdOf } from "../../../identity.ts";
 import { canonicalJson, isJsonArray, isJsonObject, parseExact, type Json, type JsonObject } from "../../../lib/exact-json.ts";
 import { marginOf } from "../rows/row.ts";
+import { tableRowJson, type TableRow, parseTableRow } from "../../../exporters/table-row.ts";
+import { TABLES } from "../tables/registry.ts";
 
 export interface CheckedRow {
   /** Null where the line has not the shape of a row. */
@@ -203,4 +204,35 @@ function parsedOrNull(text: string): Json {
   } catch {
     return null; // SyntaxError: the caller says that it is no object.
   }
+}
+
+export interface CheckedTableRow {
+  /** Null where the line has not the shape of a row. */
+  readonly row: TableRow | null;
+  /** In words that go on after "the row". */
+  readonly problems: readonly string[];
+  /** What it shows. */
+  readonly uris: readonly string[];
+}
+
+/** Checks lines of a table beside `default` against what a row alone can break; null for a table that is not known. */
+export function tableChecker(name: string, layout: RowLayout): ((line: string) => CheckedTableRow) | null {
+  const table = TABLES.find((each) => each.name === name);
+  if (table === undefined) return null;
+  const fields = table.fields(layout);
+  return (line) => {
+    let value: Json;
+    try {
+      value = parseExact(line);
+    } catch {
+      return { row: null, problems: ["is no JSON"], uris: [] }; // SyntaxError is all that parseExact throws.
+    }
+    const shape = structProblems(value, fields, "");
+    if (shape.length > 0) return { row: null, problems: shape, uris: [] };
+    const row = parseTableRow(line);
+    const form = tableRowJson(fields, row) === line ? [] : ["is not written as this program writes it (spaces, numbers or escapes differ)"];
+    const uris = table.uris(row);
+    const presigned = uris.some((uri) => /[?&]X-Amz-/i.test(uri)) ? ["has a presigned URI, which will expire"] : [];
+    return { row, uris, problems: [...form, ...presigned, ...table.problems(row)] };
+  };
 }

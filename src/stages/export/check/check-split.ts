@@ -1,4 +1,4 @@
-import { OPTIONAL_COLUMNS, type OptionalColumn, type Row } from "../../../exporters/exporter.ts";
+import { OPTIONAL_COLUMNS, type OptionalColumn, type Row } from "../../../exporters/row.ts";
 
 /** No more rows than there are optional columns stand before the others. */
 const FRONT_ROWS_MAX = OPTIONAL_COLUMNS.length;

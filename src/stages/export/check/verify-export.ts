@@ -1,25 +1,19 @@
 import { createHash } from "node:crypto";
 import { type ExportIndex, openExportIndex } from "../../../db/queries/export/export-check.ts";
 import { messageOf } from "../../../errors.ts";
-import { OPTIONAL_COLUMNS, type OptionalColumn, type Row } from "../../../exporters/exporter.ts";
+import { OPTIONAL_COLUMNS, type OptionalColumn, type Row } from "../../../exporters/row.ts";
 import { byteLines, hashedChunks } from "../../../lib/streams.ts";
 import { counted } from "../../../lib/words.ts";
 import type { ObjectStore } from "../../../stores/object-store.ts";
-import { SPLITS, splitter } from "../split/split.ts";
-import { unreadableReason } from "./unreadable-reason.ts";
-import { rowChecker } from "./check-row.ts";
+import { SPLITS, splitter, groupKeyOf } from "../split.ts";
+import { unreadableReason, gunzipped, isDamage, readText } from "../versions/published-file.ts";
+import { rowChecker, tableChecker } from "./check-row.ts";
 import { splitChecker } from "./check-split.ts";
-import { parseChecksums } from "../publish/checksums.ts";
-import { groupKeyOf } from "../split/group-key.ts";
-import { gunzipped } from "../publish/gunzipped.ts";
+import { parseChecksums } from "../make/checksums.ts";
 import { readImagesCsv } from "../make/images-csv.ts";
-import { tableChecker } from "./check-table.ts";
-import { isDamage } from "./is-damage.ts";
-import { manifestProblems, type RecordedVersion } from "./manifest-problems.ts";
-import { indexProblems } from "./index-problems.ts";
+import { manifestProblems, type RecordedVersion, indexProblems } from "./check-manifest.ts";
 import { INDEX } from "../make/part-files.ts";
-import { readText } from "../publish/read-text.ts";
-import { rowSchemaText, schemaPath } from "../rows/row-schema.ts";
+import { rowSchemaText, schemaPath } from "../tables/registry.ts";
 import { CHECKSUMS, type DataFile, isRowFile, MANIFEST, type ParsedManifest, parseManifest, sha256Of } from "../make/manifest.ts";
 
 /** A row is a prompt and some images; a line longer than this is damage, not data. */

@@ -1,17 +1,17 @@
 import type { Context } from "../../../context.ts";
 import type { StoredImageRecord, TableQueries } from "../../../db/queries/export/export-tables.ts";
-import type { Row, RowLayout } from "../../../exporters/exporter.ts";
+import type { Row, RowLayout } from "../../../exporters/row.ts";
 import type { Image, ImageFormat, ImagePair } from "../../../exporters/image-format.ts";
 import type { DataFile } from "../make/manifest.ts";
-import { pairsOf } from "../rows/pairs-of.ts";
+import { pairsOf } from "../rows/row.ts";
 import type { PlannedSplit } from "../rows/plan-rows.ts";
-import { shardPath } from "../rows/shards.ts";
+import { shardPath, shardSizes } from "../rows/split-files.ts";
 import type { Spool, SpooledFile } from "../make/spool.ts";
 import { openConverter, type ConvertImage, type ImageSettings } from "./convert.ts";
 import { fetchImage, type FetchNeeds } from "./fetch-image.ts";
-import { inOrder } from "./in-order.ts";
+import { inOrder } from "./read-ahead.ts";
 import { imageMemory, type ImageMemory } from "./image-memory.ts";
-import { plannedShards, type ShardPlanNeeds } from "./planned-shards.ts";
+import type { Config } from "../../../config/schema.ts";
 
 /** Rows whose images are fetched ahead, and the bytes that these may have together. */
 const AHEAD = { rows: 16, bytes: 64 * 1024 * 1024 };
@@ -142,4 +142,41 @@ function loadedRows({ source, planned, convert, memory }: SplitPlace): AsyncGene
       return chosen === undefined || loser === undefined ? [] : [{ ...pair, chosen, rejected: loser, examples }];
     });
   });
+}
+
+/** A shard is closed once its pairs have so many bytes in the store: few files for millions of images, and each is sent again within minutes. */
+const SHARD_BYTES = 256 * 1024 * 1024;
+
+export interface ShardPlanNeeds {
+  readonly queries: Pick<TableQueries, "pairBytesOf">;
+  readonly shards: Config["export"]["shards"];
+  /** Ids of the rows of a split in their order, some at a time. */
+  readonly rowIdsOf: (split: PlannedSplit) => Iterable<readonly string[]>;
+  /** Throws where the export is to stop. */
+  readonly checkpoint: () => Promise<void>;
+}
+
+/** Rows a shard. Cut by the bytes that are stored, which the database knows, so that the number of shards stands before the first is written. */
+export async function plannedShards(
+  { sharded }: Pick<ImageFormat, "sharded">,
+  { queries, shards, rowIdsOf, checkpoint }: ShardPlanNeeds,
+  planned: PlannedSplit,
+): Promise<readonly number[]> {
+  if (!sharded) return [planned.rows];
+  if (shards !== "auto") return shardSizes(planned.rows, shards);
+  const sizes: number[] = [];
+  let rows = 0;
+  let sizeBytes = 0;
+  for (const rowIds of rowIdsOf(planned)) {
+    await checkpoint();
+    for (const rowBytes of queries.pairBytesOf(rowIds)) {
+      sizeBytes += rowBytes;
+      rows++;
+      if (sizeBytes < SHARD_BYTES) continue;
+      sizes.push(rows);
+      rows = 0;
+      sizeBytes = 0;
+    }
+  }
+  return rows > 0 ? [...sizes, rows] : sizes;
 }

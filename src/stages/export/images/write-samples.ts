@@ -1,5 +1,5 @@
 import { FatalError, messageOf } from "../../../errors.ts";
-import type { CardSample } from "../card/card-samples.ts";
+import type { CardSample } from "../card/card.ts";
 import type { SpooledFile } from "../make/spool.ts";
 import { fetchImage } from "./fetch-image.ts";
 import type { ImageSource } from "./write-images.ts";

@@ -1,7 +1,7 @@
 import { closeSync, mkdirSync, openSync, readSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { ExportedImage } from "../../../db/queries/export/row-records.ts";
-import { cutShort, onScratch, type ScratchFile, writeScratch } from "./scratch-file.ts";
+import { cutShort, onScratch, type ScratchFile, writeScratch } from "./spool.ts";
 
 /** Sorted in memory at a time, some 5,000 images: 4,000,000 of them are 800 runs. Sorting holds it five times over. */
 const RUN_BYTES = 1024 * 1024;

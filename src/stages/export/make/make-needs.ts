@@ -1,8 +1,8 @@
 import type { Context } from "../../../context.ts";
-import type { ExportSnapshot } from "../../../db/queries/export/export-rows.ts";
-import type { Exporter } from "../../../exporters/exporter.ts";
+import type { ExportSnapshot } from "../../../db/queries/export/export-snapshot.ts";
+import type { Exporter } from "../../../exporters/row.ts";
 import type { ObjectStore } from "../../../stores/object-store.ts";
-import type { SplitRatios } from "../split/split.ts";
+import type { SplitRatios } from "../split.ts";
 import type { Since } from "../versions/since.ts";
 import type { Spool } from "./spool.ts";
 

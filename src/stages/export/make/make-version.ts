@@ -1,27 +1,34 @@
 import type { Config } from "../../../config/schema.ts";
-import type { ExportSnapshot } from "../../../db/queries/export/export-rows.ts";
+import type { ExportSnapshot } from "../../../db/queries/export/export-snapshot.ts";
 import { ConfigError } from "../../../errors.ts";
-import type { RowLayout } from "../../../exporters/exporter.ts";
+import type { RowLayout } from "../../../exporters/row.ts";
 import { combinationOf } from "../../annotate/link/link-rules.ts";
 import { technicalRows, technicalSources } from "../../annotate/link/sources.ts";
-import { cardText } from "../card/card.ts";
-import { checksumsText } from "../publish/checksums.ts";
+import { cardText, type CardFormat, type CardSample } from "../card/card.ts";
+import { checksumsText } from "./checksums.ts";
 import { CROISSANT, croissantText } from "../card/croissant.ts";
 import type { MakeNeeds } from "./make-needs.ts";
-import { downloadScript } from "./download-script.ts";
 import { imagesCsv } from "./images-csv.ts";
 import { openImageRuns } from "./image-runs.ts";
 import { contentDigest, type VersionContent } from "../versions/content-digest.ts";
 import { CHECKSUMS, sha256Of, type DataFile, type MadeByCounts, type VersionCounts } from "./manifest.ts";
 import { INDEX, indexText, partSection, STALE, staleCsv, type StaleCounts } from "./part-files.ts";
-import { planRows, type RowPlan } from "../rows/plan-rows.ts";
+import { planRows, type RowPlan, type PlannedSplit } from "../rows/plan-rows.ts";
 import { rowFacts } from "../rows/row.ts";
-import { rowSchemaText, schemaPath } from "../rows/row-schema.ts";
+import { rowSchemaText, schemaPath } from "../tables/registry.ts";
 import { refuseNewColumns, type Since } from "../versions/since.ts";
 import type { Spool, SpooledFile } from "./spool.ts";
 import { openStats, type SeedRange } from "../card/stats.ts";
-import { writeBeside } from "./write-beside.ts";
-import { writeShards } from "../rows/write-shards.ts";
+import { writeShards } from "../rows/write-rows.ts";
+import { tableQueries } from "../../../db/queries/export/export-tables.ts";
+import { openImageFormat } from "../../../exporters/registry.ts";
+import { SPLITS, splitter, groupKeyOf } from "../split.ts";
+import { writeImages } from "../images/write-images.ts";
+import { writeSamples } from "../images/write-samples.ts";
+import { readRows, rowIdPages } from "../rows/read-rows.ts";
+import { writeTables } from "../tables/write-tables.ts";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 
 /** Unit → reason → count. */
 export type Drops = Readonly<Record<string, Readonly<Record<string, number>>>>;
@@ -176,4 +183,62 @@ function refuseLargeSeeds(snapshot: ExportSnapshot): void {
       hint: "set export.seed_format: string, for the whole export",
     },
   );
+}
+
+/** What stands in a version beside its rows. */
+export interface Beside {
+  readonly dataFiles: readonly DataFile[];
+  /** Images. */
+  readonly otherFiles: readonly SpooledFile[];
+  /** Table → reason → count. */
+  readonly drops: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  readonly samples: readonly CardSample[];
+  readonly formats: readonly CardFormat[];
+}
+
+/** Writes the tables, the formats with images and the card's samples that the configuration asks for. To be called once an export. */
+export async function writeBeside(
+  needs: MakeNeeds,
+  { plan, layout }: { readonly plan: RowPlan; readonly layout: RowLayout },
+): Promise<Beside> {
+  const { config, judges, log, snapshot, spool, ratios, checkpoint } = needs;
+  const { formats: wanted, images } = config.export;
+  const queries = tableQueries(snapshot.view, snapshot.scope);
+  const facts = rowFacts(snapshot.variants(), judges);
+  const placeOf = ({ split, front }: PlannedSplit) => ({ split: SPLITS.indexOf(split), front });
+  const rowsOf = (planned: PlannedSplit) => readRows(snapshot, { ...placeOf(planned), facts, checkpoint });
+  const rowIdsOf = (planned: PlannedSplit) => rowIdPages(snapshot, placeOf(planned));
+  const splitOf = splitter(ratios);
+  const source = { config, judges, layout, queries, rowsOf, checkpoint, planned: plan.splits, view: snapshot.view };
+  const tables = await writeTables({ ...source, splitOf: (prompt) => SPLITS.indexOf(splitOf(groupKeyOf(prompt))) }, spool);
+
+  const formats = await Promise.all([...new Set(wanted)].filter((format) => format !== "jsonl").map(openImageFormat));
+  const samplesWanted = config.export.card.samples;
+  if (formats.length === 0 && samplesWanted === 0) {
+    return { dataFiles: tables.files, otherFiles: [], drops: tables.drops, samples: [], formats: [] };
+  }
+  const store = await needs.openImages();
+  try {
+    const { clock, signal } = needs;
+    const reading = { ...source, rowIdsOf, store, clock, signal, spool, log, images, rows: plan.rows, shards: config.export.shards };
+    const written = await writeImages(formats, reading);
+    const samples = await writeSamples(samplesWanted, reading);
+    return {
+      dataFiles: [...tables.files, ...written.flatMap(({ dataFiles }) => dataFiles)],
+      otherFiles: [...written.flatMap((format) => format.images), ...samples.flatMap(({ files }) => files)],
+      drops: tables.drops,
+      samples,
+      formats: written.map(({ format: { format, about } }) => ({ format, about })),
+    };
+  } finally {
+    await store.close();
+  }
+}
+
+/** Stands beside `src` in the repository and beside `dist` in the package. */
+const FILE = join(import.meta.dirname, "../../../../templates/download.py");
+
+/** `download.py`: fetches what `images.csv` lists, with Python alone, where the training is. */
+export function downloadScript(): Buffer {
+  return readFileSync(FILE);
 }

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import type { Config } from "../../../config/schema.ts";
 import type { VersionKind } from "../../../db/queries/export/exports.ts";
-import type { RowLayout } from "../../../exporters/exporter.ts";
+import type { RowLayout } from "../../../exporters/row.ts";
 import type { Judge } from "../../../judges/judge.ts";
 import { isJsonObject, parseExact } from "../../../lib/exact-json.ts";
 import { isKey } from "../../../stores/key.ts";
-import type { Split, SplitRatios } from "../split/split.ts";
+import type { Split, SplitRatios } from "../split.ts";
 import type { SpooledFile } from "./spool.ts";
 import type { SeedRange } from "../card/stats.ts";
 

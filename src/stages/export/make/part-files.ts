@@ -1,5 +1,5 @@
 import type { StaleRow } from "../../../db/queries/export/export-base.ts";
-import type { RowLayout } from "../../../exporters/exporter.ts";
+import type { RowLayout } from "../../../exporters/row.ts";
 import { rowColumns } from "../../../exporters/row-columns.ts";
 import { counted } from "../../../lib/words.ts";
 import { pythonFeatures } from "../card/card-columns.ts";

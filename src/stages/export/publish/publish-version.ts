@@ -10,14 +10,13 @@ import {
 } from "../../../db/queries/export/exports.ts";
 import { ConfigError } from "../../../errors.ts";
 import type { ObjectStore } from "../../../stores/object-store.ts";
-import { parseChecksums } from "./checksums.ts";
-import { isDamage } from "../check/is-damage.ts";
+import { parseChecksums } from "../make/checksums.ts";
+import { isDamage } from "../versions/published-file.ts";
 import { CHECKSUMS, MANIFEST, manifestText, parseManifest, type ManifestFacts, type ParsedManifest } from "../make/manifest.ts";
 import type { MadeVersion } from "../make/make-version.ts";
-import { publisher, type Publisher } from "./publish.ts";
+import { publisher, type Publisher } from "./publisher.ts";
 import type { Spool } from "../make/spool.ts";
-import { kindOf } from "../versions/version-kind.ts";
-import { knownVersions, newestFirst, nextVersion, type KnownVersions } from "../versions/versions.ts";
+import { kindOf, knownVersions, newestFirst, nextVersion, type KnownVersions } from "../versions/versions.ts";
 
 export interface PublishNeeds extends Pick<Context, "db" | "clock" | "signal"> {
   readonly store: ObjectStore;

@@ -1,5 +1,5 @@
 import { ConfigError } from "../../../errors.ts";
-import { parseChecksums } from "../publish/checksums.ts";
+import { parseChecksums } from "../make/checksums.ts";
 import { CHECKSUMS, MANIFEST } from "../make/manifest.ts";
 import type { RemoteFile } from "./hub-repo.ts";
 

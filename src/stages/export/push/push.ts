@@ -7,14 +7,13 @@ import { fileURLToPath } from "node:url";
 import type { Context } from "../../../context.ts";
 import { ConfigError, FatalError } from "../../../errors.ts";
 import type { ObjectStore } from "../../../stores/object-store.ts";
-import { parseChecksums } from "../publish/checksums.ts";
+import { parseChecksums } from "../make/checksums.ts";
 import { readImagesCsv } from "../make/images-csv.ts";
-import { isDamage } from "../check/is-damage.ts";
+import { isDamage } from "../versions/published-file.ts";
 import { CHECKSUMS, MANIFEST, parseManifest, sha256Of } from "../make/manifest.ts";
 import { readLineage } from "../versions/read-lineage.ts";
 import { openSpool } from "../make/spool.ts";
-import { hubFetch } from "./hub-fetch.ts";
-import { openHubRepo, type HubRepo } from "./hub-repo.ts";
+import { hubFetch, openHubRepo, type HubRepo } from "./hub-repo.ts";
 import { planPush, type LocalFile } from "./plan-push.ts";
 
 export interface PushNeeds extends Pick<Context, "log" | "clock" | "stopping" | "signal"> {

@@ -1,10 +1,8 @@
-import type { ExportSnapshot } from "../../../db/queries/export/export-rows.ts";
+import type { ExportSnapshot } from "../../../db/queries/export/export-snapshot.ts";
 import type { LinkedRow, PlannedRow } from "../../../db/queries/export/row-records.ts";
-import { OPTIONAL_COLUMNS, type OptionalColumn } from "../../../exporters/exporter.ts";
-import { roundFloat } from "../../../exporters/float-text.ts";
-import { SPLITS, splitter, type Split, type SplitRatios } from "../split/split.ts";
-import { frontRows } from "./front-rows.ts";
-import { groupKeyOf } from "../split/group-key.ts";
+import { OPTIONAL_COLUMNS, type OptionalColumn } from "../../../exporters/row.ts";
+import { roundFloat } from "../../../exporters/row-columns.ts";
+import { SPLITS, splitter, type Split, type SplitRatios, groupKeyOf } from "../split.ts";
 import { marginOf } from "./row.ts";
 import { scoreRanges, type ScoreRanges } from "../card/stats.ts";
 
@@ -102,4 +100,33 @@ function dropRows(snapshot: ExportSnapshot, { hasReferences }: { readonly hasRef
     ...(unstoredReferences > 0 ? { "reference-not-stored": unstoredReferences } : {}),
     ...(shared > 0 ? { "image-in-two-splits": shared } : {}),
   };
+}
+
+/** The first row (by id) of all that fill the same columns. */
+export interface Filler {
+  readonly rowId: string;
+  /** A bit for each column that the row fills. */
+  readonly fills: number;
+}
+
+/**
+ * The fewest rows that fill between them every column that any of the rows fills; of several such choices the one with the lowest
+ * ids. Loaders infer types from the first rows of a file, and a column that is null there fails at its first value.
+ */
+export function frontRows(fillers: readonly Filler[]): readonly string[] {
+  // The best choice for each set of filled columns; at most 2^columns sets.
+  const best = new Map<number, readonly string[]>([[0, []]]);
+  for (const { rowId, fills } of fillers.toSorted((first, second) => (first.rowId < second.rowId ? -1 : 1))) {
+    for (const [filled, rows] of new Map(best)) {
+      const candidate = [...rows, rowId];
+      const known = best.get(filled | fills);
+      if (known === undefined || isBetter(candidate, known)) best.set(filled | fills, candidate);
+    }
+  }
+  return best.get(fillers.reduce((all, { fills }) => all | fills, 0)) ?? [];
+}
+
+/** Both lists are sorted: rows are added in id order. */
+function isBetter(candidate: readonly string[], known: readonly string[]): boolean {
+  return candidate.length < known.length || (candidate.length === known.length && candidate.join() < known.join());
 }

@@ -1,7 +1,6 @@
-import type { ExportSnapshot } from "../../../db/queries/export/export-rows.ts";
+import type { ExportSnapshot } from "../../../db/queries/export/export-snapshot.ts";
 import type { ImageScoreRecord } from "../../../db/queries/export/row-records.ts";
-import type { Row } from "../../../exporters/exporter.ts";
-import { rowIdPages, type SplitRows } from "./row-id-pages.ts";
+import type { Row } from "../../../exporters/row.ts";
 import { toRow, type RowFacts } from "./row.ts";
 
 export interface ReadOptions extends SplitRows {
@@ -32,5 +31,25 @@ function* readPage(snapshot: ExportSnapshot, { rowIds, facts }: Page): Generator
   for (const rowId of rowIds) {
     const [images, references] = [imagesByRow.get(rowId) ?? [], referencesByRow.get(rowId) ?? []];
     yield toRow({ row: snapshot.row(rowId), images, references, scores }, facts);
+  }
+}
+
+const PAGE_ROWS = 256;
+
+export interface SplitRows {
+  /** Number of the split in the plan. */
+  readonly split: number;
+  /** Ids of the rows that stand first. */
+  readonly front: readonly string[];
+}
+
+/** Ids of the rows of a split in the order of an export, some at a time: those at the front, then the others. */
+export function* rowIdPages(snapshot: Pick<ExportSnapshot, "rowIds">, { split, front }: SplitRows): Generator<readonly string[]> {
+  yield front;
+  for (let after = ""; ;) {
+    const rowIds = snapshot.rowIds(split, { after, count: PAGE_ROWS });
+    after = rowIds.at(-1) ?? "";
+    if (after === "") return;
+    yield rowIds.filter((rowId) => !front.includes(rowId));
   }
 }

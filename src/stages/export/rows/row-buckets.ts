@@ -1,7 +1,7 @@
 import { closeSync, mkdirSync, openSync, readSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { freeMemory } from "../../../lib/free-memory.ts";
-import { cutShort, onScratch, type ScratchFile, writeScratch } from "../make/scratch-file.ts";
+import { cutShort, onScratch, type ScratchFile, writeScratch } from "../make/spool.ts";
 
 /** Written to a bucket's file at a time. With as many buckets as there may be, 8 MB. */
 const BUFFER_BYTES = 16 * 1024;

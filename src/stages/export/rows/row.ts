@@ -1,8 +1,9 @@
 import type { ImageScoreRecord, RowImageRecord, RowRecord, RowReferenceRecord } from "../../../db/queries/export/row-records.ts";
-import type { ImageCell, Row } from "../../../exporters/exporter.ts";
-import { floatText, roundFloat } from "../../../exporters/float-text.ts";
+import type { ImageCell, Row } from "../../../exporters/row.ts";
+import { floatText, roundFloat } from "../../../exporters/row-columns.ts";
 import { canonicalJson, isJsonArray, isJsonObject, parseExact, type Json, type JsonObject } from "../../../lib/exact-json.ts";
 import { withoutSecretValues } from "../../../lib/secret-names.ts";
+import { rowIdOf } from "../../../identity.ts";
 
 interface VariantFacts {
   readonly model: string;
@@ -167,4 +168,27 @@ function wellFormed(value: Json): Json {
   if (isJsonArray(value)) return value.map(wellFormed);
   if (!isJsonObject(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key.toWellFormed(), wellFormed(inner)]));
+}
+
+/** One chosen and one rejected image of a row. */
+export interface RowPair {
+  /** The id that a row of these two would have. */
+  readonly id: string;
+  readonly row: Row;
+  readonly chosen: ImageCell;
+  readonly rejected: ImageCell;
+  readonly margin: number | null;
+}
+
+/** The pairs of a row, clearest last: in the order of its rejected images. */
+export function pairsOf(row: Row): readonly RowPair[] {
+  const { chosen, promptKey, criterion } = row;
+  return row.rejected.map((rejected, index) => ({
+    id: rowIdOf(promptKey, criterion, chosen.imageId, [rejected.imageId]),
+    row,
+    chosen,
+    rejected,
+    // What linking kept is about the first.
+    margin: marginOf(chosen.score, { rejectedScore: rejected.score, kept: index === 0 ? row.margin : null }),
+  }));
 }

@@ -1,13 +1,13 @@
-import type { ExportSnapshot } from "../../../db/queries/export/export-rows.ts";
+import type { ExportSnapshot } from "../../../db/queries/export/export-snapshot.ts";
 import type { ImageScoreRecord, RowImageRecord } from "../../../db/queries/export/row-records.ts";
-import type { PlacedRow, PromptImage } from "../../../db/queries/export/planned-rows.ts";
-import type { Row, RowLayout } from "../../../exporters/exporter.ts";
-import { SPLITS, type Split } from "../split/split.ts";
+import type { PlacedRow, PromptImage } from "../../../db/queries/export/scan-rows.ts";
+import type { Row, RowLayout } from "../../../exporters/row.ts";
+import { SPLITS, type Split } from "../split.ts";
 import type { ImageRuns } from "../make/image-runs.ts";
 import type { RowPlan } from "./plan-rows.ts";
 import { openRowBuckets } from "./row-buckets.ts";
 import { toRow, type RowFacts } from "./row.ts";
-import { shardRanges, type SplitRanges } from "./shard-ranges.ts";
+import { shardRanges, type SplitRanges } from "./split-files.ts";
 import type { openStats } from "../card/stats.ts";
 
 /** Rows made between two looks at signals, about 20 ms. */

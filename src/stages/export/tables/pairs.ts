@@ -1,9 +1,8 @@
 import { seedFeature } from "../../../exporters/row-columns.ts";
 import { tableRowJson, type TableRow } from "../../../exporters/table-row.ts";
-import { SPLITS } from "../split/split.ts";
-import { pairsOf, type RowPair } from "../rows/pairs-of.ts";
-import { scalars } from "./fields.ts";
-import type { Table } from "./table.ts";
+import { SPLITS } from "../split.ts";
+import { pairsOf, type RowPair } from "../rows/row.ts";
+import { scalars, type Table } from "./table.ts";
 
 /** One row a (chosen, rejected) pair, flat, under the names that Pick-a-Pic's readers know. */
 export const pairsTable: Table = {

@@ -1,7 +1,6 @@
 import { rankingIdOf } from "../../../identity.ts";
-import { lists, scalars } from "./fields.ts";
+import { lists, scalars, type Table, type TableSource } from "./table.ts";
 import { rankedGroups, type RankedGroup } from "./ranked-groups.ts";
-import type { Table, TableSource } from "./table.ts";
 import { waitingTable, type FoundRow } from "./waiting-table.ts";
 
 /** One row a prompt and criterion: all its images in order. */

@@ -1,8 +1,8 @@
 import type { Config } from "../../../config/schema.ts";
 import type { Context } from "../../../context.ts";
 import type { TableQueries } from "../../../db/queries/export/export-tables.ts";
-import type { Row, RowLayout } from "../../../exporters/exporter.ts";
-import type { Field } from "../../../exporters/row-columns.ts";
+import type { Row, RowLayout } from "../../../exporters/row.ts";
+import type { Field, ScalarFeature } from "../../../exporters/row-columns.ts";
 import type { TableRow } from "../../../exporters/table-row.ts";
 import type { Db } from "../../../db/open.ts";
 import type { PlannedSplit } from "../rows/plan-rows.ts";
@@ -47,4 +47,14 @@ export interface Table {
   /** URIs that a row shows. */
   uris(row: TableRow): readonly string[];
   prepare(source: TableSource): Promise<PreparedTable>;
+}
+
+/** Columns of one type, by name. */
+export function scalars(dtype: ScalarFeature["dtype"], ...names: readonly string[]): readonly Field[] {
+  return names.map((name) => ({ name, feature: { dtype } }));
+}
+
+/** Columns that are lists of one type, by name. */
+export function lists(dtype: ScalarFeature["dtype"], ...names: readonly string[]): readonly Field[] {
+  return names.map((name) => ({ name, feature: { items: { dtype } } }));
 }

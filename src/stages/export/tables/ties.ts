@@ -2,9 +2,8 @@ import { seedFeature } from "../../../exporters/row-columns.ts";
 import type { TableRow } from "../../../exporters/table-row.ts";
 import { tieIdOf } from "../../../identity.ts";
 import type { GroupRanking } from "../../annotate/link/rank-group.ts";
-import { scalars } from "./fields.ts";
+import { scalars, type Table, type TableSource } from "./table.ts";
 import { rankedGroups, type RankedGroup } from "./ranked-groups.ts";
-import type { Table, TableSource } from "./table.ts";
 import { waitingTable, type FoundRow } from "./waiting-table.ts";
 
 /** One row for each two images of which neither is better. */

@@ -1,8 +1,7 @@
 import type { TableVoteRecord } from "../../../db/queries/export/export-tables.ts";
 import type { TableRow } from "../../../exporters/table-row.ts";
 import { exportedVoteIdOf, pseudonymOf } from "../../../identity.ts";
-import { lists, scalars } from "./fields.ts";
-import type { Table, TableSource } from "./table.ts";
+import { lists, scalars, type Table, type TableSource } from "./table.ts";
 import { waitingTable, type FoundRow } from "./waiting-table.ts";
 
 /** Votes read at a time. */

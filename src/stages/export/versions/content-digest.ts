@@ -2,13 +2,16 @@ import { createHash } from "node:crypto";
 import { text } from "node:stream/consumers";
 import { Readable } from "node:stream";
 import { byteLines } from "../../../lib/streams.ts";
-import { checksumsText } from "../publish/checksums.ts";
+import { checksumsText } from "../make/checksums.ts";
 import { CROISSANT } from "../card/croissant.ts";
-import { gunzipped } from "../publish/gunzipped.ts";
+import { gunzipped, isDamage } from "./published-file.ts";
 import { readImagesCsv } from "../make/images-csv.ts";
 import { sha256Of, type DataFile } from "../make/manifest.ts";
 import { INDEX } from "../make/part-files.ts";
 import type { SpooledFile } from "../make/spool.ts";
+import { FatalError } from "../../../errors.ts";
+import type { ObjectStore } from "../../../stores/object-store.ts";
+import type { PublishedVersion } from "./read-lineage.ts";
 
 /** A row is a prompt and some images. */
 const LINE_BYTES_MAX = 64 * 1024 * 1024;
@@ -120,4 +123,28 @@ async function withoutPrefix(chunks: AsyncIterable<Buffer>, { isGzip, prefix }: 
     hash.update(`${strip(line.bytes)}\n`, "latin1");
   }
   return hash.digest("hex");
+}
+
+interface PlaceNeeds {
+  /** The place of versions. */
+  readonly store: Pick<ObjectStore, "get">;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Reads where a version says that its images are. Where the store lay when a row was written is no value of the row: a dataset that moved has
+ * the same rows. @throws {FatalError} for a damaged list of images.
+ */
+export async function publishedPlace({ version, manifest }: PublishedVersion, { store, signal }: PlaceNeeds): Promise<ImagePlace> {
+  const read = async (path: string): Promise<AsyncIterable<Buffer>> => {
+    const body = await store.get(`${version}/${path}`, signal);
+    if (body === null) throw new RangeError(`${path} is missing`);
+    return body as AsyncIterable<Buffer>; // Without an encoding a stream yields Buffers.
+  };
+  try {
+    return await placeOf({ uriBase: manifest.uriBase, read });
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    throw new FatalError(`Cannot use ${version}: its images.csv is missing or damaged`, { hint: `verify ${version}`, cause: error });
+  }
 }

@@ -1,11 +1,9 @@
 import { text } from "node:stream/consumers";
 import { FatalError } from "../../../errors.ts";
 import { isJsonObject, parseExact, type Json } from "../../../lib/exact-json.ts";
-import { parseChecksums } from "../publish/checksums.ts";
-import { lineStripper } from "./content-digest.ts";
+import { parseChecksums } from "../make/checksums.ts";
+import { lineStripper, publishedPlace } from "./content-digest.ts";
 import { CHECKSUMS, sha256Of, type DataFile } from "../make/manifest.ts";
-import { mergeById } from "../rows/merge-by-id.ts";
-import { publishedPlace } from "./published-place.ts";
 import { isLineFile, readLineage, type Lineage, type LineageNeeds } from "./read-lineage.ts";
 import { readPublishedRows, type PublishedRow, type ReadRowsNeeds } from "./read-published-rows.ts";
 
@@ -256,4 +254,23 @@ function newCounts(): Counts {
 function addTo(counts: Counts, { change, columns }: ChangedRow): void {
   counts[change === "moved" ? "movedHere" : change]++;
   for (const name of columns) counts.columns.set(name, (counts.columns.get(name) ?? 0) + 1);
+}
+
+/** Merges streams that are each in the order of ids into one. Holds one item of each. */
+export async function* mergeById<Item extends { readonly id: string }>(streams: readonly AsyncIterator<Item>[]): AsyncGenerator<Item> {
+  const heads = await Promise.all(streams.map((stream) => stream.next()));
+  try {
+    for (;;) {
+      let first: { readonly item: Item; readonly index: number } | undefined;
+      for (const [index, head] of heads.entries()) {
+        if (head.done !== true && (first === undefined || head.value.id < first.item.id)) first = { item: head.value, index };
+      }
+      if (first === undefined) return;
+      yield first.item;
+      heads[first.index] = (await streams[first.index]?.next()) ?? { done: true, value: undefined };
+    }
+  } finally {
+    // Whoever stops early leaves no file open.
+    for (const stream of streams) await stream.return?.();
+  }
 }

@@ -1,10 +1,9 @@
 import { createHash } from "node:crypto";
 import { FatalError } from "../../../errors.ts";
-import { OPTIONAL_COLUMNS } from "../../../exporters/exporter.ts";
+import { OPTIONAL_COLUMNS } from "../../../exporters/row.ts";
 import { byteLines, hashedChunks } from "../../../lib/streams.ts";
 import type { ObjectStore } from "../../../stores/object-store.ts";
-import { gunzipped } from "../publish/gunzipped.ts";
-import { isDamage } from "../check/is-damage.ts";
+import { gunzipped, isDamage } from "./published-file.ts";
 import type { DataFile } from "../make/manifest.ts";
 
 /** A row is a prompt and some images; a line longer than this is damage, not data. */

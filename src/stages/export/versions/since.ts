@@ -1,14 +1,13 @@
 import { hash } from "node:crypto";
-import type { ExportSnapshot } from "../../../db/queries/export/export-rows.ts";
+import type { ExportSnapshot } from "../../../db/queries/export/export-snapshot.ts";
 import { ConfigError } from "../../../errors.ts";
-import type { RowLayout } from "../../../exporters/exporter.ts";
+import type { RowLayout } from "../../../exporters/row.ts";
 import { rowColumns, rowJson } from "../../../exporters/row-columns.ts";
 import { isJsonArray, isJsonObject, parseExact, type Json } from "../../../lib/exact-json.ts";
-import { SPLITS, type SplitRatios } from "../split/split.ts";
-import { lineStripper } from "./content-digest.ts";
+import { SPLITS, type SplitRatios } from "../split.ts";
+import { lineStripper, publishedPlace } from "./content-digest.ts";
 import { isRowFile } from "../make/manifest.ts";
 import type { StaleCounts } from "../make/part-files.ts";
-import { publishedPlace } from "./published-place.ts";
 import { readLineage, type Lineage, type LineageNeeds } from "./read-lineage.ts";
 import { readPublishedRows, type ReadRowsNeeds } from "./read-published-rows.ts";
 import { readRows } from "../rows/read-rows.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
-import { openExportSnapshot } from "../../../../src/db/queries/export/export-rows.ts";
+import { openExportSnapshot } from "../../../../src/db/queries/export/export-snapshot.ts";
 import { tableQueries } from "../../../../src/db/queries/export/export-tables.ts";
 import { openFixture } from "../../../stages/export/fixture-database.ts";
 

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { frontRows } from "../../../../src/stages/export/rows/front-rows.ts";
-import { shardPath, shardSizes } from "../../../../src/stages/export/rows/shards.ts";
+import { frontRows } from "../../../../src/stages/export/rows/plan-rows.ts";
+import { shardPath, shardSizes } from "../../../../src/stages/export/rows/split-files.ts";
 import { readVersion } from "../exported.ts";
 import { openFixture, type FixtureRow } from "../fixture-database.ts";
 

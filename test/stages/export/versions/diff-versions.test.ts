@@ -1,11 +1,10 @@
+import * as fc from "fast-check";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ConfigError, FatalError } from "../../../../src/errors.ts";
-import { diffVersions, type ChangedRow, type VersionDiff } from "../../../../src/stages/export/versions/diff-versions.ts";
-import { mergeById } from "../../../../src/stages/export/rows/merge-by-id.ts";
+import { diffVersions, type ChangedRow, type VersionDiff, mergeById } from "../../../../src/stages/export/versions/diff-versions.ts";
 import { fileStore } from "../../../../src/stores/file/file.ts";
 import { readVersion, type ReadRow } from "../exported.ts";
 import { fixtureConfig, openFixture, type Fixture } from "../fixture-database.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { findNewest } from "../../../../src/commands/verify/find-newest.ts";
 import * as tables from "../../../../src/db/schema/tables.ts";
-import { kindOf } from "../../../../src/stages/export/versions/version-kind.ts";
+import { kindOf } from "../../../../src/stages/export/versions/versions.ts";
 import { fileStore } from "../../../../src/stores/file/file.ts";
 import { openFixture, type Fixture } from "../fixture-database.ts";
 

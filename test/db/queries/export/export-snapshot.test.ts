@@ -1,10 +1,10 @@
+import Database from "better-sqlite3";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import Database from "better-sqlite3";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { openDatabase, type Db } from "../../../../src/db/open.ts";
-import { openExportSnapshot } from "../../../../src/db/queries/export/export-rows.ts";
+import { openExportSnapshot } from "../../../../src/db/queries/export/export-snapshot.ts";
 import type { LinkedRow } from "../../../../src/db/queries/export/row-records.ts";
 
 const ROWS = 4_000;

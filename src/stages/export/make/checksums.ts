@@ -1,5 +1,5 @@
 import { isKey } from "../../../stores/key.ts";
-import type { SpooledFile } from "../make/spool.ts";
+import type { SpooledFile } from "./spool.ts";
 
 /** `SHA256SUMS` as `sha256sum -c` reads it, by path. Paths are ours: none needs escaping. */
 export function checksumsText(files: readonly SpooledFile[]): string {

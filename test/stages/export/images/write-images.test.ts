@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { plannedShards, type ShardPlanNeeds } from "../../../../src/stages/export/images/planned-shards.ts";
-import { rowIdPages } from "../../../../src/stages/export/rows/row-id-pages.ts";
+import { plannedShards, type ShardPlanNeeds } from "../../../../src/stages/export/images/write-images.ts";
+import { rowIdPages } from "../../../../src/stages/export/rows/read-rows.ts";
 
 const MIB = 1024 * 1024;
 

@@ -1,10 +1,10 @@
-import { gzipped } from "../../../exporters/gzipped.ts";
-import { SPLITS } from "../split/split.ts";
-import type { DataFile } from "./manifest.ts";
-import { shardPath, shardSizes } from "../rows/shards.ts";
-import type { Spool } from "./spool.ts";
-import { TABLES } from "../tables/registry.ts";
-import type { PreparedTable, Table, TableSource } from "../tables/table.ts";
+import { gzipped } from "../../../exporters/jsonl.ts";
+import { SPLITS } from "../split.ts";
+import type { DataFile } from "../make/manifest.ts";
+import { shardPath, shardSizes } from "../rows/split-files.ts";
+import type { Spool } from "../make/spool.ts";
+import { TABLES } from "./registry.ts";
+import type { PreparedTable, Table, TableSource } from "./table.ts";
 
 const CHUNK_CHARS = 64 * 1024;
 

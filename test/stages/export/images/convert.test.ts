@@ -1,6 +1,6 @@
-import { describe, expect, test } from "vitest";
 import sharp from "sharp";
-import { withoutMetadata } from "../../../../src/stages/export/images/without-metadata.ts";
+import { describe, expect, test } from "vitest";
+import { withoutMetadata } from "../../../../src/stages/export/images/convert.ts";
 import { walker } from "../../../../src/images/verify/walk.ts";
 import { comfyPng } from "../../../helpers/comfy-png.ts";
 import { makeImage } from "../../../helpers/images.ts";

@@ -1,8 +1,7 @@
 import { openReadonly } from "../../open.ts";
 import { countMixedPrompts, imagesByEpoch } from "../jobs/epochs.ts";
 import { exportBase } from "./export-base.ts";
-import { linkedRows } from "../annotate/linked-rows.ts";
-import { plannedRowQueries } from "./planned-rows.ts";
+import { linkedRows, plannedRowQueries } from "./scan-rows.ts";
 import type {
   LinkedRow,
   PlannedRow,

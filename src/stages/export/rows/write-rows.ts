@@ -1,5 +1,5 @@
-import type { Exporter, LineFormat, Row, RowLayout } from "../../../exporters/exporter.ts";
-import { SPLITS, type Split } from "../split/split.ts";
+import type { Exporter, LineFormat, Row, RowLayout } from "../../../exporters/row.ts";
+import { SPLITS, type Split } from "../split.ts";
 import type { ImageRuns } from "../make/image-runs.ts";
 import type { MakeNeeds } from "../make/make-needs.ts";
 import type { DataFile } from "../make/manifest.ts";
@@ -7,7 +7,7 @@ import type { PlannedSplit, RowPlan } from "./plan-rows.ts";
 import { readRows } from "./read-rows.ts";
 import { rowFacts } from "./row.ts";
 import { scatterRows } from "./scatter-rows.ts";
-import { shardPath, shardSizes } from "./shards.ts";
+import { shardPath, shardSizes } from "./split-files.ts";
 import type { openStats } from "../card/stats.ts";
 
 export interface ShardsToWrite {

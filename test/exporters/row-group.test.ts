@@ -1,8 +1,7 @@
 import { ByteWriter, ParquetWriter } from "hyparquet-writer";
 import type { SchemaElement } from "hyparquet";
 import { describe, expect, test } from "vitest";
-import { PieceWriter } from "../../src/exporters/piece-writer.ts";
-import { writeRowGroup } from "../../src/exporters/image-row-group.ts";
+import { PieceWriter, writeRowGroup } from "../../src/exporters/row-group.ts";
 
 const SCHEMA: SchemaElement[] = [
   { name: "schema", num_children: 5 },

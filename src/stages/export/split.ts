@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { ConfigError } from "../../../errors.ts";
+import { ConfigError } from "../../errors.ts";
 
 /** In the order in which ratios are cumulated, and in which the first keeps an image that two would show. */
 export const SPLITS = ["train", "validation", "test"] as const;
@@ -51,4 +51,44 @@ function toDecimal(ratio: number): { readonly digits: bigint; readonly places: n
   const places = fraction.length - Number(exponent);
   const digits = BigInt(whole + fraction);
   return places < 0 ? { digits: digits * 10n ** BigInt(-places), places: 0 } : { digits, places };
+}
+
+/** UTF-16 sorts surrogate pairs before these, UTF-8 after them; below them both agree. */
+const SORTED_OTHERWISE = /[\ud800-\uffff]/;
+
+/**
+ * What makes two prompts near enough to share a split: SHA-256 (hex) over the casefolded, NFKC-normalised words without punctuation
+ * (Unicode's P), sorted in code point order, each once, joined by spaces. A property of the prompt alone.
+ */
+export function groupKeyOf(prompt: string): string {
+  const words = foldCase(prompt.toWellFormed())
+    .normalize("NFKC")
+    .replace(/\p{P}/gu, "")
+    .split(/\s+/u)
+    .filter((word) => word !== "");
+  return hash("sha256", sortedByCodePoint([...new Set(words)]).join(" "));
+}
+
+function sortedByCodePoint(words: readonly string[]): readonly string[] {
+  if (!words.some((word) => SORTED_OTHERWISE.test(word))) return words.toSorted();
+  return words.toSorted((first, second) => Buffer.compare(Buffer.from(first), Buffer.from(second)));
+}
+
+/** Where lower-casing an upper-cased letter does not give its folding: dotless i has none, Cherokee folds to its upper case. */
+const OWN_FOLDING = /[ıᎠ-Ᏽᏸ-ᏽꭰ-ꮿ]/u;
+const FOLDED_ALIKE = /[^ıᎠ-Ᏽᏸ-ᏽꭰ-ꮿ]+/gu;
+const CHEROKEE_SMALL = /[ᏸ-ᏽꭰ-ꮿ]/gu;
+
+/**
+ * Unicode's full case folding (CaseFolding.txt, C and F), which JavaScript does not offer: "Straße" and "STRASSE" fold to one text.
+ * Compared with Python's str.casefold() for every code point of Unicode 14.
+ */
+export function foldCase(text: string): string {
+  if (!OWN_FOLDING.test(text)) return foldRun(text);
+  return text.replace(FOLDED_ALIKE, foldRun).replace(CHEROKEE_SMALL, (letter) => letter.toUpperCase());
+}
+
+function foldRun(run: string): string {
+  // Lower first: "ẞ" has no other upper case. The lower case of Σ depends on what follows it.
+  return run.toLowerCase().toUpperCase().toLowerCase().replaceAll("ς", "σ");
 }

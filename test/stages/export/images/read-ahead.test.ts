@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { inOrder } from "../../../../src/stages/export/images/in-order.ts";
+import { inOrder } from "../../../../src/stages/export/images/read-ahead.ts";
 import { asyncRows } from "../../../contracts/exporter.ts";
 
 const turns = async (count: number): Promise<void> => {

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
-import { shardRanges } from "../../../../src/stages/export/rows/shard-ranges.ts";
+import { shardRanges } from "../../../../src/stages/export/rows/split-files.ts";
 
 const ids = fc.uniqueArray(fc.stringMatching(/^d_[0-9a-f]{1,8}$/), { minLength: 1, maxLength: 80 });
 

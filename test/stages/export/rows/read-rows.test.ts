@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { rowIdPages } from "../../../../src/stages/export/rows/row-id-pages.ts";
+import { rowIdPages } from "../../../../src/stages/export/rows/read-rows.ts";
 
 describe("rowIdPages()", () => {
   test("gives each row once, those at the front first, some hundreds at a time", () => {

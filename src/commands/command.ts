@@ -3,7 +3,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { ResultEvent } from "./result-event.ts";
 
 /** Flags in commander's notation (`--yes`, `--out <file>`), each with its description. A flag with a placeholder takes a value. */
-export type OptionTable = Readonly<Record<`--${string}`, string>>;
+type OptionTable = Readonly<Record<`--${string}`, string>>;
 
 type NameOf<Flags> = Flags extends `--${infer Name} <${string}>`
   ? CamelCase<Name>

@@ -1,6 +1,6 @@
 import { type ConfigChange, configDiff, withFreeChanges } from "../config/config-diff.ts";
 import type { Config } from "../config/schema.ts";
-import { withoutSecretSettings } from "../config/without-secret-settings.ts";
+import { withoutSecretSettings } from "../config/remembered-config.ts";
 import type { Db } from "../db/open.ts";
 import { type DatasetRow, findDataset, rememberPlan } from "../db/queries/overview/dataset.ts";
 import { planQueries } from "../db/queries/plan/plan.ts";
@@ -60,7 +60,7 @@ function parseRemembered(dataset: DatasetRow | undefined): JsonObject | null {
 const VALUE_CHARS = 80;
 
 /** One change in a person's words: `candidates.per_prompt: 3 → 4, adds candidates`. */
-export function describeChange(change: ConfigChange, { plans }: { readonly plans: boolean }): string {
+function describeChange(change: ConfigChange, { plans }: { readonly plans: boolean }): string {
   return `${change.key}: ${valueText(change.from)} → ${valueText(change.to)}, ${meaningOf(change, plans)}`;
 }
 

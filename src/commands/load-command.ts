@@ -30,7 +30,7 @@ const MODULES: Modules = {
 };
 
 /** A command as the command line runs it: with the options that its declaration makes of what was typed. */
-export interface LoadedCommand {
+interface LoadedCommand {
   run(input: CommandInput<Readonly<Record<string, string | boolean | undefined>>>): Promise<CommandResult>;
 }
 

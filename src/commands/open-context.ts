@@ -15,7 +15,7 @@ import { expectStorePlace, type StorePlace } from "../stages/store-place.ts";
 import type { ObjectStore } from "../stores/object-store.ts";
 
 /** What runs for itself and may run beside the others. */
-export type LockName = "generate" | "harvest" | "judge" | "link" | "serve";
+type LockName = "generate" | "harvest" | "judge" | "link" | "serve";
 
 /** What `run` takes: all but the page for people, for whom it never waits. */
 export const ALL_LOCKS: readonly LockName[] = ["generate", "harvest", "judge", "link"];

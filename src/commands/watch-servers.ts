@@ -7,7 +7,7 @@ import type { Log } from "../lib/log.ts";
 /** Between two looks at the file, ms. Polling: editors replace files, and network file systems tell nobody. */
 const POLL_MS = 1_000;
 
-export interface WatchServersOptions {
+interface WatchServersOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly comfy: Pick<ComfyPool, "update">;
   readonly log: Pick<Log, "info" | "warn" | "event">;

@@ -4,7 +4,7 @@ import { canonicalJson, isJsonArray, isJsonObject, type Json, type JsonObject } 
  * What a change can do to a dataset: `fixed` would mix two kinds of images unless it leaves them as they are, `candidates` adds some or
  * sets some aside, `free` takes effect at once.
  */
-export type ChangeKind = "fixed" | "candidates" | "free";
+type ChangeKind = "fixed" | "candidates" | "free";
 
 /** One key that differs; undefined where a side does not have it. */
 export interface ConfigChange {

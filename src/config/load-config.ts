@@ -1,25 +1,22 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { z } from "zod";
-import { ConfigError } from "../errors.ts";
-import { fileProblem } from "../lib/files/file-problem.ts";
-import { foreignEncodingOf, toUtf8Hint } from "../lib/files/foreign-encoding.ts";
-import { isJsonArray, isJsonObject, type Json } from "../lib/exact-json.ts";
-import { checkPlaces } from "./checks/check-places.ts";
+import { checkPlaces } from "./checks/check-addresses.ts";
 import { crossChecks } from "./checks/cross-checks.ts";
 import { describeIssues } from "./describe-issues.ts";
 import { expandVariables, type WholeVariable } from "./expand-variables.ts";
 import { configJsonSchema } from "./json-schema.ts";
 import { asWritten, wrapLonePairs } from "./normalise-pairs.ts";
 import { parseYaml, type YamlFile } from "./parse-yaml.ts";
-import type { Path } from "./path.ts";
+import { formatPath, type Path, valueAt } from "./path.ts";
 import type { Problem } from "./problem.ts";
-import { reservedKeys } from "./checks/reserved-keys.ts";
+import { withoutHeaders, withoutSecretSettings } from "./remembered-config.ts";
 import { resolveConfig } from "./resolve-config.ts";
-import { configSchema, type Config, type ConfigFile } from "./schema.ts";
-import { valueAt } from "./value-at.ts";
-import { withoutSecretSettings } from "./without-secret-settings.ts";
-import { withoutHeaders } from "./without-headers.ts";
+import { type Config, type ConfigFile, configSchema } from "./schema.ts";
+import { ConfigError } from "../errors.ts";
+import { isJsonArray, isJsonObject, type Json } from "../lib/exact-json.ts";
+import { fileProblem } from "../lib/files/file-problem.ts";
+import { foreignEncodingOf, toUtf8Hint } from "../lib/files/foreign-encoding.ts";
 
 export interface LoadOptions {
   /** Where `${NAME}` comes from. */
@@ -162,4 +159,18 @@ function toError(problems: readonly Problem[], { file, yaml }: ErrorPlace): Conf
   const lines = placed.map(({ line, column, message }) => `line ${line}, column ${column}: ${message}`);
   const list = lines.length === 1 ? ` ${lines.join("")}` : ` ${lines.length} problems\n  ${lines.join("\n  ")}`;
   return new ConfigError(`Cannot use the config ${file}:${list}`, { hint: "configs/pipeline.yaml shows every key with its meaning" });
+}
+
+/** The one key that JavaScript's objects do not simply hold: zod passes over it, and what it says would be lost without a word. */
+const RESERVED = "__proto__";
+
+/** Finds keys that no part of the program could see. */
+function reservedKeys(value: Json, path: Path = []): readonly Problem[] {
+  if (isJsonArray(value)) return value.flatMap((item, index) => reservedKeys(item, [...path, index]));
+  if (!isJsonObject(value)) return [];
+  return Object.entries(value).flatMap(([key, item]): readonly Problem[] => {
+    const here = [...path, key];
+    if (key === RESERVED) return [{ path: here, part: "key", message: `${formatPath(here)} is no name that anything can have` }];
+    return reservedKeys(item, here);
+  });
 }

@@ -4,7 +4,7 @@ import type { Json } from "../lib/exact-json.ts";
 import type { Path } from "./path.ts";
 
 /** A place in a text, both from 1. */
-export interface TextPlace {
+interface TextPlace {
   readonly line: number;
   readonly column: number;
 }

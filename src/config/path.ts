@@ -1,3 +1,5 @@
+import { isJsonArray, isJsonObject, type Json } from "../lib/exact-json.ts";
+
 /** Keys and list indexes from the top of the configuration. */
 export type Path = readonly (string | number)[];
 
@@ -10,4 +12,15 @@ export function formatPath(path: Path): string {
       return index === 0 ? step : `.${step}`;
     })
     .join("");
+}
+
+/** What a configuration has at a path, undefined if nothing. */
+export function valueAt(value: Json, path: Path): Json | undefined {
+  let found: Json | undefined = value;
+  for (const step of path) {
+    if (typeof step === "number" && isJsonArray(found)) found = found[step];
+    else if (typeof step === "string" && isJsonObject(found) && Object.hasOwn(found, step)) found = found[step];
+    else return undefined;
+  }
+  return found;
 }

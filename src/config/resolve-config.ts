@@ -1,11 +1,10 @@
 import { dirname, resolve } from "node:path";
-import type { JsonObject } from "../lib/exact-json.ts";
-import { defaultBy, goesByAnother } from "./checks/check-judges.ts";
+import { type CheckedUri, checkServerUrl, resolveExportUri, resolveStoreUri } from "./addresses.ts";
+import { chooseOtherJudge, needsOtherJudge } from "./judge-roles.ts";
 import type { Config, ConfigFile, JudgeConfig, WorkflowConfig } from "./schema.ts";
-import { checkServerUrl } from "./server-url.ts";
-import { resolveExportUri, resolveStoreUri, type CheckedUri } from "./store-uri.ts";
+import type { JsonObject } from "../lib/exact-json.ts";
 
-export interface ResolveInput {
+interface ResolveInput {
   /** Absolute. */
   readonly configFile: string;
   readonly written: JsonObject;
@@ -56,7 +55,7 @@ export function resolveConfig(checked: ConfigFile, { configFile, written }: Reso
 
 /** Filled in: a judge's version depends on it. */
 function byOf(judge: JudgeConfig & { readonly by?: string | undefined }, judges: readonly JudgeConfig[]): string | undefined {
-  return goesByAnother(judge) ? (judge.by ?? defaultBy(judge, judges)) : undefined;
+  return needsOtherJudge(judge) ? (judge.by ?? chooseOtherJudge(judge, judges)) : undefined;
 }
 
 function urlOf(text: string): string {
@@ -72,4 +71,9 @@ function uriOf(checked: CheckedUri): string {
 
 function mapValues<From, To>(record: Readonly<Record<string, From>>, map: (value: From) => To): Record<string, To> {
   return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
+}
+
+/** Bound name → folder (absolute) of the files that the prompts' column names. A name is one value for every workflow that binds it. */
+export function uploadFolders(workflows: Config["workflows"]): Readonly<Record<string, string>> {
+  return Object.assign({}, ...Object.values(workflows).map(({ uploads }) => uploads)) as Readonly<Record<string, string>>;
 }

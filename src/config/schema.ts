@@ -1,6 +1,9 @@
 import { z } from "zod";
 import type { JsonObject } from "../lib/exact-json.ts";
 
+/** The variant of images made elsewhere, which `harvest --adopt` takes; no variant of a configuration may have its name. */
+export const ADOPTED_VARIANT = "adopted";
+
 // The configuration as users write it. Keys, defaults and meaning: README, "Configuration". Every object is strict:
 // an unknown key is an error. Descriptions end up in configs/schema.json, which editors show.
 
@@ -369,7 +372,6 @@ export const configSchema = z.strictObject({
 export type ConfigFile = z.output<typeof configSchema>;
 export type WorkflowConfig = z.output<typeof workflow>;
 export type VariantConfig = ConfigFile["candidates"]["variants"][number];
-export type ServerConfig = ConfigFile["servers"][number];
 export type JudgeConfig = ConfigFile["annotate"]["judges"][number];
 
 /** A named set of pairs, its sources filled in. */

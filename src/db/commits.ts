@@ -136,7 +136,7 @@ export function earliest(first: number | null, second: number | null): number | 
   return second === null ? first : Math.min(first, second);
 }
 
-export interface TimedWrites {
+interface TimedWrites {
   /** Call it after each `add`. It sets the timer that writes what is due, even if nothing else happens until then. */
   arm(): void;
   /** Writes what is due. Returns false once a write has failed: begin nothing more then. */

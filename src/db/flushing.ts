@@ -8,7 +8,7 @@ const CACHE_KIB = 32 * 1024;
 /** Pages in the log before they are copied into the database, 128 MB (default 1,000): the more, the more changes of a page are copied at once. */
 const CHECKPOINT_PAGES = 32_000;
 
-export interface BulkOptions {
+interface BulkOptions {
   /** True: a commit is flushed, as outside. For work beside which others commit what must not be lost. */
   readonly flushEach?: boolean;
   /** SQLite's page cache; default 32 MB. */

@@ -4,7 +4,7 @@ import type { Log } from "../lib/log.ts";
 /** For so long a process waits for another program to let go of the database, ms: a person who went to lunch with a browser open. */
 const WAIT_MAX_MS = 3_600_000;
 
-export interface BusyWait {
+interface BusyWait {
   readonly file: string;
   readonly log: Pick<Log, "info"> | undefined;
   /** @default an hour */

@@ -41,9 +41,9 @@ export function openJudges(configs: readonly JudgeConfig[]): readonly Judge[] {
       hint: "set `by` to another entry of annotate.judges",
     });
   };
-  const goesByAnother = (config: JudgeConfig): boolean => config.kind === "openai" && config.by !== undefined;
+  const needsOtherJudge = (config: JudgeConfig): boolean => config.kind === "openai" && config.by !== undefined;
   // Those first whose versions are part of others'.
-  for (const config of configs.toSorted((a, b) => Number(goesByAnother(a)) - Number(goesByAnother(b)))) {
+  for (const config of configs.toSorted((a, b) => Number(needsOtherJudge(a)) - Number(needsOtherJudge(b)))) {
     opened.set(config.name, openJudge(config, { versionOf }));
   }
   return configs.flatMap(({ name }) => opened.get(name) ?? []);

@@ -25,7 +25,7 @@ export const systemClock: Clock = {
     }),
 };
 
-export interface PauseOptions {
+interface PauseOptions {
   readonly delayMs: number;
   /** Ends the pause early. */
   readonly until?: Promise<void>;

@@ -5,7 +5,7 @@ const WORD_DIGITS = KEY_DIGITS / WORDS;
 const FIRST_CAPACITY = 1_024;
 
 /** Keys of 32 hex digits, such as identity hashes: 32 to 64 bytes each, where a Set of strings takes about 120 and leaves garbage. */
-export interface HexSet extends Disposable {
+interface HexSet extends Disposable {
   /** False if the key is there already. @throws {RangeError} for anything but 32 hex digits. */
   add(key: string): boolean;
   readonly size: number;

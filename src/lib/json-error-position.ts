@@ -8,7 +8,7 @@ const SPACE = /[ \t\n\r]*/y;
 
 type Expected = "value" | "value or ]" | "key" | "key or }" | ":" | ", or }" | ", or ]" | "end";
 
-export interface JsonDialect {
+interface JsonDialect {
   /** NaN and ±Infinity are values, as `parsePython` reads them. */
   readonly python?: boolean;
 }

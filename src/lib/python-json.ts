@@ -68,7 +68,7 @@ export function stringifyPython(value: Json, indent?: number): string {
   return text.replaceAll(STRING_OR_LITERAL, (found) => (NUMBERS.has(found) ? String(NUMBERS.get(found)) : found));
 }
 
-export interface PythonConstantsFilter {
+interface PythonConstantsFilter {
   /** The next piece of the text, as far as it is certain. @throws {DepthError} where it is nested too deeply. */
   push(piece: string): string;
   /** What was held back. */

@@ -2,7 +2,7 @@ import { TransientError } from "../errors.ts";
 import type { Clock } from "./clock.ts";
 
 /** How long the waits between two tries may be, ms. */
-export interface WaitLimits {
+interface WaitLimits {
   /** Of the first wait. Each further wait may be twice as long as the one before. */
   readonly firstMs: number;
   /** Of every wait that nobody asked for. */
@@ -10,7 +10,7 @@ export interface WaitLimits {
 }
 
 /** How often something is tried, and the waits between the tries. */
-export interface RetryLimits extends WaitLimits {
+interface RetryLimits extends WaitLimits {
   /** Including the first. */
   readonly tries: number;
 }
@@ -54,7 +54,7 @@ export const WAITS = {
   socket: { firstMs: 500, maxMs: 30_000 },
 } as const satisfies Readonly<Record<string, WaitLimits>>;
 
-export interface Wait extends WaitLimits {
+interface Wait extends WaitLimits {
   /** What the server asked for. It is honoured if it is longer than the wait would be, within bounds. */
   readonly retryAfterMs?: number | undefined;
 }
@@ -70,7 +70,7 @@ export function backoffMs(failedTries: number, { firstMs, maxMs, retryAfterMs = 
 }
 
 /** The growing waits of one thing that is tried until it works, or until somebody else ends it. */
-export interface Backoff {
+interface Backoff {
   /** True from a failure until `worked` is called. */
   isFailing(): boolean;
   /** Counts a failure and returns how long to wait, ms. */
@@ -88,7 +88,7 @@ export function createBackoff(limits: WaitLimits, random: () => number = Math.ra
   };
 }
 
-export interface RetryOptions {
+interface RetryOptions {
   readonly limits: RetryLimits;
   readonly clock: Pick<Clock, "sleep">;
   /** Ends the waits. Without it they end only by time. */

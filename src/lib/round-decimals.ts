@@ -1,5 +1,5 @@
 /** Decimals that scores, margins and agreements are rounded to. */
-export const DECIMALS = 6;
+const DECIMALS = 6;
 
 const SCALE = 10 ** DECIMALS;
 /** Below it `value * SCALE` is off by less than 2^-13 from what it stands for. */

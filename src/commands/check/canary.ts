@@ -23,7 +23,7 @@ import { seedsOf } from "../../stages/plan/plan.ts";
 import type { ReadyToPlan } from "../../stages/plan/prepare-variants.ts";
 import { seedRuleOf } from "../../stages/plan/seed-rule.ts";
 
-export interface CanaryNeeds {
+interface CanaryNeeds {
   readonly config: Config;
   readonly variants: readonly ReadyToPlan[];
   /** Of the servers that answer. */
@@ -166,12 +166,12 @@ async function harvestAll(entry: HistoryEntry, variant: ReadyToPlan, rehearsal: 
 }
 
 /** What harvest would store of one variant's canaries. */
-export interface HarvestedCanary extends CanaryImages {
+interface HarvestedCanary extends CanaryImages {
   readonly images: readonly RehearsedImage[];
 }
 
 /** Says which images harvest would take, and warns where nothing in them proves whose they are. */
-export function describeHarvest(what: string, made: readonly HarvestedCanary[]): readonly Finding[] {
+function describeHarvest(what: string, made: readonly HarvestedCanary[]): readonly Finding[] {
   const images = made.flatMap((canary) => canary.images);
   const kinds = [...new Set(images.map(({ format, widthPx, heightPx }) => `${format} ${widthPx}×${heightPx}`))].join(", ");
   const unproven = made.filter((canary) => canary.images.some(({ isUnproven }) => isUnproven)).map(({ server }) => server);
@@ -185,13 +185,13 @@ export function describeHarvest(what: string, made: readonly HarvestedCanary[]):
 const REPEAT_MS = 30_000;
 
 /** Tells whom the canary waits for, on the progress line at each look and as a message once and then twice a minute. */
-export interface CanaryWaits {
+interface CanaryWaits {
   look(server: string, where: Whereabouts): void;
   /** One image of the server has come, or will not. */
   finished(server: string): void;
 }
 
-export function canaryWaits({ clock, log }: Pick<CommandInput, "clock" | "log">, total: number): CanaryWaits {
+function canaryWaits({ clock, log }: Pick<CommandInput, "clock" | "log">, total: number): CanaryWaits {
   /** What each server does, in words. */
   const states = new Map<string, string>();
   const toldAtMs = new Map<string, number>();

@@ -14,7 +14,7 @@ export interface ImageFacts {
   readonly heightPx: number;
 }
 
-export interface Distance {
+interface Distance {
   readonly servers: readonly [string, string];
   /** Of 64, of the images that differ most; 64 where they differ in number or size. */
   readonly bits: number;

@@ -7,7 +7,7 @@ import { databaseFile } from "../open-context.ts";
 import type { Finding } from "./finding.ts";
 
 /** A server that answers, and what it is. */
-export interface SeenServer {
+interface SeenServer {
   readonly url: string;
   readonly epoch: ServerEpoch;
 }

@@ -7,7 +7,7 @@ import { freeDiskBytes } from "../../lib/system.ts";
 import { failedFinding, type Finding } from "./finding.ts";
 import { findOutputDir } from "./find-output-dir.ts";
 
-export interface ExpectedBytes {
+interface ExpectedBytes {
   /** Of all candidates, as PNG. */
   readonly images: number;
   readonly references: number;

@@ -13,7 +13,7 @@ const HISTORY_MAX = 50;
 const IMAGE = /\.(?:png|jpe?g|webp)$/i;
 
 /** `other`: an image is on one side and not, or another one, on the other; `unknown`: there is none yet. */
-export type SeenOutputDir =
+type SeenOutputDir =
   | { readonly kind: "same"; readonly file: string }
   | { readonly kind: "other"; readonly why: string }
   | { readonly kind: "unknown" };

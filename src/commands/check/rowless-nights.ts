@@ -7,7 +7,7 @@ import type { Finding } from "./finding.ts";
 /** Perceptual hashes have so many bits: no two images are further apart. */
 const HASH_BITS = 64;
 
-export interface Night {
+interface Night {
   readonly config: Pick<Config, "annotate" | "export">;
   readonly variants: readonly ReadyToPlan[];
   /** Of a prompt and variant. */

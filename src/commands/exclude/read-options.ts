@@ -1,6 +1,6 @@
 import { shellWord } from "../command-hint.ts";
 import type { InputOf } from "../registry.ts";
-import { checkHttpUrl } from "../../config/server-url.ts";
+import { checkHttpUrl } from "../../config/addresses.ts";
 import type { ImageFilter } from "../../db/queries/images/excluded-images.ts";
 import { ConfigError } from "../../errors.ts";
 import { oneLine } from "../../lib/terminal/printable.ts";
@@ -98,7 +98,7 @@ const TIME = /^([01]?\d|2[0-3]):([0-5]\d)$/;
 /** The part of ISO 8601 that JavaScript reads; without an offset it is local time. */
 const DATE_TIME = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(Z|[+-]\d{2}:\d{2})?)?$/;
 
-export interface MomentLimits {
+interface MomentLimits {
   readonly nowMs: number;
   /** Where the time begins that this is the end of; null: it has no beginning. */
   readonly afterMs: number | null;

@@ -13,7 +13,7 @@ const FOLLOW_POLL_MS = 500;
 
 const WAITING = `Waiting up to ${GENERATE_GRACE_MS / 1_000} s for generate to start in another process`;
 
-export interface FollowOptions {
+interface FollowOptions {
   /** When waiting began, ms since the epoch. */
   readonly sinceMs: number;
 }
@@ -41,7 +41,7 @@ export function followGenerate(
   };
 }
 
-export interface DatabaseWait {
+interface DatabaseWait {
   readonly clock: Clock;
   readonly log: Pick<Log, "info">;
   /** Ends the wait. */

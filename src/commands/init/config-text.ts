@@ -1,7 +1,7 @@
 import { coreNodes } from "../../comfy/nodes/core-nodes.ts";
 import { formatPlace, type Place } from "../../comfy/graph/graph.ts";
 
-export interface ConfigParts {
+interface ConfigParts {
   /** Where the JSON schema is, as seen from the new file. */
   readonly schemaFile: string;
   readonly dataset: string;

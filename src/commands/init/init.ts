@@ -163,7 +163,7 @@ async function choose(name: DetectedName | "output", { candidates, graph, input 
 const USUAL_NAMES: readonly string[] = ["prompt", "text", "caption"];
 
 /** The column or key that most likely holds the prompts; undefined where the file names none of the usual ones. */
-export async function findPromptColumn(file: string): Promise<string | undefined> {
+async function findPromptColumn(file: string): Promise<string | undefined> {
   const source = await openPromptSource(file);
   const columns = source.columns ?? (await firstKeys(source));
   return USUAL_NAMES.flatMap((usual) => columns.filter((column) => column.toLowerCase() === usual))[0];

@@ -16,7 +16,7 @@ const LOOKED_AT_BYTES = 1_024;
 const WHAT_IT_TAKES = "pnpm pipeline init workflow_api.json, or image.png, or --server URL";
 
 /** Where `init` takes a workflow from. */
-export interface WorkflowSource {
+interface WorkflowSource {
   readonly text: string;
   /** For messages. */
   readonly name: string;
@@ -103,7 +103,7 @@ const CHUNK_OVERHEAD_BYTES = 12;
 const INFLATED_MAX_BYTES = 16 * 1024 * 1024;
 
 /** Keyword → text of a PNG's tEXt, zTXt and iTXt chunks, the last one winning. Bytes that are no PNG give an empty map. */
-export function readPngText(bytes: Buffer): ReadonlyMap<string, string> {
+function readPngText(bytes: Buffer): ReadonlyMap<string, string> {
   const texts = new Map<string, string>();
   for (let at = SIGNATURE_BYTES; at + CHUNK_OVERHEAD_BYTES <= bytes.length;) {
     const sizeBytes = bytes.readUInt32BE(at);

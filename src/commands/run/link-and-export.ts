@@ -16,7 +16,7 @@ import { commandHint } from "../command-hint.ts";
 
 const PARTIAL_PLAN = "Only a part of the prompts is planned (--prompts, or a plan that was interrupted), and only that part is exported.";
 
-export interface LinkAndExportOptions {
+interface LinkAndExportOptions {
   /** True where earlier stages stopped before their work was done. */
   readonly stopped: boolean;
   /** False: say how things stand, write nothing. */

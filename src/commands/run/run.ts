@@ -45,7 +45,7 @@ function lostText({ lost, failed, spent }: JudgeReport): string {
   return `: ${parts.join(", ")}`;
 }
 
-export interface Streamed {
+interface Streamed {
   /** True where work remains. */
   readonly stopped: boolean;
   readonly judged: JudgeReport;

@@ -18,7 +18,7 @@ const ANSWER_TIMEOUT_MS = 5_000;
 const WHY_CHARS = 100;
 
 /** A server as `servers` shows it. */
-export interface ListedServer {
+interface ListedServer {
   readonly url: string;
   /** What is known of it: up, left alone, drained; or that it does not answer. */
   readonly state: string;

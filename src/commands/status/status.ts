@@ -122,7 +122,7 @@ function countedName(name: string, value: number): string {
 
 const shortened = (text: string): string => oneLine(text, DETAIL_CHARS);
 
-export interface DescribedServer {
+interface DescribedServer {
   readonly url: string;
   readonly state: string;
   /** When it last came up, ms since the epoch. */
@@ -149,7 +149,7 @@ export function describeServers({ db, config }: Pick<Context, "db" | "config">, 
   });
 }
 
-export interface JudgingState {
+interface JudgingState {
   /** For people: a line each. */
   readonly lines: readonly string[];
   /** For the event, by the names that it has there. */

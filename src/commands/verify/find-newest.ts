@@ -5,7 +5,7 @@ import { readText } from "../../stages/export/versions/published-file.ts";
 import { kindOf, isVersionName, knownVersions, LATEST, newestFirst, type KnownVersions } from "../../stages/export/versions/versions.ts";
 import type { ObjectStore } from "../../stores/object-store.ts";
 
-export interface FindNewestNeeds {
+interface FindNewestNeeds {
   /** The place of versions. */
   readonly store: Pick<ObjectStore, "uri" | "get" | "list">;
   readonly db: Pick<Db, "orm" | "file">;

@@ -1,6 +1,7 @@
 import { didYouMean } from "../../lib/nearest.ts";
-import { formatPath, type Path } from "../path.ts";
-import type { Problem } from "../problem.ts";
+import { chooseOtherJudge, needsOtherJudge } from "../judge-roles.ts";
+import type { Path } from "../path.ts";
+import { problemAt, type Problem } from "../problem.ts";
 import type { ConfigFile, JudgeConfig } from "../schema.ts";
 
 /** Models that prefer, in lower case, letters and digits alone: their names in a row's source say more than a technical score does. */
@@ -15,7 +16,7 @@ export function checkJudges({ annotate: { judges } }: Pick<ConfigFile, "annotate
     return [
       ...(/\/chat\/completions\/*$/.test(judge.url)
         ? [
-            problem(
+            problemAt(
               [...at, "url"],
               ` ends with /chat/completions, which is added to it: give ${judge.url.replace(/\/chat\/completions\/*$/, "")}`,
             ),
@@ -29,50 +30,35 @@ export function checkJudges({ annotate: { judges } }: Pick<ConfigFile, "annotate
 function checkBuiltinName(name: string, at: Path): readonly Problem[] {
   if (!LEARNED_SCORERS.has(name.toLowerCase().replaceAll(/[^a-z0-9]/g, ""))) return [];
   const why = `a learned scorer, and kind builtin measures sharpness, contrast and entropy: its rows would pass for that model's`;
-  return [problem([...at, "name"], ` is "${name}", ${why}. Name it quality, or set kind: http (docs/judges.md)`)];
-}
-
-/** Only `mode: pairwise` with `pairs: top-bottom` goes by another judge. */
-export function goesByAnother(judge: JudgeConfig): boolean {
-  return judge.kind === "openai" && judge.mode === "pairwise" && judge.pairs === "top-bottom";
-}
-
-/** Whom a judge goes by where it does not say so: the first judge of people's preference, else the first technical one. */
-export function defaultBy(judge: JudgeConfig, judges: readonly JudgeConfig[]): string | undefined {
-  const others = judges.filter((other) => other.name !== judge.name && !goesByAnother(other));
-  return (others.find(({ kind }) => kind !== "builtin") ?? others[0])?.name;
+  return [problemAt([...at, "name"], ` is "${name}", ${why}. Name it quality, or set kind: http (docs/judges.md)`)];
 }
 
 type OpenaiConfig = Extract<JudgeConfig, { readonly kind: "openai" }>;
 
 function checkBy(judge: OpenaiConfig, { at, judges }: { readonly at: Path; readonly judges: readonly JudgeConfig[] }): readonly Problem[] {
   const { by } = judge;
-  if (!goesByAnother(judge)) {
+  if (!needsOtherJudge(judge)) {
     return by === undefined
       ? []
-      : [problem([...at, "by"], " is for mode: pairwise with pairs: top-bottom; here nothing goes by another judge", "key")];
+      : [problemAt([...at, "by"], " has an effect only with mode: pairwise and pairs: top-bottom: leave it out", "key")];
   }
   if (by === undefined) {
-    return defaultBy(judge, judges) !== undefined
+    return chooseOtherJudge(judge, judges) !== undefined
       ? []
       : [
-          problem(
+          problemAt(
             at,
-            " compares the best and the worst of a group by another judge, and there is none: add one (kind: http, say), or set pairs: all",
+            " compares the images that another judge scores best and worst, and there is no other judge: add one (kind: http, for example), or set pairs: all",
           ),
         ];
   }
   const others = judges.filter(({ name }) => name !== judge.name);
   const other = others.find(({ name }) => name === by);
-  if (by === judge.name) return [problem([...at, "by"], ` is "${by}", the judge itself`)];
+  if (by === judge.name) return [problemAt([...at, "by"], ` is "${by}", which is this judge: name another one`)];
   if (other === undefined) {
     const names = others.map(({ name }) => name);
     const there = names.length === 0 ? "; there is no other" : `; there is ${names.join(", ")}`;
-    return [problem([...at, "by"], ` is "${by}", which is no judge${didYouMean(by, names) || there}`)];
+    return [problemAt([...at, "by"], ` is "${by}", which is no judge${didYouMean(by, names) || there}`)];
   }
-  return goesByAnother(other) ? [problem([...at, "by"], ` is "${by}", which itself goes by another judge`)] : [];
-}
-
-function problem(path: Path, what: string, part: "key" | "value" = "value"): Problem {
-  return { path, part, message: `${formatPath(path)}${what}` };
+  return needsOtherJudge(other) ? [problemAt([...at, "by"], ` is "${by}", which has a \`by\` itself: name a judge that has none`)] : [];
 }

@@ -1,7 +1,7 @@
 import { ConfigError } from "../../errors.ts";
 import { isJsonArray } from "../../lib/exact-json.ts";
 import type { Config } from "../schema.ts";
-import { valueAt } from "../value-at.ts";
+import { valueAt } from "../path.ts";
 
 /** Sets of pairs that want more than `best` says. */
 interface Unfed {
@@ -9,7 +9,7 @@ interface Unfed {
   readonly policy: string;
 }
 
-export interface AskedOptions {
+interface AskedOptions {
   /** True: people are about to be asked. False: only where the file says that they will be. */
   readonly asking: boolean;
 }

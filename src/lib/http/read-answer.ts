@@ -17,7 +17,7 @@ const DECODERS: ReadonlyMap<string, () => Duplex> = new Map<string, () => Duplex
 /** Proxies that pack what another has packed: two do, five are an attack. */
 const CODINGS_MAX = 4;
 
-export interface PackedAnswer {
+interface PackedAnswer {
   readonly headers: IncomingHttpHeaders;
   readonly body: Readable;
 }
@@ -49,7 +49,7 @@ function decodersOf(coding: string | readonly string[] | undefined): readonly ((
 /** A body slower than this is one that never ends. */
 const SLOWEST_BYTES_PER_S = 64 * 1024;
 
-export interface TextLimits {
+interface TextLimits {
   readonly maxBytes: number;
   /** How long the body may take, and as much more as its bytes need at 64 KiB a second, ms. Without it the sender decides. */
   readonly patienceMs?: number;

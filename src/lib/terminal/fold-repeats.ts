@@ -22,7 +22,7 @@ interface Kind<Line> {
 }
 
 /** A line that stands for several. */
-export interface Folded<Line> {
+interface Folded<Line> {
   readonly text: string;
   readonly line: Line;
   /** "38 times in 30 s", "and 7 more like it in 30 s"; "" where the line stands for itself. */
@@ -31,7 +31,7 @@ export interface Folded<Line> {
   readonly inMs: number;
 }
 
-export interface RepeatFold<Line> {
+interface RepeatFold<Line> {
   /** True if the line is to be said now; else it is counted, and told later. */
   take(text: string, line: Line): boolean;
   /** What is to be told by now; `all`: what is left at the end. */

@@ -1,5 +1,5 @@
 /** A shorter word is no secret worth hiding, and would blank out ordinary words. */
-export const SECRET_MIN_CHARS = 6;
+const SECRET_MIN_CHARS = 6;
 
 /** What stands in a secret's place. */
 export const MASK = "***";

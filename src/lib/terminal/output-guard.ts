@@ -5,7 +5,7 @@ const CLOSED_PIPE_EXIT = 141;
 const LOST_OUTPUT_EXIT = 1;
 
 /** What the guard looks after of `process`. */
-export interface OutputHost {
+interface OutputHost {
   readonly stdout: NodeJS.WritableStream;
   readonly stderr: NodeJS.WritableStream;
   exitCode?: number | string | null | undefined;
@@ -18,7 +18,7 @@ export interface OutputGuard {
   onLost(listener: (lost: LostOutput) => void): void;
 }
 
-export interface LostOutput {
+interface LostOutput {
   readonly error: Error;
   readonly isClosed: boolean;
 }

@@ -15,7 +15,7 @@ export interface Signals extends Disposable {
   dispose(): void;
 }
 
-export interface SignalOptions {
+interface SignalOptions {
   /** The command reads the keyboard itself. */
   readonly asks: boolean;
   /** What to say at the first one. */
@@ -110,7 +110,7 @@ export function takeTerminalKeys(host: KeyHost, onInterrupt: () => void): () => 
 }
 
 /** The running process as a host. */
-export function processKeyHost(from: NodeJS.Process): KeyHost {
+function processKeyHost(from: NodeJS.Process): KeyHost {
   return {
     stdin: from.stdin,
     env: from.env,

@@ -10,6 +10,7 @@ import { canonicalJson, isJsonObject, type Json, type JsonObject } from "../../l
 import { isSecretInput } from "../../lib/secret-names.ts";
 import type { Claim, Origin, Said } from "./adopt-source.ts";
 import { readBindings, readOtherBindings } from "./read-bindings.ts";
+import { ADOPTED_VARIANT } from "../../config/schema.ts";
 
 /** ComfyUI's largest seed. Source: KSampler's INPUT_TYPES, nodes.py: `"max": 0xffffffffffffffff`. */
 const SEED_MAX = 2n ** 64n - 1n;
@@ -58,7 +59,7 @@ export function describeImage({ embeddedPrompt, claim, origin }: Described, rule
     prompt,
     negative,
     bound: canonicalJson(facts.bound),
-    variant: model === "" ? "adopted" : `adopted/${model}`,
+    variant: model === "" ? ADOPTED_VARIANT : `${ADOPTED_VARIANT}/${model}`,
     model,
     seed: facts.seed,
     workflowSha256: facts.workflowSha256,

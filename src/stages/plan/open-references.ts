@@ -1,5 +1,5 @@
 import type { Config } from "../../config/schema.ts";
-import { uploadFolders } from "../../config/upload-folders.ts";
+import { uploadFolders } from "../../config/resolve-config.ts";
 import { referenceFiles, type ReferenceFiles, type ReferenceOptions } from "../../prompts/reference-files.ts";
 
 /** The files that the configuration's uploads are about, as reading the prompts finds them. */

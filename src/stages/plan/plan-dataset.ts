@@ -3,7 +3,7 @@ import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import type { ServerClasses } from "../../comfy/client/server-classes.ts";
 import { rememberedConfig } from "../../config/remembered-config.ts";
-import { uploadFolders } from "../../config/upload-folders.ts";
+import { uploadFolders } from "../../config/resolve-config.ts";
 import { withoutSecretInputs, wrapperToKeep } from "../../comfy/graph/secrets.ts";
 import type { Context } from "../../context.ts";
 import { inBulk } from "../../db/flushing.ts";

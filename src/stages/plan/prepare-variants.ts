@@ -5,7 +5,7 @@ import { resolveOutputs } from "../../comfy/graph/outputs.ts";
 import { prepareVariant, type BoundWorkflow, type PreparedVariant } from "../../comfy/graph/prepare-variant.ts";
 import type { ServerClasses } from "../../comfy/client/server-classes.ts";
 import type { Config, WorkflowConfig } from "../../config/schema.ts";
-import { uploadFolders } from "../../config/upload-folders.ts";
+import { uploadFolders } from "../../config/resolve-config.ts";
 import { ConfigError } from "../../errors.ts";
 import { hideWords } from "../../lib/terminal/hidden-words.ts";
 import { isSecretInput } from "../../lib/secret-names.ts";

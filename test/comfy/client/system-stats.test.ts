@@ -24,7 +24,9 @@ describe("the first contact with a server", () => {
   ])("%s %s is refused by name, for good", async (status, text, name) => {
     const error = await contact(status, text);
     expect(error).toBeInstanceOf(FatalError);
-    expect((error as FatalError).message).toMatch(/^Cannot use http:\S+\/comfy as a ComfyUI server: .* answers there, not ComfyUI's own API$/);
+    expect((error as FatalError).message).toMatch(
+      /^Cannot use http:\S+\/comfy as a ComfyUI server: .* answers there, not ComfyUI's own API$/,
+    );
     expect((error as FatalError).message).toContain(name);
     expect((error as FatalError).hint).toContain("ComfyUI");
   });

@@ -17,12 +17,15 @@ describe("a pairwise judge", () => {
   });
 
   it.each([
-    [judges(vlm()), "annotate.judges[0] compares the best and the worst of a group by another judge, and there is none"],
-    [judges(vlm(), vlm("", "two")), "annotate.judges[1] compares the best and the worst of a group by another judge, and there is none"],
+    [judges(vlm()), "annotate.judges[0] compares the images that another judge scores best and worst, and there is no other judge"],
+    [
+      judges(vlm(), vlm("", "two")),
+      "annotate.judges[1] compares the images that another judge scores best and worst, and there is no other judge",
+    ],
     [judges(PICK, vlm(", by: pikc")), 'annotate.judges[1].by is "pikc", which is no judge (did you mean "pick"?)'],
-    [judges(PICK, vlm(", by: vlm")), 'annotate.judges[1].by is "vlm", the judge itself'],
-    [judges(PICK, vlm(), vlm(", by: vlm", "two")), 'annotate.judges[2].by is "vlm", which itself goes by another judge'],
-    [judges(PICK, vlm(", pairs: all, by: pick")), "annotate.judges[1].by is for mode: pairwise with pairs: top-bottom"],
+    [judges(PICK, vlm(", by: vlm")), 'annotate.judges[1].by is "vlm", which is this judge: name another one'],
+    [judges(PICK, vlm(), vlm(", by: vlm", "two")), 'annotate.judges[2].by is "vlm", which has a `by` itself: name a judge that has none'],
+    [judges(PICK, vlm(", pairs: all, by: pick")), "annotate.judges[1].by has an effect only with mode: pairwise and pairs: top-bottom"],
     [
       judges('{ name: v, kind: openai, url: "http://h/v1/chat/completions", model: m }'),
       "annotate.judges[0].url ends with /chat/completions, which is added to it: give http://h/v1",

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { uploadFolders } from "../../../src/config/upload-folders.ts";
+import { uploadFolders } from "../../../src/config/resolve-config.ts";
 import { loadText, problemsIn, refusalOf, REQUIRED } from "../config-text.ts";
 
 /** Two workflows with these uploads. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { checkHttpUrl, checkServerUrl } from "../../../src/config/server-url.ts";
+import { checkHttpUrl, checkServerUrl } from "../../../src/config/addresses.ts";
 import { loadMore, loadText, problemsIn, problemsOf, refusalOf, REQUIRED } from "../config-text.ts";
 
 const changed = (from: string, to: string) => problemsIn(refusalOf(REQUIRED.replace(from, to)));

@@ -1,5 +1,5 @@
 import type { Config, PairsPolicy } from "../../../config/schema.ts";
-import type { CombinedJudge } from "../../../config/combined-judges.ts";
+import type { CombinedJudge } from "../../../config/judge-roles.ts";
 
 /** All that linking knows of one prompt under one criterion: final rows, nothing that a night leaves behind. */
 export interface GroupFacts {

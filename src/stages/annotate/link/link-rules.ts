@@ -1,4 +1,4 @@
-import { combinedJudges } from "../../../config/combined-judges.ts";
+import { combinedJudges } from "../../../config/judge-roles.ts";
 import type { Config, PairsPolicy } from "../../../config/schema.ts";
 import type { Judge } from "../../../judges/judge.ts";
 import type { Combination } from "./group-facts.ts";

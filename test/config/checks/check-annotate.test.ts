@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { combinedJudges } from "../../../src/config/combined-judges.ts";
-import { checkJudgeRoles } from "../../../src/config/checks/check-judge-roles.ts";
+import { combinedJudges } from "../../../src/config/judge-roles.ts";
+import { checkJudgeRoles } from "../../../src/config/checks/check-annotate.ts";
 import { configSchema } from "../../../src/config/schema.ts";
 import { resolveConfig } from "../../../src/config/resolve-config.ts";
 import { problemsOf } from "../config-text.ts";

@@ -1,6 +1,6 @@
-import type { ConfigFile } from "./schema.ts";
+import type { ConfigFile, JudgeConfig } from "./schema.ts";
 
-/** A judge in a combination, with its weight; under `rank-mean` all weigh the same. */
+/** A judge in a combination, with its weight. Under `rank-mean` all weigh the same. */
 export interface CombinedJudge {
   readonly judge: string;
   readonly weight: number;
@@ -21,4 +21,15 @@ function weightsOf({ combine, judges, filters }: Pick<ConfigFile["annotate"], "c
   const preferring = scoring.filter(({ kind }) => kind !== "builtin");
   const all = (preferring.length > 0 ? preferring : scoring).map(({ name }) => name);
   return (named ?? all).map((judge) => ({ judge, weight: 1 }));
+}
+
+/** True for a judge that compares only what another judge scored best and worst: `mode: pairwise` with `pairs: top-bottom`. */
+export function needsOtherJudge(judge: JudgeConfig): boolean {
+  return judge.kind === "openai" && judge.mode === "pairwise" && judge.pairs === "top-bottom";
+}
+
+/** Chooses the judge that `by` names if it is left out: the first judge of preference, else the first technical one. */
+export function chooseOtherJudge(judge: JudgeConfig, judges: readonly JudgeConfig[]): string | undefined {
+  const others = judges.filter((other) => other.name !== judge.name && !needsOtherJudge(other));
+  return (others.find(({ kind }) => kind !== "builtin") ?? others[0])?.name;
 }

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { resolveExportUri, resolveStoreUri } from "../../src/config/store-uri.ts";
+import { resolveExportUri, resolveStoreUri } from "../../src/config/addresses.ts";
 import { problemsOf } from "./config-text.ts";
 
 describe("resolveStoreUri()", () => {

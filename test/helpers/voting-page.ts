@@ -2,17 +2,17 @@ import { randomUUID } from "node:crypto";
 import { annotatorQueries, type AnnotatorRow } from "../../src/db/queries/page/annotators.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 import type { Answer, EntryResult, Task, VoteEntry } from "../../src/page/api.ts";
-import { comparisonFeed, type ComparisonFeed } from "../../src/page/server/tasks/comparison-feed.ts";
-import { comparisonRules } from "../../src/page/server/tasks/comparison-rules.ts";
-import { type Given, taskGiver } from "../../src/page/server/tasks/give-tasks.ts";
-import { entryRecorder } from "../../src/page/server/record-entries.ts";
+import { createComparisonFeed, type ComparisonFeed } from "../../src/page/server/tasks/comparison-feed.ts";
+import { readComparisonRules } from "../../src/page/server/tasks/comparison-rules.ts";
+import { type Given, createTaskGiver } from "../../src/page/server/tasks/give-tasks.ts";
+import { createEntryRecorder } from "../../src/page/server/record-entries.ts";
 import { imageId, openTestDataset, type TestDataset } from "./annotated-dataset.ts";
 
 export interface VotingPage extends AsyncDisposable {
   readonly dataset: TestDataset;
   readonly feed: ComparisonFeed;
   /** Looks for new images. */
-  look(): ReturnType<ComparisonFeed["look"]>;
+  scan(): ReturnType<ComparisonFeed["scan"]>;
   /** A final prompt with so many images, with scores from the first to the last. */
   addPrompt(name: string, images: number, scores?: readonly number[]): void;
   person(name: string): Person;
@@ -42,18 +42,18 @@ export async function openVotingPage(people: object = {}, annotate: object = {})
   const { db, context } = dataset;
   let nowMs = 1_000_000_000_000;
   const clock: Clock = { nowMs: () => nowMs, sleep: () => Promise.resolve() };
-  const rules = comparisonRules(context.config);
-  const feed = comparisonFeed(context, rules);
+  const rules = readComparisonRules(context.config);
+  const feed = createComparisonFeed(context, rules);
   const secret = Buffer.alloc(32, 1);
   const chance: number[] = [];
   const { gold_rate: gold, repeat_rate: repeat } = context.config.annotate.people;
   const random = (): number => chance.shift() ?? 0.5;
-  const giver = taskGiver({ db, clock, secret, rates: { gold, repeat }, random, epoch: () => feed.epoch });
-  const recorder = entryRecorder({ db, clock, secret, rules });
+  const giver = createTaskGiver({ db, clock, secret, rates: { gold, repeat }, random, epoch: () => feed.epoch });
+  const recorder = createEntryRecorder({ db, clock, secret, rules });
   const annotators = annotatorQueries(db);
 
   function person(name: string): Person {
-    if (annotators.findByName(name) === null) annotators.giveToken(name, { role: "annotator", tokenSha256: `token of ${name}`, nowMs });
+    if (annotators.findByName(name) === null) annotators.setToken(name, { role: "annotator", tokenSha256: `token of ${name}`, nowMs });
     const row = annotators.findByName(name)!;
     const record = (entry: Parameters<typeof recorder.record>[1][number]): EntryResult => recorder.record(row, [entry])[0]!;
     const give: Person["give"] = (count = 1, holding = []) => giver.give(row.annotatorId, { holding, count });
@@ -70,7 +70,7 @@ export async function openVotingPage(people: object = {}, annotate: object = {})
   return {
     dataset,
     feed,
-    look: () => feed.look(new AbortController().signal),
+    scan: () => feed.scan(new AbortController().signal),
     addPrompt(name, images, scores = []) {
       for (let index = 0; index < images; index++) {
         const id = imageId(`${name}${index}`);

@@ -23,7 +23,7 @@ export async function run(input: InputOf<"annotate">): Promise<CommandResult> {
   if (action === "import") return (await import("./import-file.ts")).importFile(input, file);
   if (action === "export-tasks") return (await import("./export-tasks.ts")).writeTasks(input);
   if (action === "serve") return (await import("./serve.ts")).serve(input);
-  if (action !== undefined) return (await import("./annotator-commands.ts")).tellPeople(input, action);
+  if (action !== undefined) return (await import("./annotator-commands.ts")).runAnnotatorCommand(input, action);
   await using opened = await openStage(input, { locks: ["judge", "link"] });
   const { inspected, judged, linked } = await annotate(opened.context, nothingUpstream);
   const result = stageResult(opened.context.db, input, {

@@ -13,10 +13,10 @@ import { ago, counted } from "../../lib/words.ts";
 import { didYouMean } from "../../lib/nearest.ts";
 import { printable } from "../../lib/terminal/printable.ts";
 import { databaseFile, hintFor } from "../open-context.ts";
-import { pageUrl } from "../../page/server/addresses.ts";
+import { buildPageUrl } from "../../page/server/addresses.ts";
 import { JOIN } from "../../page/server/guard.ts";
 import { LEAD } from "../../page/server/start-page-server.ts";
-import { newToken, tokenSha256Of } from "../../page/server/secrets.ts";
+import { createToken, hashToken } from "../../page/server/secrets.ts";
 import type { CommandResult } from "../command.ts";
 import type { InputOf } from "../registry.ts";
 
@@ -34,7 +34,7 @@ interface Deps {
 const ACTIONS: Readonly<Record<string, (names: readonly string[], deps: Deps) => void>> = { invite, people, revoke, exclude, forget };
 
 /** What can be done about people, beside a running server or without one. */
-export async function tellPeople(input: InputOf<"annotate">, action: string): Promise<CommandResult> {
+export async function runAnnotatorCommand(input: InputOf<"annotate">, action: string): Promise<CommandResult> {
   const hint = hintFor(input);
   const perform = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined;
   if (perform === undefined) {
@@ -60,14 +60,14 @@ export async function tellPeople(input: InputOf<"annotate">, action: string): Pr
 /** All names are checked before any link is made: links are shown once. */
 function invite(names: readonly string[], { input, config, annotators }: Deps): void {
   for (const name of names) {
-    const why = whyNoName(name, annotators.findByName(name));
+    const why = findNameProblem(name, annotators.findByName(name));
     if (why !== null) throw new ConfigError(`Cannot invite ${printable(name)}: ${why}`);
   }
-  const url = addressNow(config);
+  const url = readServedUrl(config);
   for (const name of new Set(names)) {
-    const token = newToken();
+    const token = createToken();
     const before = annotators.findByName(name);
-    annotators.giveToken(name, { role: "annotator", tokenSha256: tokenSha256Of(token), nowMs: input.clock.nowMs() });
+    annotators.setToken(name, { role: "annotator", tokenSha256: hashToken(token), nowMs: input.clock.nowMs() });
     const link = `${url}${JOIN}${token}`;
     input.show({ event: "invited", annotator: name, url: link }, `${name}\t${link}`);
     if (before !== null && before.tokenSha256 !== null) input.log.warn(`${name}'s link from before no longer works`);
@@ -76,7 +76,7 @@ function invite(names: readonly string[], { input, config, annotators }: Deps): 
   if (!isLocked(config.dir, "serve")) input.log.info(`Nobody serves the page now: ${hintFor(input)("annotate serve")}`);
 }
 
-function whyNoName(name: string, before: AnnotatorRow | null): string | null {
+function findNameProblem(name: string, before: AnnotatorRow | null): string | null {
   if (name === "" || name.length > NAME_CHARS_MAX) return `expected a name of 1 to ${NAME_CHARS_MAX} characters`;
   if (printable(name) !== name || /[\n\t]/.test(name)) return "a name holds no control characters";
   if (name === LEAD) return `${LEAD} is who starts the page, with the link that serve prints`;
@@ -84,7 +84,7 @@ function whyNoName(name: string, before: AnnotatorRow | null): string | null {
 }
 
 /** Where the page is served now, or will be by the configuration. */
-function addressNow({ dir, annotate: { people: configured } }: Config): string {
+function readServedUrl({ dir, annotate: { people: configured } }: Config): string {
   if (isLocked(dir, "serve")) {
     try {
       return readFileSync(join(dir, "page/url"), "utf8");
@@ -92,25 +92,25 @@ function addressNow({ dir, annotate: { people: configured } }: Config): string {
       // It is starting.
     }
   }
-  return pageUrl({ host: configured.host, publicUrl: configured.public_url }, configured.port);
+  return buildPageUrl({ host: configured.host, publicUrl: configured.public_url }, configured.port);
 }
 
 function people(_names: readonly string[], deps: Deps): void {
   const all = deps.annotators.all();
   if (all.length === 0) deps.input.log.info(`Nobody is invited yet: ${hintFor(deps.input)("annotate invite NAME")}`);
-  for (const row of all) tellPerson(row, deps);
+  for (const row of all) showPerson(row, deps);
 }
 
 function revoke(names: readonly string[], deps: Deps): void {
-  for (const row of peopleNamed(names, { action: "revoke", deps })) {
+  for (const row of findPeople(names, { action: "revoke", deps })) {
     if (row.role === "lead") {
       throw new ConfigError("Cannot revoke the lead's link", {
         hint: `stop serve, delete ${join(deps.config.dir, "page/secret")}: the next start makes another link`,
       });
     }
     deps.annotators.revoke(row.annotatorId);
-    assignmentQueries(deps.db).giveUp(row.annotatorId);
-    tellPerson({ ...row, tokenSha256: null }, deps);
+    assignmentQueries(deps.db).releaseLeases(row.annotatorId);
+    showPerson({ ...row, tokenSha256: null }, deps);
   }
   deps.input.log.info("Their links no longer work; their votes count as before");
 }
@@ -118,10 +118,10 @@ function revoke(names: readonly string[], deps: Deps): void {
 function exclude(names: readonly string[], deps: Deps): void {
   const isExcluded = !deps.input.options.undo;
   const nowMs = deps.input.clock.nowMs();
-  for (const { name } of peopleNamed(names, { action: "exclude", deps })) {
+  for (const { name } of findPeople(names, { action: "exclude", deps })) {
     deps.annotators.setExcluded(name, { excluded: isExcluded, nowMs });
     const row = deps.annotators.findByName(name);
-    if (row !== null) tellPerson(row, deps);
+    if (row !== null) showPerson(row, deps);
   }
   const what = isExcluded ? "Their votes no longer count; what lacks votes now is asked again" : "Their votes count again";
   deps.input.log.info(`${what}. ${hintFor(deps.input)("link")} makes the rows follow`);
@@ -129,28 +129,25 @@ function exclude(names: readonly string[], deps: Deps): void {
 
 function forget(names: readonly string[], deps: Deps): void {
   const nowMs = deps.input.clock.nowMs();
-  for (const { name, role } of peopleNamed(names, { action: "forget", deps })) {
+  for (const { name, role } of findPeople(names, { action: "forget", deps })) {
     if (role === "lead") throw new ConfigError(`Cannot forget ${LEAD}: it is nobody's name`);
     const pseudonym = `annotator-${randomBytes(PSEUDONYM_BYTES).toString("hex")}`;
     deps.annotators.forget(name, { pseudonym, nowMs });
     const row = deps.annotators.findByName(pseudonym);
     if (row === null) continue;
-    assignmentQueries(deps.db).giveUp(row.annotatorId);
-    tellPerson(row, deps);
+    assignmentQueries(deps.db).releaseLeases(row.annotatorId);
+    showPerson(row, deps);
   }
   deps.input.log.info("Names and links are gone; the votes stay, under a pseudonym. Exports and backups from before still have the names");
 }
 
 /** People by name, also those who voted elsewhere only. @throws {ConfigError} for a name that nobody has, before anything is changed. */
-function peopleNamed(
-  names: readonly string[],
-  { action, deps }: { readonly action: string; readonly deps: Deps },
-): readonly AnnotatorRow[] {
+function findPeople(names: readonly string[], { action, deps }: { readonly action: string; readonly deps: Deps }): readonly AnnotatorRow[] {
   const { annotators, input } = deps;
   return names.map((name) => {
     const row = annotators.findByName(name);
     if (row !== null) return row;
-    if (action !== "revoke" && annotators.hasVoted(name)) return stranger(name, input.clock.nowMs());
+    if (action !== "revoke" && annotators.hasVoted(name)) return createRowOfStranger(name, input.clock.nowMs());
     const like = didYouMean(
       name,
       annotators.all().map((each) => each.name),
@@ -159,15 +156,15 @@ function peopleNamed(
   });
 }
 
-function stranger(name: string, nowMs: number): AnnotatorRow {
+function createRowOfStranger(name: string, nowMs: number): AnnotatorRow {
   const nothing = { tokenSha256: null, seenAtMs: null, excludedAtMs: null, forgottenAtMs: null };
   return { annotatorId: -1, name, role: "annotator", createdAtMs: nowMs, ...nothing };
 }
 
-function tellPerson(row: AnnotatorRow, { db, input }: Deps): void {
+function showPerson(row: AnnotatorRow, { db, input }: Deps): void {
   const votes = pageVoteQueries(db).count(row.annotatorId);
   const excluded = row.excludedAtMs !== null;
-  const state = stateOf(row);
+  const state = readState(row);
   const seen = row.seenAtMs === null ? "never came" : `seen ${ago(input.clock.nowMs() - row.seenAtMs)}`;
   input.show(
     { event: "annotator", annotator: row.name, role: row.role, state, excluded, votes, seen_at_ms: row.seenAtMs },
@@ -175,7 +172,7 @@ function tellPerson(row: AnnotatorRow, { db, input }: Deps): void {
   );
 }
 
-function stateOf({ role, tokenSha256, seenAtMs, forgottenAtMs }: AnnotatorRow): string {
+function readState({ role, tokenSha256, seenAtMs, forgottenAtMs }: AnnotatorRow): string {
   if (forgottenAtMs !== null) return "forgotten";
   if (role === "lead") return "lead";
   if (tokenSha256 === null) return "no link";

@@ -19,21 +19,21 @@ import { readPromptsLimit } from "../update-plan.ts";
 
 /** `annotate export-tasks`: what still needs votes, for another annotation tool. `annotate import` takes its answers. */
 export async function writeTasks(input: InputOf<"annotate">): Promise<CommandResult> {
-  const format = formatOf(input.options.format ?? "jsonl");
+  const format = readFormat(input.options.format ?? "jsonl");
   await using opened = await openContext(input, { locks: [], planned: true });
   const { context } = opened;
   const { annotate, export: exported } = context.config;
   const { people } = annotate;
   // Fewer would be asked for in vain: a row wants min_votes.
   const overlap = Math.max(people.overlap, annotate.pairs[exported.pairs]?.min_votes ?? 0);
-  const task = taskOf(input.options.task ?? (people.task === "best-worst" ? "rank" : people.task));
+  const task = readTaskKind(input.options.task ?? (people.task === "best-worst" ? "rank" : people.task));
   const out = resolve(input.options.out ?? join(context.config.dir, `tasks.${format.extension}`));
-  const base = imageBase(input.options.uriBase, exported.uri_base);
+  const base = chooseImageBase(input.options.uriBase, exported.uri_base);
   const counts = { tasks: 0, imagesMax: 0 };
-  const tasks = outgoing(context, { task, overlap, base, counts, promptsMax: readPromptsLimit(input) ?? Infinity });
+  const tasks = listTasks(context, { task, overlap, base, counts, promptsMax: readPromptsLimit(input) ?? Infinity });
   if (base === null && format.name !== "jsonl" && context.store.uri.startsWith("file:"))
     input.log.warn(`No annotation tool opens file: addresses. Serve ${context.store.uri} and name it with --uri-base http://…`);
-  await writeWhole(out, { format, task, tasks });
+  await writeTaskFile(out, { format, task, tasks });
   const settings = await writeSettings(out, { format, task, imagesMax: Math.max(2, counts.imagesMax) });
   const beside = settings === null ? "" : `, its settings in ${settings}`;
   const wanted = overlap > 1 ? `; each wants ${overlap} votes: tell the tool to ask ${overlap} people` : "";
@@ -54,7 +54,7 @@ interface Asking extends ExportTasksOptions {
   readonly counts: { tasks: number; imagesMax: number };
 }
 
-function* outgoing(
+function* listTasks(
   context: Pick<Context, "config" | "db" | "judges" | "store">,
   { base, counts, ...asked }: Asking,
 ): Generator<OutgoingTask> {
@@ -73,10 +73,10 @@ interface Writing {
 }
 
 /** Whole or not at all. @throws {FatalError} if it cannot be written. */
-async function writeWhole(out: string, { format, task, tasks }: Writing): Promise<void> {
+async function writeTaskFile(out: string, { format, task, tasks }: Writing): Promise<void> {
   const temporary = `${out}.${process.pid}.tmp`;
   try {
-    await pipeline(Readable.from(textOf(format, { task, tasks })), createWriteStream(temporary));
+    await pipeline(Readable.from(formatTasks(format, { task, tasks })), createWriteStream(temporary));
     await rename(temporary, out);
   } catch (error) {
     await rm(temporary, { force: true });
@@ -84,7 +84,7 @@ async function writeWhole(out: string, { format, task, tasks }: Writing): Promis
   }
 }
 
-function* textOf(format: TaskFormat, { task, tasks }: Pick<Writing, "task" | "tasks">): Generator<string> {
+function* formatTasks(format: TaskFormat, { task, tasks }: Pick<Writing, "task" | "tasks">): Generator<string> {
   const isArray = format.extension === "json";
   let before = isArray ? "[\n" : "";
   for (const one of tasks) {
@@ -113,7 +113,7 @@ function cannotWrite(file: string, error: unknown): FatalError {
   return new FatalError(`Cannot write the tasks ${file}: ${fileProblem(error)}`, { cause: error, hint: "name another place with --out" });
 }
 
-function formatOf(name: unknown): TaskFormat {
+function readFormat(name: unknown): TaskFormat {
   const found = TASK_FORMATS.find((format) => format.name === name);
   if (found !== undefined) return found;
   const names = TASK_FORMATS.map((format) => format.name);
@@ -122,7 +122,7 @@ function formatOf(name: unknown): TaskFormat {
   });
 }
 
-function taskOf(name: unknown): ExportTasksOptions["task"] {
+function readTaskKind(name: unknown): ExportTasksOptions["task"] {
   if (name === "pair" || name === "best" || name === "rank") return name;
   throw new ConfigError(`Cannot write tasks of the kind ${String(name)}: no such kind`, { hint: "--task pair, best or rank" });
 }
@@ -131,7 +131,7 @@ function taskOf(name: unknown): ExportTasksOptions["task"] {
  * The address before which an image's store key stands, with a slash at its end; null: the store's own addresses.
  * @throws {ConfigError} for one that signs or carries a password: annotators would see it, and it would end before they do.
  */
-export function imageBase(option: string | undefined, configured: string | null): string | null {
+export function chooseImageBase(option: string | undefined, configured: string | null): string | null {
   // A relative uri_base leads from an export's rows to its images; from an annotation tool it leads nowhere.
   const base = option ?? (/^[a-z][a-z0-9+.-]*:/i.test(configured ?? "") ? configured : null);
   if (base === null || base === "") return null;

@@ -13,7 +13,7 @@ export async function importFile(input: InputOf<"annotate">, file: string | unde
   const hint = hintFor(input);
   if (file === undefined) throw new ConfigError("Cannot import votes: no file given", { hint: hint("annotate import votes.jsonl") });
   const { format = null, source, map, skipBad } = input.options;
-  const columns = columnMap(map);
+  const columns = parseColumnMap(map);
   await using opened = await openContext(input, { locks: ["link"], planned: true });
   const { db, config } = opened.context;
   const result = await importVotes(resolve(file), {
@@ -25,13 +25,13 @@ export async function importFile(input: InputOf<"annotate">, file: string | unde
     ...(source === undefined ? {} : { source }),
     signal: input.signal,
   });
-  const bad = tellProblems(input, file, result);
+  const bad = reportProblems(input, file, result);
   const { imported, already, passedOver, refused } = result;
   // An array may be one line as a whole.
   const what = (result.problems[0]?.record ?? null) === null ? result.unit : "record";
-  const leftOut = bad > 0 ? `; ${counted(bad, what)} left out: ${byReason(refused)}` : "";
+  const leftOut = bad > 0 ? `; ${counted(bad, what)} left out: ${formatReasons(refused)}` : "";
   const isNothing = bad > 0 && !skipBad;
-  const passed = Object.keys(passedOver).length > 0 ? `; passed over: ${byReason(passedOver)}` : "";
+  const passed = Object.keys(passedOver).length > 0 ? `; passed over: ${formatReasons(passedOver)}` : "";
   input.show(
     { event: "votes", format: result.format, imported, already, passed_over: passedOver, refused },
     isNothing
@@ -41,7 +41,7 @@ export async function importFile(input: InputOf<"annotate">, file: string | unde
   if (isNothing) {
     const isProject = result.format !== "jsonl" && refused["other-vote"] !== undefined;
     const other = isProject ? "; if they are of another project, tell it apart with --source NAME" : "";
-    throw new ConfigError(`Cannot import ${file}: ${counted(bad, what)} cannot be imported (${byReason(refused)}), so nothing was`, {
+    throw new ConfigError(`Cannot import ${file}: ${counted(bad, what)} cannot be imported (${formatReasons(refused)}), so nothing was`, {
       hint: `mend ${bad === 1 ? "it" : "them"} (docs/votes.md), or leave ${bad === 1 ? "it" : "them"} out: ${hint(`annotate import ${shellWord(file)} --skip-bad`)}${other}`,
     });
   }
@@ -49,7 +49,7 @@ export async function importFile(input: InputOf<"annotate">, file: string | unde
 }
 
 /** Answers how many there are, told or not. */
-function tellProblems(input: InputOf<"annotate">, file: string, { problems, refused, unit }: ImportVotesResult): number {
+function reportProblems(input: InputOf<"annotate">, file: string, { problems, refused, unit }: ImportVotesResult): number {
   for (const { position, record, reason, message } of problems) {
     const place = unit === "line" ? `${file}:${position}` : `${file}, ${unit} ${position}`;
     const where = record === null ? place : `${place}, record ${record}`;
@@ -61,14 +61,14 @@ function tellProblems(input: InputOf<"annotate">, file: string, { problems, refu
   return bad;
 }
 
-function byReason(counts: Readonly<Record<string, number>>): string {
+function formatReasons(counts: Readonly<Record<string, number>>): string {
   return Object.entries(counts)
     .map(([reason, count]) => `${count} ${reason}`)
     .join(", ");
 }
 
 /** `image_0_uid=left,label_0=won` as our name → the file's. @throws {ConfigError} for anything else. */
-export function columnMap(text: string | undefined): Readonly<Record<string, string>> {
+export function parseColumnMap(text: string | undefined): Readonly<Record<string, string>> {
   if (text === undefined) return {};
   const pairs = text.split(",").map((pair) => {
     const [, ours, theirs] = /^\s*([^=]+?)\s*=\s*(.+?)\s*$/.exec(pair) ?? [];

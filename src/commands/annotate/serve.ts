@@ -12,11 +12,11 @@ import { fileProblem } from "../../lib/files/file-problem.ts";
 import { hintFor } from "../open-context.ts";
 import { openStage } from "../open-stage.ts";
 import { isLoopback, refuseOpenNetwork, type ServeAddress } from "../../page/server/addresses.ts";
-import { comparisonFeed, followFeed } from "../../page/server/tasks/comparison-feed.ts";
-import { comparisonRules } from "../../page/server/tasks/comparison-rules.ts";
+import { createComparisonFeed, followFeed } from "../../page/server/tasks/comparison-feed.ts";
+import { readComparisonRules } from "../../page/server/tasks/comparison-rules.ts";
 import { ensurePageBuilt, readStaticFiles } from "../../page/server/page-files.ts";
 import { readGold } from "../../page/server/tasks/read-gold.ts";
-import { serverSecret } from "../../page/server/secrets.ts";
+import { openServerSecret } from "../../page/server/secrets.ts";
 import { startPageServer } from "../../page/server/start-page-server.ts";
 import type { CommandResult } from "../command.ts";
 import type { InputOf } from "../registry.ts";
@@ -31,29 +31,29 @@ export async function serve(input: InputOf<"annotate">): Promise<CommandResult> 
   const config = loadConfig(input.options.config, { env: input.env });
   const { people } = config.annotate;
   refuseUnfedPolicies(config, { asking: true });
-  const address = addressOf(input, people);
+  const address = readAddress(input, people);
   refuseOpenNetwork(address);
   await ensurePageBuilt({ log: input.log, clock: input.clock, signal: input.stopping });
   const files = await readStaticFiles();
 
   await using opened = await openStage(input, { locks: ["serve"] });
   const { context } = opened;
-  await takeGold(context);
-  const rules = comparisonRules(context.config);
-  const feed = comparisonFeed(context, rules);
+  await loadGold(context);
+  const rules = readComparisonRules(context.config);
+  const feed = createComparisonFeed(context, rules);
   const following = await followFeed(feed, context);
   try {
     const server = await startPageServer(context, {
       ...address,
       datasetId: findDataset(context.db)?.datasetId ?? "",
-      secret: serverSecret(context.config.dir),
+      secret: openServerSecret(context.config.dir),
       rules,
       feed,
       files,
-      guidelines: guidelinesOf(people.guidelines),
+      guidelines: readGuidelines(people.guidelines),
     });
-    noteUrl(join(context.config.dir, "page/url"), { url: server.url, log: input.log });
-    tellServing(input, { address, server });
+    writeUrlFile(join(context.config.dir, "page/url"), { url: server.url, log: input.log });
+    reportServing(input, { address, server });
     await following.untilStopped();
     await server.close();
   } finally {
@@ -62,7 +62,7 @@ export async function serve(input: InputOf<"annotate">): Promise<CommandResult> 
   return { exit: EXIT.done, counts: { ...datasetCounts(context) } };
 }
 
-function addressOf({ options }: InputOf<"annotate">, people: Config["annotate"]["people"]): ServeAddress & { readonly port: number } {
+function readAddress({ options }: InputOf<"annotate">, people: Config["annotate"]["people"]): ServeAddress & { readonly port: number } {
   const { host = people.host, port = people.port } = options;
   if (!/^\d{1,5}$/.test(String(port)) || Number(port) > PORT_MAX) {
     throw new ConfigError(`Cannot read --port ${String(port)}: expected a whole number from 0 to ${PORT_MAX}`);
@@ -74,7 +74,7 @@ function addressOf({ options }: InputOf<"annotate">, people: Config["annotate"][
 }
 
 /** `invite` takes the address from there; without it, the one of the configuration. */
-function noteUrl(file: string, { url, log }: { readonly url: string; readonly log: InputOf<"annotate">["log"] }): void {
+function writeUrlFile(file: string, { url, log }: { readonly url: string; readonly log: InputOf<"annotate">["log"] }): void {
   try {
     writeFileSync(file, url);
   } catch (error) {
@@ -87,7 +87,7 @@ interface Served {
   readonly server: { readonly url: string; readonly leadUrl: string };
 }
 
-function tellServing(input: InputOf<"annotate">, { address, server }: Served): void {
+function reportServing(input: InputOf<"annotate">, { address, server }: Served): void {
   if (!isLoopback(address.host)) {
     const how =
       address.publicUrl === null ? "unencrypted: whoever is on the way can read links and vote" : `people come by ${address.publicUrl}`;
@@ -100,13 +100,13 @@ function tellServing(input: InputOf<"annotate">, { address, server }: Served): v
   input.log.info(`Others get links of their own: ${hintFor(input)("annotate invite NAME")}. Ctrl-C ends it; votes are safe at any moment`);
 }
 
-async function takeGold({ config, db }: Pick<Context, "config" | "db">): Promise<void> {
+async function loadGold({ config, db }: Pick<Context, "config" | "db">): Promise<void> {
   const { people, criteria } = config.annotate;
   const gold = people.gold === null ? [] : await readGold(people.gold, { queries: voteQueries(db), criteria });
   comparisonQueries(db).setGold(gold);
 }
 
-function guidelinesOf(file: string | null): string | null {
+function readGuidelines(file: string | null): string | null {
   if (file === null) return null;
   try {
     const text = readFileSync(file, "utf8");

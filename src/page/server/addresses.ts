@@ -27,35 +27,35 @@ export function refuseOpenNetwork({ host, publicUrl, insecure }: ServeAddress): 
 }
 
 /** What stands in a URL for a host: IPv6 in brackets. */
-export function urlHost(host: string): string {
+export function formatUrlHost(host: string): string {
   return isIPv6(host) ? `[${host}]` : host;
 }
 
 /** Where people open the page. */
-export function pageUrl({ host, publicUrl }: Pick<ServeAddress, "host" | "publicUrl">, port: number): string {
+export function buildPageUrl({ host, publicUrl }: Pick<ServeAddress, "host" | "publicUrl">, port: number): string {
   if (publicUrl !== null) return new URL(publicUrl).origin;
-  const reachable = isEveryAddress(host)
-    ? (ownAddresses().find((address) => isIPv4(address) && !isLoopback(address)) ?? "127.0.0.1")
+  const reachable = isWildcard(host)
+    ? (listOwnAddresses().find((address) => isIPv4(address) && !isLoopback(address)) ?? "127.0.0.1")
     : host;
-  return `http://${urlHost(reachable)}:${port}`;
+  return `http://${formatUrlHost(reachable)}:${port}`;
 }
 
 /**
  * Origins under which the page is this server's. A request under any other name came by DNS rebinding or from another site's page.
  * IP addresses of this machine cannot be rebound, so that with 0.0.0.0 each of them is taken.
  */
-export function ownOrigins({ host, publicUrl }: Pick<ServeAddress, "host" | "publicUrl">, port: number): ReadonlySet<string> {
-  const names = new Set(isEveryAddress(host) ? [...ownAddresses(), hostname().toLowerCase()] : [host]);
-  if (isEveryAddress(host) || isLoopback(host)) for (const name of ["127.0.0.1", "localhost", "::1"]) names.add(name);
-  const origins = [...names].map((name) => new URL(`http://${urlHost(name)}:${port}`).origin);
+export function listOwnOrigins({ host, publicUrl }: Pick<ServeAddress, "host" | "publicUrl">, port: number): ReadonlySet<string> {
+  const names = new Set(isWildcard(host) ? [...listOwnAddresses(), hostname().toLowerCase()] : [host]);
+  if (isWildcard(host) || isLoopback(host)) for (const name of ["127.0.0.1", "localhost", "::1"]) names.add(name);
+  const origins = [...names].map((name) => new URL(`http://${formatUrlHost(name)}:${port}`).origin);
   return new Set(publicUrl === null ? origins : [...origins, new URL(publicUrl).origin]);
 }
 
-function isEveryAddress(host: string): boolean {
+function isWildcard(host: string): boolean {
   return host === "0.0.0.0" || host === "::";
 }
 
-function ownAddresses(): readonly string[] {
+function listOwnAddresses(): readonly string[] {
   return Object.values(networkInterfaces()).flatMap((addresses = []) =>
     addresses.filter(({ scopeid = 0 }) => scopeid === 0).map(({ address }) => address),
   );

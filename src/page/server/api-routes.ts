@@ -22,35 +22,35 @@ const HISTORY_VOTES = 20;
 const REPORT_MAX_BYTES = 65_536;
 
 /** What api.ts describes. */
-export function apiRoutes(app: FastifyInstance, context: PageContext): void {
-  const { session, commits, progressOf, giver, recorder } = context;
+export function addApiRoutes(app: FastifyInstance, context: PageContext): void {
+  const { session, commits, countProgress, giver, recorder } = context;
   app.addHook("onSend", async (_request, reply) => void reply.header("cache-control", "no-store"));
 
   app.get("/api/session", (request): SessionAnswer => {
-    const { name, role, annotatorId } = whoAsks(request);
-    return { ...session, annotator: name, role, progress: progressOf(annotatorId) };
+    const { name, role, annotatorId } = requireAnnotator(request);
+    return { ...session, annotator: name, role, progress: countProgress(annotatorId) };
   });
 
   app.post("/api/tasks", (request): Promise<TasksAnswer> => {
-    const { annotatorId } = whoAsks(request);
-    const asked = checked(request.body, tasksRequest);
-    return commits(() => giver.give(annotatorId, asked)).then((given) => ({ ...given, progress: progressOf(annotatorId) }));
+    const { annotatorId } = requireAnnotator(request);
+    const asked = parseBody(request.body, tasksRequest);
+    return commits(() => giver.give(annotatorId, asked)).then((given) => ({ ...given, progress: countProgress(annotatorId) }));
   });
 
   app.post("/api/votes", (request): Promise<VotesAnswer> => {
-    const voter = whoAsks(request);
-    const { entries } = checked(request.body, votesRequest);
-    return commits(() => recorder.record(voter, entries)).then((results) => ({ results, progress: progressOf(voter.annotatorId) }));
+    const voter = requireAnnotator(request);
+    const { entries } = parseBody(request.body, votesRequest);
+    return commits(() => recorder.record(voter, entries)).then((results) => ({ results, progress: countProgress(voter.annotatorId) }));
   });
 
   app.get<{ Querystring: { before?: unknown } }>("/api/votes", (request): HistoryAnswer => {
-    const { annotatorId } = whoAsks(request);
-    return historyOf(annotatorId, placeOf(request.query.before), context);
+    const { annotatorId } = requireAnnotator(request);
+    return readHistory(annotatorId, parseBefore(request.query.before), context);
   });
 
   app.get("/api/lead", (request): Promise<LeadAnswer> => {
-    if (whoAsks(request).role !== "lead") throw new PageError("not-lead", "Cannot show this: it is for the lead alone");
-    return context.leadNumbers();
+    if (requireAnnotator(request).role !== "lead") throw new PageError("not-lead", "Cannot show this: it is for the lead alone");
+    return context.countForLead();
   });
 
   app.addContentTypeParser(
@@ -64,7 +64,7 @@ export function apiRoutes(app: FastifyInstance, context: PageContext): void {
   });
 }
 
-function historyOf(annotatorId: number, before: number, { queries, secret }: Pick<PageContext, "queries" | "secret">): HistoryAnswer {
+function readHistory(annotatorId: number, before: number, { queries, secret }: Pick<PageContext, "queries" | "secret">): HistoryAnswer {
   const rows = queries.votes.history(annotatorId, { before, limit: HISTORY_VOTES });
   const last = rows.at(-1);
   return {
@@ -79,7 +79,7 @@ function historyOf(annotatorId: number, before: number, { queries, secret }: Pic
   };
 }
 
-function placeOf(before: unknown): number {
+function parseBefore(before: unknown): number {
   if (before === undefined) return Number.MAX_SAFE_INTEGER;
   const row = typeof before === "string" && /^\d{1,15}$/.test(before) ? Number(before) : null;
   if (row === null) throw new PageError("bad-request", "Cannot read the request: before is not what an earlier answer called next");
@@ -87,12 +87,12 @@ function placeOf(before: unknown): number {
 }
 
 /** The guard has let nobody else through. */
-function whoAsks({ annotator }: FastifyRequest): AnnotatorRow {
+function requireAnnotator({ annotator }: FastifyRequest): AnnotatorRow {
   if (annotator === null) throw new PageError("not-joined", "Cannot answer: this browser has not opened a personal link");
   return annotator;
 }
 
-function checked<T>(body: unknown, schema: z.ZodType<T>): T {
+function parseBody<T>(body: unknown, schema: z.ZodType<T>): T {
   const { success, data, error } = schema.safeParse(body);
   if (success) return data;
   const [issue] = error.issues;

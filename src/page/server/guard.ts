@@ -6,7 +6,7 @@ import { isDatabaseTrouble } from "../../db/is-database-trouble.ts";
 import { unflushed } from "../../db/flushing.ts";
 import type { PageContext } from "./page-context.ts";
 import { PageError } from "./page-error.ts";
-import { isSameText, tokenSha256Of } from "./secrets.ts";
+import { hashToken } from "./secrets.ts";
 
 const MINUTE_MS = 60_000;
 /** Requests of one address a minute: 50 people behind one, who vote every 2 s, make 10,000. */
@@ -37,7 +37,7 @@ type GuardNeeds = Pick<PageContext, "db" | "clock" | "origins" | "publicUrl" | "
 };
 
 /** Stands before every route: headers, limits, whose page it is, who asks. */
-export async function guard(app: FastifyInstance, { db, clock, origins, publicUrl, cookieName, queries }: GuardNeeds): Promise<void> {
+export async function addGuard(app: FastifyInstance, { db, clock, origins, publicUrl, cookieName, queries }: GuardNeeds): Promise<void> {
   const isTls = publicUrl?.startsWith("https://") === true;
   await app.register(cookie);
   await app.register(helmet, {
@@ -67,10 +67,10 @@ export async function guard(app: FastifyInstance, { db, clock, origins, publicUr
   app.decorateRequest("annotator", null);
   app.addHook("onRequest", async (request, reply) => {
     refuseFlood(reply, await addressLimit(request));
-    refuseOthers(request, origins());
+    refuseOtherSites(request, origins());
     if (request.url.startsWith(JOIN)) return undefined;
     const token = request.cookies[cookieName];
-    const annotator = token === undefined ? null : findByToken(token, queries.annotators);
+    const annotator = token === undefined ? null : queries.annotators.findByToken(hashToken(token));
     if (annotator === null) return refuseStranger(request, reply, token !== undefined);
     request.annotator = annotator;
     refuseFlood(reply, await personLimit(request));
@@ -92,7 +92,7 @@ function refuseFlood(reply: FastifyReply, limit: Awaited<ReturnType<ReturnType<F
  * A Host that is not ours: another name was pointed at this address (DNS rebinding). An Origin that is not ours: another site's page asks
  * (CSRF). Browsers send Origin with every POST; where it is missing they say in Sec-Fetch-Site who asks.
  */
-function refuseOthers({ headers, method, url }: FastifyRequest, origins: ReadonlySet<string>): void {
+function refuseOtherSites({ headers, method, url }: FastifyRequest, origins: ReadonlySet<string>): void {
   const isOwnHost = [...origins].some((origin) => new URL(origin).host === headers.host?.toLowerCase());
   if (!isOwnHost)
     throw new PageError("wrong-origin", "Cannot answer under this name: it is none of this server's", "open the link as it was given");
@@ -101,12 +101,6 @@ function refuseOthers({ headers, method, url }: FastifyRequest, origins: Readonl
   const site = headers["sec-fetch-site"];
   const isOwn = headers.origin === undefined ? site === undefined || site === "same-origin" : origins.has(headers.origin);
   if (!isOwn) throw new PageError("wrong-origin", "Cannot take this: it comes from another site's page");
-}
-
-function findByToken(token: string, annotators: GuardNeeds["queries"]["annotators"]) {
-  const sha256 = tokenSha256Of(token);
-  const found = annotators.findByToken(sha256);
-  return found?.tokenSha256 !== undefined && found.tokenSha256 !== null && isSameText(found.tokenSha256, sha256) ? found : null;
 }
 
 function refuseStranger({ url, headers }: FastifyRequest, reply: FastifyReply, hadToken: boolean): FastifyReply {
@@ -121,7 +115,7 @@ function refuseStranger({ url, headers }: FastifyRequest, reply: FastifyReply, h
   }
   // A link that another site's page shows: the browser keeps SameSite=Strict cookies back until a page of ours asks.
   const comesFromOutside = headers["sec-fetch-site"] === "cross-site";
-  const page = notJoinedPage({ retry: comesFromOutside && !hadToken, wasRevoked: hadToken });
+  const page = renderNotJoinedPage({ retry: comesFromOutside && !hadToken, wasRevoked: hadToken });
   return reply.code(401).header("cache-control", "no-store").type("text/html; charset=utf-8").send(page);
 }
 
@@ -133,7 +127,7 @@ export interface NotJoined {
 }
 
 /** What somebody sees who has no cookie: what to do, in both languages of the page. No script, no style: the policy allows none inline. */
-export function notJoinedPage({ retry, wasRevoked }: NotJoined): string {
+export function renderNotJoinedPage({ retry, wasRevoked }: NotJoined): string {
   const [english, chinese] = wasRevoked
     ? [
         "Your link no longer works: it was revoked, or replaced by a newer one. Ask whoever invited you for a new one.",

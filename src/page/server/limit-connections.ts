@@ -24,7 +24,7 @@ interface Stranger {
  * one that has been idle for longest, of the same peer or of all. So whoever comes next is heard. Call `know` with the connection of a
  * person's request: it is no stranger's from then on.
  */
-export function limitConnections(server: Server, limits: ConnectionLimits = CONNECTION_LIMITS): { know(socket: Socket): void } {
+export function limitConnections(server: Server, limits: ConnectionLimits = CONNECTION_LIMITS): { markKnown(socket: Socket): void } {
   /** Idle strangers, the longest idle first. */
   const strangers = new Map<Socket, Stranger>();
   const perPeer = new Map<string, Set<Socket>>();
@@ -41,7 +41,7 @@ export function limitConnections(server: Server, limits: ConnectionLimits = CONN
 
   function watch(socket: Socket): void {
     if (socket.destroyed || known.has(socket)) return;
-    const peer = peerOf(socket.remoteAddress);
+    const peer = readPeer(socket.remoteAddress);
     const ofPeer = perPeer.get(peer) ?? new Set();
     perPeer.set(peer, ofPeer.add(socket));
     strangers.set(socket, { socket, peer });
@@ -64,7 +64,7 @@ export function limitConnections(server: Server, limits: ConnectionLimits = CONN
     response.once("close", () => watch(socket));
   });
   return {
-    know(socket) {
+    markKnown(socket) {
       known.add(socket);
       forget(socket);
     },
@@ -72,12 +72,12 @@ export function limitConnections(server: Server, limits: ConnectionLimits = CONN
 }
 
 /** One subscriber has a whole /64 of IPv6 addresses. Source: RFC 6177, "IPv6 Address Assignment to End Sites". */
-function peerOf(address = ""): string {
+function readPeer(address = ""): string {
   const plain = address.replace(/^::ffff:(?=\d+\.)/, "");
-  return isIPv6(plain) ? prefix64Of(plain) : plain;
+  return isIPv6(plain) ? readPrefix64(plain) : plain;
 }
 
-function prefix64Of(address: string): string {
+function readPrefix64(address: string): string {
   const [head = "", tail] = address.split("%", 1)[0]?.split("::", 2) ?? [];
   const groups = head === "" ? [] : head.split(":");
   const missing = tail === undefined ? 0 : 8 - groups.length - (tail === "" ? 0 : tail.split(":").length);

@@ -8,13 +8,13 @@ import { type AssignmentQueries, assignmentQueries } from "../../db/queries/page
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import type { LeadAnswer, Progress, SessionAnswer } from "../api.ts";
-import { leadNumbers } from "./lead/lead-numbers.ts";
+import { createLeadCounter } from "./lead/lead-numbers.ts";
 import type { ComparisonFeed } from "./tasks/comparison-feed.ts";
 import type { ComparisonRules } from "./tasks/comparison-rules.ts";
-import { progressCounter } from "./tasks/count-progress.ts";
-import { type TaskGiver, taskGiver } from "./tasks/give-tasks.ts";
+import { createProgressCounter } from "./tasks/count-progress.ts";
+import { type TaskGiver, createTaskGiver } from "./tasks/give-tasks.ts";
 import { openPageImages, type PageImages } from "./images/page-images.ts";
-import { type EntryRecorder, entryRecorder } from "./record-entries.ts";
+import { type EntryRecorder, createEntryRecorder } from "./record-entries.ts";
 import type { StaticFile } from "./page-files.ts";
 
 /** What the routes work with; made once, by `startPageServer`. */
@@ -35,8 +35,8 @@ export interface PageContext {
   readonly commits: Commits["queued"];
   readonly giver: TaskGiver;
   readonly recorder: EntryRecorder;
-  readonly progressOf: (annotatorId: number) => Progress;
-  readonly leadNumbers: () => Promise<LeadAnswer>;
+  readonly countProgress: (annotatorId: number) => Progress;
+  readonly countForLead: () => Promise<LeadAnswer>;
   readonly images: PageImages;
   readonly files: ReadonlyMap<string, StaticFile>;
   /** Origins under which the page is ours; known once it listens. */
@@ -89,7 +89,7 @@ export async function openPageContext(
       images: pageImageQueries(db),
     },
     commits: openCommits(db).queued,
-    giver: taskGiver({
+    giver: createTaskGiver({
       db,
       clock,
       secret,
@@ -97,9 +97,9 @@ export async function openPageContext(
       random: Math.random,
       epoch: () => feed.epoch,
     }),
-    recorder: entryRecorder({ db, clock, secret, rules }),
-    progressOf: progressCounter({ db, clock }),
-    leadNumbers: leadNumbers({ db, clock, promptsWaiting: () => feed.waiting, cspReports: () => cspReports }),
+    recorder: createEntryRecorder({ db, clock, secret, rules }),
+    countProgress: createProgressCounter({ db, clock }),
+    countForLead: createLeadCounter({ db, clock, promptsWaiting: () => feed.waiting, cspReports: () => cspReports }),
     images: await openPageImages({ config, store }, signal),
     files,
     origins,

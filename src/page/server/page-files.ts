@@ -37,11 +37,11 @@ export async function ensurePageBuilt({ log, clock, signal, root = ROOT }: Ensur
       hint: "install the package again",
     });
   }
-  const hash = await hashOfSources(root);
+  const hash = await hashSources(root);
   const isFresh = async (): Promise<boolean> => (await readFile(join(root, "dist/web", STAMP), "utf8").catch(() => null)) === hash;
   if (await isFresh()) return;
   try {
-    using _lock = await lockWhenFree(join(root, "dist"), { clock, signal });
+    using _lock = await waitForLock(join(root, "dist"), { clock, signal });
     if (await isFresh()) return;
     log.info("Building the annotation page");
     await build(root, hash);
@@ -55,7 +55,7 @@ export async function ensurePageBuilt({ log, clock, signal, root = ROOT }: Ensur
 }
 
 /** SHA-256 (hex) over all that decides the built files. */
-async function hashOfSources(root: string): Promise<string> {
+async function hashSources(root: string): Promise<string> {
   const entries = await readdir(join(root, "src/page/web"), { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   const hash = createHash("sha256");
@@ -66,7 +66,7 @@ async function hashOfSources(root: string): Promise<string> {
   return hash.digest("hex");
 }
 
-async function lockWhenFree(dir: string, { clock, signal }: Pick<EnsureOptions, "clock" | "signal">): Promise<ProcessLock> {
+async function waitForLock(dir: string, { clock, signal }: Pick<EnsureOptions, "clock" | "signal">): Promise<ProcessLock> {
   for (;;) {
     // Asked first: taking a lock that is held blocks for a second.
     if (!isLocked(dir, LOCK)) {

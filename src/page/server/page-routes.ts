@@ -1,10 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { StoredImage } from "../../db/queries/page/page-images.ts";
-import { referencesOf, shownImages } from "./tasks/compose-task.ts";
+import { readReferences, readShownImages } from "./tasks/compose-task.ts";
 import { JOIN } from "./guard.ts";
 import type { PageContext } from "./page-context.ts";
 import { PageError } from "./page-error.ts";
-import { isSameText, slotOf, tokenSha256Of } from "./secrets.ts";
+import { isSameText, deriveSlot, hashToken } from "./secrets.ts";
 
 /** A year, s: what browsers take for ever. A slot's image never changes. */
 const CACHE_S = 31_536_000;
@@ -12,7 +12,7 @@ const CACHE_S = 31_536_000;
 const COOKIE_S = 15_552_000;
 
 /** Joining, the page's own files, and images. */
-export function pageRoutes(app: FastifyInstance, context: PageContext): void {
+export function addPageRoutes(app: FastifyInstance, context: PageContext): void {
   app.get<{ Params: { token: string } }>(`${JOIN}:token`, (request, reply) => join(request, reply, context));
 
   for (const [path, { bytes, contentType, isImmutable }] of context.files) {
@@ -47,7 +47,7 @@ async function serveImage(request: ImageRequest, reply: FastifyReply, context: P
 function join(request: FastifyRequest<{ Params: { token: string } }>, reply: FastifyReply, context: PageContext): FastifyReply {
   const { token } = request.params;
   reply.header("cache-control", "no-store");
-  if (context.queries.annotators.findByToken(tokenSha256Of(token)) === null) return reply.redirect("/", 303);
+  if (context.queries.annotators.findByToken(hashToken(token)) === null) return reply.redirect("/", 303);
   const isTls = context.publicUrl?.startsWith("https://") === true && new URL(context.publicUrl).host === request.headers.host;
   return reply
     .setCookie(context.cookieName, token, { path: "/", httpOnly: true, sameSite: "strict", secure: isTls, maxAge: COOKIE_S })
@@ -64,10 +64,10 @@ interface Asked {
 function findImage({ task, slot, annotatorId }: Asked, { queries, secret }: PageContext): StoredImage | null {
   const assignment = queries.assignments.find(task);
   if (assignment === null || assignment.annotatorId !== annotatorId) return null;
-  const isAsked = (name: string): boolean => isSameText(slotOf(secret, { taskId: assignment.taskId, annotatorId, name }), slot);
-  const imageId = shownImages(assignment).find(isAsked);
+  const isAsked = (name: string): boolean => isSameText(deriveSlot(secret, { taskId: assignment.taskId, annotatorId, name }), slot);
+  const imageId = readShownImages(assignment).find(isAsked);
   if (imageId !== undefined) return queries.images.image(imageId);
-  const references = referencesOf(queries.images.prompt(assignment.promptKey)?.references ?? "{}");
+  const references = readReferences(queries.images.prompt(assignment.promptKey)?.references ?? "{}");
   const sha256 = references.find(isAsked);
   return sha256 === undefined ? null : queries.images.reference(sha256);
 }

@@ -17,7 +17,7 @@ export type Slots = ReadonlyMap<string, string>;
 
 /** Turns an answer in slots into one in image_ids. @throws {AnswerError} where it does not fit the task. */
 export function readAnswer(answer: Answer, { slots, task }: { readonly slots: Slots; readonly task: TaskKind }): ReadAnswer {
-  const imageOf = (slot: string): string => imageIn(slots, slot);
+  const imageOf = (slot: string): string => resolveSlot(slots, slot);
   switch (answer.kind) {
     case "skip":
       return { kind: "skip", ranking: [] };
@@ -50,11 +50,11 @@ export function readAnswer(answer: Answer, { slots, task }: { readonly slots: Sl
 export function readFlags(flags: Readonly<Record<string, readonly Flag[]>>, slots: Slots): Readonly<Record<string, readonly Flag[]>> {
   const byImage = Object.entries(flags)
     .filter(([, marks]) => marks.length > 0)
-    .map(([slot, marks]): [string, readonly Flag[]] => [imageIn(slots, slot), [...new Set(marks)].toSorted()]);
+    .map(([slot, marks]): [string, readonly Flag[]] => [resolveSlot(slots, slot), [...new Set(marks)].toSorted()]);
   return Object.fromEntries(byImage.toSorted(([first], [second]) => (first < second ? -1 : 1)));
 }
 
-function imageIn(slots: Slots, slot: string): string {
+function resolveSlot(slots: Slots, slot: string): string {
   const imageId = slots.get(slot);
   if (imageId === undefined) throw new AnswerError("it names a slot that the task does not have");
   return imageId;

@@ -9,9 +9,9 @@ import { canonicalJson } from "../../lib/exact-json.ts";
 import { keptDurationMs } from "../../votes/kept-duration.ts";
 import type { EntryResult, RefusedReason, UndoEntry, VoteEntry } from "../api.ts";
 import type { ComparisonRules } from "./tasks/comparison-rules.ts";
-import { composeTask, slotsOf } from "./tasks/compose-task.ts";
+import { composeTask, mapSlots } from "./tasks/compose-task.ts";
 import { LEASE_MS } from "./tasks/give-tasks.ts";
-import { outcomeOf, settlePrompt } from "./tasks/settle-prompt.ts";
+import { summarizeOutcome, settlePrompt } from "./tasks/settle-prompt.ts";
 import { AnswerError, readAnswer, readFlags } from "./read-answer.ts";
 
 /** In votes.source. */
@@ -35,7 +35,7 @@ export interface EntryRecorder {
   record(voter: Voter, entries: readonly (VoteEntry | UndoEntry)[]): readonly EntryResult[];
 }
 
-export function entryRecorder({ db, clock, secret, rules }: RecordNeeds): EntryRecorder {
+export function createEntryRecorder({ db, clock, secret, rules }: RecordNeeds): EntryRecorder {
   const assignments = assignmentQueries(db);
   const comparisons = comparisonQueries(db);
   const votes = pageVoteQueries(db);
@@ -61,7 +61,7 @@ export function entryRecorder({ db, clock, secret, rules }: RecordNeeds): EntryR
 
   function write({ voter, assignment, entry, content }: Writing): EntryResult {
     const { taskId, comparison, purpose, shown, promptKey, criterion } = assignment;
-    const slots = slotsOf(assignment, secret);
+    const slots = mapSlots(assignment, secret);
     const nowMs = clock.nowMs();
     try {
       const answer = readAnswer(entry.answer, { slots, task: rules.task });
@@ -78,7 +78,7 @@ export function entryRecorder({ db, clock, secret, rules }: RecordNeeds): EntryR
         castAtMs: nowMs,
         source: PAGE_SOURCE,
       };
-      const page = { taskId, comparison, annotatorId: voter.annotatorId, purpose, entry: content, outcome: outcomeOf(answer) };
+      const page = { taskId, comparison, annotatorId: voter.annotatorId, purpose, entry: content, outcome: summarizeOutcome(answer) };
       votes.insert(row, { voteId: entry.vote_id, ...page, receivedAtMs: nowMs });
     } catch (error) {
       if (!(error instanceof AnswerError)) throw error;

@@ -11,26 +11,26 @@ const TOKEN_BYTES = 32;
 const SLOT_BYTES = 16;
 
 /** A token for a personal link, 43 characters that every address bar takes. */
-export function newToken(): string {
+export function createToken(): string {
   return randomBytes(TOKEN_BYTES).toString("base64url");
 }
 
 /** What the database has of a token: hex. */
-export function tokenSha256Of(token: string): string {
+export function hashToken(token: string): string {
   return createHash("sha256").update(token).digest("hex");
 }
 
 /** The lead's token: the same at every start, so that the lead's link lives as long as the server's secret. */
-export function leadTokenOf(secret: Uint8Array): string {
+export function deriveLeadToken(secret: Uint8Array): string {
   return createHmac("sha256", secret).update("lead").digest("base64url");
 }
 
 /** A task_id: random, so that it says nothing of order or of others. */
-export function newTaskId(): string {
+export function createTaskId(): string {
   return randomBytes(SLOT_BYTES).toString("base64url");
 }
 
-export interface SlotOf {
+export interface SlotSource {
   readonly taskId: string;
   readonly annotatorId: number;
   /** image_id, or a reference's sha256. */
@@ -38,7 +38,7 @@ export interface SlotOf {
 }
 
 /** What a task calls an image: another name in every task and for every person, so that none can be recognised. */
-export function slotOf(secret: Uint8Array, { taskId, annotatorId, name }: SlotOf): string {
+export function deriveSlot(secret: Uint8Array, { taskId, annotatorId, name }: SlotSource): string {
   const mac = createHmac("sha256", secret).update(`slot\n${taskId}\n${annotatorId}\n${name}`).digest();
   return mac.subarray(0, SLOT_BYTES).toString("base64url");
 }
@@ -59,7 +59,7 @@ const FOLDER_MODE = 0o700;
  * that a copy of that opens nothing. Deleting the file makes another lead's link.
  * @throws {FatalError} if it can neither be read nor made.
  */
-export function serverSecret(dir: string): Uint8Array {
+export function openServerSecret(dir: string): Uint8Array {
   const folder = join(dir, "page");
   const file = join(folder, "secret");
   try {

@@ -2,15 +2,15 @@ import fastify, { type FastifyInstance } from "fastify";
 import { annotatorQueries } from "../../db/queries/page/annotators.ts";
 import { FatalError, messageOf } from "../../errors.ts";
 import { errnoOf } from "../../lib/files/file-problem.ts";
-import { ownOrigins, pageUrl, type ServeAddress } from "./addresses.ts";
-import { apiRoutes } from "./api-routes.ts";
-import { guard, JOIN } from "./guard.ts";
+import { listOwnOrigins, buildPageUrl, type ServeAddress } from "./addresses.ts";
+import { addApiRoutes } from "./api-routes.ts";
+import { addGuard, JOIN } from "./guard.ts";
 import { limitConnections } from "./limit-connections.ts";
 import { openPageContext, type PageContextNeeds, type PageContextOptions } from "./page-context.ts";
 import { answerErrors } from "./page-error.ts";
-import { pageRoutes } from "./page-routes.ts";
+import { addPageRoutes } from "./page-routes.ts";
 import { prepareAhead } from "./images/prepare-ahead.ts";
-import { leadTokenOf, tokenSha256Of } from "./secrets.ts";
+import { deriveLeadToken, hashToken } from "./secrets.ts";
 
 /** A hundred votes with every flag are 60 kB. */
 const BODY_MAX_BYTES = 262_144;
@@ -44,8 +44,8 @@ export interface PageServer {
 /** Starts the annotation page's server. @throws {FatalError} where the port cannot be had. */
 export async function startPageServer(needs: PageContextNeeds, options: PageServerOptions): Promise<PageServer> {
   const { db, clock, log } = needs;
-  const leadToken = leadTokenOf(options.secret);
-  annotatorQueries(db).giveToken(LEAD, { role: "lead", tokenSha256: tokenSha256Of(leadToken), nowMs: clock.nowMs() });
+  const leadToken = deriveLeadToken(options.secret);
+  annotatorQueries(db).setToken(LEAD, { role: "lead", tokenSha256: hashToken(leadToken), nowMs: clock.nowMs() });
   let origins: ReadonlySet<string> = new Set();
   const context = await openPageContext(needs, { ...options, origins: () => origins });
 
@@ -56,15 +56,15 @@ export async function startPageServer(needs: PageContextNeeds, options: PageServ
   app.server.maxConnections = CONNECTIONS_MAX;
   const connections = limitConnections(app.server);
   answerErrors(app, { log, clock });
-  await guard(app, context);
+  await addGuard(app, context);
   app.addHook("onRequest", async ({ annotator, raw }) => {
-    if (annotator !== null) connections.know(raw.socket);
+    if (annotator !== null) connections.markKnown(raw.socket);
   });
-  await app.register(async (scope) => apiRoutes(scope, context));
-  await app.register(async (scope) => pageRoutes(scope, context));
+  await app.register(async (scope) => addApiRoutes(scope, context));
+  await app.register(async (scope) => addPageRoutes(scope, context));
   const port = await listen(app, options);
-  origins = ownOrigins(options, port);
-  const url = pageUrl(options, port);
+  origins = listOwnOrigins(options, port);
+  const url = buildPageUrl(options, port);
   const closing = new AbortController();
   const preparing = prepareAhead({ ...context.queries, stored: context.queries.images, images: context.images, clock }, closing.signal);
   preparing.catch((error: unknown) => log.error(`This is a bug in comfy-dpo: ${messageOf(error)}`)); // Votes go on without it.

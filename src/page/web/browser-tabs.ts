@@ -4,7 +4,7 @@ import type { SessionAnswer } from "../api.ts";
  * True once this tab alone has a name; it holds it as long as it is open. Two tabs of one person would show the same tasks twice.
  * `onWait` is called where another tab has it. Browsers without locks (the page on plain http from another host) answer at once.
  */
-export async function holdAlone(name: string, onWait: () => void): Promise<void> {
+export async function waitForOnlyTab(name: string, onWait: () => void): Promise<void> {
   if (!("locks" in navigator)) return;
   const { locks } = navigator;
   const isMine = await new Promise<boolean>((resolve) => {
@@ -36,7 +36,7 @@ type Who = Pick<SessionAnswer, "dataset" | "annotator">;
  * Tells the browser's other tabs who is here, and hears from them. A browser has one cookie for a dataset: once another person's link is
  * opened in it, this page would vote under their name. `onOther` is called then. Answers what ends it.
  */
-export function followWhoJoins({ dataset, annotator }: Who, onOther: () => void): () => void {
+export function watchForOtherPerson({ dataset, annotator }: Who, onOther: () => void): () => void {
   const channel = new BroadcastChannel(CHANNEL);
   channel.addEventListener("message", ({ data }: MessageEvent<Who>) => {
     if (data.dataset === dataset && data.annotator !== annotator) onOther();

@@ -11,7 +11,7 @@ import type {
   VotesAnswer,
   VotesRequest,
 } from "../api.ts";
-import { AskError, askServer, backOffMs } from "./ask-server.ts";
+import { AskError, askServer, chooseBackOffMs } from "./ask-server.ts";
 import { Outbox, type OutboxState } from "./outbox.ts";
 import { PastVotes, type PastVote } from "./past-votes.ts";
 import type { VoteStore } from "./vote-store.ts";
@@ -34,7 +34,7 @@ export interface Refused {
 }
 
 /** What happened last, for people who do not see it. */
-export type Said =
+export type LastEvent =
   | { readonly kind: "answered"; readonly answer: Answer }
   | { readonly kind: "undone" }
   | { readonly kind: "cannot-undo" }
@@ -52,7 +52,7 @@ export interface DeskState {
   readonly link: OutboxState;
   readonly isKept: boolean;
   readonly refused: readonly Refused[];
-  readonly said: Said | null;
+  readonly lastEvent: LastEvent | null;
 }
 
 /** One person's work: the tasks at hand, what was answered, and what still has to reach the server. Tells listeners of each change. */
@@ -64,7 +64,7 @@ export class Desk {
   readonly #before = new Map<string, PastVote>();
   #progress: Progress;
   #refused: readonly Refused[] = [];
-  #said: Said | null = null;
+  #lastEvent: LastEvent | null = null;
   /** The server had no more when last asked. */
   #isExhausted = false;
   #trouble: "unreachable" | "signed-out" | null = null;
@@ -113,10 +113,10 @@ export class Desk {
     const [task, ...rest] = this.#tasks;
     if (task === undefined) return;
     this.#tasks = rest;
-    const vote_id = newUuid();
+    const vote_id = createUuid();
     this.#before.delete(task.task_id);
     this.#past.push({ vote_id, task, answer, flags });
-    this.#said = { kind: "answered", answer };
+    this.#lastEvent = { kind: "answered", answer };
     this.#outbox.add({ entry: { kind: "vote", vote_id, task_id: task.task_id, answer, flags, ms: Math.max(0, Math.round(ms)) }, task });
     if (rest.length === 0 || (!this.#isExhausted && rest.length <= REFILL_AT)) void this.#refill();
   }
@@ -127,10 +127,10 @@ export class Desk {
     this.#isUndoing = true;
     try {
       const vote = await this.#past.pop();
-      if (vote === null) this.#said = { kind: "nothing-to-undo" };
+      if (vote === null) this.#lastEvent = { kind: "nothing-to-undo" };
       else this.#putBack(vote);
     } catch (error) {
-      this.#said = { kind: "cannot-undo" };
+      this.#lastEvent = { kind: "cannot-undo" };
       this.#fail(error);
     } finally {
       this.#isUndoing = false;
@@ -153,7 +153,7 @@ export class Desk {
     const { task } = vote;
     this.#before.set(task.task_id, vote);
     this.#tasks = [task, ...this.#tasks.filter(({ task_id }) => task_id !== task.task_id)];
-    this.#said = { kind: "undone" };
+    this.#lastEvent = { kind: "undone" };
     this.#outbox.add({ entry: { kind: "undo", vote_id: vote.vote_id }, task });
   }
 
@@ -229,7 +229,7 @@ export class Desk {
     this.#trouble = "unreachable";
     this.#failures++;
     const asked = error instanceof AskError ? (error.retryAfterMs ?? 0) : 0;
-    this.#timer = setTimeout(() => void this.#refill(), Math.max(asked, backOffMs(this.#failures)));
+    this.#timer = setTimeout(() => void this.#refill(), Math.max(asked, chooseBackOffMs(this.#failures)));
   }
 
   #phase(): Phase {
@@ -251,7 +251,7 @@ export class Desk {
       link: this.#trouble === "unreachable" || !navigator.onLine ? "offline" : this.#outbox.state,
       isKept: this.#outbox.isKept,
       refused: this.#refused,
-      said: this.#said,
+      lastEvent: this.#lastEvent,
     };
   }
 
@@ -281,7 +281,7 @@ function askHistory(before: string | null): Promise<HistoryAnswer> {
  * A random UUID (RFC 9562, version 4). Not `crypto.randomUUID`: browsers have that on https and localhost only, and the page may be
  * served with --insecure.
  */
-export function newUuid(): string {
+export function createUuid(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;

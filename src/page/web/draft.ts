@@ -42,13 +42,13 @@ export function pickTie(picks: Picks, { kind }: Pick<Asked, "kind">): Picked {
 }
 
 /** Which place a slot has so far, from 1; tied slots share one. Null: none yet. */
-export function rankOf(picks: Picks, slot: string): number | null {
+export function findRank(picks: Picks, slot: string): number | null {
   const tier = picks.tiers.findIndex((slots) => slots.includes(slot));
   return tier === -1 ? null : picks.tiers.slice(0, tier).flat().length + 1;
 }
 
 /** The places that an answer gives to a slot, to be shown when a vote is taken back. */
-export function wasChosen(answer: Answer, slot: string): "best" | "worst" | null {
+export function findChosenPlace(answer: Answer, slot: string): "best" | "worst" | null {
   if (answer.kind === "best") return answer.best === slot ? "best" : null;
   if (answer.kind === "best-worst") return answer.best === slot ? "best" : answer.worst === slot ? "worst" : null;
   if (answer.kind === "ranking") return answer.ranking[0]?.includes(slot) === true ? "best" : null;

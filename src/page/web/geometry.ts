@@ -103,7 +103,7 @@ export interface Grid {
 }
 
 /** In how many columns images of one size are largest. Where two are alike, more columns: side by side compares best. */
-export function bestColumns({ count, area, image, gapPx, captionPx }: Grid): number {
+export function chooseColumns({ count, area, image, gapPx, captionPx }: Grid): number {
   let best = { columns: count, scale: 0 };
   for (let rows = 1; rows <= count; rows++) {
     // The fewest for so many rows: four images are two by two, not three and one.

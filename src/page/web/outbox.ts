@@ -1,5 +1,5 @@
 import type { EntryResult, Progress, VotesAnswer, VotesRequest } from "../api.ts";
-import { AskError, backOffMs } from "./ask-server.ts";
+import { AskError, chooseBackOffMs } from "./ask-server.ts";
 import type { Unsent, VoteStore } from "./vote-store.ts";
 
 /** Entries in one request. Source: api.ts, VotesRequest. */
@@ -141,7 +141,7 @@ export class Outbox {
     }
     this.#become("offline");
     const asked = error instanceof AskError ? error.retryAfterMs : null;
-    this.#timer = setTimeout(() => this.kick(), Math.max(asked ?? 0, backOffMs(this.#failures)));
+    this.#timer = setTimeout(() => this.kick(), Math.max(asked ?? 0, chooseBackOffMs(this.#failures)));
   }
 
   #become(state: OutboxState): void {

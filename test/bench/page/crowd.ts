@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { openDatabase } from "../../../src/db/open.ts";
 import { annotatorQueries } from "../../../src/db/queries/page/annotators.ts";
 import type { Task } from "../../../src/page/api.ts";
-import { newToken, tokenSha256Of } from "../../../src/page/server/secrets.ts";
+import { createToken, hashToken } from "../../../src/page/server/secrets.ts";
 import { joinPage, type PageClient } from "../../helpers/page-client.ts";
 import type { BenchOptions, Scenario } from "../benchmark.ts";
 import { cpuOf } from "../cpu-of.ts";
@@ -169,8 +169,8 @@ function invite({ databaseFile }: AnnotatedProject): readonly string[] {
   try {
     const annotators = annotatorQueries(db);
     return Array.from({ length: ANNOTATORS }, (_, index) => {
-      const token = newToken();
-      annotators.giveToken(`person ${index}`, { role: "annotator", tokenSha256: tokenSha256Of(token), nowMs: 0 });
+      const token = createToken();
+      annotators.setToken(`person ${index}`, { role: "annotator", tokenSha256: hashToken(token), nowMs: 0 });
       return token;
     });
   } finally {

@@ -4,11 +4,11 @@ import { assignmentQueries } from "../../../src/db/queries/page/assignments.ts";
 import { annotatorQueries } from "../../../src/db/queries/page/annotators.ts";
 import { builtinJudge } from "../../../src/judges/builtin.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
-import { comparisonFeed } from "../../../src/page/server/tasks/comparison-feed.ts";
-import { comparisonRules } from "../../../src/page/server/tasks/comparison-rules.ts";
-import { LEASE_MS, taskGiver } from "../../../src/page/server/tasks/give-tasks.ts";
-import { queueReader } from "../../../src/page/server/tasks/queue-reader.ts";
-import { entryRecorder } from "../../../src/page/server/record-entries.ts";
+import { createComparisonFeed } from "../../../src/page/server/tasks/comparison-feed.ts";
+import { readComparisonRules } from "../../../src/page/server/tasks/comparison-rules.ts";
+import { LEASE_MS, createTaskGiver } from "../../../src/page/server/tasks/give-tasks.ts";
+import { createQueueReader } from "../../../src/page/server/tasks/queue-reader.ts";
+import { createEntryRecorder } from "../../../src/page/server/record-entries.ts";
 import { testConfig } from "../../helpers/annotated-dataset.ts";
 import type { Scenario } from "../benchmark.ts";
 import { figuresOf } from "../figures.ts";
@@ -60,20 +60,25 @@ async function runOnce(prompts: number): Promise<Run> {
   const db = openDatabase(project.databaseFile);
   try {
     const config = testConfig(project.dir, { filters: { near_duplicate: 0 }, people: PEOPLE });
-    const rules = comparisonRules(config);
-    const feed = comparisonFeed({ config, db, judges: [builtinJudge({ name: "quality" })] }, rules);
-    const feedMs = await timed(() => feed.look(new AbortController().signal));
+    const rules = readComparisonRules(config);
+    const feed = createComparisonFeed({ config, db, judges: [builtinJudge({ name: "quality" })] }, rules);
+    const feedMs = await timed(() => feed.scan(new AbortController().signal));
     const secret = Buffer.alloc(32, 1);
     const needs = { db, clock: systemClock, secret };
-    const giver = taskGiver({ ...needs, rates: { gold: 0, repeat: PEOPLE.repeat_rate }, random: Math.random, epoch: () => feed.epoch });
-    const recorder = entryRecorder({ ...needs, rules });
+    const giver = createTaskGiver({
+      ...needs,
+      rates: { gold: 0, repeat: PEOPLE.repeat_rate },
+      random: Math.random,
+      epoch: () => feed.epoch,
+    });
+    const recorder = createEntryRecorder({ ...needs, rules });
     const annotators = annotatorQueries(db);
     const people = Array.from({ length: ANNOTATORS }, (_, index) => {
       const name = `person ${index}`;
-      annotators.giveToken(name, { role: "annotator", tokenSha256: name, nowMs: 0 });
+      annotators.setToken(name, { role: "annotator", tokenSha256: name, nowMs: 0 });
       return annotators.findByName(name)!;
     });
-    const queue = queueReader({ assignments: assignmentQueries(db), clock: systemClock, epoch: () => feed.epoch, leaseMs: LEASE_MS });
+    const queue = createQueueReader({ assignments: assignmentQueries(db), clock: systemClock, epoch: () => feed.epoch, leaseMs: LEASE_MS });
     const giveMs: number[] = [];
     const queryMs: number[] = [];
     const cpuBefore = process.cpuUsage();

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { imageBase } from "../../../src/commands/annotate/export-tasks.ts";
+import { chooseImageBase } from "../../../src/commands/annotate/export-tasks.ts";
 import { ConfigError } from "../../../src/errors.ts";
 
 it.each([
@@ -10,10 +10,10 @@ it.each([
   ["https://x.example/", "https://cdn.example/set", "https://x.example/"],
   ["/data/local-files/", null, "/data/local-files/"],
 ])("%j, configured %j: %j", (option, configured, base) => {
-  expect(imageBase(option, configured)).toBe(base);
+  expect(chooseImageBase(option, configured)).toBe(base);
 });
 
 it.each(["https://x.example/?X-Amz-Signature=abc", "https://me:secret@x.example", "https://x.example/#a"])("refuses %s", (base) => {
-  expect(() => imageBase(base, null)).toThrow(ConfigError);
-  expect(() => imageBase(undefined, base)).toThrow("Cannot put images under export.uri_base");
+  expect(() => chooseImageBase(base, null)).toThrow(ConfigError);
+  expect(() => chooseImageBase(undefined, base)).toThrow("Cannot put images under export.uri_base");
 });

@@ -1,15 +1,15 @@
 import { expect, it } from "vitest";
-import { columnMap } from "../../../src/commands/annotate/import-file.ts";
+import { parseColumnMap } from "../../../src/commands/annotate/import-file.ts";
 
 it("reads pairs of names, with blanks around them and = in theirs", () => {
-  expect(columnMap(undefined)).toEqual({});
-  expect(columnMap("image_0_uid=left, label_0 = a=b")).toEqual({ image_0_uid: "left", label_0: "a=b" });
+  expect(parseColumnMap(undefined)).toEqual({});
+  expect(parseColumnMap("image_0_uid=left, label_0 = a=b")).toEqual({ image_0_uid: "left", label_0: "a=b" });
 });
 
 it.each(["", "label_0", "=x", "label_0=", "label_0=x,"])("refuses %j", (text) => {
-  expect(() => columnMap(text)).toThrow("it is no OURS=THEIRS");
+  expect(() => parseColumnMap(text)).toThrow("it is no OURS=THEIRS");
 });
 
 it("refuses a column that is mapped twice", () => {
-  expect(() => columnMap("label_0=x,label_0=y")).toThrow("Cannot map label_0 twice");
+  expect(() => parseColumnMap("label_0=x,label_0=y")).toThrow("Cannot map label_0 twice");
 });

@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import { describe, expect, it } from "vitest";
 import { ConfigError } from "../../../src/errors.ts";
-import { isLoopback, ownOrigins, pageUrl, refuseOpenNetwork } from "../../../src/page/server/addresses.ts";
+import { isLoopback, listOwnOrigins, buildPageUrl, refuseOpenNetwork } from "../../../src/page/server/addresses.ts";
 
 const open = { host: "0.0.0.0", publicUrl: null, insecure: false };
 
@@ -21,9 +21,9 @@ describe("refuseOpenNetwork()", () => {
   });
 });
 
-describe("ownOrigins()", () => {
+describe("listOwnOrigins()", () => {
   it("takes loopback's names on loopback, and the public address beside them", () => {
-    expect([...ownOrigins({ host: "127.0.0.1", publicUrl: "https://vote.example/" }, 4180)]).toEqual([
+    expect([...listOwnOrigins({ host: "127.0.0.1", publicUrl: "https://vote.example/" }, 4180)]).toEqual([
       "http://127.0.0.1:4180",
       "http://localhost:4180",
       "http://[::1]:4180",
@@ -32,11 +32,11 @@ describe("ownOrigins()", () => {
   });
 
   it("takes one address where one was given", () => {
-    expect([...ownOrigins({ host: "10.1.2.3", publicUrl: null }, 80)]).toEqual(["http://10.1.2.3"]);
+    expect([...listOwnOrigins({ host: "10.1.2.3", publicUrl: null }, 80)]).toEqual(["http://10.1.2.3"]);
   });
 
   it("takes this machine's addresses and name where it listens on all, and no other name", () => {
-    const origins = ownOrigins({ host: "0.0.0.0", publicUrl: null }, 4180);
+    const origins = listOwnOrigins({ host: "0.0.0.0", publicUrl: null }, 4180);
     expect(origins.has("http://127.0.0.1:4180")).toBe(true);
     expect(origins.has(`http://${hostname().toLowerCase()}:4180`)).toBe(true);
     expect(origins.has("http://0.0.0.0:4180")).toBe(false);
@@ -44,11 +44,11 @@ describe("ownOrigins()", () => {
   });
 });
 
-describe("pageUrl()", () => {
+describe("buildPageUrl()", () => {
   it("is where people can reach it", () => {
-    expect(pageUrl({ host: "127.0.0.1", publicUrl: null }, 4180)).toBe("http://127.0.0.1:4180");
-    expect(pageUrl({ host: "::1", publicUrl: null }, 4180)).toBe("http://[::1]:4180");
-    expect(pageUrl({ host: "127.0.0.1", publicUrl: "https://vote.example/" }, 4180)).toBe("https://vote.example");
-    expect(pageUrl({ host: "0.0.0.0", publicUrl: null }, 4180)).not.toContain("0.0.0.0:");
+    expect(buildPageUrl({ host: "127.0.0.1", publicUrl: null }, 4180)).toBe("http://127.0.0.1:4180");
+    expect(buildPageUrl({ host: "::1", publicUrl: null }, 4180)).toBe("http://[::1]:4180");
+    expect(buildPageUrl({ host: "127.0.0.1", publicUrl: "https://vote.example/" }, 4180)).toBe("https://vote.example");
+    expect(buildPageUrl({ host: "0.0.0.0", publicUrl: null }, 4180)).not.toContain("0.0.0.0:");
   });
 });

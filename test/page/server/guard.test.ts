@@ -3,9 +3,9 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { annotatorQueries } from "../../../src/db/queries/page/annotators.ts";
 import { openDatabase, type Db } from "../../../src/db/open.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
-import { guard } from "../../../src/page/server/guard.ts";
+import { addGuard } from "../../../src/page/server/guard.ts";
 import { answerErrors } from "../../../src/page/server/page-error.ts";
-import { tokenSha256Of } from "../../../src/page/server/secrets.ts";
+import { hashToken } from "../../../src/page/server/secrets.ts";
 
 let app: FastifyInstance;
 let db: Db;
@@ -13,11 +13,11 @@ let db: Db;
 beforeEach(async () => {
   db = openDatabase(":memory:");
   const annotators = annotatorQueries(db);
-  for (const name of ["ann", "bo"]) annotators.giveToken(name, { role: "annotator", tokenSha256: tokenSha256Of(name), nowMs: 0 });
+  for (const name of ["ann", "bo"]) annotators.setToken(name, { role: "annotator", tokenSha256: hashToken(name), nowMs: 0 });
   app = fastify();
   answerErrors(app, { log: { warn: () => undefined, error: () => undefined }, clock: systemClock });
   const origins = new Set(["http://localhost"]);
-  await guard(app, { db, clock: systemClock, origins: () => origins, publicUrl: null, cookieName: "c", queries: { annotators } });
+  await addGuard(app, { db, clock: systemClock, origins: () => origins, publicUrl: null, cookieName: "c", queries: { annotators } });
   app.get("/", (_request, reply) => reply.send("ok"));
 });
 
@@ -28,7 +28,7 @@ afterEach(async () => {
 
 const ask = (name: string) => app.inject({ url: "/", headers: { host: "localhost" }, cookies: { c: name } });
 
-describe("guard()", () => {
+describe("addGuard()", () => {
   it("slows one person down and lets the others vote, behind one address", async () => {
     for (let request = 0; request < 6_000; request++) expect((await ask("ann")).statusCode).toBe(200);
     const refused = await ask("ann");

@@ -14,7 +14,7 @@ beforeEach(async () => {
   server = createServer();
   const connections = limitConnections(server, limits);
   server.on("request", (request, response) => {
-    if (request.headers.cookie === "ours") connections.know(request.socket);
+    if (request.headers.cookie === "ours") connections.markKnown(request.socket);
     response.end("heard");
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -10,7 +10,7 @@ beforeEach(async () => {
   page = await openVotingPage({ overlap: 2, max_votes: 3 });
   page.addPrompt("fox", 2);
   page.addPrompt("tea", 2);
-  await page.look();
+  await page.scan();
 });
 
 afterEach(() => page[Symbol.asyncDispose]());
@@ -23,7 +23,7 @@ function lowest(task: Task) {
   return best(task, shown.indexOf(shown.toSorted()[0]!));
 }
 
-describe("entryRecorder()", () => {
+describe("createEntryRecorder()", () => {
   it("writes a vote as the importer does, with the places as shown", () => {
     const ann = page.person("ann");
     const task = ann.next();

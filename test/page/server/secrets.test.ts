@@ -2,7 +2,15 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync,
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, afterEach, beforeEach } from "vitest";
-import { isSameText, leadTokenOf, newTaskId, newToken, slotOf, tokenSha256Of, serverSecret } from "../../../src/page/server/secrets.ts";
+import {
+  isSameText,
+  deriveLeadToken,
+  createTaskId,
+  createToken,
+  deriveSlot,
+  hashToken,
+  openServerSecret,
+} from "../../../src/page/server/secrets.ts";
 import { FatalError } from "../../../src/errors.ts";
 
 const SECRET = Buffer.alloc(32, 7);
@@ -10,34 +18,34 @@ const place = { taskId: "t", annotatorId: 1, name: "i_a" };
 
 describe("tokens", () => {
   it("are long, fit an address bar, and never come twice", () => {
-    const tokens = Array.from({ length: 1_000 }, newToken);
+    const tokens = Array.from({ length: 1_000 }, createToken);
     expect(new Set(tokens).size).toBe(1_000);
     expect(tokens.every((token) => /^[\w-]{43}$/.test(token))).toBe(true);
-    expect(newTaskId()).toMatch(/^[\w-]{22}$/);
+    expect(createTaskId()).toMatch(/^[\w-]{22}$/);
   });
 
   it("are known to the database by their hash alone", () => {
-    expect(tokenSha256Of("abc")).toBe("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    expect(hashToken("abc")).toBe("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   });
 
   it("give the lead the same link as long as the secret lives", () => {
-    expect(leadTokenOf(SECRET)).toBe(leadTokenOf(Buffer.alloc(32, 7)));
-    expect(leadTokenOf(SECRET)).not.toBe(leadTokenOf(Buffer.alloc(32, 8)));
-    expect(leadTokenOf(SECRET)).toMatch(/^[\w-]{43}$/);
+    expect(deriveLeadToken(SECRET)).toBe(deriveLeadToken(Buffer.alloc(32, 7)));
+    expect(deriveLeadToken(SECRET)).not.toBe(deriveLeadToken(Buffer.alloc(32, 8)));
+    expect(deriveLeadToken(SECRET)).toMatch(/^[\w-]{43}$/);
   });
 });
 
-describe("slotOf()", () => {
+describe("deriveSlot()", () => {
   it("calls an image otherwise in every task, for every person and under every secret", () => {
     const others = [
-      slotOf(SECRET, place),
-      slotOf(SECRET, { ...place, taskId: "u" }),
-      slotOf(SECRET, { ...place, annotatorId: 2 }),
-      slotOf(SECRET, { ...place, name: "i_b" }),
-      slotOf(Buffer.alloc(32, 8), place),
+      deriveSlot(SECRET, place),
+      deriveSlot(SECRET, { ...place, taskId: "u" }),
+      deriveSlot(SECRET, { ...place, annotatorId: 2 }),
+      deriveSlot(SECRET, { ...place, name: "i_b" }),
+      deriveSlot(Buffer.alloc(32, 8), place),
     ];
     expect(new Set(others).size).toBe(others.length);
-    expect(slotOf(SECRET, place)).toBe(others[0]);
+    expect(deriveSlot(SECRET, place)).toBe(others[0]);
     expect(others.every((slot) => /^[\w-]{22}$/.test(slot))).toBe(true);
   });
 });
@@ -58,27 +66,27 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true }));
 
-describe("serverSecret()", () => {
+describe("openServerSecret()", () => {
   it("is made once, for its owner alone", () => {
-    const secret = serverSecret(dir);
+    const secret = openServerSecret(dir);
     expect(secret).toHaveLength(32);
-    expect(serverSecret(dir)).toEqual(secret);
+    expect(openServerSecret(dir)).toEqual(secret);
     expect([statSync(file).mode & 0o777, statSync(join(dir, "page")).mode & 0o777]).toEqual([0o600, 0o700]);
     expect(readdirSync(join(dir, "page"))).toEqual(["secret"]);
   });
 
   it("is made anew where a full disk or a power cut left it empty", () => {
-    serverSecret(dir);
+    openServerSecret(dir);
     truncateSync(file);
-    const secret = serverSecret(dir);
+    const secret = openServerSecret(dir);
     expect(secret).toHaveLength(32);
     expect(readFileSync(file)).toEqual(Buffer.from(secret));
   });
 
   it("is never made of something else that lies there", () => {
-    serverSecret(dir);
+    openServerSecret(dir);
     writeFileSync(file, "seven");
-    expect(() => serverSecret(dir)).toThrow(FatalError);
+    expect(() => openServerSecret(dir)).toThrow(FatalError);
     expect(readFileSync(file, "utf8")).toBe("seven");
   });
 });

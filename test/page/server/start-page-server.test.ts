@@ -4,10 +4,10 @@ import { connect, createServer, type AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { annotatorQueries } from "../../../src/db/queries/page/annotators.ts";
 import type { ErrorAnswer, TasksAnswer, VotesAnswer } from "../../../src/page/api.ts";
-import { comparisonRules } from "../../../src/page/server/tasks/comparison-rules.ts";
+import { readComparisonRules } from "../../../src/page/server/tasks/comparison-rules.ts";
 import { type PageServer, startPageServer } from "../../../src/page/server/start-page-server.ts";
 import { FatalError } from "../../../src/errors.ts";
-import { tokenSha256Of } from "../../../src/page/server/secrets.ts";
+import { hashToken } from "../../../src/page/server/secrets.ts";
 import { joinPage, type PageClient } from "../../helpers/page-client.ts";
 import { openVotingPage, type VotingPage } from "../../helpers/voting-page.ts";
 
@@ -24,7 +24,7 @@ const start = (port: number, options: { readonly requestTimeoutMs?: number } = {
     insecure: false,
     datasetId: "0123456789abcdef",
     secret: Buffer.alloc(32, 1),
-    rules: comparisonRules(page.dataset.context.config),
+    rules: readComparisonRules(page.dataset.context.config),
     feed: page.feed,
     files: new Map(),
     guidelines: null,
@@ -33,7 +33,7 @@ const start = (port: number, options: { readonly requestTimeoutMs?: number } = {
 beforeEach(async () => {
   page = await openVotingPage();
   for (const name of ["x", "y", "z"]) page.addPrompt(name, 2);
-  await page.look();
+  await page.scan();
   server = await start(0);
   lead = await joinPage(server.leadUrl);
 });
@@ -112,7 +112,7 @@ describe("startPageServer()", () => {
     const held = [await ask(), await ask()];
     for (const answer of held) answer.pause();
     const bo = annotatorQueries(page.dataset.db);
-    bo.giveToken("bo", { role: "annotator", tokenSha256: tokenSha256Of("bo"), nowMs: 0 });
+    bo.setToken("bo", { role: "annotator", tokenSha256: hashToken("bo"), nowMs: 0 });
     const other = await joinPage(`${server.url}/join/bo`);
     const [theirs] = await other.tasks(1);
     expect((await other.ask(theirs!.images[0]!.full)).bytes.length).toBe(bytes.length);

@@ -1,12 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { backOffMs } from "../../../src/page/web/ask-server.ts";
+import { chooseBackOffMs } from "../../../src/page/web/ask-server.ts";
 
-describe("backOffMs", () => {
+describe("chooseBackOffMs", () => {
   it("doubles, to at most 10 s", () => {
-    expect([1, 2, 3, 4, 5, 6, 60].map((failures) => backOffMs(failures, () => 1))).toEqual([500, 1000, 2000, 4000, 8000, 10_000, 10_000]);
+    expect([1, 2, 3, 4, 5, 6, 60].map((failures) => chooseBackOffMs(failures, () => 1))).toEqual([
+      500, 1000, 2000, 4000, 8000, 10_000, 10_000,
+    ]);
   });
 
   it("is spread over its second half", () => {
-    expect(backOffMs(3, () => 0)).toBe(1000);
+    expect(chooseBackOffMs(3, () => 0)).toBe(1000);
   });
 });

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { TaskKind } from "../../../src/page/api.ts";
-import { NO_PICKS, pick, pickTie, rankOf, wasChosen, type Picks, FLAG_KEYS, toggleFlag } from "../../../src/page/web/draft.ts";
+import { NO_PICKS, pick, pickTie, findRank, findChosenPlace, type Picks, FLAG_KEYS, toggleFlag } from "../../../src/page/web/draft.ts";
 
 const slots = ["a", "b", "c", "d"];
 
@@ -52,13 +52,13 @@ describe("picks", () => {
 
   it("gives tied images one place", () => {
     const picks: Picks = { tiers: [["a", "b"], ["c"]], joins: false };
-    expect(slots.map((slot) => rankOf(picks, slot))).toEqual([1, 1, 3, null]);
+    expect(slots.map((slot) => findRank(picks, slot))).toEqual([1, 1, 3, null]);
   });
 
   it("knows what was chosen before", () => {
-    expect(wasChosen({ kind: "best-worst", best: "a", worst: "b" }, "b")).toBe("worst");
-    expect(wasChosen({ kind: "ranking", ranking: [["a", "b"], ["c"]] }, "b")).toBe("best");
-    expect(wasChosen({ kind: "tie" }, "a")).toBeNull();
+    expect(findChosenPlace({ kind: "best-worst", best: "a", worst: "b" }, "b")).toBe("worst");
+    expect(findChosenPlace({ kind: "ranking", ranking: [["a", "b"], ["c"]] }, "b")).toBe("best");
+    expect(findChosenPlace({ kind: "tie" }, "a")).toBeNull();
   });
 });
 

@@ -10,7 +10,7 @@ import { importInto, voteDataset, votesOf } from "../../contracts/vote-format.ts
 import { imageId, openTestDataset } from "../../helpers/annotated-dataset.ts";
 
 /** Anything but a VoteError passes as it is: a bug. */
-function outcomeOf(read: VoteCandidate["read"]): string {
+function summarizeOutcome(read: VoteCandidate["read"]): string {
   try {
     const vote = read();
     return typeof vote === "string" ? vote : "vote";
@@ -40,7 +40,7 @@ const { json } = fc.letrec<{ json: unknown }>((tie) => ({
 
 async function outcomesIn(format: VoteFormat, file: string): Promise<string[]> {
   const outcomes: string[] = [];
-  for await (const { read } of format.candidates(file, await readHead(file), OPTIONS)) outcomes.push(outcomeOf(read));
+  for await (const { read } of format.candidates(file, await readHead(file), OPTIONS)) outcomes.push(summarizeOutcome(read));
   return outcomes;
 }
 

@@ -45,7 +45,7 @@ export function annotatorQueries({ client }: Pick<Db, "client">) {
     /** True for whoever voted under a name, on the page or elsewhere. */
     hasVoted: (name: string): boolean => hasVoted.get(name) !== undefined,
     /** Makes a person, or gives one another link: the one before no longer works. */
-    giveToken: (name: string, person: { role: "annotator" | "lead"; tokenSha256: string; nowMs: number }): void =>
+    setToken: (name: string, person: { role: "annotator" | "lead"; tokenSha256: string; nowMs: number }): void =>
       void give.run({ name, ...person }),
     revoke: (annotatorId: number): void => void revoke.run(annotatorId),
     markSeen: (annotatorId: number, nowMs: number): void => void seen.run(nowMs, annotatorId),

@@ -83,15 +83,15 @@ export function assignmentQueries({ client }: Pick<Db, "client">) {
     insert into assignments (task_id, comparison, annotator_id, purpose, shown, state, leased_until_ms)
     values (@taskId, @comparison, @annotatorId, @purpose, @shown, @state, @leasedUntilMs)`);
   const setState = client.prepare<[string, number, string]>(`update assignments set state = ?, leased_until_ms = ? where task_id = ?`);
-  const giveUp = client.prepare<[number]>(`update assignments set leased_until_ms = 0 where annotator_id = ? and state = 'leased'`);
+  const releaseLeases = client.prepare<[number]>(`update assignments set leased_until_ms = 0 where annotator_id = ? and state = 'leased'`);
 
   return {
     /** Open comparisons behind a place, in order, read as far as the caller goes. */
     queueAfter: (place: QueuePlace, asking: Asking): IterableIterator<QueueRow> => queue.iterate({ ...place, ...asking }),
     /** The images of the open comparisons that are asked about first: each a JSON array. */
-    frontOfQueue: (count: number): readonly string[] => front.all(count),
+    listFrontOfQueue: (count: number): readonly string[] => front.all(count),
     /** What a person holds, also where the lease has ended; `isWanted`: a vote on it is still needed from them. */
-    heldBy: (asking: Asking) => held.all(asking),
+    listHeld: (asking: Asking) => held.all(asking),
     /** Gold that a person has not had, at random. */
     freshGold: (annotatorId: number): { comparison: number; images: string } | null => gold.get({ annotatorId, limit: 1 }) ?? null,
     /** Something that a person answered at least `skip` and at most `skip + limit` votes ago, and never again since. */
@@ -102,6 +102,6 @@ export function assignmentQueries({ client }: Pick<Db, "client">) {
     setState: (taskId: string, { state, leasedUntilMs }: Pick<AssignmentRow, "state" | "leasedUntilMs">): void =>
       void setState.run(state, leasedUntilMs, taskId),
     /** Gives everything that a person holds back to the others. */
-    giveUp: (annotatorId: number): void => void giveUp.run(annotatorId),
+    releaseLeases: (annotatorId: number): void => void releaseLeases.run(annotatorId),
   };
 }

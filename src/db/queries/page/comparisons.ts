@@ -83,7 +83,7 @@ export function comparisonQueries({ client }: Pick<Db, "client">) {
     },
     unfedIn: (range: RowRange, feed: FeedRange): ReadonlySet<string> => new Set(unfedIn.all({ ...range, ...feed })),
     markFed: (promptKey: string, rules: string): void => void markFed.run(promptKey, rules),
-    comparisonsOf: (promptKey: string): readonly ComparisonRow[] => ofPrompt.all(promptKey),
+    listComparisons: (promptKey: string): readonly ComparisonRow[] => ofPrompt.all(promptKey),
     find: (comparison: number): ComparisonRow | null => find.get(comparison) ?? null,
     insert: (row: NewComparison): void => void insert.run(row),
     settle: ({ comparison, state, answers, wanted }: Pick<ComparisonRow, "comparison" | "state" | "answers" | "wanted">): void =>

@@ -59,7 +59,7 @@ export function pageQualityQueries({ client }: Pick<Db, "client">) {
     select state, count(*) as count, sum(wanted - answers) as missing from comparisons indexed by comparisons_next where state <> 'gold' group by state`);
 
   return {
-    countsOf(annotatorId: number, sinceMs: number): PersonCounts {
+    countPerson(annotatorId: number, sinceMs: number): PersonCounts {
       const none = { votes: 0, skips: 0, lastHour: 0 };
       const ofTasks = tasks.get({ annotatorId, fromMs: sinceMs }) ?? none;
       const middle = Math.floor(Math.max(0, ofTasks.votes - ofTasks.skips - 1) / 2);
@@ -71,7 +71,7 @@ export function pageQualityQueries({ client }: Pick<Db, "client">) {
       };
     },
     /** Votes in the order of their comparisons, behind one of them. */
-    votesAfter: (comparison: number, limit: number): readonly QualityVote[] => page.all({ after: comparison, limit }),
+    listVotesAfter: (comparison: number, limit: number): readonly QualityVote[] => page.all({ after: comparison, limit }),
     /** `missing`: votes still needed. */
     states: (): readonly StateCount[] => states.all(),
   };

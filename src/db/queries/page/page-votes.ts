@@ -47,7 +47,7 @@ export function pageVoteQueries({ client }: Pick<Db, "client">) {
     select count(*) as votes, min(received_at_ms) as firstMs from page_votes
     where annotator_id = ? and received_at_ms > ? and undone_at_ms is null`);
   const open = client.prepare<[], number>("select count(*) from comparisons where state = 'open'").pluck();
-  const answeredOpen = client
+  const countAnsweredOpen = client
     .prepare<[number], number>(`
       select count(*) from assignments join comparisons using (comparison)
       where annotator_id = ? and assignments.state = 'answered' and purpose = 'task' and comparisons.state = 'open'`)
@@ -65,7 +65,7 @@ export function pageVoteQueries({ client }: Pick<Db, "client">) {
     },
     undo: (voteId: string, nowMs: number): void => void undo.run(nowMs, voteId),
     /** Votes that count under a criterion on any images of a prompt; skips left out, and those about an image that was made again since. */
-    countedOn: (promptKey: string, criterion: string): readonly CountedVote[] => counted.all(promptKey, criterion),
+    listCountedVotes: (promptKey: string, criterion: string): readonly CountedVote[] => counted.all(promptKey, criterion),
     /** A person's votes that stand, newest first; `row` is the place to go on from. */
     history: (annotatorId: number, page: { readonly before: number; readonly limit: number }) => history.all({ annotatorId, ...page }),
     count: (annotatorId: number): number => count.get(annotatorId) ?? 0,
@@ -75,6 +75,6 @@ export function pageVoteQueries({ client }: Pick<Db, "client">) {
     /** Open comparisons: of 200,000 it takes 10 ms and more. */
     open: (): number => open.get() ?? 0,
     /** Those of them that a person has answered. */
-    answeredOpen: (annotatorId: number): number => answeredOpen.get(annotatorId) ?? 0,
+    countAnsweredOpen: (annotatorId: number): number => countAnsweredOpen.get(annotatorId) ?? 0,
   };
 }

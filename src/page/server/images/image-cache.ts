@@ -24,7 +24,7 @@ export interface ImageCache {
 export async function openImageCache(folder: string, { maxBytes }: { readonly maxBytes: number }): Promise<ImageCache> {
   await mkdir(folder, { recursive: true });
   /** By name, in the order of use, oldest first. */
-  const sizes = new Map<string, number>(await sizesIn(folder));
+  const sizes = new Map<string, number>(await listSizes(folder));
   const making = new Map<string, Promise<Uint8Array>>();
   let sizeBytes = sizes.values().reduce((sum, size) => sum + size, 0);
   const pathOf = (name: string): string => join(folder, `${name}.webp`);
@@ -90,7 +90,7 @@ export async function openImageCache(folder: string, { maxBytes }: { readonly ma
 }
 
 /** Oldest first; what a crash left half-written is removed. */
-async function sizesIn(folder: string): Promise<readonly (readonly [string, number])[]> {
+async function listSizes(folder: string): Promise<readonly (readonly [string, number])[]> {
   const found: { readonly name: string; readonly size: number; readonly usedMs: number }[] = [];
   for (const file of await readdir(folder)) {
     const name = CACHED.exec(file)?.[1];

@@ -18,7 +18,7 @@ export interface ImageSlots {
   take<T extends WithStream>(person: number, open: () => Promise<T>): Promise<T>;
 }
 
-export function imageSlots({ all, perPerson }: SlotLimits): ImageSlots {
+export function createImageSlots({ all, perPerson }: SlotLimits): ImageSlots {
   const everybody = new PQueue({ concurrency: all });
   /** Only of those who are at it. */
   const people = new Map<number, PQueue>();

@@ -10,7 +10,7 @@ import { openViewEncoder } from "../../../images/view.ts";
 import { createStripper } from "../../../images/strip/strip.ts";
 import { readAll } from "../../../stores/read-all.ts";
 import { openImageCache } from "./image-cache.ts";
-import { imageSlots } from "./image-slots.ts";
+import { createImageSlots } from "./image-slots.ts";
 
 const MIB = 2 ** 20;
 /**
@@ -56,8 +56,8 @@ export async function openPageImages({ config, store }: PageImageNeeds, signal: 
   const encoders = Math.max(ENCODERS.min, Math.min(ENCODERS.max, availableParallelism() - 1));
   const encoding = new PQueue({ concurrency: encoders });
   const making = new PQueue({ concurrency: encoders + READ_AHEAD });
-  const streamed = imageSlots(STREAMS);
-  const held = imageSlots(HELD);
+  const streamed = createImageSlots(STREAMS);
+  const held = createImageSlots(HELD);
 
   async function open({ key }: StoredImage): Promise<Readable> {
     const body = await store.get(key, signal);
@@ -76,7 +76,7 @@ export async function openPageImages({ config, store }: PageImageNeeds, signal: 
   async function strip(image: StoredImage): Promise<StreamedImage> {
     const { stream, format } = createStripper({ hold: "least" });
     const body = await open(image);
-    void pipeline(body, exactly(image.sizeBytes), stream).catch(() => undefined); // The stream says it.
+    void pipeline(body, requireSize(image.sizeBytes), stream).catch(() => undefined); // The stream says it.
     return { stream, contentType: (await format).contentType };
   }
 
@@ -92,7 +92,7 @@ export async function openPageImages({ config, store }: PageImageNeeds, signal: 
 }
 
 /** Lets through what has `sizeBytes`; fails at its end where there was less. */
-function exactly(sizeBytes: number): Transform {
+function requireSize(sizeBytes: number): Transform {
   let seenBytes = 0;
   const wrong = (): Error => new TransientError(`the stored object is not the ${sizeBytes} bytes long that are recorded`);
   return new Transform({

@@ -11,7 +11,7 @@ const AHEAD = 200;
 const LOOK_EVERY_MS = 1_000;
 
 export interface PrepareNeeds {
-  readonly assignments: Pick<AssignmentQueries, "frontOfQueue">;
+  readonly assignments: Pick<AssignmentQueries, "listFrontOfQueue">;
   readonly stored: Pick<PageImageQueries, "image">;
   readonly images: Pick<PageImages, "prepare">;
   readonly clock: Clock;
@@ -21,7 +21,7 @@ export interface PrepareNeeds {
 export async function prepareAhead(needs: PrepareNeeds, ending: AbortSignal): Promise<void> {
   const { assignments, clock } = needs;
   while (!ending.aborted) {
-    const front = unlessTrouble(() => assignments.frontOfQueue(AHEAD)) ?? [];
+    const front = readOrNull(() => assignments.listFrontOfQueue(AHEAD)) ?? [];
     // The feed wrote the lists.
     for (const imageId of front.flatMap((images) => JSON.parse(images) as string[])) {
       if (ending.aborted) return;
@@ -34,7 +34,7 @@ export async function prepareAhead(needs: PrepareNeeds, ending: AbortSignal): Pr
 /** What goes wrong here is told to whoever asks for the image. */
 async function prepare(imageId: string, { stored, images }: PrepareNeeds): Promise<void> {
   try {
-    const image = unlessTrouble(() => stored.image(imageId));
+    const image = readOrNull(() => stored.image(imageId));
     if (image !== null) await images.prepare(image);
   } catch (error) {
     const isKnown = [RejectError, TransientError, FatalError].some((kind) => error instanceof kind);
@@ -42,7 +42,7 @@ async function prepare(imageId: string, { stored, images }: PrepareNeeds): Promi
   }
 }
 
-function unlessTrouble<T>(read: () => T): T | null {
+function readOrNull<T>(read: () => T): T | null {
   try {
     return read();
   } catch (error) {

@@ -28,7 +28,7 @@ type Tally = { pairs: number; alike: number };
 
 /** Reads every standing vote once, a page at a time; memory grows with the number of people alone. */
 export async function countAgreement(quality: PageQualityQueries, excluded: ReadonlySet<number>): Promise<AgreementCounts> {
-  const alpha = krippendorffAlpha();
+  const alpha = createAlphaCounter();
   const all: Tally = { pairs: 0, alike: 0 };
   const byAnnotator = new Map<number, Tally>();
   const durations = new Uint32Array(DURATION_MAX_MS + 1);
@@ -42,7 +42,7 @@ export async function countAgreement(quality: PageQualityQueries, excluded: Read
       timed++;
     }
     if (votes.length < 2) return;
-    for (const given of Map.groupBy(votes.flatMap(statements), ({ pair }) => pair).values()) {
+    for (const given of Map.groupBy(votes.flatMap(listStatements), ({ pair }) => pair).values()) {
       alpha.addUnit(given.filter(({ annotatorId }) => !excluded.has(annotatorId)).map(({ preferred }) => preferred));
       addPairs(given);
     }
@@ -69,7 +69,7 @@ export async function countAgreement(quality: PageQualityQueries, excluded: Read
 
   let after = 0;
   for (;;) {
-    const votes = quality.votesAfter(after, PAGE_VOTES);
+    const votes = quality.listVotesAfter(after, PAGE_VOTES);
     const isLast = votes.length < PAGE_VOTES;
     const last = votes.at(-1)?.comparison ?? after;
     // The page may end within a comparison: that one comes again, whole.
@@ -80,7 +80,7 @@ export async function countAgreement(quality: PageQualityQueries, excluded: Read
     after = whole.at(-1)?.comparison ?? after;
     await setImmediate(); // Votes get their turn.
   }
-  return { all, alpha: alpha.alpha(), medianMs: medianOf(durations, timed), byAnnotator };
+  return { all, alpha: alpha.alpha(), medianMs: findMedian(durations, timed), byAnnotator };
 }
 
 interface Statement {
@@ -89,14 +89,14 @@ interface Statement {
   readonly preferred: string;
 }
 
-function statements({ annotatorId, kind, shown, ranking }: QualityVote): readonly Statement[] {
+function listStatements({ annotatorId, kind, shown, ranking }: QualityVote): readonly Statement[] {
   // The recorder wrote both: lists of image_ids.
   const vote = { kind, shown: JSON.parse(shown) as string[], ranking: JSON.parse(ranking) as string[][] };
-  return preferencesIn(vote).map((each) => ({ ...each, annotatorId }));
+  return listPreferences(vote).map((each) => ({ ...each, annotatorId }));
 }
 
 /** The lower of the two in the middle. */
-function medianOf(durations: Uint32Array, count: number): number | null {
+function findMedian(durations: Uint32Array, count: number): number | null {
   let left = Math.floor((count - 1) / 2);
   for (const [ms, votes] of durations.entries()) {
     if (left < votes) return count === 0 ? null : ms;
@@ -121,7 +121,7 @@ export interface ComparedVote {
 }
 
 /** Every pair of images that a vote orders, or says to be equally good or bad. A skip says nothing. */
-export function preferencesIn({ kind, shown, ranking }: ComparedVote): readonly PairPreference[] {
+export function listPreferences({ kind, shown, ranking }: ComparedVote): readonly PairPreference[] {
   if (kind === "skip") return [];
   const tiers = kind === "both_bad" ? [shown] : ranking;
   const tierOf = new Map(tiers.flatMap((tier, index) => tier.map((imageId) => [imageId, index] as const)));
@@ -140,7 +140,7 @@ export function preferencesIn({ kind, shown, ranking }: ComparedVote): readonly 
  * Units are added one by one, so that memory grows with the number of categories alone.
  * Source: K. Krippendorff, "Computing Krippendorff's Alpha-Reliability" (2011), section C.
  */
-export function krippendorffAlpha() {
+export function createAlphaCounter() {
   /** How often each value stands in a pair of values of one unit. */
   const totals = new Map<string, number>();
   /** Sum of all coincidences of two different values. */

@@ -20,7 +20,7 @@ export interface LeadNeeds {
 }
 
 /** Counts what the lead sees; who asks while it is counted gets the same numbers. */
-export function leadNumbers({ db, clock, promptsWaiting, cspReports }: LeadNeeds): () => Promise<LeadAnswer> {
+export function createLeadCounter({ db, clock, promptsWaiting, cspReports }: LeadNeeds): () => Promise<LeadAnswer> {
   const annotators = annotatorQueries(db);
   const quality = pageQualityQueries(db);
   let counted: Promise<LeadAnswer> | null = null;
@@ -36,21 +36,21 @@ export function leadNumbers({ db, clock, promptsWaiting, cspReports }: LeadNeeds
     const agreement = await countAgreement(quality, excluded);
     const counts = new Map<number, PersonCounts>();
     for (const { annotatorId } of people) {
-      counts.set(annotatorId, quality.countsOf(annotatorId, clock.nowMs() - HOUR_MS));
+      counts.set(annotatorId, quality.countPerson(annotatorId, clock.nowMs() - HOUR_MS));
       await setImmediate(); // Votes get their turn.
     }
     const all = [...counts].filter(([annotatorId]) => !excluded.has(annotatorId)).map(([, each]) => each);
     const answer = {
-      all: { ...qualityOf({ ...summed(all), medianMs: agreement.medianMs }, agreement.all), alpha: agreement.alpha },
+      all: { ...toQuality({ ...sumCounts(all), medianMs: agreement.medianMs }, agreement.all), alpha: agreement.alpha },
       annotators: people.map((person) => ({
         annotator: person.name,
         role: person.role,
-        state: stateOf(person),
+        state: readState(person),
         excluded: person.excludedAtMs !== null,
         seen_at_ms: person.seenAtMs,
-        ...qualityOf(counts.get(person.annotatorId) ?? summed([]), agreement.byAnnotator.get(person.annotatorId)),
+        ...toQuality(counts.get(person.annotatorId) ?? sumCounts([]), agreement.byAnnotator.get(person.annotatorId)),
       })),
-      tasks: tasksOf(quality.states(), promptsWaiting()),
+      tasks: countTasks(quality.states(), promptsWaiting()),
       csp_reports: cspReports(),
     };
     const nowMs = clock.nowMs();
@@ -69,13 +69,13 @@ export function leadNumbers({ db, clock, promptsWaiting, cspReports }: LeadNeeds
   };
 }
 
-function stateOf({ tokenSha256, seenAtMs, forgottenAtMs }: AnnotatorRow): LeadAnswer["annotators"][number]["state"] {
+function readState({ tokenSha256, seenAtMs, forgottenAtMs }: AnnotatorRow): LeadAnswer["annotators"][number]["state"] {
   if (forgottenAtMs !== null) return "forgotten";
   if (tokenSha256 === null) return "revoked";
   return seenAtMs === null ? "invited" : "active";
 }
 
-function tasksOf(states: ReturnType<ReturnType<typeof pageQualityQueries>["states"]>, promptsWaiting: number): LeadAnswer["tasks"] {
+function countTasks(states: ReturnType<ReturnType<typeof pageQualityQueries>["states"]>, promptsWaiting: number): LeadAnswer["tasks"] {
   const of = (name: string) => states.find(({ state }) => state === name) ?? { count: 0, missing: 0 };
   return {
     done: of("done").count,
@@ -86,25 +86,25 @@ function tasksOf(states: ReturnType<ReturnType<typeof pageQualityQueries>["state
   };
 }
 
-function qualityOf(counts: PersonCounts, agreement: Agreement | undefined): Quality {
+function toQuality(counts: PersonCounts, agreement: Agreement | undefined): Quality {
   return {
     votes: counts.votes,
     skips: counts.skips,
     median_ms: counts.medianMs,
     per_hour: counts.lastHour,
-    gold_accuracy: share(counts.goldRight, counts.goldVotes),
+    gold_accuracy: shareOrNull(counts.goldRight, counts.goldVotes),
     gold_votes: counts.goldVotes,
-    self_consistency: share(counts.repeatedAlike, counts.repeats),
+    self_consistency: shareOrNull(counts.repeatedAlike, counts.repeats),
     repeats: counts.repeats,
-    agreement: agreement === undefined ? null : share(agreement.alike, agreement.pairs),
+    agreement: agreement === undefined ? null : shareOrNull(agreement.alike, agreement.pairs),
   };
 }
 
-function share(part: number, whole: number): number | null {
+function shareOrNull(part: number, whole: number): number | null {
   return whole === 0 ? null : part / whole;
 }
 
-function summed(all: readonly PersonCounts[]): PersonCounts {
+function sumCounts(all: readonly PersonCounts[]): PersonCounts {
   const sum = (of: (counts: PersonCounts) => number): number => all.reduce((total, each) => total + of(each), 0);
   return {
     votes: sum(({ votes }) => votes),

@@ -11,7 +11,7 @@ import { filterImages, hammingDistance, type UsableImage } from "../../../stages
 import { partsOf } from "../../../stages/annotate/link/parts.ts";
 import type { ComparisonRules } from "./comparison-rules.ts";
 import { planComparisons } from "./plan-comparisons.ts";
-import { settlePrompt, votesWanted } from "./settle-prompt.ts";
+import { settlePrompt, planVotes } from "./settle-prompt.ts";
 import { keptDefaults } from "../../../db/queries/overview/dataset.ts";
 import { flagRuleOf } from "../../../stages/annotate/link/flag-rule.ts";
 import { isDatabaseTrouble } from "../../../db/is-database-trouble.ts";
@@ -31,7 +31,7 @@ export interface FeedResult {
 
 export interface ComparisonFeed {
   /** Looks at every prompt that was not looked at under these rules. A second call while one runs joins it. */
-  look(stopping: AbortSignal): Promise<FeedResult>;
+  scan(stopping: AbortSignal): Promise<FeedResult>;
   /** Of the last look. */
   readonly waiting: number;
   /** Rises with every change that it made: places in the queue that were remembered before are worth nothing. */
@@ -42,7 +42,7 @@ export interface ComparisonFeed {
  * Turns prompts whose images are all there into comparisons, in the order of planning, a page at a time between other work.
  * Reads prompts, jobs, images, inspections, scores, votes. Writes comparisons, page_prompts. Resumes by the prompts without a mark.
  */
-export function comparisonFeed({ config, db, judges }: FeedNeeds, rules: ComparisonRules): ComparisonFeed {
+export function createComparisonFeed({ config, db, judges }: FeedNeeds, rules: ComparisonRules): ComparisonFeed {
   const comparisons = comparisonQueries(db);
   const pageVotes = pageVoteQueries(db);
   const sources: GroupSources = {
@@ -62,8 +62,8 @@ export function comparisonFeed({ config, db, judges }: FeedNeeds, rules: Compari
     const parts = partsOf(group.images, rules.across).map((part) => filterImages(part, rules.filters).images);
     const planned = parts.flatMap((images) => planPart(images, rules));
     const usable = new Set(parts.flat().map(({ imageId }) => imageId));
-    const before = comparisons.comparisonsOf(group.promptKey);
-    const votes = votesWanted(
+    const before = comparisons.listComparisons(group.promptKey);
+    const votes = planVotes(
       planned.map(({ images }) => images),
       rules,
     );
@@ -102,7 +102,7 @@ export function comparisonFeed({ config, db, judges }: FeedNeeds, rules: Compari
     return { fed: groups.length, waiting: page.pending };
   }
 
-  async function lookOnce(stopping: AbortSignal): Promise<FeedResult> {
+  async function scanOnce(stopping: AbortSignal): Promise<FeedResult> {
     const total = { fed: 0, waiting: 0 };
     comparisons.together(() => comparisons.voidOthers(feed));
     let range = comparisons.nextUnfed(0, { ...feed, count: PAGE_PROMPTS });
@@ -118,8 +118,8 @@ export function comparisonFeed({ config, db, judges }: FeedNeeds, rules: Compari
   }
 
   return {
-    look(stopping) {
-      running ??= lookOnce(stopping).finally(() => (running = null));
+    scan(stopping) {
+      running ??= scanOnce(stopping).finally(() => (running = null));
       return running;
     },
     get waiting() {
@@ -170,9 +170,9 @@ export async function followFeed(
   const closing = new AbortController();
   const ending = AbortSignal.any([stopping, closing.signal]);
 
-  async function lookOnce(): Promise<void> {
+  async function scanOnce(): Promise<void> {
     try {
-      await feed.look(ending);
+      await feed.scan(ending);
     } catch (error) {
       if (!isDatabaseTrouble(error)) throw error;
       log.warn(`Cannot look for new images now: ${messageOf(error)}. Trying again`); // The disk may have room again by then.
@@ -182,7 +182,7 @@ export async function followFeed(
   async function follow(): Promise<void> {
     while (!ending.aborted) {
       const startMs = clock.nowMs();
-      await lookOnce();
+      await scanOnce();
       await clock.sleep(Math.max(LOOK_EVERY_MS, (clock.nowMs() - startMs) * LOOK_TIMES), ending);
     }
   }
@@ -192,7 +192,7 @@ export async function followFeed(
   });
   const soon = new AbortController();
   // A look that fails ends the command once it is asked how it stands.
-  await Promise.race([feed.look(ending).catch(() => undefined), clock.sleep(FIRST_LOOK_MS, soon.signal)]);
+  await Promise.race([feed.scan(ending).catch(() => undefined), clock.sleep(FIRST_LOOK_MS, soon.signal)]);
   soon.abort();
   return {
     untilStopped: () => following,

@@ -23,7 +23,7 @@ export interface ComparisonRules extends PlanRules, VotingRules {
   readonly hash: string;
 }
 
-export function comparisonRules({ annotate, export: { pairs: pairSet } }: Pick<Config, "annotate" | "export">): ComparisonRules {
+export function readComparisonRules({ annotate, export: { pairs: pairSet } }: Pick<Config, "annotate" | "export">): ComparisonRules {
   const { people, criteria, filters, judges, pairs } = annotate;
   const exported = pairs[pairSet];
   const across = exported?.across === "within" ? "within" : "any";

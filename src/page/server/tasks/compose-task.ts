@@ -2,7 +2,7 @@ import type { AssignmentRow } from "../../../db/queries/page/assignments.ts";
 import type { PageImageQueries } from "../../../db/queries/page/page-images.ts";
 import type { Task } from "../../api.ts";
 import type { Slots } from "../read-answer.ts";
-import { slotOf } from "../secrets.ts";
+import { deriveSlot } from "../secrets.ts";
 
 /** About three pages of print. */
 const TEXT_MAX_CHARS = 10_000;
@@ -18,15 +18,15 @@ export function composeTask(assignment: AssignmentRow, { images: stored, secret 
   const shown = stored.prompt(assignment.promptKey);
   if (shown === null) return null;
   const addressOf = (name: string): { slot: string; thumb: string; full: string } => {
-    const slot = slotOf(secret, { taskId, annotatorId, name });
+    const slot = deriveSlot(secret, { taskId, annotatorId, name });
     return { slot, thumb: `/pictures/${taskId}/${slot}/thumb`, full: `/pictures/${taskId}/${slot}/full` };
   };
-  const images = shownImages(assignment).flatMap((imageId) => {
+  const images = readShownImages(assignment).flatMap((imageId) => {
     const image = stored.image(imageId);
     return image === null ? [] : [{ ...addressOf(imageId), width: image.widthPx, height: image.heightPx }];
   });
-  if (images.length < shownImages(assignment).length) return null;
-  const references = referencesOf(shown.references).flatMap((sha256) => {
+  if (images.length < readShownImages(assignment).length) return null;
+  const references = readReferences(shown.references).flatMap((sha256) => {
     if (stored.reference(sha256) === null) return [];
     const { thumb, full } = addressOf(sha256);
     return [{ thumb, full }];
@@ -50,18 +50,18 @@ function readable(text: string): string {
 }
 
 /** Where the slots of a task lead. */
-export function slotsOf(assignment: Pick<AssignmentRow, "taskId" | "annotatorId" | "shown">, secret: Uint8Array): Slots {
+export function mapSlots(assignment: Pick<AssignmentRow, "taskId" | "annotatorId" | "shown">, secret: Uint8Array): Slots {
   const { taskId, annotatorId } = assignment;
-  return new Map(shownImages(assignment).map((name) => [slotOf(secret, { taskId, annotatorId, name }), name]));
+  return new Map(readShownImages(assignment).map((name) => [deriveSlot(secret, { taskId, annotatorId, name }), name]));
 }
 
 /** image_ids in the order shown. */
-export function shownImages({ shown }: Pick<AssignmentRow, "shown">): readonly string[] {
+export function readShownImages({ shown }: Pick<AssignmentRow, "shown">): readonly string[] {
   return JSON.parse(shown) as string[]; // As giveTasks wrote it.
 }
 
 /** sha256 of each image once, in the order of the bound names. */
-export function referencesOf(references: string): readonly string[] {
+export function readReferences(references: string): readonly string[] {
   const byName = JSON.parse(references) as Record<string, string>; // Planning wrote it: hashes, no integers.
   const sorted = Object.entries(byName).toSorted(([first], [second]) => (first < second ? -1 : 1));
   return [...new Set(sorted.map(([, sha256]) => sha256))];

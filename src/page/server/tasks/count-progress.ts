@@ -20,7 +20,7 @@ interface Counted {
 }
 
 /** How far each person is. */
-export function progressCounter({ db, clock }: { readonly db: Db; readonly clock: Clock }): (annotatorId: number) => Progress {
+export function createProgressCounter({ db, clock }: { readonly db: Db; readonly clock: Clock }): (annotatorId: number) => Progress {
   const votes = pageVoteQueries(db);
   const counted = new Map<number, Counted>();
   let open = { atMs: -Infinity, count: 0 };
@@ -37,7 +37,7 @@ export function progressCounter({ db, clock }: { readonly db: Db; readonly clock
     let last = counted.get(annotatorId);
     if (last === undefined || Math.abs(nowMs - last.atMs) > COUNT_EVERY_MS || last.left === 0) {
       const maxAgeMs = last?.left === 0 ? COUNT_AGAIN_MS : COUNT_EVERY_MS;
-      last = { atMs: nowMs, left: Math.max(0, openNow(nowMs, maxAgeMs) - votes.answeredOpen(annotatorId)), done };
+      last = { atMs: nowMs, left: Math.max(0, openNow(nowMs, maxAgeMs) - votes.countAnsweredOpen(annotatorId)), done };
       counted.set(annotatorId, last);
     }
     const recent = votes.since(annotatorId, nowMs - PACE_MS);

@@ -4,9 +4,9 @@ import { comparisonQueries } from "../../../db/queries/page/comparisons.ts";
 import { pageImageQueries } from "../../../db/queries/page/page-images.ts";
 import type { Clock } from "../../../lib/clock.ts";
 import type { Task } from "../../api.ts";
-import { composeTask, shownImages } from "./compose-task.ts";
-import { queueReader, type QueueCandidate } from "./queue-reader.ts";
-import { newTaskId } from "../secrets.ts";
+import { composeTask, readShownImages } from "./compose-task.ts";
+import { createQueueReader, type QueueCandidate } from "./queue-reader.ts";
+import { createTaskId } from "../secrets.ts";
 
 /** How long a comparison stays with one person who is not heard of: longer than anybody looks at one, short for those who wait for it. */
 export const LEASE_MS = 10 * 60_000;
@@ -40,11 +40,11 @@ export interface TaskGiver {
   give(annotatorId: number, asked: { readonly holding: readonly string[]; readonly count: number }): Given;
 }
 
-export function taskGiver({ db, clock, secret, rates, random, epoch }: GiveNeeds): TaskGiver {
+export function createTaskGiver({ db, clock, secret, rates, random, epoch }: GiveNeeds): TaskGiver {
   const assignments = assignmentQueries(db);
   const comparisons = comparisonQueries(db);
   const images = pageImageQueries(db);
-  const queue = queueReader({ assignments, clock, epoch, leaseMs: LEASE_MS });
+  const queue = createQueueReader({ assignments, clock, epoch, leaseMs: LEASE_MS });
 
   function shuffled(shown: string): string[] {
     const left = JSON.parse(shown) as string[]; // The feed wrote it.
@@ -55,7 +55,7 @@ export function taskGiver({ db, clock, secret, rates, random, epoch }: GiveNeeds
 
   /** Null where its images are gone; nobody is asked again then. */
   function assign(annotatorId: number, row: QueueCandidate, purpose: Purpose): Task | null {
-    const taskId = newTaskId();
+    const taskId = createTaskId();
     const leasedUntilMs = clock.nowMs() + LEASE_MS;
     const shown = JSON.stringify(shuffled(row.images));
     const comparison = comparisons.find(row.comparison);
@@ -89,7 +89,7 @@ export function taskGiver({ db, clock, secret, rates, random, epoch }: GiveNeeds
   }
 
   /** Images may be excluded or pruned while somebody has them. */
-  const isThere = (row: AssignmentRow): boolean => shownImages(row).every((imageId) => images.image(imageId) !== null);
+  const isThere = (row: AssignmentRow): boolean => readShownImages(row).every((imageId) => images.image(imageId) !== null);
 
   /** What a person has already: renewed where they still hold it, given again where their browser has lost it. */
   function keep(annotatorId: number, holding: ReadonlySet<string>, count: number): { again: Task[]; kept: Set<string> } {
@@ -97,7 +97,7 @@ export function taskGiver({ db, clock, secret, rates, random, epoch }: GiveNeeds
     const kept = new Set<string>();
     const nowMs = clock.nowMs();
     const leasedUntilMs = nowMs + LEASE_MS;
-    for (const row of assignments.heldBy({ annotatorId, nowMs, leaseEndMs: leasedUntilMs })) {
+    for (const row of assignments.listHeld({ annotatorId, nowMs, leaseEndMs: leasedUntilMs })) {
       const isHeld = holding.has(row.taskId);
       if (row.isWanted === 0 || (!isHeld && again.length >= count) || !isThere(row)) continue;
       const task = isHeld ? null : composeTask({ ...row, leasedUntilMs }, { images, secret });

@@ -30,44 +30,44 @@ export interface PlannedComparison {
 }
 
 /**
- * What people are asked about the images of one prompt; of a Swiss tournament only the first round (see `swissRound`).
+ * What people are asked about the images of one prompt; of a Swiss tournament only the first round (see `planSwissRound`).
  * Pairs: as many rounds as a Swiss tournament has, ceil(log2 n), in each of which every image meets another, so that the comparisons
  * connect all images. More than fit on a screen: several screens, each sharing an image with the one before, for the same reason.
  * A pure function of ids, scores and rules: planning again gives the same.
  */
 export function planComparisons(images: readonly PlannedImage[], { task, order }: PlanRules): readonly PlannedComparison[] {
   if (images.length < 2) return [];
-  const lineUp = order === "uncertain" ? byScore(images) : shuffled(images);
-  const groups = task === "pair" ? roundRobin(lineUp, order === "swiss" ? 1 : roundsOf(lineUp.length)) : screens(lineUp);
+  const lineUp = order === "uncertain" ? sortByScore(images) : shuffle(images);
+  const groups = task === "pair" ? pairRoundRobin(lineUp, order === "swiss" ? 1 : countRounds(lineUp.length)) : splitIntoScreens(lineUp);
   return groups.map((group) => {
     const ids = group.map(({ imageId }) => imageId).toSorted();
-    const share = shareOf(ids.join());
-    return { images: ids, priority: order === "uncertain" ? gapOf(group) + share * TIE_SPREAD : share };
+    const share = hashToShare(ids.join());
+    return { images: ids, priority: order === "uncertain" ? measureGap(group) + share * TIE_SPREAD : share };
   });
 }
 
 /** Rounds after which one image of n has won all, where nothing is tied. */
-export function roundsOf(images: number): number {
+export function countRounds(images: number): number {
   return Math.max(1, Math.ceil(Math.log2(images)));
 }
 
 /** Best first; equal scores by id, unknown ones last. */
-function byScore(images: readonly PlannedImage[]): readonly PlannedImage[] {
+function sortByScore(images: readonly PlannedImage[]): readonly PlannedImage[] {
   return images.toSorted(
     (first, second) => (second.score ?? -Infinity) - (first.score ?? -Infinity) || (first.imageId < second.imageId ? -1 : 1),
   );
 }
 
 /** At random, the same every time. */
-function shuffled(images: readonly PlannedImage[]): readonly PlannedImage[] {
-  return images.toSorted((first, second) => shareOf(first.imageId) - shareOf(second.imageId));
+function shuffle(images: readonly PlannedImage[]): readonly PlannedImage[] {
+  return images.toSorted((first, second) => hashToShare(first.imageId) - hashToShare(second.imageId));
 }
 
 /**
  * The first rounds of a round robin by the circle method: one image stays, the others turn by one place each round. Two rounds in a row
  * connect all images. Of an odd number one pauses in each round.
  */
-function roundRobin<T>(players: readonly T[], rounds: number): readonly (readonly [T, T])[] {
+function pairRoundRobin<T>(players: readonly T[], rounds: number): readonly (readonly [T, T])[] {
   const seats: (T | null)[] = players.length % 2 === 0 ? [...players] : [...players, null];
   const pairs: [T, T][] = [];
   for (let round = 0; round < Math.min(rounds, seats.length - 1); round++) {
@@ -80,14 +80,14 @@ function roundRobin<T>(players: readonly T[], rounds: number): readonly (readonl
   return pairs;
 }
 
-function screens<T>(images: readonly T[]): readonly (readonly T[])[] {
+function splitIntoScreens<T>(images: readonly T[]): readonly (readonly T[])[] {
   const all: (readonly T[])[] = [];
   for (let from = 0; from < images.length - 1; from += SHOWN_MAX - 1) all.push(images.slice(from, from + SHOWN_MAX));
   return all;
 }
 
 /** How far the two best are apart: the closer, the less is known. Where scores are missing nothing is known. */
-function gapOf(group: readonly PlannedImage[]): number {
+function measureGap(group: readonly PlannedImage[]): number {
   const scores = group.map(({ score }) => score);
   if (scores.some((score) => score === null)) return 0;
   const [best = 0, next = 0] = scores.map(Number).toSorted((first, second) => second - first);
@@ -106,7 +106,7 @@ export interface Match {
  * the last pauses. Where no new opponent is left, an image pauses, too.
  * @param images all images of the tournament.
  */
-export function swissRound(images: readonly string[], matches: readonly Match[]): readonly (readonly [string, string])[] {
+export function planSwissRound(images: readonly string[], matches: readonly Match[]): readonly (readonly [string, string])[] {
   const wins = new Map(images.map((imageId) => [imageId, 0]));
   const met = new Set<string>();
   for (const { images: pair, winner } of matches) {
@@ -129,6 +129,6 @@ function keyOf(first: string, second: string): string {
 }
 
 /** A number from 0 up to 1 that depends on the text alone: chance that is the same every time. */
-export function shareOf(text: string): number {
+export function hashToShare(text: string): number {
   return createHash("sha256").update(text).digest().readUInt32BE(0) / 2 ** 32;
 }

@@ -50,7 +50,7 @@ export interface QueueReader {
 }
 
 /** Reads the queue of open comparisons for each person on from where they stand: nobody's look costs more as they do more. */
-export function queueReader({ assignments, clock, epoch, leaseMs }: QueueNeeds): QueueReader {
+export function createQueueReader({ assignments, clock, epoch, leaseMs }: QueueNeeds): QueueReader {
   /** By annotator. Worth nothing after a restart, and found again. */
   const standings = new Map<number, Standing>();
 

@@ -28,7 +28,7 @@ export async function readGold(file: string, needs: GoldNeeds): Promise<readonly
   try {
     // Without an encoding a file's stream yields Buffers.
     for await (const { number, bytes } of byteLines(createReadStream(file) as AsyncIterable<Buffer>, { maxBytes: LINE_MAX_BYTES })) {
-      gold.push(goldOf(bytes, { ...needs, file, number }));
+      gold.push(parseGold(bytes, { ...needs, file, number }));
     }
   } catch (error) {
     if (error instanceof ConfigError) throw error;
@@ -45,7 +45,7 @@ interface GoldLine extends GoldNeeds {
   readonly number: number;
 }
 
-function goldOf(bytes: Uint8Array, { queries, criteria, file, number }: GoldLine): GoldComparison {
+function parseGold(bytes: Uint8Array, { queries, criteria, file, number }: GoldLine): GoldComparison {
   try {
     const vote = resolveVote(readVote(withIds(bytes, number)), { queries, criteria, source: "gold" });
     const images = (JSON.parse(vote.shown) as string[]).toSorted(); // resolveVote wrote both.

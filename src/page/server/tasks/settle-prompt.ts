@@ -1,11 +1,11 @@
 import type { ComparisonQueries, ComparisonRow } from "../../../db/queries/page/comparisons.ts";
 import type { CountedVote, PageVoteQueries } from "../../../db/queries/page/page-votes.ts";
 import type { ComparisonRules, VotingRules } from "./comparison-rules.ts";
-import { roundsOf, shareOf, swissRound, type Match } from "./plan-comparisons.ts";
+import { countRounds, hashToShare, planSwissRound, type Match } from "./plan-comparisons.ts";
 
 export interface SettleNeeds {
-  readonly comparisons: Pick<ComparisonQueries, "comparisonsOf" | "insert" | "settle">;
-  readonly votes: Pick<PageVoteQueries, "countedOn">;
+  readonly comparisons: Pick<ComparisonQueries, "listComparisons" | "insert" | "settle">;
+  readonly votes: Pick<PageVoteQueries, "listCountedVotes">;
   readonly rules: ComparisonRules;
 }
 
@@ -19,9 +19,9 @@ export interface SettleScope {
  * tournament is over, its next one. From the votes that count alone, so that doing it again changes nothing. Inside a transaction.
  */
 export function settlePrompt({ promptKey, criterion }: SettleScope, { comparisons, votes, rules }: SettleNeeds): void {
-  const outcomes = outcomesByImages(votes.countedOn(promptKey, criterion));
-  const asked = comparisons.comparisonsOf(promptKey).filter((row) => row.criterion === criterion && row.state !== "void");
-  const wanted = votesWanted(
+  const outcomes = groupOutcomes(votes.listCountedVotes(promptKey, criterion));
+  const asked = comparisons.listComparisons(promptKey).filter((row) => row.criterion === criterion && row.state !== "void");
+  const wanted = planVotes(
     asked.map(({ images }) => images),
     rules,
   );
@@ -33,9 +33,9 @@ export function settlePrompt({ promptKey, criterion }: SettleScope, { comparison
     return next;
   });
   if (rules.order !== "swiss" || settled.length === 0 || settled.some(({ state }) => state === "open")) return;
-  for (const images of nextRound(settled, outcomes)) {
+  for (const images of planNextRound(settled, outcomes)) {
     const round = Math.max(...settled.map((row) => row.round)) + 1;
-    const place = { criterionRank: rules.criteria.indexOf(criterion), priority: round + shareOf(images) };
+    const place = { criterionRank: rules.criteria.indexOf(criterion), priority: round + hashToShare(images) };
     comparisons.insert({ promptKey, criterion, images, state: "open", round, answers: 0, wanted: rules.overlap, ...place });
   }
 }
@@ -43,28 +43,28 @@ export function settlePrompt({ promptKey, criterion }: SettleScope, { comparison
 type Outcomes = ReadonlyMap<string, readonly string[]>;
 
 /** By the images as comparisons name them. */
-function outcomesByImages(votes: readonly CountedVote[]): Outcomes {
+function groupOutcomes(votes: readonly CountedVote[]): Outcomes {
   const byImages = Map.groupBy(votes, ({ shown }) => JSON.stringify((JSON.parse(shown) as string[]).toSorted()));
   return new Map(
     [...byImages].map(([images, given]) => [
       images,
-      given.map(({ kind, ranking }) => outcomeOf({ kind, ranking: JSON.parse(ranking) as string[][] })), // Checked when it was cast.
+      given.map(({ kind, ranking }) => summarizeOutcome({ kind, ranking: JSON.parse(ranking) as string[][] })), // Checked when it was cast.
     ]),
   );
 }
 
-function nextRound(settled: readonly ComparisonRow[], outcomes: Outcomes): readonly string[] {
+function planNextRound(settled: readonly ComparisonRow[], outcomes: Outcomes): readonly string[] {
   const matches = settled.map(({ images, round }) => {
     const [first = "", second = ""] = JSON.parse(images) as string[]; // A pair; the feed wrote it.
-    return { images: [first, second] as const, winner: winnerOf(outcomes.get(images) ?? []), round } satisfies Match & { round: number };
+    return { images: [first, second] as const, winner: findWinner(outcomes.get(images) ?? []), round } satisfies Match & { round: number };
   });
   const players = [...new Set(matches.flatMap(({ images }) => images))].toSorted();
   const round = Math.max(...matches.map((match) => match.round));
-  return round >= roundsOf(players.length) ? [] : swissRound(players, matches).map((images) => JSON.stringify(images));
+  return round >= countRounds(players.length) ? [] : planSwissRound(players, matches).map((images) => JSON.stringify(images));
 }
 
 /** What more than half say; null: a tie, or split. */
-function winnerOf(outcomes: readonly string[]): string | null {
+function findWinner(outcomes: readonly string[]): string | null {
   const most = [...Map.groupBy(outcomes, (outcome) => outcome)].find(([, same]) => same.length * 2 > outcomes.length);
   const winner = most?.[0] ?? null;
   return winner === "tie" || winner === "both_bad" ? null : winner;
@@ -95,15 +95,15 @@ export function settleComparison(outcomes: readonly string[], { overlap, maxVote
  * that all of them had been asked for in vain. Comparisons that share images, directly or by others, are about one group.
  * @param comparisons images of each, sorted: JSON arrays.
  */
-export function votesWanted(
+export function planVotes(
   comparisons: readonly string[],
   { overlap, minVotes, order }: Pick<ComparisonRules, "overlap" | "minVotes" | "order">,
 ): ReadonlyMap<string, number> {
   if (minVotes <= overlap) return new Map(comparisons.map((images) => [images, overlap]));
   return new Map(
-    groupsOf(comparisons).flatMap(({ members, images }) => {
+    groupComparisons(comparisons).flatMap(({ members, images }) => {
       // Of a tournament only the rounds so far are there.
-      const planned = order === "swiss" ? roundsOf(images.size) * Math.floor(images.size / 2) : members.length;
+      const planned = order === "swiss" ? countRounds(images.size) * Math.floor(images.size / 2) : members.length;
       const each = Math.max(overlap, Math.ceil(minVotes / Math.max(planned, members.length)));
       return members.map((member): [string, number] => [member, each]);
     }),
@@ -115,7 +115,7 @@ interface Group {
   readonly images: ReadonlySet<string>;
 }
 
-function groupsOf(comparisons: readonly string[]): readonly Group[] {
+function groupComparisons(comparisons: readonly string[]): readonly Group[] {
   let groups: Group[] = [];
   for (const comparison of comparisons) {
     const own = new Set(JSON.parse(comparison) as string[]); // The feed wrote it.
@@ -136,6 +136,6 @@ interface Chosen {
 }
 
 /** What votes on the same images are compared by: the image_ids at the top, sorted, or the kind. Two votes that say the same have the same. */
-export function outcomeOf({ kind, ranking }: Chosen): string {
+export function summarizeOutcome({ kind, ranking }: Chosen): string {
   return kind === "choice" ? (ranking[0] ?? []).toSorted().join() : kind;
 }

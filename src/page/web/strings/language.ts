@@ -11,7 +11,7 @@ export const STRINGS: Readonly<Record<Language, Strings>> = { en, zh };
 const KEY = "comfy-dpo-language";
 
 /** The person's own choice, else the configuration's language. */
-export function languageOf(configured: Language): Language {
+export function chooseLanguage(configured: Language): Language {
   const own = localStorage.getItem(KEY);
   return own === "en" || own === "zh" ? own : configured;
 }

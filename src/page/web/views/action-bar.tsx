@@ -1,5 +1,5 @@
 import type { TargetedMouseEvent } from "preact";
-import type { Command } from "../command-of-key.ts";
+import type { Command } from "../read-command.ts";
 import { useStrings } from "../strings/language.ts";
 
 type ActionKind = Exclude<Command["kind"], "pick" | "pan" | "zoom-by" | "close">;

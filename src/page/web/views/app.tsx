@@ -1,8 +1,8 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Language, SessionAnswer } from "../../api.ts";
-import { AskError, askServer, backOffMs } from "../ask-server.ts";
-import { followWhoJoins } from "../browser-tabs.ts";
-import { languageOf, rememberLanguage, STRINGS, StringsContext } from "../strings/language.ts";
+import { AskError, askServer, chooseBackOffMs } from "../ask-server.ts";
+import { watchForOtherPerson } from "../browser-tabs.ts";
+import { chooseLanguage, rememberLanguage, STRINGS, StringsContext } from "../strings/language.ts";
 import { Lead } from "./lead.tsx";
 import { Message } from "./messages.tsx";
 import { Work } from "./work.tsx";
@@ -16,7 +16,7 @@ function browserLanguage(): Language {
 export function App({ isLead }: { readonly isLead: boolean }) {
   const [session, setSession] = useState<SessionAnswer | null>(null);
   const [problem, setProblem] = useState<AskError | null>(null);
-  const [language, setLanguage] = useState<Language>(() => languageOf(browserLanguage()));
+  const [language, setLanguage] = useState<Language>(() => chooseLanguage(browserLanguage()));
   const [attempt, setAttempt] = useState(0);
   const strings = STRINGS[language];
 
@@ -25,20 +25,20 @@ export function App({ isLead }: { readonly isLead: boolean }) {
     const ask = async (): Promise<void> => {
       try {
         const answer = await askServer<SessionAnswer>("/api/session");
-        setLanguage(languageOf(answer.language));
+        setLanguage(chooseLanguage(answer.language));
         setSession(answer);
         setProblem(null);
       } catch (error) {
         if (!(error instanceof AskError)) throw error;
         setProblem(error);
-        if (error.code !== "not-joined") timer = setTimeout(() => setAttempt(attempt + 1), backOffMs(attempt + 1));
+        if (error.code !== "not-joined") timer = setTimeout(() => setAttempt(attempt + 1), chooseBackOffMs(attempt + 1));
       }
     };
     void ask();
     return () => clearTimeout(timer);
   }, [attempt]);
   // The page then is that other person's; what waits in the browser stays under the name that it was chosen under.
-  useEffect(() => (session === null ? undefined : followWhoJoins(session, () => location.reload())), [session]);
+  useEffect(() => (session === null ? undefined : watchForOtherPerson(session, () => location.reload())), [session]);
   useEffect(() => {
     document.documentElement.lang = strings.tag;
     document.title = isLead ? strings.lead.title : strings.title;

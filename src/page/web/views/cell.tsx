@@ -4,7 +4,7 @@ import { useStrings } from "../strings/language.ts";
 import { addZoomGestures } from "../zoom-gestures.ts";
 import { place, type Placement, type Zoom } from "../geometry.ts";
 import { useSize } from "./use-size.ts";
-import { backOffMs } from "../ask-server.ts";
+import { chooseBackOffMs } from "../ask-server.ts";
 
 export interface Mark {
   readonly text: string;
@@ -69,7 +69,7 @@ export function Cell({ image, index, mark, flags, zoom, onZoom, isActive, canCho
             alt=""
             draggable={false}
             fetchpriority={isActive ? "high" : "low"}
-            style={drawn === null ? {} : styleOf(drawn, image, isZoomed)}
+            style={drawn === null ? {} : placeStyle(drawn, image, isZoomed)}
             onLoad={({ currentTarget }) => loading.onLoad(currentTarget)}
             onError={loading.onError}
           />
@@ -78,7 +78,7 @@ export function Cell({ image, index, mark, flags, zoom, onZoom, isActive, canCho
               {strings.loading}
             </span>
           )}
-          {drawn !== null && isZoomed && <img src={image.full} alt="" draggable={false} style={styleOf(drawn, image, true)} />}
+          {drawn !== null && isZoomed && <img src={image.full} alt="" draggable={false} style={placeStyle(drawn, image, true)} />}
         </span>
         <span class="caption" style={caption}>
           <span class="visually-hidden">{strings.choose} </span>
@@ -112,7 +112,7 @@ export function Cell({ image, index, mark, flags, zoom, onZoom, isActive, canCho
 }
 
 /** At fit a plain box, so that an outline goes around the image; zoomed a transform, which is quick to change. */
-function styleOf({ left, top, scale }: Placement, { width, height }: Image, isZoomed: boolean): Readonly<Record<string, string>> {
+function placeStyle({ left, top, scale }: Placement, { width, height }: Image, isZoomed: boolean): Readonly<Record<string, string>> {
   if (isZoomed) return { width: `${width}px`, height: `${height}px`, transform: `translate(${left}px, ${top}px) scale(${scale})` };
   return { left: `${left}px`, top: `${top}px`, width: `${width * scale}px`, height: `${height * scale}px` };
 }
@@ -134,7 +134,7 @@ export function useLoading(onReady: () => void): Loading {
   const again = (): void => setAttempt(attempt + 1);
   useEffect(() => {
     if (failures === 0) return undefined;
-    const timer = setTimeout(again, backOffMs(failures));
+    const timer = setTimeout(again, chooseBackOffMs(failures));
     addEventListener("online", again);
     return () => {
       clearTimeout(timer);

@@ -1,13 +1,13 @@
 import { useState, useEffect } from "preact/hooks";
 import type { Language, SessionAnswer, Task } from "../../api.ts";
-import type { Command } from "../command-of-key.ts";
+import type { Command } from "../read-command.ts";
 import type { Desk, DeskState } from "../desk.ts";
 import { useStrings } from "../strings/language.ts";
 import { ActionBar } from "./action-bar.tsx";
 import { FlagsPanel } from "./flags-panel.tsx";
 import { GuidelinesDialog, KeysDialog } from "./dialogs.tsx";
 import { PromptBar } from "./prompt-bar.tsx";
-import { RefusedNote, SaidLine, StatusLine } from "./messages.tsx";
+import { RefusedNote, LastEventLine, StatusLine } from "./messages.tsx";
 import { Stages } from "./stages.tsx";
 import { useChoosing } from "./use-choosing.ts";
 import { useCommands } from "./use-commands.ts";
@@ -46,7 +46,7 @@ export function Choose({ desk, state, session, task, language, onLanguage }: Cho
   return (
     <main class="desk">
       <PromptBar task={task} kind={kind} step={chosen} showsCriterion={session.criteria.length > 1} showsNegative={showsNegative}>
-        <SaidLine said={state.said} answered={answered} />
+        <LastEventLine event={state.lastEvent} answered={answered} />
         <StatusLine state={state} />
         {session.role === "lead" && <a href="/lead">{strings.lead.open}</a>}
       </PromptBar>

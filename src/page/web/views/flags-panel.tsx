@@ -1,6 +1,6 @@
 import { useRef, useState } from "preact/hooks";
 import type { Flag, Task } from "../../api.ts";
-import { commandOfKey } from "../command-of-key.ts";
+import { readCommand } from "../read-command.ts";
 import { FLAG_KEYS, toggleFlag, type Flags } from "../draft.ts";
 import { useStrings } from "../strings/language.ts";
 import { Dialog } from "./dialogs.tsx";
@@ -29,7 +29,7 @@ export function FlagsPanel({ task, flags, onChange, onClose }: FlagsPanelProps) 
   };
   const onKeyDown = (event: KeyboardEvent): void => {
     const flag = FLAG_KEYS.find(([, key]) => key === event.key.toUpperCase() || `Key${key}` === event.code)?.[0];
-    const command = commandOfKey(event);
+    const command = readCommand(event);
     const slot = task.images[latest.current.row]?.slot;
     if (command?.kind === "flags") onClose();
     else if (command?.kind === "pick" && command.index < task.images.length) choose(command.index);

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import type { DeskState, Said, Refused } from "../desk.ts";
+import type { DeskState, LastEvent, Refused } from "../desk.ts";
 import { useStrings } from "../strings/language.ts";
 import type { Answer, Task } from "../../api.ts";
 import type { Strings } from "../strings/strings.ts";
@@ -39,30 +39,30 @@ export function StatusLine({ state: { progress, unsent, link, isKept } }: { read
   );
 }
 
-interface SaidLineProps {
-  readonly said: Said | null;
+interface LastEventLineProps {
+  readonly event: LastEvent | null;
   /** What was answered, to name its images by their places. */
   readonly answered: Task | null;
 }
 
 /** What the last key did, for eyes and for screen readers. */
-export function SaidLine({ said, answered }: SaidLineProps) {
+export function LastEventLine({ event, answered }: LastEventLineProps) {
   const strings = useStrings();
   return (
-    <span class="said" aria-live="polite">
-      {said === null ? "" : textOf(said, answered, strings)}
+    <span class="last-event" aria-live="polite">
+      {event === null ? "" : describeEvent(event, answered, strings)}
     </span>
   );
 }
 
-function textOf(said: Said, task: Task | null, strings: Strings): string {
-  if (said.kind === "undone") return strings.undone;
-  if (said.kind === "cannot-undo") return strings.cannotUndo;
-  if (said.kind === "nothing-to-undo") return strings.nothingToUndo;
-  return strings.answered(describe(said.answer, task, strings));
+function describeEvent(event: LastEvent, task: Task | null, strings: Strings): string {
+  if (event.kind === "undone") return strings.undone;
+  if (event.kind === "cannot-undo") return strings.cannotUndo;
+  if (event.kind === "nothing-to-undo") return strings.nothingToUndo;
+  return strings.answered(describeAnswer(event.answer, task, strings));
 }
 
-function describe(answer: Answer, task: Task | null, strings: Strings): string {
+function describeAnswer(answer: Answer, task: Task | null, strings: Strings): string {
   const number = (slot: string): string => String((task?.images.findIndex((image) => image.slot === slot) ?? 0) + 1);
   if (answer.kind === "tie") return strings.tie;
   if (answer.kind === "skip") return strings.skip;

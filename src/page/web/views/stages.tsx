@@ -1,11 +1,11 @@
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Task, TaskKind, Answer } from "../../api.ts";
 import type { PastVote } from "../past-votes.ts";
-import { type Zoom, bestColumns, type Size } from "../geometry.ts";
+import { type Zoom, chooseColumns, type Size } from "../geometry.ts";
 import { useStrings } from "../strings/language.ts";
 import type { Draft } from "./use-choosing.ts";
 import { useSize } from "./use-size.ts";
-import { NO_PICKS, type Flags, rankOf, wasChosen, type Picks } from "../draft.ts";
+import { NO_PICKS, type Flags, findRank, findChosenPlace, type Picks } from "../draft.ts";
 import type { Strings } from "../strings/strings.ts";
 import { Cell, type Mark } from "./cell.tsx";
 
@@ -92,7 +92,7 @@ export function Stage({ task, kind, isActive, isReady, area, picks, before, flag
   const columns =
     area === null || first === undefined
       ? task.images.length
-      : bestColumns({ count: task.images.length, area, image: first, gapPx: GAP_PX, captionPx: CAPTION_PX });
+      : chooseColumns({ count: task.images.length, area, image: first, gapPx: GAP_PX, captionPx: CAPTION_PX });
   return (
     <div
       class={isActive ? "stage" : "stage waiting"}
@@ -106,7 +106,7 @@ export function Stage({ task, kind, isActive, isReady, area, picks, before, flag
           key={image.slot}
           image={image}
           index={index}
-          mark={markOf(image.slot, { kind, picks, before, strings })}
+          mark={chooseMark(image.slot, { kind, picks, before, strings })}
           flags={flags[image.slot] ?? []}
           zoom={zoom}
           onZoom={onZoom}
@@ -127,9 +127,9 @@ interface MarkInputs extends Pick<StageProps, "kind" | "picks" | "before"> {
   readonly strings: Strings;
 }
 
-function markOf(slot: string, { kind, picks, before, strings }: MarkInputs): Mark | null {
-  const rank = rankOf(picks, slot);
+function chooseMark(slot: string, { kind, picks, before, strings }: MarkInputs): Mark | null {
+  const rank = findRank(picks, slot);
   if (rank !== null) return { text: kind === "rank" ? strings.place(rank) : strings.best, tone: "best" };
-  const was = before === null || picks.tiers.length > 0 ? null : wasChosen(before, slot);
+  const was = before === null || picks.tiers.length > 0 ? null : findChosenPlace(before, slot);
   return was === null ? null : { text: `${strings[was]} · ${strings.chosenBefore}`, tone: "before" };
 }

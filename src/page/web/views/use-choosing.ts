@@ -1,6 +1,6 @@
 import { useRef, useState, useLayoutEffect } from "preact/hooks";
 import type { Answer, Task, TaskKind } from "../../api.ts";
-import type { Command } from "../command-of-key.ts";
+import type { Command } from "../read-command.ts";
 import type { Desk } from "../desk.ts";
 import type { PastVote } from "../past-votes.ts";
 import { NO_PICKS, pick, pickTie, type Picked, type Flags, type Picks } from "../draft.ts";
@@ -54,7 +54,7 @@ export function useChoosing({ desk, task, kind, isReady, before }: ChoosingInput
     if (slot !== undefined && isReady) take(pick(draft.picks, slot, asked));
   };
   const zoomWith = (next: (frame: Frame) => Zoom): void => {
-    const frame = frameOnScreen(task);
+    const frame = measureFrame(task);
     if (frame !== null) change({ zoom: next(frame) });
   };
   const act = (command: TaskCommand): void => {
@@ -82,7 +82,7 @@ export function useChoosing({ desk, task, kind, isReady, before }: ChoosingInput
 }
 
 /** The first image and the room that it is drawn in; all cells of a task are of one size. */
-function frameOnScreen({ images: [image] }: Task): Frame | null {
+function measureFrame({ images: [image] }: Task): Frame | null {
   const element = document.querySelector(".stage:not(.waiting) .frame");
   if (element === null || image === undefined) return null;
   return { cell: { width: element.clientWidth, height: element.clientHeight }, image };

@@ -1,5 +1,5 @@
 import { useEffect, useRef } from "preact/hooks";
-import { commandOfKey, type Command } from "../command-of-key.ts";
+import { readCommand, type Command } from "../read-command.ts";
 
 /** Calls `onCommand` for each key that is one, unless a dialog is open, which has keys of its own, or keys are turned off. */
 export function useCommands(onCommand: (command: Command, timeStamp: number) => void, isOn: boolean): void {
@@ -11,7 +11,7 @@ export function useCommands(onCommand: (command: Command, timeStamp: number) => 
       // Asked of the page itself: a dialog that Escape closed says so a moment later, and the next key may be here before.
       if (!latest.current.isOn || document.querySelector("dialog[open]") !== null) return;
       if (isTyping(event.target)) return;
-      const command = commandOfKey(event);
+      const command = readCommand(event);
       if (command === null || (command.kind === "pan" && isScrolled(event.target))) return;
       // Space would press the button that has the focus, and scroll the page.
       event.preventDefault();

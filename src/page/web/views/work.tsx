@@ -1,7 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Language, SessionAnswer } from "../../api.ts";
 import { Desk, type DeskState } from "../desk.ts";
-import { holdAlone } from "../browser-tabs.ts";
+import { waitForOnlyTab } from "../browser-tabs.ts";
 import { useStrings } from "../strings/language.ts";
 import { openVoteStore } from "../vote-store.ts";
 import { Choose } from "./choose.tsx";
@@ -22,7 +22,7 @@ export function Work(props: WorkProps) {
   const [isElsewhere, setElsewhere] = useState(false);
   useEffect(() => {
     const open = async (): Promise<void> => {
-      await holdAlone(`comfy-dpo/${dataset}/${annotator}`, () => setElsewhere(true));
+      await waitForOnlyTab(`comfy-dpo/${dataset}/${annotator}`, () => setElsewhere(true));
       const store = await openVoteStore(dataset, annotator).catch(() => null);
       const opened = new Desk(props.session, store);
       setDesk(opened);

@@ -2,7 +2,7 @@ import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { setImmediate } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { imageSlots } from "../../../../src/page/server/images/image-slots.ts";
+import { createImageSlots } from "../../../../src/page/server/images/image-slots.ts";
 
 /** Opens streams that hold a word, and counts them. */
 function opener() {
@@ -22,9 +22,9 @@ async function settle(): Promise<void> {
   for (let turn = 0; turn < 10; turn++) await setImmediate();
 }
 
-describe("imageSlots()", () => {
+describe("createImageSlots()", () => {
   it("opens no more at once than there are slots, and goes on when one is read or given up", async () => {
-    const slots = imageSlots({ all: 2, perPerson: 2 });
+    const slots = createImageSlots({ all: 2, perPerson: 2 });
     const { opened, open } = opener();
     const asked = [1, 2, 3, 4].map((person) => slots.take(person, open));
     await settle();
@@ -37,7 +37,7 @@ describe("imageSlots()", () => {
   });
 
   it("lets one person who reads nothing keep only their own waiting", async () => {
-    const slots = imageSlots({ all: 3, perPerson: 1 });
+    const slots = createImageSlots({ all: 3, perPerson: 1 });
     const { opened, open } = opener();
     for (let image = 0; image < 5; image++) void slots.take(1, open);
     const other = await slots.take(2, open);
@@ -46,7 +46,7 @@ describe("imageSlots()", () => {
   });
 
   it("gives the slot of what cannot be opened, or is closed already, to the next", async () => {
-    const slots = imageSlots({ all: 1, perPerson: 1 });
+    const slots = createImageSlots({ all: 1, perPerson: 1 });
     await expect(slots.take(1, () => Promise.reject(new Error("away")))).rejects.toThrow("away");
     const { open } = opener();
     const closed = await slots.take(1, async () => {

@@ -21,7 +21,7 @@ describe("prepareAhead()", () => {
     const queue = [['["a","b"]', '["c","gone"]'], ['["d","e"]']];
     await run(
       {
-        assignments: { frontOfQueue: () => queue.shift() ?? [] },
+        assignments: { listFrontOfQueue: () => queue.shift() ?? [] },
         stored: { image: (name) => (name === "gone" ? null : image(name)) },
         images: { prepare: async ({ name }) => void made.push(name) },
       },
@@ -38,7 +38,7 @@ describe("prepareAhead()", () => {
       x: new TypeError("bug"),
     };
     const needs = (images: string) => ({
-      assignments: { frontOfQueue: () => [images] },
+      assignments: { listFrontOfQueue: () => [images] },
       stored: { image: image },
       images: {
         prepare: async ({ name }: { readonly name: string }) => {

@@ -1,16 +1,16 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { krippendorffAlpha, preferencesIn, type ComparedVote } from "../../../../src/page/server/lead/agreement.ts";
+import { createAlphaCounter, listPreferences, type ComparedVote } from "../../../../src/page/server/lead/agreement.ts";
 
 /** Rows are observers, columns units; "." where nothing was said. */
 function alphaOf(rows: readonly string[]): number | null {
   const table = rows.map((row) => row.split(" "));
-  const counting = krippendorffAlpha();
+  const counting = createAlphaCounter();
   for (const unit of table[0]!.keys()) counting.addUnit(table.map((row) => row[unit]!).filter((value) => value !== "."));
   return counting.alpha();
 }
 
-describe("krippendorffAlpha()", () => {
+describe("createAlphaCounter()", () => {
   it("gives the published value for two observers and two values", () => {
     // Krippendorff (2011), section A: α = 0.095.
     expect(alphaOf(["0 1 0 0 0 0 0 0 1 0", "1 1 1 0 0 1 0 0 0 0"])).toBeCloseTo(0.095, 3);
@@ -33,7 +33,7 @@ describe("krippendorffAlpha()", () => {
     fc.assert(
       fc.property(units, (all) => {
         const of = (each: readonly (readonly string[])[]): number => {
-          const counting = krippendorffAlpha();
+          const counting = createAlphaCounter();
           for (const unit of each) counting.addUnit(unit);
           return counting.alpha() ?? -9;
         };
@@ -45,9 +45,9 @@ describe("krippendorffAlpha()", () => {
   });
 });
 
-const said = (vote: ComparedVote): readonly string[] => preferencesIn(vote).map(({ pair, preferred }) => `${pair}: ${preferred}`);
+const said = (vote: ComparedVote): readonly string[] => listPreferences(vote).map(({ pair, preferred }) => `${pair}: ${preferred}`);
 
-describe("preferencesIn()", () => {
+describe("listPreferences()", () => {
   it("reads the best of four as three preferences, and nothing of the other three", () => {
     expect(said({ kind: "choice", shown: ["c", "a", "d", "b"], ranking: [["c"]] })).toEqual(["a c: second", "b c: second", "c d: first"]);
   });

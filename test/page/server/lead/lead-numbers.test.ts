@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { annotatorQueries } from "../../../../src/db/queries/page/annotators.ts";
 import { comparisonQueries } from "../../../../src/db/queries/page/comparisons.ts";
 import type { Answer, LeadAnswer, Task } from "../../../../src/page/api.ts";
-import { leadNumbers } from "../../../../src/page/server/lead/lead-numbers.ts";
+import { createLeadCounter } from "../../../../src/page/server/lead/lead-numbers.ts";
 import { imageId } from "../../../helpers/annotated-dataset.ts";
 import { openVotingPage, type VotingPage } from "../../../helpers/voting-page.ts";
 
@@ -12,7 +12,7 @@ afterEach(() => page[Symbol.asyncDispose]());
 
 function numbers(): Promise<LeadAnswer> {
   const clock = { nowMs: page.nowMs, sleep: () => Promise.resolve() };
-  return leadNumbers({ db: page.dataset.db, clock, promptsWaiting: () => 3, cspReports: () => 2 })();
+  return createLeadCounter({ db: page.dataset.db, clock, promptsWaiting: () => 3, cspReports: () => 2 })();
 }
 
 const of = (answer: LeadAnswer, name: string) => answer.annotators.find(({ annotator }) => annotator === name)!;
@@ -27,11 +27,11 @@ function preferring(task: Task, which: 0 | 1): Answer {
   return { kind: "best", best: task.images[ids.indexOf(ids.toSorted().at(which === 0 ? 0 : -1)!)]!.slot };
 }
 
-describe("leadNumbers()", () => {
+describe("createLeadCounter()", () => {
   it("counts each person's votes, their median time and how they agree", async () => {
     page = await openVotingPage({ overlap: 2, max_votes: 2 });
     for (const name of ["a", "b", "c", "d"]) page.addPrompt(name, 2);
-    await page.look();
+    await page.scan();
     const [ann, bo] = [page.person("ann"), page.person("bo")];
     for (const [index, task] of ann.give(4).tasks.entries()) ann.vote(task, preferring(task, 0), { ms: 1_000 * (index + 1) });
     const tasks = bo.give(4).tasks.toSorted((first, second) => (first.prompt < second.prompt ? -1 : 1));
@@ -53,7 +53,7 @@ describe("leadNumbers()", () => {
   it("leaves people who are excluded out of the whole, and still shows their numbers", async () => {
     page = await openVotingPage({ overlap: 3 });
     page.addPrompt("a", 2);
-    await page.look();
+    await page.scan();
     for (const [index, name] of ["ann", "bo", "cy"].entries()) {
       const person = page.person(name);
       const task = person.next();
@@ -89,7 +89,7 @@ describe("leadNumbers()", () => {
   it("compares a repeat with the first answer", async () => {
     page = await openVotingPage({ repeat_rate: 1 });
     for (let prompt = 0; prompt < 23; prompt++) page.addPrompt(`r${prompt}`, 2);
-    await page.look();
+    await page.scan();
     const ann = page.person("ann");
     for (let vote = 0; vote < 20; vote++) {
       const task = ann.next();

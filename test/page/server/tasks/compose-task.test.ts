@@ -9,7 +9,7 @@ async function shown(prompt: string): Promise<string> {
   page = await openVotingPage();
   page.addPrompt("x", 2);
   page.dataset.db.client.prepare("update prompts set prompt = ?").run(prompt);
-  await page.look();
+  await page.scan();
   return page.person("ann").next().prompt;
 }
 

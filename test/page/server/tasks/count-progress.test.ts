@@ -1,23 +1,23 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { progressCounter } from "../../../../src/page/server/tasks/count-progress.ts";
+import { createProgressCounter } from "../../../../src/page/server/tasks/count-progress.ts";
 import { openVotingPage, type VotingPage } from "../../../helpers/voting-page.ts";
 
 let page: VotingPage;
 beforeEach(async () => {
   page = await openVotingPage();
   for (const name of ["w", "x", "y", "z"]) page.addPrompt(name, 2);
-  await page.look();
+  await page.scan();
 });
 afterEach(() => page[Symbol.asyncDispose]());
 
-const counter = () => progressCounter({ db: page.dataset.db, clock: { nowMs: page.nowMs, sleep: () => Promise.resolve() } });
+const counter = () => createProgressCounter({ db: page.dataset.db, clock: { nowMs: page.nowMs, sleep: () => Promise.resolve() } });
 
-describe("progressCounter()", () => {
+describe("createProgressCounter()", () => {
   it("counts what each person has done and has left, also between two counts", () => {
-    const progressOf = counter();
+    const countProgress = counter();
     const [ann, bo] = [page.person("ann"), page.person("bo")];
     const of = ({ row }: typeof ann) => {
-      const { done, left } = progressOf(row.annotatorId);
+      const { done, left } = countProgress(row.annotatorId);
       return [done, left];
     };
     expect([of(ann), of(bo)]).toEqual([
@@ -36,29 +36,29 @@ describe("progressCounter()", () => {
   });
 
   it("sees new work soon where nothing was left, and after a clock that was set back", async () => {
-    const progressOf = counter();
+    const countProgress = counter();
     const ann = page.person("ann");
     for (let vote = 0; vote < 4; vote++) ann.vote(ann.next(), { kind: "tie" });
-    const left = (): number => progressOf(ann.row.annotatorId).left;
+    const left = (): number => countProgress(ann.row.annotatorId).left;
     expect(left()).toBe(0);
     page.addPrompt("new", 2);
-    await page.look();
+    await page.scan();
     page.pass(1_001);
     expect(left()).toBe(1);
     page.pass(-86_400_000);
     page.addPrompt("newer", 2);
-    await page.look();
+    await page.scan();
     expect(left()).toBe(2);
   });
 
   it("says the pace of the last ten minutes, an hour's worth", () => {
-    const progressOf = counter();
+    const countProgress = counter();
     const ann = page.person("ann");
     ann.vote(ann.next(), { kind: "tie" });
     page.pass(120_000);
     ann.vote(ann.next(), { kind: "tie" });
-    expect(progressOf(ann.row.annotatorId).per_hour).toBe(60);
+    expect(countProgress(ann.row.annotatorId).per_hour).toBe(60);
     page.pass(601_000);
-    expect(progressOf(ann.row.annotatorId).per_hour).toBe(0);
+    expect(countProgress(ann.row.annotatorId).per_hour).toBe(0);
   });
 });

@@ -8,7 +8,7 @@ let page: VotingPage;
 async function open(people: object, prompts: number, images = 2): Promise<VotingPage> {
   page = await openVotingPage(people);
   for (let prompt = 0; prompt < prompts; prompt++) page.addPrompt(`x${prompt}`, images);
-  await page.look();
+  await page.scan();
   return page;
 }
 
@@ -17,7 +17,7 @@ afterEach(() => page[Symbol.asyncDispose]());
 const best = (task: Task) => ({ kind: "best", best: task.images[0]!.slot }) as const;
 const prompts = (tasks: readonly Task[]): readonly string[] => tasks.map(({ prompt }) => prompt).toSorted();
 
-describe("taskGiver()", () => {
+describe("createTaskGiver()", () => {
   it("gives two people different comparisons", async () => {
     await open({}, 4);
     const [ann, bo] = [page.person("ann"), page.person("bo")];
@@ -65,7 +65,7 @@ describe("taskGiver()", () => {
   it("asks for as many votes as linking wants of a prompt", async () => {
     page = await openVotingPage({ task: "best" }, { pairs: { main: { min_votes: 2 } } });
     page.addPrompt("x", 3);
-    await page.look();
+    await page.scan();
     const [ann, bo, cy] = [page.person("ann"), page.person("bo"), page.person("cy")];
     const [first, second] = [ann.next(), bo.next()];
     expect(cy.give().tasks).toEqual([]);
@@ -116,7 +116,7 @@ describe("taskGiver()", () => {
     page.addPrompt("clear", 2, [0.9, 0.1]);
     page.addPrompt("close", 2, [0.5, 0.49]);
     page.addPrompt("middle", 2, [0.6, 0.4]);
-    await page.look();
+    await page.scan();
     const [ann, bo] = [page.person("ann"), page.person("bo")];
     const first = ann.next();
     expect(first.prompt).toBe("a picture of p_close");

@@ -2,9 +2,9 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   planComparisons,
-  roundsOf,
+  countRounds,
   type PlannedImage,
-  swissRound,
+  planSwissRound,
   type Match,
 } from "../../../../src/page/server/tasks/plan-comparisons.ts";
 
@@ -57,7 +57,7 @@ describe("planComparisons()", () => {
   });
 
   it("asks for each image in a pair as often as a Swiss tournament has rounds", () => {
-    expect([2, 3, 4, 5, 8, 9].map(roundsOf)).toEqual([1, 2, 2, 3, 3, 4]);
+    expect([2, 3, 4, 5, 8, 9].map(countRounds)).toEqual([1, 2, 2, 3, 3, 4]);
     const counts = (images: number): number[] => {
       const planned = planComparisons(scored(...Array.from({ length: images }, () => null)), { task: "pair", order: "random" });
       return [
@@ -87,19 +87,19 @@ describe("planComparisons()", () => {
 /** A whole tournament in which the image that is named first in the alphabet always wins. */
 function play(images: readonly string[]): readonly Match[] {
   const matches: Match[] = [];
-  for (let round = 0; round < roundsOf(images.length); round++) {
-    for (const pair of swissRound(images, matches)) matches.push({ images: pair, winner: pair.toSorted()[0]! });
+  for (let round = 0; round < countRounds(images.length); round++) {
+    for (const pair of planSwissRound(images, matches)) matches.push({ images: pair, winner: pair.toSorted()[0]! });
   }
   return matches;
 }
 
-describe("swissRound()", () => {
+describe("planSwissRound()", () => {
   it("lets winners meet winners", () => {
     const first: readonly Match[] = [
       { images: ["a", "b"], winner: "b" },
       { images: ["c", "d"], winner: "c" },
     ];
-    expect(swissRound(["a", "b", "c", "d"], first)).toEqual([
+    expect(planSwissRound(["a", "b", "c", "d"], first)).toEqual([
       ["b", "c"],
       ["a", "d"],
     ]);
@@ -110,7 +110,7 @@ describe("swissRound()", () => {
       { images: ["a", "b"], winner: null },
       { images: ["c", "d"], winner: "d" },
     ];
-    expect(swissRound(["a", "b", "c", "d"], first)).toEqual([
+    expect(planSwissRound(["a", "b", "c", "d"], first)).toEqual([
       ["a", "d"],
       ["b", "c"],
     ]);

@@ -1,18 +1,18 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { settleComparison, votesWanted } from "../../../../src/page/server/tasks/settle-prompt.ts";
+import { settleComparison, planVotes } from "../../../../src/page/server/tasks/settle-prompt.ts";
 
-type WantingRules = Parameters<typeof votesWanted>[1];
+type WantingRules = Parameters<typeof planVotes>[1];
 
 const RULES: WantingRules = { overlap: 1, minVotes: 1, order: "uncertain" };
 const wanted = (comparisons: readonly string[][], rules: Partial<WantingRules>) => [
-  ...votesWanted(
+  ...planVotes(
     comparisons.map((images) => JSON.stringify(images)),
     { ...RULES, ...rules },
   ).values(),
 ];
 
-describe("votesWanted()", () => {
+describe("planVotes()", () => {
   it("is the overlap where that is enough", () => {
     expect(wanted([["a", "b", "c"]], {})).toEqual([1]);
     expect(
@@ -53,7 +53,7 @@ describe("votesWanted()", () => {
   });
 
   it("counts groups that share no image by themselves", () => {
-    const byName = votesWanted(['["a","b"]', '["b","c"]', '["x","y"]'], { ...RULES, minVotes: 2 });
+    const byName = planVotes(['["a","b"]', '["b","c"]', '["x","y"]'], { ...RULES, minVotes: 2 });
     expect(Object.fromEntries(byName)).toEqual({ '["a","b"]': 1, '["b","c"]': 1, '["x","y"]': 2 });
   });
 

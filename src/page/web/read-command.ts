@@ -39,7 +39,7 @@ const STEP = 1.25;
  * The command of a key, null for all others. A key that is held down pans and zooms, and never chooses twice. By the letter on the
  * key; under an input method, which hides it, by its place. Digits by place, too: some keyboards give them with Shift only.
  */
-export function commandOfKey({ key, code, repeat, ctrlKey, metaKey, altKey }: Key): Command | null {
+export function readCommand({ key, code, repeat, ctrlKey, metaKey, altKey }: Key): Command | null {
   if (ctrlKey || metaKey || altKey) return null;
   const pan = PANS[key];
   if (pan !== undefined) return pan;

@@ -30,6 +30,9 @@ export function candidateOf({ promptKey, variant, workflowSha256, seed }: Candid
   return identityHash({ prompt_key: promptKey, variant, workflow_sha256: workflowSha256, seed });
 }
 
+/** ComfyUI's largest seed. Source: KSampler's INPUT_TYPES, nodes.py: `"max": 0xffffffffffffffff`. */
+export const SEED_MAX = 2n ** 64n - 1n;
+
 /** The largest seed that is derived unless the configuration names a smaller one. */
 export const DERIVED_SEED_MAX = 2 ** 32 - 1;
 

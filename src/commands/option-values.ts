@@ -1,6 +1,7 @@
 import type { DeadlineOptions } from "./registry.ts";
 import { ConfigError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
+import { DAY_MS, MINUTE_MS } from "../lib/units.ts";
 
 /** True for an option that was typed. */
 export function isGiven(value: string | boolean | undefined): boolean {
@@ -26,8 +27,6 @@ export function readWholeNumber(
   throw new ConfigError(`Cannot read ${flag} ${value}: expected a whole number from ${from}${upTo}`);
 }
 
-const MINUTE_MS = 60_000;
-const DAY_MS = 24 * 60 * MINUTE_MS;
 const UNITS_MS: Readonly<Record<string, number>> = { s: 1_000, m: MINUTE_MS, h: 60 * MINUTE_MS, d: DAY_MS };
 
 /** The longest that Node's timers wait, ms: they count in 32 bits, and what is longer fires at once. */

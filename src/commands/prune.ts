@@ -14,12 +14,12 @@ import { openStore } from "../stores/registry.ts";
 import type { CommandResult } from "./command.ts";
 import type { InputOf } from "./registry.ts";
 import { datasetCounts } from "./stage-result.ts";
+import { DAY_MS } from "../lib/units.ts";
 
 /** Orphans told one by one; the rest is a number. */
 const PRINTED_MAX = 20;
 /** Orphans deleted together. */
 const CHUNK_ORPHANS = 100;
-const DAY_MS = 24 * 3_600_000;
 
 type PruneContext = Pick<Context, "config" | "db" | "store" | "clock" | "log" | "stopping" | "signal">;
 

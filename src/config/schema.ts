@@ -1,14 +1,12 @@
 import { z } from "zod";
 import type { JsonObject } from "../lib/exact-json.ts";
+import { SEED_MAX } from "../identity.ts";
 
 /** The variant of images made elsewhere, which `harvest --adopt` takes; no variant of a configuration may have its name. */
 export const ADOPTED_VARIANT = "adopted";
 
 // The configuration as users write it. Keys, defaults and meaning: README, "Configuration". Every object is strict:
 // an unknown key is an error. Descriptions end up in configs/schema.json, which editors show.
-
-/** ComfyUI's largest seed. Source: KSampler's INPUT_TYPES, nodes.py: `"max": 0xffffffffffffffff`. */
-const SEED_MAX = 2n ** 64n - 1n;
 
 /** Names end up in messages, in folders and in every row. */
 const NAME_CHARS_MAX = 128;

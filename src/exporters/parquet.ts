@@ -3,9 +3,10 @@ import { ParquetWriter } from "hyparquet-writer";
 import type { RowLayout } from "./row.ts";
 import type { ImageFormat, ImagePair } from "./image-format.ts";
 import { writeRowGroup, type GroupColumn, PieceWriter } from "./row-group.ts";
+import { MIB } from "../lib/units.ts";
 
 /** Of images in a row group, which is held in memory while it is written. Arrow's readers read a row group at a time, too. */
-const ROW_GROUP_BYTES = 32 * 1024 * 1024;
+const ROW_GROUP_BYTES = 32 * MIB;
 /** Also with tiny images: `datasets` reads so many rows at a time by default. */
 const ROW_GROUP_ROWS = 1_000;
 

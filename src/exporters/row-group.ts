@@ -4,9 +4,10 @@ import { getPageBoundaries, writeColumn } from "hyparquet-writer/src/column.js";
 import { writePageHeader } from "hyparquet-writer/src/datapage.js";
 import { encodeNestedValues } from "hyparquet-writer/src/dremel.js";
 import { schemaPathResolver } from "hyparquet-writer/src/schema.js";
+import { MIB } from "../lib/units.ts";
 
 /** The default of ParquetWriter.write(). */
-const PAGE_BYTES = 1024 * 1024;
+const PAGE_BYTES = MIB;
 
 export interface GroupColumn {
   readonly name: string;

@@ -5,10 +5,11 @@ import { type Deadline, deadlineAfter } from "../lib/http/deadline.ts";
 import { networkReason, retryAfter } from "../lib/http/failure.ts";
 import { AS_IT_IS, readText, unpackAnswer } from "../lib/http/read-answer.ts";
 import { withoutSecrets } from "../lib/terminal/hidden-words.ts";
+import { MIB } from "../lib/units.ts";
 
 const CONNECT_TIMEOUT_MS = 10_000;
 /** Of one answer held in memory: 64 scores are 5 KB, a talkative model's word on two images some 10 KB. */
-const ANSWER_MAX_BYTES = 4 * 1024 * 1024;
+const ANSWER_MAX_BYTES = 4 * MIB;
 
 /** Before JSON readers may ignore it: RFC 8259 §8.1. Programs in .NET write it. */
 const BYTE_ORDER_MARK = /^\uFEFF/;

@@ -1,3 +1,5 @@
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "./units.ts";
+
 /** A number with its noun: `1 image`, `2 images`. `many` where an s alone does not do. */
 export function counted(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
@@ -16,9 +18,9 @@ export function byteSize(bytes: number): string {
 }
 
 const AGO_UNITS = [
-  [86_400_000, "d"],
-  [3_600_000, "h"],
-  [60_000, "min"],
+  [DAY_MS, "d"],
+  [HOUR_MS, "h"],
+  [MINUTE_MS, "min"],
   [1_000, "s"],
 ] as const;
 

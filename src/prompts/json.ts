@@ -7,9 +7,10 @@ import { fieldsOfJson } from "./fields.ts";
 import type { PromptSource, RawPrompt } from "./prompt-source.ts";
 import { promptsError } from "./prompts-error.ts";
 import { utf8Text } from "./utf8-text.ts";
+import { MIB } from "../lib/units.ts";
 
 /** Longest text searched for the place of an error, characters: a second or two. */
-const SEARCHED_MAX = 32 * 1024 * 1024;
+const SEARCHED_MAX = 32 * MIB;
 
 /** `.json`: one array of objects or strings, of any length. */
 export function jsonSource(file: string, { gzip }: { readonly gzip: boolean }): Promise<PromptSource> {

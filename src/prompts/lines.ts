@@ -1,8 +1,9 @@
 import { promptsError } from "./prompts-error.ts";
 import { utf8Text } from "./utf8-text.ts";
+import { MIB } from "../lib/units.ts";
 
 /** Far beyond any prompt, characters. A longer line is another format, and would have to be held in memory whole. */
-const LINE_MAX = 16 * 1024 * 1024;
+const LINE_MAX = 16 * MIB;
 
 export interface Line {
   /** From 1. */

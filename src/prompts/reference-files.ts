@@ -5,12 +5,13 @@ import { messageOf } from "../errors.ts";
 import { didYouMean } from "../lib/nearest.ts";
 import { imageExtension, SNIFF_BYTES } from "./image-extension.ts";
 import { promptsError } from "./prompts-error.ts";
+import { MIB } from "../lib/units.ts";
 
 /**
  * Largest file, bytes. ComfyUI takes 100 MiB with the form around it.
  * @see https://github.com/comfyanonymous/ComfyUI/blob/a125cd84b054/comfy/cli_args.py --max-upload-size
  */
-export const REFERENCE_MAX_BYTES = 100 * 1024 * 1024 - 4_096;
+export const REFERENCE_MAX_BYTES = 100 * MIB - 4_096;
 
 /** Names compared at most, to look for the nearest. */
 const NAMES_COMPARED = 10_000;

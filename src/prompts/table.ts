@@ -5,9 +5,10 @@ import { linesOf } from "./lines.ts";
 import type { PromptSource, PromptSourceFactory, RawPrompt } from "./prompt-source.ts";
 import { promptsError } from "./prompts-error.ts";
 import { utf8Text } from "./utf8-text.ts";
+import { MIB } from "../lib/units.ts";
 
 /** As for a line of text, bytes: an open quote would take the rest of the file for one cell. */
-const RECORD_MAX_BYTES = 16 * 1024 * 1024;
+const RECORD_MAX_BYTES = 16 * MIB;
 
 interface TableRow {
   /** The line on which it begins. */

@@ -1,5 +1,7 @@
+import { DAY_MS } from "../lib/units.ts";
+
 /** A day; the CHECK of `votes.duration_ms` (migration 0008) refuses more. */
-const DURATION_MAX_MS = 86_400_000;
+const DURATION_MAX_MS = DAY_MS;
 
 /** Returns the time that a vote took, ms, as the database keeps it: null where it is unknown, or beyond a day, since a task that was left open says nothing. */
 export function keptDurationMs(durationMs: number | null): number | null {

@@ -8,9 +8,10 @@ import { type Call, type Connection, type ConnectionOptions, describeCall, openC
 import { foreignAnswer, refusalOf } from "./http-failure.ts";
 import { tryParsePython } from "../../lib/python-json.ts";
 import { readText } from "../../lib/http/read-answer.ts";
+import { MIB } from "../../lib/units.ts";
 
 /** Largest JSON answer that is held in memory: /object_info of all classes is 0.3 MB, a deep /queue some MB. */
-export const JSON_MAX_BYTES = 64 * 1024 * 1024;
+export const JSON_MAX_BYTES = 64 * MIB;
 /** Bytes read of an error's body, whose first words are shown. */
 const REFUSAL_MAX_BYTES = 64 * 1024;
 /** An answer that was read to its end, or as far as is of interest. */

@@ -17,6 +17,7 @@ import type { ProofTask } from "../../stages/harvest/transfer/prove.ts";
 import { transfer } from "../../stages/harvest/transfer/transfer.ts";
 import type { ListedObject, ObjectStore } from "../../stores/object-store.ts";
 import { readAll } from "../../stores/read-all.ts";
+import { MIB } from "../../lib/units.ts";
 
 export interface RehearsalNeeds {
   readonly client: ComfyClient;
@@ -51,7 +52,7 @@ export async function rehearseHarvest(image: HistoryEntry["outputs"][number], ne
     imageId: `i_${randomBytes(16).toString("hex")}`,
     source: { filename, subfolder, type },
     outputNodeId: nodeId,
-    maxBytes: config.harvest.max_image_mb * 1024 * 1024,
+    maxBytes: config.harvest.max_image_mb * MIB,
     metadata: config.store.metadata,
   };
   const store = memoryStore();

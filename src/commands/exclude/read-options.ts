@@ -4,6 +4,7 @@ import { checkHttpUrl } from "../../config/addresses.ts";
 import type { ImageFilter } from "../../db/queries/images/excluded-images.ts";
 import { ConfigError } from "../../errors.ts";
 import { oneLine } from "../../lib/terminal/printable.ts";
+import { DAY_MS } from "../../lib/units.ts";
 
 /** A reason is shown in a line of `status`. */
 const REASON_CHARS_MAX = 100;
@@ -93,7 +94,6 @@ function wordsOf(action: Wanted["action"], options: Input["options"]): string {
   return ["exclude", ...(action === "undo" ? ["undo"] : []), ...flags, ...switches, "--yes"].join(" ");
 }
 
-const DAY_MS = 24 * 3_600_000;
 const TIME = /^([01]?\d|2[0-3]):([0-5]\d)$/;
 /** The part of ISO 8601 that JavaScript reads; without an offset it is local time. */
 const DATE_TIME = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(Z|[+-]\d{2}:\d{2})?)?$/;

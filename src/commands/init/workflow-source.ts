@@ -8,6 +8,7 @@ import { fileProblem } from "../../lib/files/file-problem.ts";
 import { foreignEncodingOf } from "../../lib/files/foreign-encoding.ts";
 import { stringifyPython } from "../../lib/python-json.ts";
 import { promptInExif } from "../../stages/adopt/embedded-prompt.ts";
+import { MIB } from "../../lib/units.ts";
 
 /** No JSON begins with them. Sources: PNG (Third Edition) 5.2; ITU-T T.81, table B.1; RFC 9649 2.4. */
 const FIRST_BYTES = { png: "\x89", jpeg: "\xff\xd8\xff", webp: "RIFF" } as const;
@@ -100,7 +101,7 @@ async function fromServer(url: string, signal: AbortSignal): Promise<WorkflowSou
 const SIGNATURE_BYTES = 8;
 const CHUNK_OVERHEAD_BYTES = 12;
 /** Inflated zTXt and iTXt chunks, bytes: a workflow is below 1 MB. */
-const INFLATED_MAX_BYTES = 16 * 1024 * 1024;
+const INFLATED_MAX_BYTES = 16 * MIB;
 
 /** Keyword → text of a PNG's tEXt, zTXt and iTXt chunks, the last one winning. Bytes that are no PNG give an empty map. */
 function readPngText(bytes: Buffer): ReadonlyMap<string, string> {

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
+import { MIB } from "../../lib/units.ts";
 
 /** The server's side of one WebSocket (RFC 6455), without extensions. */
 export interface WebSocketConnection {
@@ -19,10 +20,10 @@ export interface WebSocketHandlers {
 const HANDSHAKE_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /** Largest message taken from a client, bytes. Source: aiohttp's WebSocketResponse, max_msg_size. */
-const MESSAGE_MAX_BYTES = 4 * 1024 * 1024;
+const MESSAGE_MAX_BYTES = 4 * MIB;
 
 /** A client that reads nothing is cut off when this much waits for it, bytes. */
-const UNSENT_MAX_BYTES = 64 * 1024 * 1024;
+const UNSENT_MAX_BYTES = 64 * MIB;
 
 const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 

@@ -2,12 +2,13 @@ import { crc32, inflateSync } from "node:zlib";
 import { RejectError } from "../../errors.ts";
 import { animated, corrupt, type Image } from "./image.ts";
 import { skip, take, type Walk } from "./walk.ts";
+import { MIB } from "../../lib/units.ts";
 
 const SIGNATURE = Buffer.from("89504e470d0a1a0a", "hex");
 /** Longest chunk, bytes. Source: PNG (Third Edition) §5.3. */
 const MAX_CHUNK_BYTES = 2 ** 31 - 1;
 /** Longest embedded prompt read, bytes. A large workflow has some 100 KB. */
-const MAX_PROMPT_BYTES = 8 * 1024 * 1024;
+const MAX_PROMPT_BYTES = 8 * MIB;
 /** Where ComfyUI leaves the prompt: tEXt by itself, the others where a node writes more than Latin-1, or compresses. */
 const TEXT_CHUNKS = new Set(["tEXt", "zTXt", "iTXt"]);
 /** Says how many frames follow, and how often they are played. Source: PNG (Third Edition) §11.3.6.1. */

@@ -1,9 +1,10 @@
 import type { JudgeImage } from "../judge.ts";
+import { MIB } from "../../lib/units.ts";
 
 /** Images of one request: what a GPU takes in a moment, however many seeds a prompt has. */
 const BATCH_IMAGES = 64;
 /** Bytes of their files: 24 of the largest images that a 1024 px PNG usually makes. A larger image goes alone. */
-const BATCH_BYTES = 64 * 1024 * 1024;
+const BATCH_BYTES = 64 * MIB;
 
 /** Cuts a group into requests: one, but for very large groups. Each image is scored by itself, so the cut changes nothing. */
 export function batchesOf<Image extends Pick<JudgeImage, "sizeBytes">>(images: readonly Image[]): readonly (readonly Image[])[] {

@@ -1,7 +1,8 @@
 import type { FileHandle } from "node:fs/promises";
+import { MIB } from "../units.ts";
 
 /** Written at a time: in calls of many megabytes from many places, the kernel (6.18, ext4) needs twice the time for each byte. */
-const BATCH_BYTES = 2 * 1024 * 1024;
+const BATCH_BYTES = 2 * MIB;
 
 /** Appends pieces that lie apart in memory, in few writes. */
 export async function writePieces(handle: Pick<FileHandle, "write" | "writev">, pieces: readonly Uint8Array[]): Promise<void> {

@@ -1,3 +1,4 @@
+import { DAY_MS } from "../../lib/units.ts";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { z } from "zod";
 import type { AnnotatorRow } from "../../db/queries/page/annotators.ts";
@@ -110,7 +111,7 @@ const FLAGS = ["nsfw", "artefact", "text", "duplicate", "corrupt"] as const;
 /** Images of a task. */
 const SHOWN_MAX = 4;
 /** A week: a page that was left open overnight is no mistake. */
-const MS_MAX = 7 * 86_400_000;
+const MS_MAX = 7 * DAY_MS;
 
 const answer = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("best"), best: opaque }),

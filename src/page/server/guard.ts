@@ -7,8 +7,8 @@ import { unflushed } from "../../db/flushing.ts";
 import type { PageContext } from "./page-context.ts";
 import { PageError } from "./page-error.ts";
 import { hashToken } from "./secrets.ts";
+import { MINUTE_MS } from "../../lib/units.ts";
 
-const MINUTE_MS = 60_000;
 /** Requests of one address a minute: 50 people behind one, who vote every 2 s, make 10,000. */
 const PER_ADDRESS = 60_000;
 /** Of one person: a page that loads ahead for somebody who votes twice a second makes 1,000. */

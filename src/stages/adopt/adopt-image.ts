@@ -8,8 +8,7 @@ import { describeImage, type Described, type Description } from "./describe-imag
 import { embeddedPrompt } from "./embedded-prompt.ts";
 import { readImage } from "./read-image.ts";
 import { storeImage } from "./store-image.ts";
-
-const MIB = 1024 * 1024;
+import { MIB } from "../../lib/units.ts";
 
 /** What became of an image. Only failures of the source that may pass, of the store, and bugs are thrown. */
 export type AdoptOutcome =

@@ -5,15 +5,13 @@ import { saverKindOf } from "../../comfy/graph/savers.ts";
 import { parseWorkflow } from "../../comfy/graph/workflow.ts";
 import type { Config } from "../../config/schema.ts";
 import { ConfigError, RejectError } from "../../errors.ts";
-import { promptKeyOf, workflowSha256Of } from "../../identity.ts";
+import { promptKeyOf, workflowSha256Of, SEED_MAX } from "../../identity.ts";
 import { canonicalJson, isJsonObject, type Json, type JsonObject } from "../../lib/exact-json.ts";
 import { isSecretInput } from "../../lib/secret-names.ts";
 import type { Claim, Origin, Said } from "./adopt-source.ts";
 import { readBindings, readOtherBindings } from "./read-bindings.ts";
 import { ADOPTED_VARIANT } from "../../config/schema.ts";
 
-/** ComfyUI's largest seed. Source: KSampler's INPUT_TYPES, nodes.py: `"max": 0xffffffffffffffff`. */
-const SEED_MAX = 2n ** 64n - 1n;
 const UNKNOWN_SEED = "-1";
 /** Names of model files are shorter; what is longer is cut, since it becomes a variant's name. */
 const MODEL_CHARS = 200;

@@ -13,9 +13,10 @@ import { openFile } from "./open-file.ts";
 import { openHttp } from "./open-http.ts";
 import { quotedName } from "./quoted-name.ts";
 import { readLine } from "./read-line.ts";
+import { MIB } from "../../lib/units.ts";
 
 /** Longest line, bytes: what is longer is no list of images. */
-const LINE_MAX_BYTES = 16 * 1024 * 1024;
+const LINE_MAX_BYTES = 16 * MIB;
 
 /** Every image that a JSONL file of any tool names, with the prompt that it says. `.gz` is unpacked on the way. */
 export function jsonlSource(file: string, s3: S3ReaderOptions): AdoptSource {

@@ -4,9 +4,10 @@ import { messageOf, RejectError, TransientError } from "../../errors.ts";
 import { createVerifier } from "../../images/verify/verify.ts";
 import type { ImageFacts } from "../../images/verify/image-check.ts";
 import type { FoundImage } from "./adopt-source.ts";
+import { MIB } from "../../lib/units.ts";
 
 /** An image up to this size is kept in memory between reading and storing, bytes; a larger one is read twice. */
-const HELD_MAX_BYTES = 4 * 1024 * 1024;
+const HELD_MAX_BYTES = 4 * MIB;
 /** Longest that one image may take, ms. */
 const READ_TIMEOUT_MS = 600_000;
 

@@ -2,9 +2,8 @@ import { isUtf8 } from "node:buffer";
 import { RejectError } from "../../errors.ts";
 import { isJsonObject, parseExact, type Json, type JsonObject } from "../../lib/exact-json.ts";
 import type { Said } from "./adopt-source.ts";
+import { SEED_MAX } from "../../identity.ts";
 
-/** ComfyUI's largest seed, and that of every tool with 64 bits. */
-const SEED_MAX = 2n ** 64n - 1n;
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
 /** A line of the JSONL that names an image. */

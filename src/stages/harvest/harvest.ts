@@ -18,12 +18,12 @@ import { storeReferences } from "../plan/store-references.ts";
 import { transfer } from "./transfer/transfer.ts";
 import { heldBuffers, type HeldBuffers } from "./transfer/held-buffers.ts";
 import { earliest } from "../../db/commits.ts";
+import { MIB } from "../../lib/units.ts";
 
 /** Between two counts of what is listed, for the progress line, ms. */
 const COUNT_INTERVAL_MS = 1_000;
 /** How long a server that is not in the configuration may still come to be in it, ms. */
 const UNKNOWN_GRACE_MS = 10_000;
-const MIB = 1024 * 1024;
 
 type Needs = "config" | "db" | "store" | "comfy" | "clock" | "log" | "lastProgress" | "stopping" | "signal";
 

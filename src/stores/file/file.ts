@@ -14,9 +14,10 @@ import type { ListedObject, ObjectInfo, ObjectStore } from "../object-store.ts";
 import { NO_HARD_LINKS } from "./no-hard-links.ts";
 import { partialFiles, PARTIAL_FOLDER } from "./partial-files.ts";
 import { readFileInto } from "./read-file-into.ts";
+import { MIB } from "../../lib/units.ts";
 
 /** Read at a time: a PNG of 1024 px. 16 at once are 32 MiB. */
-const PIECE_MAX_BYTES = 2 * 1024 * 1024;
+const PIECE_MAX_BYTES = 2 * MIB;
 
 /**
  * A folder as an object store: `file:///absolute/folder`. An object is written beside the others under a temporary name, flushed to

@@ -11,12 +11,13 @@ import { writeAll } from "../../lib/files/write-pieces.ts";
 import { discard } from "../discard.ts";
 import { fileError } from "./file-errors.ts";
 import { NO_HARD_LINKS } from "./no-hard-links.ts";
+import { DAY_MS } from "../../lib/units.ts";
 
 /** Where objects are written before they have their name; no key starts with it. */
 export const PARTIAL_FOLDER = ".partial";
 
 /** Leftovers of another machine's processes are removed after this time, ms: whether those still run cannot be asked. */
-const FOREIGN_LEFTOVER_MS = 24 * 3_600_000;
+const FOREIGN_LEFTOVER_MS = DAY_MS;
 
 let serial = 0;
 

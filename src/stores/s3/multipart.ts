@@ -13,10 +13,11 @@ import type {
 import { TransientError } from "../../errors.ts";
 import { wrongLength } from "../exact-length.ts";
 import { statusOf } from "./errors.ts";
+import { MIB } from "../../lib/units.ts";
 
 /** A stream longer than this goes in parts: a broken connection costs a part then, not all of it. S3 itself wants parts from 5 GiB on. */
-export const MULTIPART_BYTES = 64 * 1024 * 1024;
-const PART_BYTES = 16 * 1024 * 1024;
+export const MULTIPART_BYTES = 64 * MIB;
+const PART_BYTES = 16 * MIB;
 /** Source: Amazon S3 User Guide, "Multipart upload limits". */
 const PARTS_MAX = 10_000;
 /** Each holds its part in memory: so many, and the one that is being read. */

@@ -1,5 +1,7 @@
+import { MIB } from "../../lib/units.ts";
+
 /** Characters of a record: far above a task with hundreds of annotations; a file that is one endless record ends here, not in memory. */
-const RECORD_MAX_CHARACTERS = 16 * 1024 * 1024;
+const RECORD_MAX_CHARACTERS = 16 * MIB;
 
 export interface RecordLines {
   /** Passes the text on. @throws {RangeError} naming the line of a record that is too long. */

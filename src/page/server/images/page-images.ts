@@ -11,8 +11,8 @@ import { createStripper } from "../../../images/strip/strip.ts";
 import { readAll } from "../../../stores/read-all.ts";
 import { openImageCache } from "./image-cache.ts";
 import { createImageSlots } from "./image-slots.ts";
+import { MIB } from "../../../lib/units.ts";
 
-const MIB = 2 ** 20;
 /**
  * Encoding leaves a core to the votes, where there are three: one encoder makes 50 of 512 px a second on a core of its own, which is what 50
  * people look at, and nothing where others are at work on it. Votes, which are mostly asleep, are woken before it.

@@ -5,8 +5,8 @@ import { pageQualityQueries, type PersonCounts } from "../../../db/queries/page/
 import type { Clock } from "../../../lib/clock.ts";
 import { type Agreement, countAgreement } from "./agreement.ts";
 import type { LeadAnswer, Quality } from "../../api.ts";
+import { HOUR_MS } from "../../../lib/units.ts";
 
-const HOUR_MS = 3_600_000;
 /** Numbers are at least so old before they are counted again, ms; where counting takes long, so many times as long. */
 const FRESH_MS = 5_000;
 const FRESH_TIMES = 20;

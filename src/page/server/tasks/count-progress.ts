@@ -2,8 +2,8 @@ import type { Db } from "../../../db/open.ts";
 import { pageVoteQueries } from "../../../db/queries/page/page-votes.ts";
 import type { Clock } from "../../../lib/clock.ts";
 import type { Progress } from "../../api.ts";
+import { HOUR_MS } from "../../../lib/units.ts";
 
-const HOUR_MS = 3_600_000;
 /** The pace is that of so long, ms. */
 const PACE_MS = 10 * 60_000;
 /** After less than this one vote would be a pace. */

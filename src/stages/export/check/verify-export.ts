@@ -15,9 +15,10 @@ import { manifestProblems, type RecordedVersion, indexProblems } from "./check-m
 import { INDEX } from "../make/part-files.ts";
 import { rowSchemaText, schemaPath } from "../tables/registry.ts";
 import { CHECKSUMS, type DataFile, isRowFile, MANIFEST, type ParsedManifest, parseManifest, sha256Of } from "../make/manifest.ts";
+import { MIB } from "../../../lib/units.ts";
 
 /** A row is a prompt and some images; a line longer than this is damage, not data. */
-const LINE_BYTES_MAX = 64 * 1024 * 1024;
+const LINE_BYTES_MAX = 64 * MIB;
 
 /** What is wrong with an export, and where. */
 export interface ExportProblem {

@@ -1,7 +1,8 @@
 import { freeMemory } from "../../../lib/free-memory.ts";
+import { MIB } from "../../../lib/units.ts";
 
 /** What images ahead of their turn and one row group may hold, and the gaps between: pages that no image reaches take no memory. */
-const ARENA_BYTES = 128 * 1024 * 1024;
+const ARENA_BYTES = 128 * MIB;
 /** Of a memory page: the system copies whole ones fastest. */
 const ALIGN_BYTES = 4096;
 

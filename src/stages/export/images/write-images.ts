@@ -12,9 +12,10 @@ import { fetchImage, type FetchNeeds } from "./fetch-image.ts";
 import { inOrder } from "./read-ahead.ts";
 import { imageMemory, type ImageMemory } from "./image-memory.ts";
 import type { Config } from "../../../config/schema.ts";
+import { MIB } from "../../../lib/units.ts";
 
 /** Rows whose images are fetched ahead, and the bytes that these may have together. */
-const AHEAD = { rows: 16, bytes: 64 * 1024 * 1024 };
+const AHEAD = { rows: 16, bytes: 64 * MIB };
 
 export interface ImageSource extends FetchNeeds, ShardPlanNeeds, Pick<Context, "log"> {
   readonly spool: Spool;
@@ -145,7 +146,7 @@ function loadedRows({ source, planned, convert, memory }: SplitPlace): AsyncGene
 }
 
 /** A shard is closed once its pairs have so many bytes in the store: few files for millions of images, and each is sent again within minutes. */
-const SHARD_BYTES = 256 * 1024 * 1024;
+const SHARD_BYTES = 256 * MIB;
 
 export interface ShardPlanNeeds {
   readonly queries: Pick<TableQueries, "pairBytesOf">;

@@ -2,9 +2,10 @@ import { closeSync, mkdirSync, openSync, readSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { ExportedImage } from "../../../db/queries/export/row-records.ts";
 import { cutShort, onScratch, type ScratchFile, writeScratch } from "./spool.ts";
+import { MIB } from "../../../lib/units.ts";
 
 /** Sorted in memory at a time, some 5,000 images: 4,000,000 of them are 800 runs. Sorting holds it five times over. */
-const RUN_BYTES = 1024 * 1024;
+const RUN_BYTES = MIB;
 /** Read of a run at a time; of 800 runs, 6 MB. */
 const READ_BYTES = 8 * 1024;
 /** A UTF-16 unit takes up to 3 bytes in UTF-8. */

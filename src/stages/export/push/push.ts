@@ -15,6 +15,7 @@ import { readLineage } from "../versions/read-lineage.ts";
 import { openSpool } from "../make/spool.ts";
 import { hubFetch, openHubRepo, type HubRepo } from "./hub-repo.ts";
 import { planPush, type LocalFile } from "./plan-push.ts";
+import { MIB } from "../../../lib/units.ts";
 
 export interface PushNeeds extends Pick<Context, "log" | "clock" | "stopping" | "signal"> {
   /** The place of versions. */
@@ -50,7 +51,7 @@ export interface PushReport {
 }
 
 /** Larger files are large files at the Hub, too, and are told by their SHA-256. Source: Hugging Face Hub, "Repository limits" (10 MB). */
-const SMALL_BYTES_MAX = 32 * 1024 * 1024;
+const SMALL_BYTES_MAX = 32 * MIB;
 
 /**
  * Makes a dataset repository hold one version, in one commit: what is missing or other is sent, what an earlier push brought and this

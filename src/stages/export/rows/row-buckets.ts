@@ -2,13 +2,14 @@ import { closeSync, mkdirSync, openSync, readSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { freeMemory } from "../../../lib/free-memory.ts";
 import { cutShort, onScratch, type ScratchFile, writeScratch } from "../make/spool.ts";
+import { MIB } from "../../../lib/units.ts";
 
 /** Written to a bucket's file at a time. With as many buckets as there may be, 8 MB. */
 const BUFFER_BYTES = 16 * 1024;
 /** Before each line: its bytes in 4, its key's in 1, then the key. */
 const HEADER_BYTES = 5;
 /** A bucket up to this size is read at once, a larger one line by line. */
-const READ_BYTES_MAX = 32 * 1024 * 1024;
+const READ_BYTES_MAX = 32 * MIB;
 /** Handed over at a time, or one line if that is longer. */
 const CHUNK_BYTES = 512 * 1024;
 /** A UTF-16 unit takes up to 3 bytes in UTF-8. */

@@ -12,9 +12,10 @@ import type { SpooledFile } from "../make/spool.ts";
 import { FatalError } from "../../../errors.ts";
 import type { ObjectStore } from "../../../stores/object-store.ts";
 import type { PublishedVersion } from "./read-lineage.ts";
+import { MIB } from "../../../lib/units.ts";
 
 /** A row is a prompt and some images. */
-const LINE_BYTES_MAX = 64 * 1024 * 1024;
+const LINE_BYTES_MAX = 64 * MIB;
 const IMAGES = "images.csv";
 const CARD = "README.md";
 /** A key of the store at the end of a URI, as every schema has made them. */

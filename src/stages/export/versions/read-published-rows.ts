@@ -5,9 +5,10 @@ import { byteLines, hashedChunks } from "../../../lib/streams.ts";
 import type { ObjectStore } from "../../../stores/object-store.ts";
 import { gunzipped, isDamage } from "./published-file.ts";
 import type { DataFile } from "../make/manifest.ts";
+import { MIB } from "../../../lib/units.ts";
 
 /** A row is a prompt and some images; a line longer than this is damage, not data. */
-const LINE_BYTES_MAX = 64 * 1024 * 1024;
+const LINE_BYTES_MAX = 64 * MIB;
 /** No more rows than there are optional columns stand before the others; the rest is in the order of ids. */
 const FRONT_ROWS_MAX = OPTIONAL_COLUMNS.length;
 

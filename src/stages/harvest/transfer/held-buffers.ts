@@ -1,8 +1,10 @@
+import { MIB } from "../../../lib/units.ts";
+
 /**
  * Images up to this length are verified and sent from one buffer: that costs half the time of streams, and at 16 transfers no more than
  * 64 MiB. A PNG of 1024×1024 has some 1.5 MB.
  */
-export const HELD_MAX_BYTES = 4 * 1024 * 1024;
+export const HELD_MAX_BYTES = 4 * MIB;
 
 export interface HeldBuffers {
   /** A buffer of that length, at most HELD_MAX_BYTES, with whatever was in it. */

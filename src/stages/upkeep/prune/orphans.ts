@@ -1,8 +1,9 @@
 import type { UnusedImages } from "../../../db/queries/images/unused-images.ts";
 import type { ListedObject, ObjectStore } from "../../../stores/object-store.ts";
+import { DAY_MS } from "../../../lib/units.ts";
 
 /** Younger objects may be on their way into the database, ms. */
-const MIN_AGE_MS = 24 * 3_600_000;
+const MIN_AGE_MS = DAY_MS;
 /** Below it lie this program's images; references, marker and exports lie elsewhere. */
 const BELOW = "images/";
 const IMAGE_KEY = /^images\/[0-9a-f]{3}\/(i_[0-9a-f]{32})\.[a-z]+$/;

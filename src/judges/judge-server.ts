@@ -2,10 +2,11 @@ import { Readable } from "node:stream";
 import { Agent, type Dispatcher, request } from "undici";
 import { FatalError, TransientError } from "../errors.ts";
 import { type Deadline, deadlineAfter } from "../lib/http/deadline.ts";
-import { networkReason, retryAfter } from "../lib/http/failure.ts";
+import { networkReason, retryAfter, serverWords } from "../lib/http/failure.ts";
 import { AS_IT_IS, readText, unpackAnswer } from "../lib/http/read-answer.ts";
 import { withoutSecrets } from "../lib/terminal/hidden-words.ts";
 import { MIB } from "../lib/units.ts";
+import { STATUS_CODES } from "node:http";
 
 const CONNECT_TIMEOUT_MS = 10_000;
 /** Of one answer held in memory: 64 scores are 5 KB, a talkative model's word on two images some 10 KB. */
@@ -106,4 +107,38 @@ function bodyOf(json: JudgeCall["json"], headers: Readonly<Record<string, string
 /** `POST http://host/path`, for messages. The configuration allows no query in it. */
 function describe({ method, url }: JudgeCall): string {
   return `${method} ${url}`;
+}
+
+/** Statuses under 500 that pass: Request Timeout, Too Early, Too Many Requests. Source: RFC 9110 §15.5.9, RFC 8470 §5.2, RFC 6585 §4. */
+const PASSING: ReadonlySet<number> = new Set([408, 425, 429]);
+
+/** What could not be done, in words, and for whom. */
+interface Refused {
+  /** `score 4 images with pickscore at http://host/score`. */
+  readonly what: string;
+  /** Of the configuration. */
+  readonly judge: string;
+}
+
+/** What an answer means that is no success: FatalError where asking again cannot help, else TransientError. */
+export function judgeRefusal({ what, judge }: Refused, answer: JudgeAnswer): FatalError | TransientError {
+  const { status, text, retryAfterMs } = answer;
+  const words = serverWords(text);
+  const message = `Cannot ${what}: ${status} ${STATUS_CODES[status] ?? ""}`.trimEnd() + (words === "" ? "" : `: ${words}`);
+  if (status === 401 || status === 403 || status === 407) {
+    return new FatalError(message, {
+      hint: `the server asks for credentials: set the headers of the judge ${judge} in annotate.judges, with the secret as \${NAME} from the environment`,
+    });
+  }
+  if (status >= 300 && status < 400) {
+    return new FatalError(`Cannot ${what}: ${status}, it redirects to ${answer.location ?? "nowhere"}; redirects are not followed`, {
+      hint: `put the final address into url of the judge ${judge}`,
+    });
+  }
+  if (status >= 400 && status < 500 && !PASSING.has(status)) {
+    return new FatalError(message, {
+      hint: `check url and settings of the judge ${judge} in annotate.judges; docs/judges.md says what is sent`,
+    });
+  }
+  return new TransientError(message, retryAfterMs === undefined ? {} : { retryAfterMs });
 }

@@ -1,14 +1,12 @@
+import { MIB } from "../../lib/units.ts";
 import type { JudgeConfig } from "../../config/schema.ts";
 import { TransientError } from "../../errors.ts";
 import { counted } from "../../lib/words.ts";
 import { isJsonObject } from "../../lib/exact-json.ts";
 import { tryParsePython } from "../../lib/python-json.ts";
 import { serverWords } from "../../lib/http/failure.ts";
-import { batchesOf } from "./batches-of.ts";
-import { parseScores } from "./parse-scores.ts";
-import { scoreRequest } from "./score-request.ts";
-import { judgeRefusal } from "../judge-refusal.ts";
-import { isSuccess, openJudgeServer, type JudgeAnswer } from "../judge-server.ts";
+import { scoreRequest, parseScores } from "./protocol.ts";
+import { isSuccess, openJudgeServer, type JudgeAnswer, judgeRefusal } from "../judge-server.ts";
 import type { Judge, JudgeImage, Score } from "../judge.ts";
 
 export type HttpJudgeConfig = Extract<JudgeConfig, { readonly kind: "http" }>;
@@ -66,4 +64,26 @@ function describeProbe(text: string, url: string): string {
   const answer = tryParsePython(text);
   const model = isJsonObject(answer) ? answer["model"] : undefined;
   return typeof model === "string" ? `${url} answers as ${serverWords(model)}` : `${url} answers`;
+}
+
+/** Images of one request: what a GPU takes in a moment, however many seeds a prompt has. */
+const BATCH_IMAGES = 64;
+/** Bytes of their files: 24 of the largest images that a 1024 px PNG usually makes. A larger image goes alone. */
+const BATCH_BYTES = 64 * MIB;
+
+/** Cuts a group into requests: one, but for very large groups. Each image is scored by itself, so the cut changes nothing. */
+export function batchesOf<Image extends Pick<JudgeImage, "sizeBytes">>(images: readonly Image[]): readonly (readonly Image[])[] {
+  const batches: Image[][] = [];
+  let last: Image[] = [];
+  let bytes = 0;
+  for (const image of images) {
+    if (last.length === 0 || last.length >= BATCH_IMAGES || bytes + image.sizeBytes > BATCH_BYTES) {
+      last = [];
+      bytes = 0;
+      batches.push(last);
+    }
+    last.push(image);
+    bytes += image.sizeBytes;
+  }
+  return batches;
 }

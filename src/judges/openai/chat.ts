@@ -1,13 +1,11 @@
 import type { JudgeConfig } from "../../config/schema.ts";
 import { TransientError } from "../../errors.ts";
 import { isHtml, serverWords } from "../../lib/http/failure.ts";
-import { judgeRefusal } from "../judge-refusal.ts";
-import { isSuccess, openJudgeServer, type JudgeAnswer, type JudgeServer } from "../judge-server.ts";
+import { isSuccess, openJudgeServer, type JudgeAnswer, type JudgeServer, judgeRefusal } from "../judge-server.ts";
 import type { JudgeUsage } from "../judge.ts";
-import { readChatAnswer, type ChatAnswer } from "./chat-answer.ts";
-import { questionBody, type Question } from "./question.ts";
-import { requestBudget, type RequestBudget, type RequestShare } from "./request-budget.ts";
-import { FIRST_FORM, formAfter, type RequestForm } from "./request-form.ts";
+import { questionBody, type Question, FIRST_FORM, formAfter, type RequestForm } from "./question.ts";
+import { isJsonArray, isJsonObject, type Json } from "../../lib/exact-json.ts";
+import { tryParsePython } from "../../lib/python-json.ts";
 
 export type OpenaiJudgeConfig = Extract<JudgeConfig, { readonly kind: "openai" }>;
 
@@ -101,5 +99,90 @@ export function openChat(config: OpenaiJudgeConfig): Chat {
         ? [`${name}: the model refuses temperature 0; it answered at its own, and may differ from one time to the next`]
         : []),
     ],
+  };
+}
+
+/** What a server answered to one question. */
+export interface ChatAnswer {
+  /** The model's words; null where it gave none (a refusal, thoughts without an end). */
+  readonly content: string | null;
+  /** What is kept: the words, or why there are none. */
+  readonly raw: string;
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+}
+
+/** Of one answer that is kept. */
+const RAW_MAX_CHARS = 8_000;
+
+/** Reads a `chat.completion`; undefined where it is none. Source: OpenAI's API reference, "The chat completion object". */
+function readChatAnswer(text: string): ChatAnswer | undefined {
+  const answer = tryParsePython(text);
+  const choices = isJsonObject(answer) ? answer["choices"] : undefined;
+  const choice = isJsonArray(choices) ? choices[0] : undefined;
+  const message = isJsonObject(choice) ? choice["message"] : undefined;
+  if (!isJsonObject(answer) || !isJsonObject(choice) || !isJsonObject(message)) return undefined;
+  const content = wordsOf(message["content"]);
+  const refusal = typeof message["refusal"] === "string" ? message["refusal"] : null;
+  const usage = isJsonObject(answer["usage"]) ? answer["usage"] : {};
+  const raw = content ?? `no answer: ${refusal ?? `finish_reason ${JSON.stringify(choice["finish_reason"] ?? null)}`}`;
+  return {
+    content: refusal === null ? content : null,
+    raw: raw.slice(0, RAW_MAX_CHARS),
+    promptTokens: countOf(usage["prompt_tokens"]),
+    completionTokens: countOf(usage["completion_tokens"]),
+  };
+}
+
+/** A text, or its parts. */
+function wordsOf(content: Json | undefined): string | null {
+  if (typeof content === "string") return content.trim() === "" ? null : content;
+  if (!isJsonArray(content)) return null;
+  return content.map((part) => (isJsonObject(part) && typeof part["text"] === "string" ? part["text"] : "")).join("") || null;
+}
+
+function countOf(value: Json | undefined): number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : 0;
+}
+
+/** Requests set aside for one group. */
+interface RequestShare extends Disposable {
+  /** Counts a request that is about to be sent; false where the bound allows none. */
+  spend(): boolean;
+}
+
+interface RequestBudget {
+  readonly sent: number;
+  /** Null where so many are not left. Disposing gives back what was not sent. */
+  reserve(requests: number): RequestShare | null;
+}
+
+/** A bound that holds whatever is in flight: a group begins only if all its requests fit, and extra ones only if there is room. */
+function requestBudget(max: number): RequestBudget {
+  let sent = 0;
+  let reserved = 0;
+  return {
+    get sent() {
+      return sent;
+    },
+    reserve(requests) {
+      if (sent + reserved + requests > max) return null;
+      let left = requests;
+      reserved += requests;
+      return {
+        spend() {
+          if (left > 0) {
+            left--;
+            reserved--;
+          } else if (sent + reserved >= max) return false;
+          sent++;
+          return true;
+        },
+        [Symbol.dispose]() {
+          reserved -= left;
+          left = 0;
+        },
+      };
+    },
   };
 }

@@ -1,6 +1,6 @@
 import type { JudgeImage, Score } from "../judge.ts";
-import type { ChatAnswer } from "./chat-answer.ts";
 import type { Question } from "./question.ts";
+import type { ChatAnswer } from "./chat.ts";
 
 /** One question of a group, asked by its images' ids in the order shown. */
 export interface Asked {

@@ -1,12 +1,14 @@
-import { FatalError } from "../../errors.ts";
+import { FatalError, TransientError } from "../../errors.ts";
 import type { Judge, JudgeImage, Score } from "../judge.ts";
-import { openAnswers } from "./answers.ts";
-import type { ChatAnswer } from "./chat-answer.ts";
-import { openChat, type OpenaiJudgeConfig } from "./chat.ts";
+import { openChat, type OpenaiJudgeConfig, type ChatAnswer } from "./chat.ts";
 import { pairwiseMode } from "./pairwise-mode.ts";
 import { pointwiseMode } from "./pointwise-mode.ts";
-import { probeModels } from "./probe-models.ts";
 import { readTemplate, type Template } from "./template.ts";
+import { isJsonArray, isJsonObject } from "../../lib/exact-json.ts";
+import { didYouMean } from "../../lib/nearest.ts";
+import { tryParsePython } from "../../lib/python-json.ts";
+import { serverWords } from "../../lib/http/failure.ts";
+import { isSuccess, type JudgeServer, judgeRefusal } from "../judge-server.ts";
 
 export interface OpenaiJudgeNeeds {
   /** The version of the judge that this one goes by. */
@@ -74,4 +76,58 @@ function versionFor(
 ): string {
   const among = mode === "pairwise" ? [by === undefined ? pairs : `${pairs} by ${by}@${byVersion}`] : [];
   return [model, mode, hash, ...among, ...(maxSide === null ? [] : [`max_side ${maxSide}`])].join(" ");
+}
+
+/** Of groups that failed in the middle; more than any concurrency leaves behind. */
+const KEPT_MAX = 10_000;
+
+/** Answers of groups that are not whole yet: a group that failed at its last question is not asked all the others again. */
+interface Answers {
+  get(key: string): ChatAnswer | undefined;
+  keep(key: string, answer: ChatAnswer): void;
+  drop(keys: readonly string[]): void;
+}
+
+function openAnswers(): Answers {
+  const kept = new Map<string, ChatAnswer>();
+  return {
+    get: (key) => kept.get(key),
+    keep(key, answer) {
+      const [oldest] = kept.keys();
+      if (kept.size >= KEPT_MAX && oldest !== undefined) kept.delete(oldest);
+      kept.set(key, answer);
+    },
+    drop(keys) {
+      for (const key of keys) kept.delete(key);
+    },
+  };
+}
+
+/** Models named where the wanted one is missing. */
+const NAMED_MAX = 5;
+
+interface ProbeOptions {
+  readonly judge: string;
+  readonly url: string;
+  readonly model: string;
+}
+
+/** Looks for the model in GET /models, which costs nothing. Answers what was found, in words. */
+async function probeModels(server: JudgeServer, { judge, url, model }: ProbeOptions, signal: AbortSignal): Promise<string> {
+  const base = url.replace(/\/+$/, "");
+  const answer = await server.ask({ method: "GET", url: `${base}/models`, signal });
+  const what = `ask the judge ${judge} at ${base}`;
+  // Optional among compatible servers.
+  if (answer.status === 404 || answer.status === 405) return `${base} answers, and does not list its models`;
+  if (!isSuccess(answer)) throw judgeRefusal({ what, judge }, answer);
+  const list = tryParsePython(answer.text);
+  const data = isJsonObject(list) ? list["data"] : undefined;
+  if (!isJsonArray(data)) throw new TransientError(`Cannot ${what}: GET /models answers ${serverWords(answer.text) || "HTML or nothing"}`);
+  const ids = data.flatMap((each) => (isJsonObject(each) && typeof each["id"] === "string" ? [each["id"]] : []));
+  if (ids.includes(model)) return `${base} serves ${model}`;
+  const there =
+    ids.length === 0 ? "; it lists none" : `; there is ${ids.slice(0, NAMED_MAX).join(", ")}${ids.length > NAMED_MAX ? ", …" : ""}`;
+  throw new FatalError(`Cannot ${what}: it serves no model "${model}"${didYouMean(model, ids) || there}`, {
+    hint: `set model of the judge ${judge} to one that GET ${base}/models lists`,
+  });
 }

@@ -1,9 +1,9 @@
 import type { OpenaiJudgeConfig } from "./chat.ts";
-import { parseRating } from "./parse-rating.ts";
 import type { Mode } from "./mode.ts";
 import { imageUrl } from "./image-url.ts";
 import { RATING_SHAPE } from "./question.ts";
 import type { Template } from "./template.ts";
+import { parseRating } from "./parse-answer.ts";
 
 /** Of our own question. Another may ask for any numbers. */
 const OWN_SCALE = { from: 1, to: 10 };

@@ -2,9 +2,7 @@ import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from "nod
 import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TransientError } from "../../../src/errors.ts";
-import { httpJudge, type HttpJudgeConfig } from "../../../src/judges/http/http.ts";
-import { batchesOf } from "../../../src/judges/http/batches-of.ts";
-import { parseScores } from "../../../src/judges/http/parse-scores.ts";
+import { httpJudge, type HttpJudgeConfig, batchesOf } from "../../../src/judges/http/http.ts";
 import type { JudgeImage } from "../../../src/judges/judge.ts";
 import { judgeTroubleContract } from "../../contracts/judge-trouble.ts";
 import { judgeContract, judgeImage } from "../../contracts/judge.ts";
@@ -17,6 +15,7 @@ import {
   type Respond,
   type StandIn,
 } from "../../helpers/stand-ins/judge-stand-in.ts";
+import { parseScores } from "../../../src/judges/http/protocol.ts";
 
 const { signal } = new AbortController();
 const configOf = (url: string, more: Partial<HttpJudgeConfig> = {}): HttpJudgeConfig => ({

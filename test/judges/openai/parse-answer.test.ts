@@ -1,7 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parseChoice } from "../../../src/judges/openai/parse-choice.ts";
-import { parseRating } from "../../../src/judges/openai/parse-rating.ts";
+import { parseChoice, parseRating } from "../../../src/judges/openai/parse-answer.ts";
 
 describe("parseRating()", () => {
   it.each([

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Choice } from "../../../src/judges/openai/parse-choice.ts";
-import { comparisonsOf, winShares } from "../../../src/judges/openai/win-shares.ts";
+import type { Choice } from "../../../src/judges/openai/parse-answer.ts";
+import { comparisonsOf, winShares } from "../../../src/judges/openai/pairwise-mode.ts";
 
 const said = (...choices: readonly (readonly [a: string, b: string, choice: Choice | null])[]) =>
   choices.map(([a, b, choice]) => ({ a, b, choice }));

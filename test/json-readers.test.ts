@@ -32,7 +32,7 @@ const STRICT_READERS: Readonly<Record<string, string>> = {
   "prompts/jsonl.ts": USERS,
   "stages/adopt/read-line.ts": USERS,
   "votes/formats/read-records.ts": USERS,
-  "votes/formats/jsonl-vote.ts": USERS,
+  "votes/formats/jsonl.ts": USERS,
   "stores/ownership.ts": OURS,
   "stages/export/export.ts": OURS,
   "stages/export/rows/row.ts": OURS,

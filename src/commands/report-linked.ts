@@ -2,8 +2,7 @@ import { commandHint } from "./command-hint.ts";
 import type { Context } from "../context.ts";
 import { voteQueries } from "../db/queries/annotate/votes.ts";
 import { counted } from "../lib/words.ts";
-import { combinationOf } from "../stages/annotate/link/link-rules.ts";
-import { rowSourceOf, technicalRows, technicalSources } from "../stages/annotate/link/sources.ts";
+import { rowSourceOf, technicalRows, technicalSources, combinationOf } from "../stages/annotate/link/sources.ts";
 import type { LinkResult } from "../stages/annotate/link/tally.ts";
 
 /** What linking found, one sentence. Warns where images were told apart by a technical score alone, which is nobody's preference. */

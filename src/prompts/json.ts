@@ -3,9 +3,7 @@ import type { Token } from "stream-json/parser.js";
 import { ConfigError, messageOf } from "../errors.ts";
 import { DEPTH_MAX, DepthError } from "../lib/exact-json.ts";
 import { jsonErrorPosition } from "../lib/json-error-position.ts";
-import { fieldsOfJson } from "./fields.ts";
-import type { PromptSource, RawPrompt } from "./prompt-source.ts";
-import { promptsError } from "./prompts-error.ts";
+import { type PromptSource, type RawPrompt, promptsError, fieldsOfJson } from "./prompt-source.ts";
 import { utf8Text } from "./utf8-text.ts";
 import { MIB } from "../lib/units.ts";
 

@@ -1,9 +1,7 @@
 import { DepthError, refuseDepth } from "../lib/exact-json.ts";
 import { jsonErrorPosition } from "../lib/json-error-position.ts";
-import { fieldsOfJson } from "./fields.ts";
-import { linesOf } from "./lines.ts";
-import type { PromptSource } from "./prompt-source.ts";
-import { promptsError } from "./prompts-error.ts";
+import { type PromptSource, promptsError, fieldsOfJson } from "./prompt-source.ts";
+import { linesOf } from "./utf8-text.ts";
 
 /** `.jsonl`: an object a line, or a bare string. */
 export function jsonlSource(file: string, { gzip }: { readonly gzip: boolean }): Promise<PromptSource> {

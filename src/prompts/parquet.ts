@@ -2,9 +2,7 @@ import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from "node:zlib"
 import type { AsyncBuffer, Compressors, FileMetaData } from "hyparquet";
 import { ConfigError, messageOf } from "../errors.ts";
 import { stringifyExact, type Json } from "../lib/exact-json.ts";
-import { emptyFields } from "./fields.ts";
-import type { PromptSource, PromptSourceFactory, RawPrompt } from "./prompt-source.ts";
-import { promptsError, readError } from "./prompts-error.ts";
+import { type PromptSource, type PromptSourceFactory, type RawPrompt, promptsError, readError, emptyFields } from "./prompt-source.ts";
 
 /** Rows decoded at a time: about a page of text as pyarrow writes it (1 MB). */
 const STEP_ROWS = 16_384;

@@ -1,3 +1,7 @@
+import { basename } from "node:path";
+import { ConfigError, messageOf } from "../errors.ts";
+import { fileProblem } from "../lib/files/file-problem.ts";
+
 /** One prompt as its file gave it, before identity and templates: column or key → value as text. */
 export interface RawPrompt {
   /** 1-based, in the source's `unit`, for messages. */
@@ -31,3 +35,65 @@ export interface PromptSource {
 
 /** Opens a file as a source. One factory a format; see `registry.ts`. */
 export type PromptSourceFactory = (file: string, options: { readonly gzip: boolean }) => Promise<PromptSource>;
+
+/** `Cannot read the prompts FILE: …`. */
+export function promptsError(
+  file: string,
+  why: string,
+  { hint, cause }: { readonly hint?: string; readonly cause?: unknown } = {},
+): ConfigError {
+  return new ConfigError(`Cannot read the prompts ${file}: ${why}`, { ...(hint === undefined ? {} : { hint }), cause });
+}
+
+/** What the file system or gzip said, as an error that names the file; a ConfigError as it is. */
+export function readError(file: string, error: unknown): ConfigError {
+  if (error instanceof ConfigError) return error;
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  if (code.startsWith("Z_"))
+    return promptsError(file, `it is no whole gzip file (${messageOf(error)})`, { hint: "compress it again", cause: error });
+  return promptsError(file, fileProblem(error), { hint: fileHintOf(file), cause: error });
+}
+
+/** What to try where there is no such file. */
+export function fileHintOf(file: string): string {
+  const path = "check prompts.file; relative paths start at the config file";
+  return basename(file) === "none"
+    ? `${path}. Candidates are made from prompts: for a workflow that takes no text write bind.prompt: none, and a file with one line`
+    : path;
+}
+
+/** What a line of text, or a bare string among JSON objects, is called. */
+export const ONLY_COLUMN = "prompt";
+
+/** Fields without a prototype: columns may be called `__proto__` or `constructor`. */
+export function emptyFields(): Record<string, string> {
+  return Object.create(null) as Record<string, string>; // Object.create is typed as any.
+}
+
+/**
+ * The fields of a JSON value whose numbers are raw JSON: text as it is, numbers and booleans as written, lists and objects as JSON,
+ * null left out; a bare string is the prompt. Undefined for anything that is neither object nor string.
+ */
+export function fieldsOfJson(value: unknown): Pick<RawPrompt, "fields" | "nulls" | "nested"> | undefined {
+  const fields = emptyFields();
+  if (typeof value === "string") {
+    fields[ONLY_COLUMN] = value;
+    return { fields };
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value) || JSON.isRawJSON(value)) return undefined;
+  const nulls: string[] = [];
+  const nested: string[] = [];
+  for (const [key, item] of Object.entries(value)) {
+    if (item === null || item === undefined) nulls.push(key);
+    else fields[key] = typeof item === "string" ? item : jsonText(item);
+    if (typeof item === "object" && item !== null && !JSON.isRawJSON(item)) nested.push(key);
+  }
+  return { fields, nulls, nested };
+}
+
+/** JSON.stringify hides half a surrogate pair behind an escape: it stands bare again, to be found and counted like any other. */
+function jsonText(value: unknown): string {
+  return JSON.stringify(value).replaceAll(/\\\\|\\u(d[89a-f][0-9a-f]{2})/g, (match, half: string | undefined) =>
+    half === undefined ? match : String.fromCharCode(Number.parseInt(half, 16)),
+  );
+}

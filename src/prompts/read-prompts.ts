@@ -4,11 +4,10 @@ import { promptKeyOf } from "../identity.ts";
 import { canonicalJson, type Json, type JsonObject } from "../lib/exact-json.ts";
 import { oneLine } from "../lib/terminal/printable.ts";
 import { expectColumns } from "./expect-columns.ts";
-import { openNotes } from "./notes.ts";
-import type { PromptSource, RawPrompt } from "./prompt-source.ts";
+import { type PromptSource, type RawPrompt, promptsError } from "./prompt-source.ts";
 import type { ReferenceFiles } from "./reference-files.ts";
-import { promptsError } from "./prompts-error.ts";
 import { openPromptSource } from "./registry.ts";
+import { counted } from "../lib/words.ts";
 
 const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
@@ -221,4 +220,20 @@ function noPrompts({ file, prompt }: PromptSettings, empty: number): ConfigError
       ? "it holds no prompt"
       : `it holds no prompt: "${prompt}" is empty in ${empty === 1 ? "its only row" : `all of its ${empty} rows`}`;
   return new ConfigError(`Cannot use the prompts ${file}: ${why}`, { hint: "check prompts.file and prompts.prompt" });
+}
+
+/** Counts by kind, with the place of the first. */
+function openNotes(unit: PromptSource["unit"]) {
+  const notes = new Map<string, { readonly noun: string; count: number; readonly first: number }>();
+  return {
+    /** `noun` is counted, `what` follows it. */
+    add(noun: "row" | "prompt", what: string, { position }: RawPrompt): void {
+      const note = notes.get(what);
+      if (note === undefined) notes.set(what, { noun, count: 1, first: position });
+      else note.count++;
+    },
+    tell(say: (note: string) => void): void {
+      for (const [what, { noun, count, first }] of notes) say(`${counted(count, noun)} ${what} (the first: ${unit} ${first})`);
+    },
+  };
 }

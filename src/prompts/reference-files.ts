@@ -3,9 +3,8 @@ import { open, readdir, realpath, stat, type FileHandle } from "node:fs/promises
 import { dirname, isAbsolute, join, relative, sep, win32 } from "node:path";
 import { messageOf } from "../errors.ts";
 import { didYouMean } from "../lib/nearest.ts";
-import { imageExtension, SNIFF_BYTES } from "./image-extension.ts";
-import { promptsError } from "./prompts-error.ts";
 import { MIB } from "../lib/units.ts";
+import { promptsError } from "./prompt-source.ts";
 
 /**
  * Largest file, bytes. ComfyUI takes 100 MiB with the form around it.
@@ -145,4 +144,15 @@ async function nearestFile(folder: string, name: string): Promise<string> {
 
 function isMissing(error: unknown): boolean {
   return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
+}
+
+/** Bytes that tell a format. */
+const SNIFF_BYTES = 12;
+
+/** The extension of an image that ComfyUI's LoadImage takes, by its first bytes; null for anything else. */
+function imageExtension(head: Buffer): "png" | "jpg" | "webp" | null {
+  const text = head.toString("latin1");
+  if (text.startsWith("\x89PNG\r\n\x1a\n")) return "png";
+  if (text.startsWith("\xff\xd8\xff")) return "jpg";
+  return text.startsWith("RIFF") && text.startsWith("WEBP", 8) ? "webp" : null;
 }

@@ -1,8 +1,7 @@
 import { existsSync } from "node:fs";
 import { extname } from "node:path";
 import { ConfigError } from "../errors.ts";
-import { fileHintOf, promptsError } from "./prompts-error.ts";
-import type { PromptSource, PromptSourceFactory } from "./prompt-source.ts";
+import { type PromptSource, type PromptSourceFactory, fileHintOf, promptsError } from "./prompt-source.ts";
 
 /** Sources by file extension. A new one is a file beside this and a line here. */
 export const PROMPT_SOURCES: Readonly<Record<string, PromptSourceFactory>> = {

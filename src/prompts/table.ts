@@ -1,10 +1,7 @@
 import { pipeline, Readable } from "node:stream";
 import { ConfigError, messageOf } from "../errors.ts";
-import { emptyFields } from "./fields.ts";
-import { linesOf } from "./lines.ts";
-import type { PromptSource, PromptSourceFactory, RawPrompt } from "./prompt-source.ts";
-import { promptsError } from "./prompts-error.ts";
-import { utf8Text } from "./utf8-text.ts";
+import { type PromptSource, type PromptSourceFactory, type RawPrompt, promptsError, emptyFields } from "./prompt-source.ts";
+import { utf8Text, linesOf } from "./utf8-text.ts";
 import { MIB } from "../lib/units.ts";
 
 /** As for a line of text, bytes: an open quote would take the rest of the file for one cell. */

@@ -1,7 +1,6 @@
+import { DAY_MS } from "../lib/units.ts";
 import type { VoteQueries, VoteRow } from "../db/queries/annotate/votes.ts";
-import { imageIdIn } from "./image-name.ts";
-import { keptDurationMs } from "./kept-duration.ts";
-import { type RawVote, VoteError } from "./raw-vote.ts";
+import { type RawVote, VoteError, imageIdIn } from "./raw-vote.ts";
 
 const SHA256 = /^[0-9a-f]{64}$/i;
 
@@ -76,4 +75,12 @@ function commonPrompt(
     throw new VoteError("wrong-prompt", `its images belong to ${promptKey}, not to ${vote.promptKey}`);
   }
   return promptKey;
+}
+
+/** A day; the CHECK of `votes.duration_ms` (migration 0008) refuses more. */
+const DURATION_MAX_MS = DAY_MS;
+
+/** Returns the time that a vote took, ms, as the database keeps it: null where it is unknown, or beyond a day, since a task that was left open says nothing. */
+export function keptDurationMs(durationMs: number | null): number | null {
+  return durationMs !== null && durationMs >= 0 && durationMs <= DURATION_MAX_MS ? durationMs : null;
 }

@@ -1,4 +1,5 @@
 import type { RawVote } from "./raw-vote.ts";
+import { ConfigError } from "../errors.ts";
 
 /** Why something in a file is neither a vote nor wrong: it is counted and left. */
 export type PassedOver = "draft" | "no-answer" | "no-label";
@@ -49,4 +50,21 @@ export interface VoteFormat {
    * The votes of a file, streamed. @throws {ConfigError} for a file that cannot be read as this format.
    */
   candidates(file: string, head: FileHead, options: ReadVotesOptions): AsyncIterable<VoteCandidate>;
+}
+
+/** `Cannot read the votes FILE: …`. */
+export function votesError(
+  file: string,
+  why: string,
+  { hint = "see docs/votes.md", cause }: { readonly hint?: string; readonly cause?: unknown } = {},
+): ConfigError {
+  return new ConfigError(`Cannot read the votes ${file}: ${why}`, { hint, cause });
+}
+
+/** Tables are read by what reads prompts. */
+export function asVotesError({ message, hint, cause }: ConfigError): ConfigError {
+  return new ConfigError(message.replace("Cannot read the prompts", "Cannot read the votes"), {
+    cause,
+    ...(hint === undefined ? {} : { hint }),
+  });
 }

@@ -4,8 +4,7 @@ import { secretPlaces } from "../../comfy/graph/secrets.ts";
 import type { Finding } from "./finding.ts";
 import type { Config } from "../../config/schema.ts";
 import { stringifyExact } from "../../lib/exact-json.ts";
-import { combinationOf } from "../../stages/annotate/link/link-rules.ts";
-import { sourcesOf, technicalSources } from "../../stages/annotate/link/sources.ts";
+import { sourcesOf, technicalSources, combinationOf } from "../../stages/annotate/link/sources.ts";
 import type { ReadyToPlan } from "../../stages/plan/prepare-variants.ts";
 
 /** Of a text that stays the same, characters. */

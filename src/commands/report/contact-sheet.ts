@@ -8,12 +8,11 @@ import { thumbnailPath } from "../../images/thumbnail-path.ts";
 import { openJudges } from "../../judges/registry.ts";
 import { counted } from "../../lib/words.ts";
 import { readGroups } from "../../stages/annotate/link/read-groups.ts";
-import { linkGroup } from "../../stages/annotate/link/pairs.ts";
-import { explainGroup, type ExplainedImage } from "../../stages/annotate/link/explain-group.ts";
-import { linkRules } from "../../stages/annotate/link/link-rules.ts";
+import { linkGroup, explainGroup, type ExplainedImage } from "../../stages/annotate/link/pairs.ts";
 import { escapeHtml } from "./html.ts";
 import { keptDefaults } from "../../db/queries/overview/dataset.ts";
 import { flagRuleOf } from "../../stages/annotate/link/flag-rule.ts";
+import { linkRules } from "../../stages/annotate/link/sources.ts";
 
 const GROUPS_SHOWN = 20;
 const SCORE_DIGITS = 3;

@@ -1,18 +1,18 @@
 import type { Db } from "../../db/open.ts";
-import { type AnnotatorRow } from "../../db/queries/page/annotators.ts";
+import type { AnnotatorRow } from "../../db/queries/page/annotators.ts";
 import { assignmentQueries, type AssignmentRow } from "../../db/queries/page/assignments.ts";
 import { comparisonQueries } from "../../db/queries/page/comparisons.ts";
 import { pageImageQueries } from "../../db/queries/page/page-images.ts";
 import { pageVoteQueries } from "../../db/queries/page/page-votes.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { canonicalJson } from "../../lib/exact-json.ts";
-import { keptDurationMs } from "../../votes/kept-duration.ts";
 import type { EntryResult, RefusedReason, UndoEntry, VoteEntry } from "../api.ts";
 import type { ComparisonRules } from "./tasks/comparison-rules.ts";
 import { composeTask, mapSlots } from "./tasks/compose-task.ts";
 import { LEASE_MS } from "./tasks/give-tasks.ts";
 import { summarizeOutcome, settlePrompt } from "./tasks/settle-prompt.ts";
 import { AnswerError, readAnswer, readFlags } from "./read-answer.ts";
+import { keptDurationMs } from "../../votes/resolve-vote.ts";
 
 /** In votes.source. */
 export const PAGE_SOURCE = "page";

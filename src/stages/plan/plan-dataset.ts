@@ -19,7 +19,6 @@ import { hexSet } from "../../lib/hex-set.ts";
 import { readPrompts, type PromptRow } from "../../prompts/read-prompts.ts";
 import type { ReferenceFiles } from "../../prompts/reference-files.ts";
 import { areReferencesUnchanged } from "./are-references-unchanged.ts";
-import { readError } from "../../prompts/prompts-error.ts";
 import { openReferences } from "./open-references.ts";
 import { createPlanner } from "./plan.ts";
 import { prepareVariants, type ReadyToPlan } from "./prepare-variants.ts";
@@ -28,6 +27,7 @@ import { refuseOtherText } from "./refuse-other-text.ts";
 import { refuseValues } from "./refuse-values.ts";
 import { areDerived, seedRuleOf } from "./seed-rule.ts";
 import { unfitCells } from "./unfit-cells.ts";
+import { readError } from "../../prompts/prompt-source.ts";
 
 /** Prompts per transaction: short enough that harvest beside us never waits long. */
 const CHUNK_PROMPTS = 256;

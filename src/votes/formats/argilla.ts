@@ -1,13 +1,8 @@
 import { isJsonArray, isJsonObject, type Json } from "../../lib/exact-json.ts";
-import { VoteError, type RawVote } from "../raw-vote.ts";
+import { VoteError, type RawVote, bareName } from "../raw-vote.ts";
 import type { PassedOver, ReadVotesOptions, VoteCandidate, VoteFormat } from "../vote-format.ts";
-import { isFlatKeys, nestedOf } from "./argilla-flat.ts";
-import { candidatesOf } from "./candidates-of.ts";
-import { readAnswer, readRanking, type Outcome } from "./read-answer.ts";
+import { readAnswer, readRanking, type Outcome, candidatesOf, shownImages, wordOf } from "./read-answer.ts";
 import { readRecords, type JsonRecord } from "./read-records.ts";
-import { shownImages } from "./shown-images.ts";
-import { bareName } from "../image-name.ts";
-import { wordOf } from "./word-of.ts";
 
 /** The question under which our tasks ask for marks of images. */
 const FLAGS_QUESTION = "flags";
@@ -139,4 +134,35 @@ function flagsOf(
 
 function textOr(value: Json | undefined): string | null {
   return typeof value === "string" && value !== "" ? value : null;
+}
+
+const RESPONSES = ".responses";
+
+/** Whether records are flat: fields, metadata and answers side by side, with who answered and whether it is a draft. */
+function isFlatKeys(keys: readonly string[]): boolean {
+  return keys.some((key) => key.endsWith(`${RESPONSES}.users`));
+}
+
+/**
+ * A flat record (`to_list(flatten=True)`) as a nested one, its answers with their status.
+ * Source: argilla 2.8, records/_io/_generic.py (_record_to_dict).
+ */
+function nestedOf(record: JsonRecord): JsonRecord {
+  const responses: Record<string, Json> = {};
+  const fields: Record<string, Json> = {};
+  for (const [key, value] of Object.entries(record)) {
+    if (key.endsWith(RESPONSES)) responses[key.slice(0, -RESPONSES.length)] = answersOf(value, key, record);
+    else if (!key.includes(`${RESPONSES}.`)) fields[key] = value;
+  }
+  return { id: record["id"] ?? null, _server_id: record["_server_id"] ?? null, fields, metadata: fields, responses };
+}
+
+function answersOf(values: Json, key: string, record: JsonRecord): Json {
+  if (!isJsonArray(values)) return [];
+  const column = (name: string): readonly Json[] => {
+    const cells = record[`${key}.${name}`];
+    return isJsonArray(cells) ? cells : [];
+  };
+  const [users, statuses] = [column("users"), column("status")];
+  return values.map((value, index) => ({ value, user_id: users[index] ?? null, status: statuses[index] ?? "submitted" }));
 }

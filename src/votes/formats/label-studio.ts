@@ -1,14 +1,8 @@
 import { isJsonArray, isJsonObject, type Json } from "../../lib/exact-json.ts";
-import { VoteError, type RawVote } from "../raw-vote.ts";
+import { VoteError, type RawVote, bareName } from "../raw-vote.ts";
 import type { PassedOver, ReadVotesOptions, VoteCandidate, VoteFormat } from "../vote-format.ts";
-import { readAnswer, readRanking, type Outcome } from "./read-answer.ts";
-import { candidatesOf } from "./candidates-of.ts";
-import { isMinKeys, OUTCOME_NAME, taskOfMin } from "./label-studio-min.ts";
-import { orderedPlaces } from "./ordered-places.ts";
+import { readAnswer, readRanking, type Outcome, candidatesOf, shownImages, wordOf, orderedPlaces } from "./read-answer.ts";
 import { readRecords, type JsonRecord } from "./read-records.ts";
-import { shownImages } from "./shown-images.ts";
-import { bareName } from "../image-name.ts";
-import { wordOf } from "./word-of.ts";
 
 /**
  * Label Studio's JSON export: tasks with their annotations, whose results come from Pairwise, Ranker and Choices.
@@ -167,4 +161,43 @@ function annotatorOf(user: Json | undefined): string {
 
 function textOr(value: Json | undefined): string | null {
   return typeof value === "string" && value !== "" ? value : null;
+}
+
+/** The name of the Choices in our tasks' configuration. */
+const OUTCOME_NAME = "outcome";
+
+/** Whether a record is of JSON_MIN: one annotation, its results beside the task's data. */
+function isMinKeys(keys: readonly string[]): boolean {
+  return keys.includes("annotation_id") && keys.includes("annotator");
+}
+
+/**
+ * A record of Label Studio's JSON_MIN as the task of its JSON export. Results lost their type there: Pairwise and Ranker are known by their form;
+ * of Choices only ours are, by name, because any text of the data may look like a choice.
+ * Source: label-studio-sdk 2.1, converter.py (convert_to_json_min) and utils.py (prettify_result).
+ * @throws {VoteError} where an annotation holds nothing that is known.
+ */
+function taskOfMin(record: JsonRecord): JsonRecord {
+  const { annotation_id: id = null, annotator = null, lead_time: leadTime = null, created_at: createdAt = null } = record;
+  if (id === null) return { data: record, annotations: [] };
+  const result = Object.entries(record).flatMap(([name, value]) => resultsOf(name, value));
+  if (result.every(({ from_name: name }) => wordOf(name).startsWith("flags_"))) {
+    throw new VoteError(
+      "bad-shape",
+      `JSON_MIN does not say which of its fields is the answer, and none is called ${OUTCOME_NAME}: export as JSON`,
+    );
+  }
+  return { data: record, annotations: [{ id, completed_by: annotator, lead_time: leadTime, created_at: createdAt, result }] };
+}
+
+function resultsOf(name: string, value: Json): JsonRecord[] {
+  const base = { from_name: name, to_name: name };
+  const isChoices = name === OUTCOME_NAME || name.startsWith("flags_");
+  if (isChoices && typeof value === "string") return [{ ...base, type: "choices", value: { choices: [value] } }];
+  if (isChoices && isJsonObject(value)) return [{ ...base, type: "choices", value }];
+  if (!isJsonArray(value)) return [];
+  return value.filter(isJsonObject).flatMap((item) => {
+    if ("selected" in item) return [{ ...base, type: "pairwise", value: item }];
+    return "ranker" in item ? [{ ...base, type: "ranker", value: item }] : [];
+  });
 }

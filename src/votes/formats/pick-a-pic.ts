@@ -2,11 +2,9 @@ import { createHash } from "node:crypto";
 import { openPromptSource } from "../../prompts/registry.ts";
 import { ConfigError } from "../../errors.ts";
 import { didYouMean } from "../../lib/nearest.ts";
-import { VoteError, type RawVote } from "../raw-vote.ts";
-import type { PassedOver, ReadVotesOptions, VoteFormat } from "../vote-format.ts";
+import { VoteError, type RawVote, bareName } from "../raw-vote.ts";
+import { type PassedOver, type ReadVotesOptions, type VoteFormat, asVotesError, votesError } from "../vote-format.ts";
 import type { Outcome } from "./read-answer.ts";
-import { bareName } from "../image-name.ts";
-import { asVotesError, votesError } from "./votes-error.ts";
 
 /**
  * What a row needs and may have, under Pick-a-Pic's names; `--map ours=theirs` gives others.

@@ -1,5 +1,7 @@
-import { VoteError, type RawVote } from "../raw-vote.ts";
-import { orderedPlaces } from "./ordered-places.ts";
+import { VoteError, type RawVote, bareName, imageIdIn } from "../raw-vote.ts";
+import type { VoteCandidate } from "../vote-format.ts";
+import type { RecordPlace } from "./read-records.ts";
+import type { Json } from "../../lib/exact-json.ts";
 
 export type Outcome = Pick<RawVote, "kind" | "ranking">;
 
@@ -61,4 +63,75 @@ export function readRanking(tiers: readonly (readonly string[])[], shown: Readon
 /** In lower case, without separators. */
 function wordsOnly(text: string): string {
   return text.toLowerCase().replaceAll(/[^\p{L}\p{N}]/gu, "");
+}
+
+/** The votes of one record. A record that is none is one candidate, which says why when it is read. */
+export function* candidatesOf(
+  { position, number: record }: Pick<RecordPlace, "position" | "number">,
+  votes: () => Iterable<VoteCandidate["read"]>,
+): Generator<VoteCandidate> {
+  try {
+    for (const read of votes()) yield { position, record, read };
+  } catch (error) {
+    if (!(error instanceof VoteError)) throw error;
+    yield {
+      position,
+      record,
+      read: () => {
+        throw error;
+      },
+    };
+  }
+}
+
+const SHA256 = /^[0-9a-f]{64}$/i;
+
+/** Places of a record that hold an image, in the order that their names tell, else as they stand. */
+export function shownImages(fields: Readonly<Record<string, Json>>): ReadonlyMap<string, string> {
+  const found = new Map(
+    Object.entries(fields).flatMap(([place, value]): (readonly [string, string])[] => {
+      const name = typeof value === "string" ? bareName(value) : "";
+      return SHA256.test(name) || imageIdIn(name) !== undefined ? [[place, name]] : [];
+    }),
+  );
+  const order = orderedPlaces([...found.keys()]);
+  return order === null ? found : new Map(order.map((place) => [place, found.get(place) ?? ""]));
+}
+
+/** A JSON value as a word: text as it is; nothing, lists and objects as "", which is no word of any tool. */
+export function wordOf(value: Json | undefined): string {
+  return value === undefined || value === null || typeof value === "object" ? "" : String(value);
+}
+
+const SIDE_RANKS = new Map([
+  ["left", 0],
+  ["right", 1],
+  ["first", 0],
+  ["second", 1],
+  ["a", 0],
+  ["b", 1],
+  ["c", 2],
+  ["d", 3],
+]);
+
+/** Where words begin: after a separator, at a capital, at a digit. */
+const WORDS = /[_\-\s]+|(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z])(?=\d)/;
+
+/**
+ * Places in the order that their names tell: `image_1`, `image_2`; `left_url`, `right_url`; `urlA`, `urlB`. Null where they tell none: tools
+ * keep no order of keys (Postgres' jsonb sorts them), so that "left" would be a guess, and half of the guesses turn votes round.
+ */
+export function orderedPlaces(places: readonly string[]): readonly string[] | null {
+  const words = places.map((place) => place.split(WORDS).map((word) => word.toLowerCase()));
+  const [first = [], ...others] = words;
+  const differing = first.flatMap((word, index) => (others.some((other) => other[index] !== word) ? [index] : []));
+  const [at, second] = differing;
+  if (at === undefined || second !== undefined || others.some(({ length }) => length !== first.length)) return null;
+  const ranks = words.map((one) => SIDE_RANKS.get(one[at] ?? "") ?? (/^\d+$/.test(one[at] ?? "") ? Number(one[at]) : null));
+  const ranked = places.flatMap((place, index) => {
+    const rank = ranks[index] ?? null;
+    return rank === null ? [] : [{ place, rank }];
+  });
+  if (ranked.length < places.length || new Set(ranks).size < places.length) return null;
+  return ranked.toSorted((one, other) => one.rank - other.rank).map(({ place }) => place);
 }

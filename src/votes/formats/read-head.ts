@@ -4,9 +4,8 @@ import { gunzipSync, constants } from "node:zlib";
 import { openPromptSource } from "../../prompts/registry.ts";
 import { ConfigError } from "../../errors.ts";
 import { fileProblem } from "../../lib/files/file-problem.ts";
-import type { FileHead } from "../vote-format.ts";
-import { isGzip } from "./is-gzip.ts";
-import { asVotesError, votesError } from "./votes-error.ts";
+import { type FileHead, asVotesError, votesError } from "../vote-format.ts";
+import { isGzip } from "./read-records.ts";
 
 /** Of a JSON file, read to see its first object's keys, bytes. */
 const HEAD_BYTES = 256 * 1024;

@@ -1,11 +1,10 @@
 import { ConfigError } from "../../errors.ts";
 import { didYouMean } from "../../lib/nearest.ts";
-import type { FileHead, VoteFormat } from "../vote-format.ts";
+import { type FileHead, type VoteFormat, votesError } from "../vote-format.ts";
 import { argillaVotes } from "./argilla.ts";
 import { jsonlVotes } from "./jsonl.ts";
 import { labelStudioVotes } from "./label-studio.ts";
 import { pickAPicVotes } from "./pick-a-pic.ts";
-import { votesError } from "./votes-error.ts";
 
 /** Formats of votes. A new one is a file beside this and a line here. */
 export const VOTE_FORMATS: readonly VoteFormat[] = [jsonlVotes, labelStudioVotes, argillaVotes, pickAPicVotes];

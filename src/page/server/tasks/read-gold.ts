@@ -6,8 +6,8 @@ import { byteLines } from "../../../lib/streams.ts";
 import { isJsonObject, parseExact, stringifyExact, type Json } from "../../../lib/exact-json.ts";
 import { fileProblem } from "../../../lib/files/file-problem.ts";
 import { resolveVote } from "../../../votes/resolve-vote.ts";
-import { readVote } from "../../../votes/formats/jsonl-vote.ts";
 import { VoteError } from "../../../votes/raw-vote.ts";
+import { readVote } from "../../../votes/formats/jsonl.ts";
 
 const LINE_MAX_BYTES = 100_000;
 /** Images on one screen. */

@@ -3,16 +3,15 @@ import type { Context } from "../../../context.ts";
 import { groupQueries, type RowRange } from "../../../db/queries/annotate/groups.ts";
 import { scoreQueries } from "../../../db/queries/annotate/scores.ts";
 import { voteQueries } from "../../../db/queries/annotate/votes.ts";
-import { type JudgeAccuracy, openAccuracy } from "./judge-accuracy.ts";
-import { peoplePairs } from "./people-pairs.ts";
+import { type JudgeAccuracy, openAccuracy, type PeoplePairs } from "./judge-accuracy.ts";
 import { type FinalGroup, readGroups } from "../link/read-groups.ts";
 import { combinedScores } from "../link/combine.ts";
-import { filterImages, type UsableImage } from "../link/filters.ts";
-import { combinationOf } from "../link/link-rules.ts";
-import { partsOf } from "../link/parts.ts";
+import { filterImages, type UsableImage, partsOf } from "../link/filters.ts";
 import { keptDefaults } from "../../../db/queries/overview/dataset.ts";
 import { flagRuleOf } from "../link/flag-rule.ts";
-import { technicalSources } from "../link/sources.ts";
+import { technicalSources, combinationOf } from "../link/sources.ts";
+import type { Vote } from "../link/group-facts.ts";
+import { verdictOfPeople } from "../link/people.ts";
 
 /** Prompts read in one go, about 15 ms. */
 const PAGE_PROMPTS = 100;
@@ -80,4 +79,39 @@ export async function calibrate({ config: { annotate }, db, judges, signal, prec
     isTechnical: technical.has(judge),
     ...accuracy.result(precision),
   }));
+}
+
+interface VotedGroup {
+  readonly images: readonly UsableImage[];
+  readonly votes: readonly Vote[];
+  readonly twins: ReadonlyMap<string, string>;
+}
+
+/** The majority of each pair; no model, which would make an opinion of pairs that nobody saw. */
+export function peoplePairs({ images, votes, twins }: VotedGroup): PeoplePairs {
+  const { support } = verdictOfPeople(votes, images, twins);
+  const decided: [string, string][] = [];
+  let ties = 0;
+  for (const [index, { imageId: first }] of images.entries()) {
+    for (const { imageId: second } of images.slice(index + 1)) {
+      const forFirst = support(first, [second]);
+      const forSecond = support(second, [first]);
+      if (forFirst.agreeing > forSecond.agreeing) decided.push([first, second]);
+      else if (forSecond.agreeing > forFirst.agreeing) decided.push([second, first]);
+      else if (isCompared(forFirst.votes, { votes, first, second })) ties++;
+    }
+  }
+  return { decided, ties };
+}
+
+interface Pair {
+  readonly votes: readonly Vote[];
+  readonly first: string;
+  readonly second: string;
+}
+
+/** A best of four says nothing of the other three: that is no tie. */
+function isCompared(shownTogether: number, { votes, first, second }: Pair): boolean {
+  const isRanked = ({ ranking }: Vote): boolean => ranking.some((tier) => tier.includes(first) || tier.includes(second));
+  return shownTogether > 0 && votes.some((vote) => vote.kind === "both_bad" || isRanked(vote));
 }

@@ -1,6 +1,13 @@
 import { wilsonInterval, type Interval } from "../../../lib/wilson-interval.ts";
-import type { PeoplePairs } from "./people-pairs.ts";
 import { roundDecimals } from "../../../lib/round-decimals.ts";
+
+/** The opinion of people on the pairs of one group that some vote showed together. */
+export interface PeoplePairs {
+  /** image_ids: more votes put the first above the second than the other way round. */
+  readonly decided: readonly (readonly [winner: string, loser: string])[];
+  /** As many votes either way, or none. */
+  readonly ties: number;
+}
 
 /** More bins show nothing that a person would act on. */
 const BINS_MAX = 5;

@@ -1,4 +1,4 @@
-import type { Config } from "../../../config/schema.ts";
+import type { Config, PairsPolicy } from "../../../config/schema.ts";
 import type { CandidateImage, Drop, ImageDrop, Look } from "./group-facts.ts";
 
 /** Under this standard deviation of luma, of 127.5, an image is blank: JPEG noise on one colour stays below 1. */
@@ -107,4 +107,23 @@ function bitsSet(value: number): number {
   v -= (v >>> 1) & 0x55555555;
   v = (v & 0x33333333) + ((v >>> 2) & 0x33333333);
   return Math.imul((v + (v >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+}
+
+/**
+ * Under `within` each variant is a group of its own, with its own common size and its own ranking. Flags of people hold beyond it: they
+ * are about the image, whichever of its copies people saw.
+ */
+export function partsOf(images: readonly CandidateImage[], across: PairsPolicy["across"]): readonly (readonly CandidateImage[])[] {
+  const marked = images.some(({ flagged, flawed }) => flagged || flawed) ? markCopies(images) : images;
+  return across === "within" ? [...Map.groupBy(marked, ({ variant }) => variant).values()] : [marked];
+}
+
+function markCopies(images: readonly CandidateImage[]): readonly CandidateImage[] {
+  const pixelsOf = (name: "flagged" | "flawed"): ReadonlySet<string> =>
+    new Set(images.flatMap(({ look, ...image }) => (image[name] && look !== null ? [look.pixelSha256] : [])));
+  const [flagged, flawed] = [pixelsOf("flagged"), pixelsOf("flawed")];
+  return images.map((image) => {
+    const pixels = image.look?.pixelSha256 ?? "";
+    return { ...image, flagged: image.flagged || flagged.has(pixels), flawed: image.flawed || flawed.has(pixels) };
+  });
 }

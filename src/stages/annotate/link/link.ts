@@ -9,9 +9,9 @@ import { ConfigError } from "../../../errors.ts";
 import { type GroupPage, type GroupSources, readGroups } from "./read-groups.ts";
 import { type LinkJob, type LinkResult, type LinkTally, openTally } from "./tally.ts";
 import { linkGroup, type Linked } from "./pairs.ts";
-import { linkRules } from "./link-rules.ts";
 import { keptDefaults } from "../../../db/queries/overview/dataset.ts";
 import { flagRuleOf } from "./flag-rule.ts";
+import { linkRules } from "./sources.ts";
 
 /** Prompts read in one go, about 15 ms. */
 const PAGE_PROMPTS = 100;

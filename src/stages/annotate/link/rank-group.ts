@@ -1,7 +1,6 @@
 import { linkGroup } from "./pairs.ts";
-import { filterImages, type UsableImage } from "./filters.ts";
+import { filterImages, type UsableImage, partsOf } from "./filters.ts";
 import type { GroupFacts, LinkRules } from "./group-facts.ts";
-import { partsOf } from "./parts.ts";
 import type { Ranked } from "./policies.ts";
 import { firstVerdict } from "./verdict.ts";
 

@@ -4,11 +4,11 @@ import { scoreQueries } from "../../../db/queries/annotate/scores.ts";
 import { voteQueries } from "../../../db/queries/annotate/votes.ts";
 import { readGroups, type FinalGroup } from "../../annotate/link/read-groups.ts";
 import type { LinkRules } from "../../annotate/link/group-facts.ts";
-import { linkRules } from "../../annotate/link/link-rules.ts";
 import { rankGroup, type GroupRanking } from "../../annotate/link/rank-group.ts";
 import type { TableSource } from "./table.ts";
 import { keptDefaults } from "../../../db/queries/overview/dataset.ts";
 import { flagRuleOf } from "../../annotate/link/flag-rule.ts";
+import { linkRules } from "../../annotate/link/sources.ts";
 
 /** Prompts read in one go. */
 const PAGE_PROMPTS = 100;

@@ -1,9 +1,9 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { openAccuracy } from "../../../../src/stages/annotate/calibrate/judge-accuracy.ts";
-import { peoplePairs } from "../../../../src/stages/annotate/calibrate/people-pairs.ts";
 import { filterImages } from "../../../../src/stages/annotate/link/filters.ts";
 import { bothBad, candidate, rules, skip, vote } from "../link/facts.ts";
+import { peoplePairs } from "../../../../src/stages/annotate/calibrate/calibrate.ts";
 
 const { images } = filterImages(
   ["a", "b", "c", "d"].map((name) => candidate(name)),

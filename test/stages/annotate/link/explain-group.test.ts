@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { explainGroup } from "../../../../src/stages/annotate/link/explain-group.ts";
+import { explainGroup } from "../../../../src/stages/annotate/link/pairs.ts";
 import type { CandidateImage } from "../../../../src/stages/annotate/link/group-facts.ts";
 
 const image = (imageId: string, facts: Partial<CandidateImage> = {}, pixels = imageId): CandidateImage => ({

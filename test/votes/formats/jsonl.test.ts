@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { readVote } from "../../../src/votes/formats/jsonl-vote.ts";
 import { VoteError } from "../../../src/votes/raw-vote.ts";
+import { readVote } from "../../../src/votes/formats/jsonl.ts";
 
 const line = (vote: object | string): Uint8Array => new TextEncoder().encode(typeof vote === "string" ? vote : JSON.stringify(vote));
 const base = { vote_id: "v1", annotator: "ann", images: ["x", "y", "z"] };

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { orderedPlaces } from "../../../src/votes/formats/ordered-places.ts";
+import { orderedPlaces } from "../../../src/votes/formats/read-answer.ts";
 
 it.each([
   [

@@ -1,3 +1,0 @@
-export function isGzip(file: string): boolean {
-  return /\.gz$/i.test(file);
-}

@@ -5,8 +5,8 @@ import type { Context } from "../context.ts";
 import { findDataset } from "../db/queries/overview/dataset.ts";
 import type { PlanCounts } from "../db/queries/plan/plan-changes.ts";
 import { counted } from "../lib/words.ts";
-import { askServers } from "../stages/plan/ask-servers.ts";
 import { planDataset } from "../stages/plan/plan-dataset.ts";
+import { askServers } from "../stages/plan/check-plan.ts";
 
 /** Brings the plan up to date and says what changed, in a person's words. */
 export async function updatePlan(

@@ -19,9 +19,8 @@ import type { PromptRow } from "../../prompts/read-prompts.ts";
 import type { ReferenceFile } from "../../prompts/reference-files.ts";
 import { outcomeOf } from "../../stages/generate/outcome.ts";
 import { createUploads, type Uploads } from "../../stages/generate/server/uploads.ts";
-import { seedsOf } from "../../stages/plan/plan.ts";
+import { seedsOf, seedRuleOf } from "../../stages/plan/plan.ts";
 import type { ReadyToPlan } from "../../stages/plan/prepare-variants.ts";
-import { seedRuleOf } from "../../stages/plan/seed-rule.ts";
 
 interface CanaryNeeds {
   readonly config: Config;

@@ -4,9 +4,9 @@ import type { ObjectInfo } from "../../comfy/nodes/object-info.ts";
 import { type ApiGraph, describeNode, nodeOf } from "../../comfy/graph/graph.ts";
 import type { SeedRule } from "../../stages/plan/plan.ts";
 import type { ReadyToPlan } from "../../stages/plan/prepare-variants.ts";
-import { constantsOf, variantRefusals, variantRoundings } from "../../stages/plan/value-refusals.ts";
 import { byteSize, counted } from "../../lib/words.ts";
 import type { Finding } from "./finding.ts";
+import { constantsOf, variantRefusals, variantRoundings } from "../../stages/plan/refuse-values.ts";
 
 /** Compares a variant, its seeds included, with what a server says of the nodes. */
 export function checkWorkflow(variant: ReadyToPlan, rule: SeedRule, classes: ServerClasses): Finding {

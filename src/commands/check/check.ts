@@ -7,13 +7,9 @@ import { EXIT } from "../../errors.ts";
 import { byteSize, counted } from "../../lib/words.ts";
 import { type PromptRow, readPrompts } from "../../prompts/read-prompts.ts";
 import type { ReferenceFile } from "../../prompts/reference-files.ts";
-import { askServers } from "../../stages/plan/ask-servers.ts";
 import { exportStoreUri } from "../../stages/export/export.ts";
-import { openReferences } from "../../stages/plan/open-references.ts";
-import { candidatesPerPrompt } from "../../stages/plan/plan.ts";
-import { seedRuleOf } from "../../stages/plan/seed-rule.ts";
+import { candidatesPerPrompt, seedRuleOf } from "../../stages/plan/plan.ts";
 import { prepareVariants, type ReadyToPlan } from "../../stages/plan/prepare-variants.ts";
-import { unfitCells } from "../../stages/plan/unfit-cells.ts";
 import { describeConstants, describePairs, describeSecrets } from "./describe-config.ts";
 import { rowlessNight } from "./rowless-nights.ts";
 import { perJobNames } from "../../stages/plan/variants.ts";
@@ -26,6 +22,9 @@ import { probeExport, probeStore } from "./probe-store.ts";
 import type { CommandResult } from "../command.ts";
 import type { InputOf } from "../registry.ts";
 import { type ReferenceTotals, describeReferences, sumReferences } from "../describe-references.ts";
+import { openReferences } from "../../stages/plan/references.ts";
+import { askServers } from "../../stages/plan/check-plan.ts";
+import { unfitCells } from "../../stages/plan/refuse-values.ts";
 
 /** What a 1024 px PNG of ComfyUI takes, for the estimate. Measured: 2.87 MB for a detailed 1024² image. */
 const ASSUMED_BYTES_PER_PIXEL = 2.7;

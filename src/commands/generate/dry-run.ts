@@ -12,12 +12,9 @@ import { stringifyExact } from "../../lib/exact-json.ts";
 import { databaseFile, openStoreOf, refuseOtherDataset } from "../open-context.ts";
 import { type PromptRow, readPrompts } from "../../prompts/read-prompts.ts";
 import { comparePlan } from "../../stages/plan/compare-plan.ts";
-import { openReferences } from "../../stages/plan/open-references.ts";
-import { createPlanner } from "../../stages/plan/plan.ts";
-import { seedRuleOf } from "../../stages/plan/seed-rule.ts";
+import { createPlanner, seedRuleOf } from "../../stages/plan/plan.ts";
 import { prepareVariants, type ReadyToPlan } from "../../stages/plan/prepare-variants.ts";
 import { refuseOtherSeed, refuseOtherVariants } from "../../stages/plan/refuse-mixing.ts";
-import { unfitCells } from "../../stages/plan/unfit-cells.ts";
 import { countVariants } from "../../stages/plan/variants.ts";
 import type { CommandResult } from "../command.ts";
 import type { InputOf } from "../registry.ts";
@@ -25,6 +22,8 @@ import { describePlan, readPromptsLimit } from "../update-plan.ts";
 import type { ResultEvent } from "../result-event.ts";
 import { logConfigChanges } from "../config-changes.ts";
 import { type ReferenceTotals, describeReferences, sumReferences } from "../describe-references.ts";
+import { openReferences } from "../../stages/plan/references.ts";
+import { unfitCells } from "../../stages/plan/refuse-values.ts";
 
 /** Plans shown as an example. */
 const PLANS_SHOWN = 5;

@@ -7,7 +7,7 @@ import { exportDataset, type ExportReport } from "../../stages/export/export.ts"
 import { counted } from "../../lib/words.ts";
 import { link } from "../../stages/annotate/link/link.ts";
 import type { LinkResult } from "../../stages/annotate/link/tally.ts";
-import { storeReferences } from "../../stages/plan/store-references.ts";
+import { storeReferences } from "../../stages/plan/references.ts";
 import { openStore } from "../../stores/registry.ts";
 import type { CommandInput, CommandResult } from "../command.ts";
 import { technicalNote, reportLinked } from "../report-linked.ts";

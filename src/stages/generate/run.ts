@@ -7,19 +7,16 @@ import { rememberPromptId, type GivenPromptId } from "../../db/queries/jobs/serv
 import { markWorked, variantsToRun } from "../../db/queries/plan/variants.ts";
 import { FatalError, isAbort, TransientError } from "../../errors.ts";
 import { promptIdOf } from "../../identity.ts";
-import { BLOCK_PROMPTS } from "../plan/plan.ts";
+import { BLOCK_PROMPTS, seedRuleOf } from "../plan/plan.ts";
 import { openCommits, type Commits } from "../../db/commits.ts";
 import { createHealth, type Health } from "./health/health.ts";
-import type { HeldBack } from "./held-back.ts";
-import { jobBook, type JobBook } from "./job-book.ts";
+import { jobBook, type JobBook, createUnjudgedSubmissions, type UnjudgedSubmissions } from "./job-book.ts";
 import { generateProgress, type GenerateProgress } from "./progress.ts";
 import { createSchedule, type Schedule } from "./schedule.ts";
 import { createServerBounds, type ServerBounds } from "./server/server-bounds.ts";
 import { serverBook, type ServerBook } from "./server/server-book.ts";
-import { seedRuleOf } from "../plan/seed-rule.ts";
-import { createUnjudgedSubmissions, type UnjudgedSubmissions } from "./server/unjudged-submissions.ts";
 import { createUploads, type Uploads } from "./server/uploads.ts";
-import { variantCache, type VariantCache } from "./variant-cache.ts";
+import { variantCache, type VariantCache, type HeldBack } from "./variant-cache.ts";
 import { verdictActor } from "./health/verdicts.ts";
 
 export type GenerateNeeds = Pick<Context, "config" | "db" | "comfy" | "clock" | "log" | "lastProgress" | "stopping" | "signal">;

@@ -1,6 +1,4 @@
 import type { JobQueries, JobRow } from "../../db/queries/jobs/jobs.ts";
-import { chooseJob, type Habit } from "./choose-job.ts";
-import { createJobPool } from "./job-pool.ts";
 
 export interface ScheduleOptions {
   readonly jobs: Pick<JobQueries, "planned">;
@@ -171,5 +169,104 @@ export function createSchedule({ jobs, blockPrompts, signatureOf, servers, permi
     /** Jobs out at the servers that `counts` takes. */
     totalInFlight: (counts: (url: string) => boolean): number =>
       [...inFlight].reduce((sum, [url, count]) => (counts(url) ? sum + count : sum), 0),
+  };
+}
+
+/** What a server did last. */
+interface Habit {
+  /** What its workflow loads. */
+  readonly signature: string;
+  readonly promptKey: string;
+}
+
+interface Chooser {
+  readonly blockOf: (job: JobRow) => number;
+  readonly signatureOf: (variant: string) => string;
+  readonly suits: (job: JobRow) => boolean;
+  readonly own: Habit | undefined;
+  /** Of the servers that have jobs. */
+  readonly others: readonly Habit[];
+}
+
+/** Of the first block that has anything for the server: its prompt, its models, then what nobody else works on, then anything. */
+function chooseJob(choices: readonly JobRow[], { blockOf, signatureOf, suits, own, others }: Chooser): JobRow | undefined {
+  const first = choices.find(suits);
+  if (first === undefined) return undefined;
+  const block = blockOf(first);
+  const theirPrompts = new Set(others.map(({ promptKey }) => promptKey));
+  const theirSignatures = new Set(others.map(({ signature }) => signature));
+  const rankOf = (job: JobRow): number => {
+    const signature = signatureOf(job.variant);
+    if (signature === own?.signature && job.promptKey === own.promptKey) return 0;
+    const models = signature === own?.signature ? 1 : theirSignatures.has(signature) ? 5 : 3;
+    return models + (theirPrompts.has(job.promptKey) ? 1 : 0);
+  };
+  let best: { readonly job: JobRow; readonly rank: number } | undefined;
+  for (const job of choices) {
+    if (best?.rank === 0) break;
+    if (blockOf(job) !== block) continue;
+    const rank = rankOf(job);
+    if ((best === undefined || rank < best.rank) && suits(job)) best = { job, rank };
+  }
+  return best?.job;
+}
+
+/** Planned jobs read per query. */
+const PAGE = 256;
+/** Held in memory at the most: a block of 64 prompts of any usual size, and a bound for the unusual. */
+const HELD_MAX = 4_096;
+
+interface JobPoolOptions {
+  readonly jobs: Pick<JobQueries, "planned">;
+  readonly blockOf: (job: JobRow) => number;
+}
+
+/**
+ * Holds the next planned jobs in planning order, at least the whole first block, for servers to choose from. It reads each job once, so a
+ * job costs the same whatever the length of the plan.
+ */
+function createJobPool({ jobs, blockOf }: JobPoolOptions) {
+  let held: JobRow[] = [];
+  let cursor: JobRow | null = null;
+  let isAtEnd = false;
+
+  function readOn(): void {
+    const page = jobs.planned(cursor, PAGE);
+    const known = new Set(held.map((job) => job.job));
+    held.push(...page.filter((job) => !known.has(job.job)));
+    cursor = page.at(-1) ?? cursor;
+    isAtEnd = page.length < PAGE;
+  }
+
+  return {
+    /** Jobs to choose from; more than the first block where `isEnough` says no. */
+    choices(): readonly JobRow[] {
+      for (;;) {
+        const [first] = held;
+        const last = held.at(-1);
+        const blockIsWhole = first !== undefined && last !== undefined && blockOf(last) > blockOf(first);
+        if (isAtEnd || blockIsWhole || held.length >= HELD_MAX) return held;
+        readOn();
+      }
+    },
+    /** True where the end of the plan was reached. */
+    isExhausted: (): boolean => isAtEnd,
+    /** Reads beyond what is held. False where there is nothing more, or no room. */
+    more(): boolean {
+      if (isAtEnd || held.length >= HELD_MAX) return false;
+      const before = held.length;
+      readOn();
+      return held.length > before;
+    },
+    remove(job: string): void {
+      const index = held.findIndex((row) => row.job === job);
+      if (index >= 0) held.splice(index, 1);
+    },
+    /** Jobs were planned again, by us or by another process: reads from the start. */
+    reset(): void {
+      held = [];
+      cursor = null;
+      isAtEnd = false;
+    },
   };
 }

@@ -7,9 +7,12 @@ import type { JobRow } from "../../db/queries/jobs/jobs.ts";
 import { referenceQueries } from "../../db/queries/plan/references.ts";
 import { findVariant } from "../../db/queries/plan/variants.ts";
 import { filenamePrefixOf, uploadedNameOf } from "../../identity.ts";
-import { isJsonObject, parseExact, type JsonObject } from "../../lib/exact-json.ts";
+import { isJsonObject, parseExact, type JsonObject, type Json } from "../../lib/exact-json.ts";
 import { parsePython } from "../../lib/python-json.ts";
-import { NOTHING_HELD_BACK, type HeldBack } from "./held-back.ts";
+import { secretPlaces } from "../../comfy/graph/secrets.ts";
+import { extraDataOf } from "../../comfy/graph/workflow.ts";
+import type { Config } from "../../config/schema.ts";
+import { prepareVariants } from "../plan/prepare-variants.ts";
 
 /** A variant read from its row, ready to make jobs from. */
 export interface ReadyVariant {
@@ -90,4 +93,30 @@ export function variantCache({ db, config }: Pick<Context, "db" | "config">, hel
       return { prompt: render(withInputs(graph, secrets), options), extraData };
     },
   };
+}
+
+/** What a variant's jobs are sent and the database does not keep. */
+export interface HeldBack {
+  readonly extraData: JsonObject;
+  readonly secrets: readonly (readonly [Place, Json])[];
+}
+
+const NOTHING_HELD_BACK: HeldBack = { extraData: {}, secrets: [] };
+
+/**
+ * Reads from workflow files and configuration what jobs are sent and the database does not keep, by variant.
+ * @throws {ConfigError} as prepareVariants() does, which planning has just called.
+ */
+export async function readHeldBack(config: Parameters<typeof prepareVariants>[0] & Pick<Config, "workflows">) {
+  // Planning has just asked the servers whose the nodes are.
+  const variants = await prepareVariants(config, { refuse: () => undefined });
+  return new Map(
+    variants.map(({ variant, graph, wrapper }): [string, HeldBack] => [
+      variant,
+      {
+        extraData: extraDataOf(wrapper),
+        secrets: secretPlaces(graph).map((place) => [place, graph[place.nodeId]?.inputs[place.input] ?? null] as const),
+      },
+    ]),
+  );
 }

@@ -14,7 +14,7 @@ import { harvestQueue, type HarvestItem } from "./queue.ts";
 import { reclaimer } from "./reclaim.ts";
 import { imageSettler, makeElsewhere } from "./settle-image.ts";
 import type { Stage } from "../stage.ts";
-import { storeReferences } from "../plan/store-references.ts";
+import { storeReferences } from "../plan/references.ts";
 import { transfer } from "./transfer/transfer.ts";
 import { heldBuffers, type HeldBuffers } from "./transfer/held-buffers.ts";
 import { earliest } from "../../db/commits.ts";

@@ -1,9 +1,11 @@
 import type { Context } from "../../context.ts";
 import { readPrompts } from "../../prompts/read-prompts.ts";
-import { askServers } from "./ask-servers.ts";
-import { openReferences } from "./open-references.ts";
-import { prepareVariants } from "./prepare-variants.ts";
+import { prepareVariants, readWorkflow } from "./prepare-variants.ts";
 import { refuseValues } from "./refuse-values.ts";
+import { openReferences } from "./references.ts";
+import { readServerClasses, type ServerClasses } from "../../comfy/client/server-classes.ts";
+import { comfyClient } from "../../comfy/client/client.ts";
+import type { Config } from "../../config/schema.ts";
 
 /**
  * Reads workflows, prompts and the images they name to their end, as planning will, and writes nothing: a first start that is refused leaves no trace, so that
@@ -16,4 +18,41 @@ export async function checkPlan({ config, signal }: Pick<Context, "config" | "si
   // Planning tells the notes; here they would be told twice.
   const references = openReferences(config);
   for await (const row of readPrompts(config.prompts, { warn: () => undefined, references }).rows()) void row;
+}
+
+/** How long planning waits for what a server says, ms. What is not known by then is asked at the server's first contact. */
+const ASK_TIMEOUT_MS = 5_000;
+
+/**
+ * Asks every configured server for the classes of all workflows. Servers that do not answer are left out: each is asked again before it is
+ * given its first job.
+ * @throws {ConfigError} for a workflow file that cannot be read.
+ */
+export async function askServers(
+  config: Pick<Config, "servers" | "workflows" | "generate">,
+  signal: AbortSignal,
+): Promise<readonly ServerClasses[]> {
+  const files = Object.values(config.workflows).map(({ file }) => file);
+  const workflows = await Promise.all(files.map(readWorkflow));
+  const classes = workflows.flatMap(({ graph }) => Object.values(graph).map((node) => node.class_type));
+  const wanted = config.generate.save_as === "temp" ? [...classes, "PreviewImage"] : classes;
+  const answers = await Promise.all(config.servers.map((server) => askServer(server, { wanted, signal })));
+  return answers.filter((answer) => answer !== null);
+}
+
+interface Question {
+  readonly wanted: readonly string[];
+  readonly signal: AbortSignal;
+}
+
+async function askServer(server: Config["servers"][number], { wanted, signal }: Question): Promise<ServerClasses | null> {
+  const client = comfyClient({ url: server.url, headers: server.headers, caFile: server.ca_file });
+  try {
+    return await readServerClasses(client, wanted, AbortSignal.any([signal, AbortSignal.timeout(ASK_TIMEOUT_MS)]));
+  } catch {
+    signal.throwIfAborted();
+    return null; // Whatever is wrong with the server is told by those who use it.
+  } finally {
+    await client.close();
+  }
 }

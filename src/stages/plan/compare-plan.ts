@@ -2,7 +2,7 @@ import type { Db } from "../../db/open.ts";
 import { planChanges, type PlanCounts } from "../../db/queries/plan/plan-changes.ts";
 import { planQueries, type PlannedJob } from "../../db/queries/plan/plan.ts";
 import type { PromptRow } from "../../prompts/read-prompts.ts";
-import { refuseOtherText } from "./refuse-other-text.ts";
+import { ConfigError } from "../../errors.ts";
 
 /** What planning would change in an existing dataset, from reading alone. */
 export interface PlanComparison {
@@ -32,4 +32,13 @@ export function comparePlan(db: Db): PlanComparison {
     },
     counts: () => ({ ...seen, asideJobs: before.jobs - seen.keptJobs, asidePrompts: before.prompts - seen.keptPrompts }),
   };
+}
+
+/** @throws {ConfigError} where some server was given another text for the prompt: its images would not fit the new one. */
+export function refuseOtherText(plan: Pick<ReturnType<typeof planQueries>, "isSentOtherwise">, row: PromptRow): void {
+  if (!plan.isSentOtherwise(row.promptKey, row.sent)) return;
+  throw new ConfigError(
+    `Cannot change the text sent to the model for the prompt ${JSON.stringify(row.prompt.slice(0, 80))}: images were made from another text`,
+    { hint: "put prompts.template and prompts.send back, or start a new dataset under another name" },
+  );
 }

@@ -18,16 +18,13 @@ import { stringifyPython } from "../../lib/python-json.ts";
 import { hexSet } from "../../lib/hex-set.ts";
 import { readPrompts, type PromptRow } from "../../prompts/read-prompts.ts";
 import type { ReferenceFiles } from "../../prompts/reference-files.ts";
-import { areReferencesUnchanged } from "./are-references-unchanged.ts";
-import { openReferences } from "./open-references.ts";
-import { createPlanner } from "./plan.ts";
+import { createPlanner, areDerived, seedRuleOf } from "./plan.ts";
 import { prepareVariants, type ReadyToPlan } from "./prepare-variants.ts";
 import { refuseOtherSeed, refuseOtherVariants } from "./refuse-mixing.ts";
-import { refuseOtherText } from "./refuse-other-text.ts";
-import { refuseValues } from "./refuse-values.ts";
-import { areDerived, seedRuleOf } from "./seed-rule.ts";
-import { unfitCells } from "./unfit-cells.ts";
+import { refuseValues, unfitCells } from "./refuse-values.ts";
 import { readError } from "../../prompts/prompt-source.ts";
+import { areReferencesUnchanged, openReferences } from "./references.ts";
+import { refuseOtherText } from "./compare-plan.ts";
 
 /** Prompts per transaction: short enough that harvest beside us never waits long. */
 const CHUNK_PROMPTS = 256;

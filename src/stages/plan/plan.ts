@@ -1,5 +1,6 @@
 import type { PlannedJob } from "../../db/queries/plan/plan.ts";
-import { candidateOf, derivedSeeds } from "../../identity.ts";
+import { candidateOf, derivedSeeds, DERIVED_SEED_MAX } from "../../identity.ts";
+import type { Config } from "../../config/schema.ts";
 
 /** Prompts per scheduling block: pairs of a block are complete before the next block starts. */
 export const BLOCK_PROMPTS = 64;
@@ -65,4 +66,18 @@ export function createPlanner(variants: readonly PlannedVariant[], rule: SeedRul
 
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
+}
+
+type Seeds = Config["candidates"]["seeds"];
+
+/** True where each prompt has seeds of its own, made from the base seed. */
+export function areDerived(seeds: Seeds): seeds is Exclude<Seeds, readonly unknown[]> {
+  return !Array.isArray(seeds);
+}
+
+/** What the configuration says of seeds. */
+export function seedRuleOf({ seed: baseSeed, candidates }: Pick<Config, "seed" | "candidates">): SeedRule {
+  const { seeds, per_prompt: perPrompt } = candidates;
+  if (!areDerived(seeds)) return { baseSeed, perPrompt, seeds: seeds.map(BigInt), max: DERIVED_SEED_MAX };
+  return { baseSeed, perPrompt, seeds: null, max: seeds === "derived" ? DERIVED_SEED_MAX : seeds.max };
 }

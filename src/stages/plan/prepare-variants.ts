@@ -11,9 +11,12 @@ import { hideWords } from "../../lib/terminal/hidden-words.ts";
 import { isSecretInput } from "../../lib/secret-names.ts";
 import type { JsonObject } from "../../lib/exact-json.ts";
 import { didYouMean } from "../../lib/nearest.ts";
-import { readWorkflow } from "./read-workflow.ts";
 import { expandVariants, perJobNames } from "./variants.ts";
 import { refuseUnsupported } from "../../comfy/graph/savers.ts";
+import { readFile } from "node:fs/promises";
+import { secretWords } from "../../comfy/graph/secrets.ts";
+import { parseWorkflow, workflowText, type Workflow } from "../../comfy/graph/workflow.ts";
+import { fileProblem } from "../../lib/files/file-problem.ts";
 
 /** A variant as the plan writes it. */
 export interface ReadyToPlan extends PreparedVariant {
@@ -109,4 +112,22 @@ async function loadWorkflow(name: string, config: WorkflowConfig, { servers, ref
   }
   const bindings = resolveBindings(graph, config.bind);
   return { graph, wrapper, bindings, outputs: resolveOutputs(graph, { outputs: config.outputs, saveAs, workflow: name }) };
+}
+
+/** Reads a workflow file of the configuration, and hides its secrets from all that is said from then on. @throws {ConfigError} where it cannot be read, or is no workflow. */
+export async function readWorkflow(file: string): Promise<Workflow> {
+  const workflow = parseWorkflow(workflowText(await readBytes(file), { file }), { file });
+  hideWords(secretWords(workflow.graph, workflow.wrapper));
+  return workflow;
+}
+
+async function readBytes(file: string): Promise<Buffer> {
+  try {
+    return await readFile(file);
+  } catch (error) {
+    throw new ConfigError(`Cannot read the workflow ${file}: ${fileProblem(error)}`, {
+      hint: "check workflow.file; relative paths start at the config file",
+      cause: error,
+    });
+  }
 }

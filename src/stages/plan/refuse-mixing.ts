@@ -9,8 +9,8 @@ import { ConfigError } from "../../errors.ts";
 import { parseExact } from "../../lib/exact-json.ts";
 import { parsePython } from "../../lib/python-json.ts";
 import type { ReadyToPlan } from "./prepare-variants.ts";
-import { areDerived } from "./seed-rule.ts";
 import { perJobNames } from "./variants.ts";
+import { areDerived } from "./plan.ts";
 
 /** Differences named in one message; a workflow drawn anew has hundreds. */
 const CHANGES_SHOWN = 5;

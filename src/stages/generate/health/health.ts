@@ -1,6 +1,4 @@
-import { blameServer, blameVariant } from "./blame.ts";
-import { createEvidence } from "./evidence.ts";
-import type { Failure } from "./streaks.ts";
+import { blameServer, blameVariant, createEvidence, type Failure } from "./blame.ts";
 import { createTrust } from "./trust.ts";
 
 export type Verdict =

@@ -1,5 +1,3 @@
-import { openBreaker, permissionOf, type Breaker, type Permission } from "./breaker.ts";
-
 export type Trust = ReturnType<typeof createTrust>;
 
 /** Which servers are left alone, and which variants on which servers. */
@@ -39,4 +37,39 @@ export function createTrust({ nowMs, probeAfterMs }: { readonly nowMs: () => num
       for (const key of bars.keys()) if (key.startsWith(`${server}\n`)) bars.delete(key);
     },
   };
+}
+
+/** A probe waits at most so many times `probe_after_s`. */
+const MAX_FACTOR = 16;
+
+/** Something that is not trusted for a while. */
+interface Breaker {
+  readonly why: string;
+  /** When it may be tried with one job, ms since the epoch. */
+  readonly untilMs: number;
+  /** How often it was tried since. */
+  readonly tries: number;
+  /** One job is there to find out. */
+  readonly isProbing: boolean;
+}
+
+type Permission = "yes" | "probe" | "no";
+
+/** The first time, or after a failed probe: each wait is twice the one before. */
+function openBreaker(before: Breaker | undefined, { why, nowMs, probeAfterMs }: OpenOptions): Breaker {
+  // What was out together with the probe fails together with it, which is one failure.
+  if (before !== undefined && !before.isProbing) return { ...before, why };
+  const tries = before === undefined ? 0 : before.tries + 1;
+  return { why, tries, untilMs: nowMs + probeAfterMs * Math.min(MAX_FACTOR, 2 ** tries), isProbing: false };
+}
+
+interface OpenOptions {
+  readonly why: string;
+  readonly nowMs: number;
+  readonly probeAfterMs: number;
+}
+
+function permissionOf(breaker: Breaker | undefined, nowMs: number): Permission {
+  if (breaker === undefined) return "yes";
+  return breaker.isProbing || nowMs < breaker.untilMs ? "no" : "probe";
 }

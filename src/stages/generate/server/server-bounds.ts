@@ -8,8 +8,8 @@ import type { JobRow } from "../../../db/queries/jobs/jobs.ts";
 import { ConfigError, FatalError, messageOf, TransientError } from "../../../errors.ts";
 import { isJsonObject, parseExact } from "../../../lib/exact-json.ts";
 import type { SeedRule } from "../../plan/plan.ts";
-import { promptRefusals, variantRefusals } from "../../plan/value-refusals.ts";
 import type { VariantCache } from "../variant-cache.ts";
+import { promptRefusals, variantRefusals } from "../../plan/refuse-values.ts";
 
 export interface ServerBoundsNeeds {
   readonly config: Pick<Config, "workflows" | "generate">;

@@ -1,6 +1,5 @@
 import type { Contact } from "./contact.ts";
-import type { JobsOut } from "./jobs-out.ts";
-import type { QueueWatch } from "./queue-watch.ts";
+import type { JobsOut, QueueWatch } from "./jobs-out.ts";
 import type { GenerateRun } from "../run.ts";
 
 /** What the parts of one server's worker share. Each keeps its own state to itself. */

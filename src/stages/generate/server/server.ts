@@ -3,9 +3,7 @@ import type { JobRow, SubmittedJob } from "../../../db/queries/jobs/jobs.ts";
 import { FatalError, TransientError, isAbort } from "../../../errors.ts";
 import { pause } from "../../../lib/clock.ts";
 import { createContact } from "./contact.ts";
-import { giveJobsAway, giveToOthers, watchForStall } from "./give-jobs-away.ts";
-import { createJobsOut } from "./jobs-out.ts";
-import { createQueueWatch } from "./queue-watch.ts";
+import { createJobsOut, createQueueWatch } from "./jobs-out.ts";
 import { roomOf } from "../room.ts";
 import type { GenerateRun } from "../run.ts";
 import type { ServerParts } from "./server-parts.ts";
@@ -13,6 +11,7 @@ import { createShortageWatch } from "./shortage-watch.ts";
 import { createSubmitter } from "./submit-job.ts";
 import { createSweeper } from "./sweep-server.ts";
 import type { ComfyEvent } from "../../../comfy/connection/events.ts";
+import { counted } from "../../../lib/words.ts";
 
 /** Between two rounds of a worker that nobody wakes, ms. */
 const ROUND_MS = 500;
@@ -199,4 +198,46 @@ export function openServer(client: ComfyClient, run: GenerateRun): Server {
     hasLeft: () => wish.leaves,
     isHeldByPeople: () => isDraining() && !wish.leaves,
   };
+}
+
+/** A server that cannot be asked for too long loses its jobs to the others. They may run twice then: counted as ambiguous. */
+function giveJobsAway({ jobs, run }: Pick<ServerParts, "jobs" | "run">): void {
+  for (const out of jobs.all()) {
+    jobs.takeOff(out);
+    run.jobs.planAgain(out.job, "ambiguous_submissions");
+  }
+}
+
+/**
+ * A server that answers, and about our jobs only badly, is left alone, and loses them to the others. Where there is no other one they stay:
+ * made again there they would end likewise.
+ */
+function giveToOthers({ url, jobs, run }: Pick<ServerParts, "url" | "jobs" | "run">, why: string): void {
+  const others = run.servers.upServers().filter((other) => other !== url && run.health.whyLatched(other) === undefined);
+  const out = jobs.all();
+  if (out.length === 0 || others.length === 0) return;
+  for (const each of out) jobs.abandon(each);
+  const reason = `it gave no good answer about its jobs for ${run.config.generate.stall_timeout_s} s: ${why}`;
+  run.log.warn(`${url} loses ${counted(out.length, "job")} to other servers: ${reason}`);
+  run.latch(url, reason);
+  for (const { job } of out) run.jobs.planAgain(job, "ambiguous_submissions");
+}
+
+/**
+ * Leaves a server alone that has jobs of ours and has shown no sign of work for `stall_timeout_s`: no event, no movement of its queue,
+ * nobody else's prompt running. What waits there is taken out of its queue and goes elsewhere.
+ */
+async function watchForStall({ url, contact, jobs, queue, run }: ServerParts): Promise<void> {
+  const accepted = jobs.all().filter((out) => out.state === "sent");
+  if (accepted.length === 0 || queue.stillForMs() < run.config.generate.stall_timeout_s * 1_000) return;
+  const promptIds = accepted.map((out) => out.job.promptId);
+  for (const out of accepted) jobs.abandon(out);
+  run.latch(url, `it has ${accepted.length} jobs and has done nothing for ${run.config.generate.stall_timeout_s} s`);
+  for (const out of accepted) run.jobs.planAgain(out.job, "stalled_jobs");
+  try {
+    for (const promptId of promptIds) await contact.client().cancel(promptId, run.signal);
+  } catch (error) {
+    if (!(error instanceof TransientError)) throw error;
+    run.log.debug(`${url} was not told to drop the jobs it stalled at: ${error.message}`);
+  }
 }

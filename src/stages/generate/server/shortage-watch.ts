@@ -1,8 +1,7 @@
 import { TransientError } from "../../../errors.ts";
 import { freeDiskBytes } from "../../../lib/system.ts";
-import { diskShortageOf } from "../disk-shortage.ts";
 import type { GenerateRun } from "../run.ts";
-import { shortageOf } from "../room.ts";
+import { shortageOf, diskShortageOf } from "../room.ts";
 import type { ServerParts } from "./server-parts.ts";
 
 /** Between two looks at a server's memory and disk, ms. */

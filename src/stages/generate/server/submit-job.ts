@@ -1,9 +1,7 @@
 import { formatPlace, type Place } from "../../../comfy/graph/graph.ts";
 import { type NodeError, type SubmitAnswer, describeRefusal } from "../../../comfy/client/submit.ts";
 import { FatalError, isAbort, RejectError, TransientError } from "../../../errors.ts";
-import { forgetNodeCache } from "./forget-node-cache.ts";
 import type { OutJob } from "./jobs-out.ts";
-import { refusedAlone } from "./refused-alone.ts";
 import type { ServerParts } from "./server-parts.ts";
 
 /** Sends jobs whose intent is committed, and acts on the answers. A lost answer is never answered by posting again. */
@@ -152,4 +150,70 @@ function reject(out: OutJob, error: RejectError, { url, jobs, run }: ServerParts
   run.schedule.avoid(out.job.job, url);
   const detail = error.hint === undefined ? error.message : `${error.message}. Try: ${error.hint}`;
   run.jobs.erred(out.job, { reason: error.reason, detail });
+}
+
+/** Between two looks at a queue that shall become empty, ms. */
+const EMPTY_QUEUE_POLL_MS = 250;
+
+/**
+ * Makes the server run every node again: its cache names a file that is gone. /free takes effect between prompts, so the queue has to
+ * be empty, which is waited for no longer than the stall timeout (other people's jobs may keep it full). A server, or a proxy before it,
+ * that has no /free is sent the job all the same: if its cache names the lost file again, that counts.
+ */
+async function forgetNodeCache({ url, contact, run }: Pick<ServerParts, "url" | "contact" | "run">): Promise<void> {
+  const client = contact.client();
+  const deadlineMs = run.clock.nowMs() + run.config.generate.stall_timeout_s * 1_000;
+  const isEmpty = async (): Promise<boolean> => {
+    const { running, pending } = await client.queue(run.signal);
+    return running.length + pending.length === 0;
+  };
+  while (!(await isEmpty()) && run.clock.nowMs() < deadlineMs) await run.clock.sleep(EMPTY_QUEUE_POLL_MS, run.signal);
+  try {
+    await client.free({ unloadModels: false, freeMemory: true }, run.signal);
+  } catch (error) {
+    if (!(error instanceof TransientError) || error.answered !== "refused") throw error;
+    run.log.info(`${url} cannot be told to forget its cache, so that it may name a lost file again: ${error.message}`);
+    return;
+  }
+  // The flag is read by the worker thread between prompts: one more look gives it the time.
+  await run.clock.sleep(EMPTY_QUEUE_POLL_MS, run.signal);
+}
+
+/**
+ * Acts on an answer to POST /prompt that refuses a job, and is no validation by ComfyUI. While the server answers other questions the answer
+ * is about the job: it counts, whatever its status, and the job is tried elsewhere or later until `max_attempts`. A server that answers
+ * nothing else either is in trouble, and says nothing of the job.
+ */
+async function refusedAlone(out: OutJob, error: TransientError, parts: ServerParts): Promise<void> {
+  const { url, contact, jobs, run } = parts;
+  try {
+    await contact.client().queue(run.signal);
+    if (error.asksForCredentials) await expectPosts(error, parts);
+  } catch (problem) {
+    if (!(problem instanceof TransientError) && !(problem instanceof FatalError)) throw problem;
+    if (!jobs.isOut(out)) return;
+    if (problem instanceof FatalError) contact.cannotBeUsed(problem);
+    else contact.troubled(problem);
+    jobs.takeOff(out);
+    return run.jobs.planAgain(out.job);
+  }
+  if (!jobs.isOut(out)) return; // Given away meanwhile.
+  jobs.takeOff(out);
+  contact.refusedOne(error);
+  run.schedule.avoid(out.job.job, url);
+  if (run.jobs.erred(out.job, { reason: "submit-refused", detail: error.message })) contact.progressed();
+}
+
+/**
+ * Posts what changes nothing.
+ * @throws {FatalError} where that is refused for want of credentials, too: then no job is to blame.
+ */
+async function expectPosts(refusal: TransientError, { contact, run }: ServerParts): Promise<void> {
+  try {
+    await contact.client().deleteFromQueue([], run.signal);
+  } catch (error) {
+    if (!(error instanceof TransientError)) throw error;
+    if (error.asksForCredentials) throw new FatalError(refusal.message, { hint: refusal.hint ?? "", cause: refusal });
+    // Anything else says nothing about credentials.
+  }
 }

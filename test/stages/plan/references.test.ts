@@ -9,7 +9,7 @@ import { openDatabase, type Db } from "../../../src/db/open.ts";
 import { referenceQueries } from "../../../src/db/queries/plan/references.ts";
 import { FatalError, TransientError } from "../../../src/errors.ts";
 import { referenceKeyOf } from "../../../src/identity.ts";
-import { storeReferences } from "../../../src/stages/plan/store-references.ts";
+import { storeReferences } from "../../../src/stages/plan/references.ts";
 import { fileStore } from "../../../src/stores/file/file.ts";
 import type { ObjectStore } from "../../../src/stores/object-store.ts";
 import { testConfig } from "../../helpers/annotated-dataset.ts";

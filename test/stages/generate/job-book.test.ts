@@ -1,6 +1,6 @@
 import { array, assert, boolean, constantFrom, property, record } from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createUnjudgedSubmissions } from "../../../../src/stages/generate/server/unjudged-submissions.ts";
+import { createUnjudgedSubmissions } from "../../../src/stages/generate/job-book.ts";
 
 describe("createUnjudgedSubmissions()", () => {
   it("blames a job that is never judged while the server takes others", () => {

@@ -4,11 +4,14 @@ import { stat } from "node:fs/promises";
 import { Readable } from "node:stream";
 import PQueue from "p-queue";
 import type { Context } from "../../context.ts";
-import { referenceQueries, type ReferenceContent } from "../../db/queries/plan/references.ts";
+import { referenceQueries, type ReferenceContent, type ReferenceQueries } from "../../db/queries/plan/references.ts";
 import { messageOf, RejectError } from "../../errors.ts";
 import { referenceKeyOf } from "../../identity.ts";
 import { retry, RETRIES } from "../../lib/retry.ts";
 import type { ObjectStore } from "../../stores/object-store.ts";
+import type { Config } from "../../config/schema.ts";
+import { uploadFolders } from "../../config/resolve-config.ts";
+import { referenceFiles, type ReferenceFiles, type ReferenceOptions } from "../../prompts/reference-files.ts";
 
 /** Rows read from the database at a time. */
 const PAGE_ROWS = 256;
@@ -113,4 +116,28 @@ async function* plannedBytes(path: string, { sha256, bytes }: ReferenceContent):
   }
   if (held === null || hash.digest("hex") !== sha256) throw changed;
   yield held;
+}
+
+/** Files looked at together. */
+const PAGE_FILES = 256;
+
+/** True if every image of the last plan still has its length and time of change: then none has to be hashed again. */
+export async function areReferencesUnchanged(references: Pick<ReferenceQueries, "paths">): Promise<boolean> {
+  let page = references.paths("", PAGE_FILES);
+  while (page.length > 0) {
+    const unchanged = await Promise.all(
+      page.map(async ({ path, bytes, modifiedAtMs }) => {
+        const found = await stat(path).catch(() => null); // Whatever is wrong with it, reading the prompts tells.
+        return found?.size === bytes && Math.round(found.mtimeMs) === modifiedAtMs;
+      }),
+    );
+    if (unchanged.includes(false)) return false;
+    page = references.paths(page.at(-1)?.path ?? "", PAGE_FILES);
+  }
+  return true;
+}
+
+/** The files that the configuration's uploads are about, as reading the prompts finds them. */
+export function openReferences({ workflows }: Pick<Config, "workflows">, known?: ReferenceOptions["known"]): ReferenceFiles {
+  return referenceFiles({ folders: uploadFolders(workflows), ...(known === undefined ? {} : { known }) });
 }

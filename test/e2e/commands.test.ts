@@ -305,13 +305,13 @@ describe("annotate export-tasks", () => {
     }));
     writeFileSync(tasks, JSON.stringify(answers));
     expect((await succeed("annotate", "import", tasks)).stdout).toContain("12 votes imported");
-    expect((await succeed("annotate", "export-tasks", "--task", "pair")).stdout).toContain("Nothing to ask");
+    expect((await succeed("annotate", "export-tasks", "--task", "pair")).stdout).toContain("No tasks");
     await succeed("export");
     expect(made.rows("v2").every((row) => row["source"] === "people")).toBe(true);
     for (const [args, message] of [
       [["annotate", "export-tasks", "--skip-bad"], "Cannot use --skip-bad with annotate export-tasks"],
-      [["annotate", "import", tasks, "--uri-base", "x"], "it belongs to annotate export-tasks"],
-      [["annotate", "--format", "argilla"], "it belongs to annotate import and annotate export-tasks"],
+      [["annotate", "import", tasks, "--uri-base", "x"], "only annotate export-tasks uses it"],
+      [["annotate", "--format", "argilla"], "only annotate import and annotate export-tasks use it"],
       [["annotate", "export-tasks", "--uri-base", "https://x/?sig=1"], "links that are signed end"],
       [["annotate", "export-tasks", "--uri-base", "https://me:secret@x/"], "user or password"],
       [["annotate", "export-tasks", "--prompts", "none"], "expected a whole number"],

@@ -11,11 +11,12 @@ import { isGiven } from "../option-values.ts";
 
 const ACTIONS = ["serve", "import", "export-tasks", "invite", "people", "revoke", "exclude", "forget"];
 
+/** Runs `annotate`, or one of its actions. */
 export async function run(input: InputOf<"annotate">): Promise<CommandResult> {
   const [action, file, ...more] = input.args;
   if ((action === "import" && more.length > 0) || ((action === "serve" || action === "export-tasks") && file !== undefined)) {
     const extra = action === "import" ? more : input.args.slice(1);
-    throw new ConfigError(`Cannot annotate ${action}: ${extra.join(" ")} is one argument too many`, {
+    throw new ConfigError(`Cannot annotate ${action}: too many arguments: ${extra.join(" ")}`, {
       hint: "pnpm pipeline annotate --help",
     });
   }
@@ -34,7 +35,7 @@ export async function run(input: InputOf<"annotate">): Promise<CommandResult> {
   return incompleteExit(result, judged);
 }
 
-/** Options that only some of annotate's actions take, by the names that commander gives them. */
+/** The actions that take each option; "" is `annotate` without an action. Options by the names that commander gives them. */
 const ACTIONS_OF: Readonly<Record<keyof OptionsOf<"annotate">, readonly string[]>> = {
   prompts: ["", "export-tasks"],
   host: ["serve"],
@@ -50,7 +51,11 @@ const ACTIONS_OF: Readonly<Record<keyof OptionsOf<"annotate">, readonly string[]
   uriBase: ["export-tasks"],
 };
 
-/** Refuses what the action would not look at: an option that does nothing is a mistake that nobody sees. "" is annotate itself. */
+/**
+ * Refuses options that the action does not use: nobody would notice that they do nothing.
+ * @param action "" is `annotate` without an action.
+ * @throws {ConfigError} naming the actions that use the option.
+ */
 export function refuseOptions(action: string, options: Partial<OptionsOf<"annotate">>): void {
   for (const name of Object.keys(ACTIONS_OF) as (keyof OptionsOf<"annotate">)[]) {
     const actions = ACTIONS_OF[name];
@@ -60,7 +65,7 @@ export function refuseOptions(action: string, options: Partial<OptionsOf<"annota
     const hint =
       name === "prompts" && action === "serve"
         ? "annotate.people.prompts: N shows people the first N prompts"
-        : `it belongs to ${actions.map(command).join(" and ")}`;
+        : `only ${actions.map(command).join(" and ")} ${actions.length === 1 ? "uses" : "use"} it`;
     throw new ConfigError(`Cannot use ${flag} with ${command(action)}`, { hint });
   }
 }

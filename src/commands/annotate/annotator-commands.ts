@@ -20,7 +20,7 @@ import { createToken, hashToken } from "../../page/server/secrets.ts";
 import type { CommandResult } from "../command.ts";
 import type { InputOf } from "../registry.ts";
 
-/** As in docs/votes.md. */
+/** Source: docs/votes.md. */
 const NAME_CHARS_MAX = 200;
 const PSEUDONYM_BYTES = 4;
 
@@ -33,13 +33,16 @@ interface Deps {
 
 const ACTIONS: Readonly<Record<string, (names: readonly string[], deps: Deps) => void>> = { invite, people, revoke, exclude, forget };
 
-/** What can be done about people, beside a running server or without one. */
+/**
+ * Runs `annotate invite`, `people`, `revoke`, `exclude` or `forget`, with or without a running server. @throws {ConfigError} for another
+ * action.
+ */
 export async function runAnnotatorCommand(input: InputOf<"annotate">, action: string): Promise<CommandResult> {
   const hint = hintFor(input);
   const perform = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined;
   if (perform === undefined) {
     const known = ["serve", "import", "export-tasks", ...Object.keys(ACTIONS)];
-    throw new ConfigError(`Cannot annotate ${action}: no such action${didYouMean(action, known)}`, {
+    throw new ConfigError(`Cannot annotate ${action}: unknown action${didYouMean(action, known)}`, {
       hint: `${hint("annotate")}, or ${hint(`annotate ${known.join("|")}`)}`,
     });
   }
@@ -57,7 +60,7 @@ export async function runAnnotatorCommand(input: InputOf<"annotate">, action: st
   return { exit: EXIT.done };
 }
 
-/** All names are checked before any link is made: links are shown once. */
+/** Checks all names before it creates a link, because links are shown once. */
 function invite(names: readonly string[], { input, config, annotators }: Deps): void {
   for (const name of names) {
     const why = findNameProblem(name, annotators.findByName(name));
@@ -70,26 +73,26 @@ function invite(names: readonly string[], { input, config, annotators }: Deps): 
     annotators.setToken(name, { role: "annotator", tokenSha256: hashToken(token), nowMs: input.clock.nowMs() });
     const link = `${url}${JOIN}${token}`;
     input.show({ event: "invited", annotator: name, url: link }, `${name}\t${link}`);
-    if (before !== null && before.tokenSha256 !== null) input.log.warn(`${name}'s link from before no longer works`);
+    if (before !== null && before.tokenSha256 !== null) input.log.warn(`${name}'s earlier link no longer works`);
   }
-  input.log.info("Links are shown once: send each to its person alone. Another invite makes another link");
-  if (!isLocked(config.dir, "serve")) input.log.info(`Nobody serves the page now: ${hintFor(input)("annotate serve")}`);
+  input.log.info("Links are shown only once. Send each link to its person alone. To replace a link, invite the person again");
+  if (!isLocked(config.dir, "serve")) input.log.info(`The page is not served now. Start it with ${hintFor(input)("annotate serve")}`);
 }
 
 function findNameProblem(name: string, before: AnnotatorRow | null): string | null {
   if (name === "" || name.length > NAME_CHARS_MAX) return `expected a name of 1 to ${NAME_CHARS_MAX} characters`;
-  if (printable(name) !== name || /[\n\t]/.test(name)) return "a name holds no control characters";
-  if (name === LEAD) return `${LEAD} is who starts the page, with the link that serve prints`;
-  return before !== null && before.forgottenAtMs !== null ? "it is the pseudonym of somebody who was forgotten; choose another" : null;
+  if (printable(name) !== name || /[\n\t]/.test(name)) return "a name must not contain control characters";
+  if (name === LEAD) return `this name is reserved for whoever starts the page, who uses the link that serve prints`;
+  return before !== null && before.forgottenAtMs !== null ? "it is the pseudonym of a forgotten person. Choose another name" : null;
 }
 
-/** Where the page is served now, or will be by the configuration. */
+/** Returns the address at which the page is served now, or will be by the configuration. */
 function readServedUrl({ dir, annotate: { people: configured } }: Config): string {
   if (isLocked(dir, "serve")) {
     try {
       return readFileSync(join(dir, "page/url"), "utf8");
     } catch {
-      // It is starting.
+      // The server is starting.
     }
   }
   return buildPageUrl({ host: configured.host, publicUrl: configured.public_url }, configured.port);
@@ -97,7 +100,7 @@ function readServedUrl({ dir, annotate: { people: configured } }: Config): strin
 
 function people(_names: readonly string[], deps: Deps): void {
   const all = deps.annotators.all();
-  if (all.length === 0) deps.input.log.info(`Nobody is invited yet: ${hintFor(deps.input)("annotate invite NAME")}`);
+  if (all.length === 0) deps.input.log.info(`Nobody is invited yet. Invite people with ${hintFor(deps.input)("annotate invite NAME")}`);
   for (const row of all) showPerson(row, deps);
 }
 
@@ -105,14 +108,14 @@ function revoke(names: readonly string[], deps: Deps): void {
   for (const row of findPeople(names, { action: "revoke", deps })) {
     if (row.role === "lead") {
       throw new ConfigError("Cannot revoke the lead's link", {
-        hint: `stop serve, delete ${join(deps.config.dir, "page/secret")}: the next start makes another link`,
+        hint: `stop serve and delete ${join(deps.config.dir, "page/secret")}. The next start makes another link`,
       });
     }
     deps.annotators.revoke(row.annotatorId);
     assignmentQueries(deps.db).releaseLeases(row.annotatorId);
     showPerson({ ...row, tokenSha256: null }, deps);
   }
-  deps.input.log.info("Their links no longer work; their votes count as before");
+  deps.input.log.info("Their links no longer work. Their votes still count");
 }
 
 function exclude(names: readonly string[], deps: Deps): void {
@@ -123,14 +126,14 @@ function exclude(names: readonly string[], deps: Deps): void {
     const row = deps.annotators.findByName(name);
     if (row !== null) showPerson(row, deps);
   }
-  const what = isExcluded ? "Their votes no longer count; what lacks votes now is asked again" : "Their votes count again";
-  deps.input.log.info(`${what}. ${hintFor(deps.input)("link")} makes the rows follow`);
+  const what = isExcluded ? "Their votes no longer count. Comparisons that lack votes now are asked again" : "Their votes count again";
+  deps.input.log.info(`${what}. Update the rows with ${hintFor(deps.input)("link")}`);
 }
 
 function forget(names: readonly string[], deps: Deps): void {
   const nowMs = deps.input.clock.nowMs();
   for (const { name, role } of findPeople(names, { action: "forget", deps })) {
-    if (role === "lead") throw new ConfigError(`Cannot forget ${LEAD}: it is nobody's name`);
+    if (role === "lead") throw new ConfigError(`Cannot forget ${LEAD}: it is not the name of a person`);
     const pseudonym = `annotator-${randomBytes(PSEUDONYM_BYTES).toString("hex")}`;
     deps.annotators.forget(name, { pseudonym, nowMs });
     const row = deps.annotators.findByName(pseudonym);
@@ -138,10 +141,12 @@ function forget(names: readonly string[], deps: Deps): void {
     assignmentQueries(deps.db).releaseLeases(row.annotatorId);
     showPerson(row, deps);
   }
-  deps.input.log.info("Names and links are gone; the votes stay, under a pseudonym. Exports and backups from before still have the names");
+  deps.input.log.info(
+    "Names and links are deleted. The votes remain, under a pseudonym. Earlier exports and backups still contain the names",
+  );
 }
 
-/** People by name, also those who voted elsewhere only. @throws {ConfigError} for a name that nobody has, before anything is changed. */
+/** Finds people by name, also those who voted only elsewhere. @throws {ConfigError} for an unknown name, before anything changes. */
 function findPeople(names: readonly string[], { action, deps }: { readonly action: string; readonly deps: Deps }): readonly AnnotatorRow[] {
   const { annotators, input } = deps;
   return names.map((name) => {
@@ -152,7 +157,7 @@ function findPeople(names: readonly string[], { action, deps }: { readonly actio
       name,
       annotators.all().map((each) => each.name),
     );
-    throw new ConfigError(`Cannot ${action} ${printable(name)}: nobody has that name${like}`, { hint: hintFor(input)("annotate people") });
+    throw new ConfigError(`Cannot ${action} ${printable(name)}: no such person${like}`, { hint: hintFor(input)("annotate people") });
   });
 }
 

@@ -17,14 +17,16 @@ import type { InputOf } from "../registry.ts";
 import { datasetCounts } from "../stage-result.ts";
 import { readPromptsLimit } from "../update-plan.ts";
 
-/** `annotate export-tasks`: what still needs votes, for another annotation tool. `annotate import` takes its answers. */
+/**
+ * `annotate export-tasks`: writes the comparisons that still need votes for another annotation tool. `annotate import` reads its answers.
+ */
 export async function writeTasks(input: InputOf<"annotate">): Promise<CommandResult> {
   const format = readFormat(input.options.format ?? "jsonl");
   await using opened = await openContext(input, { locks: [], planned: true });
   const { context } = opened;
   const { annotate, export: exported } = context.config;
   const { people } = annotate;
-  // Fewer would be asked for in vain: a row wants min_votes.
+  // With fewer than min_votes, linking would make no row of them.
   const overlap = Math.max(people.overlap, annotate.pairs[exported.pairs]?.min_votes ?? 0);
   const task = readTaskKind(input.options.task ?? (people.task === "best-worst" ? "rank" : people.task));
   const out = resolve(input.options.out ?? join(context.config.dir, `tasks.${format.extension}`));
@@ -32,25 +34,27 @@ export async function writeTasks(input: InputOf<"annotate">): Promise<CommandRes
   const counts = { tasks: 0, imagesMax: 0 };
   const tasks = listTasks(context, { task, overlap, base, counts, promptsMax: readPromptsLimit(input) ?? Infinity });
   if (base === null && format.name !== "jsonl" && context.store.uri.startsWith("file:"))
-    input.log.warn(`No annotation tool opens file: addresses. Serve ${context.store.uri} and name it with --uri-base http://…`);
+    input.log.warn(
+      `No annotation tool opens file: addresses. Serve ${context.store.uri} over HTTP and give its address with --uri-base http://…`,
+    );
   await writeTaskFile(out, { format, task, tasks });
   const settings = await writeSettings(out, { format, task, imagesMax: Math.max(2, counts.imagesMax) });
   const beside = settings === null ? "" : `, its settings in ${settings}`;
-  const wanted = overlap > 1 ? `; each wants ${overlap} votes: tell the tool to ask ${overlap} people` : "";
-  const nothing = `Nothing to ask: every prompt that is ready has ${counted(overlap, "vote")} or is left with fewer than two images`;
+  const wanted = overlap > 1 ? `. Each needs ${overlap} votes: set the tool to ask ${overlap} people` : "";
+  const nothing = `No tasks: every prompt that is ready has ${counted(overlap, "vote")} or fewer than two usable images`;
   input.show(
     { event: "tasks", tasks: counts.tasks, file: out, settings },
     counts.tasks === 0
       ? nothing
-      : `${counted(counts.tasks, "task")} in ${out}${beside}${wanted}. Their answers come back with ${hintFor(input)("annotate import ANSWERS")}`,
+      : `${counted(counts.tasks, "task")} in ${out}${beside}${wanted}. Import the answers with ${hintFor(input)("annotate import ANSWERS")}`,
   );
   return { exit: EXIT.done, counts: { ...datasetCounts(context) } };
 }
 
 interface Asking extends ExportTasksOptions {
-  /** With a slash at its end. */
+  /** Ends with a slash. */
   readonly base: string | null;
-  /** Counted while they are written. */
+  /** Counted while the tasks are written. */
   readonly counts: { tasks: number; imagesMax: number };
 }
 
@@ -72,7 +76,7 @@ interface Writing {
   readonly tasks: Iterable<OutgoingTask>;
 }
 
-/** Whole or not at all. @throws {FatalError} if it cannot be written. */
+/** Writes the file completely or not at all. @throws {FatalError} if it cannot be written. */
 async function writeTaskFile(out: string, { format, task, tasks }: Writing): Promise<void> {
   const temporary = `${out}.${process.pid}.tmp`;
   try {
@@ -95,7 +99,7 @@ function* formatTasks(format: TaskFormat, { task, tasks }: Pick<Writing, "task" 
   else if (before === "\n") yield "\n";
 }
 
-/** Beside the tasks: `tasks.config.xml` of `tasks.json`. */
+/** Writes the tool's settings beside the tasks: `tasks.config.xml` for `tasks.json`. Returns the file, or null if the format has none. */
 async function writeSettings(
   out: string,
   { format, ...options }: { readonly format: TaskFormat; readonly task: ExportTasksOptions["task"]; readonly imagesMax: number },
@@ -110,40 +114,40 @@ async function writeSettings(
 }
 
 function cannotWrite(file: string, error: unknown): FatalError {
-  return new FatalError(`Cannot write the tasks ${file}: ${fileProblem(error)}`, { cause: error, hint: "name another place with --out" });
+  return new FatalError(`Cannot write the tasks ${file}: ${fileProblem(error)}`, { cause: error, hint: "choose another file with --out" });
 }
 
 function readFormat(name: unknown): TaskFormat {
   const found = TASK_FORMATS.find((format) => format.name === name);
   if (found !== undefined) return found;
   const names = TASK_FORMATS.map((format) => format.name);
-  throw new ConfigError(`Cannot write tasks as ${String(name)}: no such format${didYouMean(String(name), names)}`, {
+  throw new ConfigError(`Cannot write tasks as ${String(name)}: unknown format${didYouMean(String(name), names)}`, {
     hint: `formats: ${names.join(", ")}`,
   });
 }
 
 function readTaskKind(name: unknown): ExportTasksOptions["task"] {
   if (name === "pair" || name === "best" || name === "rank") return name;
-  throw new ConfigError(`Cannot write tasks of the kind ${String(name)}: no such kind`, { hint: "--task pair, best or rank" });
+  throw new ConfigError(`Cannot write tasks of the kind ${String(name)}: unknown kind`, { hint: "kinds: pair, best, rank" });
 }
 
 /**
- * The address before which an image's store key stands, with a slash at its end; null: the store's own addresses.
- * @throws {ConfigError} for one that signs or carries a password: annotators would see it, and it would end before they do.
+ * Chooses the address to which an image's store key is appended; it ends with a slash. Null means the store's own addresses.
+ * @throws {ConfigError} for an address that is signed or has a password: annotators would see it, and it would expire before they finish.
  */
 export function chooseImageBase(option: string | undefined, configured: string | null): string | null {
-  // A relative uri_base leads from an export's rows to its images; from an annotation tool it leads nowhere.
+  // A relative uri_base leads from an export's rows to its images. An annotation tool cannot use it.
   const base = option ?? (/^[a-z][a-z0-9+.-]*:/i.test(configured ?? "") ? configured : null);
   if (base === null || base === "") return null;
   const name = option === undefined ? "export.uri_base" : "--uri-base";
   if (/[?#]/.test(base)) {
-    throw new ConfigError(`Cannot put images under ${name}: what follows ? or # in it would come before the images' names`, {
-      hint: "name a plain address; links that are signed end, and so would the tasks",
+    throw new ConfigError(`Cannot put images under ${name}: the part after ? or # would come before the images' names`, {
+      hint: "give an address without them. Signed links expire, and the tasks would expire with them",
     });
   }
   if (/^[a-z][a-z0-9+.-]*:\/\/[^/]*@/i.test(base)) {
-    throw new ConfigError(`Cannot put images under ${name}: it has a user or password, which every annotator would see`, {
-      hint: "name an address that opens without one",
+    throw new ConfigError(`Cannot put images under ${name}: it contains a user or password, which every annotator would see`, {
+      hint: "give an address that needs none",
     });
   }
   return base.endsWith("/") ? base : `${base}/`;

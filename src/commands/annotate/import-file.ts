@@ -8,7 +8,7 @@ import type { CommandResult } from "../command.ts";
 import type { InputOf } from "../registry.ts";
 import { datasetCounts } from "../stage-result.ts";
 
-/** `annotate import FILE`: votes of people, from any tool whose format is known. */
+/** `annotate import FILE`: imports people's votes from the file of any tool whose format is known. */
 export async function importFile(input: InputOf<"annotate">, file: string | undefined): Promise<CommandResult> {
   const hint = hintFor(input);
   if (file === undefined) throw new ConfigError("Cannot import votes: no file given", { hint: hint("annotate import votes.jsonl") });
@@ -27,7 +27,7 @@ export async function importFile(input: InputOf<"annotate">, file: string | unde
   });
   const bad = reportProblems(input, file, result);
   const { imported, already, passedOver, refused } = result;
-  // An array may be one line as a whole.
+  // A whole array may be one line, so problems are counted in records.
   const what = (result.problems[0]?.record ?? null) === null ? result.unit : "record";
   const leftOut = bad > 0 ? `; ${counted(bad, what)} left out: ${formatReasons(refused)}` : "";
   const isNothing = bad > 0 && !skipBad;
@@ -40,15 +40,15 @@ export async function importFile(input: InputOf<"annotate">, file: string | unde
   );
   if (isNothing) {
     const isProject = result.format !== "jsonl" && refused["other-vote"] !== undefined;
-    const other = isProject ? "; if they are of another project, tell it apart with --source NAME" : "";
+    const other = isProject ? "; if they belong to another project, name it with --source NAME" : "";
     throw new ConfigError(`Cannot import ${file}: ${counted(bad, what)} cannot be imported (${formatReasons(refused)}), so nothing was`, {
-      hint: `mend ${bad === 1 ? "it" : "them"} (docs/votes.md), or leave ${bad === 1 ? "it" : "them"} out: ${hint(`annotate import ${shellWord(file)} --skip-bad`)}${other}`,
+      hint: `correct ${bad === 1 ? "it" : "them"} (docs/votes.md), or leave ${bad === 1 ? "it" : "them"} out: ${hint(`annotate import ${shellWord(file)} --skip-bad`)}${other}`,
     });
   }
   return { exit: bad > 0 ? EXIT.incomplete : EXIT.done, counts: { ...datasetCounts(opened.context), imported, already, bad } };
 }
 
-/** Answers how many there are, told or not. */
+/** Logs the problems that the result lists, and returns how many there are in all. */
 function reportProblems(input: InputOf<"annotate">, file: string, { problems, refused, unit }: ImportVotesResult): number {
   for (const { position, record, reason, message } of problems) {
     const place = unit === "line" ? `${file}:${position}` : `${file}, ${unit} ${position}`;
@@ -67,13 +67,16 @@ function formatReasons(counts: Readonly<Record<string, number>>): string {
     .join(", ");
 }
 
-/** `image_0_uid=left,label_0=won` as our name → the file's. @throws {ConfigError} for anything else. */
+/**
+ * Parses `image_0_uid=left,label_0=won` into our name → the file's name. @throws {ConfigError} if the text has another form or names a
+ * column twice.
+ */
 export function parseColumnMap(text: string | undefined): Readonly<Record<string, string>> {
   if (text === undefined) return {};
   const pairs = text.split(",").map((pair) => {
     const [, ours, theirs] = /^\s*([^=]+?)\s*=\s*(.+?)\s*$/.exec(pair) ?? [];
     if (ours === undefined || theirs === undefined)
-      throw new ConfigError(`Cannot map ${JSON.stringify(pair)}: it is no OURS=THEIRS`, {
+      throw new ConfigError(`Cannot map ${JSON.stringify(pair)}: expected OURS=THEIRS`, {
         hint: "for example --map image_0_uid=left,image_1_uid=right",
       });
     return [ours, theirs] as const;

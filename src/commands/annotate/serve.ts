@@ -23,10 +23,10 @@ import type { InputOf } from "../registry.ts";
 import { datasetCounts } from "../stage-result.ts";
 
 const PORT_MAX = 65_535;
-/** Guidelines that nobody reads on one page. */
+/** Longest guidelines, characters: nobody reads more on one page. */
 const GUIDELINES_MAX_CHARS = 200_000;
 
-/** Serves the page on which people choose, until it is stopped. */
+/** `annotate serve`: serves the annotation page until it is stopped. */
 export async function serve(input: InputOf<"annotate">): Promise<CommandResult> {
   const config = loadConfig(input.options.config, { env: input.env });
   const { people } = config.annotate;
@@ -73,12 +73,14 @@ function readAddress({ options }: InputOf<"annotate">, people: Config["annotate"
   return { host, port: Number(port), publicUrl: people.public_url, insecure: options.insecure };
 }
 
-/** `invite` takes the address from there; without it, the one of the configuration. */
+/** Writes the page's address to a file from which `annotate invite` reads it. Without it, `invite` uses the configuration. */
 function writeUrlFile(file: string, { url, log }: { readonly url: string; readonly log: InputOf<"annotate">["log"] }): void {
   try {
     writeFileSync(file, url);
   } catch (error) {
-    log.warn(`Cannot write ${file}: ${fileProblem(error)}. Links of annotate invite begin as the configuration says, not with ${url}`);
+    log.warn(
+      `Cannot write ${file}: ${fileProblem(error)}. Links of annotate invite will begin with the configured address, not with ${url}`,
+    );
   }
 }
 
@@ -90,14 +92,14 @@ interface Served {
 function reportServing(input: InputOf<"annotate">, { address, server }: Served): void {
   if (!isLoopback(address.host)) {
     const how =
-      address.publicUrl === null ? "unencrypted: whoever is on the way can read links and vote" : `people come by ${address.publicUrl}`;
+      address.publicUrl === null ? "unencrypted: anybody on the way can read links and vote" : `people open it at ${address.publicUrl}`;
     input.log.warn(`The page is open to the network on ${address.host} (${how})`);
   }
   input.show(
     { event: "serving", url: server.url, lead_url: server.leadUrl },
-    `The annotation page is open. Your link, as the lead; keep it to yourself:\n  ${server.leadUrl}`,
+    `The annotation page is open. Your own link, as the lead. Keep it secret:\n  ${server.leadUrl}`,
   );
-  input.log.info(`Others get links of their own: ${hintFor(input)("annotate invite NAME")}. Ctrl-C ends it; votes are safe at any moment`);
+  input.log.info(`Invite others with ${hintFor(input)("annotate invite NAME")}. Stop with Ctrl-C; no vote is lost`);
 }
 
 async function loadGold({ config, db }: Pick<Context, "config" | "db">): Promise<void> {
@@ -114,7 +116,7 @@ function readGuidelines(file: string | null): string | null {
   } catch (error) {
     throw new ConfigError(`Cannot read annotate.people.guidelines ${file}: ${fileProblem(error)}`, {
       cause: error,
-      hint: "a text file; or leave the key out",
+      hint: "name a text file, or remove the key",
     });
   }
   throw new ConfigError(`Cannot show annotate.people.guidelines ${file}: it is longer than ${GUIDELINES_MAX_CHARS} characters`);

@@ -4,34 +4,34 @@ import { ConfigError } from "../../errors.ts";
 
 export interface ServeAddress {
   readonly host: string;
-  /** Null: none is configured. */
+  /** Null if none is configured. */
   readonly publicUrl: string | null;
-  /** The user takes on what plain HTTP shows to the network. */
+  /** The user accepts that plain HTTP shows links and votes to the network. */
   readonly insecure: boolean;
 }
 
-/** True for an address that no other machine reaches. */
+/** Returns true for an address that no other machine reaches. */
 export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."));
 }
 
 /**
- * Over plain HTTP anybody on the way reads the links and the images, and votes with them.
- * @throws {ConfigError} where the page would be open to a network without TLS and nobody asked for that.
+ * Refuses to serve other machines over plain HTTP, where anybody on the way can read the links and images, and vote with them.
+ * @throws {ConfigError} if the page would be open to a network without TLS and without --insecure.
  */
 export function refuseOpenNetwork({ host, publicUrl, insecure }: ServeAddress): void {
   if (isLoopback(host) || insecure || publicUrl?.startsWith("https://") === true) return;
   throw new ConfigError(`Cannot serve the page on ${host}: links and votes would cross the network unencrypted`, {
-    hint: "put a TLS proxy before it and set annotate.people.public_url: https://…; in a network that you trust, --insecure",
+    hint: "put a TLS proxy in front and set annotate.people.public_url to its https:// address. In a network that you trust, use --insecure",
   });
 }
 
-/** What stands in a URL for a host: IPv6 in brackets. */
+/** Returns a host as URLs write it: IPv6 in brackets. */
 export function formatUrlHost(host: string): string {
   return isIPv6(host) ? `[${host}]` : host;
 }
 
-/** Where people open the page. */
+/** Returns the address at which people open the page. */
 export function buildPageUrl({ host, publicUrl }: Pick<ServeAddress, "host" | "publicUrl">, port: number): string {
   if (publicUrl !== null) return new URL(publicUrl).origin;
   const reachable = isWildcard(host)
@@ -41,8 +41,8 @@ export function buildPageUrl({ host, publicUrl }: Pick<ServeAddress, "host" | "p
 }
 
 /**
- * Origins under which the page is this server's. A request under any other name came by DNS rebinding or from another site's page.
- * IP addresses of this machine cannot be rebound, so that with 0.0.0.0 each of them is taken.
+ * Lists the origins under which this server serves the page. A request for any other comes by DNS rebinding or from another site. IP
+ * addresses of this machine cannot be rebound, so with 0.0.0.0 each of them is accepted.
  */
 export function listOwnOrigins({ host, publicUrl }: Pick<ServeAddress, "host" | "publicUrl">, port: number): ReadonlySet<string> {
   const names = new Set(isWildcard(host) ? [...listOwnAddresses(), hostname().toLowerCase()] : [host]);

@@ -19,10 +19,10 @@ import type { PageContext } from "./page-context.ts";
 import { PageError } from "./page-error.ts";
 
 const HISTORY_VOTES = 20;
-/** Bytes of a report that a browser may send; it is read and dropped. */
+/** Size limit of a browser's report. It is read and dropped. */
 const REPORT_MAX_BYTES = 65_536;
 
-/** What api.ts describes. */
+/** Adds the routes under /api, as api.ts describes them. */
 export function addApiRoutes(app: FastifyInstance, context: PageContext): void {
   const { session, commits, countProgress, giver, recorder } = context;
   app.addHook("onSend", async (_request, reply) => void reply.header("cache-control", "no-store"));
@@ -50,7 +50,7 @@ export function addApiRoutes(app: FastifyInstance, context: PageContext): void {
   });
 
   app.get("/api/lead", (request): Promise<LeadAnswer> => {
-    if (requireAnnotator(request).role !== "lead") throw new PageError("not-lead", "Cannot show this: it is for the lead alone");
+    if (requireAnnotator(request).role !== "lead") throw new PageError("not-lead", "Cannot show the overview: only the lead may see it");
     return context.countForLead();
   });
 
@@ -83,11 +83,11 @@ function readHistory(annotatorId: number, before: number, { queries, secret }: P
 function parseBefore(before: unknown): number {
   if (before === undefined) return Number.MAX_SAFE_INTEGER;
   const row = typeof before === "string" && /^\d{1,15}$/.test(before) ? Number(before) : null;
-  if (row === null) throw new PageError("bad-request", "Cannot read the request: before is not what an earlier answer called next");
+  if (row === null) throw new PageError("bad-request", "Cannot read the request: `before` must be the `next` of an earlier answer");
   return row;
 }
 
-/** The guard has let nobody else through. */
+/** Returns who asks. The guard lets nobody else through. */
 function requireAnnotator({ annotator }: FastifyRequest): AnnotatorRow {
   if (annotator === null) throw new PageError("not-joined", "Cannot answer: this browser has not opened a personal link");
   return annotator;
@@ -99,18 +99,18 @@ function parseBody<T>(body: unknown, schema: z.ZodType<T>): T {
   const [issue] = error.issues;
   throw new PageError(
     "bad-request",
-    `Cannot read the request: ${issue?.path.join(".") ?? ""} ${issue?.message ?? "it is not as expected"}`.trim(),
+    `Cannot read the request: ${issue?.path.join(".") ?? ""} ${issue?.message ?? "it does not match the schema"}`.trim(),
   );
 }
 
-// The requests of api.ts, checked. Bounds keep a request's work bounded.
+// Schemas of the requests in api.ts. Bounds limit the work of one request.
 
-/** What tokens.ts makes, with room. */
+/** Ids that secrets.ts creates, with room for longer ones. */
 const opaque = z.string().regex(/^[\w-]{1,64}$/);
 const FLAGS = ["nsfw", "artefact", "text", "duplicate", "corrupt"] as const;
-/** Images of a task. */
+/** Most images of a task. */
 const SHOWN_MAX = 4;
-/** A week: a page that was left open overnight is no mistake. */
+/** A week: leaving a page open overnight is not an error. */
 const MS_MAX = 7 * DAY_MS;
 
 const answer = z.discriminatedUnion("kind", [

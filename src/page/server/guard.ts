@@ -9,14 +9,14 @@ import { PageError } from "./page-error.ts";
 import { hashToken } from "./secrets.ts";
 import { MINUTE_MS } from "../../lib/units.ts";
 
-/** Requests of one address a minute: 50 people behind one, who vote every 2 s, make 10,000. */
+/** Requests from one address a minute. 50 people behind one address, who vote every 2 s, make 10,000. */
 const PER_ADDRESS = 60_000;
-/** Of one person: a page that loads ahead for somebody who votes twice a second makes 1,000. */
+/** Requests of one person a minute. A page that loads ahead for somebody who votes twice a second makes 1,000. */
 const PER_PERSON = 6_000;
 export const CSP_REPORTS = "/api/csp-reports";
 export const JOIN = "/join/";
 
-/** Everything comes from this server, nothing stands inline, nothing frames it, nothing else is told of it. */
+/** The page loads everything from this server, runs nothing inline, and cannot be framed. */
 const CSP = {
   defaultSrc: ["'none'"],
   scriptSrc: ["'self'"],
@@ -36,7 +36,7 @@ type GuardNeeds = Pick<PageContext, "db" | "clock" | "origins" | "publicUrl" | "
   readonly queries: Pick<PageContext["queries"], "annotators">;
 };
 
-/** Stands before every route: headers, limits, whose page it is, who asks. */
+/** Adds what runs before every route: security headers, rate limits, the check of Host and Origin, and who asks. */
 export async function addGuard(app: FastifyInstance, { db, clock, origins, publicUrl, cookieName, queries }: GuardNeeds): Promise<void> {
   const isTls = publicUrl?.startsWith("https://") === true;
   await app.register(cookie);
@@ -55,7 +55,7 @@ export async function addGuard(app: FastifyInstance, { db, clock, origins, publi
   });
   const seenMs = new Map<number, number>();
 
-  /** Not worth a flush, nor an image that is not shown because the disk is full. */
+  /** Not flushed, and a failure is ignored: an image must not fail because the disk is full. */
   function markSeen(annotatorId: number, nowMs: number): void {
     try {
       unflushed(db, () => queries.annotators.markSeen(annotatorId, nowMs));
@@ -85,22 +85,26 @@ export async function addGuard(app: FastifyInstance, { db, clock, origins, publi
 function refuseFlood(reply: FastifyReply, limit: Awaited<ReturnType<ReturnType<FastifyInstance["createRateLimit"]>>>): void {
   if (limit.isAllowed || !limit.isExceeded) return;
   reply.header("retry-after", limit.ttlInSeconds);
-  throw new PageError("too-many-requests", "Cannot answer so many requests", "wait a moment");
+  throw new PageError("too-many-requests", "Cannot answer: too many requests", "wait a moment");
 }
 
 /**
- * A Host that is not ours: another name was pointed at this address (DNS rebinding). An Origin that is not ours: another site's page asks
- * (CSRF). Browsers send Origin with every POST; where it is missing they say in Sec-Fetch-Site who asks.
+ * Refuses requests for another Host, which come by DNS rebinding, and requests that change something from another Origin, which come from
+ * another site's page (CSRF). Browsers send Origin with every POST; if it is missing, Sec-Fetch-Site says who asks.
  */
 function refuseOtherSites({ headers, method, url }: FastifyRequest, origins: ReadonlySet<string>): void {
   const isOwnHost = [...origins].some((origin) => new URL(origin).host === headers.host?.toLowerCase());
   if (!isOwnHost)
-    throw new PageError("wrong-origin", "Cannot answer under this name: it is none of this server's", "open the link as it was given");
-  // Reports come from the browser itself, which may hide its origin; they are only counted.
+    throw new PageError(
+      "wrong-origin",
+      "Cannot answer under this host name: it is not one of this server's",
+      "open the link exactly as you received it",
+    );
+  // The browser itself sends reports and may hide its origin. They are only counted.
   if (method === "GET" || method === "HEAD" || url === CSP_REPORTS) return;
   const site = headers["sec-fetch-site"];
   const isOwn = headers.origin === undefined ? site === undefined || site === "same-origin" : origins.has(headers.origin);
-  if (!isOwn) throw new PageError("wrong-origin", "Cannot take this: it comes from another site's page");
+  if (!isOwn) throw new PageError("wrong-origin", "Cannot accept this request: it comes from another site's page");
 }
 
 function refuseStranger({ url, headers }: FastifyRequest, reply: FastifyReply, hadToken: boolean): FastifyReply {
@@ -108,25 +112,28 @@ function refuseStranger({ url, headers }: FastifyRequest, reply: FastifyReply, h
     throw new PageError(
       "not-joined",
       hadToken
-        ? "Cannot answer: the link was revoked, or replaced by a newer one"
+        ? "Cannot answer: your link was revoked, or replaced by a newer one"
         : "Cannot answer: this browser has not opened a personal link",
-      "open your personal link again, or ask for a new one; votes that were not sent are kept in the browser",
+      "open your personal link again, or ask for a new one. Votes that were not sent are kept in this browser",
     );
   }
-  // A link that another site's page shows: the browser keeps SameSite=Strict cookies back until a page of ours asks.
+  // Somebody followed a link on another site. Browsers do not send SameSite=Strict cookies then, so the answer asks again from this site.
   const comesFromOutside = headers["sec-fetch-site"] === "cross-site";
   const page = renderNotJoinedPage({ retry: comesFromOutside && !hadToken, wasRevoked: hadToken });
   return reply.code(401).header("cache-control", "no-store").type("text/html; charset=utf-8").send(page);
 }
 
 export interface NotJoined {
-  /** Asks once more, from this page itself. */
+  /** The page reloads itself once, from this site. */
   readonly retry: boolean;
-  /** There was a token, and it opens nothing. */
+  /** The request had a token that is no longer valid. */
   readonly wasRevoked: boolean;
 }
 
-/** What somebody sees who has no cookie: what to do, in both languages of the page. No script, no style: the policy allows none inline. */
+/**
+ * Renders the page for somebody without a valid cookie, in both languages. It has no script and no style, because the policy allows none
+ * inline.
+ */
 export function renderNotJoinedPage({ retry, wasRevoked }: NotJoined): string {
   const [english, chinese] = wasRevoked
     ? [

@@ -2,15 +2,15 @@ import type { Server } from "node:http";
 import { isIPv6, type Socket } from "node:net";
 
 export interface ConnectionLimits {
-  /** Connections of one peer, in all, that are idle and have shown no person's cookie. */
+  /** Idle connections of one peer that have not yet shown anybody's cookie. */
   readonly strangersPerPeer: number;
-  /** Likewise, of all peers. */
+  /** The same for all peers together. */
   readonly strangers: number;
 }
 
 /**
- * A browser opens six connections, and shows its cookie with the first request on each. A household, an office or a reverse proxy is one
- * peer: each of its people is a stranger only for the moment between connecting and asking.
+ * A browser opens six connections and shows its cookie with the first request on each. A household, an office or a reverse proxy is one
+ * peer: each person in it is a stranger only between connecting and asking.
  */
 export const CONNECTION_LIMITS: ConnectionLimits = { strangersPerPeer: 64, strangers: 1_000 };
 
@@ -20,9 +20,9 @@ interface Stranger {
 }
 
 /**
- * Keeps people who open connections and say nothing from using up all that there are: beyond a limit, a new stranger's connection ends the
- * one that has been idle for longest, of the same peer or of all. So whoever comes next is heard. Call `know` with the connection of a
- * person's request: it is no stranger's from then on.
+ * Keeps people who open connections and send nothing from using them all up. Beyond a limit, a stranger's new connection closes the one
+ * that has been idle for longest, of that peer or of all, so that a newcomer is always served. Call `markKnown` with the connection of a
+ * person's request: it no longer counts.
  */
 export function limitConnections(server: Server, limits: ConnectionLimits = CONNECTION_LIMITS): { markKnown(socket: Socket): void } {
   /** Idle strangers, the longest idle first. */
@@ -41,7 +41,7 @@ export function limitConnections(server: Server, limits: ConnectionLimits = CONN
 
   function watch(socket: Socket): void {
     if (socket.destroyed || known.has(socket)) return;
-    const peer = readPeer(socket.remoteAddress);
+    const peer = peerKey(socket.remoteAddress);
     const ofPeer = perPeer.get(peer) ?? new Set();
     perPeer.set(peer, ofPeer.add(socket));
     strangers.set(socket, { socket, peer });
@@ -71,8 +71,11 @@ export function limitConnections(server: Server, limits: ConnectionLimits = CONN
   };
 }
 
-/** One subscriber has a whole /64 of IPv6 addresses. Source: RFC 6177, "IPv6 Address Assignment to End Sites". */
-function readPeer(address = ""): string {
+/**
+ * Returns what counts as one peer: an IPv4 address, or the /64 of an IPv6 address, which belongs to one subscriber. Source: RFC 6177, "IPv6
+ * Address Assignment to End Sites".
+ */
+function peerKey(address = ""): string {
   const plain = address.replace(/^::ffff:(?=\d+\.)/, "");
   return isIPv6(plain) ? readPrefix64(plain) : plain;
 }

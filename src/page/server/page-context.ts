@@ -17,13 +17,13 @@ import { openPageImages, type PageImages } from "./images/page-images.ts";
 import { type EntryRecorder, createEntryRecorder } from "./record-entries.ts";
 import type { StaticFile } from "./page-files.ts";
 
-/** What the routes work with; made once, by `startPageServer`. */
+/** Everything that the routes use. `startPageServer` opens it once. */
 export interface PageContext {
   readonly db: Db;
   readonly clock: Clock;
   readonly log: Pick<Log, "warn" | "error">;
   readonly secret: Uint8Array;
-  /** What is the same for everybody. */
+  /** The part of a session that is the same for everybody. */
   readonly session: Omit<SessionAnswer, "annotator" | "role" | "progress">;
   readonly queries: {
     readonly annotators: AnnotatorQueries;
@@ -31,7 +31,7 @@ export interface PageContext {
     readonly votes: PageVoteQueries;
     readonly images: PageImageQueries;
   };
-  /** Every write of a request: it is answered once the disk has it. */
+  /** Commits the writes of a request. It resolves once they are on the disk, so that an answer confirms them. */
   readonly commits: Commits["queued"];
   readonly giver: TaskGiver;
   readonly recorder: EntryRecorder;
@@ -39,7 +39,7 @@ export interface PageContext {
   readonly countForLead: () => Promise<LeadAnswer>;
   readonly images: PageImages;
   readonly files: ReadonlyMap<string, StaticFile>;
-  /** Origins under which the page is ours; known once it listens. */
+  /** Origins under which this server serves the page. Known once it listens. */
   readonly origins: () => ReadonlySet<string>;
   readonly publicUrl: string | null;
   readonly cookieName: string;
@@ -48,7 +48,7 @@ export interface PageContext {
 
 declare module "fastify" {
   interface FastifyRequest {
-    /** Who asks; null only on the way to a cookie. */
+    /** Who sent the request. Null only for `/join/…`, which sets the cookie. */
     annotator: AnnotatorRow | null;
   }
 }
@@ -68,7 +68,7 @@ export interface PageContextOptions {
   readonly origins: () => ReadonlySet<string>;
 }
 
-/** Opens what the routes work with. */
+/** Opens everything that the routes use. @throws what opening the cache of thumbnails throws. */
 export async function openPageContext(
   { config, db, store, clock, log, signal }: PageContextNeeds,
   options: PageContextOptions,
@@ -104,7 +104,7 @@ export async function openPageContext(
     files,
     origins,
     publicUrl,
-    // Cookies know no ports: two datasets on one machine need two names.
+    // Cookies ignore the port, so two datasets served on one machine need two names.
     cookieName: `comfy_dpo_${datasetId.slice(0, 8)}`,
     countCspReport: () => cspReports++,
   };

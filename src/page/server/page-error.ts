@@ -15,10 +15,10 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   internal: 500,
   unavailable: 503,
 };
-/** The same trouble is told once in so long, ms: with 50 people it would fill the terminal. */
-const TELL_EVERY_MS = 60_000;
+/** The same warning is logged once in this time, ms: with 50 people it would fill the terminal. */
+const WARN_EVERY_MS = 60_000;
 
-/** What a request is answered with instead. */
+/** An error that is sent to the browser as an ErrorAnswer. */
 export class PageError extends Error {
   override readonly name = "PageError";
   readonly code: ErrorCode;
@@ -31,45 +31,43 @@ export class PageError extends Error {
   }
 }
 
+/** Sends an error as the answer. */
 export function sendError(reply: FastifyReply, { code, message, hint }: Pick<PageError, "code" | "message" | "hint">): FastifyReply {
   const body: ErrorAnswer = { error: code, message, hint };
   return reply.code(STATUS[code]).header("cache-control", "no-store").send(body);
 }
 
-/** Answers every error as api.ts says, and tells the terminal what the lead has to mend. */
+/** Answers every error as api.ts says, and logs what the lead has to fix. */
 export function answerErrors(app: FastifyInstance, { log, clock }: Pick<PageContext, "log" | "clock">): void {
-  const toldMs = new Map<string, number>();
+  const warnedMs = new Map<string, number>();
 
-  function tell(message: string): void {
+  function warnOnce(message: string): void {
     const nowMs = clock.nowMs();
-    if (Math.abs(nowMs - (toldMs.get(message) ?? -Infinity)) < TELL_EVERY_MS) return;
-    if (toldMs.size > 100) toldMs.clear();
-    toldMs.set(message, nowMs);
+    if (Math.abs(nowMs - (warnedMs.get(message) ?? -Infinity)) < WARN_EVERY_MS) return;
+    if (warnedMs.size > 100) warnedMs.clear();
+    warnedMs.set(message, nowMs);
     log.warn(message);
   }
 
-  app.setNotFoundHandler((_request, reply) => sendError(reply, new PageError("not-found", "Cannot show this: there is no such page")));
+  app.setNotFoundHandler((_request, reply) => sendError(reply, new PageError("not-found", "Cannot find this page")));
   app.setErrorHandler((error, _request, reply) => {
     if (error instanceof PageError) return sendError(reply, error);
     if (error instanceof TransientError || error instanceof FatalError || isDatabaseTrouble(error) || isAbort(error)) {
-      tell(`Cannot answer the page for now: ${messageOf(error)}`);
-      return sendError(
-        reply,
-        new PageError("unavailable", "Cannot do this for now: the store or the disk is in trouble", "try again later"),
-      );
+      warnOnce(`Cannot answer the page now: ${messageOf(error)}`);
+      return sendError(reply, new PageError("unavailable", "Cannot do this now: the store or the disk does not work", "try again later"));
     }
     if (error instanceof RejectError) {
-      tell(`Cannot show an image: ${error.message}`);
-      return sendError(reply, new PageError("not-found", "Cannot show the image: the stored file is damaged", "skip the task"));
+      warnOnce(`Cannot show an image: ${error.message}`);
+      return sendError(reply, new PageError("not-found", "Cannot show the image: the stored file is damaged", "skip this task"));
     }
-    // Fastify's own: a body that is no JSON, too large, of another content type, sent too slowly.
+    // Fastify's own errors: a body that is not JSON, too large, of another content type, sent too slowly.
     const status = error instanceof Error && "statusCode" in error && typeof error.statusCode === "number" ? error.statusCode : 500;
     if (status === 413)
-      return sendError(reply, new PageError("too-large", "Cannot take this: it is too large", "send fewer votes at once"));
-    if (status === 429) return sendError(reply, new PageError("too-many-requests", "Cannot answer so many requests", "wait a moment"));
+      return sendError(reply, new PageError("too-large", "Cannot accept this request: it is too large", "send fewer votes at once"));
+    if (status === 429) return sendError(reply, new PageError("too-many-requests", "Cannot answer: too many requests", "wait a moment"));
     if (status >= 400 && status < 500)
       return sendError(reply, new PageError("bad-request", `Cannot read the request: ${messageOf(error)}`));
     log.error(`This is a bug in comfy-dpo: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-    return sendError(reply, new PageError("internal", "Cannot do this: the server has a bug, which its terminal shows"));
+    return sendError(reply, new PageError("internal", "Internal error. See the terminal that runs `annotate serve`."));
   });
 }

@@ -8,12 +8,15 @@ import { FatalError, messageOf } from "../../errors.ts";
 import { type Clock, pause } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 
-/** The package's root: this file is src/page/… in the repository, dist/page/… in the package. */
+/** The package's root. This file is in src/page/server in the repository, and in dist/page/server in the package. */
 const ROOT = join(import.meta.dirname, "../../..");
-/** In dist/web: what it was built from. A hash, because a checkout of another commit may leave older times. */
+/**
+ * A file in dist/web with a hash of the sources that it was built from. Times would not do: a checkout of another commit may leave older
+ * ones.
+ */
 const STAMP = "built-from.sha256";
 const LOCK = "page";
-/** How often somebody who waits for another's build looks, ms. */
+/** How often a process looks whether another one has finished building, ms. */
 const LOOK_MS = 100;
 const OUTPUT_KEPT_CHARS = 4_000;
 
@@ -21,14 +24,14 @@ interface EnsureOptions {
   readonly log: Pick<Log, "info">;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Of a package that has the sources in src/page/web, or what was built from them in dist/web. */
+  /** Root of a package with the sources in src/page/web, or the built page in dist/web. */
   readonly root?: string;
 }
 
 /**
- * Builds the page into dist/web where its files are missing or made from other sources. The package brings them built, without sources.
- * Of several that start at once one builds, the others wait for it.
- * @throws {FatalError} if there is nothing to serve.
+ * Builds the page into dist/web if it is missing or was built from other sources. A published package contains the built page and no
+ * sources. If several processes start at once, one builds and the others wait.
+ * @throws {FatalError} if there is no page to serve.
  */
 export async function ensurePageBuilt({ log, clock, signal, root = ROOT }: EnsureOptions): Promise<void> {
   if (!existsSync(join(root, "src/page/web"))) {
@@ -49,12 +52,12 @@ export async function ensurePageBuilt({ log, clock, signal, root = ROOT }: Ensur
     signal.throwIfAborted();
     throw new FatalError(`Cannot build the annotation page: ${messageOf(error)}`, {
       cause: error,
-      hint: "`pnpm install`, then `pnpm build`, which shows more",
+      hint: "`pnpm install`, then `pnpm build`, which shows the details",
     });
   }
 }
 
-/** SHA-256 (hex) over all that decides the built files. */
+/** Returns the SHA-256 (hex) of everything that decides the built files. */
 async function hashSources(root: string): Promise<string> {
   const entries = await readdir(join(root, "src/page/web"), { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
@@ -68,7 +71,7 @@ async function hashSources(root: string): Promise<string> {
 
 async function waitForLock(dir: string, { clock, signal }: Pick<EnsureOptions, "clock" | "signal">): Promise<ProcessLock> {
   for (;;) {
-    // Asked first: taking a lock that is held blocks for a second.
+    // Checked first: acquiring a lock that is held blocks for a second.
     if (!isLocked(dir, LOCK)) {
       try {
         return acquireProcessLock(dir, LOCK);
@@ -81,7 +84,7 @@ async function waitForLock(dir: string, { clock, signal }: Pick<EnsureOptions, "
   }
 }
 
-/** Into a folder of its own first: whoever serves dist/web meanwhile finds all files of one build. */
+/** Builds into another folder first, so that a server that reads dist/web finds the files of one build. */
 async function build(root: string, hash: string): Promise<void> {
   const built = join(root, "dist/web");
   const fresh = `${built}.fresh`;
@@ -98,7 +101,7 @@ async function build(root: string, hash: string): Promise<void> {
   }
 }
 
-/** In a process of its own: a bundler's memory is gone before the first visitor comes. */
+/** Runs Vite in another process, so that its memory is freed before the first visitor comes. */
 async function runVite(root: string, args: readonly string[]): Promise<void> {
   const program = join(root, "node_modules/vite/bin/vite.js");
   if (!existsSync(program)) throw new Error("Vite is not installed");
@@ -114,7 +117,7 @@ async function runVite(root: string, args: readonly string[]): Promise<void> {
   if (exit !== 0) throw new Error(`Vite ended with ${exit ?? "a signal"}: ${output.trim()}`);
 }
 
-/** From the package's root, in the repository and in the package: where the page is built to. */
+/** Where the page is built to. */
 export const PAGE_FOLDER = join(import.meta.dirname, "../../../dist/web");
 
 const CONTENT_TYPES: Readonly<Record<string, string>> = {
@@ -133,14 +136,14 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
 export interface StaticFile {
   readonly bytes: Uint8Array;
   readonly contentType: string;
-  /** True for names that hold a hash of their content. */
+  /** True if the name contains a hash of the content. */
   readonly isImmutable: boolean;
 }
 
 /**
- * Reads the built page into memory, by the path of its URL. A request then looks into this table and nowhere else: no path from a request
- * reaches the file system.
- * @throws {FatalError} where there is no page.
+ * Reads the built page into memory, by URL path. Requests are answered from this table alone: no path from a request reaches the file
+ * system.
+ * @throws {FatalError} if the page is not built.
  */
 export async function readStaticFiles(folder: string = PAGE_FOLDER): Promise<ReadonlyMap<string, StaticFile>> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
@@ -154,7 +157,7 @@ export async function readStaticFiles(folder: string = PAGE_FOLDER): Promise<Rea
   }
   const index = files.get("/index.html");
   if (index === undefined) {
-    throw new FatalError(`Cannot serve the annotation page: ${folder} has no index.html`, { hint: "pnpm build makes it" });
+    throw new FatalError(`Cannot serve the annotation page: ${folder} has no index.html`, { hint: "run `pnpm build`" });
   }
   files.delete("/index.html");
   for (const path of ["/", "/lead"]) files.set(path, index);

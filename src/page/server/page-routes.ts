@@ -6,12 +6,12 @@ import type { PageContext } from "./page-context.ts";
 import { PageError } from "./page-error.ts";
 import { isSameText, deriveSlot, hashToken } from "./secrets.ts";
 
-/** A year, s: what browsers take for ever. A slot's image never changes. */
+/** A year, s. Browsers treat it as for ever, and the image of a slot never changes. */
 const CACHE_S = 31_536_000;
 /** Half a year, s: a personal link is opened once. */
 const COOKIE_S = 15_552_000;
 
-/** Joining, the page's own files, and images. */
+/** Adds the routes of joining, of the page's own files, and of images. */
 export function addPageRoutes(app: FastifyInstance, context: PageContext): void {
   app.get<{ Params: { token: string } }>(`${JOIN}:token`, (request, reply) => join(request, reply, context));
 
@@ -29,9 +29,9 @@ type ImageRequest = FastifyRequest<{ Params: { task: string; slot: string; size:
 
 async function serveImage(request: ImageRequest, reply: FastifyReply, context: PageContext): Promise<FastifyReply> {
   const { task, slot, size } = request.params;
-  const annotatorId = request.annotator?.annotatorId ?? 0; // 0: nobody's.
+  const annotatorId = request.annotator?.annotatorId ?? 0; // 0 is nobody's id.
   const image = size === "thumb" || size === "full" ? findImage({ task, slot, annotatorId }, context) : null;
-  if (image === null) throw new PageError("not-found", "Cannot show the image: there is none in this place for this person");
+  if (image === null) throw new PageError("not-found", "Cannot show the image: this person has no such task or image");
   const etag = `"${slot}-${size}"`;
   const headers = { "cache-control": `private, max-age=${CACHE_S}, immutable`, etag };
   if (request.headers["if-none-match"] === etag) return reply.headers(headers).code(304).send();
@@ -43,7 +43,7 @@ async function serveImage(request: ImageRequest, reply: FastifyReply, context: P
   return reply.headers(headers).type(contentType).send(stream);
 }
 
-/** The token leaves the address bar: it is in the cookie from here on. */
+/** Moves the token from the address bar into a cookie. */
 function join(request: FastifyRequest<{ Params: { token: string } }>, reply: FastifyReply, context: PageContext): FastifyReply {
   const { token } = request.params;
   reply.header("cache-control", "no-store");
@@ -60,7 +60,7 @@ interface Asked {
   readonly annotatorId: number;
 }
 
-/** The image behind a slot, only for whom the task was given to. */
+/** Finds the image of a slot, for the person who was given the task alone. */
 function findImage({ task, slot, annotatorId }: Asked, { queries, secret }: PageContext): StoredImage | null {
   const assignment = queries.assignments.find(task);
   if (assignment === null || assignment.annotatorId !== annotatorId) return null;

@@ -1,21 +1,21 @@
 import type { Answer, Flag, TaskKind } from "../api.ts";
 
-/** What was chosen, as a vote says it (see docs/votes.md). */
+/** An answer in the form in which votes are stored (see docs/votes.md). */
 export interface ReadAnswer {
   readonly kind: "choice" | "tie" | "both_bad" | "skip";
-  /** image_ids, best first; tied ones in one inner list. */
+  /** image_ids, best first. Tied images share one inner list. */
   readonly ranking: readonly (readonly string[])[];
 }
 
-/** Why an answer fits its task in no way, in words. */
+/** An answer does not fit its task. The message says why. */
 export class AnswerError extends Error {
   override readonly name = "AnswerError";
 }
 
-/** Where an answer's slots lead: slot → image_id, in the order shown. */
+/** slot → image_id, in the order shown. */
 export type Slots = ReadonlyMap<string, string>;
 
-/** Turns an answer in slots into one in image_ids. @throws {AnswerError} where it does not fit the task. */
+/** Translates an answer from slots to image_ids. @throws {AnswerError} if it does not fit the task. */
 export function readAnswer(answer: Answer, { slots, task }: { readonly slots: Slots; readonly task: TaskKind }): ReadAnswer {
   const imageOf = (slot: string): string => resolveSlot(slots, slot);
   switch (answer.kind) {
@@ -30,23 +30,27 @@ export function readAnswer(answer: Answer, { slots, task }: { readonly slots: Sl
     case "best-worst": {
       const [best, worst] = [imageOf(answer.best), imageOf(answer.worst)];
       if (task !== "best-worst") throw new AnswerError(`the task is ${task}, which has no worst`);
-      if (slots.size < 3) throw new AnswerError(`of ${slots.size} images the worst is the one that was not chosen: answer with best`);
-      if (best === worst) throw new AnswerError("one image is best and worst");
+      if (slots.size < 3)
+        throw new AnswerError(`with ${slots.size} images the worst is the one that was not chosen: send an answer of kind best`);
+      if (best === worst) throw new AnswerError("the same image is named as best and as worst");
       const others = [...slots.values()].filter((imageId) => imageId !== best && imageId !== worst);
       return { kind: "choice", ranking: [[best], others, [worst]] };
     }
     case "ranking": {
       const ranking = answer.ranking.map((tier) => tier.map(imageOf));
       const ranked = ranking.flat();
-      if (task !== "rank") throw new AnswerError(`the task is ${task}, which takes no ranking`);
+      if (task !== "rank") throw new AnswerError(`the task is ${task}, which does not take a ranking`);
       if (new Set(ranked).size < ranked.length) throw new AnswerError("an image is ranked twice");
-      if (ranked.length < slots.size) throw new AnswerError(`${ranked.length} of ${slots.size} images are ranked`);
+      if (ranked.length < slots.size) throw new AnswerError(`only ${ranked.length} of ${slots.size} images are ranked`);
       return { kind: ranking.length === 1 ? "tie" : "choice", ranking };
     }
   }
 }
 
-/** Flags by image_id, sorted, without images that have none: as votes hold them. @throws {AnswerError} for a slot that the task has not. */
+/**
+ * Translates flags from slots to image_ids, sorted as votes store them. Images without flags are left out. @throws {AnswerError} for a slot
+ * that is not part of the task.
+ */
 export function readFlags(flags: Readonly<Record<string, readonly Flag[]>>, slots: Slots): Readonly<Record<string, readonly Flag[]>> {
   const byImage = Object.entries(flags)
     .filter(([, marks]) => marks.length > 0)
@@ -56,6 +60,6 @@ export function readFlags(flags: Readonly<Record<string, readonly Flag[]>>, slot
 
 function resolveSlot(slots: Slots, slot: string): string {
   const imageId = slots.get(slot);
-  if (imageId === undefined) throw new AnswerError("it names a slot that the task does not have");
+  if (imageId === undefined) throw new AnswerError("it names a slot that is not part of the task");
   return imageId;
 }

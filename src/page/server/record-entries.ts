@@ -10,11 +10,11 @@ import type { EntryResult, RefusedReason, UndoEntry, VoteEntry } from "../api.ts
 import type { ComparisonRules } from "./tasks/comparison-rules.ts";
 import { composeTask, mapSlots } from "./tasks/compose-task.ts";
 import { LEASE_MS } from "./tasks/give-tasks.ts";
-import { summarizeOutcome, settlePrompt } from "./tasks/settle-prompt.ts";
+import { settlePrompt, type SettleScope, summarizeOutcome } from "./tasks/settle-prompt.ts";
 import { AnswerError, readAnswer, readFlags } from "./read-answer.ts";
 import { keptDurationMs } from "../../votes/resolve-vote.ts";
 
-/** In votes.source. */
+/** The value of `votes.source` for votes that were cast on the page. */
 export const PAGE_SOURCE = "page";
 
 export interface RecordNeeds {
@@ -26,11 +26,11 @@ export interface RecordNeeds {
 
 type Voter = Pick<AnnotatorRow, "annotatorId" | "name">;
 
-/** Writes what people did. */
+/** Records the votes and undos that people send. */
 export interface EntryRecorder {
   /**
-   * In their order and in one transaction. An entry that was taken before is confirmed again;
-   * one that can never be taken is refused by itself.
+   * Records entries in order, in one transaction. An entry that was recorded before is confirmed again. One that can never be accepted is
+   * refused, and the others still count.
    */
   record(voter: Voter, entries: readonly (VoteEntry | UndoEntry)[]): readonly EntryResult[];
 }
@@ -40,8 +40,7 @@ export function createEntryRecorder({ db, clock, secret, rules }: RecordNeeds): 
   const comparisons = comparisonQueries(db);
   const votes = pageVoteQueries(db);
   const images = pageImageQueries(db);
-  const settle = (scope: { readonly promptKey: string; readonly criterion: string }): void =>
-    settlePrompt(scope, { comparisons, votes, rules });
+  const settle = (scope: SettleScope): void => settlePrompt(scope, { comparisons, votes, rules });
 
   function vote(voter: Voter, entry: VoteEntry): EntryResult {
     const { vote_id: voteId } = entry;
@@ -106,7 +105,7 @@ export function createEntryRecorder({ db, clock, secret, rules }: RecordNeeds): 
 
   return {
     record: (voter, entries) =>
-      comparisons.together(() => entries.map((entry) => (entry.kind === "vote" ? vote(voter, entry) : undo(voter, entry)))),
+      comparisons.inTransaction(() => entries.map((entry) => (entry.kind === "vote" ? vote(voter, entry) : undo(voter, entry)))),
   };
 }
 

@@ -14,15 +14,15 @@ import { deriveLeadToken, hashToken } from "./secrets.ts";
 
 /** A hundred votes with every flag are 60 kB. */
 const BODY_MAX_BYTES = 262_144;
-/** A request whose head, or whole, has not arrived by then is given up, ms. */
+/** A request that has not arrived completely in this time is given up, ms. */
 const REQUEST_TIMEOUT_MS = 30_000;
-/** How often that is looked at, ms. Node's own 30 s would let a slow request go on for twice its time. */
+/** How often this is checked, ms. With Node's default of 30 s a slow request could take twice its time. */
 const TIMEOUT_CHECK_MS = 1_000;
-/** A connection on which nothing moves, nor has to, is closed: somebody who stops reading holds no image open. ms. */
+/** A connection without traffic is closed after this time, ms, so that somebody who stops reading holds no image open. */
 const STALLED_MS = 120_000;
-/** Browsers open 6 each; a proxy that opens more than this has leaked them. */
+/** Browsers open 6 each. A proxy that opens more than this has leaked them. */
 const CONNECTIONS_MAX = 5_000;
-/** The lead's name among the annotators. */
+/** The lead's name in the table of annotators. */
 export const LEAD = "lead";
 
 export interface PageServerOptions extends ServeAddress, Omit<PageContextOptions, "origins"> {
@@ -33,15 +33,15 @@ export interface PageServerOptions extends ServeAddress, Omit<PageContextOptions
 }
 
 export interface PageServer {
-  /** Where people open the page. */
+  /** Address at which people open the page. */
   readonly url: string;
-  /** Opens the page as the lead: a secret. */
+  /** Opens the page as the lead. A secret. */
   readonly leadUrl: string;
-  /** Answers what has arrived, and nothing more. */
+  /** Answers the requests that have arrived, and accepts no more. */
   close(): Promise<void>;
 }
 
-/** Starts the annotation page's server. @throws {FatalError} where the port cannot be had. */
+/** Starts the annotation page's server. @throws {FatalError} if it cannot listen on the port. */
 export async function startPageServer(needs: PageContextNeeds, options: PageServerOptions): Promise<PageServer> {
   const { db, clock, log } = needs;
   const leadToken = deriveLeadToken(options.secret);
@@ -67,14 +67,14 @@ export async function startPageServer(needs: PageContextNeeds, options: PageServ
   const url = buildPageUrl(options, port);
   const closing = new AbortController();
   const preparing = prepareAhead({ ...context.queries, stored: context.queries.images, images: context.images, clock }, closing.signal);
-  preparing.catch((error: unknown) => log.error(`This is a bug in comfy-dpo: ${messageOf(error)}`)); // Votes go on without it.
+  preparing.catch((error: unknown) => log.error(`This is a bug in comfy-dpo: ${messageOf(error)}`)); // Voting works without it.
   return {
     url,
     leadUrl: `${url}${JOIN}${leadToken}`,
     async close() {
       closing.abort();
       await app.close();
-      await preparing.catch(() => undefined); // It was told.
+      await preparing.catch(() => undefined); // It was logged.
     },
   };
 }
@@ -86,10 +86,10 @@ async function listen(app: FastifyInstance, { host, port }: Pick<PageServerOptio
     await app.close();
     const code = errnoOf(error);
     const hints: Readonly<Record<string, string>> = {
-      EADDRINUSE: "another program has it: --port with another one, or 0 for any",
-      EACCES: "ports below 1024 need rights: --port with a higher one",
-      EADDRNOTAVAIL: "no network card of this machine has that address: --host with another one",
-      ENOTFOUND: "no such name is known: --host with an address",
+      EADDRINUSE: "another program uses this port. Choose another with --port, or 0 for any free one",
+      EACCES: "ports below 1024 need more rights. Choose a higher one with --port",
+      EADDRNOTAVAIL: "this machine does not have that address. Choose another with --host",
+      ENOTFOUND: "this name is unknown. Give an address with --host",
     };
     const hint = hints[code ?? ""];
     throw new FatalError(`Cannot serve the page on ${host}:${port}: ${messageOf(error)}`, {

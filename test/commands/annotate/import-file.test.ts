@@ -7,7 +7,7 @@ it("reads pairs of names, with blanks around them and = in theirs", () => {
 });
 
 it.each(["", "label_0", "=x", "label_0=", "label_0=x,"])("refuses %j", (text) => {
-  expect(() => parseColumnMap(text)).toThrow("it is no OURS=THEIRS");
+  expect(() => parseColumnMap(text)).toThrow("expected OURS=THEIRS");
 });
 
 it("refuses a column that is mapped twice", () => {

@@ -110,16 +110,16 @@ describe("annotate serve", () => {
   });
 
   it.each([
-    ["a port that is none", ["serve", "--port", "http"], "Cannot read --port http"],
-    ["a host that is none", ["serve", "--host", "http://x"], "Cannot read --host http://x"],
+    ["an invalid port", ["serve", "--port", "http"], "Cannot read --port http"],
+    ["an invalid host", ["serve", "--host", "http://x"], "Cannot read --host http://x"],
     ["prompts", ["serve", "--prompts", "3"], "annotate.people.prompts"],
-    ["serve's host without serve", ["--host", "0.0.0.0"], "it belongs to annotate serve"],
-    ["serve's port for others", ["invite", "dee", "--port", "80"], "it belongs to annotate serve"],
-    ["an action that is none", ["sevre"], 'did you mean "serve"?'],
+    ["serve's host without serve", ["--host", "0.0.0.0"], "only annotate serve uses it"],
+    ["serve's port for others", ["invite", "dee", "--port", "80"], "only annotate serve uses it"],
+    ["an unknown action", ["sevre"], 'did you mean "serve"?'],
     ["nobody to invite", ["invite"], "no name given"],
     ["the lead's name", ["invite", "dee", "lead"], "Cannot invite lead"],
     ["an empty name", ["invite", " "], "1 to 200 characters"],
-    ["an unknown name", ["revoke", "bob"], 'nobody has that name (did you mean "bo"?)'],
+    ["an unknown name", ["revoke", "bob"], 'no such person (did you mean "bo"?)'],
     ["the lead's link", ["revoke", "lead"], "page/secret"],
   ])("refuses %s", async (_what, args, message) => {
     const { exit, stderr } = await annotate(...args);
@@ -128,7 +128,7 @@ describe("annotate serve", () => {
     expect(site.project.count("select count(*) from annotators where name = 'dee'")).toBe(0);
   });
 
-  it("says what is wrong with gold and guidelines before it opens", async () => {
+  it("reports errors in gold and guidelines before the page opens", async () => {
     writeFileSync(join(site.project.dir, "gold.jsonl"), '{"images":["i_0","i_1"],"choice":0}\n');
     site.ask({ gold: "gold.jsonl" });
     expect(await annotate("serve")).toMatchObject({ exit: 2, stderr: expect.stringContaining("gold.jsonl:1") });
@@ -157,9 +157,9 @@ describe("annotate invite", () => {
     const links = stdout.split("\n").filter((line) => line !== "");
     expect(links.map((line) => line.split("\t")[0])).toEqual(["eve", "Zoë Lee"]);
     expect(links.every((line) => /\thttp:\/\/127\.0\.0\.1:\d+\/join\/[\w-]{43}$/.test(line))).toBe(true);
-    expect(stderr).toContain("Links are shown once");
-    expect(stderr).toContain("Nobody serves the page now");
-    expect((await annotate("invite", "eve")).stderr).toContain("eve's link from before no longer works");
+    expect(stderr).toContain("Links are shown only once");
+    expect(stderr).toContain("The page is not served now");
+    expect((await annotate("invite", "eve")).stderr).toContain("eve's earlier link no longer works");
     const people = await json("people");
     expect(people).toContainEqual(expect.objectContaining({ annotator: "Zoë Lee", state: "invited", votes: 0, seen_at_ms: null }));
     expect((await annotate("people")).stdout).toContain("Zoë Lee\tinvited\t0 votes on the page\tnever came");

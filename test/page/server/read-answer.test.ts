@@ -41,7 +41,7 @@ describe("readAnswer()", () => {
   it("refuses a worst of two", () => {
     const two = new Map([...slots].slice(0, 2));
     expect(() => readAnswer({ kind: "best-worst", best: "s1", worst: "s2" }, { slots: two, task: "best-worst" })).toThrow(
-      "answer with best",
+      "answer of kind best",
     );
   });
 

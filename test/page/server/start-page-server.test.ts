@@ -158,7 +158,7 @@ describe("startPageServer()", () => {
     const { port } = other.address() as AddressInfo; // It listens on TCP.
     const failed = start(port);
     await expect(failed).rejects.toThrow(FatalError);
-    await expect(failed).rejects.toMatchObject({ hint: expect.stringContaining("another program has it") });
+    await expect(failed).rejects.toMatchObject({ hint: expect.stringContaining("another program uses this port") });
     await new Promise((resolve) => other.close(resolve));
   });
 });

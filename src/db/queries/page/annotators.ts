@@ -1,11 +1,11 @@
 import type { Db } from "../../open.ts";
 
-/** Who may use the annotation page, or did. */
+/** A person who may use the annotation page, or could before. */
 export interface AnnotatorRow {
   readonly annotatorId: number;
   readonly name: string;
   readonly role: "annotator" | "lead";
-  /** Null: has no link. */
+  /** Null: the person has no link. */
   readonly tokenSha256: string | null;
   readonly createdAtMs: number;
   readonly seenAtMs: number | null;
@@ -30,7 +30,7 @@ export function annotatorQueries({ client }: Pick<Db, "client">) {
   const revoke = client.prepare<[number]>(`update annotators set token_sha256 = null where annotator_id = ?`);
   const seen = client.prepare<[number, number]>(`update annotators set seen_at_ms = ? where annotator_id = ?`);
   const exclude = client.prepare<[number | null, string]>(`update annotators set excluded_at_ms = ? where name = ?`);
-  // Their prompts are counted again: comparisons may lack votes now, or have all of them again.
+  // Counts their prompts again: comparisons may lack votes now, or have enough again.
   const recount = client.prepare<[string]>(`
     update page_prompts set rules = '' where prompt_key in (select prompt_key from votes where annotator = ?)`);
   const renameVotes = client.prepare<[string, string]>(`update votes set annotator = ? where annotator = ?`);
@@ -40,22 +40,22 @@ export function annotatorQueries({ client }: Pick<Db, "client">) {
   return {
     findByToken: (tokenSha256: string): AnnotatorRow | null => byToken.get(tokenSha256) ?? null,
     findByName: (name: string): AnnotatorRow | null => byName.get(name) ?? null,
-    /** The lead first, then by name. */
+    /** Returns everybody: the lead first, then by name. */
     all: (): readonly AnnotatorRow[] => all.all(),
-    /** True for whoever voted under a name, on the page or elsewhere. */
+    /** Returns true if somebody voted under this name, on the page or elsewhere. */
     hasVoted: (name: string): boolean => hasVoted.get(name) !== undefined,
-    /** Makes a person, or gives one another link: the one before no longer works. */
+    /** Adds a person, or replaces their token. The token before it stops working. */
     setToken: (name: string, person: { role: "annotator" | "lead"; tokenSha256: string; nowMs: number }): void =>
       void give.run({ name, ...person }),
     revoke: (annotatorId: number): void => void revoke.run(annotatorId),
     markSeen: (annotatorId: number, nowMs: number): void => void seen.run(nowMs, annotatorId),
-    /** Takes a person's votes out of all that counts, or back in; also of one who voted elsewhere only. */
+    /** Excludes a person's votes, or counts them again. Works for people who voted only elsewhere, too. */
     setExcluded: client.transaction((name: string, { excluded, nowMs }: { readonly excluded: boolean; readonly nowMs: number }): void => {
       if (byName.get(name) === undefined) give.run({ name, role: "annotator", tokenSha256: null, nowMs });
       exclude.run(excluded ? nowMs : null, name);
       recount.run(name);
     }).immediate,
-    /** Puts a pseudonym in the name's place, everywhere. */
+    /** Replaces a name by a pseudonym everywhere. */
     forget: client.transaction((name: string, { pseudonym, nowMs }: { readonly pseudonym: string; readonly nowMs: number }): void => {
       if (byName.get(name) === undefined) give.run({ name, role: "annotator", tokenSha256: null, nowMs });
       renameVotes.run(pseudonym, name);

@@ -1,7 +1,7 @@
 import type { Db } from "../../open.ts";
 
-// Who has which comparison. The question "what next?" must not get slower with the dataset or with what a person has done: it reads the
-// index comparisons_next from where that person's last look ended.
+// Who has which comparison. Finding the next one must not get slower with the size of the dataset or with the votes of a person: it reads
+// the index comparisons_next from where that person stopped.
 
 export type Purpose = "task" | "gold" | "repeat";
 
@@ -10,7 +10,7 @@ export interface AssignmentRow {
   readonly comparison: number;
   readonly annotatorId: number;
   readonly purpose: Purpose;
-  /** JSON array of image_ids in the order shown. */
+  /** JSON array of image_ids, in the order shown. */
   readonly shown: string;
   readonly state: "leased" | "answered";
   readonly leasedUntilMs: number;
@@ -18,7 +18,7 @@ export interface AssignmentRow {
   readonly criterion: string;
 }
 
-/** A place in the order of asking. */
+/** A position in the order in which comparisons are asked. */
 export interface QueuePlace {
   readonly answers: number;
   readonly criterionRank: number;
@@ -26,26 +26,26 @@ export interface QueuePlace {
   readonly comparison: number;
 }
 
-/** An open comparison as one person may get it. */
+/** An open comparison, as seen by one person. */
 export interface QueueRow extends QueuePlace {
   readonly images: string;
-  /** 1: had by this person before; for them it never opens again. */
+  /** 1 if this person had it before; it never opens again for them. */
   readonly mine: 0 | 1;
-  /** Votes wanted that nobody else is at. */
+  /** Votes that are needed and that nobody else is working on. */
   readonly room: number;
 }
 
 interface Asking {
   readonly annotatorId: number;
   readonly nowMs: number;
-  /** No lease made now is longer: one that seems to be was made before the clock was set back, and holds nothing. */
+  /** End of a lease that is made now. A later one was made before the clock was set back, and holds nothing. */
   readonly leaseEndMs: number;
 }
 
 const COLUMNS = `task_id as taskId, comparison, annotator_id as annotatorId, purpose, shown, assignments.state, leased_until_ms as leasedUntilMs,
   prompt_key as promptKey, criterion`;
 const FROM = "from assignments join comparisons using (comparison)";
-/** Votes that other people are at. */
+/** Votes that other people are working on. */
 const OTHERS = `(select count(*) from assignments as held where held.comparison = comparisons.comparison and held.state = 'leased'
   and held.purpose = 'task' and held.leased_until_ms > @nowMs and held.leased_until_ms <= @leaseEndMs and held.annotator_id <> @annotatorId)`;
 
@@ -86,22 +86,22 @@ export function assignmentQueries({ client }: Pick<Db, "client">) {
   const releaseLeases = client.prepare<[number]>(`update assignments set leased_until_ms = 0 where annotator_id = ? and state = 'leased'`);
 
   return {
-    /** Open comparisons behind a place, in order, read as far as the caller goes. */
+    /** Iterates over the open comparisons after a position, in order. */
     queueAfter: (place: QueuePlace, asking: Asking): IterableIterator<QueueRow> => queue.iterate({ ...place, ...asking }),
-    /** The images of the open comparisons that are asked about first: each a JSON array. */
+    /** Returns the images (JSON arrays) of the comparisons at the front of the queue. */
     listFrontOfQueue: (count: number): readonly string[] => front.all(count),
-    /** What a person holds, also where the lease has ended; `isWanted`: a vote on it is still needed from them. */
+    /** Returns what a person holds, expired leases included. `isWanted`: their vote on it is still needed. */
     listHeld: (asking: Asking) => held.all(asking),
-    /** Gold that a person has not had, at random. */
+    /** Returns random gold that the person has not had. */
     freshGold: (annotatorId: number): { comparison: number; images: string } | null => gold.get({ annotatorId, limit: 1 }) ?? null,
-    /** Something that a person answered at least `skip` and at most `skip + limit` votes ago, and never again since. */
+    /** Returns something that the person answered at least `skip` and at most `skip + limit` votes ago, and did not repeat since. */
     repeatable: (annotatorId: number, span: { readonly skip: number; readonly limit: number }) =>
       repeatable.get({ annotatorId, ...span }) ?? null,
     find: (taskId: string): AssignmentRow | null => find.get(taskId) ?? null,
     insert: (row: Omit<AssignmentRow, "promptKey" | "criterion">): void => void insert.run(row),
     setState: (taskId: string, { state, leasedUntilMs }: Pick<AssignmentRow, "state" | "leasedUntilMs">): void =>
       void setState.run(state, leasedUntilMs, taskId),
-    /** Gives everything that a person holds back to the others. */
+    /** Ends a person's leases, so that others can be given these comparisons. */
     releaseLeases: (annotatorId: number): void => void releaseLeases.run(annotatorId),
   };
 }

@@ -1,7 +1,7 @@
 import type { Db } from "../../open.ts";
 import type { RowRange } from "../annotate/groups.ts";
 
-// What is to be compared. Written by the feed (what there is) and with each vote (whether it is enough).
+// Comparisons. The feed writes which ones exist, and each vote whether they have enough votes.
 
 export type ComparisonState = "open" | "done" | "disputed" | "void" | "gold";
 
@@ -30,11 +30,11 @@ export interface GoldComparison {
   readonly expected: string;
 }
 
-/** Which prompts the page shows. */
+/** Which prompts the feed reads. */
 export interface FeedRange {
-  /** Of the configuration; a prompt that was looked at under others is looked at again. */
+  /** Hash of the rules. A prompt that was fed under other rules is fed again. */
   readonly rules: string;
-  /** Only prompts below this place in the file; null: all. */
+  /** Only prompts before this position in their file. Null: all. */
   readonly positionEnd: number | null;
 }
 
@@ -76,7 +76,7 @@ export function comparisonQueries({ client }: Pick<Db, "client">) {
   const voidGold = client.prepare(`update comparisons set state = 'void' where kind = 'gold' and state = 'gold'`);
 
   return {
-    /** The next range of at most `count` rows that begins with a prompt to look at; null at the end. */
+    /** Returns the next range of at most `count` rows that begins with a prompt to feed. Null at the end. */
     nextUnfed(after: number, { count, ...feed }: FeedRange & { readonly count: number }): RowRange | null {
       const first = firstUnfed.get({ ...feed, after });
       return first === undefined ? null : { after: first - 1, last: first - 1 + count };
@@ -88,14 +88,14 @@ export function comparisonQueries({ client }: Pick<Db, "client">) {
     insert: (row: NewComparison): void => void insert.run(row),
     settle: ({ comparison, state, answers, wanted }: Pick<ComparisonRow, "comparison" | "state" | "answers" | "wanted">): void =>
       void settle.run({ comparison, state, answers, wanted }),
-    /** Prompts that were removed, or that the configuration no longer shows. */
+    /** Voids the comparisons of prompts that were removed or that the configuration no longer shows. */
     voidOthers: (feed: FeedRange): void => void voidOthers.run(feed),
-    /** Makes these the gold there is. */
+    /** Replaces all gold. */
     setGold: client.transaction((gold: readonly GoldComparison[]): void => {
       voidGold.run();
       for (const each of gold) insertGold.run(each);
     }).immediate,
-    /** Runs writes together. */
-    together: <T>(work: () => T): T => client.transaction(work).immediate(),
+    /** Runs `work` in one transaction. */
+    inTransaction: <T>(work: () => T): T => client.transaction(work).immediate(),
   };
 }

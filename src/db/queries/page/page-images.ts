@@ -1,12 +1,12 @@
 import type { Db } from "../../open.ts";
 
-/** A stored image as the page serves it. */
+/** A stored image that the page serves. */
 export interface StoredImage {
   /** image_id, or the sha256 of a reference. */
   readonly name: string;
   readonly key: string;
   readonly sizeBytes: number;
-  /** Of the stored file. */
+  /** SHA-256 of the stored file. */
   readonly sha256: string;
 }
 
@@ -36,9 +36,9 @@ export function pageImageQueries({ client }: Pick<Db, "client">) {
     select prompt, negative, reference_files as "references" from prompts where prompt_key = ?`);
 
   return {
-    /** Null where it is no longer stored, or could not be decoded. */
+    /** Returns null if it is no longer stored or could not be decoded. */
     image: (imageId: string): ShownImage | null => image.get(imageId) ?? null,
-    /** Null where its bytes are not in the store yet. */
+    /** Returns null if its bytes are not in the store yet. */
     reference: (sha256: string): StoredImage | null => reference.get(sha256) ?? null,
     prompt: (promptKey: string): ShownPrompt | null => prompt.get(promptKey) ?? null,
   };

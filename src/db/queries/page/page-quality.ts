@@ -1,9 +1,9 @@
 import type { Db } from "../../open.ts";
 
-// What the lead sees. Every query is short, so that nobody who votes meanwhile waits for it: one person's votes, or a page of them all.
+// Queries of the lead's page. Each is short, so that no vote waits for it: one person's votes, or a page of all votes.
 
 export interface PersonCounts {
-  /** Tasks; skips included, gold and repeats not. */
+  /** Votes on tasks: skips included, gold and repeats not. */
   readonly votes: number;
   readonly skips: number;
   readonly goldVotes: number;
@@ -14,7 +14,7 @@ export interface PersonCounts {
   readonly medianMs: number | null;
 }
 
-/** A standing vote on a task, as the agreement of people is counted from. */
+/** A vote on a task that was not undone, for counting agreement. */
 export interface QualityVote {
   readonly comparison: number;
   readonly annotatorId: number;
@@ -70,9 +70,9 @@ export function pageQualityQueries({ client }: Pick<Db, "client">) {
         medianMs: median.get({ annotatorId, skip: middle }) ?? null,
       };
     },
-    /** Votes in the order of their comparisons, behind one of them. */
+    /** Returns votes ordered by comparison, after the given one. */
     listVotesAfter: (comparison: number, limit: number): readonly QualityVote[] => page.all({ after: comparison, limit }),
-    /** `missing`: votes still needed. */
+    /** Counts comparisons by state. `missing` is the number of votes still needed. */
     states: (): readonly StateCount[] => states.all(),
   };
 }

@@ -1,7 +1,7 @@
 import type { Db } from "../../open.ts";
 import type { VoteRow } from "../annotate/votes.ts";
 
-// Votes that came from the page. A row in `votes` is written once; taking back is a mark here.
+// Votes that were cast on the page. A row in `votes` is written once. An undo is a mark in `page_votes`.
 
 export interface PageVoteRow {
   readonly voteId: string;
@@ -9,14 +9,14 @@ export interface PageVoteRow {
   readonly comparison: number;
   readonly annotatorId: number;
   readonly purpose: "task" | "gold" | "repeat";
-  /** JSON {answer, flags, ms} as the browser sent it. */
+  /** JSON {answer, flags, ms}, as the browser sent it. */
   readonly entry: string;
   readonly outcome: string;
   readonly receivedAtMs: number;
   readonly undoneAtMs: number | null;
 }
 
-/** What counts of a vote on some images of a prompt. */
+/** The part of a vote that decides its outcome. */
 export type CountedVote = Pick<VoteRow, "kind" | "shown" | "ranking">;
 
 const COLUMNS = `vote_id as voteId, task_id as taskId, comparison, annotator_id as annotatorId, purpose, entry, outcome,
@@ -55,26 +55,26 @@ export function pageVoteQueries({ client }: Pick<Db, "client">) {
 
   return {
     find: (voteId: string): PageVoteRow | null => find.get(voteId) ?? null,
-    /** True where any vote, from wherever, has this id. */
+    /** Returns true if any vote has this id, wherever it was cast. */
     isTaken: (voteId: string): boolean => isTaken.get(voteId) !== undefined,
-    /** True where a task has a vote that was not taken back. */
+    /** Returns true if the task has a vote that was not undone. */
     hasStanding: (taskId: string): boolean => standing.get(taskId) !== undefined,
     insert(vote: VoteRow, row: Omit<PageVoteRow, "undoneAtMs">): void {
       insertVote.run(vote);
       insert.run(row);
     },
     undo: (voteId: string, nowMs: number): void => void undo.run(nowMs, voteId),
-    /** Votes that count under a criterion on any images of a prompt; skips left out, and those about an image that was made again since. */
+    /** Returns the votes that count for a prompt and criterion, without skips and without those on an image that was made again since. */
     listCountedVotes: (promptKey: string, criterion: string): readonly CountedVote[] => counted.all(promptKey, criterion),
-    /** A person's votes that stand, newest first; `row` is the place to go on from. */
+    /** Returns a page of a person's votes that were not undone, newest first. `row` is where the next page starts. */
     history: (annotatorId: number, page: { readonly before: number; readonly limit: number }) => history.all({ annotatorId, ...page }),
     count: (annotatorId: number): number => count.get(annotatorId) ?? 0,
-    /** Votes since a time, and when the first of them came. */
+    /** Counts a person's votes since a time, and returns when the first of them came. */
     since: (annotatorId: number, fromMs: number): { readonly votes: number; readonly firstMs: number | null } =>
       since.get(annotatorId, fromMs) ?? { votes: 0, firstMs: null },
-    /** Open comparisons: of 200,000 it takes 10 ms and more. */
+    /** Counts open comparisons. With 200,000 it takes 10 ms or more. */
     open: (): number => open.get() ?? 0,
-    /** Those of them that a person has answered. */
+    /** Counts the open comparisons that a person has answered. */
     countAnsweredOpen: (annotatorId: number): number => countAnsweredOpen.get(annotatorId) ?? 0,
   };
 }

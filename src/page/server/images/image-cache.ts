@@ -2,28 +2,31 @@ import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/p
 import { join } from "node:path";
 import { errnoOf } from "../../../lib/files/file-problem.ts";
 
-/** What is ours in the folder: an image by the SHA-256 of what it was made from, and what a crash leaves of one. */
+/** Names of cached images: the SHA-256 of the file that each was made from. */
 const CACHED = /^([0-9a-f]{64})\.webp$/;
 const TEMPORARY = /\.tmp$/;
-/** Below the limit by so much after an eviction, so that not every image evicts one. */
+/** An eviction goes down to this share of the limit, so that not every new image evicts another. */
 const KEEP_SHARE = 0.9;
 
 export interface ImageCache {
-  /** The bytes under a name (64 hex digits); made, and kept, where there are none. Several who ask at once share one making. */
+  /**
+   * Returns the bytes stored under a name (64 hex digits). If there are none, calls `make` and keeps the result. Concurrent callers share
+   * one call.
+   */
   get(name: string, make: () => Promise<Uint8Array>): Promise<Uint8Array>;
   has(name: string): boolean;
-  /** Of all that is kept. */
+  /** Total size of the cached files. */
   readonly sizeBytes: number;
 }
 
 /**
- * Images on disk up to a limit; what was not asked for longest goes first. Losing it loses nothing: all of it can be made again, so
- * that a full or failing disk is no error here.
- * @param folder made where it is missing.
+ * Opens a cache of images on disk that evicts the least recently used. All of it can be made again, so a full or failing disk is not an
+ * error.
+ * @param folder created if it is missing.
  */
 export async function openImageCache(folder: string, { maxBytes }: { readonly maxBytes: number }): Promise<ImageCache> {
   await mkdir(folder, { recursive: true });
-  /** By name, in the order of use, oldest first. */
+  /** name → bytes, least recently used first. */
   const sizes = new Map<string, number>(await listSizes(folder));
   const making = new Map<string, Promise<Uint8Array>>();
   let sizeBytes = sizes.values().reduce((sum, size) => sum + size, 0);
@@ -89,7 +92,7 @@ export async function openImageCache(folder: string, { maxBytes }: { readonly ma
   };
 }
 
-/** Oldest first; what a crash left half-written is removed. */
+/** Lists the cached files, least recently used first, and removes what a crash left half-written. */
 async function listSizes(folder: string): Promise<readonly (readonly [string, number])[]> {
   const found: { readonly name: string; readonly size: number; readonly usedMs: number }[] = [];
   for (const file of await readdir(folder)) {

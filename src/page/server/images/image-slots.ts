@@ -2,9 +2,9 @@ import type { Readable } from "node:stream";
 import PQueue from "p-queue";
 
 export interface SlotLimits {
-  /** At once, in all. */
+  /** Streams open at once, for everybody together. */
   readonly all: number;
-  /** At once, of one person: somebody who reads slowly keeps only others of their own waiting. */
+  /** Streams open at once for one person, so that a slow reader delays only their own images. */
   readonly perPerson: number;
 }
 
@@ -12,15 +12,15 @@ export interface WithStream {
   readonly stream: Readable;
 }
 
-/** Slots for what is sent piece by piece. */
+/** Limits how many streams are open at once. */
 export interface ImageSlots {
-  /** Opens something once there is room. Its slot is taken until the stream is closed, read to its end or not. */
+  /** Calls `open` once a slot is free. The slot stays taken until the stream closes, read to its end or not. */
   take<T extends WithStream>(person: number, open: () => Promise<T>): Promise<T>;
 }
 
 export function createImageSlots({ all, perPerson }: SlotLimits): ImageSlots {
   const everybody = new PQueue({ concurrency: all });
-  /** Only of those who are at it. */
+  /** Queues of the people who have a stream open or waiting. */
   const people = new Map<number, PQueue>();
 
   function queueOf(person: number): PQueue {
@@ -33,18 +33,18 @@ export function createImageSlots({ all, perPerson }: SlotLimits): ImageSlots {
     take<T extends WithStream>(person: number, open: () => Promise<T>): Promise<T> {
       const opened = Promise.withResolvers<T>();
       const queue = queueOf(person);
-      const held = async (): Promise<void> => {
+      const openAndHold = async (): Promise<void> => {
         try {
           const one = await open();
           const closed = new Promise<void>((resolve) => one.stream.once("close", resolve));
           opened.resolve(one);
           if (!one.stream.closed) await closed;
         } catch (error) {
-          opened.reject(error); // Whatever it is, it goes to who asked.
+          opened.reject(error); // The caller gets every error.
         }
       };
       void queue
-        .add(() => everybody.add(held))
+        .add(() => everybody.add(openAndHold))
         .finally(() => {
           if (queue.size + queue.pending === 0 && people.get(person) === queue) people.delete(person);
         });

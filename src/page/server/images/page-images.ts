@@ -14,16 +14,16 @@ import { createImageSlots } from "./image-slots.ts";
 import { MIB } from "../../../lib/units.ts";
 
 /**
- * Encoding leaves a core to the votes, where there are three: one encoder makes 50 of 512 px a second on a core of its own, which is what 50
- * people look at, and nothing where others are at work on it. Votes, which are mostly asleep, are woken before it.
+ * Limits of encoders at work at once. One core is left for votes where there are three or more. An encoder with a core of its own makes 50
+ * thumbnails of 512 px a second, which is what 50 people look at.
  */
 const ENCODERS = { min: 2, max: 3 };
-/** Images that are read, or have been, while the encoders are at others: an encoder that waits for a store is none. */
+/** Images read ahead of the encoders, so that no encoder waits for the store. */
 const READ_AHEAD = 2;
-/** Originals on their way at once: each is a few MiB of memory, and a connection to the store. */
+/** Originals sent at once. Each takes a few MiB of memory and a connection to the store. */
 const STREAMS = { all: 16, perPerson: 2 };
-/** The same for those that are held whole, of at most `harvest.max_image_mb` each. */
-const HELD = { all: 4, perPerson: 1 };
+/** The same for images that are held in memory as a whole, each of at most `harvest.max_image_mb`. */
+const BUFFERED = { all: 4, perPerson: 1 };
 
 export interface ServedImage {
   readonly bytes: Uint8Array;
@@ -31,24 +31,24 @@ export interface ServedImage {
 }
 
 export interface StreamedImage {
-  /** Fails where the stored file is not as it was verified, so that nobody takes half an image for one. */
+  /** Fails if the stored file does not have its recorded size, so that nobody takes half an image for a whole one. */
   readonly stream: Readable;
   readonly contentType: string;
 }
 
-/** Images as people see them; all throw what stores throw. */
+/** Reads images for the page. Every function throws what stores throw. */
 export interface PageImages {
-  /** WebP of at most 1024 px a side. */
+  /** Returns a WebP of at most 1024 px a side. */
   readonly thumb: (image: StoredImage) => Promise<ServedImage>;
-  /** Makes the thumbnail once nobody waits for others; nothing where it is there. */
+  /** Makes the thumbnail if it is not cached, once nobody waits for another one. */
   readonly prepare: (image: StoredImage) => Promise<void>;
-  /** As it was made, without what says how. For one person, who gets no more than a few at once. */
+  /** Opens the original without its metadata. A person gets only a few at once. */
   readonly full: (image: StoredImage, annotatorId: number) => Promise<StreamedImage>;
 }
 
 export type PageImageNeeds = Pick<Context, "config" | "store">;
 
-/** Opens the cache `<dir>/page/thumbs`. */
+/** Opens the page's images with the cache `<dir>/page/thumbs`. */
 export async function openPageImages({ config, store }: PageImageNeeds, signal: AbortSignal): Promise<PageImages> {
   const maxBytes = config.annotate.people.cache_mb * MIB;
   const cache = await openImageCache(join(config.dir, "page/thumbs"), { maxBytes });
@@ -57,11 +57,11 @@ export async function openPageImages({ config, store }: PageImageNeeds, signal: 
   const encoding = new PQueue({ concurrency: encoders });
   const making = new PQueue({ concurrency: encoders + READ_AHEAD });
   const streamed = createImageSlots(STREAMS);
-  const held = createImageSlots(HELD);
+  const buffered = createImageSlots(BUFFERED);
 
   async function open({ key }: StoredImage): Promise<Readable> {
     const body = await store.get(key, signal);
-    if (body === null) throw new TransientError(`the store has nothing under ${key}`);
+    if (body === null) throw new TransientError(`the store has no object ${key}`);
     return body;
   }
 
@@ -72,11 +72,11 @@ export async function openPageImages({ config, store }: PageImageNeeds, signal: 
 
   const thumbOf = (image: StoredImage): Promise<Uint8Array> => cache.get(image.sha256, () => making.add(() => make(image)));
 
-  /** Metadata goes as it passes, wherever it stands: nobody here needs the length before. */
+  /** Streams an original and removes its metadata on the way. Nobody needs its length before. */
   async function strip(image: StoredImage): Promise<StreamedImage> {
     const { stream, format } = createStripper({ hold: "least" });
     const body = await open(image);
-    void pipeline(body, requireSize(image.sizeBytes), stream).catch(() => undefined); // The stream says it.
+    void pipeline(body, requireSize(image.sizeBytes), stream).catch(() => undefined); // The reader of the stream gets the error.
     return { stream, contentType: (await format).contentType };
   }
 
@@ -87,14 +87,14 @@ export async function openPageImages({ config, store }: PageImageNeeds, signal: 
       await making.onSizeLessThan(1);
       await thumbOf(image);
     },
-    full: (image, annotatorId) => (image.key.endsWith(".webp") ? held : streamed).take(annotatorId, () => strip(image)),
+    full: (image, annotatorId) => (image.key.endsWith(".webp") ? buffered : streamed).take(annotatorId, () => strip(image)),
   };
 }
 
-/** Lets through what has `sizeBytes`; fails at its end where there was less. */
+/** Passes bytes through and fails if they are not exactly `sizeBytes`. */
 function requireSize(sizeBytes: number): Transform {
   let seenBytes = 0;
-  const wrong = (): Error => new TransientError(`the stored object is not the ${sizeBytes} bytes long that are recorded`);
+  const wrong = (): Error => new TransientError(`the stored object does not have the recorded size of ${sizeBytes} bytes`);
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
       seenBytes += chunk.length;

@@ -5,9 +5,9 @@ import { FatalError, RejectError, TransientError, isAbort } from "../../../error
 import type { Clock } from "../../../lib/clock.ts";
 import type { PageImages } from "./page-images.ts";
 
-/** Comparisons whose thumbnails are there before anybody asks: 50 people who come at once, with three tasks each. */
+/** Comparisons whose thumbnails are made in advance: enough for 50 people who come at once, with three tasks each. */
 const AHEAD = 200;
-/** After all of them are there, ms. */
+/** Pause once all of them are made, ms. */
 const LOOK_EVERY_MS = 1_000;
 
 export interface PrepareNeeds {
@@ -17,12 +17,12 @@ export interface PrepareNeeds {
   readonly clock: Clock;
 }
 
-/** Makes the thumbnails of what comes next, one at a time, while nobody waits for others. Ends with the signal. */
+/** Makes the thumbnails of the next comparisons, one at a time, while nobody waits for others. Resolves when `ending` aborts. */
 export async function prepareAhead(needs: PrepareNeeds, ending: AbortSignal): Promise<void> {
   const { assignments, clock } = needs;
   while (!ending.aborted) {
     const front = readOrNull(() => assignments.listFrontOfQueue(AHEAD)) ?? [];
-    // The feed wrote the lists.
+    // The feed wrote these lists.
     for (const imageId of front.flatMap((images) => JSON.parse(images) as string[])) {
       if (ending.aborted) return;
       await prepare(imageId, needs);
@@ -31,7 +31,7 @@ export async function prepareAhead(needs: PrepareNeeds, ending: AbortSignal): Pr
   }
 }
 
-/** What goes wrong here is told to whoever asks for the image. */
+/** Errors are dropped here: whoever asks for the image gets them. */
 async function prepare(imageId: string, { stored, images }: PrepareNeeds): Promise<void> {
   try {
     const image = readOrNull(() => stored.image(imageId));

@@ -1,32 +1,35 @@
 import { setImmediate } from "node:timers/promises";
 import type { PageQualityQueries, QualityVote } from "../../../db/queries/page/page-quality.ts";
 
-/** Votes read in one go, about 5 ms. */
+/** Votes read at once, about 5 ms. */
 const PAGE_VOTES = 1_000;
-/** Votes of a longer time count as so long, ms: each ms up to it is counted by itself, in 2 MB. */
+/** Longer times count as this one, ms. Each ms up to it has its own counter, 2 MB in all. */
 const DURATION_MAX_MS = 500_000;
 
 /** Pairs of votes by two people on the same two images. */
 export interface Agreement {
   readonly pairs: number;
-  /** Those that say the same. */
+  /** Pairs that say the same. */
   readonly alike: number;
 }
 
 export interface AgreementCounts {
-  /** Without people who are excluded. */
+  /** Without excluded people. */
   readonly all: Agreement;
-  /** Krippendorff's alpha, without them, too. */
+  /** Krippendorff's alpha, without excluded people. */
   readonly alpha: number | null;
-  /** Of their votes without skips. */
+  /** Of the same people's votes, without skips. */
   readonly medianMs: number | null;
-  /** With all others, whoever is excluded. */
+  /** Agreement of each person with all others, excluded or not. */
   readonly byAnnotator: ReadonlyMap<number, Agreement>;
 }
 
 type Tally = { pairs: number; alike: number };
 
-/** Reads every standing vote once, a page at a time; memory grows with the number of people alone. */
+/**
+ * Reads every vote that was not undone once, a page at a time. Memory grows with the number of people alone.
+ * @param excluded annotator ids of excluded people.
+ */
 export async function countAgreement(quality: PageQualityQueries, excluded: ReadonlySet<number>): Promise<AgreementCounts> {
   const alpha = createAlphaCounter();
   const all: Tally = { pairs: 0, alike: 0 };
@@ -72,13 +75,13 @@ export async function countAgreement(quality: PageQualityQueries, excluded: Read
     const votes = quality.listVotesAfter(after, PAGE_VOTES);
     const isLast = votes.length < PAGE_VOTES;
     const last = votes.at(-1)?.comparison ?? after;
-    // The page may end within a comparison: that one comes again, whole.
+    // The page may end within a comparison. That one is read again with the next page.
     const whole = isLast ? votes : votes.filter(({ comparison }) => comparison !== last);
     for (const same of Map.groupBy(whole, ({ comparison }) => comparison).values()) addComparison(same);
     if (isLast) break;
     if (whole.length === 0) throw new Error(`over ${PAGE_VOTES} votes on comparison ${last}`);
     after = whole.at(-1)?.comparison ?? after;
-    await setImmediate(); // Votes get their turn.
+    await setImmediate(); // Let votes run.
   }
   return { all, alpha: alpha.alpha(), medianMs: findMedian(durations, timed), byAnnotator };
 }
@@ -95,7 +98,7 @@ function listStatements({ annotatorId, kind, shown, ranking }: QualityVote): rea
   return listPreferences(vote).map((each) => ({ ...each, annotatorId }));
 }
 
-/** The lower of the two in the middle. */
+/** Returns the median. Of an even number, the lower one of the two in the middle. */
 function findMedian(durations: Uint32Array, count: number): number | null {
   let left = Math.floor((count - 1) / 2);
   for (const [ms, votes] of durations.entries()) {
@@ -105,22 +108,22 @@ function findMedian(durations: Uint32Array, count: number): number | null {
   return null;
 }
 
-/** What a vote says of two images: which of them is preferred, or neither. */
+/** What a vote says about two images: which one it prefers, or neither. */
 export interface PairPreference {
-  /** Both image_ids in order: the same whoever was shown them where. */
+  /** Both image_ids, sorted: equal for everybody, whatever the order shown. */
   readonly pair: string;
-  /** `first` and `second` go by image_id, not by place: people who all prefer the left one do not agree for that. */
+  /** `first` and `second` are by image_id, not by position: people who always choose the left image do not agree for that. */
   readonly preferred: "first" | "second" | "neither";
 }
 
 export interface ComparedVote {
   readonly kind: "choice" | "tie" | "both_bad" | "skip";
   readonly shown: readonly string[];
-  /** Best first; shown images that are in none come after all others, in no order among themselves. */
+  /** Best first. Shown images that are missing come after all others, in no order. */
   readonly ranking: readonly (readonly string[])[];
 }
 
-/** Every pair of images that a vote orders, or says to be equally good or bad. A skip says nothing. */
+/** Lists every pair of images that a vote orders or calls equal. A skip says nothing. */
 export function listPreferences({ kind, shown, ranking }: ComparedVote): readonly PairPreference[] {
   if (kind === "skip") return [];
   const tiers = kind === "both_bad" ? [shown] : ranking;
@@ -129,25 +132,25 @@ export function listPreferences({ kind, shown, ranking }: ComparedVote): readonl
   return ids.flatMap((first, index) =>
     ids.slice(index + 1).flatMap((second): PairPreference[] => {
       const [one, other] = [tierOf.get(first) ?? Infinity, tierOf.get(second) ?? Infinity];
-      if (one === Infinity && other === Infinity) return []; // A choice of the best says nothing of the others.
+      if (one === Infinity && other === Infinity) return []; // A choice of the best says nothing about the others.
       return [{ pair: `${first} ${second}`, preferred: one === other ? "neither" : one < other ? "first" : "second" }];
     }),
   );
 }
 
 /**
- * Krippendorff's alpha for nominal data, any number of observers, missing values allowed: 1 − D_o / D_e, from the matrix of coincidences.
- * Units are added one by one, so that memory grows with the number of categories alone.
+ * Creates a counter of Krippendorff's alpha for nominal data, any number of observers, missing values allowed: 1 − D_o / D_e, from the
+ * matrix of coincidences. Units are added one by one, so memory grows with the number of categories alone.
  * Source: K. Krippendorff, "Computing Krippendorff's Alpha-Reliability" (2011), section C.
  */
 export function createAlphaCounter() {
-  /** How often each value stands in a pair of values of one unit. */
+  /** How often each value is part of a pair of values of one unit. */
   const totals = new Map<string, number>();
   /** Sum of all coincidences of two different values. */
   let disagreeing = 0;
 
   return {
-    /** The values that observers gave one unit; fewer than two say nothing of agreement. */
+    /** Adds the values that observers gave one unit. Fewer than two say nothing about agreement. */
     addUnit(values: readonly string[]): void {
       const count = values.length;
       if (count < 2) return;
@@ -156,7 +159,7 @@ export function createAlphaCounter() {
         disagreeing += (same.length * (count - same.length)) / (count - 1);
       }
     },
-    /** Null where nothing was observed twice, or everybody always gave one and the same value: nothing could have disagreed. */
+    /** Returns alpha. Null if nothing was observed twice, or all values are equal: nothing could have disagreed. */
     alpha(): number | null {
       const sizes = [...totals.values()];
       const all = sizes.reduce((sum, size) => sum + size, 0);

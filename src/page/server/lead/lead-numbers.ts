@@ -7,9 +7,9 @@ import { type Agreement, countAgreement } from "./agreement.ts";
 import type { LeadAnswer, Quality } from "../../api.ts";
 import { HOUR_MS } from "../../../lib/units.ts";
 
-/** Numbers are at least so old before they are counted again, ms; where counting takes long, so many times as long. */
+/** Numbers are kept for this long, ms. If counting took long, for FRESH_FACTOR times as long. */
 const FRESH_MS = 5_000;
-const FRESH_TIMES = 20;
+const FRESH_FACTOR = 20;
 
 export interface LeadNeeds {
   readonly db: Db;
@@ -19,12 +19,12 @@ export interface LeadNeeds {
   readonly cspReports: () => number;
 }
 
-/** Counts what the lead sees; who asks while it is counted gets the same numbers. */
+/** Creates a function that counts what the lead sees. Callers during a count share its result. */
 export function createLeadCounter({ db, clock, promptsWaiting, cspReports }: LeadNeeds): () => Promise<LeadAnswer> {
   const annotators = annotatorQueries(db);
   const quality = pageQualityQueries(db);
   let counted: Promise<LeadAnswer> | null = null;
-  /** Null while they are counted. */
+  /** Null during a count. */
   let fresh: { readonly sinceMs: number; readonly forMs: number } | null = null;
 
   async function count(): Promise<LeadAnswer> {
@@ -37,7 +37,7 @@ export function createLeadCounter({ db, clock, promptsWaiting, cspReports }: Lea
     const counts = new Map<number, PersonCounts>();
     for (const { annotatorId } of people) {
       counts.set(annotatorId, quality.countPerson(annotatorId, clock.nowMs() - HOUR_MS));
-      await setImmediate(); // Votes get their turn.
+      await setImmediate(); // Let votes run.
     }
     const all = [...counts].filter(([annotatorId]) => !excluded.has(annotatorId)).map(([, each]) => each);
     const answer = {
@@ -54,7 +54,7 @@ export function createLeadCounter({ db, clock, promptsWaiting, cspReports }: Lea
       csp_reports: cspReports(),
     };
     const nowMs = clock.nowMs();
-    fresh = { sinceMs: nowMs, forMs: Math.max(FRESH_MS, (nowMs - startMs) * FRESH_TIMES) };
+    fresh = { sinceMs: nowMs, forMs: Math.max(FRESH_MS, (nowMs - startMs) * FRESH_FACTOR) };
     return answer;
   }
 

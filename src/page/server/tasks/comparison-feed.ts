@@ -16,30 +16,35 @@ import { flagRuleOf } from "../../../stages/annotate/link/flag-rule.ts";
 import { isDatabaseTrouble } from "../../../db/is-database-trouble.ts";
 import { isAbort, messageOf } from "../../../errors.ts";
 
-/** Rows of prompts read in one go, about 10 ms, which is what an answer to a browser then waits. */
+/** Prompts read at once, about 10 ms, which is how long a request may wait for it. */
 const PAGE_PROMPTS = 50;
+/** Opening the page waits this long for the first tasks, ms. */
+const FIRST_SCAN_MS = 500;
+/** Pause between two scans, ms. After a long scan, SCAN_PAUSE_FACTOR its duration, so that scanning takes 5 % of a core at most. */
+const SCAN_EVERY_MS = 30_000;
+const SCAN_PAUSE_FACTOR = 20;
 
 export type FeedNeeds = Pick<Context, "config" | "db" | "judges">;
 
 export interface FeedResult {
-  /** Prompts that were looked at and are final. */
+  /** Prompts that became comparisons. */
   readonly fed: number;
-  /** Prompts with candidates still to run, fetch or inspect. */
+  /** Prompts that still have candidates to run, fetch or inspect. */
   readonly waiting: number;
 }
 
 export interface ComparisonFeed {
-  /** Looks at every prompt that was not looked at under these rules. A second call while one runs joins it. */
+  /** Feeds every prompt that was not yet fed under these rules. A second call joins the one that runs. */
   scan(stopping: AbortSignal): Promise<FeedResult>;
-  /** Of the last look. */
+  /** `FeedResult.waiting` of the last scan. */
   readonly waiting: number;
-  /** Rises with every change that it made: places in the queue that were remembered before are worth nothing. */
+  /** Increases with every change. Positions in the queue that were remembered before it are invalid. */
   readonly epoch: number;
 }
 
 /**
- * Turns prompts whose images are all there into comparisons, in the order of planning, a page at a time between other work.
- * Reads prompts, jobs, images, inspections, scores, votes. Writes comparisons, page_prompts. Resumes by the prompts without a mark.
+ * Creates the feed that turns prompts with all their images into comparisons, in the order of planning, a page at a time between requests.
+ * Reads prompts, jobs, images, inspections, scores, votes. Writes comparisons, page_prompts. Resumes at the prompts without a mark.
  */
 export function createComparisonFeed({ config, db, judges }: FeedNeeds, rules: ComparisonRules): ComparisonFeed {
   const comparisons = comparisonQueries(db);
@@ -78,7 +83,7 @@ export function createComparisonFeed({ config, db, judges }: FeedNeeds, rules: C
         const place = { criterionRank, priority, round: 1, answers: 0, wanted: votes.get(images) ?? rules.overlap };
         comparisons.insert({ promptKey: group.promptKey, criterion, images, state: "open", ...place });
       }
-      // Of a new prompt nobody has said anything: there is nothing to count.
+      // A new prompt without votes has nothing to count.
       if (before.length === 0 && !group.votes.has(criterion)) continue;
       settlePrompt({ promptKey: group.promptKey, criterion }, { comparisons, votes: pageVotes, rules });
     }
@@ -90,9 +95,9 @@ export function createComparisonFeed({ config, db, judges }: FeedNeeds, rules: C
     const page = readGroups(range, sources);
     const groups = page.final.filter(({ promptKey }) => unfed.has(promptKey));
     if (groups.length > 0) {
-      // It is made again from what is there, and a thousand flushes would keep everybody waiting who votes meanwhile.
+      // Not flushed: it can be made again, and a thousand flushes would delay every vote meanwhile.
       unflushed(db, () =>
-        comparisons.together(() => {
+        comparisons.inTransaction(() => {
           for (const group of groups) feedGroup(group);
         }),
       );
@@ -103,13 +108,13 @@ export function createComparisonFeed({ config, db, judges }: FeedNeeds, rules: C
 
   async function scanOnce(stopping: AbortSignal): Promise<FeedResult> {
     const total = { fed: 0, waiting: 0 };
-    comparisons.together(() => comparisons.voidOthers(feed));
+    comparisons.inTransaction(() => comparisons.voidOthers(feed));
     let range = comparisons.nextUnfed(0, { ...feed, count: PAGE_PROMPTS });
     while (range !== null && !stopping.aborted) {
       const { fed, waiting: left } = feedRange(range);
       total.fed += fed;
       total.waiting += left;
-      await setImmediate(); // Requests get their turn.
+      await setImmediate(); // Let requests run.
       range = comparisons.nextUnfed(range.last, { ...feed, count: PAGE_PROMPTS });
     }
     waiting = total.waiting;
@@ -143,25 +148,19 @@ function planPart(
     const [one, other] = [lookOf.get(first)?.perceptualHash, lookOf.get(second)?.perceptualHash];
     return one !== undefined && other !== undefined && hammingDistance(one, other) <= rules.filters.near_duplicate;
   };
-  // Linking makes no pair of two that look the same: nobody needs to choose between them.
+  // Linking makes no pair of two near-duplicates, so nobody needs to compare them.
   return planned
     .filter((each) => each.images.length > 2 || rules.filters.near_duplicate === 0 || !isNear(each.images))
     .map((each) => ({ images: JSON.stringify(each.images), priority: each.priority }));
 }
 
-/** The page does not open before there is something on it, but waits no longer than this, ms. */
-const FIRST_LOOK_MS = 500;
-/** New images are looked for so often, ms; where looking takes long, so many times as long: 5 % of a core at most. */
-const LOOK_EVERY_MS = 30_000;
-const LOOK_TIMES = 20;
-
 export interface FollowedFeed {
-  /** Returns at the first Ctrl-C; throws what ended the feed. */
+  /** Resolves at the first Ctrl-C. Rejects with what ended the feed. */
   untilStopped(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Looks for new images again and again, beside whatever makes them. Resolves once the page may open. */
+/** Scans for new images again and again. Resolves once the page may open. */
 export async function followFeed(
   feed: ComparisonFeed,
   { clock, log, stopping }: Pick<Context, "clock" | "log" | "stopping">,
@@ -174,7 +173,8 @@ export async function followFeed(
       await feed.scan(ending);
     } catch (error) {
       if (!isDatabaseTrouble(error)) throw error;
-      log.warn(`Cannot look for new images now: ${messageOf(error)}. Trying again`); // The disk may have room again by then.
+      // The disk may have room again by then.
+      log.warn(`Cannot look for new images: ${messageOf(error)}. Trying again in ${SCAN_EVERY_MS / 1000} s or more`);
     }
   }
 
@@ -182,7 +182,7 @@ export async function followFeed(
     while (!ending.aborted) {
       const startMs = clock.nowMs();
       await scanOnce();
-      await clock.sleep(Math.max(LOOK_EVERY_MS, (clock.nowMs() - startMs) * LOOK_TIMES), ending);
+      await clock.sleep(Math.max(SCAN_EVERY_MS, (clock.nowMs() - startMs) * SCAN_PAUSE_FACTOR), ending);
     }
   }
 
@@ -190,14 +190,14 @@ export async function followFeed(
     if (!ending.aborted || !isAbort(error)) throw error;
   });
   const soon = new AbortController();
-  // A look that fails ends the command once it is asked how it stands.
-  await Promise.race([feed.scan(ending).catch(() => undefined), clock.sleep(FIRST_LOOK_MS, soon.signal)]);
+  // `untilStopped` reports a scan that fails.
+  await Promise.race([feed.scan(ending).catch(() => undefined), clock.sleep(FIRST_SCAN_MS, soon.signal)]);
   soon.abort();
   return {
     untilStopped: () => following,
     async close() {
       closing.abort();
-      await following.catch(() => undefined); // untilStopped has told it.
+      await following.catch(() => undefined); // untilStopped reported it.
     },
   };
 }

@@ -5,21 +5,21 @@ import type { PlanRules } from "./plan-comparisons.ts";
 export interface VotingRules {
   /** Votes that every comparison gets. */
   readonly overlap: number;
-  /** Votes that a split one gets at most. */
+  /** Most votes that a comparison gets whose votes are split. */
   readonly maxVotes: number;
 }
 
-/** All of the configuration that decides what people compare, and how often. */
+/** The part of the configuration that decides what people compare, and how often. */
 export interface ComparisonRules extends PlanRules, VotingRules {
   readonly criteria: readonly string[];
   readonly filters: Config["annotate"]["filters"];
-  /** Of the pair set that is exported: what can never be a pair is not worth asking. */
+  /** `across` of the pair set that is exported. Images that can never be a pair are not compared. */
   readonly across: "any" | "within";
-  /** Of that pair set; 0 where people are none of its sources. */
+  /** `min_votes` of that pair set; 0 if it does not use people's votes. */
   readonly minVotes: number;
-  /** Judge whose scores say what is uncertain; null where there is none. */
+  /** The judge whose scores say what is uncertain. Null if there is none. */
   readonly judge: string | null;
-  /** H of all above: prompts that were looked at under other rules are looked at again. */
+  /** Hash of everything above. Prompts that were compared under other rules are planned again. */
   readonly hash: string;
 }
 
@@ -27,7 +27,7 @@ export function readComparisonRules({ annotate, export: { pairs: pairSet } }: Pi
   const { people, criteria, filters, judges, pairs } = annotate;
   const exported = pairs[pairSet];
   const across = exported?.across === "within" ? "within" : "any";
-  // A technical judge says nothing of what people like, but of two blurred images it knows as little.
+  // Prefer a judge of taste. A technical one says nothing about taste, but is better than none for telling blurred images apart.
   const judge = (judges.find(({ kind }) => kind !== "builtin") ?? judges[0])?.name ?? null;
   const rules = {
     task: people.task,

@@ -4,7 +4,7 @@ import type { Task } from "../../api.ts";
 import type { Slots } from "../read-answer.ts";
 import { deriveSlot } from "../secrets.ts";
 
-/** About three pages of print. */
+/** About three printed pages. */
 const TEXT_MAX_CHARS = 10_000;
 
 export interface ComposeNeeds {
@@ -12,7 +12,7 @@ export interface ComposeNeeds {
   readonly secret: Uint8Array;
 }
 
-/** What the browser gets of an assignment; null where an image or the prompt is no longer there. */
+/** Builds the task that the browser gets for an assignment. Returns null if an image or the prompt is gone. */
 export function composeTask(assignment: AssignmentRow, { images: stored, secret }: ComposeNeeds): Task | null {
   const { taskId, criterion, leasedUntilMs, annotatorId } = assignment;
   const shown = stored.prompt(assignment.promptKey);
@@ -42,25 +42,25 @@ export function composeTask(assignment: AssignmentRow, { images: stored, secret 
   };
 }
 
-/** What somebody can be expected to read. A browser keeps eight tasks and each unsent vote with it, and shows the next in 100 ms. */
+/** Cuts a text to what somebody can be expected to read. A browser keeps eight tasks and every unsent vote with its text. */
 function readable(text: string): string {
   if (text.length <= TEXT_MAX_CHARS) return text;
-  const shown = text.slice(0, TEXT_MAX_CHARS).replace(/[\ud800-\udbff]$/, ""); // No half of a pair.
+  const shown = text.slice(0, TEXT_MAX_CHARS).replace(/[\ud800-\udbff]$/, ""); // Do not cut a surrogate pair in half.
   return `${shown}… [+${text.length - shown.length}]`;
 }
 
-/** Where the slots of a task lead. */
+/** Returns slot → image_id for a task. */
 export function mapSlots(assignment: Pick<AssignmentRow, "taskId" | "annotatorId" | "shown">, secret: Uint8Array): Slots {
   const { taskId, annotatorId } = assignment;
   return new Map(readShownImages(assignment).map((name) => [deriveSlot(secret, { taskId, annotatorId, name }), name]));
 }
 
-/** image_ids in the order shown. */
+/** Returns the image_ids in the order shown. */
 export function readShownImages({ shown }: Pick<AssignmentRow, "shown">): readonly string[] {
-  return JSON.parse(shown) as string[]; // As giveTasks wrote it.
+  return JSON.parse(shown) as string[]; // give-tasks.ts wrote it.
 }
 
-/** sha256 of each image once, in the order of the bound names. */
+/** Returns the sha256 of each reference image once, in the order of the bound names. */
 export function readReferences(references: string): readonly string[] {
   const byName = JSON.parse(references) as Record<string, string>; // Planning wrote it: hashes, no integers.
   const sorted = Object.entries(byName).toSorted(([first], [second]) => (first < second ? -1 : 1));

@@ -4,13 +4,13 @@ import type { Clock } from "../../../lib/clock.ts";
 import type { Progress } from "../../api.ts";
 import { HOUR_MS } from "../../../lib/units.ts";
 
-/** The pace is that of so long, ms. */
+/** Votes of this period count as the pace, ms. */
 const PACE_MS = 10 * 60_000;
-/** After less than this one vote would be a pace. */
+/** Shorter periods count as this long, or one vote would be a pace, ms. */
 const PACE_FROM_MS = 60_000;
-/** Open comparisons are counted so often for all, ms: with 200,000 it takes 10 ms and more; in between own votes are taken off. */
+/** Open comparisons are counted this often for everybody, ms: with 200,000 it takes 10 ms or more. In between, own votes are subtracted. */
 const COUNT_EVERY_MS = 60_000;
-/** Where somebody has nothing left, new work is seen so soon, ms. */
+/** How soon somebody who has nothing left sees new work, ms. */
 const COUNT_AGAIN_MS = 1_000;
 
 interface Counted {
@@ -19,13 +19,13 @@ interface Counted {
   readonly done: number;
 }
 
-/** How far each person is. */
+/** Creates a function that counts how far a person is. */
 export function createProgressCounter({ db, clock }: { readonly db: Db; readonly clock: Clock }): (annotatorId: number) => Progress {
   const votes = pageVoteQueries(db);
   const counted = new Map<number, Counted>();
   let open = { atMs: -Infinity, count: 0 };
 
-  /** At most so old; also where the clock was set back. */
+  /** Returns the number of open comparisons, at most `maxAgeMs` old, also after the clock was set back. */
   function openNow(nowMs: number, maxAgeMs: number): number {
     if (Math.abs(nowMs - open.atMs) > maxAgeMs) open = { atMs: nowMs, count: votes.open() };
     return open.count;

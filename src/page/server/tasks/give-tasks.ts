@@ -8,13 +8,13 @@ import { composeTask, readShownImages } from "./compose-task.ts";
 import { createQueueReader, type QueueCandidate } from "./queue-reader.ts";
 import { createTaskId } from "../secrets.ts";
 
-/** How long a comparison stays with one person who is not heard of: longer than anybody looks at one, short for those who wait for it. */
+/** How long a comparison stays with a person who sends nothing: longer than anybody looks at one, and short for those who wait for it. */
 export const LEASE_MS = 10 * 60_000;
 /** Tasks that one person may hold: what browsers load ahead, in a few tabs. */
 const HELD_MAX = 20;
-/** Looks into the queue for one request: a further one follows only where images of the one before are gone. */
-const LOOKS_MAX = 10;
-/** A repeat comes after so many own votes, when the image is no longer before the eye; and not of longer ago than people remember the rules. */
+/** Reads of the queue for one request. Another one follows only if images of the one before are gone. */
+const READS_MAX = 10;
+/** A repeat comes this many own votes later, when the image is no longer fresh in mind, and from no further back than REPEAT_WITHIN. */
 const REPEAT_AFTER = 20;
 const REPEAT_WITHIN = 500;
 
@@ -23,9 +23,9 @@ export interface GiveNeeds {
   readonly clock: Clock;
   readonly secret: Uint8Array;
   readonly rates: { readonly gold: number; readonly repeat: number };
-  /** From 0 up to 1; decides positions, gold and repeats. */
+  /** Returns a number from 0 up to 1. It decides positions, gold and repeats. */
   readonly random: () => number;
-  /** Rises when the queue may have got something in front of where somebody stands. */
+  /** Increases when the queue may have new rows in front of where somebody reads. */
   readonly epoch: () => number;
 }
 
@@ -34,9 +34,12 @@ export interface Given {
   readonly gone: readonly string[];
 }
 
-/** Gives people comparisons, and nobody one that others are at. */
+/** Gives people comparisons that nobody else is working on. */
 export interface TaskGiver {
-  /** @param holding task_ids that stay with this person. */
+  /**
+   * Renews held leases and gives more tasks.
+   * @param asked `holding`: task_ids that stay with this person. `count`: how many more are wanted.
+   */
   give(annotatorId: number, asked: { readonly holding: readonly string[]; readonly count: number }): Given;
 }
 
@@ -53,7 +56,7 @@ export function createTaskGiver({ db, clock, secret, rates, random, epoch }: Giv
     return order;
   }
 
-  /** Null where its images are gone; nobody is asked again then. */
+  /** Returns null if its images are gone; the comparison is then void. */
   function assign(annotatorId: number, row: QueueCandidate, purpose: Purpose): Task | null {
     const taskId = createTaskId();
     const leasedUntilMs = clock.nowMs() + LEASE_MS;
@@ -75,7 +78,7 @@ export function createTaskGiver({ db, clock, secret, rates, random, epoch }: Giv
     return task;
   }
 
-  /** Gold and repeats come among the others, and look like them. */
+  /** Gives a gold task or a repeat by chance. They look like all others. */
   function special(annotatorId: number): Task | null {
     if (random() < rates.gold) {
       const gold = assignments.freshGold(annotatorId);
@@ -91,7 +94,7 @@ export function createTaskGiver({ db, clock, secret, rates, random, epoch }: Giv
   /** Images may be excluded or pruned while somebody has them. */
   const isThere = (row: AssignmentRow): boolean => readShownImages(row).every((imageId) => images.image(imageId) !== null);
 
-  /** What a person has already: renewed where they still hold it, given again where their browser has lost it. */
+  /** Renews the leases that a person still holds, and returns again the tasks that their browser has lost. */
   function keep(annotatorId: number, holding: ReadonlySet<string>, count: number): { again: Task[]; kept: Set<string> } {
     const again: Task[] = [];
     const kept = new Set<string>();
@@ -111,7 +114,7 @@ export function createTaskGiver({ db, clock, secret, rates, random, epoch }: Giv
 
   return {
     give: (annotatorId, { holding, count }) =>
-      comparisons.together(() => {
+      comparisons.inTransaction(() => {
         const { again, kept } = keep(annotatorId, new Set(holding), count);
         const tasks = [...again];
         const room = Math.min(count, HELD_MAX - kept.size + again.length);
@@ -119,7 +122,7 @@ export function createTaskGiver({ db, clock, secret, rates, random, epoch }: Giv
           const task = special(annotatorId);
           if (task !== null) tasks.push(task);
         }
-        for (let look = 0; look < LOOKS_MAX && tasks.length < room; look++) {
+        for (let read = 0; read < READS_MAX && tasks.length < room; read++) {
           const rows = queue.next(annotatorId, room - tasks.length);
           if (rows.length === 0) break;
           for (const row of rows) {

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import type { TaskKind } from "../../api.ts";
 
-/** Images on one screen: a fifth would make each smaller than what it is judged by. */
+/** Most images on one screen: with a fifth, each would be too small to judge. */
 const SHOWN_MAX = 4;
 
-/** Below what two scores differ by: equal gaps come at random, and no two comparisons share a place in the queue. */
+/** Smaller than the difference of two scores. It orders equal gaps at random and gives every comparison its own place in the queue. */
 const TIE_SPREAD = 1e-6;
 
 export type Order = "uncertain" | "random" | "swiss";
@@ -12,7 +12,7 @@ export type Order = "uncertain" | "random" | "swiss";
 /** An image that may be shown. */
 export interface PlannedImage {
   readonly imageId: string;
-  /** Of the judge that is asked first; null where it said nothing. */
+  /** The score of the rules' judge. Null if it gave none. */
   readonly score: number | null;
 }
 
@@ -23,17 +23,17 @@ export interface PlanRules {
 
 /** Images to be compared with each other. */
 export interface PlannedComparison {
-  /** Sorted. */
+  /** image_ids, sorted. */
   readonly images: readonly string[];
-  /** Lower is asked first. */
+  /** Lower comes first. */
   readonly priority: number;
 }
 
 /**
- * What people are asked about the images of one prompt; of a Swiss tournament only the first round (see `planSwissRound`).
- * Pairs: as many rounds as a Swiss tournament has, ceil(log2 n), in each of which every image meets another, so that the comparisons
- * connect all images. More than fit on a screen: several screens, each sharing an image with the one before, for the same reason.
- * A pure function of ids, scores and rules: planning again gives the same.
+ * Plans what people compare for one prompt. For a Swiss tournament, only its first round (see `planSwissRound`).
+ * Pairs: as many rounds as a Swiss tournament has, ceil(log2 n). Every image meets another in each round, so that the comparisons connect
+ * all images. More images than fit on a screen: several screens, each of which shares an image with the one before, for the same reason.
+ * Depends on ids, scores and rules alone: planning again gives the same.
  */
 export function planComparisons(images: readonly PlannedImage[], { task, order }: PlanRules): readonly PlannedComparison[] {
   if (images.length < 2) return [];
@@ -46,26 +46,26 @@ export function planComparisons(images: readonly PlannedImage[], { task, order }
   });
 }
 
-/** Rounds after which one image of n has won all, where nothing is tied. */
+/** Returns the number of rounds after which one of n images has won all, if nothing is tied. */
 export function countRounds(images: number): number {
   return Math.max(1, Math.ceil(Math.log2(images)));
 }
 
-/** Best first; equal scores by id, unknown ones last. */
+/** Sorts best first, equal scores by id, unknown scores last. */
 function sortByScore(images: readonly PlannedImage[]): readonly PlannedImage[] {
   return images.toSorted(
     (first, second) => (second.score ?? -Infinity) - (first.score ?? -Infinity) || (first.imageId < second.imageId ? -1 : 1),
   );
 }
 
-/** At random, the same every time. */
+/** Shuffles by a hash of the ids: the same order every time. */
 function shuffle(images: readonly PlannedImage[]): readonly PlannedImage[] {
   return images.toSorted((first, second) => hashToShare(first.imageId) - hashToShare(second.imageId));
 }
 
 /**
- * The first rounds of a round robin by the circle method: one image stays, the others turn by one place each round. Two rounds in a row
- * connect all images. Of an odd number one pauses in each round.
+ * Pairs the first rounds of a round robin by the circle method: one image stays, and the others move by one place each round. Two rounds
+ * connect all images. With an odd number, one image pauses each round.
  */
 function pairRoundRobin<T>(players: readonly T[], rounds: number): readonly (readonly [T, T])[] {
   const seats: (T | null)[] = players.length % 2 === 0 ? [...players] : [...players, null];
@@ -86,7 +86,7 @@ function splitIntoScreens<T>(images: readonly T[]): readonly (readonly T[])[] {
   return all;
 }
 
-/** How far the two best are apart: the closer, the less is known. Where scores are missing nothing is known. */
+/** Returns the gap between the two best scores: the closer, the less is known. Returns 0 if a score is missing. */
 function measureGap(group: readonly PlannedImage[]): number {
   const scores = group.map(({ score }) => score);
   if (scores.some((score) => score === null)) return 0;
@@ -94,7 +94,7 @@ function measureGap(group: readonly PlannedImage[]): number {
   return best - next;
 }
 
-/** A pair that has met, and how it ended. */
+/** A pair that was compared, and its outcome. */
 export interface Match {
   readonly images: readonly [string, string];
   /** Null: a tie. */
@@ -102,8 +102,8 @@ export interface Match {
 }
 
 /**
- * The next round of a Swiss tournament: images with equally many wins meet, none twice. A tie is half a win for each; of an odd number
- * the last pauses. Where no new opponent is left, an image pauses, too.
+ * Plans the next round of a Swiss tournament: images with equally many wins meet, and no pair meets twice. A tie is half a win for each.
+ * With an odd number the last one pauses, and so does an image that has no new opponent.
  * @param images all images of the tournament.
  */
 export function planSwissRound(images: readonly string[], matches: readonly Match[]): readonly (readonly [string, string])[] {
@@ -128,7 +128,7 @@ function keyOf(first: string, second: string): string {
   return first < second ? `${first} ${second}` : `${second} ${first}`;
 }
 
-/** A number from 0 up to 1 that depends on the text alone: chance that is the same every time. */
+/** Returns a number from 0 up to 1 that depends on the text alone: chance that is the same every time. */
 export function hashToShare(text: string): number {
   return createHash("sha256").update(text).digest().readUInt32BE(0) / 2 ** 32;
 }

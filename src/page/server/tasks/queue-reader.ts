@@ -1,63 +1,66 @@
 import type { AssignmentQueries, QueuePlace } from "../../../db/queries/page/assignments.ts";
 import type { Clock } from "../../../lib/clock.ts";
 
-/** Rows of the queue read for one request, some 100 ms; so many only where somebody who had them all comes back. */
+/** Most rows of the queue read for one request, about 100 ms. Only somebody who has answered almost everything reads that many. */
 const SCAN_MAX = 50_000;
-/** A look from the start is free where it is so short; else it comes once in so long, ms. */
+/** Reading from the start again is free if no more than these rows were read. Otherwise it happens once in RESTART_EVERY_MS. */
 const RESTART_FREE_ROWS = 1_000;
 const RESTART_EVERY_MS = 60_000;
 
 const QUEUE_START: QueuePlace = { answers: -1, criterionRank: -1, priority: -Infinity, comparison: -1 };
 
 /**
- * Where a person's last look into the queue ended. What was passed by was theirs already, or others were at it: should those give it
- * back, a look from the start finds it.
+ * How far a person has read the queue. Rows passed by were already theirs, or other people had them. If those give them back, reading from
+ * the start finds them.
  */
-interface Standing {
+interface ReadPosition {
   readonly epoch: number;
-  /** When the looks began at the start. */
+  /** When this person last started from the beginning. */
   readonly sinceMs: number;
   /** Rows read since then. */
   scanned: number;
   place: QueuePlace;
 }
 
-/** A comparison that somebody may get. */
+/** A comparison that a person may be given. */
 export interface QueueCandidate {
   readonly comparison: number;
   readonly images: string;
 }
 
-interface Looking {
+interface Search {
   readonly annotatorId: number;
   readonly count: number;
-  /** Filled. */
+  /** The caller's list, which is appended to. */
   readonly found: QueueCandidate[];
 }
 
 export interface QueueNeeds {
   readonly assignments: Pick<AssignmentQueries, "queueAfter">;
   readonly clock: Clock;
-  /** Rises when the queue may have got something in front of where somebody stands. */
+  /** Increases when the queue may have new rows in front of where somebody reads. */
   readonly epoch: () => number;
-  /** How long what others are at may stay with them. */
+  /** How long a comparison may stay with one person. */
   readonly leaseMs: number;
 }
 
 export interface QueueReader {
-  /** The first `count` comparisons that a person has not had and that need a vote which nobody is at. */
+  /** Returns the first `count` comparisons that a person has not had and that need a vote nobody else is working on. */
   next(annotatorId: number, count: number): readonly QueueCandidate[];
 }
 
-/** Reads the queue of open comparisons for each person on from where they stand: nobody's look costs more as they do more. */
+/**
+ * Creates a reader of the queue of open comparisons. For each person it continues where they stopped, so a request never costs more the
+ * more they have answered.
+ */
 export function createQueueReader({ assignments, clock, epoch, leaseMs }: QueueNeeds): QueueReader {
-  /** By annotator. Worth nothing after a restart, and found again. */
-  const standings = new Map<number, Standing>();
+  /** By annotator. Lost at a restart, which costs one read from the start. */
+  const positions = new Map<number, ReadPosition>();
 
-  /** Reads on from where this person's last look ended, and from the start where that may have missed something. */
-  function fromQueue(annotatorId: number, count: number): readonly QueueCandidate[] {
+  /** Continues where this person stopped, and starts again where that may have missed something. */
+  function next(annotatorId: number, count: number): readonly QueueCandidate[] {
     const nowMs = clock.nowMs();
-    const last = standings.get(annotatorId);
+    const last = positions.get(annotatorId);
     const ageMs = Math.abs(nowMs - (last?.sinceMs ?? 0)); // The clock may have been set back.
     const isValid = last?.epoch === epoch() && ageMs < leaseMs;
     const found: QueueCandidate[] = [];
@@ -65,25 +68,25 @@ export function createQueueReader({ assignments, clock, epoch, leaseMs }: QueueN
     const mayRestart = !isValid || last.scanned < RESTART_FREE_ROWS || ageMs > RESTART_EVERY_MS;
     if (!mayRestart) return found;
     const fresh = { epoch: epoch(), sinceMs: nowMs, scanned: 0, place: QUEUE_START };
-    standings.set(annotatorId, fresh);
+    positions.set(annotatorId, fresh);
     readOn(fresh, { annotatorId, count, found });
     return found;
   }
 
-  /** True where the queue's end was reached before `count` were found. */
-  function readOn(standing: Standing, { annotatorId, count, found }: Looking): boolean {
+  /** Returns true if the end of the queue was reached before `count` were found. */
+  function readOn(position: ReadPosition, { annotatorId, count, found }: Search): boolean {
     const before = new Set(found.map(({ comparison }) => comparison));
     const nowMs = clock.nowMs();
     const asking = { annotatorId, nowMs, leaseEndMs: nowMs + leaseMs };
     let scanned = 0;
-    for (const { images, mine, room, ...place } of assignments.queueAfter(standing.place, asking)) {
-      standing.place = place;
-      standing.scanned++;
+    for (const { images, mine, room, ...place } of assignments.queueAfter(position.place, asking)) {
+      position.place = place;
+      position.scanned++;
       if (mine === 0 && room > 0 && !before.has(place.comparison)) found.push({ comparison: place.comparison, images });
       if (found.length >= count || ++scanned >= SCAN_MAX) return false;
     }
     return true;
   }
 
-  return { next: fromQueue };
+  return { next };
 }

@@ -15,8 +15,8 @@ export interface SettleScope {
 }
 
 /**
- * Counts the votes of one prompt and criterion again, and writes which of its comparisons have enough; where a round of a Swiss
- * tournament is over, its next one. From the votes that count alone, so that doing it again changes nothing. Inside a transaction.
+ * Counts the votes of one prompt and criterion again, and writes which of its comparisons have enough. Adds the next round of a Swiss
+ * tournament once a round is over. It reads only votes that count, so doing it again changes nothing. Call it inside a transaction.
  */
 export function settlePrompt({ promptKey, criterion }: SettleScope, { comparisons, votes, rules }: SettleNeeds): void {
   const outcomes = groupOutcomes(votes.listCountedVotes(promptKey, criterion));
@@ -42,7 +42,7 @@ export function settlePrompt({ promptKey, criterion }: SettleScope, { comparison
 
 type Outcomes = ReadonlyMap<string, readonly string[]>;
 
-/** By the images as comparisons name them. */
+/** Groups outcomes by `comparisons.images`. */
 function groupOutcomes(votes: readonly CountedVote[]): Outcomes {
   const byImages = Map.groupBy(votes, ({ shown }) => JSON.stringify((JSON.parse(shown) as string[]).toSorted()));
   return new Map(
@@ -63,7 +63,7 @@ function planNextRound(settled: readonly ComparisonRow[], outcomes: Outcomes): r
   return round >= countRounds(players.length) ? [] : planSwissRound(players, matches).map((images) => JSON.stringify(images));
 }
 
-/** What more than half say; null: a tie, or split. */
+/** Returns the outcome that more than half of the votes have. Null: a tie, or split. */
 function findWinner(outcomes: readonly string[]): string | null {
   const most = [...Map.groupBy(outcomes, (outcome) => outcome)].find(([, same]) => same.length * 2 > outcomes.length);
   const winner = most?.[0] ?? null;
@@ -72,14 +72,14 @@ function findWinner(outcomes: readonly string[]): string | null {
 
 export interface Settled {
   readonly state: "open" | "done" | "disputed";
-  /** Votes that there have to be before it is looked at again. */
+  /** Votes that are needed before it is decided again. */
   readonly wanted: number;
 }
 
 /**
- * Says whether a comparison has the votes it needs: `overlap`, and one more at a time while no outcome has more than half of them, up to
- * `maxVotes`, where it counts as disputed. One vote alone is never split.
- * @param outcomes of the votes that count, skips left out.
+ * Decides whether a comparison has enough votes: `overlap`, and one more at a time while no outcome has more than half of them. At
+ * `maxVotes` it counts as disputed. A single vote is never split.
+ * @param outcomes of the votes that count, without skips.
  */
 export function settleComparison(outcomes: readonly string[], { overlap, maxVotes }: VotingRules): Settled {
   const votes = outcomes.length;
@@ -91,9 +91,9 @@ export function settleComparison(outcomes: readonly string[], { overlap, maxVote
 }
 
 /**
- * How many votes each comparison of a prompt gets: `overlap`, or more where a group would otherwise end with fewer than linking wants, so
- * that all of them had been asked for in vain. Comparisons that share images, directly or by others, are about one group.
- * @param comparisons images of each, sorted: JSON arrays.
+ * Plans how many votes each comparison of a prompt gets: `overlap`, or more if its group would otherwise have fewer than linking needs for
+ * a row. Comparisons that share images, directly or through others, form one group.
+ * @param comparisons sorted images of each: JSON arrays.
  */
 export function planVotes(
   comparisons: readonly string[],
@@ -102,7 +102,7 @@ export function planVotes(
   if (minVotes <= overlap) return new Map(comparisons.map((images) => [images, overlap]));
   return new Map(
     groupComparisons(comparisons).flatMap(({ members, images }) => {
-      // Of a tournament only the rounds so far are there.
+      // Only the rounds so far of a tournament exist.
       const planned = order === "swiss" ? countRounds(images.size) * Math.floor(images.size / 2) : members.length;
       const each = Math.max(overlap, Math.ceil(minVotes / Math.max(planned, members.length)));
       return members.map((member): [string, number] => [member, each]);
@@ -135,7 +135,7 @@ interface Chosen {
   readonly ranking: readonly (readonly string[])[];
 }
 
-/** What votes on the same images are compared by: the image_ids at the top, sorted, or the kind. Two votes that say the same have the same. */
+/** Returns what a vote says, as text: the sorted image_ids at the top, or the kind. Two votes that say the same have equal texts. */
 export function summarizeOutcome({ kind, ranking }: Chosen): string {
   return kind === "choice" ? (ranking[0] ?? []).toSorted().join() : kind;
 }

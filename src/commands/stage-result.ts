@@ -1,12 +1,12 @@
-import type { CommandInput, CommandResult } from "./command.ts";
-import { hintFor } from "./open-context.ts";
 import type { Context } from "../context.ts";
 import type { Db } from "../db/open.ts";
-import { linkedCounts, type LinkedCounts } from "../db/queries/annotate/linked-counts.ts";
+import { linkedCounts, type LinkedCounts } from "../db/queries/annotate/preferences.ts";
 import { summarize, type Summary } from "../db/queries/overview/summary.ts";
 import { listVariants } from "../db/queries/plan/variants.ts";
 import { EXIT } from "../errors.ts";
 import { counted } from "../lib/words.ts";
+import type { CommandInput, CommandResult } from "./command.ts";
+import { hintFor } from "./open-context.ts";
 
 export interface Ending {
   /** What the command itself did, one sentence. */

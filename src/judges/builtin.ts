@@ -1,4 +1,4 @@
-import type { Inspection } from "../images/inspection.ts";
+import { BLANK_LUMA_STD, type Inspection } from "../images/inspection.ts";
 import type { Judge } from "./judge.ts";
 import { roundDecimals } from "../lib/round-decimals.ts";
 
@@ -10,8 +10,6 @@ const HALF_SHARPNESS = 8;
 /** Standard deviation of luma from which contrast is full: half of that of an evenly filled range is 37, black and white is 127.5. */
 const FULL_CONTRAST = 64;
 const ENTROPY_MAX_BITS = 8;
-/** Below this standard deviation of luma an image is blank. */
-const BLANK_LUMA_STD = 2;
 
 /**
  * A technical score from the one decode, no human preference: it knows blur, flatness and blank images, nothing of the prompt.

@@ -1,17 +1,12 @@
 import { readFile } from "node:fs/promises";
 import type { Context } from "../../context.ts";
-import { groupQueries } from "../../db/queries/annotate/groups.ts";
 import { sheetQueries, type SheetImage, type SheetPlace, type SheetPrompt } from "../../db/queries/overview/report.ts";
-import { scoreQueries } from "../../db/queries/annotate/scores.ts";
-import { voteQueries } from "../../db/queries/annotate/votes.ts";
 import { thumbnailPath } from "../../images/thumbnail-path.ts";
 import { openJudges } from "../../judges/registry.ts";
 import { counted } from "../../lib/words.ts";
-import { readGroups } from "../../stages/annotate/link/read-groups.ts";
+import { openGroupSources, readGroups } from "../../stages/annotate/link/read-groups.ts";
 import { linkGroup, explainGroup, type ExplainedImage } from "../../stages/annotate/link/pairs.ts";
 import { escapeHtml } from "./html.ts";
-import { keptDefaults } from "../../db/queries/overview/dataset.ts";
-import { flagRuleOf } from "../../stages/annotate/link/flag-rule.ts";
 import { linkRules } from "../../stages/annotate/link/sources.ts";
 
 const GROUPS_SHOWN = 20;
@@ -66,20 +61,13 @@ interface Explained {
 /** Looks at a group as linking does now, under the first criterion: rows keep no word about the images that they leave out. */
 function explainer({ config, db }: Needs): (prompt: SheetPrompt) => Explained {
   const judges = openJudges(config.annotate.judges);
-  const votes = voteQueries(db);
-  const sources = {
-    groups: groupQueries(db),
-    scores: scoreQueries(db),
-    votes,
-    judges,
-    flags: flagRuleOf(config.annotate.filters, keptDefaults(db)),
-  };
+  const sources = openGroupSources(db, { config, judges });
   const [criterion = "overall"] = config.annotate.criteria;
   const policy = config.annotate.pairs[config.export.pairs];
   return ({ row, promptKey }) => {
     const [group] = readGroups({ after: row - 1, last: row }, sources).final;
     if (group === undefined || policy === undefined) return { images: new Map(), pairs: [], isFinal: false };
-    const rules = linkRules({ annotate: config.annotate, policy, judges, criterion, anyVote: votes.anyVoteUnder(criterion) });
+    const rules = linkRules({ annotate: config.annotate, policy, judges, criterion, anyVote: sources.votes.anyVoteUnder(criterion) });
     const facts = { promptKey, criterion, images: group.images, votes: group.votes.get(criterion) ?? [] };
     const pairs = linkGroup(facts, rules).drops.filter(({ unit }) => unit === "pair");
     return { images: explainGroup(facts, rules), pairs: [...new Set(pairs.map(({ reason }) => reason))], isFinal: true };

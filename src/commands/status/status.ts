@@ -1,17 +1,11 @@
 import { describeEpoch } from "../../comfy/client/server-epoch.ts";
-import type { CommandResult } from "../command.ts";
-import { databaseFile, hintFor } from "../open-context.ts";
-import type { InputOf } from "../registry.ts";
-import { describeFlags } from "../report-linked.ts";
-import { datasetCounts } from "../stage-result.ts";
-import { describeVersions, readOldKinds, type VersionKinds } from "./describe-versions.ts";
 import { loadConfig } from "../../config/load-config.ts";
 import type { Context } from "../../context.ts";
 import { openReadonly } from "../../db/open.ts";
 import { isLocked } from "../../db/process-lock.ts";
-import { linkedCounts } from "../../db/queries/annotate/linked-counts.ts";
+import { linkedCounts } from "../../db/queries/annotate/preferences.ts";
 import { scoreQueries } from "../../db/queries/annotate/scores.ts";
-import { votesCast } from "../../db/queries/annotate/votes-cast.ts";
+import { votesCast } from "../../db/queries/annotate/votes.ts";
 import { countRefused } from "../../db/queries/images/adoption.ts";
 import { readCounters } from "../../db/queries/jobs/counters.ts";
 import { countMixedPrompts, imagesByEpoch } from "../../db/queries/jobs/epochs.ts";
@@ -22,6 +16,12 @@ import { EXIT } from "../../errors.ts";
 import { openJudges } from "../../judges/registry.ts";
 import { oneLine } from "../../lib/terminal/printable.ts";
 import { ago, counted } from "../../lib/words.ts";
+import type { CommandResult } from "../command.ts";
+import { databaseFile, hintFor } from "../open-context.ts";
+import type { InputOf } from "../registry.ts";
+import { describeFlags } from "../report-linked.ts";
+import { datasetCounts } from "../stage-result.ts";
+import { describeVersions, readOldKinds, type VersionKinds } from "./describe-versions.ts";
 
 const WATCH_INTERVAL_MS = 2_000;
 /** Details are servers' words and may be long. */

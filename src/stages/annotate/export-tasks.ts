@@ -1,13 +1,9 @@
 import { createHash } from "node:crypto";
 import type { Context } from "../../context.ts";
-import { groupQueries, type GroupImageRow, type GroupRow } from "../../db/queries/annotate/groups.ts";
-import { scoreQueries } from "../../db/queries/annotate/scores.ts";
-import { voteQueries } from "../../db/queries/annotate/votes.ts";
-import { readGroups, type FinalGroup } from "./link/read-groups.ts";
+import type { GroupImageRow, GroupRow } from "../../db/queries/annotate/groups.ts";
+import { type FinalGroup, openGroupSources, readGroups } from "./link/read-groups.ts";
 import { filterImages } from "./link/filters.ts";
 import type { Vote } from "./link/group-facts.ts";
-import { keptDefaults } from "../../db/queries/overview/dataset.ts";
-import { flagRuleOf } from "./link/flag-rule.ts";
 
 /** Prompts read in one go, about 15 ms. */
 const PAGE_PROMPTS = 100;
@@ -43,14 +39,8 @@ export type ExportTasksNeeds = Pick<Context, "config" | "db" | "judges">;
  * Reads prompts, jobs, images, inspections, votes.
  */
 export function* exportTasks({ config, db, judges }: ExportTasksNeeds, options: ExportTasksOptions): Generator<VoteTask> {
-  const groups = groupQueries(db);
-  const sources = {
-    groups,
-    scores: scoreQueries(db),
-    votes: voteQueries(db),
-    judges,
-    flags: flagRuleOf(config.annotate.filters, keptDefaults(db)),
-  };
+  const sources = openGroupSources(db, { config, judges });
+  const { groups } = sources;
   let prompts = 0;
   for (let range = groups.nextRange(0, PAGE_PROMPTS); range !== null; range = groups.nextRange(range.last, PAGE_PROMPTS)) {
     const rows = new Map(groups.groupsIn(range).map((group) => [group.promptKey, group]));

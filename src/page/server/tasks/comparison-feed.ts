@@ -1,18 +1,14 @@
 import { setImmediate } from "node:timers/promises";
 import type { Context } from "../../../context.ts";
 import { comparisonQueries } from "../../../db/queries/page/comparisons.ts";
-import { groupQueries, type RowRange } from "../../../db/queries/annotate/groups.ts";
+import type { RowRange } from "../../../db/queries/annotate/groups.ts";
 import { pageVoteQueries } from "../../../db/queries/page/page-votes.ts";
-import { scoreQueries } from "../../../db/queries/annotate/scores.ts";
-import { voteQueries } from "../../../db/queries/annotate/votes.ts";
 import { unflushed } from "../../../db/flushing.ts";
-import { type FinalGroup, type GroupSources, readGroups } from "../../../stages/annotate/link/read-groups.ts";
+import { type FinalGroup, openGroupSources, readGroups } from "../../../stages/annotate/link/read-groups.ts";
 import { filterImages, hammingDistance, type UsableImage, partsOf } from "../../../stages/annotate/link/filters.ts";
 import type { ComparisonRules } from "./comparison-rules.ts";
 import { planComparisons } from "./plan-comparisons.ts";
 import { settlePrompt, planVotes } from "./settle-prompt.ts";
-import { keptDefaults } from "../../../db/queries/overview/dataset.ts";
-import { flagRuleOf } from "../../../stages/annotate/link/flag-rule.ts";
 import { isDatabaseTrouble } from "../../../db/is-database-trouble.ts";
 import { isAbort, messageOf } from "../../../errors.ts";
 
@@ -49,13 +45,7 @@ export interface ComparisonFeed {
 export function createComparisonFeed({ config, db, judges }: FeedNeeds, rules: ComparisonRules): ComparisonFeed {
   const comparisons = comparisonQueries(db);
   const pageVotes = pageVoteQueries(db);
-  const sources: GroupSources = {
-    groups: groupQueries(db),
-    scores: scoreQueries(db),
-    votes: voteQueries(db),
-    judges,
-    flags: flagRuleOf(config.annotate.filters, keptDefaults(db)),
-  };
+  const sources = openGroupSources(db, { config, judges });
   const shownPrompts = config.annotate.people.prompts;
   const feed = { rules: rules.hash, positionEnd: shownPrompts === "all" ? null : shownPrompts };
   let running: Promise<FeedResult> | null = null;

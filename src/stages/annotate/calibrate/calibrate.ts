@@ -1,14 +1,10 @@
 import { setImmediate } from "node:timers/promises";
 import type { Context } from "../../../context.ts";
-import { groupQueries, type RowRange } from "../../../db/queries/annotate/groups.ts";
-import { scoreQueries } from "../../../db/queries/annotate/scores.ts";
-import { voteQueries } from "../../../db/queries/annotate/votes.ts";
+import type { RowRange } from "../../../db/queries/annotate/groups.ts";
 import { type JudgeAccuracy, openAccuracy, type PeoplePairs } from "./judge-accuracy.ts";
-import { type FinalGroup, readGroups } from "../link/read-groups.ts";
+import { type FinalGroup, openGroupSources, readGroups } from "../link/read-groups.ts";
 import { combinedScores } from "../link/combine.ts";
 import { filterImages, type UsableImage, partsOf } from "../link/filters.ts";
-import { keptDefaults } from "../../../db/queries/overview/dataset.ts";
-import { flagRuleOf } from "../link/flag-rule.ts";
 import { technicalSources, combinationOf } from "../link/sources.ts";
 import type { Vote } from "../link/group-facts.ts";
 import { verdictOfPeople } from "../link/people.ts";
@@ -33,15 +29,10 @@ export interface CalibrateNeeds extends Pick<Context, "config" | "db" | "judges"
  * Compares every judge, and their combination where a pair set takes it, with people, on the images that both spoke of: what filters leave
  * of final groups. Reads what linking reads; writes nothing. Criteria without a vote are left out.
  */
-export async function calibrate({ config: { annotate }, db, judges, signal, precision }: CalibrateNeeds): Promise<readonly Calibration[]> {
-  const votes = voteQueries(db);
-  const sources = {
-    groups: groupQueries(db),
-    scores: scoreQueries(db),
-    votes,
-    judges,
-    flags: flagRuleOf(annotate.filters, keptDefaults(db)),
-  };
+export async function calibrate({ config, db, judges, signal, precision }: CalibrateNeeds): Promise<readonly Calibration[]> {
+  const { annotate } = config;
+  const sources = openGroupSources(db, { config, judges });
+  const { votes } = sources;
   const combination = combinationOf(annotate);
   const technical = technicalSources(judges, combination);
   const isCombined = Object.values(annotate.pairs).some(({ from }) => from.includes("combined"));

@@ -1,8 +1,6 @@
+import { BLANK_LUMA_STD } from "../../../images/inspection.ts";
 import type { Config, PairsPolicy } from "../../../config/schema.ts";
 import type { CandidateImage, Drop, ImageDrop, Look } from "./group-facts.ts";
-
-/** Under this standard deviation of luma, of 127.5, an image is blank: JPEG noise on one colour stays below 1. */
-const BLANK_LUMA_STD = 2;
 
 export interface Filtered {
   /** In image_id order. */

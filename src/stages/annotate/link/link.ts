@@ -1,16 +1,11 @@
 import { setImmediate } from "node:timers/promises";
 import type { Context } from "../../../context.ts";
 import { inBulk } from "../../../db/flushing.ts";
-import { groupQueries } from "../../../db/queries/annotate/groups.ts";
 import { type LinkScope, preferenceQueries, scopeKey, type StoredLinks } from "../../../db/queries/annotate/preferences.ts";
-import { scoreQueries } from "../../../db/queries/annotate/scores.ts";
-import { voteQueries } from "../../../db/queries/annotate/votes.ts";
 import { ConfigError } from "../../../errors.ts";
-import { type GroupPage, type GroupSources, readGroups } from "./read-groups.ts";
+import { type GroupPage, type GroupSources, openGroupSources, readGroups } from "./read-groups.ts";
 import { type LinkJob, type LinkResult, type LinkTally, openTally } from "./tally.ts";
 import { linkGroup, type Linked } from "./pairs.ts";
-import { keptDefaults } from "../../../db/queries/overview/dataset.ts";
-import { flagRuleOf } from "./flag-rule.ts";
 import { linkRules } from "./sources.ts";
 
 /** Prompts read in one go, about 15 ms. */
@@ -34,13 +29,7 @@ export function link(needs: LinkNeeds): Promise<LinkResult> {
 }
 
 async function linkAll({ config, db, judges, stopping }: LinkNeeds): Promise<LinkResult> {
-  const sources: GroupSources = {
-    groups: groupQueries(db),
-    scores: scoreQueries(db),
-    votes: voteQueries(db),
-    judges,
-    flags: flagRuleOf(config.annotate.filters, keptDefaults(db)),
-  };
+  const sources = openGroupSources(db, { config, judges });
   const preferences = preferenceQueries(db);
   const jobs = linkJobs({ config, judges, votes: sources.votes });
   const sets = [...new Set([...Object.keys(config.annotate.pairs), ...preferences.pairSets()])];

@@ -1,8 +1,11 @@
-import type { GroupImageRow, groupQueries, InspectionOf, RowRange } from "../../../db/queries/annotate/groups.ts";
-import type { scoreQueries } from "../../../db/queries/annotate/scores.ts";
-import type { PromptVoteRow, voteQueries } from "../../../db/queries/annotate/votes.ts";
+import type { Config } from "../../../config/schema.ts";
+import type { Db } from "../../../db/open.ts";
+import { type GroupImageRow, groupQueries, type InspectionOf, type RowRange } from "../../../db/queries/annotate/groups.ts";
+import { scoreQueries } from "../../../db/queries/annotate/scores.ts";
+import { type PromptVoteRow, voteQueries } from "../../../db/queries/annotate/votes.ts";
+import { keptDefaults } from "../../../db/queries/overview/dataset.ts";
 import type { Judge } from "../../../judges/judge.ts";
-import { flaggedImages, type FlaggingVote, type FlagRule } from "./flag-rule.ts";
+import { flaggedImages, type FlaggingVote, type FlagRule, flagRuleOf } from "./flag-rule.ts";
 import type { CandidateImage, Vote } from "./group-facts.ts";
 
 /** One final group, before it is looked at under a criterion. */
@@ -14,6 +17,7 @@ export interface FinalGroup {
   readonly votes: ReadonlyMap<string, readonly Vote[]>;
 }
 
+/** The queries and settings that groups are read with. */
 export interface GroupSources {
   readonly groups: ReturnType<typeof groupQueries>;
   readonly scores: ReturnType<typeof scoreQueries>;
@@ -21,6 +25,22 @@ export interface GroupSources {
   /** Whose configured versions count. */
   readonly judges: readonly Pick<Judge, "name" | "version">[];
   readonly flags: FlagRule;
+}
+
+interface GroupSettings {
+  readonly config: { readonly annotate: Pick<Config["annotate"], "filters"> };
+  readonly judges: GroupSources["judges"];
+}
+
+/** Prepares the queries and settings for reading a dataset's groups. */
+export function openGroupSources(db: Pick<Db, "client">, { config, judges }: GroupSettings): GroupSources {
+  return {
+    groups: groupQueries(db),
+    scores: scoreQueries(db),
+    votes: voteQueries(db),
+    judges,
+    flags: flagRuleOf(config.annotate.filters, keptDefaults(db)),
+  };
 }
 
 export interface GroupPage {

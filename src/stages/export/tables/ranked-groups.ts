@@ -1,13 +1,8 @@
 import type { TableImageRecord } from "../../../db/queries/export/export-tables.ts";
-import { groupQueries } from "../../../db/queries/annotate/groups.ts";
-import { scoreQueries } from "../../../db/queries/annotate/scores.ts";
-import { voteQueries } from "../../../db/queries/annotate/votes.ts";
-import { readGroups, type FinalGroup } from "../../annotate/link/read-groups.ts";
+import { type FinalGroup, openGroupSources, readGroups } from "../../annotate/link/read-groups.ts";
 import type { LinkRules } from "../../annotate/link/group-facts.ts";
 import { rankGroup, type GroupRanking } from "../../annotate/link/rank-group.ts";
 import type { TableSource } from "./table.ts";
-import { keptDefaults } from "../../../db/queries/overview/dataset.ts";
-import { flagRuleOf } from "../../annotate/link/flag-rule.ts";
 import { linkRules } from "../../annotate/link/sources.ts";
 
 /** Prompts read in one go. */
@@ -29,13 +24,7 @@ export async function* rankedGroups(source: TableSource): AsyncGenerator<RankedG
   const { config, judges, view, queries, splitOf, checkpoint } = source;
   const policy = config.annotate.pairs[config.export.pairs];
   if (policy === undefined) return;
-  const sources = {
-    groups: groupQueries(view),
-    scores: scoreQueries(view),
-    votes: voteQueries(view),
-    judges,
-    flags: flagRuleOf(config.annotate.filters, keptDefaults(view)),
-  };
+  const sources = openGroupSources(view, { config, judges });
   const rules = config.annotate.criteria.map((criterion) => ({
     criterion,
     rules: linkRules({ annotate: config.annotate, policy, judges, criterion, anyVote: sources.votes.anyVoteUnder(criterion) }),

@@ -1,52 +1,44 @@
 import type { JudgeConfig } from "../config/schema.ts";
-import { ConfigError } from "../errors.ts";
 import { builtinJudge } from "./builtin.ts";
 import { httpJudge } from "./http/http.ts";
 import type { Judge } from "./judge.ts";
 import { openaiJudge } from "./openai/openai.ts";
 
 interface JudgeNeeds {
-  /** The version of a judge that goes by no other. @throws {ConfigError} if there is none of the name. */
+  /** Returns the version of the judge that `by` names. */
   readonly versionOf: (judge: string) => string;
 }
 
 type JudgeFactory<Kind extends JudgeConfig["kind"]> = (config: Extract<JudgeConfig, { readonly kind: Kind }>, needs: JudgeNeeds) => Judge;
 
-/** One line a kind of judge. */
+/** The kinds of judges. A new one is a kind in the configuration's schema, a file and a line here. */
 export const JUDGES: { readonly [Kind in JudgeConfig["kind"]]: JudgeFactory<Kind> } = {
   builtin: builtinJudge,
   http: httpJudge,
   openai: openaiJudge,
 };
 
-/** Makes the configured judges, in their order; none is asked. @throws {ConfigError} for two of one name, a reserved name, or what a judge itself refuses. */
+/**
+ * Creates the configured judges, in the order of the configuration, and connects to none.
+ * The configuration was checked: names are unique, and `by` names a judge that has no `by` itself.
+ * @throws {ConfigError} if a judge refuses its own settings.
+ */
 export function openJudges(configs: readonly JudgeConfig[]): readonly Judge[] {
-  const names = new Set<string>();
-  for (const { name } of configs) {
-    if (name === "people" || name === "combined" || names.has(name)) {
-      throw new ConfigError(
-        `Cannot name a judge ${name}: ${names.has(name) ? "another judge has the name" : "the name is taken by a source of pairs"}`,
-        {
-          hint: "give every entry of annotate.judges a name of its own",
-        },
-      );
-    }
-    names.add(name);
-  }
   const opened = new Map<string, Judge>();
   const versionOf = (judge: string): string => {
     const other = opened.get(judge);
-    if (other !== undefined) return other.version;
-    throw new ConfigError(`Cannot go by the judge ${judge}: there is none of that name that goes by no other`, {
-      hint: "set `by` to another entry of annotate.judges",
-    });
+    if (other === undefined) throw new Error(`annotate.judges[].by: ${judge} must name a judge that has no \`by\` itself`);
+    return other.version;
   };
-  const needsOtherJudge = (config: JudgeConfig): boolean => config.kind === "openai" && config.by !== undefined;
-  // Those first whose versions are part of others'.
-  for (const config of configs.toSorted((a, b) => Number(needsOtherJudge(a)) - Number(needsOtherJudge(b)))) {
+  // The version of a judge with `by` contains the version of the judge that it names, which has to exist first.
+  for (const config of configs.toSorted((a, b) => Number(hasBy(a)) - Number(hasBy(b)))) {
     opened.set(config.name, openJudge(config, { versionOf }));
   }
   return configs.flatMap(({ name }) => opened.get(name) ?? []);
+}
+
+function hasBy(config: JudgeConfig): boolean {
+  return config.kind === "openai" && config.by !== undefined;
 }
 
 function openJudge<Kind extends JudgeConfig["kind"]>(config: Extract<JudgeConfig, { readonly kind: Kind }>, needs: JudgeNeeds): Judge {

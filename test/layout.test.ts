@@ -52,7 +52,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/emulator": [],
   "src/comfy": [],
   "src/images": [],
-  "src/exporters": [],
+  "src/exporters": ["src/config"],
   "src/judges": ["src/config", "src/images"],
   "src/stores": ["src/config"],
   "src/prompts": ["src/config"],

@@ -1,4 +1,8 @@
+import type { Config } from "../config/schema.ts";
 import type { ImageCell, Row, RowLayout } from "./row.ts";
+
+/** The formats that carry images, as `export.formats` names them. */
+export type ImageFormatName = Exclude<Config["export"]["formats"][number], "jsonl">;
 
 /** An image as it is exported: its bytes, without metadata. */
 export interface Image {
@@ -28,19 +32,21 @@ export type Chunks = AsyncIterable<Uint8Array | readonly Uint8Array[]> | Iterabl
 export interface ImagePlace {
   readonly split: string;
   readonly layout: RowLayout;
-  /** The path of this shard. */
-  readonly shardPath: (extension: string) => string;
+  /** Returns the path of this file. */
+  readonly filePath: (extension: string) => string;
   /** Writes a file of the version; a chunk's memory is another's once the next is asked for. `rows`: it is what a reader opens. */
   readonly write: (path: string, chunks: Chunks, kind: "rows" | "image") => Promise<void>;
 }
 
 /** A format that carries the images. Equal pairs give equal bytes. */
 export interface ImageFormat {
-  readonly format: string;
-  /** True: many images in a file, files cut by bytes. False: a file each, a split at a time. */
-  readonly sharded: boolean;
+  readonly format: ImageFormatName;
+  /** True where a file holds many images and is cut by bytes. False where each image is a file. */
+  readonly isPacked: boolean;
   /** What a version has in it and how it is read, for the card; Markdown. */
   readonly about: string;
+  /** Returns Python that reads a split, for the card. It may use `load_dataset` and the constant `FOLDER`. Tested as it stands. */
+  readonly snippet: (split: string) => string;
   /** Takes pairs no faster than their bytes are written. */
   write(pairs: AsyncIterable<ImagePair>, place: ImagePlace): Promise<void>;
 }

@@ -6,9 +6,12 @@ import type { Image, ImageFormat, ImagePair, ImagePlace } from "./image-format.t
 /** Each image a file, and `metadata.jsonl` with a line for each pair: Hugging Face's ImageFolder. */
 export const imagefolderFormat: ImageFormat = {
   format: "imagefolder",
-  sharded: false,
+  isPacked: false,
   about:
     "Each picture is a file under `imagefolder/SPLIT/images/`, once in its split; `imagefolder/SPLIT/metadata.jsonl` has a line for each pair, with the two names in `chosen_file_name` and `rejected_file_name`. For datasets that a folder holds: 100,000 pictures are as many files.",
+  snippet: (split) => `# datasets 3.6 or newer
+ds = load_dataset("imagefolder", data_dir=f"{FOLDER}/imagefolder", split="${split}")
+chosen, rejected = ds[0]["chosen"], ds[0]["rejected"]`,
   async write(pairs, place) {
     await place.write(`imagefolder/${place.split}/metadata.jsonl`, metadata(pairs, place), "rows");
   },

@@ -18,11 +18,16 @@ interface ParquetColumn {
 /** Pick-a-Pic's table: the images' bytes in `jpg_0`, the chosen, and `jpg_1`. */
 export const parquetFormat: ImageFormat = {
   format: "parquet",
-  sharded: true,
+  isPacked: true,
   about:
     "One row a pair, as Pick-a-Pic has them: `jpg_0` holds the bytes of the chosen picture, `jpg_1` those of the rejected one (in the format that they have, whatever the column's name), `label_0` is 1.0, `label_1` 0.0. Row groups of about 32 MB.",
-  async write(pairs, { layout, shardPath, write }) {
-    await write(shardPath("parquet"), encode(pairs, layout), "rows");
+  snippet: (split) => `from io import BytesIO
+from PIL import Image as Pictures
+
+ds = load_dataset("parquet", data_files={"${split}": f"{FOLDER}/parquet/${split}-*.parquet"}, split="${split}")
+chosen, rejected = (Pictures.open(BytesIO(ds[0][name])).convert("RGB") for name in ("jpg_0", "jpg_1"))`,
+  async write(pairs, { layout, filePath, write }) {
+    await write(filePath("parquet"), encode(pairs, layout), "rows");
   },
 };
 

@@ -58,27 +58,3 @@ export interface RowLayout {
   /** True where some seed may be -1, which no unsigned type holds. */
   readonly unknownSeeds?: boolean;
 }
-
-export interface EncodeOptions {
-  readonly layout: RowLayout;
-  readonly gzip: boolean;
-}
-
-/** A format of a dataset's files. Equal rows and options give equal bytes. */
-export interface Exporter {
-  readonly format: string;
-  /** Without the leading dot. */
-  extension(options: Pick<EncodeOptions, "gzip">): string;
-  /** The bytes of one file, in chunks. Reads rows no faster than the bytes are taken; throws what `rows` throws. */
-  encode(rows: AsyncIterable<Row>, options: EncodeOptions): AsyncIterable<Uint8Array>;
-  /** Where each row is a line that says nothing of the others, so that lines can be made in any order and sorted afterwards. */
-  readonly lines?: LineFormat;
-}
-
-/** What `encode` does, in two steps. */
-export interface LineFormat {
-  /** Makes a row's line, without the line feed. */
-  lineOf(layout: RowLayout): (row: Row) => string;
-  /** The bytes of one file, of whole lines in their order. A chunk's memory may be used again once the next is asked for, on either side. */
-  join(lines: Iterable<Uint8Array>, options: Pick<EncodeOptions, "gzip">): AsyncIterable<Uint8Array>;
-}

@@ -8,11 +8,17 @@ const MEMBER = { mtime: new Date(0), mode: 0o644, uid: 0, gid: 0, type: "file" }
 /** Tar shards with the member names that diffusers' preference-training scripts read. */
 export const webdatasetFormat: ImageFormat = {
   format: "webdataset",
-  sharded: true,
+  isPacked: true,
   about:
     "Tar shards: of each pair `KEY.jpg_0.jpg` (the chosen), `KEY.jpg_1.jpg` (the rejected), `KEY.label_0.txt` (1), `KEY.label_1.txt` (0), `KEY.original_prompt.txt`, and `KEY.json` with ids, seeds and source. The members are called .jpg because diffusers' scripts ask for these names; the bytes are of the format that the pictures have, which Pillow tells by itself.",
-  async write(pairs, { shardPath, write }) {
-    await write(shardPath("tar"), encode(pairs), "rows");
+  snippet: (split) => `from glob import glob
+import webdataset as wds
+
+names = {"jpg_0": "jpg_0.jpg", "jpg_1": "jpg_1.jpg", "label_0": "label_0.txt", "caption": "original_prompt.txt"}
+ds = wds.WebDataset(sorted(glob(f"{FOLDER}/webdataset/${split}-*.tar")), shardshuffle=False).decode("pil").rename(**names)
+sample = next(iter(ds))`,
+  async write(pairs, { filePath, write }) {
+    await write(filePath("tar"), encode(pairs), "rows");
   },
 };
 

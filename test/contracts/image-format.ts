@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { RowLayout } from "../../src/exporters/row.ts";
 import type { ImageFormat, ImagePair, ImagePlace } from "../../src/exporters/image-format.ts";
-import { asyncRows, exportRow, imageCell } from "./exporter.ts";
+import { asyncRows, exportRow, imageCell } from "./rows.ts";
 
 const LAYOUT: RowLayout = { fields: "full", seedFormat: "number", omitted: [] };
 
@@ -33,7 +33,7 @@ export async function filesOf(
   await format.write(pairs, {
     split: "train",
     layout: LAYOUT,
-    shardPath: (extension) => `${format.format}/train-00000-of-00001.${extension}`,
+    filePath: (extension) => `${format.format}/train-00000-of-00001.${extension}`,
     async write(path, chunks) {
       if (files.has(path)) throw new Error(`${path} was written twice`);
       files.set(path, Buffer.alloc(0));

@@ -1,43 +1,41 @@
-import { gunzipSync } from "node:zlib";
-import { describe, expect, test, it } from "vitest";
-import type { RowLayout } from "../../src/exporters/row.ts";
-import { jsonlExporter, gzipped } from "../../src/exporters/jsonl.ts";
-import { asyncRows, bytesOf, exportRow } from "../contracts/exporter.ts";
 import { setImmediate } from "node:timers/promises";
+import { gunzipSync } from "node:zlib";
+import { describe, expect, it } from "vitest";
+import { gzipped, jsonlExtension, jsonlFile } from "../../src/exporters/jsonl.ts";
 
-const layout: RowLayout = { fields: "full", seedFormat: "number", omitted: [] };
-const rows = Array.from({ length: 300 }, (_, index) => exportRow(index, { prompt: `line\n${index} 猫` }));
-
-describe("jsonlExporter", () => {
-  test("writes one row a line, UTF-8 without a mark, LF at every end", async () => {
-    const bytes = await bytesOf(jsonlExporter.encode(asyncRows(rows), { layout, gzip: false }));
-    const lines = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes).split("\n");
-    expect(lines.pop()).toBe("");
-    expect(lines.map((line) => (JSON.parse(line) as { id: string }).id)).toEqual(rows.map(({ id }) => id));
-    expect(bytes.includes("\r")).toBe(false);
-  });
-
-  test("gzip holds the same bytes, without a time, and cannot be cut unnoticed", async () => {
-    const plain = await bytesOf(jsonlExporter.encode(asyncRows(rows), { layout, gzip: false }));
-    const bytes = await bytesOf(jsonlExporter.encode(asyncRows(rows), { layout, gzip: true }));
-    expect(bytes.readUInt32LE(4)).toBe(0); // RFC 1952, MTIME.
-    expect(gunzipSync(bytes).equals(plain)).toBe(true);
-    expect(() => gunzipSync(bytes.subarray(0, -1))).toThrow("unexpected end of file");
-  });
-
-  test("says in its extension whether it is compressed", () => {
-    expect([false, true].map((gzip) => jsonlExporter.extension({ gzip }))).toEqual(["jsonl", "jsonl.gz"]);
-  });
-});
-
-async function slowBytesOf(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
+/** Takes chunks as slowly as a writer does. */
+async function slowBytesOf(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<Buffer> {
   const all: Uint8Array[] = [];
   for await (const chunk of chunks) {
-    await setImmediate(); // As one that writes.
+    await setImmediate();
     all.push(chunk);
   }
   return Buffer.concat(all);
 }
+
+describe("jsonlFile()", () => {
+  const lines = Array.from({ length: 300 }, (_, index) => Buffer.from(`{"line":${index}}\n`));
+
+  it("holds the lines as they come", async () => {
+    expect((await slowBytesOf(jsonlFile(lines, { gzip: false }))).equals(Buffer.concat(lines))).toBe(true);
+  });
+
+  it("compresses the same bytes, without a time, and cannot be cut unnoticed", async () => {
+    const bytes = await slowBytesOf(jsonlFile(lines, { gzip: true }));
+    expect(bytes.readUInt32LE(4)).toBe(0); // RFC 1952, MTIME.
+    expect(gunzipSync(bytes).equals(Buffer.concat(lines))).toBe(true);
+    expect(() => gunzipSync(bytes.subarray(0, -1))).toThrow("unexpected end of file");
+  });
+
+  it("gives the same bytes, however lines are cut into chunks", async () => {
+    const joined = await slowBytesOf(jsonlFile([Buffer.concat(lines)], { gzip: true }));
+    expect((await slowBytesOf(jsonlFile(lines, { gzip: true }))).equals(joined)).toBe(true);
+  });
+
+  it("says in its extension whether it is compressed", () => {
+    expect([false, true].map((gzip) => jsonlExtension({ gzip }))).toEqual(["jsonl", "jsonl.gz"]);
+  });
+});
 
 describe("gzipped()", () => {
   it("is done with a chunk when it asks for the next, so that its memory can be used again", async () => {
@@ -78,6 +76,19 @@ describe("gzipped()", () => {
       break;
     }
     await expect.poll(() => isClosed).toBe(true);
+  });
+
+  it("reads its source no faster than its bytes are taken", async () => {
+    let read = 0;
+    function* chunks(): Generator<Buffer> {
+      // Bytes that do not compress.
+      for (;;) yield Buffer.from(Array.from({ length: 100_000 }, (_, at) => (at * at * ++read) % 251));
+    }
+    const bytes = gzipped(chunks());
+    await bytes.next();
+    for (let turn = 0; turn < 1_000; turn++) await setImmediate();
+    expect(read / 100_000).toBeLessThan(50);
+    await bytes.return(undefined);
   });
 
   it("makes one member of no bytes", async () => {

@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { OPTIONAL_COLUMNS, type RowLayout } from "../../src/exporters/row.ts";
 import { rowColumns, rowJson, type Feature, type Field, floatText, roundFloat } from "../../src/exporters/row-columns.ts";
-import { exportRow, imageCell } from "../contracts/exporter.ts";
+import { exportRow, imageCell } from "../contracts/rows.ts";
 
 const FULL: RowLayout = { fields: "full", seedFormat: "number", omitted: [] };
 

@@ -4,7 +4,7 @@ import { ConfigError, FatalError, TransientError } from "../../errors.ts";
 import { counted } from "../../lib/words.ts";
 import { exportStoreUri } from "../../stages/export/export.ts";
 import { MANIFEST, parseManifest } from "../../stages/export/make/manifest.ts";
-import { readText } from "../../stages/export/versions/published-file.ts";
+import { tryReadText } from "../../stages/export/versions/published-file.ts";
 import { kindOf } from "../../stages/export/versions/versions.ts";
 import { openStore } from "../../stores/registry.ts";
 
@@ -27,7 +27,7 @@ export async function readOldKinds({ config, db, signal }: Needs): Promise<Versi
     try {
       const prompts = countActivePrompts(db);
       for (const { version } of unknown) {
-        const manifest = parseManifest((await readText(store, `${version}/${MANIFEST}`, signal)) ?? "");
+        const manifest = parseManifest((await tryReadText(store, `${version}/${MANIFEST}`, signal)) ?? "");
         if (typeof manifest !== "string") kinds.set(version, kindOf(manifest, { prompts }));
       }
     } finally {

@@ -1,7 +1,7 @@
 import type { Db } from "../../db/open.ts";
 import { countActivePrompts, listExports, type ExportVersion } from "../../db/queries/export/exports.ts";
 import { MANIFEST, parseManifest, type ParsedManifest } from "../../stages/export/make/manifest.ts";
-import { readText } from "../../stages/export/versions/published-file.ts";
+import { tryReadText } from "../../stages/export/versions/published-file.ts";
 import { kindOf, isVersionName, knownVersions, LATEST, newestFirst, type KnownVersions } from "../../stages/export/versions/versions.ts";
 import type { ObjectStore } from "../../stores/object-store.ts";
 
@@ -19,7 +19,7 @@ interface FindNewestNeeds {
  */
 export async function findNewest(needs: FindNewestNeeds): Promise<string | null> {
   const { store, db, signal, report } = needs;
-  const content = await readText(store, LATEST, signal);
+  const content = await tryReadText(store, LATEST, signal);
   const latest = content?.trim() ?? null;
   const keys: string[] = [];
   for await (const { key } of store.list("", signal)) keys.push(key);
@@ -80,7 +80,7 @@ async function newestWhole({ needs, ...place }: Place): Promise<string | null> {
 
 /** Null where it cannot be trusted. */
 async function manifestOf(version: string, { store, signal }: FindNewestNeeds): Promise<ParsedManifest | null> {
-  const manifest = parseManifest((await readText(store, `${version}/${MANIFEST}`, signal)) ?? "");
+  const manifest = parseManifest((await tryReadText(store, `${version}/${MANIFEST}`, signal)) ?? "");
   return typeof manifest === "string" ? null : manifest;
 }
 

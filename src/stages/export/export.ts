@@ -8,7 +8,6 @@ import { openExportSnapshot } from "../../db/queries/export/export-snapshot.ts";
 import { isWholePlan } from "../../db/queries/overview/dataset.ts";
 import { countActivePrompts, decidedSplits, decideSplits, type VersionKind } from "../../db/queries/export/exports.ts";
 import { ConfigError, InterruptedError } from "../../errors.ts";
-import { openExporter } from "../../exporters/registry.ts";
 import type { ObjectStore } from "../../stores/object-store.ts";
 import { makeVersion, type Drops, type MadeVersion } from "./make/make-version.ts";
 import { isRowFile } from "./make/manifest.ts";
@@ -33,7 +32,7 @@ export interface ExportOptions {
   readonly croissant?: boolean;
   /** False: candidates or votes are still to come, and the manifest says so. */
   readonly complete: boolean;
-  /** Shards compressed at a time; default: as many as there are cores, up to 4. */
+  /** Files compressed at a time. Default: as many as there are cores, up to 4. */
   readonly workers?: number;
   /** SHA-256 of what decides the content. */
   readonly configHash: string;
@@ -86,7 +85,6 @@ async function exportInto(store: ObjectStore, needs: ExportNeeds, options: Expor
   const checkpoint = (): Promise<void> => goOn(needs);
   const createdAt = createdAtOf(options.env ?? process.env, needs.clock.nowMs());
   const ratios = ratiosOf(needs);
-  const exporter = await openExporter("jsonl");
 
   const since =
     options.since === undefined ? null : await openSince(options.since, sinceFacts(config, ratios), { ...needs, store, checkpoint });
@@ -102,7 +100,7 @@ async function exportInto(store: ObjectStore, needs: ExportNeeds, options: Expor
     const { clock, signal } = needs;
     const openImages = (): Promise<ObjectStore> => options.openStore(config.store.uri);
     const { complete, croissant = false, workers = Math.min(availableParallelism(), WORKERS_MAX) } = options;
-    const given = { config, judges, log, clock, signal, snapshot, spool, exporter, ratios, complete, croissant, since, workers };
+    const given = { config, judges, log, clock, signal, snapshot, spool, ratios, complete, croissant, since, workers };
     result = await makeVersion({ ...given, openImages, checkpoint });
   } finally {
     snapshot.close();

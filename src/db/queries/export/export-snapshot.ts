@@ -102,11 +102,6 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix, withRefer
   const scores = client.prepare<[string], ImageScoreRecord>(`
     select image_id as imageId, judge, version, score from json_each(?) as ids cross join scores on image_id = ids.value and criterion = ''`);
   const shown = `${uriOf("i")} as uri, i.sha256, i.bytes, 0 as isReference, i.image_id as id`;
-  const imagesOfRows = client.prepare<[{ uriPrefix: string }], ExportedImage>(`
-    select ${shown} from plan_rows as q cross join preferences as p using (place) cross join images as i on i.image_id = p.chosen
-    union all
-    select ${shown} from plan_rows as q cross join preference_rejected as r using (place)
-      cross join images as i on i.image_id = r.image_id`);
   const imagesBeside = client.prepare<[{ pairSet: string; uriPrefix: string; withReferences: 0 | 1 }], ExportedImage>(`
     select ${shown} from temp.table_images as t cross join images as i on i.image_id = t.image_id
     union all
@@ -168,8 +163,6 @@ export function openExportSnapshot(file: string, { pairSet, uriPrefix, withRefer
     referencesOf: (ids: readonly string[]): readonly RowReferenceRecord[] =>
       withReferences ? references.all({ uriPrefix, rowIds: JSON.stringify(ids) }) : [],
     scoresOf: (imageIds: readonly string[]): readonly ImageScoreRecord[] => scores.all(JSON.stringify(imageIds)),
-    /** Every image of every planned row, as often as rows show it. */
-    imagesOfRows: (): IterableIterator<ExportedImage> => imagesOfRows.iterate({ uriPrefix }),
     /** Every image of tables beside the rows, and every reference image of these, as often as it may be. */
     imagesBeside: (): IterableIterator<ExportedImage> => imagesBeside.iterate({ ...scope, withReferences: withReferences ? 1 : 0 }),
     /** Rows of earlier versions, for an export of what is new. */

@@ -1,6 +1,7 @@
 import { stringify } from "yaml";
 import type { Config } from "../../../config/schema.ts";
 import type { RowLayout } from "../../../exporters/row.ts";
+import type { ImageFormat } from "../../../exporters/image-format.ts";
 import { rowColumns } from "../../../exporters/row-columns.ts";
 import { counted } from "../../../lib/words.ts";
 import type { SplitRatios } from "../split.ts";
@@ -8,6 +9,21 @@ import { cardFeatures, columnTable, pythonFeatures } from "./card-columns.ts";
 import { cardTables, tableConfig, tableSection } from "./card-tables.ts";
 import type { DataFile, VersionCounts } from "../make/manifest.ts";
 import type { PlannedSplit } from "../rows/plan-rows.ts";
+
+/** Characters of a prompt under a sample. */
+const PROMPT_CHARS = 120;
+
+/** A pair that the card shows. */
+export interface CardSample {
+  readonly prompt: string;
+  readonly source: string;
+  /** Paths in the version. */
+  readonly chosen: string;
+  readonly rejected: string;
+}
+
+/** A format with images, as the card describes it. */
+export type CardFormat = Pick<ImageFormat, "format" | "about" | "snippet">;
 
 export interface CardFacts {
   readonly config: Pick<Config, "dataset" | "annotate" | "export">;
@@ -181,20 +197,8 @@ ${own} The images are outputs of these models, whose licences may bind what is m
 ${list.join("\n")}`;
 }
 
-/** Characters of a prompt under a sample. */
-const PROMPT_CHARS = 120;
-
-/** A pair that the card shows. */
-export interface CardSample {
-  readonly prompt: string;
-  readonly source: string;
-  /** In the version. */
-  readonly chosen: string;
-  readonly rejected: string;
-}
-
 /** The first pairs as small images; empty where there are none. */
-export function samplesSection(samples: readonly CardSample[]): string {
+function samplesSection(samples: readonly CardSample[]): string {
   if (samples.length === 0) return "";
   const lines = samples.map(
     ({ prompt, source, chosen, rejected }) => `| ${cell(prompt)} | ![chosen](${chosen}) | ![rejected](${rejected}) | \`${source}\` |`,
@@ -209,61 +213,17 @@ function cell(prompt: string): string {
   return shown.replace(/[\\`*_{}[\]()<>#+!|&~$@:-]/g, (character) => `&#${character.codePointAt(0)};`);
 }
 
-/** A format with images, as the card tells of it. */
-export interface CardFormat {
-  readonly format: string;
-  /** Markdown. */
-  readonly about: string;
-}
-
-interface FormatFacts {
-  readonly formats: readonly CardFormat[];
-  readonly splits: readonly PlannedSplit[];
-  readonly config: {
-    readonly export: { readonly images: { readonly format: string; readonly quality: number; readonly max_side: number | null } };
-  };
-}
-
 /** What the files with images are, and how each is read; empty where there are none. */
-export function formatsSection({ formats, splits, config }: FormatFacts): string {
+function formatsSection({ formats, splits, config }: CardFacts): string {
   if (formats.length === 0) return "";
   const split = splits[0]?.split ?? "train";
   const { format, quality, max_side: maxSide } = config.export.images;
   const kept = format === "original" ? "as they were stored" : `encoded anew as ${format}${format === "png" ? "" : `, quality ${quality}`}`;
   const size = maxSide === null ? "" : `, at most ${maxSide} px a side`;
-  const parts = formats.map(({ format: name, about }) => `### ${name}\n\n${about}${loadSnippet(name, split)}`);
+  const parts = formats.map(({ format: name, about, snippet }) => `### ${name}\n\n${about}\n\n\`\`\`python\n${snippet(split)}\n\`\`\``);
   return `## With the pictures inside
 
 One entry for each pair of a chosen and a rejected picture, ${kept}${size}, without texts, EXIF and XMP. Both pictures of a pair have one size.
 
 ${parts.join("\n\n")}`;
 }
-
-function loadSnippet(format: string, split: string): string {
-  const code = SNIPPETS[format]?.(split);
-  return code === undefined ? "" : `\n\n\`\`\`python\n${code}\n\`\`\``;
-}
-
-/** Tested as they stand. Not through the card: all its configurations are read by one loader. */
-const SNIPPETS: Readonly<Record<string, (split: string) => string>> = {
-  parquet: (split) => `from io import BytesIO
-from PIL import Image as Pictures
-
-ds = load_dataset("parquet", data_files={"${split}": f"{FOLDER}/parquet/${split}-*.parquet"}, split="${split}")
-chosen, rejected = (Pictures.open(BytesIO(ds[0][name])).convert("RGB") for name in ("jpg_0", "jpg_1"))`,
-  webdataset: (split) => `from glob import glob
-import webdataset as wds
-
-names = {"jpg_0": "jpg_0.jpg", "jpg_1": "jpg_1.jpg", "label_0": "label_0.txt", "caption": "original_prompt.txt"}
-ds = wds.WebDataset(sorted(glob(f"{FOLDER}/webdataset/${split}-*.tar")), shardshuffle=False).decode("pil").rename(**names)
-sample = next(iter(ds))`,
-  imagefolder: (split) => `# datasets 3.6 or newer
-ds = load_dataset("imagefolder", data_dir=f"{FOLDER}/imagefolder", split="${split}")
-chosen, rejected = ds[0]["chosen"], ds[0]["rejected"]`,
-  winlose: (split) => `from pathlib import Path
-from PIL import Image as Pictures
-
-for chosen in sorted(Path(FOLDER, "winlose/${split}/win").glob("*.[!t]*")):
-    rejected = next(Path(FOLDER, "winlose/${split}/lose").glob(f"{chosen.stem}.[!t]*"))
-    pair = Pictures.open(chosen), Pictures.open(rejected), chosen.with_suffix(".txt").read_text("utf-8")`,
-};

@@ -2,8 +2,8 @@ import type { Config } from "../../../config/schema.ts";
 import type { RowLayout } from "../../../exporters/row.ts";
 import { rowColumns, type Field } from "../../../exporters/row-columns.ts";
 import { meaningOf } from "./card-columns.ts";
-import { checksumsText } from "../make/checksums.ts";
-import { isRowFile, sha256Of, type DataFile } from "../make/manifest.ts";
+import { checksumsText, sha256Of } from "../make/checksums.ts";
+import { isRowFile, type DataFile } from "../make/manifest.ts";
 import { TABLES } from "../tables/registry.ts";
 
 export const CROISSANT = "croissant.json";

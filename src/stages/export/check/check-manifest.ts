@@ -2,9 +2,8 @@ import type { ExportVersion } from "../../../db/queries/export/exports.ts";
 import { counted } from "../../../lib/words.ts";
 import { SPLITS } from "../split.ts";
 import { type ManifestCounts, type ParsedManifest, isRowFile } from "../make/manifest.ts";
-import { createHash } from "node:crypto";
 import { FatalError } from "../../../errors.ts";
-import { unreadableReason, readText } from "../versions/published-file.ts";
+import { openPublished, tryReadText, unreadableReason } from "../versions/published-file.ts";
 import { indexText, INDEX } from "../make/part-files.ts";
 import { readLineage, type Lineage, type LineageNeeds } from "../versions/read-lineage.ts";
 
@@ -27,11 +26,16 @@ export interface FoundContent {
   readonly prompts: number | null;
 }
 
+/** Counts the rows of a table that were read, in all splits. */
+export function countRows(rows: FoundContent["rows"], table: string): number {
+  return [...(rows.get(table)?.values() ?? [])].reduce((sum, own) => sum + own, 0);
+}
+
 /** What a manifest says that its folder, the database and its files do not: a version can be whole and still be another one. */
 export function manifestProblems({ version, manifest, recorded }: ManifestClaim, found: FoundContent): readonly string[] {
   const { counts, ratios } = manifest;
   const images = counts.images + (counts.references ?? 0);
-  const rows = [...(found.rows.get("default")?.values() ?? [])].reduce((sum, own) => sum + own, 0);
+  const rows = countRows(found.rows, "default");
   return [
     ...identityProblems({ version, manifest, recorded }),
     ...(rows === counts.rows ? [] : [`counts ${counted(counts.rows, "row")}, the files have ${rows}`]),
@@ -83,7 +87,7 @@ export async function* indexProblems(
   if (manifest.since === undefined) return;
   try {
     const lineage = (await readLineage(version, needs)).slice(0, -1);
-    const index = await readText(needs.store, `${version}/${INDEX}`, needs.signal);
+    const index = await tryReadText(needs.store, `${version}/${INDEX}`, needs.signal);
     if (index !== null && index !== indexText(lineage, manifest.files)) yield "does not list the files that make up the whole";
     yield* baseProblems(lineage, needs);
   } catch (error) {
@@ -95,7 +99,7 @@ export async function* indexProblems(
 async function* baseProblems(lineage: readonly Lineage[number][], needs: LineageNeeds): AsyncGenerator<string> {
   for (const { version, manifest } of lineage) {
     for (const { path, sha256 } of manifest.files.filter(isRowFile)) {
-      const found = await hashOf(`${version}/${path}`, needs);
+      const found = await readSha256(`${version}/${path}`, needs);
       if (found !== sha256) yield `lists ../${version}/${path}, which ${problemOf(found)}: verify ${version}`;
     }
   }
@@ -105,14 +109,11 @@ function problemOf(found: string | null): string {
   return found === null ? "is missing or cannot be read" : "does not have its SHA-256";
 }
 
-/** Null where nothing is that can be read. */
-async function hashOf(key: string, { store, signal }: LineageNeeds): Promise<string | null> {
+/** Returns the SHA-256 (hex) of a file; null where it is missing or cannot be read. */
+async function readSha256(key: string, { store, signal }: LineageNeeds): Promise<string | null> {
   try {
-    const body = await store.get(key, signal);
-    if (body === null) return null;
-    const hash = createHash("sha256");
-    for await (const chunk of body as AsyncIterable<Buffer>) hash.update(chunk); // Without an encoding a stream yields Buffers.
-    return hash.digest("hex");
+    using file = await openPublished(store, key, signal);
+    return file === null ? null : await file.sha256();
   } catch (error) {
     if (unreadableReason(error) === null) throw error;
     return null;

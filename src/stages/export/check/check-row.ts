@@ -4,7 +4,7 @@ import { rowIdOf } from "../../../identity.ts";
 import { canonicalJson, isJsonArray, isJsonObject, parseExact, type Json, type JsonObject } from "../../../lib/exact-json.ts";
 import { marginOf } from "../rows/row.ts";
 import { tableRowJson, type TableRow, parseTableRow } from "../../../exporters/table-row.ts";
-import { TABLES } from "../tables/registry.ts";
+import { findTable } from "../tables/registry.ts";
 
 export interface CheckedRow {
   /** Null where the line has not the shape of a row. */
@@ -217,7 +217,7 @@ export interface CheckedTableRow {
 
 /** Checks lines of a table beside `default` against what a row alone can break; null for a table that is not known. */
 export function tableChecker(name: string, layout: RowLayout): ((line: string) => CheckedTableRow) | null {
-  const table = TABLES.find((each) => each.name === name);
+  const table = findTable(name);
   if (table === undefined) return null;
   const fields = table.fields(layout);
   return (line) => {

@@ -1,24 +1,18 @@
-import { createHash } from "node:crypto";
 import { type ExportIndex, openExportIndex } from "../../../db/queries/export/export-check.ts";
 import { messageOf } from "../../../errors.ts";
 import { OPTIONAL_COLUMNS, type OptionalColumn, type Row } from "../../../exporters/row.ts";
-import { byteLines, hashedChunks } from "../../../lib/streams.ts";
 import { counted } from "../../../lib/words.ts";
 import type { ObjectStore } from "../../../stores/object-store.ts";
 import { SPLITS, splitter, groupKeyOf } from "../split.ts";
-import { unreadableReason, gunzipped, isDamage, readText } from "../versions/published-file.ts";
+import { isDamage, openPublished, publishedLines, tryReadText, unreadableReason } from "../versions/published-file.ts";
 import { rowChecker, tableChecker } from "./check-row.ts";
 import { splitChecker } from "./check-split.ts";
-import { parseChecksums } from "../make/checksums.ts";
+import { CHECKSUMS, parseChecksums, sha256Of } from "../make/checksums.ts";
 import { readImagesCsv } from "../make/images-csv.ts";
-import { manifestProblems, type RecordedVersion, indexProblems } from "./check-manifest.ts";
+import { countRows, manifestProblems, type RecordedVersion, indexProblems } from "./check-manifest.ts";
 import { INDEX } from "../make/part-files.ts";
 import { rowSchemaText, schemaPath } from "../tables/registry.ts";
-import { CHECKSUMS, type DataFile, isRowFile, MANIFEST, type ParsedManifest, parseManifest, sha256Of } from "../make/manifest.ts";
-import { MIB } from "../../../lib/units.ts";
-
-/** A row is a prompt and some images; a line longer than this is damage, not data. */
-const LINE_BYTES_MAX = 64 * MIB;
+import { type DataFile, isRowFile, MANIFEST, type ParsedManifest, parseManifest } from "../make/manifest.ts";
 
 /** What is wrong with an export, and where. */
 export interface ExportProblem {
@@ -54,7 +48,7 @@ export interface VerifiedExport {
 export async function verifyExport(version: string, needs: VerifyExportNeeds): Promise<VerifiedExport> {
   const { store, signal } = needs;
   const report = (path: string, problem: string, line: number | null = null): void => needs.report({ path, line, text: problem });
-  const manifestText = await readText(store, `${version}/${MANIFEST}`, signal);
+  const manifestText = await tryReadText(store, `${version}/${MANIFEST}`, signal);
   if (manifestText === null) {
     report(MANIFEST, "is missing: the version was never completed");
     return { files: 0, rows: 0, images: 0 };
@@ -70,13 +64,13 @@ export async function verifyExport(version: string, needs: VerifyExportNeeds): P
     const check: Check = { version, manifest, sums, index, store, signal, report, splitOf: splitOf(manifest), rows: new Map() };
     await compareListing(check);
     const images = await readImageList(check, needs.onImage);
-    await readShards(check);
-    for (const file of manifest.files) if (isTableFile(file)) await readTableShard(check, file);
+    await readRowFiles(check);
+    for (const file of manifest.files) if (isTableFile(file)) await readTableFile(check, file);
     await hashOthers(check);
     await compareSchema(check);
     for await (const problem of indexProblems(check, { store, signal })) report(INDEX, problem);
     compareImages(check);
-    const rows = sumOf(check.rows.get("default"));
+    const rows = countRows(check.rows, "default");
     const found = { rows: check.rows, images, prompts: manifest.layout.fields === "full" ? index.countPrompts() : null };
     for (const problem of manifestProblems({ version, manifest, recorded: needs.recorded }, found)) report(MANIFEST, problem);
     return { files: sums.size + 2, rows, images }; // The manifest and SHA256SUMS themselves are the two.
@@ -104,15 +98,11 @@ function splitOf({ ratios }: ParsedManifest): Check["splitOf"] {
   return SPLITS.some((split) => ratios[split] > 0) ? splitter(ratios) : null;
 }
 
-function sumOf(splits: ReadonlyMap<string, number> = new Map()): number {
-  return [...splits.values()].reduce((sum, rows) => sum + rows, 0);
-}
-
 async function readSums(
   version: string,
   { store, signal, manifest, report }: Pick<Check, "store" | "signal" | "manifest" | "report">,
 ): Promise<ReadonlyMap<string, string>> {
-  const sums = await readText(store, `${version}/${CHECKSUMS}`, signal);
+  const sums = await tryReadText(store, `${version}/${CHECKSUMS}`, signal);
   if (sums === null) {
     report(CHECKSUMS, "is missing");
     return new Map();
@@ -137,7 +127,7 @@ async function compareListing({ version, sums, store, signal, manifest, report }
 async function readImageList(check: Check, onImage: VerifyExportNeeds["onImage"]): Promise<number> {
   const path = "images.csv";
   let images = 0;
-  await hashed(check, path, async (chunks) => {
+  await readHashed(check, path, async (chunks) => {
     for await (const image of readImagesCsv(chunks)) {
       if (typeof image === "string") {
         check.report(path, image);
@@ -151,17 +141,17 @@ async function readImageList(check: Check, onImage: VerifyExportNeeds["onImage"]
   return images;
 }
 
-async function readShards(check: Check): Promise<void> {
+async function readRowFiles(check: Check): Promise<void> {
   const { manifest, report } = check;
   const filled = new Set<OptionalColumn>();
   for (const [split, files] of Map.groupBy(manifest.files.filter(isRowFile), (file) => file.split)) {
     const rules = splitChecker();
-    for (const file of files) await readShard(check, file, rules);
+    for (const file of files) await readRowFile(check, file, rules);
     for (const column of rules.lateColumns())
       report(files[0]?.path ?? split, `has ${column} only after its first rows: loaders take it for null`);
     for (const column of rules.filledColumns()) filled.add(column);
   }
-  const rows = sumOf(check.rows.get("default"));
+  const rows = countRows(check.rows, "default");
   if (manifest.layout.fields === "full") {
     const all = new Set([...filled, ...manifest.layout.omitted]);
     for (const column of OPTIONAL_COLUMNS) {
@@ -171,13 +161,12 @@ async function readShards(check: Check): Promise<void> {
   }
 }
 
-async function readShard(check: Check, file: DataFile, rules: ReturnType<typeof splitChecker>): Promise<void> {
+async function readRowFile(check: Check, file: DataFile, rules: ReturnType<typeof splitChecker>): Promise<void> {
   const { manifest, report } = check;
   const checkRow = rowChecker(manifest.layout);
   let rows = 0;
-  await hashed(check, file.path, async (chunks) => {
-    const plain = file.path.endsWith(".gz") ? gunzipped(chunks) : chunks;
-    for await (const { number, bytes } of byteLines(plain, { maxBytes: LINE_BYTES_MAX })) {
+  await readHashed(check, file.path, async (chunks) => {
+    for await (const { number, bytes } of publishedLines(file.path, chunks)) {
       rows++;
       const { row, problems } = checkRow(bytes.toString("utf8"));
       for (const problem of problems) report(file.path, `the row ${problem}`, number);
@@ -187,10 +176,10 @@ async function readShard(check: Check, file: DataFile, rules: ReturnType<typeof 
       for (const problem of placeProblems(check, row, SPLITS.indexOf(file.split))) report(file.path, `the row ${problem}`, number);
     }
   });
-  countRows(check, file, rows);
+  addRows(check, file, rows);
 }
 
-function countRows({ rows, report }: Check, { path, table, split, rows: expected }: DataFile, found: number): void {
+function addRows({ rows, report }: Check, { path, table, split, rows: expected }: DataFile, found: number): void {
   if (found !== expected) report(path, `has ${counted(found, "row")}, the manifest says ${expected}`);
   const splits = rows.get(table) ?? new Map<string, number>();
   rows.set(table, splits.set(split, (splits.get(split) ?? 0) + found));
@@ -201,15 +190,14 @@ function isTableFile(file: DataFile): boolean {
   return file.format === undefined && !isRowFile(file);
 }
 
-async function readTableShard(check: Check, file: DataFile): Promise<void> {
+async function readTableFile(check: Check, file: DataFile): Promise<void> {
   const { manifest, index, report } = check;
   const checkRow = tableChecker(file.table, manifest.layout);
   if (checkRow === null) return report(file.path, `is of a table ${file.table} that this version does not know`);
   const split = SPLITS.indexOf(file.split);
   let rows = 0;
-  await hashed(check, file.path, async (chunks) => {
-    const plain = file.path.endsWith(".gz") ? gunzipped(chunks) : chunks;
-    for await (const { number, bytes } of byteLines(plain, { maxBytes: LINE_BYTES_MAX })) {
+  await readHashed(check, file.path, async (chunks) => {
+    for await (const { number, bytes } of publishedLines(file.path, chunks)) {
       rows++;
       const { row, uris, problems } = checkRow(bytes.toString("utf8"));
       for (const problem of problems) report(file.path, `the row ${problem}`, number);
@@ -220,7 +208,7 @@ async function readTableShard(check: Check, file: DataFile): Promise<void> {
       for (const problem of splitProblems(check, String(row["prompt"]), split)) report(file.path, `the row ${problem}`, number);
     }
   });
-  countRows(check, file, rows);
+  addRows(check, file, rows);
 }
 
 /** What only the other rows and the list of images can tell. */
@@ -256,9 +244,7 @@ async function hashOthers(check: Check): Promise<void> {
   const read = new Set(["images.csv", ...lines.map(({ path }) => path)]);
   for (const path of check.sums.keys()) {
     if (read.has(path)) continue;
-    await hashed(check, path, async (chunks) => {
-      for await (const _chunk of chunks) continue; // The hash is all that is wanted.
-    });
+    await readHashed(check, path, () => Promise.resolve()); // The hash is all that is wanted.
   }
 }
 
@@ -267,7 +253,7 @@ async function compareSchema({ version, manifest, sums, store, signal, report }:
   for (const table of new Set(manifest.files.map((file) => file.table))) {
     const path = schemaPath(table);
     if (!sums.has(path)) continue; // Written before there were schemas, or a format with images.
-    const schema = await readText(store, `${version}/${path}`, signal);
+    const schema = await tryReadText(store, `${version}/${path}`, signal);
     if (schema !== null && schema !== rowSchemaText(table, manifest.layout)) report(path, "is not the schema of these rows");
   }
 }
@@ -277,31 +263,29 @@ function compareImages({ index, report }: Check): void {
   for (const { sha256, line } of index.shared()) report("images.csv", `the image with sha256 ${sha256} is in two splits`, line);
 }
 
-/** Hands a file's bytes to `read` and reports where they are not the ones that SHA256SUMS says. */
-async function hashed(check: Check, path: string, read: (chunks: AsyncIterable<Buffer>) => Promise<void>): Promise<void> {
+/** Passes a file's bytes to `read`, and reports where they are not the ones that SHA256SUMS says. */
+async function readHashed(check: Check, path: string, read: (chunks: AsyncIterable<Buffer>) => Promise<void>): Promise<void> {
   const { version, store, signal, sums, report } = check;
-  const body = await store.get(`${version}/${path}`, signal).catch((error: unknown) => unreadable(error));
-  if (body === null) return; // compareListing() has said that it is missing.
-  if (typeof body === "string") return report(path, body);
-  const hash = createHash("sha256");
-  const chunks = hashedChunks(body as AsyncIterable<Buffer>, hash); // Without an encoding a stream yields Buffers.
+  using file = await openPublished(store, `${version}/${path}`, signal).catch((error: unknown) =>
+    reportUnreadable(error, { path, report }),
+  );
+  if (file === null) return; // compareListing() has reported a missing file.
+  let found: string;
   try {
-    await read(chunks);
-    for await (const _chunk of chunks) continue; // Where `read` gave up early the rest still counts for the hash.
+    await read(file.chunks);
+    found = await file.sha256();
   } catch (error) {
     if (!isDamage(error) && unreadableReason(error) === null) throw error;
-    report(path, `cannot be read to its end: ${messageOf(error)}`);
-    return;
-  } finally {
-    body.destroy();
+    return report(path, `cannot be read to its end: ${messageOf(error)}`);
   }
   const sum = sums.get(path);
-  if (sum !== undefined && sum !== hash.digest("hex")) report(path, "does not have the SHA-256 that SHA256SUMS says");
+  if (sum !== undefined && sum !== found) report(path, "does not have the SHA-256 that SHA256SUMS says");
 }
 
-/** Why one file cannot be read. @throws what is wrong with all of them. */
-function unreadable(error: unknown): string {
+/** Reports why one file cannot be read. @throws any error that is not about this file alone. */
+function reportUnreadable(error: unknown, { path, report }: { readonly path: string } & Pick<Check, "report">): null {
   const reason = unreadableReason(error);
   if (reason === null) throw error;
-  return reason;
+  report(path, reason);
+  return null;
 }

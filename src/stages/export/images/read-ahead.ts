@@ -1,16 +1,21 @@
 export interface AheadLimits<Item> {
-  /** Started and not yet taken, at most. */
+  /** Items that may be started and not yet taken. */
   readonly items: number;
-  /** What these may weigh together; a single item may be heavier. */
+  /** What these may weigh together. A single item may be heavier. */
   readonly weight: number;
   readonly weightOf: (item: Item) => number;
 }
 
+interface Started<Result> {
+  readonly result: Promise<Result>;
+  readonly weight: number;
+}
+
 /**
- * Does the slow part of each item ahead of its turn, several at a time, and gives the results in the items' order. Bounded by number and
- * weight: what is not taken is not fetched.
+ * Maps items to results in their order, and works on several at a time, ahead of their turn. Both number and weight of what is ahead are
+ * bounded, so that nothing is fetched long before it is taken.
  */
-export async function* inOrder<Item, Result>(
+export async function* mapAhead<Item, Result>(
   items: AsyncIterable<Item>,
   { items: itemsMax, weight: weightMax, weightOf }: AheadLimits<Item>,
   work: (item: Item) => Promise<Result>,
@@ -28,17 +33,12 @@ export async function* inOrder<Item, Result>(
         started.shift();
       }
       const result = work(item);
-      result.catch(() => undefined); // It is reported when its turn comes.
+      result.catch(() => undefined); // Its turn reports it.
       started.push({ result, weight });
     }
     for (const { result } of started) yield await result;
   } finally {
-    // Nothing goes on behind whoever stopped early.
+    // Who stops early must find nothing running.
     await Promise.allSettled(started.map(({ result }) => result));
   }
-}
-
-interface Started<Result> {
-  readonly result: Promise<Result>;
-  readonly weight: number;
 }

@@ -5,32 +5,44 @@ import type { Image, ImageFormat, ImagePair } from "../../../exporters/image-for
 import type { DataFile } from "../make/manifest.ts";
 import { pairsOf } from "../rows/row.ts";
 import type { PlannedSplit } from "../rows/plan-rows.ts";
-import { shardPath, shardSizes } from "../rows/split-files.ts";
+import { dataPath, rowsPerFile } from "../rows/split-files.ts";
 import type { Spool, SpooledFile } from "../make/spool.ts";
 import { openConverter, type ConvertImage, type ImageSettings } from "./convert.ts";
 import { fetchImage, type FetchNeeds } from "./fetch-image.ts";
-import { inOrder } from "./read-ahead.ts";
+import { mapAhead } from "./read-ahead.ts";
 import { imageMemory, type ImageMemory } from "./image-memory.ts";
 import type { Config } from "../../../config/schema.ts";
 import { MIB } from "../../../lib/units.ts";
 
-/** Rows whose images are fetched ahead, and the bytes that these may have together. */
+/** Limits of what is fetched ahead. */
 const AHEAD = { rows: 16, bytes: 64 * MIB };
+/** A file is closed once its pairs have so many bytes in the store: few files for millions of images, and each is sent again within minutes. */
+const FILE_BYTES = 256 * MIB;
 
-export interface ImageSource extends FetchNeeds, ShardPlanNeeds, Pick<Context, "log"> {
+export interface FilePlanNeeds {
+  readonly queries: Pick<TableQueries, "pairBytesOf">;
+  /** Files of a split. */
+  readonly shards: Config["export"]["shards"];
+  /** Ids of the rows of a split in their order, some at a time. */
+  readonly rowIdsOf: (split: PlannedSplit) => Iterable<readonly string[]>;
+  /** Throws where the export is to stop. */
+  readonly checkpoint: () => Promise<void>;
+}
+
+export interface ImageSource extends FetchNeeds, FilePlanNeeds, Pick<Context, "log"> {
   readonly spool: Spool;
   readonly queries: Pick<TableQueries, "storedImagesOf" | "pairsOfPrompt" | "pairBytesOf">;
   readonly layout: RowLayout;
   readonly images: ImageSettings;
   readonly planned: readonly PlannedSplit[];
-  /** Of all splits. */
+  /** Rows of all splits. */
   readonly rows: number;
   readonly rowsOf: (split: PlannedSplit) => AsyncIterable<Row>;
 }
 
 export interface WrittenFormat {
   readonly format: ImageFormat;
-  /** What readers open. */
+  /** Files that readers open. */
   readonly dataFiles: readonly DataFile[];
   readonly images: readonly SpooledFile[];
 }
@@ -69,7 +81,7 @@ async function writeSplit(format: ImageFormat, place: SplitPlace): Promise<Omit<
   const { source, planned } = place;
   const { layout, spool } = source;
   const { split } = planned;
-  const sizes = await plannedShards(format, source, planned);
+  const sizes = await planFiles(format, source, planned);
   const dataFiles: DataFile[] = [];
   const images: SpooledFile[] = [];
   const rows = loadedRows(place);
@@ -79,7 +91,7 @@ async function writeSplit(format: ImageFormat, place: SplitPlace): Promise<Omit<
       const next = async function* (): AsyncGenerator<ImagePair> {
         for (let taken = 0; taken < size; taken++) {
           const row = await rows.next();
-          if (row.done === true) throw new Error(`${size - taken} rows of a shard are missing`);
+          if (row.done === true) throw new Error(`${size - taken} rows of a file are missing`);
           for (const pair of row.value) {
             pairs++;
             yield pair;
@@ -90,7 +102,7 @@ async function writeSplit(format: ImageFormat, place: SplitPlace): Promise<Omit<
       await format.write(next(), {
         split,
         layout,
-        shardPath: (extension) => shardPath(split, { index, count: sizes.length, extension, folder: format.format }),
+        filePath: (extension) => dataPath(split, { index, count: sizes.length, extension, folder: format.format }),
         async write(path, chunks, kind) {
           const file = await spool.write(path, chunks);
           if (kind === "image") images.push(file);
@@ -102,6 +114,34 @@ async function writeSplit(format: ImageFormat, place: SplitPlace): Promise<Omit<
     await rows.return(undefined);
   }
   return { dataFiles, images };
+}
+
+/**
+ * Plans how many rows each file of a split holds. Files are cut by the bytes in the store, which the database knows, so that their number is
+ * known before the first is written.
+ */
+export async function planFiles(
+  { isPacked }: Pick<ImageFormat, "isPacked">,
+  { queries, shards, rowIdsOf, checkpoint }: FilePlanNeeds,
+  planned: PlannedSplit,
+): Promise<readonly number[]> {
+  if (!isPacked) return [planned.rows];
+  if (shards !== "auto") return rowsPerFile(planned.rows, shards);
+  const sizes: number[] = [];
+  let rows = 0;
+  let sizeBytes = 0;
+  for (const rowIds of rowIdsOf(planned)) {
+    await checkpoint();
+    for (const rowBytes of queries.pairBytesOf(rowIds)) {
+      sizeBytes += rowBytes;
+      rows++;
+      if (sizeBytes < FILE_BYTES) continue;
+      sizes.push(rows);
+      rows = 0;
+      sizeBytes = 0;
+    }
+  }
+  return rows > 0 ? [...sizes, rows] : sizes;
 }
 
 interface RowWithRecords {
@@ -120,7 +160,7 @@ async function* withRecords({ queries, rowsOf, checkpoint }: ImageSource, planne
 /** Each row's pairs with their images; the chosen one is fetched once. */
 function loadedRows({ source, planned, convert, memory }: SplitPlace): AsyncGenerator<readonly ImagePair[]> {
   const weightOf = ({ records }: RowWithRecords): number => records.values().reduce((sum, { bytes }) => sum + bytes, 0);
-  return inOrder(withRecords(source, planned), { items: AHEAD.rows, weight: AHEAD.bytes, weightOf }, async ({ row, records }) => {
+  return mapAhead(withRecords(source, planned), { items: AHEAD.rows, weight: AHEAD.bytes, weightOf }, async ({ row, records }) => {
     const load = async ({ imageId }: { readonly imageId: string }, pairs: number): Promise<Image> => {
       const record = records.get(imageId);
       if (record === undefined) throw new Error(`image ${imageId} left the snapshot`);
@@ -143,41 +183,4 @@ function loadedRows({ source, planned, convert, memory }: SplitPlace): AsyncGene
       return chosen === undefined || loser === undefined ? [] : [{ ...pair, chosen, rejected: loser, examples }];
     });
   });
-}
-
-/** A shard is closed once its pairs have so many bytes in the store: few files for millions of images, and each is sent again within minutes. */
-const SHARD_BYTES = 256 * MIB;
-
-export interface ShardPlanNeeds {
-  readonly queries: Pick<TableQueries, "pairBytesOf">;
-  readonly shards: Config["export"]["shards"];
-  /** Ids of the rows of a split in their order, some at a time. */
-  readonly rowIdsOf: (split: PlannedSplit) => Iterable<readonly string[]>;
-  /** Throws where the export is to stop. */
-  readonly checkpoint: () => Promise<void>;
-}
-
-/** Rows a shard. Cut by the bytes that are stored, which the database knows, so that the number of shards stands before the first is written. */
-export async function plannedShards(
-  { sharded }: Pick<ImageFormat, "sharded">,
-  { queries, shards, rowIdsOf, checkpoint }: ShardPlanNeeds,
-  planned: PlannedSplit,
-): Promise<readonly number[]> {
-  if (!sharded) return [planned.rows];
-  if (shards !== "auto") return shardSizes(planned.rows, shards);
-  const sizes: number[] = [];
-  let rows = 0;
-  let sizeBytes = 0;
-  for (const rowIds of rowIdsOf(planned)) {
-    await checkpoint();
-    for (const rowBytes of queries.pairBytesOf(rowIds)) {
-      sizeBytes += rowBytes;
-      rows++;
-      if (sizeBytes < SHARD_BYTES) continue;
-      sizes.push(rows);
-      rows = 0;
-      sizeBytes = 0;
-    }
-  }
-  return rows > 0 ? [...sizes, rows] : sizes;
 }

@@ -1,16 +1,19 @@
+import type { Context } from "../../../context.ts";
+import type { ExportedImage } from "../../../db/queries/export/row-records.ts";
+import { jsonlExtension } from "../../../exporters/jsonl.ts";
+import type { ObjectStore } from "../../../stores/object-store.ts";
 import type { Config } from "../../../config/schema.ts";
 import type { ExportSnapshot } from "../../../db/queries/export/export-snapshot.ts";
 import { ConfigError } from "../../../errors.ts";
 import type { RowLayout } from "../../../exporters/row.ts";
 import { technicalRows, technicalSources, combinationOf } from "../../annotate/link/sources.ts";
-import { cardText, type CardFormat, type CardSample } from "../card/card.ts";
-import { checksumsText } from "./checksums.ts";
+import { cardText, type CardFacts, type CardFormat, type CardSample } from "../card/card.ts";
+import { checksumsText, CHECKSUMS, sha256Of } from "./checksums.ts";
 import { CROISSANT, croissantText } from "../card/croissant.ts";
-import type { MakeNeeds } from "./make-needs.ts";
 import { imagesCsv } from "./images-csv.ts";
-import { openImageRuns } from "./image-runs.ts";
+import { openImageRuns, type ImageRuns } from "./image-runs.ts";
 import { contentDigest, type VersionContent } from "../versions/content-digest.ts";
-import { CHECKSUMS, sha256Of, type DataFile, type MadeByCounts, type VersionCounts } from "./manifest.ts";
+import type { DataFile, MadeByCounts, VersionCounts } from "./manifest.ts";
 import { INDEX, indexText, partSection, STALE, staleCsv, type StaleCounts } from "./part-files.ts";
 import { planRows, type RowPlan, type PlannedSplit } from "../rows/plan-rows.ts";
 import { rowFacts } from "../rows/row.ts";
@@ -18,16 +21,31 @@ import { rowSchemaText, schemaPath } from "../tables/registry.ts";
 import { refuseNewColumns, type Since } from "../versions/since.ts";
 import type { Spool, SpooledFile } from "./spool.ts";
 import { openStats, type SeedRange } from "../card/stats.ts";
-import { writeShards } from "../rows/write-rows.ts";
+import { writeRows, type WriteRowsNeeds } from "../rows/write-rows.ts";
 import { tableQueries } from "../../../db/queries/export/export-tables.ts";
-import { openImageFormat } from "../../../exporters/registry.ts";
-import { SPLITS, splitter, groupKeyOf } from "../split.ts";
+import { loadImageFormat } from "../../../exporters/registry.ts";
+import { SPLITS, splitter, groupKeyOf, type SplitRatios } from "../split.ts";
 import { writeImages } from "../images/write-images.ts";
 import { writeSamples } from "../images/write-samples.ts";
 import { readRows, rowIdPages } from "../rows/read-rows.ts";
 import { writeTables } from "../tables/write-tables.ts";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+
+/** `download.py` is beside `src` in the repository and beside `dist` in the package. */
+const DOWNLOAD_SCRIPT = join(import.meta.dirname, "../../../../templates/download.py");
+
+/** What making a version needs. */
+export interface MakeNeeds extends WriteRowsNeeds, Pick<Context, "clock" | "signal"> {
+  readonly ratios: SplitRatios;
+  readonly complete: boolean;
+  /** Also writes `croissant.json`. */
+  readonly croissant: boolean;
+  /** Of a part: what only new rows are added to. */
+  readonly since: Since | null;
+  /** Opens the store of the images. A version that carries no image never reads it. */
+  openImages(): Promise<ObjectStore>;
+}
 
 /** Unit → reason → count. */
 export type Drops = Readonly<Record<string, Readonly<Record<string, number>>>>;
@@ -56,13 +74,24 @@ export type Made = {
   readonly stale: StaleCounts | null;
 } & ({ readonly made: MadeVersion } | { readonly made: null });
 
+/** Files of a version beside its rows. */
+interface Beside {
+  readonly dataFiles: readonly DataFile[];
+  /** Images. No loader opens them as rows. */
+  readonly otherFiles: readonly SpooledFile[];
+  /** Table → reason → count. */
+  readonly drops: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  readonly samples: readonly CardSample[];
+  readonly formats: readonly CardFormat[];
+}
+
 /**
  * Makes the files of a version: equal database and configuration give equal bytes. `made` is null where there is no row.
  * @throws {ConfigError} for a seed that rows cannot carry as a number.
  */
 export async function makeVersion(needs: MakeNeeds): Promise<Made> {
-  const { config, snapshot, spool, exporter, ratios, since } = needs;
-  const { fields, seed_format: seedFormat, gzip } = config.export;
+  const { config, snapshot, spool, ratios, since } = needs;
+  const { fields, seed_format: seedFormat } = config.export;
   let stale: StaleCounts | null = null;
   const narrow = async (): Promise<Readonly<Record<string, number>>> => {
     const narrowed = await since?.narrow(snapshot, rowFacts(snapshot.variants(), needs.judges));
@@ -73,62 +102,22 @@ export async function makeVersion(needs: MakeNeeds): Promise<Made> {
   const linkDrops = dropsOf(snapshot, plan);
   if (plan.rows === 0) return { made: null, drops: linkDrops, stale };
 
-  const unknownSeeds = seedFormat === "string" && snapshot.hasUnknownSeeds();
-  const own: RowLayout = { fields, seedFormat, omitted: plan.omitted, ...(unknownSeeds ? { unknownSeeds } : {}) };
-  if (since !== null) refuseNewColumns(since, own);
-  const layout = since?.layout ?? own;
+  const layout = chooseLayout(needs, plan);
   const stats = openStats(plan.ranges);
   using images = openImageRuns(spool.scratch("images"));
-  const rowFiles = await writeShards(needs, { plan, layout, stats, images });
+  const rowFiles = await writeRows(needs, { plan, layout, stats, images });
   // Seeds pass by as rows are made: looking for a large one first would read all jobs once more.
   if (seedFormat === "number" && !Number.isSafeInteger(Number(stats.seeds()?.max ?? 0))) refuseLargeSeeds(snapshot);
   const beside = await writeBeside(needs, { plan, layout });
   const dataFiles = [...rowFiles, ...beside.dataFiles];
   const drops = { ...linkDrops, ...beside.drops };
-  const listed = { images: 0, references: 0 };
-  for (const image of snapshot.imagesBeside()) images.add(image);
-  const imageList = await spool.write(
-    "images.csv",
-    imagesCsv(images.sorted(), ({ isReference }) => listed[isReference === 1 ? "references" : "images"]++),
-  );
-  const { images: imageCount, references } = listed;
-  const counts: VersionCounts = { rows: plan.rows, prompts: plan.prompts, images: imageCount, ...(references > 0 ? { references } : {}) };
+  const { file: imageList, counts: listed } = await writeImageList(needs, images);
+  const counts: VersionCounts = { rows: plan.rows, prompts: plan.prompts, ...listed };
   const { json, sources, models, seeds } = stats.result(counts, drops);
   const technical = technicalRows(sources, technicalSources(needs.judges, combinationOf(config.annotate)));
-  const card = cardText({
-    config,
-    layout,
-    ratios,
-    counts,
-    sources,
-    models,
-    splits: plan.splits,
-    complete: needs.complete,
-    technical,
-    extension: exporter.extension({ gzip }),
-    dataSha256: sha256Of(checksumsText(dataFiles)),
-    dataFiles,
-    samples: beside.samples,
-    formats: beside.formats,
-  });
-  const part = since === null || stale === null ? null : partSection(since.lineage, layout, stale);
-  const others = [
-    ...beside.otherFiles,
-    imageList,
-    await spool.write("stats.json", [Buffer.from(`${JSON.stringify(json, null, 2)}\n`)]),
-    await spool.write("README.md", [Buffer.from(card + (part ?? ""))]),
-    ...(await writeSchemas(spool, { layout, dataFiles })),
-    await spool.write("download.py", [downloadScript()]),
-    ...(needs.croissant ? [await spool.write(CROISSANT, [Buffer.from(croissantText({ config, layout, files: dataFiles }))])] : []),
-    ...(since === null
-      ? []
-      : [
-          await spool.write(INDEX, [Buffer.from(indexText(since.lineage, dataFiles))]),
-          await spool.write(STALE, staleCsv(snapshot.base.stale())),
-        ]),
-  ];
-  const checksums = checksumsText([...dataFiles, ...others]);
-  const content = [...dataFiles, ...others];
+  const described = await describeVersion(needs, { plan, layout, stale, dataFiles, beside, counts, json, sources, models, technical });
+  const content = [...dataFiles, ...beside.otherFiles, imageList, ...described];
+  const checksums = checksumsText(content);
   const contentSha256 = await contentDigest({
     files: content,
     dataFiles,
@@ -142,18 +131,79 @@ export async function makeVersion(needs: MakeNeeds): Promise<Made> {
   return { made: { dataFiles, files, ...digests, layout, counts, sources, technical, seeds, madeBy: snapshot.madeBy() }, drops, stale };
 }
 
-/** As the manifest says it. */
+/** Chooses the columns of the rows; a part has those of what it builds on. @throws {ConfigError} where its new rows need others. */
+function chooseLayout({ config, snapshot, since }: MakeNeeds, { omitted }: RowPlan): RowLayout {
+  const { fields, seed_format: seedFormat } = config.export;
+  const unknownSeeds = seedFormat === "string" && snapshot.hasUnknownSeeds();
+  const own: RowLayout = { fields, seedFormat, omitted, ...(unknownSeeds ? { unknownSeeds } : {}) };
+  if (since === null) return own;
+  refuseNewColumns(since, own);
+  return since.layout;
+}
+
+async function writeImageList(
+  { snapshot, spool }: MakeNeeds,
+  images: ImageRuns,
+): Promise<{ readonly file: SpooledFile; readonly counts: Pick<VersionCounts, "images" | "references"> }> {
+  const counts = { images: 0, references: 0 };
+  for (const image of snapshot.imagesBeside()) images.add(image);
+  const count = ({ isReference }: ExportedImage): number => counts[isReference === 1 ? "references" : "images"]++;
+  const file = await spool.write("images.csv", imagesCsv(images.sorted(), count));
+  const { references } = counts;
+  return { file, counts: { images: counts.images, ...(references > 0 ? { references } : {}) } };
+}
+
+interface Description extends Pick<CardFacts, "layout" | "dataFiles" | "counts" | "sources" | "models" | "technical"> {
+  readonly plan: RowPlan;
+  readonly stale: StaleCounts | null;
+  readonly beside: Beside;
+  /** Content of `stats.json`. */
+  readonly json: object;
+}
+
+/** Writes the files that describe the rows: statistics, card, schemas and, where wanted, Croissant; and what a part adds. */
+async function describeVersion(needs: MakeNeeds, description: Description): Promise<readonly SpooledFile[]> {
+  const { config, ratios, complete, snapshot, spool, since } = needs;
+  const { plan, layout, stale, dataFiles, beside, json } = description;
+  const card = cardText({
+    ...description,
+    config,
+    ratios,
+    complete,
+    splits: plan.splits,
+    extension: jsonlExtension(config.export),
+    dataSha256: sha256Of(checksumsText(dataFiles)),
+    samples: beside.samples,
+    formats: beside.formats,
+  });
+  const part = since === null || stale === null ? "" : partSection(since.lineage, layout, stale);
+  return [
+    await spool.write("stats.json", [Buffer.from(`${JSON.stringify(json, null, 2)}\n`)]),
+    await spool.write("README.md", [Buffer.from(card + part)]),
+    ...(await writeSchemas(spool, { layout, dataFiles })),
+    await spool.write("download.py", [downloadScript()]),
+    ...(needs.croissant ? [await spool.write(CROISSANT, [Buffer.from(croissantText({ config, layout, files: dataFiles }))])] : []),
+    ...(since === null
+      ? []
+      : [
+          await spool.write(INDEX, [Buffer.from(indexText(since.lineage, dataFiles))]),
+          await spool.write(STALE, staleCsv(snapshot.base.stale())),
+        ]),
+  ];
+}
+
+/** Returns the settings of images as the manifest has them; null where no format carries images. */
 function imagesOf({ formats, images }: Config["export"]): string | null {
   return formats.every((format) => format === "jsonl") ? null : JSON.stringify(images);
 }
 
-/** What a part builds on. */
+/** Returns the version that a part builds on. */
 function baseOf(since: Since | null): VersionContent["since"] {
   const base = since?.lineage.at(-1);
   return base === undefined ? null : { version: base.version, manifestSha256: base.manifestSha256 };
 }
 
-/** One for each table that has rows. */
+/** Writes a JSON Schema for each table that has rows. */
 async function writeSchemas(
   spool: Spool,
   { layout, dataFiles }: { readonly layout: RowLayout; readonly dataFiles: readonly DataFile[] },
@@ -184,22 +234,8 @@ function refuseLargeSeeds(snapshot: ExportSnapshot): void {
   );
 }
 
-/** What stands in a version beside its rows. */
-export interface Beside {
-  readonly dataFiles: readonly DataFile[];
-  /** Images. */
-  readonly otherFiles: readonly SpooledFile[];
-  /** Table → reason → count. */
-  readonly drops: Readonly<Record<string, Readonly<Record<string, number>>>>;
-  readonly samples: readonly CardSample[];
-  readonly formats: readonly CardFormat[];
-}
-
-/** Writes the tables, the formats with images and the card's samples that the configuration asks for. To be called once an export. */
-export async function writeBeside(
-  needs: MakeNeeds,
-  { plan, layout }: { readonly plan: RowPlan; readonly layout: RowLayout },
-): Promise<Beside> {
+/** Writes the tables, the formats with images and the card's samples that the configuration asks for. Called once an export. */
+async function writeBeside(needs: MakeNeeds, { plan, layout }: { readonly plan: RowPlan; readonly layout: RowLayout }): Promise<Beside> {
   const { config, judges, log, snapshot, spool, ratios, checkpoint } = needs;
   const { formats: wanted, images } = config.export;
   const queries = tableQueries(snapshot.view, snapshot.scope);
@@ -211,7 +247,7 @@ export async function writeBeside(
   const source = { config, judges, layout, queries, rowsOf, checkpoint, planned: plan.splits, view: snapshot.view };
   const tables = await writeTables({ ...source, splitOf: (prompt) => SPLITS.indexOf(splitOf(groupKeyOf(prompt))) }, spool);
 
-  const formats = await Promise.all([...new Set(wanted)].filter((format) => format !== "jsonl").map(openImageFormat));
+  const formats = await Promise.all([...new Set(wanted)].filter((format) => format !== "jsonl").map(loadImageFormat));
   const samplesWanted = config.export.card.samples;
   if (formats.length === 0 && samplesWanted === 0) {
     return { dataFiles: tables.files, otherFiles: [], drops: tables.drops, samples: [], formats: [] };
@@ -227,17 +263,14 @@ export async function writeBeside(
       otherFiles: [...written.flatMap((format) => format.images), ...samples.flatMap(({ files }) => files)],
       drops: tables.drops,
       samples,
-      formats: written.map(({ format: { format, about } }) => ({ format, about })),
+      formats: written.map(({ format }) => format),
     };
   } finally {
     await store.close();
   }
 }
 
-/** Stands beside `src` in the repository and beside `dist` in the package. */
-const FILE = join(import.meta.dirname, "../../../../templates/download.py");
-
-/** `download.py`: fetches what `images.csv` lists, with Python alone, where the training is. */
+/** Returns `download.py`, which fetches what `images.csv` lists, with Python alone, where the training is. */
 export function downloadScript(): Buffer {
-  return readFileSync(FILE);
+  return readFileSync(DOWNLOAD_SCRIPT);
 }

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { sha256Of } from "./checksums.ts";
 import type { Config } from "../../../config/schema.ts";
 import type { VersionKind } from "../../../db/queries/export/exports.ts";
 import type { RowLayout } from "../../../exporters/row.ts";
@@ -13,7 +13,6 @@ import type { SeedRange } from "../card/stats.ts";
 export const ROW_SCHEMA = 1;
 
 export const MANIFEST = "manifest.json";
-export const CHECKSUMS = "SHA256SUMS";
 
 /** A file of rows. */
 export interface DataFile extends SpooledFile {
@@ -268,8 +267,4 @@ export function parseManifest(text: string): ParsedManifest | string {
 
 function sumRows(files: readonly DataFile[]): number {
   return files.reduce((sum, { rows }) => sum + rows, 0);
-}
-
-export function sha256Of(text: string): string {
-  return createHash("sha256").update(text, "utf8").digest("hex");
 }

@@ -10,9 +10,9 @@ import {
 } from "../../../db/queries/export/exports.ts";
 import { ConfigError } from "../../../errors.ts";
 import type { ObjectStore } from "../../../stores/object-store.ts";
-import { parseChecksums } from "../make/checksums.ts";
+import { parseChecksums, CHECKSUMS } from "../make/checksums.ts";
 import { isDamage } from "../versions/published-file.ts";
-import { CHECKSUMS, MANIFEST, manifestText, parseManifest, type ManifestFacts, type ParsedManifest } from "../make/manifest.ts";
+import { MANIFEST, manifestText, parseManifest, type ManifestFacts, type ParsedManifest } from "../make/manifest.ts";
 import type { MadeVersion } from "../make/make-version.ts";
 import { publisher, type Publisher } from "./publisher.ts";
 import type { Spool } from "../make/spool.ts";

@@ -1,9 +1,8 @@
-import { createHash } from "node:crypto";
-import { text } from "node:stream/consumers";
 import type { Clock } from "../../../lib/clock.ts";
 import { retry, RETRIES } from "../../../lib/retry.ts";
 import type { ObjectStore } from "../../../stores/object-store.ts";
 import { contentDigest, type VersionContent } from "../versions/content-digest.ts";
+import { openPublished, readText, streamPublished } from "../versions/published-file.ts";
 import { MANIFEST } from "../make/manifest.ts";
 import type { Spool, SpooledFile } from "../make/spool.ts";
 import { LATEST } from "../versions/versions.ts";
@@ -27,11 +26,8 @@ export function publisher({ store, spool, clock, signal, checkpoint }: PublishNe
     const proven = await store.holds?.(key, file.sizeBytes, () => spool.read(file.path), signal);
     if (typeof proven === "boolean") return proven;
     if ((await store.head(key, signal))?.sizeBytes !== file.sizeBytes) return false;
-    const body = await store.get(key, signal);
-    if (body === null) return false;
-    const hash = createHash("sha256");
-    for await (const chunk of body as AsyncIterable<Buffer>) hash.update(chunk); // Without an encoding a stream yields Buffers.
-    return hash.digest("hex") === file.sha256;
+    using found = await openPublished(store, key, signal);
+    return (await found?.sha256()) === file.sha256;
   };
 
   /** Where versions lie on the spool's disk its files only get their names: copying them would cost as much as making them. */
@@ -45,23 +41,13 @@ export function publisher({ store, spool, clock, signal, checkpoint }: PublishNe
     return retried(() => store.put(key, bytes, bytes.length, { contentType, signal }));
   };
 
-  /** A small text, null where nothing is. */
-  const read = (key: string): Promise<string | null> =>
-    retried(async () => {
-      const body = await store.get(key, signal);
-      return body === null ? null : text(body);
-    });
-
-  const stream = async (key: string): Promise<AsyncIterable<Buffer>> => {
-    const body = await store.get(key, signal);
-    if (body === null) throw new RangeError(`${key} is missing`);
-    return body as AsyncIterable<Buffer>; // Without an encoding a stream yields Buffers.
-  };
+  const read = (key: string): Promise<string | null> => retried(() => readText(store, key, signal));
 
   return {
+    /** Reads a small text; null where there is none. */
     read,
-    /** @throws {RangeError} where nothing is. */
-    stream,
+    /** Streams a file. @throws {RangeError} where there is none. */
+    stream: (key: string): Promise<AsyncIterable<Buffer>> => streamPublished(store, key, signal),
     digest: (content: VersionContent): Promise<string> => retried(() => contentDigest(content)),
 
     /** All keys of all versions, and what LATEST names. */

@@ -1,6 +1,6 @@
 import { ConfigError } from "../../../errors.ts";
-import { parseChecksums } from "../make/checksums.ts";
-import { CHECKSUMS, MANIFEST } from "../make/manifest.ts";
+import { parseChecksums, CHECKSUMS } from "../make/checksums.ts";
+import { MANIFEST } from "../make/manifest.ts";
 import type { RemoteFile } from "./hub-repo.ts";
 
 /** A file of the version to be pushed. */

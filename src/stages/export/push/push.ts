@@ -2,15 +2,14 @@ import { createHash } from "node:crypto";
 import { openAsBlob } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
-import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import type { Context } from "../../../context.ts";
 import { ConfigError, FatalError } from "../../../errors.ts";
 import type { ObjectStore } from "../../../stores/object-store.ts";
-import { parseChecksums } from "../make/checksums.ts";
+import { parseChecksums, CHECKSUMS, sha256Of } from "../make/checksums.ts";
 import { readImagesCsv } from "../make/images-csv.ts";
-import { isDamage } from "../versions/published-file.ts";
-import { CHECKSUMS, MANIFEST, parseManifest, sha256Of } from "../make/manifest.ts";
+import { isDamage, readText } from "../versions/published-file.ts";
+import { MANIFEST, parseManifest } from "../make/manifest.ts";
 import { readLineage } from "../versions/read-lineage.ts";
 import { openSpool } from "../make/spool.ts";
 import { hubFetch, openHubRepo, type HubRepo } from "./hub-repo.ts";
@@ -122,9 +121,9 @@ export async function pushVersion(needs: PushNeeds, options: PushOptions): Promi
 /** Every file of the version, as its own checksums say; the last two are those checksums. */
 async function listVersion(version: string, { store, signal }: Pick<PushNeeds, "store" | "signal">): Promise<readonly LocalFile[]> {
   const read = async (path: string): Promise<string> => {
-    const body = await store.get(`${version}/${path}`, signal);
-    if (body === null) throw damaged(version, path, "is missing");
-    return text(body);
+    const content = await readText(store, `${version}/${path}`, signal);
+    if (content === null) throw damaged(version, path, "is missing");
+    return content;
   };
   const [sums, manifestText] = [await read(CHECKSUMS), await read(MANIFEST)];
   const manifest = parseManifest(manifestText);

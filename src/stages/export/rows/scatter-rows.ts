@@ -7,7 +7,7 @@ import type { ImageRuns } from "../make/image-runs.ts";
 import type { RowPlan } from "./plan-rows.ts";
 import { openRowBuckets } from "./row-buckets.ts";
 import { toRow, type RowFacts } from "./row.ts";
-import { shardRanges, type SplitRanges } from "./split-files.ts";
+import { splitRanges, type SplitRanges } from "./split-files.ts";
 import type { openStats } from "../card/stats.ts";
 
 /** Rows made between two looks at signals, about 20 ms. */
@@ -28,15 +28,16 @@ export interface ScatterNeeds {
 
 export interface Scattering {
   readonly plan: RowPlan;
-  readonly shards: number | "auto";
-  /** For files while it lasts. */
+  /** Files of each split. */
+  readonly files: number | "auto";
+  /** For files that are removed at the end. */
   readonly folder: string;
 }
 
-export interface ScatteredShard {
+export interface ScatteredFile {
   readonly split: Split;
   readonly index: number;
-  /** Shards of the split. */
+  /** Files of the split. */
   readonly count: number;
   readonly rows: number;
   /** Its lines in their order, once. */
@@ -45,20 +46,20 @@ export interface ScatteredShard {
 
 export interface ScatteredRows extends Disposable {
   /** By split, in their order. */
-  readonly shards: readonly ScatteredShard[];
+  readonly files: readonly ScatteredFile[];
 }
 
 /**
  * Makes the line of every planned row in the order in which the database has them, and puts each with its neighbours by id: so the whole
- * database is read once from its start to its end, and a shard is sorted a few thousand rows at a time.
+ * database is read once from its start to its end, and a file is sorted a few thousand rows at a time.
  */
-export async function scatterRows(needs: ScatterNeeds, { plan, shards, folder }: Scattering): Promise<ScatteredRows> {
+export async function scatterRows(needs: ScatterNeeds, { plan, files, folder }: Scattering): Promise<ScatteredRows> {
   const { snapshot, lineOf, stats, checkpoint, progress } = needs;
   const bySplit = new Map<number, SplitRanges & { readonly firstBucket: number }>();
   let count = 0;
   for (const { split, rows, front } of plan.splits) {
     const number = SPLITS.indexOf(split);
-    const ranges = shardRanges(snapshot.allRowIds(number), { rows, allRows: plan.rows, front, shards });
+    const ranges = splitRanges(snapshot.allRowIds(number), { rows, allRows: plan.rows, front, files });
     bySplit.set(number, { ...ranges, firstBucket: count });
     count += ranges.ranges.length;
   }
@@ -83,14 +84,14 @@ export async function scatterRows(needs: ScatterNeeds, { plan, shards, folder }:
     buckets[Symbol.dispose]();
     throw error;
   }
-  const shardsOf = ([number, { sizes, ranges, firstBucket }]: readonly [number, SplitRanges & { readonly firstBucket: number }]) =>
-    sizes.map((rows, index): ScatteredShard => {
-      const from = ranges.findIndex(({ shard }) => shard === index);
-      const to = ranges.findLastIndex(({ shard }) => shard === index) + 1;
+  const filesOf = ([number, { sizes, ranges, firstBucket }]: readonly [number, SplitRanges & { readonly firstBucket: number }]) =>
+    sizes.map((rows, index): ScatteredFile => {
+      const from = ranges.findIndex(({ file }) => file === index);
+      const to = ranges.findLastIndex(({ file }) => file === index) + 1;
       const chunks = (): Generator<Buffer> => buckets.sorted(firstBucket + from, firstBucket + to);
       return { split: SPLITS[number] ?? "train", index, count: sizes.length, rows, chunks };
     });
-  return { shards: [...bySplit].flatMap(shardsOf), [Symbol.dispose]: () => buckets[Symbol.dispose]() };
+  return { files: [...bySplit].flatMap(filesOf), [Symbol.dispose]: () => buckets[Symbol.dispose]() };
 }
 
 interface Group {

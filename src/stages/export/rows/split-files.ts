@@ -1,93 +1,94 @@
 /** Up to this many rows a split is one file. */
-const ONE_SHARD_ROWS = 10_000;
-/** Beyond it: enough files for the data loader workers of a few machines. */
-const AUTO_SHARDS = 16;
+const ONE_FILE_ROWS = 10_000;
+/** Files of a larger split: enough for the data loader workers of a few machines. */
+const AUTO_FILES = 16;
+/** Rows that are sorted in memory at a time, usually 2 MB. */
+const RANGE_ROWS = 1_024;
+/** Each range is an open file while rows are made. Where this is not enough, ranges are larger. */
+const RANGES_MAX = 512;
 
-/** Sizes of a split's shards: contiguous, as equal as they can be, larger ones first, never empty. */
-export function shardSizes(rows: number, shards: number | "auto"): readonly number[] {
-  const wanted = shards === "auto" ? (rows <= ONE_SHARD_ROWS ? 1 : AUTO_SHARDS) : shards;
+/** Returns how many rows each file of a split has: in their order, as equal as can be, larger ones first, never 0. */
+export function rowsPerFile(rows: number, files: number | "auto"): readonly number[] {
+  const wanted = files === "auto" ? (rows <= ONE_FILE_ROWS ? 1 : AUTO_FILES) : files;
   const count = Math.min(wanted, rows);
   return Array.from({ length: count }, (_, index) => Math.floor(rows / count) + (index < rows % count ? 1 : 0));
 }
 
-export interface ShardPlace {
+export interface FilePlace {
   readonly index: number;
   readonly count: number;
+  /** Without the leading dot. */
   readonly extension: string;
-  /** Default: that of the rows. */
+  /** Default: `data`, the folder of the rows. */
   readonly folder?: string;
 }
 
-/** `data/train-00000-of-00016.jsonl`: the name from which loaders tell split and shard. */
-export function shardPath(split: string, { index, count, extension, folder = "data" }: ShardPlace): string {
+/** Returns a path such as `data/train-00000-of-00016.jsonl`. Loaders read split and number from the name. */
+export function dataPath(split: string, { index, count, extension, folder = "data" }: FilePlace): string {
   const fiveDigits = (number: number): string => String(number).padStart(5, "0");
   return `${folder}/${split}-${fiveDigits(index)}-of-${fiveDigits(count)}.${extension}`;
 }
 
-/** Rows that are sorted in memory: 2 MB, as rows usually are. */
-const RANGE_ROWS = 1_024;
-/** Each is a file while rows are made; of more rows, ranges are larger. */
-const RANGES_MAX = 512;
-
-/** A part of a split's rows by their order, whose end is no later than its shard's. */
+/** Rows of a split that follow each other in its order. A range never reaches into the next file. */
 export interface RowRange {
-  /** Of the split. */
-  readonly shard: number;
-  /** Its first row by id; "" where rows at the front are in it. */
+  /** Number of its file in the split. */
+  readonly file: number;
+  /** Its lowest id; "" where rows of the front are in it. */
   readonly fromId: string;
 }
 
-/** How the rows of a split lie in shards, and these in ranges small enough to be sorted in memory. */
+/** How the rows of a split are cut into files, and these into ranges that are small enough to be sorted in memory. */
 export interface SplitRanges {
+  /** Rows of each file. */
   readonly sizes: readonly number[];
   readonly ranges: readonly RowRange[];
-  /** Index of the range of a row, and what it is sorted by there. */
+  /** Finds the index of a row's range, and the key that it is sorted by there. */
   readonly placeOf: (rowId: string) => { readonly range: number; readonly key: string };
 }
 
 interface SplitRows {
-  /** Of the split. */
+  /** Rows of the split. */
   readonly rows: number;
-  /** Of the version. */
+  /** Rows of the version. */
   readonly allRows: number;
   /** Ids of the rows that stand before all others. */
   readonly front: readonly string[];
-  readonly shards: number | "auto";
+  readonly files: number | "auto";
 }
 
-/** `ids`: of the split's rows, sorted. */
-export function shardRanges(ids: Iterable<string>, { rows, allRows, front, shards }: SplitRows): SplitRanges {
-  const sizes = shardSizes(rows, shards);
+/** Cuts a split into files and ranges. `ids` are those of all its rows, sorted. */
+export function splitRanges(ids: Iterable<string>, { rows, allRows, front, files }: SplitRows): SplitRanges {
+  const sizes = rowsPerFile(rows, files);
   const rangeRows = Math.max(RANGE_ROWS, Math.ceil(allRows / RANGES_MAX));
   const ranges: RowRange[] = [];
   const fronts = new Map<string, { readonly range: number; readonly key: string }>();
-  let shard = 0;
-  let inShard = 0;
+  let file = 0;
+  let inFile = 0;
   let inRange = 0;
   const add = (fromId: string): void => {
-    const isNewShard = inShard >= (sizes[shard] ?? Infinity);
-    if (isNewShard) {
-      shard++;
-      inShard = 0;
+    const isNewFile = inFile >= (sizes[file] ?? Infinity);
+    if (isNewFile) {
+      file++;
+      inFile = 0;
     }
-    if (isNewShard || inRange >= rangeRows || ranges.length === 0) {
-      ranges.push({ shard, fromId });
+    if (isNewFile || inRange >= rangeRows || ranges.length === 0) {
+      ranges.push({ file, fromId });
       inRange = 0;
     }
-    inShard++;
+    inFile++;
     inRange++;
   };
   for (const [index, id] of front.entries()) {
     add("");
-    // Ids begin with a letter.
+    // Ids begin with a letter, so that this sorts before them.
     fronts.set(id, { range: ranges.length - 1, key: `!${index}` });
   }
   for (const id of ids) if (!fronts.has(id)) add(id);
-  return { sizes, ranges, placeOf: (rowId) => fronts.get(rowId) ?? { range: rangeOf(ranges, rowId), key: rowId } };
+  return { sizes, ranges, placeOf: (rowId) => fronts.get(rowId) ?? { range: findRange(ranges, rowId), key: rowId } };
 }
 
-/** The last range that begins no later than at this row. */
-function rangeOf(ranges: readonly RowRange[], rowId: string): number {
+/** Finds the last range that begins no later than this row. */
+function findRange(ranges: readonly RowRange[], rowId: string): number {
   let low = 0;
   let high = ranges.length - 1;
   while (low < high) {

@@ -1,16 +1,27 @@
-import type { Exporter, LineFormat, Row, RowLayout } from "../../../exporters/row.ts";
-import { SPLITS, type Split } from "../split.ts";
+import type { Context } from "../../../context.ts";
+import type { ExportSnapshot } from "../../../db/queries/export/export-snapshot.ts";
+import { jsonlExtension, jsonlFile } from "../../../exporters/jsonl.ts";
+import type { RowLayout } from "../../../exporters/row.ts";
+import { rowColumns, rowJson } from "../../../exporters/row-columns.ts";
+import type { openStats } from "../card/stats.ts";
 import type { ImageRuns } from "../make/image-runs.ts";
-import type { MakeNeeds } from "../make/make-needs.ts";
 import type { DataFile } from "../make/manifest.ts";
-import type { PlannedSplit, RowPlan } from "./plan-rows.ts";
-import { readRows } from "./read-rows.ts";
+import type { Spool } from "../make/spool.ts";
+import type { RowPlan } from "./plan-rows.ts";
 import { rowFacts } from "./row.ts";
 import { scatterRows } from "./scatter-rows.ts";
-import { shardPath, shardSizes } from "./split-files.ts";
-import type { openStats } from "../card/stats.ts";
+import { dataPath } from "./split-files.ts";
 
-export interface ShardsToWrite {
+export interface WriteRowsNeeds extends Pick<Context, "config" | "judges" | "log"> {
+  readonly snapshot: ExportSnapshot;
+  readonly spool: Spool;
+  /** Files compressed at a time. Changes no byte. */
+  readonly workers: number;
+  /** Throws where the export is to stop. */
+  readonly checkpoint: () => Promise<void>;
+}
+
+export interface RowsToWrite {
   readonly plan: RowPlan;
   readonly layout: RowLayout;
   readonly stats: ReturnType<typeof openStats>;
@@ -18,40 +29,41 @@ export interface ShardsToWrite {
   readonly images: Pick<ImageRuns, "add">;
 }
 
-/** Writes every row of a plan into the spool, shard by shard, and counts it. */
-export function writeShards(needs: MakeNeeds, wanted: ShardsToWrite): Promise<readonly DataFile[]> {
-  const { lines } = needs.exporter;
-  return lines === undefined ? writeInOrder(needs, wanted) : writeSorted(needs, { ...wanted, lines });
-}
-
-/** Makes lines in the order in which the database has them, sorts them on the disk, and compresses several shards at a time. */
-async function writeSorted(needs: MakeNeeds, { plan, layout, stats, images, lines }: ShardsToWrite & { readonly lines: LineFormat }) {
+/**
+ * Writes every row of a plan into the spool, and counts it in `stats`. Lines are made in the order in which the database has them, sorted on
+ * the disk, and compressed several files at a time.
+ */
+export async function writeRows(needs: WriteRowsNeeds, { plan, layout, stats, images }: RowsToWrite): Promise<readonly DataFile[]> {
   const { config, snapshot, spool, log, checkpoint, workers } = needs;
   const { gzip, shards } = config.export;
+  const columns = rowColumns(layout);
   using scattered = await scatterRows(
     {
       snapshot,
       facts: rowFacts(snapshot.variants(), needs.judges),
       layout,
-      lineOf: lines.lineOf(layout),
+      lineOf: (row) => rowJson(columns, row),
       stats,
       images,
       checkpoint,
       progress: (done) => log.progress("export", { done, total: plan.rows, failed: 0 }),
     },
-    { plan, shards, folder: spool.scratch("rows") },
+    { plan, files: shards, folder: spool.scratch("rows") },
   );
-  const tasks = scattered.shards.map(({ split, index, count, rows, chunks }) => async (): Promise<DataFile> => {
-    const path = pathOf(needs, { split, index, count });
-    return { ...(await spool.write(path, lines.join(chunks(), { gzip }))), table: "default", split, rows };
+  const tasks = scattered.files.map(({ split, index, count, rows, chunks }) => async (): Promise<DataFile> => {
+    const path = dataPath(split, { index, count, extension: jsonlExtension({ gzip }) });
+    return { ...(await spool.write(path, jsonlFile(chunks(), { gzip }))), table: "default", split, rows };
   });
-  return await inPool(tasks, { workers, checkpoint });
+  return await runPool(tasks, { workers, checkpoint });
 }
 
-/** Answers in the order of the tasks. After a failure nothing new is begun, and what goes on is waited for: it uses what is taken away next. */
-async function inPool<Result>(
+/**
+ * Runs tasks, `workers` at a time, and returns their results in the order of the tasks. After a failure no task is begun, and the running ones
+ * are waited for, because they use files that the caller then removes.
+ */
+async function runPool<Result>(
   tasks: readonly (() => Promise<Result>)[],
-  { workers, checkpoint }: Pick<MakeNeeds, "workers" | "checkpoint">,
+  { workers, checkpoint }: Pick<WriteRowsNeeds, "workers" | "checkpoint">,
 ): Promise<readonly Result[]> {
   const results: Result[] = [];
   const left = tasks.entries();
@@ -71,51 +83,4 @@ async function inPool<Result>(
   const ends = await Promise.allSettled(Array.from({ length: workers }, work));
   for (const end of ends) if (end.status === "rejected") throw end.reason;
   return results;
-}
-
-/** For formats whose rows depend on each other. */
-async function writeInOrder(needs: MakeNeeds, { plan, layout, stats, images }: ShardsToWrite): Promise<readonly DataFile[]> {
-  const { config, snapshot, spool, exporter, log, checkpoint } = needs;
-  const { gzip, shards } = config.export;
-  const facts = rowFacts(snapshot.variants(), needs.judges);
-  const dataFiles: DataFile[] = [];
-  let done = 0;
-  const counted = async function* ({ split, front }: PlannedSplit): AsyncGenerator<Row> {
-    for await (const row of readRows(snapshot, { split: SPLITS.indexOf(split), front, facts, checkpoint })) {
-      stats.add(row, split);
-      log.progress("export", { done: ++done, total: plan.rows, failed: 0 });
-      yield row;
-    }
-  };
-  for (const image of snapshot.imagesOfRows()) images.add(image);
-  for (const planned of plan.splits) {
-    const { split } = planned;
-    const sizes = shardSizes(planned.rows, shards);
-    const rows = counted(planned);
-    for (const [index, size] of sizes.entries()) {
-      const path = pathOf(needs, { split, index, count: sizes.length });
-      const file = await spool.write(path, exporter.encode(take(rows, size), { layout, gzip }));
-      dataFiles.push({ ...file, table: "default", split, rows: size });
-    }
-  }
-  return dataFiles;
-}
-
-interface ShardName {
-  readonly split: Split;
-  readonly index: number;
-  readonly count: number;
-}
-
-function pathOf({ config, exporter }: { config: MakeNeeds["config"]; exporter: Exporter }, { split, index, count }: ShardName): string {
-  return shardPath(split, { index, count, extension: exporter.extension({ gzip: config.export.gzip }) });
-}
-
-/** The next `count` of some rows; leaves the rest to be taken later. */
-async function* take(rows: AsyncIterator<Row>, count: number): AsyncGenerator<Row> {
-  for (let taken = 0; taken < count; taken++) {
-    const next = await rows.next();
-    if (next.done === true) throw new Error(`${count - taken} rows of a shard are missing`);
-    yield next.value;
-  }
 }

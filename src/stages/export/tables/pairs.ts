@@ -7,6 +7,7 @@ import { scalars, type Table } from "./table.ts";
 /** One row a (chosen, rejected) pair, flat, under the names that Pick-a-Pic's readers know. */
 export const pairsTable: Table = {
   name: "pairs",
+  isSorted: false,
   about:
     "A row is one pair: the chosen image of a row of `default` with one of its rejected images. The chosen one is always `image_0`, `label_0` is always 1.0, so that readers which ignore labels are right, too. Ties are not here.",
   meanings: {

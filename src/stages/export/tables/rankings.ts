@@ -6,6 +6,7 @@ import { waitingTable, type FoundRow } from "./waiting-table.ts";
 /** One row a prompt and criterion: all its images in order. */
 export const rankingsTable: Table = {
   name: "rankings",
+  isSorted: true,
   about:
     "A row is one prompt under one criterion, with every image that the deciding source compared: `ranking[i]` is the place of `generations[i]`, 1 the best; equal places are ties, and the places after them are left free (1, 2, 2, 4). Images of one place have no order among them: one vote for the best of four says nothing of the other three. Prompts whose images were not all compared with each other, directly or through others, have no row.",
   meanings: {

@@ -33,9 +33,14 @@ export interface PreparedTable {
   readonly drops: Readonly<Record<string, number>>;
 }
 
+/** The tables beside `default`, as `export.tables` names it. */
+export type TableName = Exclude<Config["export"]["tables"][number], "default">;
+
 /** A table beside `default`: one file here and one line in the registry. Equal databases and configurations give equal rows. */
 export interface Table {
-  readonly name: string;
+  readonly name: TableName;
+  /** True where rows stand in the order of their ids. Two versions of such a table can be compared row by row. */
+  readonly isSorted: boolean;
   /** What a row is, for the card: Markdown, whole sentences. */
   readonly about: string;
   /** What each column means. */

@@ -9,6 +9,7 @@ import { waitingTable, type FoundRow } from "./waiting-table.ts";
 /** One row for each two images of which neither is better. */
 export const tiesTable: Table = {
   name: "ties",
+  isSorted: true,
   about:
     "A row is two images of one prompt of which neither was preferred: most votes that compared them call it a tie, or both bad, or a judge gave both the same score. For reward models that learn ties; `label_0` and `label_1` are 0.5. Never train DPO on these: trainers that do not filter take `image_0` for the winner.",
   meanings: {

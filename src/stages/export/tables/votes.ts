@@ -10,6 +10,7 @@ const PAGE_VOTES = 256;
 /** One row a vote, as it was cast, with nobody's name and no time of day. */
 export const votesTable: Table = {
   name: "votes",
+  isSorted: true,
   about:
     "A row is one vote of one person, as it was cast: for audits, agreement between people, and models of annotators. People have pseudonyms, and no time of day is kept. Skips, known answers (`gold`) and repeats are here, too; only votes that are neither gold nor repeat decided anything. Votes that were undone, of people who are excluded, and about images that are no longer stored are not.",
   meanings: {

@@ -1,7 +1,7 @@
-import { gzipped } from "../../../exporters/jsonl.ts";
+import { jsonlExtension, jsonlFile } from "../../../exporters/jsonl.ts";
 import { SPLITS } from "../split.ts";
 import type { DataFile } from "../make/manifest.ts";
-import { shardPath, shardSizes } from "../rows/split-files.ts";
+import { dataPath, rowsPerFile } from "../rows/split-files.ts";
 import type { Spool } from "../make/spool.ts";
 import { TABLES } from "./registry.ts";
 import type { PreparedTable, Table, TableSource } from "./table.ts";
@@ -41,24 +41,22 @@ async function writeTable({ table, rows }: { table: Table; rows: PreparedTable }
   const { gzip, shards } = source.config.export;
   const files: DataFile[] = [];
   for (const [index, split] of SPLITS.entries()) {
-    const sizes = shardSizes(rows.countRows(index), shards);
+    const sizes = rowsPerFile(rows.countRows(index), shards);
     const lines = rows.lines(index)[Symbol.asyncIterator]();
-    for (const [shard, size] of sizes.entries()) {
-      const extension = gzip ? "jsonl.gz" : "jsonl";
-      const path = shardPath(split, { index: shard, count: sizes.length, extension, folder: table.name });
-      const chunks = take(lines, size);
-      files.push({ ...(await spool.write(path, gzip ? gzipped(chunks) : chunks)), table: table.name, split, rows: size });
+    for (const [number, size] of sizes.entries()) {
+      const path = dataPath(split, { index: number, count: sizes.length, extension: jsonlExtension({ gzip }), folder: table.name });
+      files.push({ ...(await spool.write(path, jsonlFile(take(lines, size), { gzip }))), table: table.name, split, rows: size });
     }
   }
   return files;
 }
 
-/** The next `count` lines in chunks; leaves the rest to be taken later. */
+/** Yields the next `count` lines in chunks. The others can be taken later. */
 async function* take(lines: AsyncIterator<string>, count: number): AsyncGenerator<Buffer> {
   let text = "";
   for (let taken = 0; taken < count; taken++) {
     const next = await lines.next();
-    if (next.done === true) throw new Error(`${count - taken} rows of a shard are missing`);
+    if (next.done === true) throw new Error(`${count - taken} rows of a file are missing`);
     text += `${next.value}\n`;
     if (text.length < CHUNK_CHARS) continue;
     yield Buffer.from(text);

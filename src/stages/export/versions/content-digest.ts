@@ -1,21 +1,17 @@
 import { createHash } from "node:crypto";
 import { text } from "node:stream/consumers";
 import { Readable } from "node:stream";
-import { byteLines } from "../../../lib/streams.ts";
-import { checksumsText } from "../make/checksums.ts";
+import { checksumsText, sha256Of } from "../make/checksums.ts";
 import { CROISSANT } from "../card/croissant.ts";
-import { gunzipped, isDamage } from "./published-file.ts";
+import { isDamage, publishedLines, streamPublished } from "./published-file.ts";
 import { readImagesCsv } from "../make/images-csv.ts";
-import { sha256Of, type DataFile } from "../make/manifest.ts";
+import type { DataFile } from "../make/manifest.ts";
 import { INDEX } from "../make/part-files.ts";
 import type { SpooledFile } from "../make/spool.ts";
 import { FatalError } from "../../../errors.ts";
 import type { ObjectStore } from "../../../stores/object-store.ts";
 import type { PublishedVersion } from "./read-lineage.ts";
-import { MIB } from "../../../lib/units.ts";
 
-/** A row is a prompt and some images. */
-const LINE_BYTES_MAX = 64 * MIB;
 const IMAGES = "images.csv";
 const CARD = "README.md";
 /** A key of the store at the end of a URI, as every schema has made them. */
@@ -92,7 +88,7 @@ async function digestOf({ path, sha256 }: VersionContent["files"][number], { con
   if (place.prefix === "") return sha256;
   if (path === IMAGES) return listDigest(await content.read(path), place.prefix);
   if (dataFile === undefined) return sha256;
-  return withoutPrefix(await content.read(path), { isGzip: path.endsWith(".gz"), prefix: place.prefix });
+  return withoutPrefix(await content.read(path), { path, prefix: place.prefix });
 }
 
 /** By value: what a URI begins with decides whether CSV quotes it. */
@@ -106,7 +102,7 @@ async function listDigest(chunks: AsyncIterable<Buffer>, prefix: string): Promis
 }
 
 interface Stripping {
-  readonly isGzip: boolean;
+  readonly path: string;
   readonly prefix: string;
 }
 
@@ -117,10 +113,10 @@ export function lineStripper(prefix: string): (line: Buffer) => string {
 }
 
 /** SHA-256 (hex) of a file's lines without a text that stands in them. */
-async function withoutPrefix(chunks: AsyncIterable<Buffer>, { isGzip, prefix }: Stripping): Promise<string> {
+async function withoutPrefix(chunks: AsyncIterable<Buffer>, { path, prefix }: Stripping): Promise<string> {
   const strip = lineStripper(prefix);
   const hash = createHash("sha256");
-  for await (const line of byteLines(isGzip ? gunzipped(chunks) : chunks, { maxBytes: LINE_BYTES_MAX })) {
+  for await (const line of publishedLines(path, chunks)) {
     hash.update(`${strip(line.bytes)}\n`, "latin1");
   }
   return hash.digest("hex");
@@ -137,13 +133,8 @@ interface PlaceNeeds {
  * the same rows. @throws {FatalError} for a damaged list of images.
  */
 export async function publishedPlace({ version, manifest }: PublishedVersion, { store, signal }: PlaceNeeds): Promise<ImagePlace> {
-  const read = async (path: string): Promise<AsyncIterable<Buffer>> => {
-    const body = await store.get(`${version}/${path}`, signal);
-    if (body === null) throw new RangeError(`${path} is missing`);
-    return body as AsyncIterable<Buffer>; // Without an encoding a stream yields Buffers.
-  };
   try {
-    return await placeOf({ uriBase: manifest.uriBase, read });
+    return await placeOf({ uriBase: manifest.uriBase, read: (path) => streamPublished(store, `${version}/${path}`, signal) });
   } catch (error) {
     if (!isDamage(error)) throw error;
     throw new FatalError(`Cannot use ${version}: its images.csv is missing or damaged`, { hint: `verify ${version}`, cause: error });

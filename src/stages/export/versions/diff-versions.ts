@@ -1,9 +1,10 @@
-import { text } from "node:stream/consumers";
+import { readText } from "./published-file.ts";
 import { FatalError } from "../../../errors.ts";
 import { isJsonObject, parseExact, type Json } from "../../../lib/exact-json.ts";
-import { parseChecksums } from "../make/checksums.ts";
+import { findTable } from "../tables/registry.ts";
+import { parseChecksums, CHECKSUMS, sha256Of } from "../make/checksums.ts";
 import { lineStripper, publishedPlace } from "./content-digest.ts";
-import { CHECKSUMS, sha256Of, type DataFile } from "../make/manifest.ts";
+import type { DataFile } from "../make/manifest.ts";
 import { isLineFile, readLineage, type Lineage, type LineageNeeds } from "./read-lineage.ts";
 import { readPublishedRows, type PublishedRow, type ReadRowsNeeds } from "./read-published-rows.ts";
 
@@ -109,8 +110,7 @@ async function diffFormats([before, after]: readonly [Lineage, Lineage], needs: 
 async function readSums(lineage: Lineage, { store, signal }: DiffNeeds): Promise<readonly (readonly [path: string, sha256: string])[]> {
   const all: (readonly [string, string])[] = [];
   for (const { version, manifest } of lineage) {
-    const body = await store.get(`${version}/${CHECKSUMS}`, signal);
-    const sums = body === null ? "" : await text(body);
+    const sums = (await readText(store, `${version}/${CHECKSUMS}`, signal)) ?? "";
     if (sha256Of(sums) !== manifest.checksumsSha256) {
       throw new FatalError(`Cannot read ${version}/${CHECKSUMS}: it is not the file that the manifest was written with`, {
         hint: `verify ${version}`,
@@ -135,12 +135,10 @@ function filesOf(lineage: Lineage, table: string): readonly VersionFile[] {
   );
 }
 
-/** Tables beside the rows that stand in the order of their ids. `pairs` follows the rows of `default`, whose ids are others. */
-const SORTED_TABLES: ReadonlySet<string> = new Set(["rankings", "ties", "votes"]);
-
-/** True where rows can be read side by side. Minimal rows have no ids. */
+/** Returns true where the rows of a table can be read side by side. Minimal rows have no ids. */
 function isSorted(lineage: Lineage, table: string): boolean {
-  return SORTED_TABLES.has(table) || (table === "default" && lineage.every(({ manifest }) => manifest.layout.fields === "full"));
+  if (table === "default") return lineage.every(({ manifest }) => manifest.layout.fields === "full");
+  return findTable(table)?.isSorted === true;
 }
 
 function sumsOf(files: readonly VersionFile[]): string {

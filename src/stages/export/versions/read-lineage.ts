@@ -1,7 +1,8 @@
-import { text } from "node:stream/consumers";
 import { ConfigError, FatalError } from "../../../errors.ts";
 import type { ObjectStore } from "../../../stores/object-store.ts";
-import { MANIFEST, parseManifest, sha256Of, type DataFile, type ParsedManifest } from "../make/manifest.ts";
+import { MANIFEST, parseManifest, type DataFile, type ParsedManifest } from "../make/manifest.ts";
+import { sha256Of } from "../make/checksums.ts";
+import { readText } from "./published-file.ts";
 import { checkVersionName, knownVersions } from "./versions.ts";
 
 /** A complete version, as its manifest says. */
@@ -52,9 +53,8 @@ export async function readLineage(name: string, { store, signal }: LineageNeeds)
 
 /** Null where none is. */
 async function readManifest(version: string, { store, signal }: LineageNeeds): Promise<PublishedVersion | null> {
-  const body = await store.get(`${version}/${MANIFEST}`, signal);
-  if (body === null) return null;
-  const content = await text(body);
+  const content = await readText(store, `${version}/${MANIFEST}`, signal);
+  if (content === null) return null;
   const manifest = parseManifest(content);
   if (typeof manifest === "string") {
     throw new FatalError(`Cannot use ${version}: its ${MANIFEST} cannot be trusted, because ${manifest}`, { hint: `verify ${version}` });

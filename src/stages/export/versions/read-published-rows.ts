@@ -1,14 +1,9 @@
-import { createHash } from "node:crypto";
 import { FatalError } from "../../../errors.ts";
 import { OPTIONAL_COLUMNS } from "../../../exporters/row.ts";
-import { byteLines, hashedChunks } from "../../../lib/streams.ts";
 import type { ObjectStore } from "../../../stores/object-store.ts";
-import { gunzipped, isDamage } from "./published-file.ts";
+import { isDamage, openPublished, publishedLines } from "./published-file.ts";
 import type { DataFile } from "../make/manifest.ts";
-import { MIB } from "../../../lib/units.ts";
 
-/** A row is a prompt and some images; a line longer than this is damage, not data. */
-const LINE_BYTES_MAX = 64 * MIB;
 /** No more rows than there are optional columns stand before the others; the rest is in the order of ids. */
 const FRONT_ROWS_MAX = OPTIONAL_COLUMNS.length;
 
@@ -41,7 +36,7 @@ export async function* readPublishedRows({ files, version }: PublishedFiles, nee
   let isSorted = false;
   let previous = "";
   for (const file of files) {
-    for await (const row of rowsOf(file, version, needs)) {
+    for await (const row of readFileRows(file, version, needs)) {
       if (front.length < FRONT_ROWS_MAX && !isSorted) {
         front.push(row);
         continue;
@@ -57,28 +52,24 @@ export async function* readPublishedRows({ files, version }: PublishedFiles, nee
   yield* front.toSorted((first, second) => (first.id < second.id ? -1 : 1));
 }
 
-async function* rowsOf(file: DataFile, version: string, { store, signal }: ReadRowsNeeds): AsyncGenerator<PublishedRow> {
-  const body = await store.get(`${version}/${file.path}`, signal);
-  if (body === null) throw damaged(file, version, "it is missing");
-  const hash = createHash("sha256");
+async function* readFileRows(file: DataFile, version: string, { store, signal }: ReadRowsNeeds): AsyncGenerator<PublishedRow> {
+  using opened = await openPublished(store, `${version}/${file.path}`, signal);
+  if (opened === null) throw damaged(file, version, "it is missing");
   try {
-    const chunks = hashedChunks(body as AsyncIterable<Buffer>, hash); // Without an encoding a stream yields Buffers.
-    for await (const { number, bytes } of byteLines(file.path.endsWith(".gz") ? gunzipped(chunks) : chunks, { maxBytes: LINE_BYTES_MAX })) {
-      const id = idOf(bytes);
+    for await (const { number, bytes } of publishedLines(file.path, opened.chunks)) {
+      const id = parseId(bytes);
       if (id === null) throw damaged(file, version, `line ${number} is no row with an id`);
       yield { id, split: file.split, bytes };
     }
   } catch (error) {
     if (isDamage(error)) throw damaged(file, version, "it cannot be read to its end");
     throw error;
-  } finally {
-    body.destroy();
   }
-  if (hash.digest("hex") !== file.sha256) throw damaged(file, version, "it does not have the SHA-256 that the manifest says");
+  if ((await opened.sha256()) !== file.sha256) throw damaged(file, version, "it does not have the SHA-256 that the manifest says");
 }
 
 /** Every table's rows begin with their id (votes call it vote_id), unless they are minimal. */
-function idOf(bytes: Buffer): string | null {
+function parseId(bytes: Buffer): string | null {
   return /^\{"(?:vote_)?id":"([A-Za-z0-9_-]{1,100})"/.exec(bytes.toString("latin1", 0, 128))?.[1] ?? null;
 }
 

@@ -113,7 +113,7 @@ async function readBase(snapshot: ExportSnapshot, { lineage, imagePlace }: Base,
     for (const [split, own] of Map.groupBy(files, (file) => file.split)) {
       for await (const { id, bytes } of readPublishedRows({ files: own, version }, needs)) {
         if (++rows % 1_000 === 0) await needs.checkpoint();
-        snapshot.base.add({ rowId: id, split: SPLITS.indexOf(split), sum: sumOf(strip(bytes)), files: filesOf(bytes.toString("utf8")) });
+        snapshot.base.add({ rowId: id, split: SPLITS.indexOf(split), sum: hashLine(strip(bytes)), files: filesOf(bytes.toString("utf8")) });
       }
     }
   }
@@ -135,7 +135,7 @@ async function markChanged(snapshot: ExportSnapshot, { layout, facts, strip, che
   for (const split of SPLITS.keys()) {
     for await (const row of readRows(snapshot, { split, front: [], facts, checkpoint })) {
       const known = snapshot.base.sumOf(row.id);
-      if (known === undefined || known.equals(sumOf(strip(Buffer.from(rowJson(columns, row)))))) continue;
+      if (known === undefined || known.equals(hashLine(strip(Buffer.from(rowJson(columns, row)))))) continue;
       snapshot.base.markChanged(row.id);
       changed++;
     }
@@ -153,7 +153,7 @@ function filesOf(line: string): readonly string[] {
   );
 }
 
-/** Of a line as a Strip returns it: a character a byte. */
-function sumOf(line: string): Buffer {
+/** Hashes a line as a Strip returns it, a character a byte. */
+function hashLine(line: string): Buffer {
   return hash("sha256", Buffer.from(line, "latin1"), "buffer");
 }

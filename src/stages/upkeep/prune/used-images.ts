@@ -6,10 +6,9 @@ import type { Db } from "../../../db/open.ts";
 import { ConfigError, messageOf } from "../../../errors.ts";
 import { hashedChunks } from "../../../lib/streams.ts";
 import type { ObjectStore } from "../../../stores/object-store.ts";
-import { parseChecksums } from "../../export/make/checksums.ts";
+import { parseChecksums, CHECKSUMS } from "../../export/make/checksums.ts";
 import { readImagesCsv } from "../../export/make/images-csv.ts";
 import { isDamage } from "../../export/versions/published-file.ts";
-import { CHECKSUMS } from "../../export/make/manifest.ts";
 
 /** Images written into the temporary table at a time. */
 const CHUNK_IMAGES = 1_000;

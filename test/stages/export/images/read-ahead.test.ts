@@ -1,13 +1,13 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { inOrder } from "../../../../src/stages/export/images/read-ahead.ts";
-import { asyncRows } from "../../../contracts/exporter.ts";
+import { mapAhead } from "../../../../src/stages/export/images/read-ahead.ts";
+import { asyncRows } from "../../../contracts/rows.ts";
 
 const turns = async (count: number): Promise<void> => {
   for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
 };
 
-describe("inOrder()", () => {
+describe("mapAhead()", () => {
   test("gives results in the order of the items, and never more ahead than it may", async () => {
     const item = fc.record({ weight: fc.nat(10), turns: fc.nat(3) });
     await fc.assert(
@@ -17,7 +17,7 @@ describe("inOrder()", () => {
         fc.integer({ min: 1, max: 20 }),
         async (items, itemsMax, weightMax) => {
           let [running, weight, mostItems, heaviest] = [0, 0, 0, 0];
-          const results = inOrder(
+          const results = mapAhead(
             asyncRows(items.entries().toArray()),
             { items: itemsMax, weight: weightMax, weightOf: ([, own]) => own.weight },
             async ([index, own]) => {
@@ -43,7 +43,7 @@ describe("inOrder()", () => {
   test("throws what the work throws, in its turn, and waits for what was begun", async () => {
     const failure = new Error("the second");
     let ended = 0;
-    const results = inOrder(asyncRows([1, 2, 3]), { items: 3, weight: 9, weightOf: () => 1 }, async (item) => {
+    const results = mapAhead(asyncRows([1, 2, 3]), { items: 3, weight: 9, weightOf: () => 1 }, async (item) => {
       await turns(4 - item);
       ended++;
       if (item === 2) throw failure;
@@ -56,7 +56,7 @@ describe("inOrder()", () => {
 
   test("does several at a time", async () => {
     let [running, most] = [0, 0];
-    const results = inOrder(asyncRows([1, 2, 3, 4]), { items: 4, weight: 9, weightOf: () => 1 }, async (item) => {
+    const results = mapAhead(asyncRows([1, 2, 3, 4]), { items: 4, weight: 9, weightOf: () => 1 }, async (item) => {
       most = Math.max(most, ++running);
       await turns(3);
       running--;

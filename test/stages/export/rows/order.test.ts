@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { frontRows } from "../../../../src/stages/export/rows/plan-rows.ts";
-import { shardPath, shardSizes } from "../../../../src/stages/export/rows/split-files.ts";
+import { dataPath, rowsPerFile } from "../../../../src/stages/export/rows/split-files.ts";
 import { readVersion } from "../exported.ts";
 import { openFixture, type FixtureRow } from "../fixture-database.ts";
 
@@ -74,16 +74,16 @@ describe("shards", () => {
   });
 
   test("are one file up to 10,000 rows, 16 beyond, never more than rows", () => {
-    expect(shardSizes(10_000, "auto")).toEqual([10_000]);
-    expect(shardSizes(10_001, "auto")).toHaveLength(16);
-    expect(shardSizes(3, 8)).toEqual([1, 1, 1]);
-    expect(shardPath("train", { index: 0, count: 16, extension: "jsonl" })).toBe("data/train-00000-of-00016.jsonl");
+    expect(rowsPerFile(10_000, "auto")).toEqual([10_000]);
+    expect(rowsPerFile(10_001, "auto")).toHaveLength(16);
+    expect(rowsPerFile(3, 8)).toEqual([1, 1, 1]);
+    expect(dataPath("train", { index: 0, count: 16, extension: "jsonl" })).toBe("data/train-00000-of-00016.jsonl");
   });
 
   test("hold all rows, as equally as they can", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 1e6 }), fc.integer({ min: 1, max: 300 }), (rows, shards) => {
-        const sizes = shardSizes(rows, shards);
+        const sizes = rowsPerFile(rows, shards);
         expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(rows);
         expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(1);
         expect(Math.min(...sizes)).toBeGreaterThan(0);

@@ -10,7 +10,7 @@ const sqliteCore = require("drizzle-orm/sqlite-core") as typeof import("drizzle-
 const driver = require("drizzle-orm/better-sqlite3") as typeof import("drizzle-orm/better-sqlite3");
 const migrator = require("drizzle-orm/better-sqlite3/migrator") as typeof import("drizzle-orm/better-sqlite3/migrator");
 
-export const { and, asc, desc, eq, gt, inArray, isNull, ne, sql } = core;
+export const { and, asc, desc, eq, exists, gt, inArray, isNotNull, isNull, ne, or, sql } = core;
 export const { check, index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } = sqliteCore;
 export const { drizzle } = driver;
 export const { migrate } = migrator;

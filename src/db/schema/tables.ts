@@ -63,8 +63,8 @@ export const referenceFiles = sqliteTable(
   "reference_files",
   {
     sha256: text().primaryKey(),
-    /** By content: png, jpg or webp. */
-    extension: text().notNull(),
+    /** By content. */
+    extension: text().$type<"png" | "jpg" | "webp">().notNull(),
     bytes: integer().notNull(),
     /** Below the store's URI; null until its bytes are there. */
     key: text(),

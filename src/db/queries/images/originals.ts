@@ -1,4 +1,6 @@
+import { and, eq, sql } from "../../drizzle.ts";
 import type { Db } from "../../open.ts";
+import { images, jobs } from "../../schema/tables.ts";
 
 /** A stored image whose original may still be at its server. */
 export interface StoredOriginal {
@@ -12,17 +14,20 @@ export interface StoredOriginal {
   readonly sha256: string;
 }
 
-/** What reclaiming asks of the database. */
-export function originalQueries({ client }: Pick<Db, "client">) {
-  const ofJob = client.prepare<[string, string], StoredOriginal>(`
-    select image_id as imageId, job, server, filename, subfolder, type, sha256 from images
-    where job = ? and filename = ? and type = 'output' and state = 'stored'`);
-  const anySubmitted = client.prepare(`select 1 from jobs where state = 'submitted' limit 1`);
+/** Prepares what reclaiming asks of the database. */
+export function originalQueries({ orm }: Pick<Db, "orm">) {
+  const { imageId, job, server, filename, subfolder, type } = images;
+  const storedFrom = orm
+    .select({ imageId, job, server, filename, subfolder, type, sha256: sql<string>`${images.sha256}` })
+    .from(images)
+    .where(and(eq(job, sql.placeholder("job")), eq(filename, sql.placeholder("filename")), eq(type, "output"), eq(images.state, "stored")))
+    .prepare();
+  const anySubmitted = orm.select({ job: jobs.job }).from(jobs).where(eq(jobs.state, "submitted")).limit(1).prepare();
 
   return {
     /** The stored image that a job's file became. */
-    storedFrom: (job: string, filename: string) => ofJob.get(job, filename),
+    storedFrom: (of: string, name: string): StoredOriginal | undefined => storedFrom.get({ job: of, filename: name }),
     /** True while some server may be writing a file of ours. */
-    anySubmitted: () => anySubmitted.get() !== undefined,
+    anySubmitted: (): boolean => anySubmitted.get() !== undefined,
   };
 }

@@ -1,4 +1,6 @@
+import { eq } from "../../drizzle.ts";
 import type { Db } from "../../open.ts";
+import { images, jobs } from "../../schema/tables.ts";
 
 /** Which failures to put back; null means all. */
 export interface RetryFilter {
@@ -44,8 +46,9 @@ export function retryJobs({ client }: Pick<Db, "client">, filter: RetryFilter): 
 }
 
 /** True if there is a job or an image of this name. */
-export function isKnownId({ client }: Pick<Db, "client">, id: string): boolean {
-  return client.prepare(`select 1 from jobs where job = @id union all select 1 from images where image_id = @id`).get({ id }) !== undefined;
+export function isKnownId({ orm }: Pick<Db, "orm">, id: string): boolean {
+  const job = orm.select({ id: jobs.job }).from(jobs).where(eq(jobs.job, id)).get();
+  return (job ?? orm.select({ id: images.imageId }).from(images).where(eq(images.imageId, id)).get()) !== undefined;
 }
 
 /**

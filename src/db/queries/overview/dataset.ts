@@ -48,6 +48,6 @@ export function isWholePlan(db: Db): boolean {
 }
 
 /** The set of default values that the dataset keeps; the newest where there is no dataset yet. */
-export function keptDefaults({ client }: Pick<Db, "client">): number {
-  return client.prepare<[], number>("select defaults from dataset").pluck().get() ?? DEFAULTS;
+export function keptDefaults({ orm }: Pick<Db, "orm">): number {
+  return orm.select({ defaults: dataset.defaults }).from(dataset).get()?.defaults ?? DEFAULTS;
 }

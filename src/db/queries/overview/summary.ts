@@ -1,4 +1,6 @@
+import { eq } from "../../drizzle.ts";
 import type { Db } from "../../open.ts";
+import { images } from "../../schema/tables.ts";
 
 /** The dataset's candidates by what became of them: planned = pending + stored + rejected + failed, at every moment. */
 export interface Summary {
@@ -40,8 +42,8 @@ export function summarize({ client }: Pick<Db, "client">): Summary {
   const planned = byState.values().reduce((sum, count) => sum + count, 0);
   const failed = byState.get("failed") ?? 0;
   const stored = (byState.get("done") ?? 0) - rejected - open;
-  const images = client.prepare<[], number>(`select count(*) from images where state = 'stored'`).pluck().get() ?? 0;
-  return { planned, failed, rejected, stored, images, pending: planned - stored - rejected - failed };
+  const imageCount = client.prepare<[], number>(`select count(*) from images where state = 'stored'`).pluck().get() ?? 0;
+  return { planned, failed, rejected, stored, images: imageCount, pending: planned - stored - rejected - failed };
 }
 
 /** Failures of jobs and rejections of images, by reason, most first; images that were taken out or pruned likewise. */
@@ -57,6 +59,6 @@ export function countReasons({ client }: Pick<Db, "client">): readonly ReasonCou
 }
 
 /** True while an image waits to be harvested. */
-export function anyListed({ client }: Pick<Db, "client">): boolean {
-  return client.prepare(`select 1 from images where state = 'listed' limit 1`).get() !== undefined;
+export function anyListed({ orm }: Pick<Db, "orm">): boolean {
+  return orm.select({ imageId: images.imageId }).from(images).where(eq(images.state, "listed")).limit(1).get() !== undefined;
 }

@@ -1,4 +1,6 @@
+import { and, asc, eq, exists, gt, isNotNull, isNull, sql } from "../../drizzle.ts";
 import type { Db } from "../../open.ts";
+import { referenceFiles, referencePaths } from "../../schema/tables.ts";
 
 /** An image's content, as the plan found it. */
 export interface ReferenceContent {
@@ -21,53 +23,100 @@ export interface StoredReference extends ReferenceContent {
 /** Files per transaction: short enough that harvest beside us never waits long. */
 const CHUNK_FILES = 1_000;
 
-const CONTENT = `f.sha256, f.extension, f.bytes`;
-const STORED = `select ${CONTENT}, f.key from reference_files as f where f.key is not null`;
-
 export type ReferenceQueries = ReturnType<typeof referenceQueries>;
 
-/** What is known of the images that prompts come with. Pages, so that no read transaction stays open beside a night. */
-export function referenceQueries({ client }: Pick<Db, "client">) {
-  const paths = client.prepare<[string, number], ReferencePath>(
-    `select ${CONTENT}, p.path, p.modified_at_ms as modifiedAtMs from reference_paths as p join reference_files as f using (sha256)
-    where p.path > ? order by p.path limit ?`,
+/** Prepares what is asked of reference images. Reads are pages, so that no read transaction stays open beside a night. */
+export function referenceQueries({ orm }: Pick<Db, "orm">) {
+  const [after, limit] = [sql.placeholder("after"), sql.placeholder("limit")];
+  const { sha256, extension, bytes } = referenceFiles;
+  const { path, modifiedAtMs } = referencePaths;
+  const content = { sha256, extension, bytes };
+  const planned = () =>
+    orm
+      .select({ ...content, path, modifiedAtMs })
+      .from(referencePaths)
+      .innerJoin(referenceFiles, eq(referencePaths.sha256, sha256));
+  const kept = () => orm.select({ ...content, key: sql<string>`${referenceFiles.key}` }).from(referenceFiles);
+  const isKept = isNotNull(referenceFiles.key);
+
+  const paths = planned().where(gt(path, after)).orderBy(asc(path)).limit(limit).prepare();
+  const atPath = planned()
+    .where(eq(path, sql.placeholder("path")))
+    .prepare();
+  const pathsOf = orm
+    .select({ path })
+    .from(referencePaths)
+    .where(eq(referencePaths.sha256, sql.placeholder("sha256")))
+    .orderBy(asc(path))
+    .prepare();
+  const find = orm
+    .select(content)
+    .from(referenceFiles)
+    .where(eq(sha256, sql.placeholder("sha256")))
+    .prepare();
+  const isPlanned = exists(
+    orm
+      .select({ one: sql`1` })
+      .from(referencePaths)
+      .where(eq(referencePaths.sha256, sha256)),
   );
-  const path = client.prepare<[string], ReferencePath>(
-    `select ${CONTENT}, p.path, p.modified_at_ms as modifiedAtMs from reference_paths as p join reference_files as f using (sha256) where p.path = ?`,
-  );
-  const pathsOf = client.prepare<[string], string>(`select path from reference_paths where sha256 = ? order by path`).pluck();
-  const find = client.prepare<[string], ReferenceContent>(`select ${CONTENT} from reference_files as f where f.sha256 = ?`);
-  const addFile = client.prepare<[ReferencePath]>(
-    `insert into reference_files (sha256, extension, bytes) values (@sha256, @extension, @bytes) on conflict do nothing`,
-  );
-  const addPath = client.prepare<[ReferencePath]>(
-    `insert into reference_paths (path, sha256, modified_at_ms) values (@path, @sha256, @modifiedAtMs)`,
-  );
-  const unstored = client.prepare<[string, number], ReferenceContent>(
-    `select ${CONTENT} from reference_files as f where f.key is null and f.sha256 > ?
-      and exists (select 1 from reference_paths as p where p.sha256 = f.sha256) order by f.sha256 limit ?`,
-  );
-  const markStored = client.prepare<[{ sha256: string; key: string }]>(`update reference_files set key = @key where sha256 = @sha256`);
-  const stored = client.prepare<[string, number], StoredReference>(`${STORED} and f.sha256 > ? order by f.sha256 limit ?`);
-  const findStored = client.prepare<[string], StoredReference>(`${STORED} and f.sha256 = ?`);
-  const countStored = client.prepare<[], number>(`select count(*) from reference_files where key is not null`).pluck();
-  const addChunk = client.transaction((files: readonly ReferencePath[]) => {
-    for (const file of files) {
-      addFile.run(file);
-      addPath.run(file);
-    }
-  }).immediate;
+  const unstored = orm
+    .select(content)
+    .from(referenceFiles)
+    .where(and(isNull(referenceFiles.key), gt(sha256, after), isPlanned))
+    .orderBy(asc(sha256))
+    .limit(limit)
+    .prepare();
+  const stored = kept()
+    .where(and(isKept, gt(sha256, after)))
+    .orderBy(asc(sha256))
+    .limit(limit)
+    .prepare();
+  const findStored = kept()
+    .where(and(isKept, eq(sha256, sql.placeholder("sha256"))))
+    .prepare();
+  const countStored = orm
+    .select({ count: sql<number>`count(*)` })
+    .from(referenceFiles)
+    .where(isKept)
+    .prepare();
+  const markStored = orm
+    .update(referenceFiles)
+    .set({ key: sql`${sql.placeholder("key")}` })
+    .where(eq(sha256, sql.placeholder("sha256")))
+    .prepare();
+  const addFile = orm
+    .insert(referenceFiles)
+    .values({ sha256: sql.placeholder("sha256"), extension: sql.placeholder("extension"), bytes: sql.placeholder("bytes") })
+    .onConflictDoNothing()
+    .prepare();
+  const addPath = orm
+    .insert(referencePaths)
+    .values({ path: sql.placeholder("path"), sha256: sql.placeholder("sha256"), modifiedAtMs: sql.placeholder("modifiedAtMs") })
+    .prepare();
+
+  function addChunk(files: readonly ReferencePath[]): void {
+    orm.transaction(
+      () => {
+        for (const file of files) {
+          addFile.run({ ...file });
+          addPath.run({ ...file });
+        }
+      },
+      { behavior: "immediate" },
+    );
+  }
 
   return {
     /** Files of the last plan after `after`, by path. */
-    paths: (after: string, limit: number) => paths.all(after, limit),
-    atPath: (file: string) => path.get(file),
+    paths: (afterKey: string, rows: number): readonly ReferencePath[] => paths.all({ after: afterKey, limit: rows }),
+    atPath: (file: string): ReferencePath | undefined => atPath.get({ path: file }),
     /** Where the last plan found files of this content. */
-    pathsOf: (sha256: string) => pathsOf.all(sha256),
-    find: (sha256: string) => find.get(sha256),
+    pathsOf: (of: string): readonly string[] => pathsOf.all({ sha256: of }).map((row) => row.path),
+    find: (of: string): ReferenceContent | undefined => find.get({ sha256: of }),
     /** Makes these the files of the plan. What is known of a content stays. */
     replacePaths(files: Iterable<ReferencePath>): void {
-      client.prepare(`delete from reference_paths`).run();
+      orm.delete(referencePaths).run();
       let chunk: ReferencePath[] = [];
       for (const file of files) {
         chunk.push(file);
@@ -78,11 +127,11 @@ export function referenceQueries({ client }: Pick<Db, "client">) {
       if (chunk.length > 0) addChunk(chunk);
     },
     /** Images of the plan that are not in the store yet, after `after`, by sha256. */
-    unstored: (after: string, limit: number) => unstored.all(after, limit),
-    markStored: (sha256: string, key: string) => void markStored.run({ sha256, key }),
+    unstored: (afterKey: string, rows: number): readonly ReferenceContent[] => unstored.all({ after: afterKey, limit: rows }),
+    markStored: (of: string, key: string): void => void markStored.run({ sha256: of, key }),
     /** Images in the store after `after`, by sha256. */
-    stored: (after: string, limit: number) => stored.all(after, limit),
-    findStored: (sha256: string) => findStored.get(sha256),
-    countStored: () => countStored.get() ?? 0,
+    stored: (afterKey: string, rows: number): readonly StoredReference[] => stored.all({ after: afterKey, limit: rows }),
+    findStored: (of: string): StoredReference | undefined => findStored.get({ sha256: of }),
+    countStored: (): number => countStored.get()?.count ?? 0,
   };
 }

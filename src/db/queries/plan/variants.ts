@@ -1,6 +1,6 @@
-import { and, eq, inArray, ne, sql } from "../../drizzle.ts";
+import { and, eq, ne, sql } from "../../drizzle.ts";
 import type { Db } from "../../open.ts";
-import { jobs, variants } from "../../schema/tables.ts";
+import { variants } from "../../schema/tables.ts";
 
 export type VariantRow = typeof variants.$inferSelect;
 
@@ -52,26 +52,6 @@ export function replaceVariants(db: Db, rows: readonly (typeof variants.$inferIn
           })
           .run();
       }
-    },
-    { behavior: "immediate" },
-  );
-}
-
-/** Puts quarantined variants back, with the jobs that were set aside for it. Answers how many jobs. */
-export function releaseVariants(db: Db, names: readonly string[]): number {
-  return db.orm.transaction(
-    (tx) => {
-      tx.update(variants)
-        .set({ state: "active", reason: null })
-        .where(and(eq(variants.state, "quarantined"), inArray(variants.variant, [...names])))
-        .run();
-      return tx
-        .update(jobs)
-        .set({ state: "planned", reason: null, detail: null, failures: 0 })
-        .where(
-          and(eq(jobs.state, "failed"), inArray(jobs.variant, [...names]), inArray(jobs.reason, ["variant-quarantined", "validation"])),
-        )
-        .run().changes;
     },
     { behavior: "immediate" },
   );

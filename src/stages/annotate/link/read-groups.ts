@@ -33,7 +33,7 @@ interface GroupSettings {
 }
 
 /** Prepares the queries and settings for reading a dataset's groups. */
-export function openGroupSources(db: Pick<Db, "client">, { config, judges }: GroupSettings): GroupSources {
+export function openGroupSources(db: Pick<Db, "client" | "orm">, { config, judges }: GroupSettings): GroupSources {
   return {
     groups: groupQueries(db),
     scores: scoreQueries(db),

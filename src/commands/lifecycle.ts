@@ -1,10 +1,10 @@
 import { loadConfig } from "../config/load-config.ts";
 import { ConfigError, EXIT } from "../errors.ts";
 import { hintFor } from "./open-context.ts";
-import { EXPIRY_TAG, type ExpiryRule } from "../stores/object-expiry.ts";
 import { openStore } from "../stores/registry.ts";
 import type { CommandResult } from "./command.ts";
 import type { InputOf } from "./registry.ts";
+import { EXPIRY_TAG, type ExpiryRule } from "../stores/object-store.ts";
 
 const TAG = `${EXPIRY_TAG.key}=${EXPIRY_TAG.value}`;
 

@@ -1,5 +1,4 @@
 import type { Readable } from "node:stream";
-import type { ObjectExpiry } from "./object-expiry.ts";
 
 /** What is known of a stored object without reading it. */
 export interface ObjectInfo {
@@ -74,4 +73,46 @@ export interface ObjectStore {
   readonly expiry?: ObjectExpiry;
   /** Releases sockets. */
   close(): Promise<void>;
+}
+
+const KEY = /^[A-Za-z0-9._-]+(?:\/[A-Za-z0-9._-]+)*$/;
+
+/**
+ * Lets only keys through that are the same on every store: letters, digits, `.`, `_`, `-`, single slashes, no `.` or `..` part.
+ * @throws {RangeError} otherwise: keys are ours, so a bad one is a bug and no user's mistake.
+ */
+export function checkKey(key: string): string {
+  if (!isKey(key)) throw new RangeError(`Bad object key ${JSON.stringify(key)}`);
+  return key;
+}
+
+/** For what was read and may be damaged. */
+export function isKey(text: string): boolean {
+  return KEY.test(text) && text.split("/").every((part) => part !== "." && part !== "..");
+}
+
+/** A rule by which a store deletes objects by itself. */
+export interface ExpiryRule {
+  readonly id: string;
+  readonly isEnabled: boolean;
+  /** Days after an object was written; null: the rule does something else. */
+  readonly days: number | null;
+  /** Of keys in the whole bucket. */
+  readonly prefix: string;
+  readonly tags: Readonly<Record<string, string>>;
+  /** The one that this program sets for this store's prefix. */
+  readonly isOurs: boolean;
+}
+
+/** The tag by which our rule finds objects that nothing uses. Set by `prune --expire`. */
+export const EXPIRY_TAG = { key: "comfy-dpo", value: "unused" } as const;
+
+/** What a store with lifecycle rules can do besides. Methods throw as a store's do, and FatalError where this store has no rules after all. */
+export interface ObjectExpiry {
+  /** All rules of the bucket. */
+  rules(signal?: AbortSignal): Promise<readonly ExpiryRule[]>;
+  /** Sets our rule, null removes it. All other rules stay as they are. */
+  setRule(days: number | null, signal?: AbortSignal): Promise<void>;
+  /** Tags an object so that our rule finds it; its other tags stay. Missing objects are no error. */
+  mark(key: string, signal?: AbortSignal): Promise<void>;
 }

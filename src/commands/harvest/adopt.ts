@@ -8,8 +8,7 @@ import { findDataset, rememberPlan } from "../../db/queries/overview/dataset.ts"
 import { ConfigError, EXIT } from "../../errors.ts";
 import { counted } from "../../lib/words.ts";
 import { adopt, type AdoptReport } from "../../stages/adopt/adopt.ts";
-import { openSource } from "../../stages/adopt/open-source.ts";
-import { sourceKind } from "../../stages/adopt/source-kind.ts";
+import { openSource, sourceKind } from "../../stages/adopt/open-source.ts";
 
 /** `harvest --adopt SOURCE`. */
 export async function runAdopt(input: InputOf<"harvest">, written: string): Promise<CommandResult> {

@@ -7,8 +7,8 @@ import { ConfigError, messageOf } from "../../errors.ts";
 import { fileProblem } from "../../lib/files/file-problem.ts";
 import { foreignEncodingOf } from "../../lib/files/foreign-encoding.ts";
 import { stringifyPython } from "../../lib/python-json.ts";
-import { promptInExif } from "../../stages/adopt/embedded-prompt.ts";
 import { MIB } from "../../lib/units.ts";
+import { promptInExif } from "../../stages/adopt/read-image.ts";
 
 /** No JSON begins with them. Sources: PNG (Third Edition) 5.2; ITU-T T.81, table B.1; RFC 9649 2.4. */
 const FIRST_BYTES = { png: "\x89", jpeg: "\xff\xd8\xff", webp: "RIFF" } as const;

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { Context } from "../../context.ts";
 import { sheetQueries, type SheetImage, type SheetPlace, type SheetPrompt } from "../../db/queries/overview/report.ts";
-import { thumbnailPath } from "../../images/thumbnail-path.ts";
+import { thumbnailPath } from "../../images/thumbnails.ts";
 import { openJudges } from "../../judges/registry.ts";
 import { counted } from "../../lib/words.ts";
 import { openGroupSources, readGroups } from "../../stages/annotate/link/read-groups.ts";

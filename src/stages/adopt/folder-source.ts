@@ -4,9 +4,8 @@ import { extname, join, relative, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ConfigError } from "../../errors.ts";
 import { fileProblem } from "../../lib/files/file-problem.ts";
-import type { AdoptItem, AdoptSource } from "./adopt-source.ts";
-import { openFile } from "./open-file.ts";
-import { quotedName } from "./quoted-name.ts";
+import { type AdoptItem, type AdoptSource, quotedName } from "./adopt-source.ts";
+import { openFile } from "./open-place.ts";
 
 const IMAGES: ReadonlySet<string> = new Set([".png", ".jpg", ".jpeg", ".webp"]);
 /** Entries of a folder read at a time. */

@@ -1,9 +1,10 @@
 import type { ComfyClient } from "../../comfy/client/client.ts";
 import { RejectError } from "../../errors.ts";
 import { checkSourceName } from "../harvest/check-source-name.ts";
-import type { AdoptItem, AdoptSource } from "./adopt-source.ts";
-import { quotedName } from "./quoted-name.ts";
-import { savedImages } from "./saved-images.ts";
+import { type AdoptItem, type AdoptSource, quotedName } from "./adopt-source.ts";
+import type { HistoryEntry, OutputImage } from "../../comfy/client/history-entry.ts";
+import { saverKindOf } from "../../comfy/graph/savers.ts";
+import { isJsonObject } from "../../lib/exact-json.ts";
 
 export interface HistoryOptions {
   readonly client: Pick<ComfyClient, "url" | "historyAll" | "view">;
@@ -55,4 +56,17 @@ function hostileName(place: Parameters<typeof checkSourceName>[0]) {
     if (error instanceof RejectError) return { reason: error.reason, detail: error.message };
     throw error;
   }
+}
+
+/** The images of a run that its saving nodes left: no previews, no films. Of a node that the graph does not have, the images, too. */
+function savedImages({ prompt, outputs }: Pick<HistoryEntry, "prompt" | "outputs">): readonly OutputImage[] {
+  return outputs.filter(({ nodeId, type }) => {
+    if (type === "temp" || type === "input") return false;
+    const node = Object.hasOwn(prompt, nodeId) ? prompt[nodeId] : undefined;
+    if (!isJsonObject(node)) return true;
+    const { class_type: classType, inputs } = node;
+    if (typeof classType !== "string") return true;
+    const kind = saverKindOf({ class_type: classType, inputs: isJsonObject(inputs) ? inputs : {} });
+    return kind === undefined || kind === "image";
+  });
 }

@@ -6,14 +6,11 @@ import { ConfigError, FatalError, RejectError } from "../../errors.ts";
 import { type ByteLine, byteLines } from "../../lib/streams.ts";
 import { errnoOf, fileProblem } from "../../lib/files/file-problem.ts";
 import type { Json } from "../../lib/exact-json.ts";
-import { openS3Reader, type S3Reader, type S3ReaderOptions } from "../../stores/s3/reader.ts";
-import type { AdoptItem, AdoptSource, Claim, OpenedImage } from "./adopt-source.ts";
-import { jsonlPlace, type JsonlPlace } from "./jsonl-place.ts";
-import { openFile } from "./open-file.ts";
-import { openHttp } from "./open-http.ts";
-import { quotedName } from "./quoted-name.ts";
-import { readLine } from "./read-line.ts";
+import { type AdoptItem, type AdoptSource, type Claim, type OpenedImage, quotedName } from "./adopt-source.ts";
+import { openHttp, openFile } from "./open-place.ts";
+import { readLine, jsonlPlace, type JsonlPlace } from "./read-line.ts";
 import { MIB } from "../../lib/units.ts";
+import { openS3Reader, type S3Reader, type S3ReaderOptions } from "../../stores/s3/client.ts";
 
 /** Longest line, bytes: what is longer is no list of images. */
 const LINE_MAX_BYTES = 16 * MIB;

@@ -1,10 +1,12 @@
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { messageOf, RejectError, TransientError } from "../../errors.ts";
-import { createVerifier } from "../../images/verify/verify.ts";
-import type { ImageFacts } from "../../images/verify/image-check.ts";
+import { createVerifier, type ImageFacts } from "../../images/verify.ts";
 import type { FoundImage } from "./adopt-source.ts";
 import { MIB } from "../../lib/units.ts";
+import { tryParsePython } from "../../lib/python-json.ts";
+import { exifTexts } from "../../images/exif-texts.ts";
+import { isJsonObject } from "../../lib/exact-json.ts";
 
 /** An image up to this size is kept in memory between reading and storing, bytes; a larger one is read twice. */
 const HELD_MAX_BYTES = 4 * MIB;
@@ -81,4 +83,36 @@ export function readFailure(error: unknown, { name, signal, body }: Failing): un
   // What sockets and streams raise has a code, but for fetch, whose bodies break with a bare TypeError: "terminated".
   const isStream = error instanceof Error && ("code" in error || error.message === "terminated");
   return isStream ? new TransientError(`Cannot read ${name}: ${messageOf(error)}`, { cause: error }) : error;
+}
+
+/** Custom savers write `prompt:{…}` into one tag or another. Source: ComfyUI's own SaveAnimatedWEBP, comfy_extras/nodes_images.py. */
+const PROMPT = /^\s*(?:prompt:)?\s*(\{.*)$/is;
+
+/** The graph that an image embeds: a PNG in its text chunk, JPEG and WebP where custom savers leave it in EXIF. Null where there is none. */
+export async function embeddedPrompt({ facts, bytes }: ReadImage): Promise<string | null> {
+  if (facts.embeddedPrompt !== null || facts.format.name === "png" || bytes === null) return facts.embeddedPrompt;
+  return promptInExif(bytes);
+}
+
+/** The graph in the EXIF data of a JPEG or WebP, null where there is none. */
+export async function promptInExif(image: Buffer): Promise<string | null> {
+  const { default: sharp } = await import("sharp");
+  // Its structure may be whole, which says nothing of its headers: what cannot be read tells no prompt.
+  const exif = await sharp(image)
+    .metadata()
+    .then((found) => found.exif)
+    .catch(() => undefined);
+  if (exif === undefined) return null;
+  for (const text of exifTexts(exif)) {
+    const json = PROMPT.exec(text)?.[1];
+    if (json !== undefined && isGraph(json)) return json;
+  }
+  return null;
+}
+
+function isGraph(json: string): boolean {
+  const value = tryParsePython(json);
+  if (!isJsonObject(value)) return false;
+  const nodes = Object.values(value);
+  return nodes.length > 0 && nodes.every((node) => isJsonObject(node) && typeof node["class_type"] === "string");
 }

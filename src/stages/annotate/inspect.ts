@@ -6,8 +6,7 @@ import { inspectionQueries, type InspectionRow, type UninspectedImage } from "..
 import { FatalError, RejectError, TransientError, messageOf } from "../../errors.ts";
 import { fileProblem } from "../../lib/files/file-problem.ts";
 import { type DecodeImage, openDecoder } from "../../images/decode.ts";
-import { removeStaleThumbnails } from "../../images/remove-stale-thumbnails.ts";
-import { thumbnailPath } from "../../images/thumbnail-path.ts";
+import { thumbnailPath, removeStaleThumbnails } from "../../images/thumbnails.ts";
 import { readAll } from "../../stores/read-all.ts";
 import { openBacklog } from "../backlog.ts";
 import { drain } from "../drain.ts";

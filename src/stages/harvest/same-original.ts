@@ -4,7 +4,7 @@ import { lstat } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { RejectError } from "../../errors.ts";
 import { errnoOf } from "../../lib/files/file-problem.ts";
-import { createStripper } from "../../images/strip/strip.ts";
+import { createStripper } from "../../images/strip.ts";
 
 export interface SameOriginalOptions {
   /** Of what is stored. */

@@ -1,4 +1,4 @@
-import { createReadStream, type Stats } from "node:fs";
+import { createReadStream, type Stats, closeSync, fstatSync, open as openCallback, read as readCallback } from "node:fs";
 import { link, open, readdir, rename, stat, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -6,15 +6,12 @@ import { ConfigError } from "../../errors.ts";
 import { makeFolder } from "../../lib/files/make-folder.ts";
 import { mapStreamErrors } from "../../lib/streams.ts";
 import { errnoOf } from "../../lib/files/file-problem.ts";
-import { discard } from "../discard.ts";
 import { fileError } from "./file-errors.ts";
 import { folderSyncs } from "./folder-syncs.ts";
-import { checkKey } from "../key.ts";
-import type { ListedObject, ObjectInfo, ObjectStore } from "../object-store.ts";
-import { NO_HARD_LINKS } from "./no-hard-links.ts";
-import { partialFiles, PARTIAL_FOLDER } from "./partial-files.ts";
-import { readFileInto } from "./read-file-into.ts";
+import { type ListedObject, type ObjectInfo, type ObjectStore, checkKey } from "../object-store.ts";
+import { partialFiles, PARTIAL_FOLDER, NO_HARD_LINKS, discard } from "./partial-files.ts";
 import { MIB } from "../../lib/units.ts";
+import { promisify } from "node:util";
 
 /** Read at a time: a PNG of 1024 px. 16 at once are 32 MiB. */
 const PIECE_MAX_BYTES = 2 * MIB;
@@ -206,4 +203,27 @@ async function entriesOf(folder: string) {
 
 function isMissing(error: unknown): boolean {
   return errnoOf(error) === "ENOENT";
+}
+
+// FileHandles cost more than what they do: three of their calls, and what is kept of each for the collector.
+const [openFile, readPiece] = [promisify(openCallback), promisify(readCallback)];
+
+/**
+ * Fills memory with a file of just its length. Answers the length that the file has; where that is another, memory holds anything.
+ * Only what waits for the disk is left to the thread pool: to ask an open file for its length, or to close it, is less than the way there.
+ */
+async function readFileInto(path: string, bytes: Uint8Array): Promise<number> {
+  const file = await openFile(path, "r");
+  try {
+    const { size } = fstatSync(file);
+    if (size !== bytes.length) return size;
+    for (let at = 0; at < size;) {
+      const { bytesRead } = await readPiece(file, bytes, at, size - at, at);
+      if (bytesRead === 0) return at; // Cut since.
+      at += bytesRead;
+    }
+    return size;
+  } finally {
+    closeSync(file);
+  }
 }

@@ -1,4 +1,4 @@
-import { link, open, readdir, rm, stat } from "node:fs/promises";
+import { link, open, readdir, rm, stat, unlink } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { addAbortListener } from "node:events";
@@ -8,9 +8,7 @@ import { errnoOf } from "../../lib/files/file-problem.ts";
 import { isAlive } from "../../lib/system.ts";
 import { makeFolder } from "../../lib/files/make-folder.ts";
 import { writeAll } from "../../lib/files/write-pieces.ts";
-import { discard } from "../discard.ts";
 import { fileError } from "./file-errors.ts";
-import { NO_HARD_LINKS } from "./no-hard-links.ts";
 import { DAY_MS } from "../../lib/units.ts";
 
 /** Where objects are written before they have their name; no key starts with it. */
@@ -119,5 +117,20 @@ async function isAbandoned(path: string, name: string): Promise<boolean> {
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return false; // Its writer has just finished.
     throw error;
+  }
+}
+
+/** What link() says where the file system has no hard links (exFAT, some network mounts), or no more of one file. */
+export const NO_HARD_LINKS: ReadonlySet<string> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
+
+/**
+ * Removes a temporary file, if it can be: what the file was for has failed or is done, and that is what the caller tells. One that stays is
+ * removed by the next start. (rm() of `force` looks first, which is a system call more for every object.)
+ */
+export async function discard(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
   }
 }

@@ -1,8 +1,8 @@
 import type { LifecycleRule, S3Client } from "@aws-sdk/client-s3";
 import { FatalError } from "../../errors.ts";
-import { EXPIRY_TAG, type ExpiryRule, type ObjectExpiry } from "../object-expiry.ts";
 import { codeOf, statusOf, type S3Right } from "./errors.ts";
-import type { S3Place } from "./uri.ts";
+import { EXPIRY_TAG, type ExpiryRule, type ObjectExpiry } from "../object-store.ts";
+import type { S3Place } from "./client.ts";
 
 export interface S3ExpiryNeeds extends S3Place {
   readonly client: S3Client;

@@ -2,11 +2,18 @@ import { hash } from "node:crypto";
 import { Readable } from "node:stream";
 import type { PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { TransientError } from "../../errors.ts";
-import { mayRefuseHeader, type S3Abilities } from "./abilities.ts";
-import { openDirectPuts, type Checked, type DirectPuts, type DirectPutsOptions, type HeldObject } from "./direct-put.ts";
-import { codeOf, statusOf } from "./errors.ts";
+import {
+  openDirectPuts,
+  type Checked,
+  type DirectPuts,
+  type DirectPutsOptions,
+  type HeldObject,
+  targetOf,
+  type S3Target,
+  type SignedRequest,
+} from "./signed-put.ts";
+import { codeOf, statusOf, mayRefuseHeader, type S3Abilities } from "./errors.ts";
 import { putStream } from "./put.ts";
-import { targetOf, type S3Target, type SignedRequest } from "./target.ts";
 
 export interface HeldPuts {
   /** Writes the object, and makes sure that the store has these bytes. Rejects as the SDK does; a 412 too. */

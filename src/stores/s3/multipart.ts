@@ -11,9 +11,9 @@ import type {
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
 import { TransientError } from "../../errors.ts";
-import { wrongLength } from "../exact-length.ts";
 import { statusOf } from "./errors.ts";
 import { MIB } from "../../lib/units.ts";
+import { wrongLength } from "./put.ts";
 
 /** A stream longer than this goes in parts: a broken connection costs a part then, not all of it. S3 itself wants parts from 5 GiB on. */
 export const MULTIPART_BYTES = 64 * MIB;

@@ -4,17 +4,13 @@ import type { PutObjectCommandInput } from "@aws-sdk/client-s3";
 import { isAbort, TransientError } from "../../errors.ts";
 import { deadlineAfter } from "../../lib/http/deadline.ts";
 import { mapStreamErrors } from "../../lib/streams.ts";
-import { wrongLength } from "../exact-length.ts";
-import { checkKey } from "../key.ts";
-import type { ObjectStore, PutOptions } from "../object-store.ts";
-import { allAbilities, isNotImplemented, mayRefuseHeader } from "./abilities.ts";
-import { CONNECT_TIMEOUT_MS, openS3Client, type S3ClientOptions } from "./client.ts";
+import { type ObjectStore, type PutOptions, checkKey } from "../object-store.ts";
+import { CONNECT_TIMEOUT_MS, openS3Client, type S3ClientOptions, parseS3Uri } from "./client.ts";
 import { s3Expiry } from "./expiry.ts";
-import { codeOf, s3Error, statusOf, type S3Right } from "./errors.ts";
+import { codeOf, s3Error, statusOf, type S3Right, allAbilities, isNotImplemented, mayRefuseHeader } from "./errors.ts";
 import { heldPuts } from "./held-put.ts";
 import { etagOf, isContentEtag, MULTIPART_BYTES, putMultipart, unquoted } from "./multipart.ts";
-import { putStream } from "./put.ts";
-import { parseS3Uri } from "./uri.ts";
+import { putStream, wrongLength } from "./put.ts";
 
 export interface S3Options extends Omit<S3ClientOptions, "stallTimeoutMs"> {
   /** `s3://bucket/prefix`. */

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { RejectError } from "../../../src/errors.ts";
-import { jsonlPlace } from "../../../src/stages/adopt/jsonl-place.ts";
-import { readLine } from "../../../src/stages/adopt/read-line.ts";
+import { readLine, jsonlPlace } from "../../../src/stages/adopt/read-line.ts";
 
 const read = (line: string) => readLine(Buffer.from(line));
 const JSONL = "/data/set/pictures.jsonl";

@@ -7,11 +7,10 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { HistoryEntry, OutputImage } from "../../../src/comfy/client/history-entry.ts";
 import { RejectError, TransientError } from "../../../src/errors.ts";
 import type { AdoptItem, AdoptSource, FoundImage } from "../../../src/stages/adopt/adopt-source.ts";
-import { embeddedPrompt } from "../../../src/stages/adopt/embedded-prompt.ts";
 import { folderSource } from "../../../src/stages/adopt/folder-source.ts";
 import { historySource } from "../../../src/stages/adopt/history-source.ts";
 import { jsonlSource } from "../../../src/stages/adopt/jsonl-source.ts";
-import { readImage } from "../../../src/stages/adopt/read-image.ts";
+import { readImage, embeddedPrompt } from "../../../src/stages/adopt/read-image.ts";
 import { comfyPng, sd15Graph } from "../../helpers/comfy-png.ts";
 import { makeImage } from "../../helpers/images.ts";
 

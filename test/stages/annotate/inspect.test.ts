@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
 import { FatalError, TransientError } from "../../../src/errors.ts";
-import { thumbnailPath } from "../../../src/images/thumbnail-path.ts";
+import { thumbnailPath } from "../../../src/images/thumbnails.ts";
 import { inspect } from "../../../src/stages/annotate/inspect.ts";
 import { nothingUpstream, type Upstream } from "../../../src/stages/stage.ts";
 import { imageId, openTestDataset, type TestDataset } from "../../helpers/annotated-dataset.ts";

@@ -7,7 +7,7 @@ import type { Context } from "../../../context.ts";
 import type { StoredImage } from "../../../db/queries/page/page-images.ts";
 import { TransientError } from "../../../errors.ts";
 import { openViewEncoder } from "../../../images/view.ts";
-import { createStripper } from "../../../images/strip/strip.ts";
+import { createStripper } from "../../../images/strip.ts";
 import { readAll } from "../../../stores/read-all.ts";
 import { openImageCache } from "./image-cache.ts";
 import { createImageSlots } from "./image-slots.ts";

@@ -1,8 +1,8 @@
 import type { Config } from "../../../config/schema.ts";
 import { FatalError, messageOf } from "../../../errors.ts";
 import type { Image } from "../../../exporters/image-format.ts";
-import { SNIFF_BYTES, sniffFormat, type ImageFormat } from "../../../images/verify/format.ts";
-import { walker } from "../../../images/verify/walk.ts";
+import { SNIFF_BYTES, sniffFormat, type ImageFormat } from "../../../images/formats/format.ts";
+import { walker } from "../../../images/formats/walk.ts";
 
 /** As in images/decode.ts: above any image that one card makes. */
 const MAX_PIXELS = 100_000_000;

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { isKey } from "../../../stores/key.ts";
 import type { SpooledFile } from "./spool.ts";
+import { isKey } from "../../../stores/object-store.ts";
 
 export const CHECKSUMS = "SHA256SUMS";
 

@@ -4,10 +4,10 @@ import type { VersionKind } from "../../../db/queries/export/exports.ts";
 import type { RowLayout } from "../../../exporters/row.ts";
 import type { Judge } from "../../../judges/judge.ts";
 import { isJsonObject, parseExact } from "../../../lib/exact-json.ts";
-import { isKey } from "../../../stores/key.ts";
 import type { Split, SplitRatios } from "../split.ts";
 import type { SpooledFile } from "./spool.ts";
 import type { SeedRange } from "../card/stats.ts";
+import { isKey } from "../../../stores/object-store.ts";
 
 /** Raised whenever a row gains a column or a column's meaning changes. */
 export const ROW_SCHEMA = 1;

@@ -1,7 +1,7 @@
 import type { AskedSize } from "../../../comfy/graph/asked-size.ts";
-import { altered } from "../../../images/verify/format.ts";
-import type { ImageFacts, VerifyOptions } from "../../../images/verify/image-check.ts";
+import { altered } from "../../../images/formats/format.ts";
 import { proveJob, type JobProof } from "./names-job.ts";
+import type { ImageFacts, VerifyOptions } from "../../../images/verify.ts";
 
 export interface ProofTask extends JobProof {
   /** The node that saves it embeds the prompt in each PNG, and its server was not told to leave it out. */

@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import { tooLong, truncated } from "../../../images/verify/image.ts";
+import { tooLong, truncated } from "../../../images/formats/image.ts";
 
 export interface HeldReading {
   readonly signal: AbortSignal;

@@ -9,14 +9,12 @@ import { storeKeyOf } from "../../../identity.ts";
 import { deadlineAfter, type Deadline } from "../../../lib/http/deadline.ts";
 import type { ObjectStore } from "../../../stores/object-store.ts";
 import { storedProblem } from "../../upkeep/stored-problem.ts";
-import { createStripper, LateMetadataError, type Stripper } from "../../../images/strip/strip.ts";
+import { createStripper, LateMetadataError, type Stripper } from "../../../images/strip.ts";
 import { HELD_MAX_BYTES, type HeldBuffers } from "./held-buffers.ts";
 import { proofOf, type ProofTask } from "./prove.ts";
 import { readHeld } from "./read-held.ts";
-import { createVerifier, type Verifier } from "../../../images/verify/verify.ts";
-import type { ImageFacts } from "../../../images/verify/image-check.ts";
-import { formatNamedBy, type ImageFormat } from "../../../images/verify/format.ts";
-import { imageCheck, type ImageCheck } from "../../../images/verify/image-check.ts";
+import { createVerifier, type Verifier, type ImageFacts, imageCheck, type ImageCheck } from "../../../images/verify.ts";
+import { formatNamedBy, type ImageFormat } from "../../../images/formats/format.ts";
 
 /** Longer than any timeout of a client or a store, ms: those say what hangs. */
 const TRANSFER_BASE_MS = 180_000;

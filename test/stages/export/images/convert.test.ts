@@ -1,7 +1,7 @@
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import { withoutMetadata } from "../../../../src/stages/export/images/convert.ts";
-import { walker } from "../../../../src/images/verify/walk.ts";
+import { walker } from "../../../../src/images/formats/walk.ts";
 import { comfyPng } from "../../../helpers/comfy-png.ts";
 import { makeImage } from "../../../helpers/images.ts";
 

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { walkPng } from "../../../../src/images/verify/png.ts";
-import { walker } from "../../../../src/images/verify/walk.ts";
+import { walkPng } from "../../../../src/images/formats/png.ts";
+import { walker } from "../../../../src/images/formats/walk.ts";
 import { namesJob, proveJob } from "../../../../src/stages/harvest/transfer/names-job.ts";
 
 const proof = { outputNodeId: "9:1", filenamePrefix: "parti/0ab/0abc" };

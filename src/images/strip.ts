@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 import { Transform } from "node:stream";
-import { type ImageFormat, SNIFF_BYTES, sniffFormat } from "../verify/format.ts";
-import type { StripSink } from "./strip-sink.ts";
-import { walker, type Walker } from "../verify/walk.ts";
+import { type ImageFormat, SNIFF_BYTES, sniffFormat } from "./formats/format.ts";
+import { walker, type Walker, type StripSink } from "./formats/walk.ts";
 
 export interface StripOptions {
   /**

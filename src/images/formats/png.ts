@@ -1,7 +1,7 @@
 import { crc32, inflateSync } from "node:zlib";
 import { RejectError } from "../../errors.ts";
 import { animated, corrupt, type Image } from "./image.ts";
-import { skip, take, type Walk } from "./walk.ts";
+import { skip, take, type Walk, type StripSink } from "./walk.ts";
 import { MIB } from "../../lib/units.ts";
 
 const SIGNATURE = Buffer.from("89504e470d0a1a0a", "hex");
@@ -112,4 +112,27 @@ function inflate(compressed: Buffer): Buffer {
 
 function tooLong(): RejectError {
   return new RejectError("too-large", `The image's embedded prompt is over ${MAX_PROMPT_BYTES} bytes`);
+}
+
+/** Texts, EXIF, and `comf`, in which ComfyUI's SaveAnimatedPNG leaves the prompt. Source: PNG (Third Edition) §11.3.3; nodes_images.py. */
+const METADATA = new Set(["tEXt", "zTXt", "iTXt", "eXIf", "comf"]);
+
+/** Walks a PNG that `walkPng` found good, and leaves out the chunks that say how it was made. All others keep their checksums. */
+export function* stripPng(out: StripSink): Walk<void> {
+  out.keep(yield* take(8));
+  for (;;) {
+    const head = yield* take(8);
+    const type = head.toString("latin1", 4);
+    const rest = head.readUInt32BE(0) + 4; // The data and its checksum.
+    if (METADATA.has(type)) {
+      out.drop(head.length);
+      yield* skip(rest, (piece) => out.drop(piece.length));
+      continue;
+    }
+    // ComfyUI and Pillow write texts before the pixels.
+    if (type === "IDAT") out.headEnds();
+    out.keep(head);
+    yield* skip(rest, (piece) => out.keep(piece));
+    if (type === "IEND") return;
+  }
 }

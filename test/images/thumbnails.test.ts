@@ -2,8 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, expect, it } from "vitest";
-import { removeStaleThumbnails } from "../../src/images/remove-stale-thumbnails.ts";
-import { thumbnailPath } from "../../src/images/thumbnail-path.ts";
+import { thumbnailPath, removeStaleThumbnails } from "../../src/images/thumbnails.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "comfy-dpo-thumbs-"));
 afterAll(() => rmSync(dir, { recursive: true }));

@@ -8,12 +8,12 @@ import { crc32, deflateSync } from "node:zlib";
 import * as fc from "fast-check";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
-import { createStripper, LateMetadataError, type StripOptions } from "../../../src/images/strip/strip.ts";
-import { createVerifier } from "../../../src/images/verify/verify.ts";
+import { createStripper, LateMetadataError, type StripOptions } from "../../src/images/strip.ts";
+import { createVerifier } from "../../src/images/verify.ts";
 
 /** A PNG that a real ComfyUI 0.3.64 saved, text chunks and all. */
 const REAL_PNG = Buffer.from(
-  (JSON.parse(readFileSync(join(import.meta.dirname, "../../fixtures/comfyui-0.3.64/http/view_png.json"), "utf8")) as RecordedView).response
+  (JSON.parse(readFileSync(join(import.meta.dirname, "../fixtures/comfyui-0.3.64/http/view_png.json"), "utf8")) as RecordedView).response
     .body.$binary.base64,
   "base64",
 );

@@ -9,15 +9,14 @@ import * as fc from "fast-check";
 import sharp from "sharp";
 import type { Sharp } from "sharp";
 import { beforeAll, describe, expect, test } from "vitest";
-import { RejectError, type RejectReason } from "../../../src/errors.ts";
-import { createVerifier } from "../../../src/images/verify/verify.ts";
-import { type ImageFacts, type VerifyOptions, imageCheck } from "../../../src/images/verify/image-check.ts";
-import { formatNamedBy } from "../../../src/images/verify/format.ts";
-import { remade } from "../../../src/emulator/http/view-route.ts";
+import { RejectError, type RejectReason } from "../../src/errors.ts";
+import { createVerifier, type ImageFacts, type VerifyOptions, imageCheck } from "../../src/images/verify.ts";
+import { formatNamedBy } from "../../src/images/formats/format.ts";
+import { remade } from "../../src/emulator/http/view-route.ts";
 
 /** A PNG that a real ComfyUI 0.3.64 saved, text chunks and all. */
 const REAL_PNG = Buffer.from(
-  (JSON.parse(readFileSync(join(import.meta.dirname, "../../fixtures/comfyui-0.3.64/http/view_png.json"), "utf8")) as RecordedView).response
+  (JSON.parse(readFileSync(join(import.meta.dirname, "../fixtures/comfyui-0.3.64/http/view_png.json"), "utf8")) as RecordedView).response
     .body.$binary.base64,
   "base64",
 );
@@ -264,7 +263,7 @@ describe("createVerifier()", () => {
     ["two_frames.webp", "animated"],
     ["named_png_is_webp.png", "altered"],
   ] as const)("%s is refused as %s", async (name, reason) => {
-    const bytes = readFileSync(join(import.meta.dirname, "../../fixtures/images", name));
+    const bytes = readFileSync(join(import.meta.dirname, "../fixtures/images", name));
     expect(await reasonFor(bytes, { namedFormat: formatNamedBy(name) })).toBe(reason);
   });
 

@@ -2,9 +2,7 @@ import type { Readable } from "node:stream";
 import type { PutObjectCommandInput, S3Client } from "@aws-sdk/client-s3";
 import type { Dispatcher } from "undici";
 import { TransientError } from "../../errors.ts";
-import { S3Answer } from "./answer.ts";
-import { openSigner } from "./signer.ts";
-import { escapeKey, type S3Target } from "./target.ts";
+import type { SignatureV4 } from "@smithy/signature-v4";
 
 /** An object whose bytes are in memory. */
 export interface HeldObject {
@@ -124,4 +122,108 @@ async function wordsOf(body: Dispatcher.ResponseData["body"]): Promise<string> {
 function headerOf({ headers }: Dispatcher.ResponseData, name: string): string | undefined {
   const value = headers[name];
   return typeof value === "string" ? value : undefined;
+}
+
+const ENTITIES: Readonly<Record<string, string>> = { "&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'", "&amp;": "&" };
+
+/** A store's refusal, in the shape that the SDK gives to one: `name` is S3's code. */
+class S3Answer extends Error {
+  override readonly name: string;
+  readonly $metadata: { readonly httpStatusCode: number };
+  readonly $response: { readonly headers: Readonly<Record<string, string | undefined>> };
+
+  /** `body` is XML with Code and Message, `location` a redirect's target. Source: Amazon S3 API Reference, "REST error responses". */
+  constructor(status: number, body: string, location?: string) {
+    super(textOf(body, "Message") ?? "the store did not say why");
+    this.name = textOf(body, "Code") ?? "Error";
+    this.$metadata = { httpStatusCode: status };
+    this.$response = { headers: { location } };
+  }
+}
+
+function textOf(xml: string, element: string): string | undefined {
+  const [, text] = new RegExp(`<${element}>([^<]*)</${element}>`).exec(xml) ?? [];
+  return text?.replaceAll(/&\w+;/g, (entity) => ENTITIES[entity] ?? entity);
+}
+
+interface ToSign {
+  readonly target: S3Target;
+  /** Escaped. */
+  readonly path: string;
+  /** With x-amz-content-sha256; without host. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Signs PUTs as the SDK does, with its credentials (renewed as it renews them) and its idea of the store's clock. */
+async function openSigner(
+  config: Pick<S3Client["config"], "credentials" | "sha256" | "systemClockOffset">,
+): Promise<(request: ToSign) => Promise<Record<string, string>>> {
+  const smithy = await import("@smithy/signature-v4");
+  const signers = new Map<string, SignatureV4>();
+
+  function signerFor({ region, service }: S3Target): SignatureV4 {
+    const name = `${region} ${service}`;
+    const signer =
+      signers.get(name) ??
+      // Paths are escaped once in S3, and stay as they are.
+      new smithy.SignatureV4({ service, region, credentials: config.credentials, sha256: config.sha256, uriEscapePath: false });
+    signers.set(name, signer);
+    return signer;
+  }
+
+  return async ({ target, path, headers }) => {
+    const { protocol, hostname, port } = target;
+    const host = port === undefined ? hostname : `${hostname}:${port}`;
+    const unsigned = { method: "PUT", protocol, hostname, path, query: {}, headers: { ...headers, host } };
+    const signed = await signerFor(target).sign(unsigned, { signingDate: new Date(Date.now() + config.systemClockOffset) });
+    return signed.headers;
+  };
+}
+
+/** Where the SDK sends an object's requests, and what it signs them for. */
+export interface S3Target {
+  /** `http://127.0.0.1:8333` */
+  readonly origin: string;
+  readonly protocol: string;
+  readonly hostname: string;
+  readonly port: number | undefined;
+  /** Before the key, escaped: `/bucket/` in path style. */
+  readonly pathBefore: string;
+  readonly region: string;
+  readonly service: string;
+}
+
+/** Of a signed request of the SDK. */
+export interface SignedRequest {
+  readonly method: string;
+  readonly protocol: string;
+  readonly hostname: string;
+  readonly port?: number | undefined;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Source: Amazon S3, "Authenticating Requests: Using the Authorization Header (AWS Signature Version 4)". */
+const CREDENTIAL_SCOPE = /^AWS4-HMAC-SHA256 Credential=[^,]+\/\d{8}\/([^/,]+)\/([^/,]+)\/aws4_request\b/;
+
+/**
+ * Reads the target off a request that the SDK made and signed for `key`: its chain of endpoint rules, profiles and regions has decided then.
+ * Null where its way of signing is another (S3 Express, several regions, no credentials).
+ */
+export function targetOf(request: SignedRequest, key: string): S3Target | null {
+  const headers = new Map(Object.entries(request.headers).map(([name, value]) => [name.toLowerCase(), value]));
+  const [, region, service] = CREDENTIAL_SCOPE.exec(headers.get("authorization") ?? "") ?? [];
+  const escaped = escapeKey(key);
+  if (region === undefined || service === undefined || headers.has("x-amz-s3session-token") || !request.path.endsWith(`/${escaped}`))
+    return null;
+  const { protocol, hostname, port, path } = request;
+  const origin = `${protocol}//${hostname}${port === undefined ? "" : `:${port}`}`;
+  return { origin, protocol, hostname, port, pathBefore: path.slice(0, path.length - escaped.length), region, service };
+}
+
+/** As the SDK writes a key into a path: RFC 3986, slashes kept. */
+function escapeKey(key: string): string {
+  return encodeURIComponent(key)
+    .replaceAll("%2F", "/")
+    .replaceAll(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
 }

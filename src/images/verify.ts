@@ -1,8 +1,9 @@
+import { Transform } from "node:stream";
+import { type ImageFormat, SNIFF_BYTES, sniffFormat } from "./formats/format.ts";
 import { createHash } from "node:crypto";
-import { RejectError } from "../../errors.ts";
-import { SNIFF_BYTES, sniffFormat, type ImageFormat } from "./format.ts";
-import { tooLong, truncated, type Image } from "./image.ts";
-import { walker, type Walker } from "./walk.ts";
+import { RejectError } from "../errors.ts";
+import { tooLong, truncated, type Image } from "./formats/image.ts";
+import { walker, type Walker } from "./formats/walk.ts";
 
 /** What is known of an image of which every byte was seen. */
 export interface ImageFacts extends Image {
@@ -75,5 +76,64 @@ export function imageCheck({ maxBytes, announcedBytes, namedFormat = null, accep
     },
     // What is refused by its head may come in pieces of any length, its length by announcement alone.
     fingerprint: () => (walk === undefined ? `${announcedBytes} ${head.toString("hex", 0, SNIFF_BYTES)}` : `${sizeBytes} ${sha256()}`),
+  };
+}
+
+export interface Verifier {
+  /** The same bytes, the last chunk of them only once the whole image was found good. */
+  readonly stream: Transform;
+  /** Known from the first bytes; rejects with the stream. */
+  readonly format: Promise<ImageFormat>;
+  /** Once the stream has ended. */
+  facts(): ImageFacts;
+  /** Once the stream has failed: what was seen, as ImageCheck tells it. */
+  fingerprint(): string;
+}
+
+/**
+ * Verifies an image as it passes: length, format, structure, checksums. A store that waits for the announced length cannot commit a bad
+ * image, because its end never comes. The stream fails with RejectError.
+ */
+export function createVerifier(options: VerifyOptions): Verifier {
+  const check = imageCheck(options);
+  const format = Promise.withResolvers<ImageFormat>();
+  format.promise.catch(() => undefined); // Whoever reads the stream learns of it, too.
+  let held: Buffer | null = null;
+  let facts: ImageFacts | undefined;
+
+  const stream = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      try {
+        check.feed(chunk);
+      } catch (error) {
+        return done(error as Error); // RejectError; anything else is a bug and passes as it is.
+      }
+      const known = check.format();
+      if (known !== null) format.resolve(known);
+      const ready = held;
+      held = chunk;
+      done(null, ready);
+    },
+    flush(done) {
+      try {
+        facts = check.conclude();
+      } catch (error) {
+        return done(error as Error); // As above.
+      }
+      done(null, held);
+    },
+    destroy(error, done) {
+      format.reject(error ?? new Error("The image was given up"));
+      done(error);
+    },
+  });
+  return {
+    stream,
+    format: format.promise,
+    fingerprint: () => check.fingerprint(),
+    facts() {
+      if (facts === undefined) throw new Error("facts() before the image's end");
+      return facts;
+    },
   };
 }

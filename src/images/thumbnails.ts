@@ -1,8 +1,17 @@
-import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { readdir, rm } from "node:fs/promises";
 import { errnoOf } from "../lib/files/file-problem.ts";
 import { isAlive } from "../lib/system.ts";
-import { thumbnailFolder } from "./thumbnail-path.ts";
+
+/** Where inspection puts an image's thumbnail. `dir`: the dataset's folder. Sharded as the store's keys are, 4,096 folders. */
+export function thumbnailPath(dir: string, imageId: string): string {
+  return join(thumbnailFolder(dir), imageId.slice(2, 5), `${imageId}.webp`);
+}
+
+/** Where all of them are. */
+function thumbnailFolder(dir: string): string {
+  return join(dir, "thumbs");
+}
 
 /** What inspection writes to before it renames; it ends in the writer's process id. */
 const TEMPORARY = /^i_[0-9a-f]{32}\.webp\.(\d+)\.tmp$/;

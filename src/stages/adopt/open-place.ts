@@ -1,6 +1,8 @@
 import { Readable } from "node:stream";
 import { messageOf, RejectError, TransientError } from "../../errors.ts";
-import type { OpenedImage } from "./adopt-source.ts";
+import { type OpenedImage, quotedName } from "./adopt-source.ts";
+import { open } from "node:fs/promises";
+import { errnoOf, fileProblem } from "../../lib/files/file-problem.ts";
 
 /** Without an answer for so long a request is given up, ms. */
 const ANSWER_TIMEOUT_MS = 60_000;
@@ -36,4 +38,19 @@ export async function openHttp(
   if (status === 408 || status === 425 || status === 429 || status >= 500)
     throw new TransientError(`Cannot read ${shown}: it answers ${status}`);
   throw new RejectError("unreadable", `Cannot read ${shown}: it answers ${status}`);
+}
+
+/** Reads an image's file. @throws {RejectError} where there is none, or it cannot be read. */
+export async function openFile(path: string): Promise<OpenedImage> {
+  try {
+    const handle = await open(path, "r");
+    const found = await handle.stat();
+    if (found.isFile()) return { body: handle.createReadStream(), sizeBytes: found.size };
+    await handle.close();
+    throw new RejectError("unreadable", `${quotedName(path)} is no file`);
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    const reason = errnoOf(error) === "ENOENT" ? "lost-file" : "unreadable";
+    throw new RejectError(reason, `Cannot read ${quotedName(path)}: ${fileProblem(error)}`, { cause: error });
+  }
 }

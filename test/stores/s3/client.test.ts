@@ -1,10 +1,10 @@
 import { buffer } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FatalError } from "../../../src/errors.ts";
-import { openS3Reader, type S3Reader } from "../../../src/stores/s3/reader.ts";
 import { s3Store } from "../../../src/stores/s3/s3.ts";
 import { requirePart } from "../../helpers/parts.ts";
 import { findWeed, SEAWEED_CREDENTIALS, startSeaweed, type Seaweed } from "../../helpers/seaweed.ts";
+import { openS3Reader, type S3Reader } from "../../../src/stores/s3/client.ts";
 
 const never = new AbortController().signal;
 

@@ -1,13 +1,9 @@
 import { RejectError } from "../../errors.ts";
-import { stripJpeg } from "../strip/jpeg.ts";
-import { stripPng } from "../strip/png.ts";
-import type { StripSink } from "../strip/strip-sink.ts";
-import { stripWebp } from "../strip/webp.ts";
-import { walkJpeg } from "./jpeg.ts";
+import { walkJpeg, stripJpeg } from "./jpeg.ts";
 import type { Image } from "./image.ts";
-import { walkPng } from "./png.ts";
-import type { Walk } from "./walk.ts";
-import { walkWebp } from "./webp.ts";
+import { walkPng, stripPng } from "./png.ts";
+import type { Walk, StripSink } from "./walk.ts";
+import { walkWebp, stripWebp } from "./webp.ts";
 
 export interface ImageFormat {
   readonly name: "png" | "jpeg" | "webp";

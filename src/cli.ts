@@ -100,7 +100,7 @@ async function execute(name: CommandName, command: Command, output: OutputGuard)
   } finally {
     signals.dispose();
   }
-  log.tellRepeats();
+  log.printRepeats();
   log.event("done", { exit: result.exit, ...result.counts });
   log.close();
   process.exitCode = output.exitOf(result.exit);

@@ -26,16 +26,16 @@ export async function updatePlan(
       `${counted(plan.duplicates, "row")} of the file ${plan.duplicates === 1 ? "repeats a prompt" : "repeat prompts"}, made once`,
     );
   if (plan.newVariants.length > 0) lines.push(`new variants: ${plan.newVariants.join(", ")}`);
-  if (plan.asideVariants.length > 0) lines.push(`variants set aside, images kept: ${plan.asideVariants.join(", ")}`);
+  if (plan.inactiveVariants.length > 0) lines.push(`variants set aside, images kept: ${plan.inactiveVariants.join(", ")}`);
   context.log.info(`Planned: ${lines.join("; ")}`);
-  const { newPrompts, newJobs, keptJobs, backJobs, asideJobs, asidePrompts } = plan;
+  const { newPrompts, newJobs, keptJobs, backJobs, inactiveJobs, inactivePrompts } = plan;
   context.log.event("planned", {
     new_prompts: newPrompts,
     new: newJobs,
     kept: keptJobs,
     back: backJobs,
-    aside: asideJobs,
-    aside_prompts: asidePrompts,
+    aside: inactiveJobs,
+    aside_prompts: inactivePrompts,
   });
 }
 
@@ -46,13 +46,13 @@ export function readPromptsLimit({ options }: { readonly options: PromptsOption 
 
 /** What a plan adds, keeps and sets aside, in a person's words; parts of nothing are left out. */
 export function describePlan(counts: PlanCounts, { promptsLimit }: { readonly promptsLimit: number | undefined }): readonly string[] {
-  const { newPrompts, newJobs, keptJobs, backJobs, asideJobs, asidePrompts } = counts;
+  const { newPrompts, newJobs, keptJobs, backJobs, inactiveJobs, inactivePrompts } = counts;
   const lines = [`${counted(newPrompts, "new prompt")}, ${counted(newJobs, "new candidate")}`];
   if (keptJobs > 0) lines.push(`${keptJobs} kept`);
   if (backJobs > 0) lines.push(`${backJobs} back that ${backJobs === 1 ? "was" : "were"} set aside`);
-  if (asideJobs > 0) lines.push(`${asideJobs} set aside (nothing is deleted)`);
-  if (asidePrompts > 0 && promptsLimit !== undefined) {
-    lines.push(`--prompts ${promptsLimit} sets ${counted(asidePrompts, "prompt")} aside, until the next run without it`);
+  if (inactiveJobs > 0) lines.push(`${inactiveJobs} set aside (nothing is deleted)`);
+  if (inactivePrompts > 0 && promptsLimit !== undefined) {
+    lines.push(`--prompts ${promptsLimit} sets ${counted(inactivePrompts, "prompt")} aside, until the next run without it`);
   }
   return lines;
 }

@@ -4,7 +4,7 @@ import Database from "better-sqlite3";
 import { FatalError } from "../errors.ts";
 import { fileHint, fileProblem } from "../lib/files/file-problem.ts";
 import { databaseError } from "./database-error.ts";
-import { makeFolderInData } from "./make-data-folder.ts";
+import { makeFolderInData } from "./data-folder.ts";
 
 /** `isLocked` of another process holds the file for microseconds: that is no second process. */
 const PROBE_TOLERANCE_MS = 1_000;

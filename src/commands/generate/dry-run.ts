@@ -79,9 +79,9 @@ function showArithmetic(config: Config, { prompts: { prompts, duplicates, refere
 
 /** Answers the numbers for the last event. */
 function showChanges(counts: PlanCounts, input: Pick<InputOf<"generate">, "show" | "options">) {
-  const changes = { new: counts.newJobs, kept: counts.keptJobs, back: counts.backJobs, aside: counts.asideJobs };
+  const changes = { new: counts.newJobs, kept: counts.keptJobs, back: counts.backJobs, aside: counts.inactiveJobs };
   input.show(
-    { event: "would_plan", new_prompts: counts.newPrompts, ...changes, aside_prompts: counts.asidePrompts },
+    { event: "would_plan", new_prompts: counts.newPrompts, ...changes, aside_prompts: counts.inactivePrompts },
     `this dataset: ${describePlan(counts, { promptsLimit: readPromptsLimit(input) }).join("; ")}`,
   );
   return changes;

@@ -26,7 +26,7 @@ export interface TerminalLog extends Log {
   /** Writes a result to stdout. On a terminal it takes the bars' place, so that no later redraw wipes it. */
   print(text: string): void;
   /** Tells at once what was held back because it repeated. */
-  tellRepeats(): void;
+  printRepeats(): void;
   /** Takes the bars away: what remains are messages and results, and a bar with an ETA after the end would only confuse. */
   close(): void;
 }
@@ -70,13 +70,13 @@ export function createTerminalLog({ level, json, stderr, stdout, clock }: Termin
     if (live) draw();
   };
   /** Tells what repeated meanwhile. */
-  const tellRepeats = (options?: { readonly all: boolean }): void => {
+  const printRepeats = (options?: { readonly all: boolean }): void => {
     for (const { line: at, text, note } of messages.due(options)) write(at, note === "" ? text : `${text} (${note})`);
     for (const { line: fields, count, inMs } of events.due(options))
       print(stringifyExact({ ...fields, times: count, in_s: Math.round(inMs / 1_000) }));
   };
   const say = (at: LogLevel, message: string): void => {
-    tellRepeats();
+    printRepeats();
     if (LOG_LEVELS.indexOf(at) <= LOG_LEVELS.indexOf(level) && messages.take(message, at)) write(at, message);
   };
 
@@ -86,14 +86,14 @@ export function createTerminalLog({ level, json, stderr, stdout, clock }: Termin
     info: (message) => say("info", message),
     debug: (message) => say("debug", message),
     event(event, fields) {
-      tellRepeats();
+      printRepeats();
       if (!json) return;
       const whole = { event, ...fields };
       const text = stringifyExact(whole);
       if (events.take(text, whole)) print(text);
     },
     progress(stage, latest) {
-      tellRepeats();
+      printRepeats();
       const nowMs = clock.nowMs();
       const track = tracks.get(stage) ?? { latest, rate: createRateMeter(latest.done, nowMs) };
       track.latest = latest;
@@ -105,9 +105,9 @@ export function createTerminalLog({ level, json, stderr, stdout, clock }: Termin
       drawnAtMs = nowMs;
     },
     print,
-    tellRepeats: () => tellRepeats({ all: true }),
+    printRepeats: () => printRepeats({ all: true }),
     close() {
-      tellRepeats({ all: true });
+      printRepeats({ all: true });
       clear();
     },
   };

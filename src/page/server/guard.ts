@@ -2,7 +2,7 @@ import cookie from "@fastify/cookie";
 import helmet from "@fastify/helmet";
 import rateLimit from "@fastify/rate-limit";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { isDatabaseTrouble } from "../../db/is-database-trouble.ts";
+import { isDatabaseTrouble } from "../../db/database-error.ts";
 import { unflushed } from "../../db/flushing.ts";
 import type { PageContext } from "./page-context.ts";
 import { PageError } from "./page-error.ts";

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
-import { isDatabaseTrouble } from "../../db/is-database-trouble.ts";
+import { isDatabaseTrouble } from "../../db/database-error.ts";
 import { FatalError, RejectError, TransientError, isAbort, messageOf } from "../../errors.ts";
 import type { ErrorAnswer, ErrorCode } from "../api.ts";
 import type { PageContext } from "./page-context.ts";

@@ -24,13 +24,13 @@ export function comparePlan(db: Db): PlanComparison {
       if (isActive === undefined) seen.newPrompts++;
       else if (isActive) seen.keptPrompts++;
       for (const { job } of jobs) {
-        const aside = changes.asideOf(job);
-        if (aside === undefined) seen.newJobs++;
-        else if (aside === 1) seen.backJobs++;
+        const inactive = changes.inactiveOf(job);
+        if (inactive === undefined) seen.newJobs++;
+        else if (inactive === 1) seen.backJobs++;
         else seen.keptJobs++;
       }
     },
-    counts: () => ({ ...seen, asideJobs: before.jobs - seen.keptJobs, asidePrompts: before.prompts - seen.keptPrompts }),
+    counts: () => ({ ...seen, inactiveJobs: before.jobs - seen.keptJobs, inactivePrompts: before.prompts - seen.keptPrompts }),
   };
 }
 

@@ -55,7 +55,7 @@ export interface PlanReport extends PlanCounts {
   /** True if --prompts leaves prompts out that the configuration asks for. */
   readonly isCut: boolean;
   readonly newVariants: readonly string[];
-  readonly asideVariants: readonly string[];
+  readonly inactiveVariants: readonly string[];
   readonly duplicates: number;
 }
 
@@ -107,10 +107,10 @@ const NOTHING_NEW: PlanReport = {
   newJobs: 0,
   keptJobs: 0,
   backJobs: 0,
-  asideJobs: 0,
-  asidePrompts: 0,
+  inactiveJobs: 0,
+  inactivePrompts: 0,
   newVariants: [],
-  asideVariants: [],
+  inactiveVariants: [],
   duplicates: 0,
 };
 
@@ -159,7 +159,7 @@ async function writePlan({ config, db, clock }: PlanNeeds, { limited, references
   const isNew = plan.isNew();
   const changes = planChanges(db);
   const before = changes.remember();
-  for (const _ of plan.setAllAside()) await clock.sleep(GAP_MS);
+  for (const _ of plan.deactivateAll()) await clock.sleep(GAP_MS);
   let position = 0;
   try {
     for await (const row of readPrompts(limited, { warn: () => undefined, references }).rows()) {
@@ -217,7 +217,7 @@ function compareVariants(known: readonly VariantRow[], variants: readonly ReadyT
   return {
     newVariants: [...names].filter((name) => !before.has(name)),
     // Those of adopted images have no workflow, and are never set aside.
-    asideVariants: known
+    inactiveVariants: known
       .filter((row) => row.state !== "inactive" && row.workflow !== "" && !names.has(row.variant))
       .map((row) => row.variant),
   };

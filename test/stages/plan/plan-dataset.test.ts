@@ -95,15 +95,15 @@ describe("planDataset()", () => {
     const prompts = { ...config.prompts, send: undefined };
     await write({ prompt: "a cat" }, { prompt: "a dog" }, { prompt: "a fox" });
     const first = await planDataset(needs({ prompts }));
-    expect(first).toMatchObject({ newPrompts: 3, newJobs: 6, keptJobs: 0, backJobs: 0, asideJobs: 0, asidePrompts: 0, isCut: false });
+    expect(first).toMatchObject({ newPrompts: 3, newJobs: 6, keptJobs: 0, backJobs: 0, inactiveJobs: 0, inactivePrompts: 0, isCut: false });
     const cut = await planDataset(needs({ prompts }), { promptsLimit: 1 });
-    expect(cut).toMatchObject({ newJobs: 0, keptJobs: 2, backJobs: 0, asideJobs: 4, asidePrompts: 2, isCut: true });
+    expect(cut).toMatchObject({ newJobs: 0, keptJobs: 2, backJobs: 0, inactiveJobs: 4, inactivePrompts: 2, isCut: true });
     await write({ prompt: "a cat" }, { prompt: "a dog" }, { prompt: "a cow" });
     const { candidates } = config;
     const more = await planDataset(needs({ prompts, candidates: { ...candidates, per_prompt: 3 } }));
-    expect(more).toMatchObject({ newPrompts: 1, newJobs: 5, keptJobs: 2, backJobs: 2, asideJobs: 0, asidePrompts: 0, isCut: false });
+    expect(more).toMatchObject({ newPrompts: 1, newJobs: 5, keptJobs: 2, backJobs: 2, inactiveJobs: 0, inactivePrompts: 0, isCut: false });
     const fewer = await planDataset(needs({ prompts, candidates: { ...candidates, per_prompt: 1 } }));
-    expect(fewer).toMatchObject({ newJobs: 0, keptJobs: 3, backJobs: 0, asideJobs: 6, asidePrompts: 0 });
+    expect(fewer).toMatchObject({ newJobs: 0, keptJobs: 3, backJobs: 0, inactiveJobs: 6, inactivePrompts: 0 });
     expect(count("select count(*) from jobs"), "nothing is deleted").toBe(11);
   });
 
@@ -183,7 +183,7 @@ describe("planDataset()", () => {
     const { newJobs } = await planDataset(needs());
     const { candidates } = config;
     const changed = { ...candidates, variants: [{ name: "base", set: { "1.width": 128 }, zip: [] }] };
-    expect(await planDataset(needs({ candidates: changed }))).toMatchObject({ newJobs, asideJobs: newJobs });
+    expect(await planDataset(needs({ candidates: changed }))).toMatchObject({ newJobs, inactiveJobs: newJobs });
     expect(db.client.prepare("select inactive, count(*) from jobs group by inactive order by inactive").raw().all()).toEqual([
       [0, newJobs],
       [1, newJobs],

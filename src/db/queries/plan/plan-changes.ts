@@ -8,8 +8,8 @@ export interface PlanCounts {
   /** Set aside by an earlier plan, wanted again. */
   readonly backJobs: number;
   /** Wanted before, not any more. */
-  readonly asideJobs: number;
-  readonly asidePrompts: number;
+  readonly inactiveJobs: number;
+  readonly inactivePrompts: number;
 }
 
 /** How many rows there were before a plan was written. */
@@ -36,7 +36,7 @@ export function planChanges({ client }: Pick<Db, "client">) {
 
   return {
     /** Undefined: not planned yet; 1: set aside by an earlier plan. */
-    asideOf: (job: string): 0 | 1 | undefined => findJob.get(job),
+    inactiveOf: (job: string): 0 | 1 | undefined => findJob.get(job),
     isPromptActive(promptKey: string): boolean | undefined {
       const active = findPrompt.get(promptKey);
       return active === undefined ? undefined : active === 1;
@@ -66,8 +66,8 @@ export function planChanges({ client }: Pick<Db, "client">) {
         newJobs,
         keptJobs,
         backJobs,
-        asideJobs: before.jobs - keptJobs,
-        asidePrompts: before.prompts - keptPrompts,
+        inactiveJobs: before.jobs - keptJobs,
+        inactivePrompts: before.prompts - keptPrompts,
       };
     },
   };

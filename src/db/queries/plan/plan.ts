@@ -21,7 +21,7 @@ export interface PlannedPrompt {
 }
 
 /** Rows set aside in one transaction: half a second. */
-const ROWS_ASIDE = 50_000;
+const DEACTIVATED_ROWS = 50_000;
 
 /** The statements that write a plan, prepared once. */
 export function planQueries({ client }: Pick<Db, "client">) {
@@ -47,10 +47,10 @@ export function planQueries({ client }: Pick<Db, "client">) {
   const firstJob = client.prepare<[]>(`select 1 from jobs limit 1`);
   const lastPrompt = client.prepare<[], number>(`select max(rowid) from prompts`).pluck();
   const lastJob = client.prepare<[], number>(`select max(rowid) from jobs`).pluck();
-  const setPromptsAside = client.prepare<[number, number]>(`
+  const deactivatePrompts = client.prepare<[number, number]>(`
     update prompts set active = adopted, position = iif(adopted, -1, position), source_id = iif(adopted, null, source_id), meta = iif(adopted, '{}', meta)
     where rowid > ? and rowid <= ? and active = 1`);
-  const setJobsAside = client.prepare<[number, number]>(`
+  const deactivateJobs = client.prepare<[number, number]>(`
     update jobs set inactive = 1 where rowid > ? and rowid <= ? and inactive = 0 and adopted = 0`);
 
   return {
@@ -66,14 +66,14 @@ export function planQueries({ client }: Pick<Db, "client">) {
      * Before planning anew: what the plan does not name again stays aside. Adopted images and their prompts stay, the prompts as if the file
      * had never had them, until it names them again. Stops after each of its transactions: others may want to write.
      */
-    *setAllAside(): Generator<void, void, undefined> {
+    *deactivateAll(): Generator<void, void, undefined> {
       for (const [set, last] of [
-        [setPromptsAside, lastPrompt],
-        [setJobsAside, lastJob],
+        [deactivatePrompts, lastPrompt],
+        [deactivateJobs, lastJob],
       ] as const) {
         const end = last.get() ?? 0;
-        for (let from = 0; from < end; from += ROWS_ASIDE) {
-          set.run(from, from + ROWS_ASIDE);
+        for (let from = 0; from < end; from += DEACTIVATED_ROWS) {
+          set.run(from, from + DEACTIVATED_ROWS);
           yield;
         }
       }

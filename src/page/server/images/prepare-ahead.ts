@@ -1,6 +1,6 @@
 import type { AssignmentQueries } from "../../../db/queries/page/assignments.ts";
 import type { PageImageQueries } from "../../../db/queries/page/page-images.ts";
-import { isDatabaseTrouble } from "../../../db/is-database-trouble.ts";
+import { isDatabaseTrouble } from "../../../db/database-error.ts";
 import { FatalError, RejectError, TransientError, isAbort } from "../../../errors.ts";
 import type { Clock } from "../../../lib/clock.ts";
 import type { PageImages } from "./page-images.ts";

@@ -9,7 +9,7 @@ import { filterImages, hammingDistance, type UsableImage, partsOf } from "../../
 import type { ComparisonRules } from "./comparison-rules.ts";
 import { planComparisons } from "./plan-comparisons.ts";
 import { settlePrompt, planVotes } from "./settle-prompt.ts";
-import { isDatabaseTrouble } from "../../../db/is-database-trouble.ts";
+import { isDatabaseTrouble } from "../../../db/database-error.ts";
 import { isAbort, messageOf } from "../../../errors.ts";
 
 /** Prompts read at once, about 10 ms, which is how long a request may wait for it. */

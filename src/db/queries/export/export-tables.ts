@@ -1,5 +1,6 @@
 import type { Db } from "../../open.ts";
-import { SHOWS, uriOf } from "./export-snapshot.ts";
+import { SHOWS } from "./export-plan.ts";
+import { uriOf } from "./scan-rows.ts";
 
 /** A row of a table that is made of groups, as it waits for the others to be known. */
 export interface WaitingRow {

@@ -16,11 +16,8 @@ export interface PromptImage extends Omit<RowImageRecord, "rowId" | "rank" | "sc
   readonly sizeBytes: number | null;
 }
 
-interface PlannedRowScope {
-  /** SQL: the URI of image `i`. */
-  readonly uriOf: string;
-  readonly uriPrefix: string;
-}
+/** Returns SQL of the URI of an image `i`, or of a reference image `f`. */
+export const uriOf = (table: "i" | "f"): string => `@uriPrefix || ${table}.key`;
 
 type PlacedTuple = [
   place: number,
@@ -67,7 +64,7 @@ type ScoreTuple = [place: number, imageId: string, score: number | null];
  * Reads planned rows in the order of the table of links, which is about that of prompts, jobs, images and scores: each table is read once
  * from its start to its end, where the order of ids would look up each row in another page of an index that no cache holds.
  */
-export function plannedRowQueries(client: Database.Database, { uriOf, uriPrefix }: PlannedRowScope) {
+export function plannedRowQueries(client: Database.Database, uriPrefix: string) {
   const rows = client
     .prepare<[number, number], PlacedTuple>(
       `select q.place, q.split, p.row_id, p.prompt_key, criterion, source, margin, agreement, n_votes, n_candidates, chosen, chosen_score
@@ -89,17 +86,17 @@ export function plannedRowQueries(client: Database.Database, { uriOf, uriPrefix 
     /** For one pass over the rows in their order: best first. */
     rejectedCursor: () => rejectedCursor(client),
     /** For one pass over the rows in their order: an image, undefined where there is none. */
-    imageCursor: () => imageCursor(client, { uriOf, uriPrefix }),
+    imageCursor: () => imageCursor(client, uriPrefix),
     /** For one pass over the rows in their order: what these judges said of an image. */
     scoreCursor: (versions: ReadonlyMap<string, string>) => scoreCursor(client, versions),
   };
 }
 
-function imageCursor(client: Database.Database, { uriOf, uriPrefix }: PlannedRowScope) {
+function imageCursor(client: Database.Database, uriPrefix: string) {
   // Joining an empty table costs more than the rest of the statement.
   const hasAdopted = client.prepare(`select 1 from adopted_images limit 1`).get() !== undefined;
   const [own, adopted] = hasAdopted ? ["adopted_images.params", "left join adopted_images using (image_id)"] : ["null", ""];
-  const image = `select i.rowid, i.image_id, i.prompt_key, ${uriOf}, i.sha256, i.bytes, i.job, i.batch_index, ${own}, i.width, i.height from images as i ${adopted}`;
+  const image = `select i.rowid, i.image_id, i.prompt_key, ${uriOf("i")}, i.sha256, i.bytes, i.job, i.batch_index, ${own}, i.width, i.height from images as i ${adopted}`;
   const imagePage = client
     .prepare<[{ uriPrefix: string; after: number; count: number }], ImageTuple>(
       `${image} where i.rowid > @after order by i.rowid limit @count`,

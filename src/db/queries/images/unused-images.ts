@@ -1,5 +1,5 @@
 import type { Db } from "../../open.ts";
-import { SHOWS } from "../export/export-snapshot.ts";
+import { SHOWS } from "../export/export-plan.ts";
 
 export interface UnusedImage {
   readonly imageId: string;

@@ -1,4 +1,4 @@
-import type { StaleRow } from "../../../db/queries/export/export-base.ts";
+import type { StaleRow } from "../../../db/queries/export/export-plan.ts";
 import type { RowLayout } from "../../../exporters/row.ts";
 import { rowColumns } from "../../../exporters/row-columns.ts";
 import { counted } from "../../../lib/words.ts";

@@ -2,7 +2,7 @@ import { commandHint } from "./command-hint.ts";
 import type { Context } from "../context.ts";
 import { voteQueries } from "../db/queries/annotate/votes.ts";
 import { counted } from "../lib/words.ts";
-import { rowSourceOf, technicalRows, technicalSources, combinationOf } from "../stages/annotate/link/sources.ts";
+import { rowSourceOf, countTechnicalRows, findTechnicalSources, readCombination } from "../stages/annotate/link/link-rules.ts";
 import type { LinkResult } from "../stages/annotate/link/tally.ts";
 
 /** What linking found, one sentence. Warns where images were told apart by a technical score alone, which is nobody's preference. */
@@ -10,7 +10,7 @@ export function reportLinked(
   { db, log, judges, config }: Pick<Context, "db" | "log" | "judges" | "config">,
   { reports, groups, pending, unjudged }: LinkResult,
 ): string {
-  const technical = technicalSources(judges, combinationOf(config.annotate));
+  const technical = findTechnicalSources(judges, readCombination(config.annotate));
   for (const name of technical) {
     const rows = reports.reduce((sum, { linked }) => sum + (linked[rowSourceOf(name)] ?? 0), 0);
     if (rows > 0) log.warn(`${technicalWarning(name, rows)} ${commandHint("annotate serve", config.configFile)}`);
@@ -24,7 +24,7 @@ export function reportLinked(
   }
   const rows = reports.map(({ pairSet, criterion, linked, drops }) => {
     const sources = Object.entries(linked).map(([source, count]) => `${count} by ${source}`);
-    const measured = technicalRows(linked, technical).reduce((sum, [, count]) => sum + count, 0);
+    const measured = countTechnicalRows(linked, technical).reduce((sum, [, count]) => sum + count, 0);
     const all = Object.values(linked).reduce((sum, count) => sum + count, 0);
     const flags = describeFlags({ images: drops["image"]?.["flagged"] ?? 0, pairs: drops["pair"]?.["flagged"] ?? 0 });
     return `${pairSet}/${criterion}: ${sources.join(", ") || "none"}${technicalNote(measured, all)}${flags === undefined ? "" : `; ${flags}`}`;

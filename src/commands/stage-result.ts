@@ -1,6 +1,6 @@
 import type { Context } from "../context.ts";
 import type { Db } from "../db/open.ts";
-import { linkedCounts, type LinkedCounts } from "../db/queries/annotate/preferences.ts";
+import { countLinked, type LinkedCounts } from "../db/queries/annotate/preferences.ts";
 import { summarize, type Summary } from "../db/queries/overview/summary.ts";
 import { listVariants } from "../db/queries/plan/variants.ts";
 import { EXIT } from "../errors.ts";
@@ -25,7 +25,7 @@ export interface Ending {
 /** Says how the dataset stands, and answers 3 where jobs failed or images were rejected. */
 export function stageResult(db: Db, input: Pick<CommandInput, "log" | "options">, ending: Ending): CommandResult {
   const { done, stopped, pairSet } = ending;
-  const linked = pairSet === undefined ? { rows: 0, drops: {} } : linkedCounts(db, pairSet);
+  const linked = pairSet === undefined ? { rows: 0, drops: {} } : countLinked(db, pairSet);
   const { rows = linked.rows, drops = linked.drops } = ending;
   const summary = summarize(db);
   const { planned, pending, stored, rejected, failed } = summary;
@@ -51,5 +51,5 @@ export function stageResult(db: Db, input: Pick<CommandInput, "log" | "options">
 
 /** The numbers of the last event of --json, for every command that has a dataset. */
 export function datasetCounts({ db, config }: Pick<Context, "db" | "config">): Summary & LinkedCounts {
-  return { ...summarize(db), ...linkedCounts(db, config.export.pairs) };
+  return { ...summarize(db), ...countLinked(db, config.export.pairs) };
 }

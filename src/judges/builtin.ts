@@ -16,19 +16,19 @@ const ENTROPY_MAX_BITS = 8;
  * score = ∛(sharpness / (sharpness + 8) · min(1, lumaStd / 64) · entropy / 8), 0…1; 0 where blank.
  * The geometric mean, so that no one measure makes up for another.
  */
-export function builtinJudge({ name }: { readonly name: string }): Judge {
+export function createBuiltinJudge({ name }: { readonly name: string }): Judge {
   return {
     name,
     version: VERSION,
     technical: true,
     async score(_prompt, images) {
-      return images.map(({ imageId, inspection }) => ({ imageId, score: technicalScore(inspection) }));
+      return images.map(({ imageId, inspection }) => ({ imageId, score: computeTechnicalScore(inspection) }));
     },
   };
 }
 
 /** 0…1, to 6 decimals. */
-export function technicalScore({ sharpness, lumaStd, entropy }: Pick<Inspection, "sharpness" | "lumaStd" | "entropy">): number {
+export function computeTechnicalScore({ sharpness, lumaStd, entropy }: Pick<Inspection, "sharpness" | "lumaStd" | "entropy">): number {
   if (lumaStd < BLANK_LUMA_STD) return 0;
   const focus = sharpness / (sharpness + HALF_SHARPNESS);
   const contrast = Math.min(1, lumaStd / FULL_CONTRAST);

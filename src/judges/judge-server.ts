@@ -121,7 +121,7 @@ interface Refused {
 }
 
 /** What an answer means that is no success: FatalError where asking again cannot help, else TransientError. */
-export function judgeRefusal({ what, judge }: Refused, answer: JudgeAnswer): FatalError | TransientError {
+export function createRefusalError({ what, judge }: Refused, answer: JudgeAnswer): FatalError | TransientError {
   const { status, text, retryAfterMs } = answer;
   const words = serverWords(text);
   const message = `Cannot ${what}: ${status} ${STATUS_CODES[status] ?? ""}`.trimEnd() + (words === "" ? "" : `: ${words}`);

@@ -1,8 +1,8 @@
 import type { JudgeConfig } from "../config/schema.ts";
-import { builtinJudge } from "./builtin.ts";
-import { httpJudge } from "./http/http.ts";
+import { createBuiltinJudge } from "./builtin.ts";
+import { createHttpJudge } from "./http/http.ts";
 import type { Judge } from "./judge.ts";
-import { openaiJudge } from "./openai/openai.ts";
+import { createOpenaiJudge } from "./openai/openai.ts";
 
 interface JudgeNeeds {
   /** Returns the version of the judge that `by` names. */
@@ -13,9 +13,9 @@ type JudgeFactory<Kind extends JudgeConfig["kind"]> = (config: Extract<JudgeConf
 
 /** The kinds of judges. A new one is a kind in the configuration's schema, a file and a line here. */
 export const JUDGES: { readonly [Kind in JudgeConfig["kind"]]: JudgeFactory<Kind> } = {
-  builtin: builtinJudge,
-  http: httpJudge,
-  openai: openaiJudge,
+  builtin: createBuiltinJudge,
+  http: createHttpJudge,
+  openai: createOpenaiJudge,
 };
 
 /**

@@ -7,7 +7,7 @@ import { type Config, configSchema, type ConfigFile } from "../../src/config/sch
 import type { Context } from "../../src/context.ts";
 import { type Db, openDatabase } from "../../src/db/open.ts";
 import type { Inspection } from "../../src/images/inspection.ts";
-import { builtinJudge } from "../../src/judges/builtin.ts";
+import { createBuiltinJudge } from "../../src/judges/builtin.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import type { Log } from "../../src/lib/log.ts";
 import { poolOf } from "./pool-of.ts";
@@ -101,7 +101,7 @@ export async function openTestDataset(annotate: object = {}): Promise<TestDatase
     db,
     store,
     comfy: poolOf(new Map()),
-    judges: [builtinJudge({ name: "quality" })],
+    judges: [createBuiltinJudge({ name: "quality" })],
     clock: systemClock,
     log,
     lastProgress: createLastProgress({ clock: systemClock, giveUpMs: 3_600_000 }),

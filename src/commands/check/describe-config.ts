@@ -4,7 +4,7 @@ import { secretPlaces } from "../../comfy/graph/secrets.ts";
 import type { Finding } from "./finding.ts";
 import type { Config } from "../../config/schema.ts";
 import { stringifyExact } from "../../lib/exact-json.ts";
-import { sourcesOf, technicalSources, combinationOf } from "../../stages/annotate/link/sources.ts";
+import { chooseSources, findTechnicalSources, readCombination } from "../../stages/annotate/link/link-rules.ts";
 import type { ReadyToPlan } from "../../stages/plan/prepare-variants.ts";
 
 /** Of a text that stays the same, characters. */
@@ -73,9 +73,9 @@ export function describePairs({ annotate, export: { pairs: pairSet } }: Pick<Con
   const from = annotate.pairs[pairSet]?.from ?? [];
   // Judges are not opened for this: one whose question is missing has a line of its own.
   const judges = annotate.judges.map(({ name, kind }) => ({ name, technical: kind === "builtin" }));
-  const technical = technicalSources(judges, combinationOf(annotate));
-  const linking = sourcesOf({ from, technical, anyVote: false });
-  const afterVotes = sourcesOf({ from, technical, anyVote: true });
+  const technical = findTechnicalSources(judges, readCombination(annotate));
+  const linking = chooseSources({ from, technical, anyVote: false });
+  const afterVotes = chooseSources({ from, technical, anyVote: true });
   const never = from.filter((source) => !linking.includes(source));
   const before = linking.filter((source) => !afterVotes.includes(source));
   const text = [

@@ -4,7 +4,7 @@ import { ConfigError, EXIT } from "../../errors.ts";
 import { openJudges } from "../../judges/registry.ts";
 import { counted } from "../../lib/words.ts";
 import { databaseFile, hintFor } from "../open-context.ts";
-import { costOfJudging, type JudgeCost, type RunBound } from "../../stages/annotate/judge/cost-of-judging.ts";
+import { estimateJudging, type JudgeCost, type RunBound } from "../../stages/annotate/judge/estimate-judging.ts";
 import type { CommandResult } from "../command.ts";
 import type { InputOf } from "../registry.ts";
 import { datasetCounts } from "../stage-result.ts";
@@ -20,7 +20,7 @@ export async function dryRun(input: InputOf<"judge">): Promise<CommandResult> {
   const judges = openJudges(config.annotate.judges);
   const db = openReadonly(databaseFile(config), hintFor(input));
   try {
-    for (const cost of costOfJudging(db, judges)) {
+    for (const cost of estimateJudging(db, judges)) {
       const { judge, version, groups, images, requests, scored, scoredBefore, bound } = cost;
       const within = bound === null ? {} : { max_requests: bound.maxRequests, runs: bound.runs, groups_too_large: bound.groupsTooLarge };
       input.show(

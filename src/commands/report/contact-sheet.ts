@@ -7,7 +7,7 @@ import { counted } from "../../lib/words.ts";
 import { openGroupSources, readGroups } from "../../stages/annotate/link/read-groups.ts";
 import { linkGroup, explainGroup, type ExplainedImage } from "../../stages/annotate/link/pairs.ts";
 import { escapeHtml } from "./html.ts";
-import { linkRules } from "../../stages/annotate/link/sources.ts";
+import { planLinkRules } from "../../stages/annotate/link/link-rules.ts";
 
 const GROUPS_SHOWN = 20;
 const SCORE_DIGITS = 3;
@@ -67,7 +67,7 @@ function explainer({ config, db }: Needs): (prompt: SheetPrompt) => Explained {
   return ({ row, promptKey }) => {
     const [group] = readGroups({ after: row - 1, last: row }, sources).final;
     if (group === undefined || policy === undefined) return { images: new Map(), pairs: [], isFinal: false };
-    const rules = linkRules({ annotate: config.annotate, policy, judges, criterion, anyVote: sources.votes.anyVoteUnder(criterion) });
+    const rules = planLinkRules({ annotate: config.annotate, policy, judges, criterion, anyVote: sources.votes.anyVoteUnder(criterion) });
     const facts = { promptKey, criterion, images: group.images, votes: group.votes.get(criterion) ?? [] };
     const pairs = linkGroup(facts, rules).drops.filter(({ unit }) => unit === "pair");
     return { images: explainGroup(facts, rules), pairs: [...new Set(pairs.map(({ reason }) => reason))], isFinal: true };

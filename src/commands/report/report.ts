@@ -4,7 +4,7 @@ import { pathToFileURL } from "node:url";
 import { loadConfig } from "../../config/load-config.ts";
 import type { Context } from "../../context.ts";
 import { openReadonly } from "../../db/open.ts";
-import { linkedCounts } from "../../db/queries/annotate/preferences.ts";
+import { countLinked } from "../../db/queries/annotate/preferences.ts";
 import { type HistogramBin, scoreHistogram } from "../../db/queries/overview/report.ts";
 import { countReasons, summarize } from "../../db/queries/overview/summary.ts";
 import { ConfigError, EXIT } from "../../errors.ts";
@@ -66,7 +66,7 @@ export async function writeReport(
     ),
     table(
       `Left out of the pair set “${pairSet}”`,
-      Object.entries(linkedCounts(db, pairSet).drops).map(([reason, count]) => [reason.replace(":", ": "), String(count)]),
+      Object.entries(countLinked(db, pairSet).drops).map(([reason, count]) => [reason.replace(":", ": "), String(count)]),
     ),
     ...[...Map.groupBy(scoreHistogram(db, scored), (bin) => bin.judge)].map(([judge, bins]) => histogram(judge, bins)),
     calibrationTables(calibrations, { precision, severalCriteria: config.annotate.criteria.length > 1 }),

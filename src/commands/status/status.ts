@@ -3,9 +3,9 @@ import { loadConfig } from "../../config/load-config.ts";
 import type { Context } from "../../context.ts";
 import { openReadonly } from "../../db/open.ts";
 import { isLocked } from "../../db/process-lock.ts";
-import { linkedCounts } from "../../db/queries/annotate/preferences.ts";
+import { countLinked } from "../../db/queries/annotate/preferences.ts";
 import { scoreQueries } from "../../db/queries/annotate/scores.ts";
-import { votesCast } from "../../db/queries/annotate/votes.ts";
+import { countVotes } from "../../db/queries/annotate/votes.ts";
 import { countRefused } from "../../db/queries/images/adoption.ts";
 import { readCounters } from "../../db/queries/jobs/counters.ts";
 import { countMixedPrompts, imagesByEpoch } from "../../db/queries/jobs/epochs.ts";
@@ -171,8 +171,8 @@ export function describeJudging({ db, config }: Pick<Context, "db" | "config">, 
     const own = scores.find((count) => count.judge === name && count.version === version);
     return { judge: name, version, scored: own?.scores ?? 0, not_told: (own?.scores ?? 0) - (own?.told ?? 0) };
   });
-  const { votes, annotators, prompts } = votesCast(db);
-  const linked = Object.keys(config.annotate.pairs).map((pairSet) => [pairSet, linkedCounts(db, pairSet)] as const);
+  const { votes, annotators, prompts } = countVotes(db);
+  const linked = Object.keys(config.annotate.pairs).map((pairSet) => [pairSet, countLinked(db, pairSet)] as const);
   return {
     lines: [
       ...judges.map(

@@ -5,8 +5,8 @@ import { counted } from "../../lib/words.ts";
 import { isJsonObject } from "../../lib/exact-json.ts";
 import { tryParsePython } from "../../lib/python-json.ts";
 import { serverWords } from "../../lib/http/failure.ts";
-import { scoreRequest, parseScores } from "./protocol.ts";
-import { isSuccess, openJudgeServer, type JudgeAnswer, judgeRefusal } from "../judge-server.ts";
+import { formatScoreRequest, parseScores } from "./protocol.ts";
+import { isSuccess, openJudgeServer, type JudgeAnswer, createRefusalError } from "../judge-server.ts";
 import type { Judge, JudgeImage, Score } from "../judge.ts";
 
 export type HttpJudgeConfig = Extract<JudgeConfig, { readonly kind: "http" }>;
@@ -15,17 +15,17 @@ export type HttpJudgeConfig = Extract<JudgeConfig, { readonly kind: "http" }>;
  * A model behind an address: POST {prompt, images: [{id, b64 | url}]} answers {scores: [{id, score, sigma?}]}. Protocol: docs/judges.md.
  * `score` throws TransientError where the server is away, busy, or answers what cannot be trusted; FatalError for 3xx and 4xx.
  */
-export function httpJudge(config: HttpJudgeConfig): Judge {
+export function createHttpJudge(config: HttpJudgeConfig): Judge {
   const { name, url, version, headers, concurrency, send } = config;
   const server = openJudgeServer({ headers, connections: concurrency, timeoutMs: config.timeout_s * 1_000 });
 
   const ask = (prompt: string, images: readonly JudgeImage[], signal: AbortSignal): Promise<JudgeAnswer> =>
-    server.ask({ method: "POST", url, json: scoreRequest(prompt, images, { send, signal }), signal });
+    server.ask({ method: "POST", url, json: formatScoreRequest(prompt, images, { send, signal }), signal });
 
   async function scoreBatch(prompt: string, images: readonly JudgeImage[], signal: AbortSignal): Promise<readonly Score[]> {
     const what = `score ${counted(images.length, "image")} with ${name} at ${url}`;
     const answer = await ask(prompt, images, signal);
-    if (!isSuccess(answer)) throw judgeRefusal({ what, judge: name }, answer);
+    if (!isSuccess(answer)) throw createRefusalError({ what, judge: name }, answer);
     const parsed = parseScores(
       answer.text,
       images.map(({ imageId }) => imageId),
@@ -39,10 +39,10 @@ export function httpJudge(config: HttpJudgeConfig): Judge {
     name,
     version,
     technical: false,
-    requestsFor: (images) => batchesOf(images).length,
+    requestsFor: (images) => splitIntoBatches(images).length,
     async score(prompt, images, signal) {
       const scores: Score[] = [];
-      for (const batch of batchesOf(images)) scores.push(...(await scoreBatch(prompt, batch, signal)));
+      for (const batch of splitIntoBatches(images)) scores.push(...(await scoreBatch(prompt, batch, signal)));
       return scores;
     },
     async probe(signal) {
@@ -50,7 +50,7 @@ export function httpJudge(config: HttpJudgeConfig): Judge {
       if (isSuccess(answer)) return describeProbe(answer.text, url);
       // It is there, and speaks HTTP; a question without images is ours alone.
       if (answer.status === 400 || answer.status === 422) return `${url} answers, but not to a question without images (${answer.status})`;
-      throw judgeRefusal({ what: `ask the judge ${name} at ${url}`, judge: name }, answer);
+      throw createRefusalError({ what: `ask the judge ${name} at ${url}`, judge: name }, answer);
     },
     close: () => server.close(),
   };
@@ -72,7 +72,7 @@ const BATCH_IMAGES = 64;
 const BATCH_BYTES = 64 * MIB;
 
 /** Cuts a group into requests: one, but for very large groups. Each image is scored by itself, so the cut changes nothing. */
-export function batchesOf<Image extends Pick<JudgeImage, "sizeBytes">>(images: readonly Image[]): readonly (readonly Image[])[] {
+export function splitIntoBatches<Image extends Pick<JudgeImage, "sizeBytes">>(images: readonly Image[]): readonly (readonly Image[])[] {
   const batches: Image[][] = [];
   let last: Image[] = [];
   let bytes = 0;

@@ -13,7 +13,7 @@ export interface ScoreRequestOptions {
 }
 
 /** `{prompt, images: [{id, b64 | url}]}`. Images are read one at a time, as the connection takes them. */
-export function scoreRequest(prompt: string, images: readonly JudgeImage[], { send, signal }: ScoreRequestOptions): StreamedJson {
+export function formatScoreRequest(prompt: string, images: readonly JudgeImage[], { send, signal }: ScoreRequestOptions): StreamedJson {
   const head = `{"prompt":${JSON.stringify(prompt)},"images":[`;
   const parts = images.map((image, index) => ({
     image,

@@ -1,11 +1,17 @@
 import type { JudgeConfig } from "../../config/schema.ts";
 import { TransientError } from "../../errors.ts";
 import { isHtml, serverWords } from "../../lib/http/failure.ts";
-import { isSuccess, openJudgeServer, type JudgeAnswer, type JudgeServer, judgeRefusal } from "../judge-server.ts";
+import { isSuccess, openJudgeServer, type JudgeAnswer, type JudgeServer, createRefusalError } from "../judge-server.ts";
 import type { JudgeUsage } from "../judge.ts";
-import { questionBody, type Question, FIRST_FORM, formAfter, type RequestForm } from "./question.ts";
-import { isJsonArray, isJsonObject, type Json } from "../../lib/exact-json.ts";
-import { tryParsePython } from "../../lib/python-json.ts";
+import {
+  type ChatAnswer,
+  FIRST_FORM,
+  nextForm,
+  type Question,
+  formatQuestion,
+  readChatAnswer,
+  type RequestForm,
+} from "./chat-completion.ts";
 
 export type OpenaiJudgeConfig = Extract<JudgeConfig, { readonly kind: "openai" }>;
 
@@ -52,13 +58,13 @@ export function openChat(config: OpenaiJudgeConfig): Chat {
 
   async function post({ question, share, signal }: ChatCall, form: RequestForm): Promise<JudgeAnswer> {
     if (!share.spend()) throw new TransientError(`Cannot ${what}: max_requests is reached`);
-    const json = questionBody(question, { model, maxTokens: config.max_tokens, form });
+    const json = formatQuestion(question, { model, maxTokens: config.max_tokens, form });
     return server.ask({ method: "POST", url: `${base}/chat/completions`, json, signal });
   }
 
   /** A refusal of the image or the prompt where others were taken; else one of the whole configuration, once it is no exception. */
   function refused(key: string, answer: JudgeAnswer): ChatAnswer {
-    const refusal = judgeRefusal({ what, judge: name }, answer);
+    const refusal = createRefusalError({ what, judge: name }, answer);
     if (!REFUSES_CONTENT.has(answer.status)) throw refusal;
     refusedKeys.add(key);
     if (known !== null && refusedKeys.size < REFUSED_IN_A_ROW_MAX)
@@ -71,7 +77,7 @@ export function openChat(config: OpenaiJudgeConfig): Chat {
     let form = known ?? FIRST_FORM;
     let answer = await post(call, form);
     while (!isSuccess(answer)) {
-      const next: RequestForm | null = known === null && REFUSES_FORM.has(answer.status) ? formAfter(form, answer.text) : null;
+      const next: RequestForm | null = known === null && REFUSES_FORM.has(answer.status) ? nextForm(form, answer.text) : null;
       if (next === null) return refused(call.key, answer);
       form = next;
       answer = await post(call, form);
@@ -100,49 +106,6 @@ export function openChat(config: OpenaiJudgeConfig): Chat {
         : []),
     ],
   };
-}
-
-/** What a server answered to one question. */
-export interface ChatAnswer {
-  /** The model's words; null where it gave none (a refusal, thoughts without an end). */
-  readonly content: string | null;
-  /** What is kept: the words, or why there are none. */
-  readonly raw: string;
-  readonly promptTokens: number;
-  readonly completionTokens: number;
-}
-
-/** Of one answer that is kept. */
-const RAW_MAX_CHARS = 8_000;
-
-/** Reads a `chat.completion`; undefined where it is none. Source: OpenAI's API reference, "The chat completion object". */
-function readChatAnswer(text: string): ChatAnswer | undefined {
-  const answer = tryParsePython(text);
-  const choices = isJsonObject(answer) ? answer["choices"] : undefined;
-  const choice = isJsonArray(choices) ? choices[0] : undefined;
-  const message = isJsonObject(choice) ? choice["message"] : undefined;
-  if (!isJsonObject(answer) || !isJsonObject(choice) || !isJsonObject(message)) return undefined;
-  const content = wordsOf(message["content"]);
-  const refusal = typeof message["refusal"] === "string" ? message["refusal"] : null;
-  const usage = isJsonObject(answer["usage"]) ? answer["usage"] : {};
-  const raw = content ?? `no answer: ${refusal ?? `finish_reason ${JSON.stringify(choice["finish_reason"] ?? null)}`}`;
-  return {
-    content: refusal === null ? content : null,
-    raw: raw.slice(0, RAW_MAX_CHARS),
-    promptTokens: countOf(usage["prompt_tokens"]),
-    completionTokens: countOf(usage["completion_tokens"]),
-  };
-}
-
-/** A text, or its parts. */
-function wordsOf(content: Json | undefined): string | null {
-  if (typeof content === "string") return content.trim() === "" ? null : content;
-  if (!isJsonArray(content)) return null;
-  return content.map((part) => (isJsonObject(part) && typeof part["text"] === "string" ? part["text"] : "")).join("") || null;
-}
-
-function countOf(value: Json | undefined): number {
-  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : 0;
 }
 
 /** Requests set aside for one group. */

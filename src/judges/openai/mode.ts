@@ -1,6 +1,5 @@
 import type { JudgeImage, Score } from "../judge.ts";
-import type { Question } from "./question.ts";
-import type { ChatAnswer } from "./chat.ts";
+import type { ChatAnswer, Question } from "./chat-completion.ts";
 
 /** One question of a group, asked by its images' ids in the order shown. */
 export interface Asked {

@@ -1,14 +1,15 @@
 import { FatalError, TransientError } from "../../errors.ts";
 import type { Judge, JudgeImage, Score } from "../judge.ts";
-import { openChat, type OpenaiJudgeConfig, type ChatAnswer } from "./chat.ts";
-import { pairwiseMode } from "./pairwise-mode.ts";
-import { pointwiseMode } from "./pointwise-mode.ts";
+import type { ChatAnswer } from "./chat-completion.ts";
+import { openChat, type OpenaiJudgeConfig } from "./chat.ts";
+import { createPairwiseMode } from "./pairwise-mode.ts";
+import { createPointwiseMode } from "./pointwise-mode.ts";
 import { readTemplate, type Template } from "./template.ts";
 import { isJsonArray, isJsonObject } from "../../lib/exact-json.ts";
 import { didYouMean } from "../../lib/nearest.ts";
 import { tryParsePython } from "../../lib/python-json.ts";
 import { serverWords } from "../../lib/http/failure.ts";
-import { isSuccess, type JudgeServer, judgeRefusal } from "../judge-server.ts";
+import { isSuccess, type JudgeServer, createRefusalError } from "../judge-server.ts";
 
 export interface OpenaiJudgeNeeds {
   /** The version of the judge that this one goes by. */
@@ -20,11 +21,11 @@ export interface OpenaiJudgeNeeds {
  * What cannot be read, and an image that the server refuses, is null. Raw answers are kept with the scores.
  * @throws {ConfigError} if prompt_file cannot be read.
  */
-export function openaiJudge(config: OpenaiJudgeConfig, { versionOf }: OpenaiJudgeNeeds): Judge {
+export function createOpenaiJudge(config: OpenaiJudgeConfig, { versionOf }: OpenaiJudgeNeeds): Judge {
   const { name, by, max_requests: maxRequests } = config;
   const template = readTemplate({ judge: name, mode: config.mode, file: config.prompt_file });
   const chat = openChat(config);
-  const mode = config.mode === "pointwise" ? pointwiseMode(config, template) : pairwiseMode(config, template);
+  const mode = config.mode === "pointwise" ? createPointwiseMode(config, template) : createPairwiseMode(config, template);
   const answers = openAnswers();
 
   async function score(prompt: string, images: readonly JudgeImage[], signal: AbortSignal): Promise<readonly Score[] | null> {
@@ -119,7 +120,7 @@ async function probeModels(server: JudgeServer, { judge, url, model }: ProbeOpti
   const what = `ask the judge ${judge} at ${base}`;
   // Optional among compatible servers.
   if (answer.status === 404 || answer.status === 405) return `${base} answers, and does not list its models`;
-  if (!isSuccess(answer)) throw judgeRefusal({ what, judge }, answer);
+  if (!isSuccess(answer)) throw createRefusalError({ what, judge }, answer);
   const list = tryParsePython(answer.text);
   const data = isJsonObject(list) ? list["data"] : undefined;
   if (!isJsonArray(data)) throw new TransientError(`Cannot ${what}: GET /models answers ${serverWords(answer.text) || "HTML or nothing"}`);

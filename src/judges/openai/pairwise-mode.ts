@@ -1,9 +1,9 @@
 import type { JudgeImage } from "../judge.ts";
-import type { OpenaiJudgeConfig, ChatAnswer } from "./chat.ts";
+import type { OpenaiJudgeConfig } from "./chat.ts";
 import { parseChoice, type Choice } from "./parse-answer.ts";
 import type { Mode } from "./mode.ts";
 import { imageUrl } from "./image-url.ts";
-import { CHOICE_SHAPE } from "./question.ts";
+import { type ChatAnswer, CHOICE_SHAPE } from "./chat-completion.ts";
 import type { Template } from "./template.ts";
 import { roundDecimals } from "../../lib/round-decimals.ts";
 
@@ -19,7 +19,7 @@ interface Compared extends Comparison {
 }
 
 /** Every two of the images in both orders, the same for the same list. */
-export function comparisonsOf(ids: readonly string[]): readonly Comparison[] {
+export function listComparisons(ids: readonly string[]): readonly Comparison[] {
   return ids.flatMap((a, index) =>
     ids.slice(index + 1).flatMap((b) => [
       { a, b },
@@ -33,7 +33,7 @@ export function comparisonsOf(ids: readonly string[]): readonly Comparison[] {
  * Two images count once: as a win where both orders agree, else as a tie, since then the place decided. Without two readable answers
  * they do not count.
  */
-export function winShares(ids: readonly string[], compared: readonly Compared[]): ReadonlyMap<string, number | null> {
+export function computeWinShares(ids: readonly string[], compared: readonly Compared[]): ReadonlyMap<string, number | null> {
   const choices = new Map(compared.map(({ a, b, choice }) => [keyOf({ a, b }), choice]));
   const tally = new Map(ids.map((id) => [id, { won: 0, counted: 0 }]));
   for (const { a, b } of compared) {
@@ -60,14 +60,14 @@ function shareOfFirst(asA: Choice | null, asB: Choice | null): number | null {
  * Two images at a time, in both orders. `pairs: all`: every two of a group. `top-bottom`: the best and the worst by another judge, all
  * others are null. Scores are shares of wins.
  */
-export function pairwiseMode({ max_side: maxSidePx, pairs }: OpenaiJudgeConfig, template: Template): Mode {
+export function createPairwiseMode({ max_side: maxSidePx, pairs }: OpenaiJudgeConfig, template: Template): Mode {
   const compared = (images: readonly JudgeImage[]): readonly JudgeImage[] => (pairs === "all" ? images : topAndBottom(images));
   return {
     relative: true,
     countQuestions: (images) => (images < 2 ? 0 : pairs === "all" ? images * (images - 1) : 2),
     questionsOf(prompt, images) {
       const byId = new Map(images.map((image) => [image.imageId, image]));
-      return comparisonsOf(idsOf(compared(images))).map((comparison) => ({
+      return listComparisons(idsOf(compared(images))).map((comparison) => ({
         key: keyOf(comparison),
         question: async (signal) => ({
           text: template.fill(prompt),
@@ -84,11 +84,11 @@ export function pairwiseMode({ max_side: maxSidePx, pairs }: OpenaiJudgeConfig, 
     },
     scoresOf(images, answers) {
       const ids = idsOf(compared(images));
-      const said = comparisonsOf(ids).map((comparison) => {
+      const said = listComparisons(ids).map((comparison) => {
         const answer = answers.get(keyOf(comparison));
         return { ...comparison, choice: answer?.content == null ? null : parseChoice(answer.content) };
       });
-      const shares = winShares(ids, said);
+      const shares = computeWinShares(ids, said);
       return images.map(({ imageId }) => ({ imageId, score: shares.get(imageId) ?? null, ...rawOf(imageId, said, answers) }));
     },
   };

@@ -10,7 +10,7 @@ const LABELLED_CHOICE =
 
 /** Which image a model's answer prefers; null where it says none, or both. */
 export function parseChoice(answer: string): Choice | null {
-  const parts = answerParts(answer);
+  const parts = splitAnswer(answer);
   const given = parts.valueOf(["better", "winner"]);
   if (given !== undefined) return typeof given === "string" ? choiceOf(BARE_CHOICE.exec(given.trim())?.[1]) : null;
   const bare = BARE_CHOICE.exec(parts.text)?.[1];
@@ -42,7 +42,7 @@ const THOUGHTS = "<think>";
 const THOUGHTS_END = "</think>";
 
 /** Models put code fences and words around their JSON, and reasoning models their thoughts before it. */
-function answerParts(answer: string): AnswerParts {
+function splitAnswer(answer: string): AnswerParts {
   const text = withoutThoughts(answer).trim();
   const object = objectIn(text);
   return {
@@ -77,7 +77,7 @@ const LABELLED_RATING = /\b(?:score|rating)\b["*_\s]*(?:is|of)?["*_\s]*[:=]?["*_
 
 /** The rating in a model's answer, finite; null where it gave none, or several that differ. */
 export function parseRating(answer: string): number | null {
-  const parts = answerParts(answer);
+  const parts = splitAnswer(answer);
   const given = parts.valueOf(["score", "rating"]);
   if (given !== undefined) return numberOf(given);
   const bare = BARE_RATING.exec(parts.text)?.[1];

@@ -1,7 +1,7 @@
 import type { OpenaiJudgeConfig } from "./chat.ts";
 import type { Mode } from "./mode.ts";
 import { imageUrl } from "./image-url.ts";
-import { RATING_SHAPE } from "./question.ts";
+import { RATING_SHAPE } from "./chat-completion.ts";
 import type { Template } from "./template.ts";
 import { parseRating } from "./parse-answer.ts";
 
@@ -9,7 +9,7 @@ import { parseRating } from "./parse-answer.ts";
 const OWN_SCALE = { from: 1, to: 10 };
 
 /** Every image by itself: a rating. */
-export function pointwiseMode({ max_side: maxSidePx, prompt_file: file }: OpenaiJudgeConfig, template: Template): Mode {
+export function createPointwiseMode({ max_side: maxSidePx, prompt_file: file }: OpenaiJudgeConfig, template: Template): Mode {
   const isOnScale = (rating: number): boolean => file !== null || (rating >= OWN_SCALE.from && rating <= OWN_SCALE.to);
   return {
     relative: false,

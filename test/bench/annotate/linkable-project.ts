@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { builtinJudge } from "../../../src/judges/builtin.ts";
+import { createBuiltinJudge } from "../../../src/judges/builtin.ts";
 import { inBulk } from "../../../src/db/flushing.ts";
 import { openDatabase, type Db } from "../../../src/db/open.ts";
 import { ensureDataset, rememberPlan } from "../../../src/db/queries/overview/dataset.ts";
@@ -37,7 +37,7 @@ export async function linkableProject({ prompts, perPrompt = IMAGES_PER_PROMPT }
 
 /** The columns of the schema that linking reads, and those that must not be null. */
 function writer({ client }: Db, perPrompt: number): (from: number, to: number) => void {
-  const { name, version } = builtinJudge({ name: "quality" });
+  const { name, version } = createBuiltinJudge({ name: "quality" });
   client.exec(
     "insert into variants (variant, workflow, workflow_sha256, graph, bindings, outputs) values ('base', 'main', 'w', '{}', '{}', '[]')",
   );

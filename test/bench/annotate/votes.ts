@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import type { Vote } from "../../../src/stages/annotate/link/group-facts.ts";
-import { verdictOfPeople } from "../../../src/stages/annotate/link/people.ts";
+import { rankByVotes } from "../../../src/stages/annotate/link/people.ts";
 import type { Scenario } from "../benchmark.ts";
 import { figuresOf } from "../figures.ts";
 
@@ -83,7 +83,7 @@ function bestOf({ comparisons }: Group): readonly number[] {
     shown: [String(winner), String(loser)],
     ranking: [[String(winner)]],
   }));
-  const scores = [...verdictOfPeople(votes, images, new Map()).scores];
+  const scores = [...rankByVotes(votes, images, new Map()).scores];
   const highest = Math.max(...scores.map(([, score]) => score));
   return scores.filter(([, score]) => score > highest - EQUAL).map(([imageId]) => Number(imageId));
 }

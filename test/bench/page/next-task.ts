@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { openDatabase } from "../../../src/db/open.ts";
 import { assignmentQueries } from "../../../src/db/queries/page/assignments.ts";
 import { annotatorQueries } from "../../../src/db/queries/page/annotators.ts";
-import { builtinJudge } from "../../../src/judges/builtin.ts";
+import { createBuiltinJudge } from "../../../src/judges/builtin.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { createComparisonFeed } from "../../../src/page/server/tasks/comparison-feed.ts";
 import { readComparisonRules } from "../../../src/page/server/tasks/comparison-rules.ts";
@@ -61,7 +61,7 @@ async function runOnce(prompts: number): Promise<Run> {
   try {
     const config = testConfig(project.dir, { filters: { near_duplicate: 0 }, people: PEOPLE });
     const rules = readComparisonRules(config);
-    const feed = createComparisonFeed({ config, db, judges: [builtinJudge({ name: "quality" })] }, rules);
+    const feed = createComparisonFeed({ config, db, judges: [createBuiltinJudge({ name: "quality" })] }, rules);
     const feedMs = await timed(() => feed.scan(new AbortController().signal));
     const secret = Buffer.alloc(32, 1);
     const needs = { db, clock: systemClock, secret };

@@ -1,11 +1,11 @@
 import { expect, it } from "vitest";
 import { describeJudging, describeServers } from "../../../src/commands/status/status.ts";
 import { rememberServer } from "../../../src/db/queries/jobs/servers.ts";
-import { builtinJudge } from "../../../src/judges/builtin.ts";
+import { createBuiltinJudge } from "../../../src/judges/builtin.ts";
 import { link } from "../../../src/stages/annotate/link/link.ts";
 import { imageId, openTestDataset } from "../../helpers/annotated-dataset.ts";
 
-const { version } = builtinJudge({ name: "quality" });
+const { version } = createBuiltinJudge({ name: "quality" });
 const [A, B] = [imageId("a"), imageId("b")];
 
 it("says how far judges and people are, what a judge could not tell, and what is linked", async () => {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { httpJudge, type HttpJudgeConfig } from "../../../src/judges/http/http.ts";
+import { createHttpJudge, type HttpJudgeConfig } from "../../../src/judges/http/http.ts";
 import { judgeContract, judgeImage } from "../../contracts/judge.ts";
 import { requirePythonScorer, startPythonScorer, type PythonScorer } from "../../helpers/python/python-scorer.ts";
 
@@ -29,10 +29,10 @@ describe.runIf(requirePythonScorer())("the example scorers", () => {
   });
   afterAll(() => scorer[Symbol.asyncDispose]());
 
-  judgeContract("server.py --fake", () => httpJudge(configOf(scorer.url)));
+  judgeContract("server.py --fake", () => createHttpJudge(configOf(scorer.url)));
 
   it("say who they are, and null for what is no image", async () => {
-    const judge = httpJudge(configOf(scorer.url));
+    const judge = createHttpJudge(configOf(scorer.url));
     expect(await judge.probe?.(signal)).toBe(`${scorer.url} answers as fake`);
     const nothing = { ...judgeImage("none"), sizeBytes: 0, bytes: () => Promise.resolve(new Uint8Array()) };
     expect(await judge.score("a prompt", [judgeImage("a"), nothing], signal)).toEqual([
@@ -44,10 +44,10 @@ describe.runIf(requirePythonScorer())("the example scorers", () => {
 
   it("let in who has the token, and tell the others", async () => {
     await using locked = await startPythonScorer([], { SCORER_TOKEN: "let-me-in" });
-    const stranger = httpJudge(configOf(locked.url));
+    const stranger = createHttpJudge(configOf(locked.url));
     await expect(stranger.score("a prompt", [judgeImage("a")], signal)).rejects.toThrow(/401 Unauthorized: .*SCORER_TOKEN/);
     await stranger.close?.();
-    const friend = httpJudge(configOf(locked.url, { headers: { authorization: "Bearer let-me-in" } }));
+    const friend = createHttpJudge(configOf(locked.url, { headers: { authorization: "Bearer let-me-in" } }));
     expect(await friend.score("a prompt", [judgeImage("a")], signal)).toHaveLength(1);
     await friend.close?.();
   });
@@ -56,9 +56,9 @@ describe.runIf(requirePythonScorer())("the example scorers", () => {
     const folder = mkdtempSync(join(tmpdir(), "comfy-dpo-files-"));
     writeFileSync(join(folder, "a b.png"), "a");
     await using reading = await startPythonScorer(["--files", folder]);
-    const judge = httpJudge(configOf(reading.url, { send: "url" }));
+    const judge = createHttpJudge(configOf(reading.url, { send: "url" }));
     const inside = { ...judgeImage("a"), uri: pathToFileURL(join(folder, "a b.png")).href };
-    const sent = httpJudge(configOf(reading.url));
+    const sent = createHttpJudge(configOf(reading.url));
     expect(await judge.score("a prompt", [inside], signal)).toEqual(await sent.score("a prompt", [judgeImage("a")], signal));
     await expect(judge.score("a prompt", [{ ...inside, uri: "file:///etc/hostname" }], signal)).rejects.toThrow(
       /403 Forbidden: .*is not below/,

@@ -2,7 +2,7 @@ import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from "nod
 import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TransientError } from "../../../src/errors.ts";
-import { httpJudge, type HttpJudgeConfig, batchesOf } from "../../../src/judges/http/http.ts";
+import { createHttpJudge, type HttpJudgeConfig, splitIntoBatches } from "../../../src/judges/http/http.ts";
 import type { JudgeImage } from "../../../src/judges/judge.ts";
 import { judgeTroubleContract } from "../../contracts/judge-trouble.ts";
 import { judgeContract, judgeImage } from "../../contracts/judge.ts";
@@ -36,13 +36,13 @@ beforeAll(async () => {
 });
 afterAll(() => scorer[Symbol.asyncDispose]());
 
-judgeContract("http", () => httpJudge(configOf(scorer.url)));
-judgeTroubleContract("http", ({ url, headers, timeoutS }) => httpJudge(configOf(url, { headers, timeout_s: timeoutS })));
+judgeContract("http", () => createHttpJudge(configOf(scorer.url)));
+judgeTroubleContract("http", ({ url, headers, timeoutS }) => createHttpJudge(configOf(url, { headers, timeout_s: timeoutS })));
 
 /** Scores, or the message of what was thrown. */
 async function outcome(respond: Respond, images: readonly JudgeImage[] = [judgeImage("a"), judgeImage("b")]) {
   await using server = await startStandIn(respond);
-  const judge = httpJudge(configOf(server.url));
+  const judge = createHttpJudge(configOf(server.url));
   try {
     return { scores: await judge.score("a prompt", images, signal) };
   } catch (error) {
@@ -53,10 +53,10 @@ async function outcome(respond: Respond, images: readonly JudgeImage[] = [judgeI
   }
 }
 
-describe("httpJudge()", () => {
+describe("createHttpJudge()", () => {
   it("sends a whole group in one request, with the images as they are stored", async () => {
     await using server = await startStandIn(scoringAll);
-    const judge = httpJudge(configOf(server.url));
+    const judge = createHttpJudge(configOf(server.url));
     const large = new Uint8Array(500_001).fill(7);
     const images = [judgeImage("a"), { ...judgeImage("b"), sizeBytes: large.length, bytes: () => Promise.resolve(large) }];
     const scores = await judge.score('a "quoted" prompt\n☃', images, signal);
@@ -72,7 +72,7 @@ describe("httpJudge()", () => {
 
   it("sends only where the images lie, with send: url", async () => {
     await using server = await startStandIn(answering({ scores: [{ id: "i_a", score: 1 }] }));
-    const judge = httpJudge(configOf(server.url, { send: "url" }));
+    const judge = createHttpJudge(configOf(server.url, { send: "url" }));
     const unread = { ...judgeImage("a"), bytes: () => Promise.reject(new Error("nobody asked for bytes")) };
     expect(await judge.score("a prompt", [unread], signal)).toEqual([{ imageId: "i_a", score: 1 }]);
     expect(scoreBodyOf(server.seen[0]!).images).toEqual([{ id: "i_a", url: "file:///images/a.png" }]);
@@ -173,22 +173,22 @@ describe("httpJudge()", () => {
   });
 
   it("says who answers, without an image", async () => {
-    const judge = httpJudge(configOf(scorer.url));
+    const judge = createHttpJudge(configOf(scorer.url));
     expect(await judge.probe?.(signal)).toBe(`${scorer.url} answers as stand-in`);
     await judge.close?.();
     await using strict = await startStandIn(answering({ detail: "no images" }, { status: 422 }));
-    const other = httpJudge(configOf(strict.url));
+    const other = createHttpJudge(configOf(strict.url));
     expect(await other.probe?.(signal)).toContain("not to a question without images (422)");
     await other.close?.();
   });
 });
 
-describe("batchesOf()", () => {
+describe("splitIntoBatches()", () => {
   it("keeps order and images, and every request within its bounds", () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: 80 }), { maxLength: 200 }), (sizesMib) => {
         const images = sizesMib.map((mib, index) => ({ index, sizeBytes: mib * 1024 * 1024 }));
-        const batches = batchesOf(images);
+        const batches = splitIntoBatches(images);
         expect(batches.flat()).toEqual(images);
         for (const batch of batches) {
           expect(batch.length).toBeLessThanOrEqual(64);
@@ -200,7 +200,7 @@ describe("batchesOf()", () => {
   });
 
   it("cuts no usual group", () => {
-    expect(batchesOf(Array.from({ length: 20 }, () => ({ sizeBytes: 3_000_000 })))).toHaveLength(1);
+    expect(splitIntoBatches(Array.from({ length: 20 }, () => ({ sizeBytes: 3_000_000 })))).toHaveLength(1);
   });
 });
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Judge, JudgeImage } from "../../../src/judges/judge.ts";
-import { openaiJudge } from "../../../src/judges/openai/openai.ts";
+import { createOpenaiJudge } from "../../../src/judges/openai/openai.ts";
 import type { OpenaiJudgeConfig } from "../../../src/judges/openai/chat.ts";
 import { judgeTroubleContract } from "../../contracts/judge-trouble.ts";
 import { judgeContract, judgeImage } from "../../contracts/judge.ts";
@@ -36,7 +36,8 @@ const configOf = (url: string, more: Partial<OpenaiJudgeConfig> = {}): OpenaiJud
   timeout_s: 20,
   ...more,
 });
-const open = (url: string, more: Partial<OpenaiJudgeConfig> = {}): Judge => openaiJudge(configOf(url, more), { versionOf: () => "1" });
+const open = (url: string, more: Partial<OpenaiJudgeConfig> = {}): Judge =>
+  createOpenaiJudge(configOf(url, more), { versionOf: () => "1" });
 
 let model: StandIn;
 beforeAll(async () => {
@@ -66,7 +67,7 @@ async function asking({ responds, images = [judgeImage("a"), judgeImage("b")], m
   }
 }
 
-describe("openaiJudge(), pointwise", () => {
+describe("createOpenaiJudge(), pointwise", () => {
   it("asks for each image at temperature 0, with its prompt, its bytes and a schema, and keeps what was said", async () => {
     const { scores, seen, usage } = await asking({ responds: [saying('{"score": 7}'), saying("nice")] });
     expect(scores).toEqual([
@@ -240,7 +241,7 @@ describe("openaiJudge(), pointwise", () => {
   });
 });
 
-describe("openaiJudge(), pairwise", () => {
+describe("createOpenaiJudge(), pairwise", () => {
   const images = [judgeImage("a", {}, 0.5), judgeImage("b", {}, null), judgeImage("c", {}, 0.9), judgeImage("d", {}, 0.1)];
   const more = { mode: "pairwise", pairs: "top-bottom", by: "pick" } as const;
 

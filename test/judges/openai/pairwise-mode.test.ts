@@ -1,29 +1,29 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Choice } from "../../../src/judges/openai/parse-answer.ts";
-import { comparisonsOf, winShares } from "../../../src/judges/openai/pairwise-mode.ts";
+import { listComparisons, computeWinShares } from "../../../src/judges/openai/pairwise-mode.ts";
 
 const said = (...choices: readonly (readonly [a: string, b: string, choice: Choice | null])[]) =>
   choices.map(([a, b, choice]) => ({ a, b, choice }));
 
-describe("winShares()", () => {
+describe("computeWinShares()", () => {
   it("counts a win where both orders agree, and a tie where the place decided", () => {
-    expect([...winShares(["x", "y"], said(["x", "y", "A"], ["y", "x", "B"]))]).toEqual([
+    expect([...computeWinShares(["x", "y"], said(["x", "y", "A"], ["y", "x", "B"]))]).toEqual([
       ["x", 1],
       ["y", 0],
     ]);
-    expect([...winShares(["x", "y"], said(["x", "y", "A"], ["y", "x", "A"]))]).toEqual([
+    expect([...computeWinShares(["x", "y"], said(["x", "y", "A"], ["y", "x", "A"]))]).toEqual([
       ["x", 0.5],
       ["y", 0.5],
     ]);
-    expect([...winShares(["x", "y"], said(["x", "y", "tie"], ["y", "x", "A"]))]).toEqual([
+    expect([...computeWinShares(["x", "y"], said(["x", "y", "tie"], ["y", "x", "A"]))]).toEqual([
       ["x", 0.5],
       ["y", 0.5],
     ]);
   });
 
   it("counts no two of which an answer could not be read, and is null where nothing counts", () => {
-    const shares = winShares(["x", "y", "z"], said(["x", "y", "A"], ["y", "x", null], ["x", "z", "B"], ["z", "x", "A"]));
+    const shares = computeWinShares(["x", "y", "z"], said(["x", "y", "A"], ["y", "x", null], ["x", "z", "B"], ["z", "x", "A"]));
     expect([...shares]).toEqual([
       ["x", 0],
       ["y", null],
@@ -36,18 +36,18 @@ describe("winShares()", () => {
     const choice = fc.constantFrom<Choice | null>("A", "B", "tie", null);
     fc.assert(
       fc.property(ids, fc.array(choice, { minLength: 30, maxLength: 30 }), (names, choices) => {
-        const compared = comparisonsOf(names).map((comparison, index) => ({ ...comparison, choice: choices[index] ?? null }));
-        const shares = winShares(names, compared);
+        const compared = listComparisons(names).map((comparison, index) => ({ ...comparison, choice: choices[index] ?? null }));
+        const shares = computeWinShares(names, compared);
         expect([...shares.keys()]).toEqual(names);
         for (const share of shares.values()) expect(share === null || (share >= 0 && share <= 1)).toBe(true);
-        expect(winShares(names, compared.toReversed())).toEqual(shares);
+        expect(computeWinShares(names, compared.toReversed())).toEqual(shares);
       }),
     );
     fc.assert(
       fc.property(ids, (names) => {
-        const shares = winShares(
+        const shares = computeWinShares(
           names,
-          comparisonsOf(names).map(({ a, b }) => ({ a, b, choice: a > b ? ("A" as const) : ("B" as const) })),
+          listComparisons(names).map(({ a, b }) => ({ a, b, choice: a > b ? ("A" as const) : ("B" as const) })),
         );
         const ranked = names.toSorted((first, second) => (shares.get(second) ?? 0) - (shares.get(first) ?? 0));
         expect(ranked).toEqual(names.toSorted().toReversed());
@@ -56,9 +56,9 @@ describe("winShares()", () => {
   });
 });
 
-describe("comparisonsOf()", () => {
+describe("listComparisons()", () => {
   it("asks every two once in each order", () => {
-    expect(comparisonsOf(["x", "y", "z"]).map(({ a, b }) => a + b)).toEqual(["xy", "yx", "xz", "zx", "yz", "zy"]);
-    expect(comparisonsOf(["x"])).toEqual([]);
+    expect(listComparisons(["x", "y", "z"]).map(({ a, b }) => a + b)).toEqual(["xy", "yx", "xz", "zx", "yz", "zy"]);
+    expect(listComparisons(["x"])).toEqual([]);
   });
 });

@@ -148,7 +148,7 @@ export interface LinkedCounts {
 }
 
 /** What the last linking of a pair set gave, and what it left out. */
-export function linkedCounts({ client }: Pick<Db, "client">, pairSet: string): LinkedCounts {
+export function countLinked({ client }: Pick<Db, "client">, pairSet: string): LinkedCounts {
   const rows = client.prepare<[string], number>(`select count(*) from preferences where pair_set = ?`).pluck().get(pairSet) ?? 0;
   const drops = client
     .prepare<[string], { unit: string; reason: string; count: number }>(

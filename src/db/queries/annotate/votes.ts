@@ -103,7 +103,7 @@ export interface VotesCast {
 }
 
 /** What people have said so far, skips among it. */
-export function votesCast({ client }: Pick<Db, "client">): VotesCast {
+export function countVotes({ client }: Pick<Db, "client">): VotesCast {
   const counted = client
     .prepare<[], VotesCast>(
       `select count(*) as votes, count(distinct annotator) as annotators, count(distinct prompt_key) as prompts from counted_votes`,

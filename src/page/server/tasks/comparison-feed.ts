@@ -5,7 +5,7 @@ import type { RowRange } from "../../../db/queries/annotate/groups.ts";
 import { pageVoteQueries } from "../../../db/queries/page/page-votes.ts";
 import { unflushed } from "../../../db/flushing.ts";
 import { type FinalGroup, openGroupSources, readGroups } from "../../../stages/annotate/link/read-groups.ts";
-import { filterImages, hammingDistance, type UsableImage, partsOf } from "../../../stages/annotate/link/filters.ts";
+import { filterImages, hammingDistance, type UsableImage, splitByVariant } from "../../../stages/annotate/link/filters.ts";
 import type { ComparisonRules } from "./comparison-rules.ts";
 import { planComparisons } from "./plan-comparisons.ts";
 import { settlePrompt, planVotes } from "./settle-prompt.ts";
@@ -53,7 +53,7 @@ export function createComparisonFeed({ config, db, judges }: FeedNeeds, rules: C
   let epoch = 0;
 
   function feedGroup(group: FinalGroup): void {
-    const parts = partsOf(group.images, rules.across).map((part) => filterImages(part, rules.filters).images);
+    const parts = splitByVariant(group.images, rules.across).map((part) => filterImages(part, rules.filters).images);
     const planned = parts.flatMap((images) => planPart(images, rules));
     const usable = new Set(parts.flat().map(({ imageId }) => imageId));
     const before = comparisons.listComparisons(group.promptKey);

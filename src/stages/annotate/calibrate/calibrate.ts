@@ -3,11 +3,11 @@ import type { Context } from "../../../context.ts";
 import type { RowRange } from "../../../db/queries/annotate/groups.ts";
 import { type JudgeAccuracy, openAccuracy, type PeoplePairs } from "./judge-accuracy.ts";
 import { type FinalGroup, openGroupSources, readGroups } from "../link/read-groups.ts";
-import { combinedScores } from "../link/combine.ts";
-import { filterImages, type UsableImage, partsOf } from "../link/filters.ts";
-import { technicalSources, combinationOf } from "../link/sources.ts";
+import { combineScores } from "../link/combine-scores.ts";
+import { filterImages, type UsableImage, splitByVariant } from "../link/filters.ts";
+import { findTechnicalSources, readCombination } from "../link/link-rules.ts";
 import type { Vote } from "../link/group-facts.ts";
-import { verdictOfPeople } from "../link/people.ts";
+import { rankByVotes } from "../link/people.ts";
 
 /** Prompts read in one go, about 15 ms. */
 const PAGE_PROMPTS = 100;
@@ -33,8 +33,8 @@ export async function calibrate({ config, db, judges, signal, precision }: Calib
   const { annotate } = config;
   const sources = openGroupSources(db, { config, judges });
   const { votes } = sources;
-  const combination = combinationOf(annotate);
-  const technical = technicalSources(judges, combination);
+  const combination = readCombination(annotate);
+  const technical = findTechnicalSources(judges, combination);
   const isCombined = Object.values(annotate.pairs).some(({ from }) => from.includes("combined"));
   const names = [
     ...judges.map(({ name }) => name).filter((name) => name !== annotate.filters.nsfw?.judge),
@@ -42,7 +42,7 @@ export async function calibrate({ config, db, judges, signal, precision }: Calib
   ];
   const scoresOf = (judge: string, images: readonly UsableImage[]): ReadonlyMap<string, number | null> =>
     judge === "combined"
-      ? combinedScores(images, combination)
+      ? combineScores(images, combination)
       : new Map(images.map(({ imageId, scores }) => [imageId, scores.get(judge) ?? null]));
   const open = annotate.criteria
     .filter((criterion) => votes.anyVoteUnder(criterion))
@@ -50,8 +50,8 @@ export async function calibrate({ config, db, judges, signal, precision }: Calib
 
   const addGroup = (group: FinalGroup): void => {
     // Of one prompt people may have compared any two, whatever `across` pairs.
-    const { images, twins } = filterImages(partsOf(group.images, "any")[0] ?? [], annotate.filters);
-    const pairs = new Map([...group.votes].map(([criterion, cast]) => [criterion, peoplePairs({ images, twins, votes: cast })]));
+    const { images, twins } = filterImages(splitByVariant(group.images, "any")[0] ?? [], annotate.filters);
+    const pairs = new Map([...group.votes].map(([criterion, cast]) => [criterion, findPeoplePairs({ images, twins, votes: cast })]));
     for (const { criterion, judge, accuracy } of open) {
       const compared = pairs.get(criterion);
       if (compared !== undefined) accuracy.add(compared, scoresOf(judge, images));
@@ -79,8 +79,8 @@ interface VotedGroup {
 }
 
 /** The majority of each pair; no model, which would make an opinion of pairs that nobody saw. */
-export function peoplePairs({ images, votes, twins }: VotedGroup): PeoplePairs {
-  const { support } = verdictOfPeople(votes, images, twins);
+export function findPeoplePairs({ images, votes, twins }: VotedGroup): PeoplePairs {
+  const { support } = rankByVotes(votes, images, twins);
   const decided: [string, string][] = [];
   let ties = 0;
   for (const [index, { imageId: first }] of images.entries()) {

@@ -35,7 +35,7 @@ export interface GroupsOptions {
 }
 
 /** Looks for groups to judge, a page of prompts at a time: final ones with images that this version has not scored. */
-export function groupsToJudge(db: Pick<Db, "client">, { judge, after }: GroupsOptions): (afterRow: number) => SweepPage<GroupToJudge> {
+export function openGroupsToJudge(db: Pick<Db, "client">, { judge, after }: GroupsOptions): (afterRow: number) => SweepPage<GroupToJudge> {
   const groups = groupQueries(db);
   const { scoresIn } = scoreQueries(db);
 

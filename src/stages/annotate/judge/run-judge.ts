@@ -9,7 +9,7 @@ import { openBacklog } from "../../backlog.ts";
 import { drain } from "../../drain.ts";
 import type { StageReport, Upstream } from "../../stage.ts";
 import { earliest, writeBehind } from "../../../db/commits.ts";
-import { groupsToJudge, type GroupToJudge, type ImageToJudge } from "./groups-to-judge.ts";
+import { openGroupsToJudge, type GroupToJudge, type ImageToJudge } from "./groups-to-judge.ts";
 
 /** Groups in flight for a judge that has no say in it: it computes here. */
 const LOCAL_CONCURRENCY = 2;
@@ -43,7 +43,7 @@ export async function runJudge(one: Judge, { context, upstream, after, isPatient
   const backlog = openBacklog<GroupToJudge>({
     task: `judge with ${one.name}`,
     clock,
-    readPage: groupsToJudge(db, { judge: one, after }),
+    readPage: openGroupsToJudge(db, { judge: one, after }),
     keyOf: ({ promptKey }) => promptKey,
     isPatient: () => isPatient && upstream.moreToCome(),
   });

@@ -61,7 +61,7 @@ export function isConnected(wins: WinMatrix): boolean {
 }
 
 /** Wins over comparisons, ties counting half; 0 for an image that was never compared. */
-export function winShares(wins: WinMatrix): number[] {
+export function computeWinShares(wins: WinMatrix): number[] {
   return wins.map((row, image) => {
     const won = row.reduce((total, count) => total + count, 0);
     const lost = wins.reduce((total, other) => total + (other[image] ?? 0), 0);

@@ -111,7 +111,7 @@ function bitsSet(value: number): number {
  * Under `within` each variant is a group of its own, with its own common size and its own ranking. Flags of people hold beyond it: they
  * are about the image, whichever of its copies people saw.
  */
-export function partsOf(images: readonly CandidateImage[], across: PairsPolicy["across"]): readonly (readonly CandidateImage[])[] {
+export function splitByVariant(images: readonly CandidateImage[], across: PairsPolicy["across"]): readonly (readonly CandidateImage[])[] {
   const marked = images.some(({ flagged, flawed }) => flagged || flawed) ? markCopies(images) : images;
   return across === "within" ? [...Map.groupBy(marked, ({ variant }) => variant).values()] : [marked];
 }

@@ -15,7 +15,7 @@ const TAKES_OUT = ["nsfw", "corrupt"] as const;
  * The rule of a dataset. `defaults` is the set of default values that it keeps: those from before this one go on without images that have any
  * flag, until the key is written, so that an update changes no rows.
  */
-export function flagRuleOf({ flagged, flag_votes: people }: Config["annotate"]["filters"], defaults: number): FlagRule {
+export function chooseFlagRule({ flagged, flag_votes: people }: Config["annotate"]["filters"], defaults: number): FlagRule {
   if (flagged === undefined) return { takesOut: defaults === 0 ? "any" : TAKES_OUT, people };
   if (typeof flagged === "boolean") return { takesOut: flagged ? "any" : "none", people };
   return { takesOut: flagged, people };
@@ -36,7 +36,7 @@ export interface FlaggedImages {
 }
 
 /** Applies the rule to the votes of one prompt. A flag is about the image, whatever the criterion; a person counts once, however often they vote. */
-export function flaggedImages(votes: readonly FlaggingVote[], { takesOut, people }: FlagRule): FlaggedImages {
+export function findFlaggedImages(votes: readonly FlaggingVote[], { takesOut, people }: FlagRule): FlaggedImages {
   if (takesOut === "none") return { out: new Set(), flawed: new Set() };
   const said = new Map<string, { readonly imageId: string; readonly takesOut: boolean; readonly by: Set<string> }>();
   for (const { annotator, flags } of votes) {

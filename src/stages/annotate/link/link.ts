@@ -6,7 +6,7 @@ import { ConfigError } from "../../../errors.ts";
 import { type GroupPage, type GroupSources, openGroupSources, readGroups } from "./read-groups.ts";
 import { type LinkJob, type LinkResult, type LinkTally, openTally } from "./tally.ts";
 import { linkGroup, type Linked } from "./pairs.ts";
-import { linkRules } from "./sources.ts";
+import { planLinkRules } from "./link-rules.ts";
 
 /** Prompts read in one go, about 15 ms. */
 const PAGE_PROMPTS = 100;
@@ -100,7 +100,7 @@ function linkJobs({ config: { annotate }, judges, votes }: LinkJobNeeds): LinkJo
       });
     }
     return criteria.flatMap((criterion): LinkJob[] => {
-      const rules = linkRules({ annotate, policy, judges, criterion, anyVote: votes.anyVoteUnder(criterion) });
+      const rules = planLinkRules({ annotate, policy, judges, criterion, anyVote: votes.anyVoteUnder(criterion) });
       // Where nobody can decide, nothing is missing that drops should count.
       return rules.sources.length === 0 ? [] : [{ pairSet, criterion, rules }];
     });

@@ -1,6 +1,6 @@
 import { rowIdOf } from "../../../identity.ts";
 import type { PairsPolicy } from "../../../config/schema.ts";
-import { filterImages, hammingDistance, partsOf } from "./filters.ts";
+import { filterImages, hammingDistance, splitByVariant } from "./filters.ts";
 import {
   PROMPT_DROPS,
   type CandidateImage,
@@ -14,7 +14,7 @@ import {
 } from "./group-facts.ts";
 import type { PeopleVerdict } from "./people.ts";
 import { type Field, POLICIES, type Ranked, type Selection } from "./policies.ts";
-import { firstVerdict, type Verdict } from "./verdict.ts";
+import { findVerdict, type Verdict } from "./verdict.ts";
 import { roundDecimals } from "../../../lib/round-decimals.ts";
 
 export interface Linked {
@@ -42,7 +42,7 @@ export function linkGroup(facts: GroupFacts, rules: LinkRules): Linked {
 
 function linkAll(facts: GroupFacts, rules: LinkRules): Linked {
   const { policy } = rules;
-  const parts = partsOf(facts.images, policy.across).map((images) => linkPart(images, { facts, rules }));
+  const parts = splitByVariant(facts.images, policy.across).map((images) => linkPart(images, { facts, rules }));
   const rows = parts.flatMap((part) => part.rows).toSorted(byMargin);
   const kept = rows.slice(0, policy.max_per_prompt);
   const capped = rows.slice(policy.max_per_prompt);
@@ -72,7 +72,7 @@ interface PartContext {
 function linkPart(candidates: readonly CandidateImage[], { facts, rules }: PartContext): Part {
   const { images, twins, drops } = filterImages(candidates, rules.filters);
   if (images.length < 2) return { rows: [], drops, hurdle: "too-few-candidates" };
-  const verdict = firstVerdict({ images, twins, votes: facts.votes }, rules);
+  const verdict = findVerdict({ images, twins, votes: facts.votes }, rules);
   if (typeof verdict === "string") return { rows: [], drops, hurdle: verdict };
 
   const pairDrops = new Map<PairDrop, number>();
@@ -209,10 +209,10 @@ export interface ExplainedImage {
 /** Says of each candidate of one prompt, by image_id, why it is left out or how it scores: what `linkGroup` counts, one by one. */
 export function explainGroup(facts: GroupFacts, rules: LinkRules): ReadonlyMap<string, ExplainedImage> {
   const explained = new Map<string, ExplainedImage>();
-  for (const part of partsOf(facts.images, rules.policy.across)) {
+  for (const part of splitByVariant(facts.images, rules.policy.across)) {
     const { images, twins, reasons } = filterImages(part, rules.filters);
     for (const [imageId, why] of reasons) explained.set(imageId, { why, score: null });
-    const verdict = images.length < 2 ? "too-few-candidates" : firstVerdict({ images, twins, votes: facts.votes }, rules);
+    const verdict = images.length < 2 ? "too-few-candidates" : findVerdict({ images, twins, votes: facts.votes }, rules);
     const ranked = typeof verdict === "string" ? [] : verdict.ranked;
     const scores = new Map(ranked.map(({ image, score }) => [image.imageId, score]));
     for (const { imageId } of images) {

@@ -1,4 +1,4 @@
-import { bradleyTerry, isConnected, winShares } from "./bradley-terry.ts";
+import { bradleyTerry, isConnected, computeWinShares } from "./bradley-terry.ts";
 import type { UsableImage } from "./filters.ts";
 import type { Vote } from "./group-facts.ts";
 
@@ -45,13 +45,13 @@ export interface Support {
  * Ranks a group by its votes. From two votes on, if comparisons connect every image: Bradley–Terry, so that beating a strong image
  * counts more and cycles even out. Else the share of wins. Skips say nothing; "both bad" and ties count as votes, but prefer none.
  */
-export function verdictOfPeople(votes: readonly Vote[], images: readonly UsableImage[], twins: ReadonlyMap<string, string>): PeopleVerdict {
+export function rankByVotes(votes: readonly Vote[], images: readonly UsableImage[], twins: ReadonlyMap<string, string>): PeopleVerdict {
   const usable = new Set(images.map(({ imageId }) => imageId));
   const ballots = votes.flatMap((vote) => ballotOf(vote, { usable, twins }) ?? []);
   const ids = comparedIds(ballots, usable);
   const wins = winMatrix(ballots, ids);
   const connected = isConnected(wins);
-  const ranks = connected && ballots.length > 1 ? bradleyTerry(wins) : winShares(wins);
+  const ranks = connected && ballots.length > 1 ? bradleyTerry(wins) : computeWinShares(wins);
   return {
     nVotes: ballots.length,
     connected,

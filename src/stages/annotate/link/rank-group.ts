@@ -1,8 +1,8 @@
 import { linkGroup } from "./pairs.ts";
-import { filterImages, type UsableImage, partsOf } from "./filters.ts";
+import { filterImages, type UsableImage, splitByVariant } from "./filters.ts";
 import type { GroupFacts, LinkRules } from "./group-facts.ts";
 import type { Ranked } from "./policies.ts";
-import { firstVerdict } from "./verdict.ts";
+import { findVerdict } from "./verdict.ts";
 
 /** Two images of which neither is better. */
 export interface Tie {
@@ -30,10 +30,10 @@ export interface GroupRanking {
  */
 export function rankGroup(facts: GroupFacts, rules: LinkRules): readonly GroupRanking[] {
   const images = facts.images.toSorted((a, b) => (a.imageId < b.imageId ? -1 : 1));
-  return partsOf(images, rules.policy.across).flatMap((part): GroupRanking[] => {
+  return splitByVariant(images, rules.policy.across).flatMap((part): GroupRanking[] => {
     const usable = filterImages(part, rules.filters);
     if (usable.images.length < 2) return [];
-    const verdict = firstVerdict({ images: usable.images, twins: usable.twins, votes: facts.votes }, rules);
+    const verdict = findVerdict({ images: usable.images, twins: usable.twins, votes: facts.votes }, rules);
     if (typeof verdict === "string") return [];
     const { source, people, ranked } = verdict;
     // Pruned images still count in what was said, and can be in no row.
@@ -58,7 +58,7 @@ function placed(ranked: readonly Ranked[]): GroupRanking["ranked"] {
 }
 
 /** By people: most votes that compared the two prefer neither. By judges: equal scores. */
-function tiesOf(images: readonly UsableImage[], { people, ranked }: Exclude<ReturnType<typeof firstVerdict>, string>): readonly Tie[] {
+function tiesOf(images: readonly UsableImage[], { people, ranked }: Exclude<ReturnType<typeof findVerdict>, string>): readonly Tie[] {
   const scores = new Map(ranked.map(({ image, score }) => [image.imageId, score]));
   const tieOf = (first: UsableImage, second: UsableImage): Pick<Tie, "kind" | "nVotes"> | null => {
     if (people === null) {

@@ -5,7 +5,7 @@ import { scoreQueries } from "../../../db/queries/annotate/scores.ts";
 import { type PromptVoteRow, voteQueries } from "../../../db/queries/annotate/votes.ts";
 import { keptDefaults } from "../../../db/queries/overview/dataset.ts";
 import type { Judge } from "../../../judges/judge.ts";
-import { flaggedImages, type FlaggingVote, type FlagRule, flagRuleOf } from "./flag-rule.ts";
+import { findFlaggedImages, type FlaggingVote, type FlagRule, chooseFlagRule } from "./flag-rule.ts";
 import type { CandidateImage, Vote } from "./group-facts.ts";
 
 /** One final group, before it is looked at under a criterion. */
@@ -39,7 +39,7 @@ export function openGroupSources(db: Pick<Db, "client" | "orm">, { config, judge
     scores: scoreQueries(db),
     votes: voteQueries(db),
     judges,
-    flags: flagRuleOf(config.annotate.filters, keptDefaults(db)),
+    flags: chooseFlagRule(config.annotate.filters, keptDefaults(db)),
   };
 }
 
@@ -66,7 +66,7 @@ export function readGroups(
     .filter(({ isFinal }) => isFinal)
     .map(({ promptKey, images }): FinalGroup => {
       const cast = votesByPrompt.get(promptKey) ?? [];
-      const { out, flawed } = flaggedImages(cast.flatMap(flagsOf), flags);
+      const { out, flawed } = findFlaggedImages(cast.flatMap(flagsOf), flags);
       const byCriterion = [...Map.groupBy(cast, ({ criterion }) => criterion)];
       return {
         promptKey,

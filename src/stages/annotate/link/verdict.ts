@@ -1,9 +1,9 @@
-import { combinedScores } from "./combine.ts";
+import { combineScores } from "./combine-scores.ts";
 import type { UsableImage } from "./filters.ts";
 import type { LinkRules, Vote } from "./group-facts.ts";
-import { type PeopleVerdict, verdictOfPeople } from "./people.ts";
+import { type PeopleVerdict, rankByVotes } from "./people.ts";
 import { byRank, type Ranked } from "./policies.ts";
-import { rowSourceOf } from "./sources.ts";
+import { rowSourceOf } from "./link-rules.ts";
 import { roundDecimals } from "../../../lib/round-decimals.ts";
 
 /** A ranking, and who made it. */
@@ -24,18 +24,18 @@ export interface VerdictFacts {
 }
 
 /** The first source that ranks two images, or that says that they cannot be ranked; else why there is none. */
-export function firstVerdict(
+export function findVerdict(
   { images, twins, votes }: VerdictFacts,
   { sources, policy, combination }: LinkRules,
 ): Verdict | "no-verdict" | "min-votes" {
   let without: "no-verdict" | "min-votes" = "no-verdict";
   for (const source of sources) {
     if (source === "people") {
-      const people = verdictOfPeople(votes, images, twins);
+      const people = rankByVotes(votes, images, twins);
       if (people.nVotes >= policy.min_votes) return { source, ranked: rankedBy(people.scores, images), people };
       if (people.nVotes > 0) without = "min-votes";
     } else {
-      const scores = source === "combined" ? combinedScores(images, combination) : scoresOf(source, images);
+      const scores = source === "combined" ? combineScores(images, combination) : scoresOf(source, images);
       if (scores.size > 1) return { source: rowSourceOf(source), ranked: rankedBy(scores, images), people: null };
     }
   }

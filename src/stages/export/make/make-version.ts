@@ -6,7 +6,7 @@ import type { Config } from "../../../config/schema.ts";
 import type { ExportSnapshot } from "../../../db/queries/export/export-snapshot.ts";
 import { ConfigError } from "../../../errors.ts";
 import type { RowLayout } from "../../../exporters/row.ts";
-import { technicalRows, technicalSources, combinationOf } from "../../annotate/link/sources.ts";
+import { countTechnicalRows, findTechnicalSources, readCombination } from "../../annotate/link/link-rules.ts";
 import { cardText, type CardFacts, type CardFormat, type CardSample } from "../card/card.ts";
 import { checksumsText, CHECKSUMS, sha256Of } from "./checksums.ts";
 import { CROISSANT, croissantText } from "../card/croissant.ts";
@@ -114,7 +114,7 @@ export async function makeVersion(needs: MakeNeeds): Promise<Made> {
   const { file: imageList, counts: listed } = await writeImageList(needs, images);
   const counts: VersionCounts = { rows: plan.rows, prompts: plan.prompts, ...listed };
   const { json, sources, models, seeds } = stats.result(counts, drops);
-  const technical = technicalRows(sources, technicalSources(needs.judges, combinationOf(config.annotate)));
+  const technical = countTechnicalRows(sources, findTechnicalSources(needs.judges, readCombination(config.annotate)));
   const described = await describeVersion(needs, { plan, layout, stale, dataFiles, beside, counts, json, sources, models, technical });
   const content = [...dataFiles, ...beside.otherFiles, imageList, ...described];
   const checksums = checksumsText(content);

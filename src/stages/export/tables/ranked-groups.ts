@@ -3,7 +3,7 @@ import { type FinalGroup, openGroupSources, readGroups } from "../../annotate/li
 import type { LinkRules } from "../../annotate/link/group-facts.ts";
 import { rankGroup, type GroupRanking } from "../../annotate/link/rank-group.ts";
 import type { TableSource } from "./table.ts";
-import { linkRules } from "../../annotate/link/sources.ts";
+import { planLinkRules } from "../../annotate/link/link-rules.ts";
 
 /** Prompts read in one go. */
 const PAGE_PROMPTS = 100;
@@ -27,7 +27,7 @@ export async function* rankedGroups(source: TableSource): AsyncGenerator<RankedG
   const sources = openGroupSources(view, { config, judges });
   const rules = config.annotate.criteria.map((criterion) => ({
     criterion,
-    rules: linkRules({ annotate: config.annotate, policy, judges, criterion, anyVote: sources.votes.anyVoteUnder(criterion) }),
+    rules: planLinkRules({ annotate: config.annotate, policy, judges, criterion, anyVote: sources.votes.anyVoteUnder(criterion) }),
   }));
   for (let range = sources.groups.nextRange(0, PAGE_PROMPTS); range !== null; range = sources.groups.nextRange(range.last, PAGE_PROMPTS)) {
     for (const group of readGroups(range, sources).final) {

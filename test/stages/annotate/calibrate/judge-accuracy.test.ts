@@ -3,18 +3,18 @@ import { describe, expect, it } from "vitest";
 import { openAccuracy } from "../../../../src/stages/annotate/calibrate/judge-accuracy.ts";
 import { filterImages } from "../../../../src/stages/annotate/link/filters.ts";
 import { bothBad, candidate, rules, skip, vote } from "../link/facts.ts";
-import { peoplePairs } from "../../../../src/stages/annotate/calibrate/calibrate.ts";
+import { findPeoplePairs } from "../../../../src/stages/annotate/calibrate/calibrate.ts";
 
 const { images } = filterImages(
   ["a", "b", "c", "d"].map((name) => candidate(name)),
   rules().filters,
 );
-const pairsOf = (...votes: Parameters<typeof peoplePairs>[0]["votes"]) => {
-  const { decided, ties } = peoplePairs({ images, votes, twins: new Map() });
+const pairsOf = (...votes: Parameters<typeof findPeoplePairs>[0]["votes"]) => {
+  const { decided, ties } = findPeoplePairs({ images, votes, twins: new Map() });
   return [decided.map((pair) => pair.join(">")).join(" "), ties];
 };
 
-describe("peoplePairs()", () => {
+describe("findPeoplePairs()", () => {
   it("takes the majority of the votes on each pair, and counts pairs on which there is none", () => {
     expect(pairsOf(vote("a", "abcd"))).toEqual(["a>b a>c a>d", 0]);
     expect(pairsOf(vote("b>a"), vote("b>a"), vote("a>b"))).toEqual(["b>a", 0]);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bradleyTerry, isConnected, winShares } from "../../../../src/stages/annotate/link/bradley-terry.ts";
+import { bradleyTerry, isConnected, computeWinShares } from "../../../../src/stages/annotate/link/bradley-terry.ts";
 
 const rounded = (values: readonly number[]) => values.map((value) => Math.round(value * 1e6) / 1e6);
 
@@ -91,10 +91,10 @@ describe("isConnected()", () => {
   });
 });
 
-describe("winShares()", () => {
+describe("computeWinShares()", () => {
   it("is wins over comparisons, ties half", () => {
     expect(
-      winShares([
+      computeWinShares([
         [0, 1.5, 1],
         [0.5, 0, 0],
         [0, 0, 0],

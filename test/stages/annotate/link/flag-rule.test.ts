@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { configSchema } from "../../../../src/config/schema.ts";
-import { flaggedImages, flagRuleOf, type FlagRule } from "../../../../src/stages/annotate/link/flag-rule.ts";
+import { findFlaggedImages, chooseFlagRule, type FlagRule } from "../../../../src/stages/annotate/link/flag-rule.ts";
 import { linkGroup } from "../../../../src/stages/annotate/link/pairs.ts";
 import { candidate, facts, rowText, rules } from "./facts.ts";
 
@@ -12,18 +12,18 @@ const votes = [
   { annotator: "bob", flags: { a: ["text"], b: ["nsfw", "artefact"] } },
 ];
 const seen = (rule: FlagRule) => {
-  const { out, flawed } = flaggedImages(votes, rule);
+  const { out, flawed } = findFlaggedImages(votes, rule);
   return { out: [...out].toSorted().join(""), flawed: [...flawed].toSorted().join("") };
 };
 
 describe("flags of people", () => {
   it("have another default for datasets made before it, until the key is written", () => {
-    expect(flagRuleOf(filtersOf({}), 0)).toEqual({ takesOut: "any", people: 1 });
-    expect(flagRuleOf(filtersOf({}), 1)).toEqual({ takesOut: ["nsfw", "corrupt"], people: 1 });
+    expect(chooseFlagRule(filtersOf({}), 0)).toEqual({ takesOut: "any", people: 1 });
+    expect(chooseFlagRule(filtersOf({}), 1)).toEqual({ takesOut: ["nsfw", "corrupt"], people: 1 });
     for (const defaults of [0, 1]) {
-      expect(flagRuleOf(filtersOf({ flagged: true }), defaults).takesOut).toBe("any");
-      expect(flagRuleOf(filtersOf({ flagged: false }), defaults).takesOut).toBe("none");
-      expect(flagRuleOf(filtersOf({ flagged: ["text"], flag_votes: 2 }), defaults)).toEqual({ takesOut: ["text"], people: 2 });
+      expect(chooseFlagRule(filtersOf({ flagged: true }), defaults).takesOut).toBe("any");
+      expect(chooseFlagRule(filtersOf({ flagged: false }), defaults).takesOut).toBe("none");
+      expect(chooseFlagRule(filtersOf({ flagged: ["text"], flag_votes: 2 }), defaults)).toEqual({ takesOut: ["text"], people: 2 });
     }
   });
 

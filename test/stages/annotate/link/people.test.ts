@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { filterImages } from "../../../../src/stages/annotate/link/filters.ts";
 import type { Vote } from "../../../../src/stages/annotate/link/group-facts.ts";
-import { verdictOfPeople } from "../../../../src/stages/annotate/link/people.ts";
+import { rankByVotes } from "../../../../src/stages/annotate/link/people.ts";
 import { bothBad, candidate, rules, skip, vote } from "./facts.ts";
 
 const four = ["a", "b", "c", "d"].map((imageId) => candidate(imageId));
 const verdictOf = (votes: readonly Vote[], candidates = four) => {
   const { images, twins } = filterImages(candidates, rules().filters);
-  return verdictOfPeople(votes, images, twins);
+  return rankByVotes(votes, images, twins);
 };
 const order = (votes: readonly Vote[]) =>
   [...verdictOf(votes).scores]
@@ -15,7 +15,7 @@ const order = (votes: readonly Vote[]) =>
     .map(([imageId]) => imageId)
     .join("");
 
-describe("verdictOfPeople()", () => {
+describe("rankByVotes()", () => {
   it("gives the share of comparisons won for a single vote", () => {
     expect([...verdictOf([vote("b", "abcd")]).scores]).toEqual([
       ["a", 0],

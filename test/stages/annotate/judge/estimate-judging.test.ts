@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { Judge } from "../../../../src/judges/judge.ts";
-import { costOfJudging } from "../../../../src/stages/annotate/judge/cost-of-judging.ts";
+import { estimateJudging } from "../../../../src/stages/annotate/judge/estimate-judging.ts";
 import { imageId, openTestDataset } from "../../../helpers/annotated-dataset.ts";
 
 const one: Judge = {
@@ -34,7 +34,7 @@ it("counts what is left of each judge, with what older versions said", async () 
 
   const relative = { ...one, name: "vlm", version: "x", relative: true };
   dataset.addScore(imageId("c"), 1, { judge: "vlm", version: "x" });
-  expect(costOfJudging(dataset.db, [one, relative, ...dataset.context.judges])).toEqual([
+  expect(estimateJudging(dataset.db, [one, relative, ...dataset.context.judges])).toEqual([
     { judge: "pick", version: "2", groups: 2, images: 5, requests: 5, scored: 1, scoredBefore: { 1: 2 }, bound: null },
     { judge: "vlm", version: "x", groups: 2, images: 6, requests: 6, scored: 1, scoredBefore: {}, bound: null },
     { judge: "quality", version: "1", groups: 2, images: 6, requests: 0, scored: 0, scoredBefore: {}, bound: null },
@@ -50,7 +50,7 @@ it("counts the runs that max_requests makes of them, group by group, and the gro
     }
   }
   const boundOf = (maxRequests: number, judge: Partial<Judge> = {}) =>
-    costOfJudging(dataset.db, [{ ...one, ...judge, maxRequests }])[0]?.bound;
+    estimateJudging(dataset.db, [{ ...one, ...judge, maxRequests }])[0]?.bound;
   // 4 | 4 1 | 4 2: 15 requests, and no group is begun that does not fit whole.
   expect(boundOf(7)).toEqual({ maxRequests: 7, runs: 3, groupsTooLarge: 0, largestGroup: 4 });
   expect(boundOf(8)).toMatchObject({ runs: 2 });

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { combinedScores } from "../../../../src/stages/annotate/link/combine.ts";
+import { combineScores } from "../../../../src/stages/annotate/link/combine-scores.ts";
 import type { Combination } from "../../../../src/stages/annotate/link/group-facts.ts";
 import { filterImages } from "../../../../src/stages/annotate/link/filters.ts";
 import { candidate, rules } from "./facts.ts";
@@ -15,9 +15,9 @@ const by = (method: Combination["method"], weights: Readonly<Record<string, numb
   method,
   judges: Object.entries(weights).map(([judge, weight]) => ({ judge, weight })),
 });
-const combine = (scores: readonly Scores[], combination: Combination) => Object.fromEntries(combinedScores(usable(...scores), combination));
+const combine = (scores: readonly Scores[], combination: Combination) => Object.fromEntries(combineScores(usable(...scores), combination));
 
-describe("combinedScores()", () => {
+describe("combineScores()", () => {
   it("rank-mean: the mean share of the others that the judges put below", () => {
     const scores = [
       { j: 0.9, k: -5 },
@@ -70,7 +70,7 @@ describe("combinedScores()", () => {
         fc.constantFrom("rank-mean" as const, "weights" as const),
         (list, method) => {
           const images = usable(...list.map((j) => ({ j })));
-          const combined = combinedScores(images, by(method, { j: 2 }));
+          const combined = combineScores(images, by(method, { j: 2 }));
           for (const one of images) {
             for (const other of images) {
               const [a, b] = [combined.get(one.imageId)!, combined.get(other.imageId)!];

@@ -11,7 +11,7 @@ import { roundDecimals } from "../../../lib/round-decimals.ts";
  *
  * An image that one of the judges could not score has none: a mean over other judges than its neighbour's would compare nothing.
  */
-export function combinedScores(images: readonly UsableImage[], { method, judges }: Combination): ReadonlyMap<string, number> {
+export function combineScores(images: readonly UsableImage[], { method, judges }: Combination): ReadonlyMap<string, number> {
   const scored =
     judges.length === 0 ? [] : images.filter(({ scores }) => judges.every(({ judge }) => (scores.get(judge) ?? null) !== null));
   const totals = scored.map(() => 0);

@@ -35,7 +35,7 @@ export interface RunBound {
 }
 
 /** Counts what `judge` would ask, judge by judge. Reads the database only. Groups with jobs or fetches still to come do not count. */
-export function costOfJudging(db: Pick<Db, "client">, judges: readonly Judge[]): readonly JudgeCost[] {
+export function estimateJudging(db: Pick<Db, "client">, judges: readonly Judge[]): readonly JudgeCost[] {
   const groups = groupQueries(db);
   const { scoresIn, countByVersion } = scoreQueries(db);
   const open = new Map(judges.map((judge) => [judge.name, openTally(judge)]));

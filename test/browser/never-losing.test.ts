@@ -72,7 +72,7 @@ describe.runIf(hasChromium)("the page in trouble", () => {
     await ann.page.getByText("Offline · all saved").waitFor();
     for (const key of ["1", "2", "1"]) await ann.answer(key);
     await ann.toNext(() => ann.page.keyboard.press("z"));
-    await ann.page.getByText("Offline · 4 waiting, kept in this browser").waitFor();
+    await ann.page.getByText("Offline · 4 waiting, stored in this browser").waitFor();
     expect(counts(site, "bo")).toEqual({ standing: 1, undone: 0, doubled: 0 });
     await ann.page.context().setOffline(false);
     await ann.saved();
@@ -124,7 +124,7 @@ describe.runIf(hasChromium)("the page in trouble", () => {
     await site.succeed("annotate", "revoke", "di");
     await ann.page.keyboard.press("2");
     await ann.heading().getByText("Your link is no longer valid").waitFor();
-    await ann.page.getByText("as soon as the new link is opened: 1.").waitFor();
+    await ann.page.getByText("once you open the new link: 1.").waitFor();
     expect(counts(site, "di").standing).toBe(1);
     await ann.open(await site.invite("di"));
     await ann.saved();

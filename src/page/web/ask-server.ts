@@ -1,13 +1,13 @@
 import type { ErrorAnswer, ErrorCode } from "../api.ts";
 
-/** An answer that does not come in this time does not come. */
+/** An answer that takes longer counts as none, ms. */
 const TIMEOUT_MS = 15_000;
 
-/** Why a request brought nothing. `unreachable`: no answer, or one that is not the server's. */
+/** A request failed. `unreachable`: no answer, or one that is not from the server. */
 export class AskError extends Error {
   override readonly name = "AskError";
   readonly code: ErrorCode | "unreachable";
-  /** What the server asked for with Retry-After. */
+  /** The Retry-After of the answer, ms. */
   readonly retryAfterMs: number | null;
 
   constructor(code: ErrorCode | "unreachable", message: string, retryAfterMs: number | null = null) {
@@ -17,11 +17,11 @@ export class AskError extends Error {
   }
 }
 
-/** GET, or POST where there is a body. @throws {AskError} for everything but a success. */
+/** Sends GET, or POST if there is a body. @throws {AskError} for everything but a success. */
 export async function askServer<Answer>(path: string, body?: object): Promise<Answer> {
   const { ok, status, headers, text } = await fetchText(path, body);
   const parsed = parse(text);
-  // Both halves are compiled against api.ts, and this is the same server's success.
+  // Both halves are compiled against api.ts, and this is a success of the same server.
   if (ok && parsed !== undefined) return parsed as Answer;
   const { error, message } = (parsed ?? {}) as Partial<ErrorAnswer>; // A proxy's page has neither.
   const retryAfterS = Number(headers.get("retry-after") ?? Number.NaN);
@@ -53,11 +53,11 @@ function parse(text: string): unknown {
   }
 }
 
-/** Shortest and longest wait between two attempts, ms: soon enough for a restart, rare enough for fifty browsers at once. */
+/** Shortest and longest wait between two attempts, ms: soon enough for a restart, and rare enough for fifty browsers at once. */
 const FIRST_MS = 500;
 const LONGEST_MS = 10_000;
 
-/** How long to wait after so many failures in a row, ms: doubled each time, at random between half and whole. */
+/** Chooses the wait before the next attempt, ms: doubled with each failure in a row, at random between half and all of it. */
 export function chooseBackOffMs(failures: number, random: () => number = Math.random): number {
   const wholeMs = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.max(0, failures - 1));
   return wholeMs * (0.5 + random() / 2);

@@ -1,8 +1,9 @@
 import type { SessionAnswer } from "../api.ts";
 
 /**
- * True once this tab alone has a name; it holds it as long as it is open. Two tabs of one person would show the same tasks twice.
- * `onWait` is called where another tab has it. Browsers without locks (the page on plain http from another host) answer at once.
+ * Resolves once this tab alone holds a lock of this name, and holds it until the tab closes. Two tabs of one person would show the same
+ * tasks twice. `onWait` is called if another tab holds it. A browser without locks (the page over plain HTTP from another host) does not
+ * wait.
  */
 export async function waitForOnlyTab(name: string, onWait: () => void): Promise<void> {
   if (!("locks" in navigator)) return;
@@ -23,7 +24,7 @@ export async function waitForOnlyTab(name: string, onWait: () => void): Promise<
   });
 }
 
-/** A lock is held until the promise of its holder settles, or its tab is closed. */
+/** A lock is held until its holder's promise settles or its tab closes. */
 function untilClosed(): Promise<never> {
   return new Promise(() => undefined);
 }
@@ -33,8 +34,8 @@ const CHANNEL = "comfy-dpo-joined";
 type Who = Pick<SessionAnswer, "dataset" | "annotator">;
 
 /**
- * Tells the browser's other tabs who is here, and hears from them. A browser has one cookie for a dataset: once another person's link is
- * opened in it, this page would vote under their name. `onOther` is called then. Answers what ends it.
+ * Tells the browser's other tabs who uses this one, and listens to them. A browser has one cookie for a dataset: once another person's link
+ * is opened in it, this page would vote under their name. `onOther` is called then. Returns a function that ends it.
  */
 export function watchForOtherPerson({ dataset, annotator }: Who, onOther: () => void): () => void {
   const channel = new BroadcastChannel(CHANNEL);

@@ -16,16 +16,16 @@ import { Outbox, type OutboxState } from "./outbox.ts";
 import { PastVotes, type PastVote } from "./past-votes.ts";
 import type { VoteStore } from "./vote-store.ts";
 
-/** Tasks that are kept ready: what can be answered while there is no connection. Their images: see choose.tsx. */
+/** Tasks kept ready, which can be answered without a connection. Their images: see stages.tsx. */
 const READY_TASKS = 8;
-/** More are asked for when so many are left: seldom, and long before the last. */
+/** More are requested when this many are left: seldom, and long before the last. */
 const REFILL_AT = 5;
-/** Held task_ids in one request. Source: api.ts, TasksRequest. */
+/** Most held task_ids in one request. Source: api.ts, TasksRequest. */
 const HOLDING_MAX = 20;
-/** How often leases are renewed while the page is looked at, and more work is looked for, ms. */
+/** While the page is visible, how often leases are renewed and new work is requested, ms. */
 const LOOK_MS = 20_000;
 
-/** What there is to see. */
+/** What the page shows. */
 export type Phase = "working" | "loading" | "empty" | "unreachable" | "signed-out";
 
 export interface Refused {
@@ -33,7 +33,7 @@ export interface Refused {
   readonly reason: RefusedReason;
 }
 
-/** What happened last, for people who do not see it. */
+/** What happened last, shown as text and read aloud by screen readers. */
 export type LastEvent =
   | { readonly kind: "answered"; readonly answer: Answer }
   | { readonly kind: "undone" }
@@ -42,32 +42,32 @@ export type LastEvent =
 
 export interface DeskState {
   readonly phase: Phase;
-  /** The one on screen first, then what comes next. */
+  /** The task on screen first, then the next ones. */
   readonly tasks: readonly Task[];
-  /** By task_id: what was answered before it was taken back. */
-  readonly before: ReadonlyMap<string, PastVote>;
+  /** By task_id: votes that were undone. */
+  readonly undone: ReadonlyMap<string, PastVote>;
   readonly progress: Progress;
   readonly unsent: number;
-  /** `offline`, too, where nothing waits and the server does not answer. */
+  /** `offline` also if nothing is to be sent and the server does not answer. */
   readonly link: OutboxState;
   readonly isKept: boolean;
   readonly refused: readonly Refused[];
   readonly lastEvent: LastEvent | null;
 }
 
-/** One person's work: the tasks at hand, what was answered, and what still has to reach the server. Tells listeners of each change. */
+/** One person's work: the tasks at hand, the votes so far, and what still has to reach the server. Notifies listeners of each change. */
 export class Desk {
   readonly #outbox: Outbox;
   readonly #listeners = new Set<() => void>();
   #past = new PastVotes([], askHistory);
   #tasks: readonly Task[] = [];
-  readonly #before = new Map<string, PastVote>();
+  readonly #undone = new Map<string, PastVote>();
   #progress: Progress;
   #refused: readonly Refused[] = [];
   #lastEvent: LastEvent | null = null;
-  /** The server had no more when last asked. */
+  /** The server had no more when it was last asked. */
   #isExhausted = false;
-  #trouble: "unreachable" | "signed-out" | null = null;
+  #problem: "unreachable" | "signed-out" | null = null;
   #failures = 0;
   #isAsking = false;
   #isUndoing = false;
@@ -79,23 +79,23 @@ export class Desk {
     this.#outbox = new Outbox({
       store,
       send: (request) => sendAs(session, request),
-      onChange: () => this.#tell(),
+      onChange: () => this.#notify(),
       onAnswer: (answer) => this.#onAnswer(answer),
     });
     this.#state = this.#snapshot();
   }
 
-  /** Takes up unsent votes, asks for tasks, and looks for more from time to time while the page is looked at. */
+  /** Loads unsent votes and requests tasks, then looks for more at times while the page is visible. */
   async start(): Promise<void> {
     await this.#outbox.load();
     this.#past = new PastVotes(this.#outbox.unsent, askHistory);
-    this.#outbox.kick();
+    this.#outbox.sendNow();
     await this.#refill();
     setInterval(() => document.visibilityState === "visible" && void this.#refill(), LOOK_MS);
     addEventListener("online", () => this.retry());
-    addEventListener("offline", () => this.#tell());
+    addEventListener("offline", () => this.#notify());
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.retry());
-    // Where the browser keeps nothing, only this page can still send it.
+    // If the browser stores nothing, only this page can still send it.
     addEventListener("beforeunload", (event) => !this.#outbox.isKept && this.#outbox.unsent.length > 0 && event.preventDefault());
   }
 
@@ -108,70 +108,73 @@ export class Desk {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Answers the task on screen; the next one is there at once. `ms`: how long its images were on screen. */
+  /**
+   * Answers the task on screen and shows the next one at once.
+   * @param ms how long its images were on screen.
+   */
   answer(answer: Answer, flags: Readonly<Record<string, readonly Flag[]>>, ms: number): void {
     const [task, ...rest] = this.#tasks;
     if (task === undefined) return;
     this.#tasks = rest;
     const vote_id = createUuid();
-    this.#before.delete(task.task_id);
+    this.#undone.delete(task.task_id);
     this.#past.push({ vote_id, task, answer, flags });
     this.#lastEvent = { kind: "answered", answer };
     this.#outbox.add({ entry: { kind: "vote", vote_id, task_id: task.task_id, answer, flags, ms: Math.max(0, Math.round(ms)) }, task });
     if (rest.length === 0 || (!this.#isExhausted && rest.length <= REFILL_AT)) void this.#refill();
   }
 
-  /** Takes back the newest vote and shows its task again; the one on screen comes after it. */
+  /** Undoes the newest vote and shows its task again, before the one on screen. */
   async undo(): Promise<void> {
     if (this.#isUndoing) return;
     this.#isUndoing = true;
     try {
       const vote = await this.#past.pop();
       if (vote === null) this.#lastEvent = { kind: "nothing-to-undo" };
-      else this.#putBack(vote);
+      else this.#showAgain(vote);
     } catch (error) {
       this.#lastEvent = { kind: "cannot-undo" };
       this.#fail(error);
     } finally {
       this.#isUndoing = false;
-      this.#tell();
+      this.#notify();
     }
   }
 
-  /** Tries everything that waits now. */
+  /** Retries everything that is waiting, now. */
   retry(): void {
-    this.#outbox.kick();
+    this.#outbox.sendNow();
     void this.#refill();
   }
 
   dismissRefused(): void {
     this.#refused = [];
-    this.#tell();
+    this.#notify();
   }
 
-  #putBack(vote: PastVote): void {
+  #showAgain(vote: PastVote): void {
     const { task } = vote;
-    this.#before.set(task.task_id, vote);
+    this.#undone.set(task.task_id, vote);
     this.#tasks = [task, ...this.#tasks.filter(({ task_id }) => task_id !== task.task_id)];
     this.#lastEvent = { kind: "undone" };
     this.#outbox.add({ entry: { kind: "undo", vote_id: vote.vote_id }, task });
   }
 
-  /** Renews leases and asks for as many tasks as are missing; one request at a time. Never rejects. */
+  /** Renews leases and requests missing tasks, one request at a time. Never rejects. */
   async #refill(): Promise<void> {
     if (this.#isAsking) return;
     this.#isAsking = true;
     clearTimeout(this.#timer);
     try {
-      // Somebody quick answers several while the server answers one.
+      // Somebody quick answers several tasks during one request.
       for (let asked = 0; asked < 2 && (asked === 0 || (!this.#isExhausted && this.#tasks.length <= REFILL_AT)); asked++) await this.#ask();
-      this.#trouble = null;
+      this.#problem = null;
       this.#failures = 0;
     } catch (error) {
       this.#fail(error);
     } finally {
       this.#isAsking = false;
-      this.#tell();
+      this.#notify();
     }
   }
 
@@ -181,7 +184,7 @@ export class Desk {
     const count = Math.max(0, READY_TASKS - this.#tasks.length);
     const answer: TasksAnswer = await askServer("/api/tasks", { holding, count });
     const [current] = this.#tasks;
-    const gone = new Set(answer.gone.filter((task_id) => task_id !== current?.task_id && !this.#before.has(task_id)));
+    const gone = new Set(answer.gone.filter((task_id) => task_id !== current?.task_id && !this.#undone.has(task_id)));
     const known = new Set([...this.#tasks.map(({ task_id }) => task_id), ...this.#unsentTasks(), ...unsent]);
     this.#tasks = [
       ...this.#tasks.filter(({ task_id }) => !gone.has(task_id)),
@@ -189,10 +192,10 @@ export class Desk {
     ];
     this.#progress = answer.progress;
     this.#isExhausted = answer.tasks.length < count;
-    this.#tell();
+    this.#notify();
   }
 
-  /** Tasks with a vote on its way: the server may not know yet that they are answered. */
+  /** Returns tasks with an unsent vote: the server may not know yet that they are answered. */
   #unsentTasks(): readonly string[] {
     const taskIds = new Set<string>();
     for (const { entry, task } of this.#outbox.unsent) {
@@ -211,59 +214,59 @@ export class Desk {
       if (result.kind === "undone" && result.task === null) this.#drop(result.vote_id);
     }
     if (progress !== null) this.#progress = progress;
-    this.#tell();
-    // The connection is back before anybody said so.
-    if (this.#trouble !== null) void this.#refill();
+    this.#notify();
+    // The connection is back, although no event said so.
+    if (this.#problem !== null) void this.#refill();
   }
 
-  /** The images of a vote that was taken back are no longer there: nobody can choose among them again. */
+  /** Drops the task of an undone vote whose images are gone: nobody can choose among them again. */
   #drop(voteId: string): void {
-    this.#tasks = this.#tasks.filter(({ task_id }) => this.#before.get(task_id)?.vote_id !== voteId);
+    this.#tasks = this.#tasks.filter(({ task_id }) => this.#undone.get(task_id)?.vote_id !== voteId);
   }
 
   #fail(error: unknown): void {
     if (error instanceof AskError && error.code === "not-joined") {
-      this.#trouble = "signed-out";
+      this.#problem = "signed-out";
       return;
     }
-    this.#trouble = "unreachable";
+    this.#problem = "unreachable";
     this.#failures++;
     const asked = error instanceof AskError ? (error.retryAfterMs ?? 0) : 0;
     this.#timer = setTimeout(() => void this.#refill(), Math.max(asked, chooseBackOffMs(this.#failures)));
   }
 
   #phase(): Phase {
-    if (this.#trouble === "signed-out" || this.#outbox.state === "signed-out") return "signed-out";
+    if (this.#problem === "signed-out" || this.#outbox.state === "signed-out") return "signed-out";
     if (this.#tasks.length > 0) return "working";
-    if (this.#trouble === "unreachable") return "unreachable";
+    if (this.#problem === "unreachable") return "unreachable";
     return this.#isExhausted && !this.#isAsking ? "empty" : "loading";
   }
 
   #snapshot(): DeskState {
-    // What the server has not counted yet.
+    // Votes that the server has not counted yet.
     const unsentVotes = this.#outbox.unsent.reduce((sum, { entry }) => sum + (entry.kind === "vote" ? 1 : -1), 0);
     return {
       phase: this.#phase(),
       tasks: this.#tasks,
-      before: new Map(this.#before),
+      undone: new Map(this.#undone),
       progress: { ...this.#progress, done: this.#progress.done + unsentVotes, left: Math.max(0, this.#progress.left - unsentVotes) },
       unsent: this.#outbox.unsent.length,
-      link: this.#trouble === "unreachable" || !navigator.onLine ? "offline" : this.#outbox.state,
+      link: this.#problem === "unreachable" || !navigator.onLine ? "offline" : this.#outbox.state,
       isKept: this.#outbox.isKept,
       refused: this.#refused,
       lastEvent: this.#lastEvent,
     };
   }
 
-  #tell(): void {
+  #notify(): void {
     this.#state = this.#snapshot();
     for (const listener of this.#listeners) listener();
   }
 }
 
 /**
- * Sends entries. Where the server knows nothing of them it may take this browser for somebody else, whose link was opened meanwhile:
- * then they are kept, as under a link that was revoked.
+ * Sends entries. If the server does not know them, it may take this browser for somebody else, whose link was opened meanwhile. The entries
+ * are then kept, as after a revoked link.
  */
 async function sendAs({ dataset, annotator }: SessionAnswer, request: VotesRequest): Promise<VotesAnswer> {
   const answer = await askServer<VotesAnswer>("/api/votes", request);
@@ -278,7 +281,7 @@ function askHistory(before: string | null): Promise<HistoryAnswer> {
 }
 
 /**
- * A random UUID (RFC 9562, version 4). Not `crypto.randomUUID`: browsers have that on https and localhost only, and the page may be
+ * Creates a random UUID (RFC 9562, version 4). Browsers have `crypto.randomUUID` only over HTTPS and on localhost, and the page may be
  * served with --insecure.
  */
 export function createUuid(): string {

@@ -1,9 +1,9 @@
 import type { Answer, TaskKind, Flag } from "../api.ts";
 
-/** What of an answer is chosen so far: slots best first, tied ones in one inner list. */
+/** The part of an answer that is chosen so far: slots, best first. Tied slots share one inner list. */
 export interface Picks {
   readonly tiers: readonly (readonly string[])[];
-  /** True: the next slot is as good as the last one. */
+  /** True if the next slot ties with the last one. */
   readonly joins: boolean;
 }
 
@@ -14,11 +14,11 @@ export interface Asked {
   readonly slots: readonly string[];
 }
 
-/** Still picking, or done. */
-export type Picked = { readonly picks: Picks; readonly answer: null } | { readonly picks: null; readonly answer: Answer };
+/** Either more picks are needed, or the answer is complete. */
+export type PickResult = { readonly picks: Picks; readonly answer: null } | { readonly picks: null; readonly answer: Answer };
 
-/** Somebody chose an image: the best, then (as the task asks for it) the worst, or the next in order. */
-export function pick(picks: Picks, slot: string, { kind, slots }: Asked): Picked {
+/** Adds a chosen image: the best one, then, depending on the task, the worst or the next in order. */
+export function pick(picks: Picks, slot: string, { kind, slots }: Asked): PickResult {
   const taken = picks.tiers.flat();
   if (taken.includes(slot)) return { picks, answer: null };
   if (kind === "pair" || kind === "best" || (kind === "best-worst" && slots.length < 3)) {
@@ -35,19 +35,19 @@ export function pick(picks: Picks, slot: string, { kind, slots }: Asked): Picked
   return { picks: null, answer: tiers.length === 1 ? { kind: "tie" } : { kind: "ranking", ranking: tiers } };
 }
 
-/** T: all are equal; in the middle of a ranking, the next image is as good as the last one. */
-export function pickTie(picks: Picks, { kind }: Pick<Asked, "kind">): Picked {
+/** Handles T: all images are equal. In the middle of a ranking, the next image ties with the last one. */
+export function pickTie(picks: Picks, { kind }: Pick<Asked, "kind">): PickResult {
   if (kind === "rank" && picks.tiers.length > 0) return { picks: { ...picks, joins: !picks.joins }, answer: null };
   return { picks: null, answer: { kind: "tie" } };
 }
 
-/** Which place a slot has so far, from 1; tied slots share one. Null: none yet. */
+/** Returns the rank of a slot so far, from 1. Tied slots share one. Null if it has none yet. */
 export function findRank(picks: Picks, slot: string): number | null {
   const tier = picks.tiers.findIndex((slots) => slots.includes(slot));
   return tier === -1 ? null : picks.tiers.slice(0, tier).flat().length + 1;
 }
 
-/** The places that an answer gives to a slot, to be shown when a vote is taken back. */
+/** Returns what an earlier answer said about a slot, to show it when the vote is undone. */
 export function findChosenPlace(answer: Answer, slot: string): "best" | "worst" | null {
   if (answer.kind === "best") return answer.best === slot ? "best" : null;
   if (answer.kind === "best-worst") return answer.best === slot ? "best" : answer.worst === slot ? "worst" : null;
@@ -55,10 +55,10 @@ export function findChosenPlace(answer: Answer, slot: string): "best" | "worst" 
   return null;
 }
 
-/** By slot. */
+/** Flags by slot. */
 export type Flags = Readonly<Record<string, readonly Flag[]>>;
 
-/** Every flag, with the key that sets it in the panel. */
+/** Every flag, with its key in the panel. */
 export const FLAG_KEYS: readonly (readonly [flag: Flag, key: string])[] = [
   ["nsfw", "N"],
   ["artefact", "A"],
@@ -67,7 +67,7 @@ export const FLAG_KEYS: readonly (readonly [flag: Flag, key: string])[] = [
   ["corrupt", "C"],
 ];
 
-/** Sets a flag that is not there, and clears one that is. */
+/** Sets a flag, or clears it if it is set. */
 export function toggleFlag(flags: Flags, slot: string, flag: Flag): Flags {
   const before = flags[slot] ?? [];
   const after = before.includes(flag) ? before.filter((each) => each !== flag) : [...before, flag];

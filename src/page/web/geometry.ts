@@ -1,5 +1,5 @@
-// How far all images of a task are zoomed, and where each is drawn for it. One view holds for all of them: what is compared is the
-// same place of each. Sizes and offsets are CSS px; a place in an image is a share of its width and height, 0 to 1.
+// Where the images of a task are drawn, and how far they are zoomed. One view applies to all images of a task, so that people compare the
+// same place in each. Sizes and offsets are CSS px. A place in an image is a share of its width and height, 0 to 1.
 
 export interface Size {
   readonly width: number;
@@ -11,30 +11,31 @@ export interface Point {
   readonly y: number;
 }
 
-/** Fit, or a scale (CSS px a px of the image) around the place that is in the middle of the cell. */
+/** `fit`, or a scale (CSS px for each px of the image) with the place of the image that is in the middle of the cell. */
 export type Zoom = "fit" | { readonly scale: number; readonly centre: Point };
 
-/** An image, and the cell that it is drawn in. */
+/** An image and the cell in which it is drawn. */
 export interface Frame {
   readonly cell: Size;
   readonly image: Size;
 }
 
-/** Where the image's corner is in the cell, and how large it is drawn. */
+/** Position of the image's top left corner in the cell, and its scale. */
 export interface Placement {
   readonly left: number;
   readonly top: number;
   readonly scale: number;
 }
 
-/** CSS px a px of the image; beyond it there is nothing more to see. */
+/** Largest scale, CSS px for each px of the image. Beyond it there is nothing more to see. */
 const SCALE_MAX = 8;
 
-/** The scale at which the whole image just fits. */
+/** Returns the scale at which the whole image just fits. */
 export function fitScale({ cell, image }: Frame): number {
   return Math.min(cell.width / image.width, cell.height / image.height);
 }
 
+/** Returns where an image is drawn. */
 export function place(zoom: Zoom, frame: Frame): Placement {
   const scale = zoom === "fit" ? fitScale(frame) : zoom.scale;
   const centre = zoom === "fit" ? { x: 0.5, y: 0.5 } : clamped(zoom.centre, scale, frame);
@@ -46,8 +47,8 @@ export function place(zoom: Zoom, frame: Frame): Placement {
 }
 
 /**
- * From fit to 100 %, one px of the image on one px of the screen, and back. An image that is shown at 100 % or more already
- * is shown at twice its size instead: zooming never shows less.
+ * Switches between fit and 100 %: one px of the image on one px of the screen. An image that is already shown at 100 % or more is shown at
+ * twice its size instead, so that zooming never shows less.
  */
 export function toggleZoom(zoom: Zoom, frame: Frame, pixelRatio: number, centre: Point = { x: 0.5, y: 0.5 }): Zoom {
   if (zoom !== "fit") return "fit";
@@ -57,7 +58,7 @@ export function toggleZoom(zoom: Zoom, frame: Frame, pixelRatio: number, centre:
   return { scale, centre: clamped(centre, scale, frame) };
 }
 
-/** Zooms by a factor around a point of the cell, which stays where it is. Smaller than fit is fit. */
+/** Zooms by a factor around a point of the cell, which stays in place. A scale below fit becomes fit. */
 export function zoomAt(zoom: Zoom, frame: Frame, factor: number, point: Point): Zoom {
   const before = place(zoom, frame);
   const scale = Math.min(before.scale * factor, Math.max(SCALE_MAX, before.scale));
@@ -70,7 +71,7 @@ export function zoomAt(zoom: Zoom, frame: Frame, factor: number, point: Point): 
   return { scale, centre: clamped(centre, scale, frame) };
 }
 
-/** Moves what is shown by so many px; at fit there is nothing to move. */
+/** Moves the images by so many px. At fit there is nothing to move. */
 export function panBy(zoom: Zoom, frame: Frame, by: Point): Zoom {
   if (zoom === "fit") return zoom;
   const { scale, centre } = zoom;
@@ -78,12 +79,12 @@ export function panBy(zoom: Zoom, frame: Frame, by: Point): Zoom {
   return { scale, centre: clamped(moved, scale, frame) };
 }
 
-/** The place of the image under a point of the cell. */
+/** Returns the place of the image under a point of the cell. */
 export function placeUnder(point: Point, { left, top, scale }: Placement, image: Size): Point {
   return { x: (point.x - left) / (image.width * scale), y: (point.y - top) / (image.height * scale) };
 }
 
-/** Keeps the image's edges out of the middle of the cell: where it is larger than the cell, it covers it. */
+/** Clamps the place in the middle of the cell so that an image larger than the cell covers it. */
 function clamped({ x, y }: Point, scale: number, { cell, image }: Frame): Point {
   return { x: clampedAlong(x, cell.width / (2 * image.width * scale)), y: clampedAlong(y, cell.height / (2 * image.height * scale)) };
 }
@@ -96,17 +97,20 @@ export interface Grid {
   readonly count: number;
   readonly area: Size;
   readonly image: Size;
-  /** Between two cells. */
+  /** Gap between two cells. */
   readonly gapPx: number;
-  /** Of each cell's height, for what stands below its image. */
+  /** Height of the caption below each image. */
   readonly captionPx: number;
 }
 
-/** In how many columns images of one size are largest. Where two are alike, more columns: side by side compares best. */
+/**
+ * Chooses the number of columns in which images of one size are largest. Of equal ones it chooses more columns, because images side by side
+ * are easiest to compare.
+ */
 export function chooseColumns({ count, area, image, gapPx, captionPx }: Grid): number {
   let best = { columns: count, scale: 0 };
   for (let rows = 1; rows <= count; rows++) {
-    // The fewest for so many rows: four images are two by two, not three and one.
+    // The fewest columns for these rows: four images become two by two, not three and one.
     const columns = Math.ceil(count / rows);
     const scale = Math.min(
       (area.width - gapPx * (columns - 1)) / columns / image.width,

@@ -2,25 +2,25 @@ import type { EntryResult, Progress, VotesAnswer, VotesRequest } from "../api.ts
 import { AskError, chooseBackOffMs } from "./ask-server.ts";
 import type { Unsent, VoteStore } from "./vote-store.ts";
 
-/** Entries in one request. Source: api.ts, VotesRequest. */
+/** Most entries in one request. Source: api.ts, VotesRequest. */
 const BATCH_MAX = 100;
 
-/** `idle`: nothing waits. `offline` tries again by itself, `signed-out` when asked. */
+/** `idle`: nothing to send. `offline` retries by itself, `signed-out` only when asked. */
 export type OutboxState = "idle" | "sending" | "offline" | "signed-out";
 
 export interface OutboxDeps {
-  /** Null where the browser keeps nothing: entries then live as long as the page. */
+  /** Null if the browser stores nothing. Entries then live as long as the page. */
   readonly store: VoteStore | null;
   readonly send: (request: VotesRequest) => Promise<VotesAnswer>;
-  /** Something changed: count, state, or whether the browser keeps entries. */
+  /** Called when the number of entries, the state or `isKept` changes. */
   readonly onChange: () => void;
-  /** `progress` is null where the server answered no votes. */
+  /** Called with the results of sent entries. `progress` is null if the server answered no votes. */
   readonly onAnswer: (answer: { readonly results: readonly EntryResult[]; readonly progress: Progress | null }) => void;
 }
 
 /**
- * Sends what a person did, in order, one request at a time, until the server has confirmed or refused each entry. Entries are kept in
- * the browser meanwhile: a lost connection, a restart of the server and a reload lose none, and their ids count each once.
+ * Sends votes and undos in order, one request at a time, until the server has confirmed or refused each. Meanwhile the browser stores them,
+ * so a lost connection, a restart of the server or a reload loses none. Their ids count each once.
  */
 export class Outbox {
   readonly #deps: OutboxDeps;
@@ -38,7 +38,7 @@ export class Outbox {
     this.#isKept = deps.store !== null;
   }
 
-  /** Takes up what an earlier page left. Before the first `add`. */
+  /** Loads what an earlier page left unsent. Call it before the first `add`. */
   async load(): Promise<void> {
     try {
       this.#waiting.push(...((await this.#deps.store?.all()) ?? []));
@@ -46,14 +46,14 @@ export class Outbox {
       this.#isKept = false;
     }
     this.#lastKey = this.#waiting.at(-1)?.[0] ?? 0;
-    if (this.#waiting.length > 0) this.#become("sending");
+    if (this.#waiting.length > 0) this.#setState("sending");
   }
 
   get state(): OutboxState {
     return this.#state;
   }
 
-  /** False: the browser refused to keep an entry. The page should stay open until all is sent. */
+  /** False if the browser refused to store an entry. The page should stay open until all is sent. */
   get isKept(): boolean {
     return this.#isKept;
   }
@@ -75,20 +75,20 @@ export class Outbox {
     if (this.#timer === undefined) void this.#run();
   }
 
-  /** Tries now: the connection is back, or somebody asked. */
-  kick(): void {
+  /** Sends now: the connection is back, or somebody asked. */
+  sendNow(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     void this.#run();
   }
 
-  /** Sends until nothing waits or a request fails. Never rejects. */
+  /** Sends until nothing is left or a request fails. Never rejects. */
   async #run(): Promise<void> {
     if (this.#isSending) return;
     this.#isSending = true;
     try {
       while (this.#waiting.length > 0) await this.#sendBatch(this.#waiting.slice(0, this.#batchMax));
-      this.#become("idle");
+      this.#setState("idle");
     } catch (error) {
       this.#failed(error);
     } finally {
@@ -105,12 +105,15 @@ export class Outbox {
       this.#deps.onAnswer(answer);
     } catch (error) {
       if (!(error instanceof AskError) || (error.code !== "bad-request" && error.code !== "too-large")) throw error;
-      await this.#singleOut(batch, error);
+      await this.#isolate(batch, error);
     }
   }
 
-  /** A request that will never be taken must not stop what is behind it: one by one, the entry at fault is told and dropped. */
-  async #singleOut(batch: readonly (readonly [number, Unsent])[], { message }: AskError): Promise<void> {
+  /**
+   * Handles a request that will never be accepted, so that it does not stop the entries behind it: sends them one by one, and drops and
+   * reports the one at fault.
+   */
+  async #isolate(batch: readonly (readonly [number, Unsent])[], { message }: AskError): Promise<void> {
     const [first, second] = batch;
     if (second !== undefined) {
       this.#batchMax = 1;
@@ -123,34 +126,34 @@ export class Outbox {
     this.#deps.onAnswer({ results: [refused], progress: null });
   }
 
-  /** Results come one for each entry, in their order. */
+  /** Removes the entries that have results, one for each entry in order. */
   async #settle(batch: readonly (readonly [number, Unsent])[], results: readonly EntryResult[]): Promise<void> {
     const settled = batch.slice(0, results.length).map(([key]) => key);
-    if (settled.length === 0) throw new AskError("unreachable", "an answer to votes without results");
+    if (settled.length === 0) throw new AskError("unreachable", "the answer to the votes contains no results");
     this.#waiting.splice(0, settled.length);
-    this.#become(this.#waiting.length > 0 ? "sending" : "idle");
-    // Where this fails, the entries go out again after a reload, and count once by their ids.
+    this.#setState(this.#waiting.length > 0 ? "sending" : "idle");
+    // If this fails, the entries are sent again after a reload, and count once by their ids.
     await this.#deps.store?.remove(settled).catch(() => undefined);
   }
 
   #failed(error: unknown): void {
     this.#failures++;
     if (error instanceof AskError && error.code === "not-joined") {
-      this.#become("signed-out");
+      this.#setState("signed-out");
       return;
     }
-    this.#become("offline");
+    this.#setState("offline");
     const asked = error instanceof AskError ? error.retryAfterMs : null;
-    this.#timer = setTimeout(() => this.kick(), Math.max(asked ?? 0, chooseBackOffMs(this.#failures)));
+    this.#timer = setTimeout(() => this.sendNow(), Math.max(asked ?? 0, chooseBackOffMs(this.#failures)));
   }
 
-  #become(state: OutboxState): void {
+  #setState(state: OutboxState): void {
     this.#state = state;
     this.#deps.onChange();
   }
 }
 
-/** Grows with each entry, and differs between two tabs: keys of one must not overwrite the other's. */
+/** Returns a key larger than the last, which differs between two tabs: they must not overwrite each other's entries. */
 function nextKey(last: number): number {
   return Math.max(last + 1, Date.now() * 1024 + Math.floor(Math.random() * 1024));
 }

@@ -1,10 +1,10 @@
 import type { Answer, Flag, HistoryAnswer, Task, VoteEntry } from "../api.ts";
 import type { Unsent } from "./vote-store.ts";
 
-/** Votes kept here: the server has those before them. */
+/** Most votes kept here. The server has those before them. */
 const OWN_MAX = 500;
 
-/** What somebody answered, and on what. */
+/** An answer and its task. */
 export interface PastVote {
   readonly vote_id: string;
   readonly task: Task;
@@ -13,15 +13,15 @@ export interface PastVote {
 }
 
 /**
- * What undo goes back through, newest first: the votes of this page, those that an earlier page left unsent, then what the server
- * has, page by page. No vote comes twice, and none that was taken back.
+ * The votes that undo goes back through, newest first: those of this page, those that an earlier page left unsent, then those on the
+ * server, page by page. No vote comes twice, and none that was undone.
  */
 export class PastVotes {
   readonly #fetch: (before: string | null) => Promise<HistoryAnswer>;
   readonly #stack: PastVote[] = [];
   readonly #known = new Set<string>();
   #older: PastVote[] = [];
-  /** Where the server's history goes on; null: from its newest; undefined: there is no more. */
+  /** Where the server's history continues. Null: at its newest vote. Undefined: there is no more. */
   #before: string | null | undefined = null;
 
   constructor(unsent: readonly Unsent[], fetch: (before: string | null) => Promise<HistoryAnswer>) {
@@ -41,12 +41,12 @@ export class PastVotes {
     this.#before = null;
   }
 
-  /** The server never took it: there is nothing to undo. */
+  /** Removes a vote that the server refused: there is nothing to undo. */
   forget(voteId: string): void {
     this.#takeBack(voteId);
   }
 
-  /** The newest vote, no longer among them; null where there is none. Rejects where the server has to be asked and does not answer. */
+  /** Removes and returns the newest vote, or null. Rejects if the server must be asked and does not answer. */
   async pop(): Promise<PastVote | null> {
     const own = this.#stack.pop();
     if (own !== undefined) return own;
@@ -55,6 +55,7 @@ export class PastVotes {
     if (vote !== undefined) this.#known.add(vote.vote_id);
     return vote ?? null;
   }
+
   async #page(before: string | null): Promise<void> {
     const { votes, next } = await this.#fetch(before);
     this.#before = next ?? undefined;

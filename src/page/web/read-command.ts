@@ -1,11 +1,11 @@
-/** What a key asks for; `pick` counts images from 0. */
+/** What a key does. `pick` counts images from 0. */
 export type Command =
   | { readonly kind: "pick"; readonly index: number }
   | { readonly kind: "tie" | "both-bad" | "skip" | "undo" | "flags" | "guidelines" | "negative" | "zoom" | "keys" | "close" }
   | { readonly kind: "zoom-by"; readonly factor: number }
   | { readonly kind: "pan"; readonly x: -1 | 0 | 1; readonly y: -1 | 0 | 1 };
 
-/** Of a KeyboardEvent, what decides. */
+/** The part of a KeyboardEvent that decides. */
 export interface Key {
   readonly key: string;
   readonly code: string;
@@ -32,12 +32,12 @@ const PANS: Readonly<Record<string, Command>> = {
   ArrowDown: { kind: "pan", x: 0, y: -1 },
 };
 
-/** Zoom a key press of + or −. */
+/** Zoom factor of one press of + or −. */
 const STEP = 1.25;
 
 /**
- * The command of a key, null for all others. A key that is held down pans and zooms, and never chooses twice. By the letter on the
- * key; under an input method, which hides it, by its place. Digits by place, too: some keyboards give them with Shift only.
+ * Returns the command of a key, or null. A key that is held down pans and zooms, and never chooses twice. Letters are read from the key's
+ * character, or from its position if an input method hides that. Digits are read by position, because some keyboards need Shift for them.
  */
 export function readCommand({ key, code, repeat, ctrlKey, metaKey, altKey }: Key): Command | null {
   if (ctrlKey || metaKey || altKey) return null;

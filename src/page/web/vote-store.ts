@@ -1,18 +1,18 @@
 import { openDB, type DBSchema } from "idb";
 import type { Task, UndoEntry, VoteEntry } from "../api.ts";
 
-/** Something that a person did and the server has not confirmed. */
+/** A vote or undo that the server has not confirmed. */
 export interface Unsent {
   readonly entry: VoteEntry | UndoEntry;
-  /** What a vote was on, so that it can be shown again. */
+  /** The task that was voted on, so that it can be shown again. */
   readonly task: Task;
 }
 
-/** Where unsent entries outlive a reload, in their order. */
+/** Keeps unsent entries across reloads, in order. */
 export interface VoteStore {
-  /** All that is there, oldest first, each with its key. */
+  /** Returns all entries, oldest first, each with its key. */
   all(): Promise<readonly (readonly [key: number, unsent: Unsent])[]>;
-  /** On the disk when it resolves. */
+  /** Resolves once the entry is on the disk. */
   add(key: number, unsent: Unsent): Promise<void>;
   remove(keys: readonly number[]): Promise<void>;
 }
@@ -21,7 +21,7 @@ interface Schema extends DBSchema {
   unsent: { key: number; value: Unsent };
 }
 
-/** One database for each annotator of each dataset: what one person did in a browser never goes out under the name of the next. */
+/** Opens the database of one annotator of one dataset. What one person did in a browser is never sent under the name of the next. */
 export async function openVoteStore(dataset: string, annotator: string): Promise<VoteStore> {
   const db = await openDB<Schema>(`comfy-dpo/${dataset}/${annotator}`, 1, {
     upgrade(fresh) {

@@ -1,10 +1,10 @@
 import { panBy, zoomAt, type Frame, type Point, type Zoom } from "./geometry.ts";
 
-/** What a finger may slip while it taps, px. */
+/** A finger may move this far and still tap, px. */
 const SLIP_PX = 8;
-/** How much one px of the wheel zooms: a notch of 100 px is about 16 %. */
+/** Zoom for each px of the wheel: a notch of 100 px is about 16 %. */
 const ZOOM_A_WHEEL_PX = 0.0015;
-/** Px of a line, where a wheel counts in lines. */
+/** Px of a line, for wheels that count in lines. */
 const LINE_PX = 16;
 
 export interface GestureTarget {
@@ -13,7 +13,10 @@ export interface GestureTarget {
   readonly onZoom: (zoom: Zoom) => void;
 }
 
-/** Drag to move, wheel and two fingers to zoom. A click that ends a drag is none. Answers what takes the listeners off again. */
+/**
+ * Adds gestures: drag to move, wheel and two fingers to zoom. The click at the end of a drag is suppressed. Returns a function that removes
+ * the listeners.
+ */
 export function addZoomGestures(element: HTMLElement, { frame, zoom, onZoom }: GestureTarget): () => void {
   const listeners = new AbortController();
   const { signal } = listeners;
@@ -72,7 +75,7 @@ export function addZoomGestures(element: HTMLElement, { frame, zoom, onZoom }: G
 interface Pinch {
   readonly before: Point;
   readonly now: Point;
-  /** The finger that rests. */
+  /** The finger that does not move. */
   readonly other: Point;
 }
 

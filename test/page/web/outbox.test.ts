@@ -82,7 +82,7 @@ describe("Outbox", () => {
     outbox.add(vote("a"));
     await vi.waitFor(() => expect(outbox.state).toBe("signed-out"));
     revoked = false;
-    outbox.kick();
+    outbox.sendNow();
     await vi.waitFor(() => expect(outbox.state).toBe("idle"));
   });
 
@@ -102,7 +102,7 @@ describe("Outbox", () => {
     for (let index = 0; index < 250; index++) await store.add(index, vote(`v${index}`));
     const { outbox, sent } = makeOutbox(() => null, store);
     await outbox.load();
-    outbox.kick();
+    outbox.sendNow();
     await vi.waitFor(() => expect(outbox.state).toBe("idle"));
     expect(sent.map(({ length }) => length)).toEqual([100, 100, 50]);
   });

@@ -7,10 +7,10 @@ import { zh } from "./zh.ts";
 
 export const STRINGS: Readonly<Record<Language, Strings>> = { en, zh };
 
-/** Where the browser remembers that somebody wants another language than the configuration's. */
+/** Where the browser stores a language that somebody chose instead of the configured one. */
 const KEY = "comfy-dpo-language";
 
-/** The person's own choice, else the configuration's language. */
+/** Returns the language that the person chose, or else the configured one. */
 export function chooseLanguage(configured: Language): Language {
   const own = localStorage.getItem(KEY);
   return own === "en" || own === "zh" ? own : configured;

@@ -2,15 +2,15 @@ import type { ErrorCode, Flag, LeadAnswer, RefusedReason, TaskKind } from "../..
 
 type PersonState = LeadAnswer["annotators"][number]["state"];
 
-/** Every text of the page, one object a language. Numbers come formatted for the language. */
+/** Every text of the page. Each language has one object. Numbers arrive formatted for the language. */
 export interface Strings {
   /** BCP 47, for `lang` and for formatting numbers. */
   readonly tag: string;
-  /** What the language calls itself. */
+  /** The name of the language in that language. */
   readonly name: string;
   readonly title: string;
   readonly loading: string;
-  /** What is asked for; `step` counts the images that are chosen already. */
+  /** The question. `step` is the number of images that are chosen already. */
   readonly ask: (kind: TaskKind, step: number) => string;
   readonly prompt: string;
   readonly negative: string;
@@ -18,7 +18,7 @@ export interface Strings {
   readonly references: string;
   readonly reference: (number: number) => string;
   readonly image: (number: number) => string;
-  /** Before an image's number: the name of its button. */
+  /** Name of an image's button, before its number. */
   readonly choose: string;
   readonly chosenBefore: string;
   readonly best: string;

@@ -6,7 +6,7 @@ type ActionKind = Exclude<Command["kind"], "pick" | "pan" | "zoom-by" | "close">
 
 interface ActionBarProps {
   readonly images: number;
-  /** In the middle of a ranking, T joins the next image to the last. */
+  /** In the middle of a ranking, T ties the next image with the last. */
   readonly isRanking: boolean;
   readonly canAnswer: boolean;
   readonly joins: boolean;
@@ -24,7 +24,7 @@ interface Action {
   readonly disabled?: boolean;
 }
 
-/** Everything that keys do, for mouse and fingers. */
+/** Buttons for everything that keys do. */
 export function ActionBar(props: ActionBarProps) {
   const { images, isRanking, canAnswer, joins, isZoomed, hasNegative, showsNegative, onAction } = props;
   const strings = useStrings();
@@ -53,7 +53,7 @@ export function ActionBar(props: ActionBarProps) {
       aria-disabled={disabled}
       onClick={({ currentTarget }: TargetedMouseEvent<HTMLButtonElement>) => {
         if (!disabled) onAction(kind);
-        // After a click, keys are for the images again. A click without a pointer is a key or a screen reader: its focus stays.
+        // After a click, keys are for the images again. A click without a pointer comes from a key or a screen reader, and keeps its focus.
         if (currentTarget.matches(":not(:focus-visible)")) currentTarget.blur();
       }}
     >

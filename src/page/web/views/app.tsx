@@ -7,12 +7,12 @@ import { Lead } from "./lead.tsx";
 import { Message } from "./messages.tsx";
 import { Work } from "./work.tsx";
 
-/** Before the session says which language: the browser's. */
+/** The browser's language, used until the session says which one. */
 function browserLanguage(): Language {
   return navigator.language.startsWith("zh") ? "zh" : "en";
 }
 
-/** The page: asks who is there, then shows their work or, to the lead, the numbers. */
+/** The page: asks who is signed in, then shows their work, or the overview to the lead. */
 export function App({ isLead }: { readonly isLead: boolean }) {
   const [session, setSession] = useState<SessionAnswer | null>(null);
   const [problem, setProblem] = useState<AskError | null>(null);
@@ -37,7 +37,7 @@ export function App({ isLead }: { readonly isLead: boolean }) {
     void ask();
     return () => clearTimeout(timer);
   }, [attempt]);
-  // The page then is that other person's; what waits in the browser stays under the name that it was chosen under.
+  // The page then belongs to the other person. Unsent votes stay stored under the name of whoever made them.
   useEffect(() => (session === null ? undefined : watchForOtherPerson(session, () => location.reload())), [session]);
   useEffect(() => {
     document.documentElement.lang = strings.tag;

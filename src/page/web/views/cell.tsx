@@ -8,13 +8,13 @@ import { chooseBackOffMs } from "../ask-server.ts";
 
 export interface Mark {
   readonly text: string;
-  /** `before`: of a vote that was taken back. */
+  /** `before`: from a vote that was undone. */
   readonly tone: "best" | "worst" | "before";
 }
 
 interface CellProps {
   readonly image: Image;
-  /** From 0, as shown. */
+  /** Position on screen, from 0. */
   readonly index: number;
   readonly mark: Mark | null;
   readonly flags: readonly Flag[];
@@ -23,7 +23,7 @@ interface CellProps {
   readonly isActive: boolean;
   readonly canChoose: boolean;
   readonly onChoose: () => void;
-  /** Decoded, so that it is drawn in the frame in which it is shown. */
+  /** Called once the image is decoded, so that it is drawn in the frame in which it is shown. */
   readonly onReady: () => void;
 }
 
@@ -42,7 +42,7 @@ export function Cell({ image, index, mark, flags, zoom, onZoom, isActive, canCho
       frame: () => ({ cell: { width: frame.clientWidth, height: frame.clientHeight }, image }),
       zoom: () => latest.current.zoom,
       onZoom: (next) => {
-        // Two events of one frame build on one another.
+        // Two events in one frame must build on each other.
         latest.current.zoom = next;
         latest.current.onZoom(next);
       },
@@ -50,7 +50,7 @@ export function Cell({ image, index, mark, flags, zoom, onZoom, isActive, canCho
   }, [frame, image]);
   const isZoomed = zoom !== "fit";
   const drawn = size === null || size.height === 0 ? null : place(zoom, { cell: size, image });
-  // Its number stands close below it, however much room there is.
+  // The number stays close below the image, whatever the height of the cell.
   const caption = drawn === null || isZoomed ? {} : { transform: `translateY(${-Math.floor(drawn.top)}px)` };
   return (
     <div class="cell" data-tone={mark?.tone ?? "none"}>
@@ -98,7 +98,7 @@ export function Cell({ image, index, mark, flags, zoom, onZoom, isActive, canCho
             class="plain"
             aria-label={`${strings.imageAgain}: ${strings.image(index + 1)}`}
             onClick={() => {
-              // This button goes once the image is there, and a focus must not go with it.
+              // This button disappears once the image is loaded, and the focus must not disappear with it.
               frame?.closest("button")?.focus();
               loading.again();
             }}
@@ -111,15 +111,15 @@ export function Cell({ image, index, mark, flags, zoom, onZoom, isActive, canCho
   );
 }
 
-/** At fit a plain box, so that an outline goes around the image; zoomed a transform, which is quick to change. */
+/** Returns a plain box at fit, so that an outline fits the image; zoomed, a transform, which is quick to change. */
 function placeStyle({ left, top, scale }: Placement, { width, height }: Image, isZoomed: boolean): Readonly<Record<string, string>> {
   if (isZoomed) return { width: `${width}px`, height: `${height}px`, transform: `translate(${left}px, ${top}px) scale(${scale})` };
   return { left: `${left}px`, top: `${top}px`, width: `${width * scale}px`, height: `${height * scale}px` };
 }
 
-/** How an image's loading goes. */
+/** The loading of one image. */
 export interface Loading {
-  /** Counts: another attempt needs another element. */
+  /** Counts attempts: each needs a new element. */
   readonly attempt: number;
   readonly failed: boolean;
   readonly again: () => void;
@@ -127,7 +127,10 @@ export interface Loading {
   readonly onError: () => void;
 }
 
-/** Loads an image until it is there: a server that is restarted serves it again without a word. `onReady` once it is decoded. */
+/**
+ * Loads an image, and retries until it succeeds, because a restarted server serves it again without notice. Calls `onReady` once it is
+ * decoded.
+ */
 export function useLoading(onReady: () => void): Loading {
   const [attempt, setAttempt] = useState(0);
   const [failures, setFailures] = useState(0);
@@ -143,7 +146,7 @@ export function useLoading(onReady: () => void): Loading {
   }, [failures, attempt]);
   const onLoad = async (image: HTMLImageElement): Promise<void> => {
     setFailures(0);
-    // One that is loaded and cannot be decoded ahead is shown all the same.
+    // An image that cannot be decoded ahead is shown all the same.
     await image.decode().catch(() => undefined);
     onReady();
   };

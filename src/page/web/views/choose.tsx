@@ -21,14 +21,14 @@ interface ChooseProps {
   readonly onLanguage: (language: Language) => void;
 }
 
-/** Where people choose: the prompt, the images, and what can be said of them. */
+/** The view in which people choose: the prompt, the images and the actions. */
 export function Choose({ desk, state, session, task, language, onLanguage }: ChooseProps) {
   const strings = useStrings();
   const [dialog, setDialog] = useState<"flags" | "guidelines" | "keys" | null>(null);
   const [showsNegative, setShowsNegative] = useState(false);
   const [singleKeys, setSingleKeys] = useState(true);
   const [ready, onReady] = useReady(state.tasks);
-  const before = state.before.get(task.task_id);
+  const before = state.undone.get(task.task_id);
   const isReady = ready.has(task.task_id);
   const kind = session.task;
   const { draft, change, pickSlot, act, onKey, answered } = useChoosing({ desk, task, kind, isReady, before });
@@ -80,7 +80,7 @@ export function Choose({ desk, state, session, task, language, onLanguage }: Cho
   );
 }
 
-/** The task_ids whose images are all loaded and decoded, and what tells of one more. Of tasks that are gone nothing is remembered. */
+/** Returns the task_ids whose images are all loaded and decoded, and a function that adds one. Tasks that are gone are forgotten. */
 export function useReady(tasks: readonly Task[]): readonly [ReadonlySet<string>, (taskId: string) => void] {
   const [ready, setReady] = useState<ReadonlySet<string>>(new Set());
   useEffect(() => {

@@ -11,14 +11,14 @@ interface DialogProps {
   readonly children: ComponentChildren;
 }
 
-/** A modal dialog: the browser keeps the focus inside, gives it back at the end, and closes on Escape. */
+/** A modal dialog. The browser keeps the focus inside, restores it at the end, and closes it on Escape. */
 export function Dialog({ title, className = "", onClose, onKeyDown, children }: DialogProps) {
   const strings = useStrings();
   const titleId = useId();
   const dialog = useRef<HTMLDialogElement>(null);
-  // A closed dialog says so a moment later, when the next one may be open already.
+  // A closed dialog reports it a moment later, when the next one may already be open.
   const isGone = useRef(false);
-  // Before anything else happens: the next key is for the dialog already.
+  // A layout effect, because the next key is already for the dialog.
   useLayoutEffect(() => {
     const element = dialog.current;
     element?.showModal();
@@ -27,8 +27,8 @@ export function Dialog({ title, className = "", onClose, onKeyDown, children }: 
       element?.close();
     };
   }, []);
-  // The page behind hears no key of an open dialog. One that is closed keeps the focus until the page is drawn again: its keys are for
-  // the page.
+  // Keys of an open dialog do not reach the page behind it. A closed one keeps the focus until the next render, and its keys are for the
+  // page.
   const onKey = (event: KeyboardEvent): void => {
     if (dialog.current?.open !== true) return;
     event.stopPropagation();
@@ -61,11 +61,12 @@ interface GuidelinesDialogProps {
   readonly onClose: () => void;
 }
 
+/** The guidelines that the configuration names. */
 export function GuidelinesDialog({ text, onClose }: GuidelinesDialogProps) {
   const strings = useStrings();
   return (
     <Dialog title={strings.guidelines} onClose={onClose} onKeyDown={(event) => event.key.toLowerCase() === "g" && onClose()}>
-      {/* A long text is scrolled with the keyboard, too. */}
+      {/* A long text can be scrolled with the keyboard, too. */}
       <div class="guidelines" tabIndex={0} role="region" aria-label={strings.guidelines}>
         {text ?? strings.noGuidelines}
       </div>
@@ -76,13 +77,13 @@ export function GuidelinesDialog({ text, onClose }: GuidelinesDialogProps) {
 interface KeysDialogProps {
   readonly language: Language;
   readonly onLanguage: (language: Language) => void;
-  /** Whether single keys choose at once; WCAG 2.1.4 wants a way to turn them off. */
+  /** Whether single keys choose at once. WCAG 2.1.4 requires a way to turn them off. */
   readonly singleKeys: boolean;
   readonly onSingleKeys: (on: boolean) => void;
   readonly onClose: () => void;
 }
 
-/** All keys, and what can be set. */
+/** The list of keys, and the settings. */
 export function KeysDialog({ language, onLanguage, singleKeys, onSingleKeys, onClose }: KeysDialogProps) {
   const strings = useStrings();
   return (

@@ -12,11 +12,11 @@ interface FlagsPanelProps {
   readonly onClose: () => void;
 }
 
-/** A row for each image, a column for each flag: by mouse and touch, or a digit for the row and letters for the flags. */
+/** A row for each image and a column for each flag. Works by mouse and touch, or with a digit for the row and letters for the flags. */
 export function FlagsPanel({ task, flags, onChange, onClose }: FlagsPanelProps) {
   const strings = useStrings();
   const [row, setRow] = useState(0);
-  // Keys may come faster than the panel is drawn: each goes on from what the one before it did.
+  // Keys may come faster than renders: each continues from what the one before did.
   const latest = useRef({ row, flags });
   latest.current = { row, flags };
   const choose = (index: number): void => {

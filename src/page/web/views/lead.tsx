@@ -5,10 +5,10 @@ import { useStrings } from "../strings/language.ts";
 import { Message } from "./messages.tsx";
 import type { Strings } from "../strings/strings.ts";
 
-/** How often the numbers are asked for again while they are looked at, ms. */
+/** How often the numbers are refreshed while the page is visible, ms. */
 const REFRESH_MS = 30_000;
 
-/** The lead's page: how the work goes, and how far people agree. */
+/** The lead's page: how much is done, and how far people agree. */
 export function Lead() {
   const strings = useStrings();
   const [numbers, setNumbers] = useState<LeadAnswer | null>(null);
@@ -56,7 +56,7 @@ export function Lead() {
       </section>
       <section>
         <h2 id="people">{strings.lead.people}</h2>
-        {/* Wider than a tablet: scrolled inside, with the keyboard, too. */}
+        {/* Wider than a tablet, so it scrolls, with the keyboard, too. */}
         <div class="wide" tabIndex={0} role="region" aria-labelledby="people">
           <PeopleTable numbers={numbers} />
         </div>
@@ -65,7 +65,7 @@ export function Lead() {
   );
 }
 
-/** How much is done and left, and how far people agree in all. */
+/** How much is done and left, and how far people agree overall. */
 export function WorkTable({ numbers: { all, tasks, csp_reports } }: { readonly numbers: LeadAnswer }) {
   const strings = useStrings();
   const { lead } = strings;
@@ -76,7 +76,7 @@ export function WorkTable({ numbers: { all, tasks, csp_reports } }: { readonly n
         {Object.entries(lead.taskRows).map(([key, label]) => (
           <tr key={key}>
             <th scope="row">{label}</th>
-            {/* The rows are the keys of `tasks`: strings.ts. */}
+            {/* The rows are the keys of `tasks`: see strings.ts. */}
             <td>{number(tasks[key as keyof LeadAnswer["tasks"]])}</td>
           </tr>
         ))}
@@ -97,7 +97,7 @@ export function WorkTable({ numbers: { all, tasks, csp_reports } }: { readonly n
   );
 }
 
-/** What stands for a number that there is nothing to take of. */
+/** Shown where there is no number. */
 const NONE = "–";
 const WHEN: Intl.DateTimeFormatOptions = { dateStyle: "short", timeStyle: "short" };
 

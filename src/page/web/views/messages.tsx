@@ -9,7 +9,7 @@ interface MessageProps {
   readonly children?: ComponentChildren;
 }
 
-/** A whole page that says one thing. */
+/** A whole page with one message. */
 export function Message({ title, children }: MessageProps) {
   return (
     <main class="message" aria-live="polite">
@@ -19,7 +19,7 @@ export function Message({ title, children }: MessageProps) {
   );
 }
 
-/** How far the person is, and whether every vote has reached the server. */
+/** The person's progress, and whether every vote has reached the server. */
 export function StatusLine({ state: { progress, unsent, link, isKept } }: { readonly state: DeskState }) {
   const strings = useStrings();
   const number = (value: number): string => Math.round(value).toLocaleString(strings.tag);
@@ -41,11 +41,11 @@ export function StatusLine({ state: { progress, unsent, link, isKept } }: { read
 
 interface LastEventLineProps {
   readonly event: LastEvent | null;
-  /** What was answered, to name its images by their places. */
+  /** The answered task, to name its images by position. */
   readonly answered: Task | null;
 }
 
-/** What the last key did, for eyes and for screen readers. */
+/** What the last action did, as text and for screen readers. */
 export function LastEventLine({ event, answered }: LastEventLineProps) {
   const strings = useStrings();
   return (
@@ -77,7 +77,7 @@ interface RefusedNoteProps {
   readonly onDismiss: () => void;
 }
 
-/** Votes that the server will never take, by reason. */
+/** Votes that the server will never accept, by reason. */
 export function RefusedNote({ refused, onDismiss }: RefusedNoteProps) {
   const strings = useStrings();
   if (refused.length === 0) return null;

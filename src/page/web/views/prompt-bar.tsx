@@ -5,15 +5,15 @@ import { useStrings } from "../strings/language.ts";
 interface PromptBarProps {
   readonly task: Task;
   readonly kind: TaskKind;
-  /** Images chosen so far. */
+  /** Number of images chosen so far. */
   readonly step: number;
   readonly showsCriterion: boolean;
   readonly showsNegative: boolean;
-  /** Beside the question. */
+  /** Shown beside the question. */
   readonly children: ComponentChildren;
 }
 
-/** What is asked, and the prompt with its references. Of one height, whatever the prompt: nothing moves when it changes. */
+/** The question, and the prompt with its references. Its height is fixed, so that nothing moves with another prompt. */
 export function PromptBar({ task, kind, step, showsCriterion, showsNegative, children }: PromptBarProps) {
   const strings = useStrings();
   return (
@@ -31,7 +31,7 @@ export function PromptBar({ task, kind, step, showsCriterion, showsNegative, chi
           </h1>
           {children}
         </div>
-        {/* A new element a task, so that a long prompt starts at its beginning. */}
+        {/* A new element for each task, so that a long prompt starts at its beginning. */}
         <p key={task.task_id} class="prompt" dir="auto" tabIndex={0} role="region" aria-label={strings.prompt}>
           {task.prompt}
         </p>

@@ -23,7 +23,7 @@ interface StagesProps {
   readonly onPick: (slot: string) => void;
 }
 
-/** The task on screen and, unseen, the next ones. The focus stays at the same place when the task changes. */
+/** The task on screen and, hidden, the next ones. The focus stays at the same position when the task changes. */
 export function Stages({ tasks, kind, draft, before, ready, onReady, onZoom, onPick }: StagesProps) {
   const [room, setRoom] = useState<HTMLElement | null>(null);
   const area = useSize(room);
@@ -84,7 +84,7 @@ interface StageProps {
   readonly onReady: (taskId: string) => void;
 }
 
-/** The images of one task. Those of the next tasks are laid out already, unseen, so that showing them is one frame's work. */
+/** The images of one task. Those of the next tasks are laid out already, hidden, so that showing them takes one frame. */
 export function Stage({ task, kind, isActive, isReady, area, picks, before, flags, zoom, onZoom, onPick, onReady }: StageProps) {
   const strings = useStrings();
   const ready = useRef(new Set<string>());

@@ -3,23 +3,23 @@ import type { Answer, Task, TaskKind } from "../../api.ts";
 import type { Command } from "../read-command.ts";
 import type { Desk } from "../desk.ts";
 import type { PastVote } from "../past-votes.ts";
-import { NO_PICKS, pick, pickTie, type Picked, type Flags, type Picks } from "../draft.ts";
+import { NO_PICKS, pick, pickTie, type PickResult, type Flags, type Picks } from "../draft.ts";
 import { panBy, toggleZoom, zoomAt, type Frame, type Zoom } from "../geometry.ts";
 
-/** Px that an arrow key moves zoomed images. */
+/** An arrow key moves zoomed images this far, px. */
 const PAN_STEP_PX = 80;
 
 interface ChoosingInputs {
   readonly desk: Desk;
   readonly task: Task;
   readonly kind: TaskKind;
-  /** All images are there: before, nobody chooses among some. */
+  /** True once all images are loaded. Nobody can choose before. */
   readonly isReady: boolean;
-  /** What was answered before it was taken back. */
+  /** The vote on this task that was undone, if any. */
   readonly before: PastVote | undefined;
 }
 
-/** What of the commands concerns the task on screen; the others open something. */
+/** Commands that act on the task on screen. The others open something. */
 export type TaskCommand = Exclude<Command, { readonly kind: "flags" | "guidelines" | "keys" | "negative" }>;
 
 export interface Choosing {
@@ -27,7 +27,7 @@ export interface Choosing {
   readonly change: (part: Partial<Draft>) => void;
   readonly pickSlot: (slot: string | undefined) => void;
   readonly act: (command: TaskCommand) => void;
-  /** A key went down: from here to the next images is measured. */
+  /** A key was pressed: the time from here to the next images is measured. */
   readonly onKey: (timeStamp: number) => void;
   /** The task that was answered last, to name its images. */
   readonly answered: Task | null;
@@ -46,7 +46,7 @@ export function useChoosing({ desk, task, kind, isReady, before }: ChoosingInput
     time.onAnswer();
     desk.answer(given, draft.flags, time.sinceShownMs());
   };
-  const take = ({ picks, answer: given }: Picked): void => {
+  const take = ({ picks, answer: given }: PickResult): void => {
     if (given === null) change({ picks });
     else answer(given);
   };
@@ -81,21 +81,21 @@ export function useChoosing({ desk, task, kind, isReady, before }: ChoosingInput
   return { draft, change, pickSlot, act, onKey: time.onKey, answered: answered.current };
 }
 
-/** The first image and the room that it is drawn in; all cells of a task are of one size. */
+/** Returns the first image and its cell. All cells of a task have one size. */
 function measureFrame({ images: [image] }: Task): Frame | null {
   const element = document.querySelector(".stage:not(.waiting) .frame");
   if (element === null || image === undefined) return null;
   return { cell: { width: element.clientWidth, height: element.clientHeight }, image };
 }
 
-/** What somebody is doing with the task on screen. */
+/** What somebody has chosen, marked and zoomed so far in the task on screen. */
 export interface Draft {
   readonly picks: Picks;
   readonly flags: Flags;
   readonly zoom: Zoom;
 }
 
-/** The draft of a task; another task begins a new one, with the flags that it had where its vote was taken back. */
+/** Holds the draft of a task. Another task begins a new one, with the flags of its undone vote if there is one. */
 export function useDraft(task: Task, before: PastVote | undefined): readonly [Draft, (change: Partial<Draft>) => void] {
   const fresh = (): Draft & { readonly of: string } => ({
     of: draftId(task, before),
@@ -109,26 +109,26 @@ export function useDraft(task: Task, before: PastVote | undefined): readonly [Dr
   return [draft, change];
 }
 
-/** A task that comes back after its vote was taken back is begun anew. */
+/** A task whose vote was undone begins a new draft. */
 function draftId({ task_id }: Task, before: PastVote | undefined): string {
   return `${task_id} ${before?.vote_id ?? ""}`;
 }
 
 export interface ChoiceTime {
-  /** From the images on screen until now, ms; 0 before they are there. */
+  /** Returns the time since the images are on screen, ms. 0 before. */
   readonly sinceShownMs: () => number;
-  /** When the key went down that is being acted on, as its event says. */
+  /** Sets when the key was pressed that is being handled, as its event says. */
   readonly onKey: (timeStamp: number) => void;
-  /** An answer was given: from here to the next images on screen is measured. */
+  /** Call when an answer is given: the time from here to the next images is measured. */
   readonly onAnswer: () => void;
 }
 
-/** Name of the measure in the browser's performance timeline: from a choice to the next images drawn. */
+/** Name in the browser's performance timeline of the time from a choice until the next images are drawn. */
 const MEASURE = "choice-to-next";
-/** The browser keeps every measure until it is told not to. */
+/** Measures are cleared beyond this number: the browser keeps all of them. */
 const MEASURES_MAX = 1_000;
 
-/** How long people look, and how long they wait: the second can be read in the browser's own tools. */
+/** Measures how long people look, and how long they wait. The second can be read in the browser's developer tools. */
 export function useChoiceTime(taskId: string, isReady: boolean): ChoiceTime {
   const shownAt = useRef<number | null>(null);
   const keyAt = useRef<number | null>(null);
@@ -138,7 +138,7 @@ export function useChoiceTime(taskId: string, isReady: boolean): ChoiceTime {
     const start = answeredAt.current;
     if (!isReady || start === null) return;
     answeredAt.current = null;
-    // The second callback comes after the frame that the first belongs to was drawn.
+    // The second callback runs after the frame of the first was drawn.
     requestAnimationFrame(() => requestAnimationFrame(() => measure(start)));
   }, [taskId, isReady]);
   return {

@@ -1,7 +1,7 @@
 import { useLayoutEffect, useState } from "preact/hooks";
 import type { Size } from "../geometry.ts";
 
-/** The inner size of an element, CSS px, followed; null before it is laid out. */
+/** Returns the inner size of an element, CSS px, and follows it. Null before layout. */
 export function useSize(element: HTMLElement | null): Size | null {
   const [size, setSize] = useState<Size | null>(null);
   useLayoutEffect(() => {

@@ -14,7 +14,7 @@ interface WorkProps {
   readonly onLanguage: (language: Language) => void;
 }
 
-/** One person's work, once this tab alone has it. */
+/** One person's work. Opens once no other tab has it. */
 export function Work(props: WorkProps) {
   const strings = useStrings();
   const { dataset, annotator } = props.session;
@@ -29,18 +29,18 @@ export function Work(props: WorkProps) {
       await opened.start();
     };
     void open();
-    // A session is asked for once.
+    // A session is requested once.
   }, [dataset, annotator]);
   if (desk !== null) return <AtDesk {...props} desk={desk} />;
   return <Message title={isElsewhere ? strings.otherTab.title : strings.loading}>{isElsewhere && <p>{strings.otherTab.text}</p>}</Message>;
 }
 
-/** What there is to see of a desk: the task on screen, or why there is none. */
+/** Shows the task on screen, or why there is none. */
 function AtDesk({ desk, session, language, onLanguage }: WorkProps & { readonly desk: Desk }) {
   const strings = useStrings();
   const state = useDesk(desk);
   const [task] = state.tasks;
-  // Undo works where nothing is left to do, too.
+  // Undo also works when nothing is left to do.
   useCommands(({ kind }) => kind === "undo" && void desk.undo(), state.phase === "empty");
   if (state.phase === "working" && task !== undefined) {
     return <Choose desk={desk} state={state} session={session} task={task} language={language} onLanguage={onLanguage} />;
@@ -89,7 +89,7 @@ function AtDesk({ desk, session, language, onLanguage }: WorkProps & { readonly 
   );
 }
 
-/** The desk's state, followed. */
+/** Returns the desk's state, and follows it. */
 export function useDesk(desk: Desk): DeskState {
   const [state, setState] = useState(desk.state);
   useEffect(() => {

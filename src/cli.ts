@@ -15,13 +15,13 @@ import { programVersion } from "./program-version.ts";
 
 const SETTLING = "Stopping: settling what is in flight. Ctrl-C again stops at once; nothing is lost either way, the same command continues";
 
-/** What a machine may lack anywhere: no mistake of the program's, wherever it is met first. */
+/** Errors of this machine that any file access may meet. They are no bug of the program. */
 const SYSTEM_ERRORS: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EACCES", "EPERM", "EROFS", "EMFILE", "ENFILE", "EIO", "ENOTDIR"]);
 
-/** What SQLite says where the disk, its mount or the file's mode stops it in the middle of the work. */
+/** SQLite's errors for a disk, mount or file mode that stops it in the middle of the work. */
 const DATABASE_ERRORS = /^SQLITE_(?:FULL|IOERR|READONLY|CANTOPEN|PERM|BUSY)/;
 
-/** argv → command → exit code. */
+/** Runs the command that argv names, and sets the exit code of the process. */
 export async function main(argv: readonly string[]): Promise<void> {
   const output = guardOutput(process);
   output.onLost(({ error, isClosed }) => {
@@ -114,7 +114,7 @@ function readOptions(command: Command): CommonOptions & Readonly<Record<string, 
   return { ...Object.fromEntries(flags.map((option) => [option.attributeName(), false])), ...command.opts<CommonOptions>() };
 }
 
-/** What this machine does not let us do, in words; null for anything else. */
+/** Describes an error of this machine in words. Returns null for any other error. */
 function systemProblem(error: unknown): string | null {
   if (SYSTEM_ERRORS.has(errnoOf(error) ?? "")) return `${fileProblem(error)} (${messageOf(error)})`;
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
@@ -137,7 +137,7 @@ interface Explaining {
   readonly stopping: AbortSignal;
 }
 
-/** Prints what a person can do about the error, and answers the exit code. */
+/** Prints the error and what to try. Returns the exit code. */
 function explain(error: unknown, { serves, log, stopping }: Explaining): number {
   if (error instanceof InterruptedError || (stopping.aborted && isAbort(error))) {
     if (serves) return EXIT.done;

@@ -1,7 +1,7 @@
 // Errors are classed by what the caller does with them, not by where they come from.
 // Messages say: cannot do what, to what, why. `hint` says what to try; it is printed as "Try: …". No secret in either.
 
-/** What an ended process tells its caller. Source: README, "Exit codes". */
+/** The exit codes. Source: docs/reference/commands.md, "Exit codes". */
 export const EXIT = { done: 0, cannotGoOn: 1, usage: 2, incomplete: 3, bug: 70, interrupted: 130 } as const;
 
 interface ErrorExtras {
@@ -10,7 +10,7 @@ interface ErrorExtras {
 }
 
 abstract class PipelineError extends Error {
-  /** What to try, one sentence without "Try:". */
+  /** One sentence that says what to try, without "Try:". */
   readonly hint: string | undefined;
 
   constructor(message: string, extras: ErrorExtras = {}) {
@@ -25,7 +25,7 @@ export class ConfigError extends PipelineError {
 }
 
 /**
- * What the other side answered. `none`: nothing, or nothing whole. `busy`: that it cannot now. `refused`: something that waiting alone does
+ * The answer of the other side. `none`: nothing, or nothing whole. `busy`: that it cannot now. `refused`: something that waiting alone does
  * not change; said of one item while others are served, it is about that item.
  */
 export type Answered = "none" | "busy" | "refused";
@@ -39,7 +39,7 @@ interface TransientExtras extends ErrorExtras {
 /** The same thing may work in a moment, here or elsewhere: back off and try again. */
 export class TransientError extends PipelineError {
   override readonly name = "TransientError";
-  /** What the server asked for with Retry-After, ms. */
+  /** The wait that the server asked for with Retry-After, ms. */
   readonly retryAfterMs: number | undefined;
   readonly answered: Answered;
   /** The answer may mean that credentials are missing. Refused for one item alone it means something else: a firewall, most likely. */
@@ -53,7 +53,7 @@ export class TransientError extends PipelineError {
   }
 }
 
-/** Trying again cannot help this one item: it is set aside under `reason`, the rest goes on. */
+/** Trying again cannot help this one item. It is set aside under `reason`; the rest goes on. */
 export class RejectError extends PipelineError {
   override readonly name = "RejectError";
   readonly reason: RejectReason;

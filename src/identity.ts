@@ -36,7 +36,7 @@ export const SEED_MAX = 2n ** 64n - 1n;
 /** The largest seed that is derived unless the configuration names a smaller one. */
 export const DERIVED_SEED_MAX = 2 ** 32 - 1;
 
-/** How many seeds, and the largest that may come of it; `max` + 1 is at least `count`, or no such seeds exist. */
+/** The number of seeds and the largest one. `max` + 1 must be at least `count`, or there are not enough seeds. */
 export interface SeedBounds {
   readonly count: number;
   /** @default DERIVED_SEED_MAX */
@@ -78,7 +78,7 @@ export function filenamePrefixOf(dataset: string, candidate: string): string {
   return `${dataset}/${candidate.slice(0, 3)}/${candidate}`;
 }
 
-/** Which image of a candidate: the output node that saved it, its index in the batch, and how often it was made again once stored. */
+/** The place of an image in its candidate: its output node, its index in the batch, and how often it was made again once stored. */
 export interface ImageSlot {
   readonly nodeId: string;
   readonly batchIndex: number;
@@ -106,7 +106,7 @@ export function storeKeyOf(imageId: string, extension: string): string {
   return `images/${imageId.slice(2, 5)}/${imageId}.${extension}`;
 }
 
-/** What a reference image is called at every server, below its input folder; `extension` without the dot. By content: one name is one image. */
+/** Returns the name of a reference image at every server, below its input folder; `extension` without the dot. One name is one content. */
 export function uploadedNameOf(sha256: string, extension: string): string {
   return `comfy-dpo/${sha256}.${extension}`;
 }

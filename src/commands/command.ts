@@ -26,7 +26,7 @@ export interface CommonOptions {
   readonly logLevel: LogLevel;
 }
 
-/** What a command is run with. `Options` are those of its own; InputOf in registry.ts reads them from its declaration. */
+/** The input of a command. `Options` are its own options; InputOf in registry.ts reads them from its declaration. */
 export interface CommandInput<Options = unknown> {
   readonly args: readonly string[];
   readonly options: CommonOptions & Options;

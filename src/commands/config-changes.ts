@@ -56,7 +56,7 @@ function parseRemembered(dataset: DatasetRow | undefined): JsonObject | null {
   return remembered !== null && isJsonObject(remembered) ? remembered : null;
 }
 
-/** Of one value, characters: a long list would hide the other changes. */
+/** Characters shown of one value. A long list would hide the other changes. */
 const VALUE_CHARS = 80;
 
 /** One change in a person's words: `candidates.per_prompt: 3 → 4, adds candidates`. */

@@ -11,7 +11,7 @@ export function sumReferences(files: Iterable<ReferenceFile>): ReferenceTotals {
   return { files: byContent.size, bytes: byContent.values().reduce((sum, bytes) => sum + bytes, 0) };
 }
 
-/** How many reference images there are, in a person's words. */
+/** Describes the number and size of the reference images. */
 export function describeReferences({ files, bytes }: ReferenceTotals): string {
   return `${files} image${files === 1 ? "" : "s"}, ${(bytes / 1e6).toFixed(1)} MB, sent once to each server`;
 }

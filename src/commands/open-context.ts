@@ -14,10 +14,10 @@ import { createLastProgress } from "../stages/last-progress.ts";
 import { expectStorePlace, type StorePlace } from "../stages/store-place.ts";
 import type { ObjectStore } from "../stores/object-store.ts";
 
-/** What runs for itself and may run beside the others. */
+/** Work that holds a lock of its own, so that it may run beside the others. */
 type LockName = "generate" | "harvest" | "judge" | "link" | "serve";
 
-/** What `run` takes: all but the page for people, for whom it never waits. */
+/** The locks of `run`: all but that of the page for people, for which it never waits. */
 export const ALL_LOCKS: readonly LockName[] = ["generate", "harvest", "judge", "link"];
 
 export interface OpenOptions {
@@ -122,7 +122,7 @@ export async function openStoreOf({ config, db }: Pick<Context, "config" | "db">
   }
 }
 
-/** Of two copies one grows from now on. */
+/** Logs that the store has moved: from now on only the copy at the new place grows. */
 function logMovedStore({ movedFrom, missing }: StorePlace, { log, storeUri }: Pick<Context, "log"> & { readonly storeUri: string }): void {
   log.info(
     `The store has moved from ${movedFrom} to ${storeUri}: images are read and stored there from now on. A copy at the old place no longer grows`,

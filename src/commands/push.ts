@@ -61,7 +61,7 @@ function repoOf({ options }: Pick<InputOf<"push">, "options">): string {
   );
 }
 
-/** Never from the configuration, which people commit. */
+/** Reads the token from the environment. It is never in the configuration, which people commit. */
 function tokenOf(env: InputOf<"push">["env"]): string {
   const token = env["HF_TOKEN"] ?? "";
   if (token.startsWith("hf_")) return token;

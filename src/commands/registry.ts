@@ -220,5 +220,5 @@ export type OptionsOf<Name extends CommandName> = OptionValues<
   (typeof COMMANDS)[Name] extends { readonly options: infer Declared } ? Declared : unknown
 >;
 
-/** What a command is run with. A name of an option that it does not declare does not compile. */
+/** The input of a command. A name of an option that it does not declare does not compile. */
 export type InputOf<Name extends CommandName> = CommandInput<OptionsOf<Name>>;

@@ -5,7 +5,7 @@ import { counted } from "../lib/words.ts";
 import { rowSourceOf, countTechnicalRows, findTechnicalSources, readCombination } from "../stages/annotate/link/link-rules.ts";
 import type { LinkResult } from "../stages/annotate/link/tally.ts";
 
-/** What linking found, one sentence. Warns where images were told apart by a technical score alone, which is nobody's preference. */
+/** Returns one sentence about what linking found. Warns if a technical score alone decided rows: it is nobody's preference. */
 export function reportLinked(
   { db, log, judges, config }: Pick<Context, "db" | "log" | "judges" | "config">,
   { reports, groups, pending, unjudged }: LinkResult,
@@ -64,7 +64,7 @@ export function describeFlags({ images, pairs }: { readonly images: number; read
   return costs.length === 0 ? undefined : `flags: ${costs.join(", ")}`;
 }
 
-/** For the line that is read last: what rows of measures are. Empty where there are none. */
+/** Returns a note on rows that a technical score decided. Empty if there are none. */
 export function technicalNote(measured: number, rows: number): string {
   if (measured === 0) return "";
   return measured === rows ? " (technical score, not preference)" : ` (${measured} by a technical score, not preference)`;

@@ -1,7 +1,7 @@
 import type { CalibrationEvent } from "./report/calibration.ts";
 import type { Json, JsonObject } from "../lib/exact-json.ts";
 
-/** What commands write to stdout with --json, besides the events of the stages and the last one, `done`. Public: scripts read them. */
+/** Events that commands write to stdout with --json, besides those of the stages and the last one, `done`. Public: scripts read them. */
 export type ResultEvent =
   /** check: one line of the doctor's table. */
   | { readonly event: "finding"; readonly what: string; readonly ok: boolean; readonly warning: boolean; readonly text: string }
@@ -14,7 +14,7 @@ export type ResultEvent =
       readonly variants: number;
       readonly candidates: number;
       readonly reference_files: number;
-      /** How the variants come about. */
+      /** The variants as a product of their lists. */
       readonly text: string;
     }
   /** generate --dry-run, where the dataset exists: what planning would change. All but the prompts count candidates. */
@@ -114,7 +114,7 @@ export type ResultEvent =
   | { readonly event: "problem"; readonly where: string; readonly problem: string; readonly image_id: string | null }
   | {
       readonly event: "verified";
-      /** Null where nothing was exported yet. */
+      /** Verifies the exported version. Returns null if nothing was exported yet. */
       readonly version: { readonly uri: string; readonly files: number; readonly rows: number; readonly images: number } | null;
       readonly store: string;
       readonly stored_images: number;

@@ -9,20 +9,20 @@ import type { CommandInput, CommandResult } from "./command.ts";
 import { hintFor } from "./open-context.ts";
 
 export interface Ending {
-  /** What the command itself did, one sentence. */
+  /** One sentence about what the command did. */
   readonly done: string;
   /** True where work remains on purpose: --until, --prompts. */
   readonly stopped: boolean;
-  /** What this stage has left to do; default: what is not stored yet. */
+  /** Candidates left for this stage; default: those that are not stored yet. */
   readonly remaining?: number;
-  /** What the export wrote. */
+  /** Rows that the export wrote. */
   readonly rows?: number;
   readonly drops?: Readonly<Record<string, number>>;
-  /** Where nothing was exported: the pair set whose links are counted instead. */
+  /** The pair set whose links are counted if nothing was exported. */
   readonly pairSet?: string;
 }
 
-/** Says how the dataset stands, and answers 3 where jobs failed or images were rejected. */
+/** Logs the state of the dataset. Exits with 3 if jobs failed, images were rejected or variants are paused. */
 export function stageResult(db: Db, input: Pick<CommandInput, "log" | "options">, ending: Ending): CommandResult {
   const { done, stopped, pairSet } = ending;
   const linked = pairSet === undefined ? { rows: 0, drops: {} } : countLinked(db, pairSet);
@@ -49,7 +49,7 @@ export function stageResult(db: Db, input: Pick<CommandInput, "log" | "options">
   return { exit: bad + paused.length > 0 ? EXIT.incomplete : EXIT.done, counts: { ...summary, rows, drops } };
 }
 
-/** The numbers of the last event of --json, for every command that has a dataset. */
+/** Returns the numbers of the last event of --json, for every command that has a dataset. */
 export function datasetCounts({ db, config }: Pick<Context, "db" | "config">): Summary & LinkedCounts {
   return { ...summarize(db), ...countLinked(db, config.export.pairs) };
 }

@@ -44,7 +44,7 @@ export function readPromptsLimit({ options }: { readonly options: PromptsOption 
   return readWholeNumber("--prompts", options.prompts, { from: 1 });
 }
 
-/** What a plan adds, keeps and sets aside, in a person's words; parts of nothing are left out. */
+/** Describes what a plan adds, keeps and sets aside. Leaves out parts that are zero. */
 export function describePlan(counts: PlanCounts, { promptsLimit }: { readonly promptsLimit: number | undefined }): readonly string[] {
   const { newPrompts, newJobs, keptJobs, backJobs, inactiveJobs, inactivePrompts } = counts;
   const lines = [`${counted(newPrompts, "new prompt")}, ${counted(newJobs, "new candidate")}`];

@@ -31,7 +31,7 @@ export function checkHttpUrl(text: string): CheckedUrl {
 /** A service that runs ComfyUI behind an API of its own. */
 interface JobApi {
   readonly name: string;
-  /** What to do instead. */
+  /** What the user can do instead. */
   readonly instead: string;
 }
 

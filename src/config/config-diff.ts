@@ -1,7 +1,7 @@
 import { canonicalJson, isJsonArray, isJsonObject, type Json, type JsonObject } from "../lib/exact-json.ts";
 
 /**
- * What a change can do to a dataset: `fixed` would mix two kinds of images unless it leaves them as they are, `candidates` adds some or
+ * The effect of a change on a dataset: `fixed` would mix two kinds of images unless it leaves them as they are, `candidates` adds some or
  * sets some aside, `free` takes effect at once.
  */
 type ChangeKind = "fixed" | "candidates" | "free";

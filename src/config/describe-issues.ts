@@ -12,7 +12,7 @@ type Issue = z.core.$ZodIssue;
 const SHOWN_MAX = 60;
 
 interface DescribeInput {
-  /** What the file says, before variables were replaced: their values may be secrets. */
+  /** The configuration before variables were replaced. Their values may be secrets. */
   readonly written: Json;
   /** True if `annotate.pairs` was one mapping alone. */
   readonly wrapped: boolean;
@@ -85,7 +85,7 @@ function schemasAt(schema: JsonSchema, path: Path): readonly JsonSchema[] {
   return typeof property === "object" ? schemasAt(property, rest) : [];
 }
 
-/** What a value may be, in words: `a whole number ≥ 1`, `one of output, temp`, `text or a list of text`. */
+/** Describes what a value may be: `a whole number ≥ 1`, `one of output, temp`, `text or a list of text`. */
 function expectedAt(schema: JsonSchema, path: Path): string {
   const words = new Set(schemasAt(schema, path).map(inWords));
   return words.size === 0 ? "something else" : [...words].join(" or ");

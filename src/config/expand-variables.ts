@@ -13,7 +13,7 @@ const NAME = /^(?<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?<fallback>(?:(?!\$\{)[^])*)
 export interface WholeVariable {
   readonly path: Path;
   readonly text: string;
-  /** What the text would be in YAML: `4180` is a number, `true` a boolean, nothing is null. */
+  /** The value of the text in YAML: `4180` is a number, `true` a boolean, nothing is null. */
   readonly typed: Json;
 }
 

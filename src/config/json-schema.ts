@@ -23,7 +23,7 @@ export interface JsonSchema {
   readonly [key: string]: unknown;
 }
 
-/** What a configuration file may hold, as JSON Schema: for editors, and for messages that say what was expected. */
+/** Returns the JSON Schema of a configuration file: for editors, and for messages that say what was expected. */
 export function configJsonSchema(): JsonSchema {
   const schema = z.toJSONSchema(configSchema, {
     io: "input",

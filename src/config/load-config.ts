@@ -19,7 +19,7 @@ import { fileProblem } from "../lib/files/file-problem.ts";
 import { foreignEncodingOf, toUtf8Hint } from "../lib/files/foreign-encoding.ts";
 
 export interface LoadOptions {
-  /** Where `${NAME}` comes from. */
+  /** The values of `${NAME}`. */
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
@@ -126,7 +126,7 @@ function fillEmptySections(config: Json, issues: readonly z.core.$ZodIssue[]): J
   return sectionsIn(issues).reduce((tree, path) => withValue(tree, path, (present) => (present === null ? {} : present)), config);
 }
 
-/** Where a mapping was expected and something else, or nothing, was found. */
+/** Returns the paths at which a mapping was expected and something else, or nothing, was found. */
 function sectionsIn(issues: readonly z.core.$ZodIssue[]): readonly Path[] {
   return issues
     .filter((issue) => issue.code === "invalid_type" && (issue.expected === "object" || issue.expected === "record"))

@@ -15,12 +15,12 @@ export function wrapLonePairs(config: Json): { readonly config: Json; readonly w
   return { config: { ...config, annotate: { ...annotate, pairs: { main: pairs } } }, wrapped: true };
 }
 
-/** Where the settings of a set stand, as the user wrote it. */
+/** Returns the path of a set's settings, as the user wrote it. */
 export function pathOfSet(set: string, { wrapped }: { readonly wrapped: boolean }): Path {
   return asWritten(["annotate", "pairs", set], wrapped);
 }
 
-/** A path as the user wrote it, where `wrapLonePairs` put a step in between. */
+/** Returns a path as the user wrote it, without the step that `wrapLonePairs` put in between. */
 export function asWritten(path: Path, wrapped: boolean): Path {
   const [annotate, pairs, main, ...rest] = path;
   return wrapped && annotate === "annotate" && pairs === "pairs" && main === "main" ? [annotate, pairs, ...rest] : path;

@@ -12,7 +12,7 @@ interface TextPlace {
 export interface YamlFile {
   /** Integers beyond ±(2^53 - 1) are bigints. */
   readonly value: Json;
-  /** Where a key or its value stands; for what is not there, the nearest parent that is. */
+  /** Returns the place of a key or its value; of the nearest parent if the path is missing. */
   locate(path: Path, part: "key" | "value"): TextPlace;
   /** True for text in quotes, or written as a block. */
   isQuoted(path: Path): boolean;
@@ -66,7 +66,7 @@ function readYaml(text: string, file: string): YamlFile {
 interface Found {
   readonly node: Node | null;
   readonly key: Node | null;
-  /** What of the path is not there. */
+  /** The part of the path that is missing. */
   readonly rest: Path;
 }
 

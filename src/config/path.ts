@@ -14,7 +14,7 @@ export function formatPath(path: Path): string {
     .join("");
 }
 
-/** What a configuration has at a path, undefined if nothing. */
+/** Returns the value at a path, undefined if there is none. */
 export function valueAt(value: Json, path: Path): Json | undefined {
   let found: Json | undefined = value;
   for (const step of path) {

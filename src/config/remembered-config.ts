@@ -2,12 +2,12 @@ import type { Config } from "./schema.ts";
 import { isJsonArray, isJsonObject, type Json, type JsonObject, stringifyExact } from "../lib/exact-json.ts";
 import { masked } from "../lib/secret-names.ts";
 
-/** What the database keeps of a configuration, JSON: as written, before ${NAME} was replaced, without headers and secrets. */
+/** Returns what the database keeps of a configuration, JSON: as written, before ${NAME} was replaced, without headers and secrets. */
 export function rememberedConfig(config: Pick<Config, "written">): string {
   return stringifyExact(config.written);
 }
 
-/** A configuration as written, without any `headers`: they are the place for secrets. */
+/** Returns a configuration as written, without any `headers`: they are the place for secrets. */
 export function withoutHeaders(config: JsonObject): JsonObject {
   return Object.fromEntries(
     Object.entries(config)
@@ -21,7 +21,7 @@ function stripHeaders(value: Json): Json {
   return isJsonObject(value) ? withoutHeaders(value) : value;
 }
 
-/** A configuration as written, with a mask in place of each secret that a variant sets: what the database keeps, and what changes are told by. */
+/** Returns a configuration as written, with a mask for each secret that a variant sets. The database keeps it, and changes are found by it. */
 export function withoutSecretSettings(config: JsonObject): JsonObject {
   const { candidates } = config;
   if (!isJsonObject(candidates) || !isJsonArray(candidates["variants"])) return config;

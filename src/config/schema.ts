@@ -188,7 +188,7 @@ const judge = z.discriminatedUnion("kind", [
   }),
 ]);
 
-/** What people can mark an image as. */
+/** The flags with which people mark an image. */
 export const FLAGS = ["nsfw", "artefact", "text", "duplicate", "corrupt"] as const;
 
 const filters = z.strictObject({

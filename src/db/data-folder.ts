@@ -4,7 +4,7 @@ import { FatalError } from "../errors.ts";
 import { errnoOf, fileHint, fileProblem } from "../lib/files/file-problem.ts";
 import { makeFolder } from "../lib/files/make-folder.ts";
 
-/** For its owner alone: names, votes and prompts are in it. A folder that is there already keeps its rights. */
+/** The folder is for its owner alone: names, votes and prompts are in it. A folder that is there already keeps its rights. */
 const FOLDER_MODE = 0o700;
 
 /** Makes `dir`, for its owner alone. @throws {FatalError} where this user or the file system does not allow it. */
@@ -29,7 +29,7 @@ function make(folder: string, mode: number): void {
   }
 }
 
-/** For its owner alone: names of annotators and their votes are in it. */
+/** The database is for its owner alone: names of annotators and their votes are in it. */
 const FILE_MODE = 0o600;
 
 /**

@@ -14,7 +14,7 @@ function openFilesProblem(file: string): unknown {
   return null;
 }
 
-/** What SQLite says of a file that it cannot take for a database, as an error that a person can act on; others as they are. */
+/** Turns SQLite's error for a file that it cannot open into one that says what to try. Returns other errors unchanged. */
 export function databaseError(error: unknown, file: string): unknown {
   if (!(error instanceof Database.SqliteError)) return error;
   if (error.code === "SQLITE_NOTADB" || error.code.startsWith("SQLITE_CORRUPT")) {

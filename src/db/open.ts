@@ -15,20 +15,20 @@ import { waitWhileBusy } from "./wait-while-busy.ts";
 /** Makes a command that can be pasted of the words after the program's name. */
 export type CommandHint = (words: string) => string;
 
-/** How long a statement waits for another process's transaction before that is told, ms. Our writers hold theirs for a few ms. */
+/** Time that a statement waits for another process's transaction before the user is told, ms. Our writers hold theirs for a few ms. */
 const BUSY_TIMEOUT_MS = 10_000;
-/** How long a start waits for another process's migration, ms. */
+/** Time that a start waits for another process's migration, ms. */
 const MIGRATION_LOCK_TIMEOUT_MS = 30_000;
 
 export const MIGRATIONS_FOLDER = join(import.meta.dirname, "../../migrations");
 
 export interface OpenOptions {
-  /** Told before a migration of a database that has something in it: that of millions of images takes minutes. */
+  /** Gets a message before a filled database is migrated. With millions of images that takes minutes. */
   readonly log?: Pick<Log, "info">;
   readonly migrationsFolder?: string;
-  /** How long to wait for another process's migration; default 30 s. */
+  /** Time to wait for another process's migration, ms; default 30 s. */
   readonly lockTimeoutMs?: number;
-  /** How long a statement waits for another program's lock before that is told; default 10 s. */
+  /** Time that a statement waits for another program's lock before the user is told, ms; default 10 s. */
   readonly busyTimeoutMs?: number;
 }
 

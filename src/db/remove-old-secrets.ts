@@ -7,7 +7,7 @@ import { withoutExtraData, withoutSecretInputs, withoutSecretParams } from "./mi
 
 /** `user_version` of a database from which the secrets of old versions are gone, from its free pages and its copies too. */
 const CLEAN = 8;
-/** How long a start waits for other readers, ms: what they hold up is tried again at the next one. */
+/** Time that a start waits for other readers, ms. The next start tries again what they hold up. */
 const CHECKPOINT_WAIT_MS = 1_000;
 
 /**

@@ -1,7 +1,7 @@
 import Database from "better-sqlite3";
 import type { Log } from "../lib/log.ts";
 
-/** For so long a process waits for another program to let go of the database, ms: a person who went to lunch with a browser open. */
+/** Time that a process waits for another program to release the database, ms: somebody went to lunch with a database browser open. */
 const WAIT_MAX_MS = 3_600_000;
 
 interface BusyWait {

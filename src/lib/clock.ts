@@ -33,7 +33,7 @@ interface PauseOptions {
   readonly signal: AbortSignal;
 }
 
-/** Told to the loser of the race, made once: a new error with its stack for each pause was 2 % of generate's time. */
+/** Shared abort reason of all pauses. A new error with its stack for each pause cost 2 % of generate's time. */
 const OVER = new Error("the pause is over");
 
 /** Waits for a time, an event or an abort, whichever comes first; never rejects for the abort and leaves no timer behind. */

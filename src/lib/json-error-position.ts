@@ -14,7 +14,7 @@ interface JsonDialect {
 }
 
 /**
- * Where a text that JSON.parse refused stops being JSON, and what was expected there. V8 names the place only in some of
+ * Finds where a text that JSON.parse refused stops being JSON, and what was expected there. V8 names the place only in some of
  * its messages. `offset` in UTF-16 units from 0, `line` and `column` from 1.
  */
 export function jsonErrorPosition(
@@ -42,7 +42,7 @@ function tokenAt(text: string, offset: number, pattern = TOKEN): RegExpExecArray
   return pattern.exec(text);
 }
 
-/** What may follow the token, or undefined if it is not what was expected. Keeps `open` up to date. */
+/** Returns what may follow the token, or undefined if it was not expected. Updates `open`. */
 function afterToken(expected: Expected, token: RegExpExecArray, open: ("{" | "[")[]): Expected | undefined {
   const mark = token.groups?.["mark"];
   const isString = token.groups?.["string"] !== undefined;

@@ -4,7 +4,7 @@ export const LOG_LEVELS = ["error", "warn", "info", "debug"] as const;
 
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** How far a stage is. Counts never go down; `total` may grow while earlier stages add work. */
+/** The progress of a stage. Counts never go down; `total` may grow while earlier stages add work. */
 export interface Progress {
   readonly done: number;
   readonly total: number;
@@ -15,7 +15,7 @@ export interface Progress {
   readonly details?: () => readonly string[];
 }
 
-/** Where stages tell people and scripts what happens. Messages are for people, events (`--json`) for scripts. No secrets in either. */
+/** Takes messages for people and events (`--json`) for scripts. No secrets in either. */
 export interface Log {
   error(message: string): void;
   warn(message: string): void;

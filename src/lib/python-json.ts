@@ -69,9 +69,9 @@ export function stringifyPython(value: Json, indent?: number): string {
 }
 
 interface PythonConstantsFilter {
-  /** The next piece of the text, as far as it is certain. @throws {DepthError} where it is nested too deeply. */
+  /** Takes a piece of the text. Returns what is certain by now. @throws {DepthError} where it is nested too deeply. */
   push(piece: string): string;
-  /** What was held back. */
+  /** Returns the text that was held back. */
   end(): string;
 }
 

@@ -1,9 +1,9 @@
 /** Rates are means over about this long, ms. */
 const WINDOW_MS = 60_000;
 
-/** How fast a counter rises. */
+/** Measures how fast a counter rises. */
 export interface RateMeter {
-  /** Counts up to `done`; answers the rate per second. */
+  /** Takes the newest count. Returns the rate per second. */
   read(done: number, nowMs: number): number;
 }
 

@@ -1,15 +1,15 @@
 import { TransientError } from "../errors.ts";
 import type { Clock } from "./clock.ts";
 
-/** How long the waits between two tries may be, ms. */
+/** Bounds of the waits between two tries, ms. */
 interface WaitLimits {
-  /** Of the first wait. Each further wait may be twice as long as the one before. */
+  /** The longest first wait. Each further wait may be twice as long as the one before. */
   readonly firstMs: number;
-  /** Of every wait that nobody asked for. */
+  /** The longest wait, unless the server asks for a longer one. */
   readonly maxMs: number;
 }
 
-/** How often something is tried, and the waits between the tries. */
+/** The number of tries and the waits between them. */
 interface RetryLimits extends WaitLimits {
   /** Including the first. */
   readonly tries: number;
@@ -55,7 +55,7 @@ export const WAITS = {
 } as const satisfies Readonly<Record<string, WaitLimits>>;
 
 interface Wait extends WaitLimits {
-  /** What the server asked for. It is honoured if it is longer than the wait would be, within bounds. */
+  /** The wait that the server asked for. It is honoured if it is longer than ours, within bounds. */
   readonly retryAfterMs?: number | undefined;
 }
 
@@ -94,7 +94,7 @@ interface RetryOptions {
   /** Ends the waits. Without it they end only by time. */
   readonly signal?: AbortSignal | undefined;
   readonly random?: () => number;
-  /** Whether another try may help. `failedTries` counts this failure, too. By default: after each TransientError. */
+  /** Returns true if another try may help. `failedTries` counts this failure, too. Default: true for each TransientError. */
   readonly mayHelp?: (error: unknown, failedTries: number) => boolean;
 }
 

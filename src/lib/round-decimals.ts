@@ -4,7 +4,7 @@ const DECIMALS = 6;
 const SCALE = 10 ** DECIMALS;
 /** Below it `value * SCALE` is off by less than 2^-13 from what it stands for. */
 const SCALED_MAX = 2 ** 40;
-/** How near a half it may be: there only the exact value says which way. */
+/** Distance from a half within which only the exact value decides the direction. */
 const HALF_GUARD = 0.001;
 
 /**

@@ -40,7 +40,7 @@ const SECRET_WORDS: readonly (readonly string[])[] = [
 const SECRET_NAMES: ReadonlySet<string> = new Set(["token", "auth", "authtoken", "accesstoken", "apitoken", "secretkey", "privatekey"]);
 /** Words of names that may stand for anything (`key` of a dictionary, `trigger_token`): their value decides. */
 const DOUBTFUL_WORDS: ReadonlySet<string> = new Set(["key", "token", "pass"]);
-/** What no person would type has no space, and changes between letters and digits so often: `image_batch_0001` does once. */
+/** A text without spaces that changes between letters and digits this often is random: nobody types it as a name. */
 const RANDOM_TEXT = /^[\w.:+/=-]{16,}$/;
 const RANDOM_CHANGES_MIN = 4;
 /** A file's name is no secret, however long it is. */

@@ -52,7 +52,7 @@ function withoutReturn(line: Buffer): Buffer {
   return line.at(-1) === CARRIAGE_RETURN ? line.subarray(0, -1) : line;
 }
 
-/** Hands chunks on, each after the hash had it. */
+/** Yields chunks unchanged after adding each to the hash. */
 export async function* hashedChunks(chunks: AsyncIterable<Buffer>, hash: Pick<Hash, "update">): AsyncGenerator<Buffer> {
   for await (const chunk of chunks) {
     hash.update(chunk);

@@ -1,7 +1,7 @@
 import { statfs } from "node:fs/promises";
 import { errnoOf } from "./files/file-problem.ts";
 
-/** True while a process of this machine has the id. */
+/** Returns true while a process of this machine has the id. */
 export function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);
@@ -10,7 +10,7 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** Bytes that this user may still write where a folder is; null where there is none, or it cannot be asked. */
+/** Returns the bytes that this user may still write at a folder; null if it is missing or cannot be asked. */
 export async function freeDiskBytes(folder: string): Promise<number | null> {
   try {
     const { bavail, bsize } = await statfs(folder);

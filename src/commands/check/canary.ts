@@ -25,7 +25,7 @@ import type { ReadyToPlan } from "../../stages/plan/prepare-variants.ts";
 interface CanaryNeeds {
   readonly config: Config;
   readonly variants: readonly ReadyToPlan[];
-  /** Of the servers that answer. */
+  /** Clients of the servers that answer. */
   readonly clients: readonly ComfyClient[];
   readonly prompt: PromptRow;
   /** The reference images of all prompts. */
@@ -76,7 +76,7 @@ export async function runCanary(needs: CanaryNeeds): Promise<readonly Finding[]>
 }
 
 /**
- * How long the canary waits behind others while none of them ends. Long enough for the largest models to load (a minute or two from a
+ * Time that the canary waits in a queue in which no prompt ends, ms. Long enough for the largest models to load (a minute or two from a
  * disk), short enough for the person who waits for the table.
  */
 const STANDSTILL_MS = 120_000;
@@ -164,7 +164,7 @@ async function harvestAll(entry: HistoryEntry, variant: ReadyToPlan, rehearsal: 
   return images;
 }
 
-/** What harvest would store of one variant's canaries. */
+/** The images of one variant and server that harvest would store. */
 interface HarvestedCanary extends CanaryImages {
   readonly images: readonly RehearsedImage[];
 }
@@ -191,7 +191,7 @@ interface CanaryWaits {
 }
 
 function canaryWaits({ clock, log }: Pick<CommandInput, "clock" | "log">, total: number): CanaryWaits {
-  /** What each server does, in words. */
+  /** By server: its state in words. */
   const states = new Map<string, string>();
   const toldAtMs = new Map<string, number>();
   let done = 0;

@@ -26,7 +26,7 @@ import { openReferences } from "../../stages/plan/references.ts";
 import { askServers } from "../../stages/plan/check-plan.ts";
 import { unfitCells } from "../../stages/plan/refuse-values.ts";
 
-/** What a 1024 px PNG of ComfyUI takes, for the estimate. Measured: 2.87 MB for a detailed 1024² image. */
+/** Bytes of a pixel in a PNG, for the estimate. Measured: 2.87 MB for a detailed image of 1024² pixels. */
 const ASSUMED_BYTES_PER_PIXEL = 2.7;
 const DEFAULT_SIDE_PX = 512;
 
@@ -160,7 +160,7 @@ interface CanaryChecked extends Checked {
   readonly prompt: PromptRow | undefined;
   /** The reference images of all prompts. */
   readonly files: readonly ReferenceFile[];
-  /** What was found of each server, in the configuration's order. */
+  /** The findings of each server, in the configuration's order. */
   readonly servers: readonly (readonly Finding[])[];
 }
 

@@ -1,7 +1,7 @@
 import type { Finding } from "./finding.ts";
 import { hammingDistance } from "../../stages/annotate/link/filters.ts";
 
-/** What a server made of the canary: facts of each image, in the order of its batch. */
+/** The canary's images of one server, in the order of the batch. */
 export interface CanaryImages {
   readonly server: string;
   readonly images: readonly ImageFacts[];
@@ -16,7 +16,7 @@ export interface ImageFacts {
 
 interface Distance {
   readonly servers: readonly [string, string];
-  /** Of 64, of the images that differ most; 64 where they differ in number or size. */
+  /** Bits of 64 in which the most different images differ; 64 if their number or size differs. */
   readonly bits: number;
   readonly samePixels: boolean;
 }
@@ -25,7 +25,7 @@ export interface Comparison {
   readonly distances: readonly Distance[];
   /** Far from the image that most agree on; all, where no majority agrees. */
   readonly outliers: readonly string[];
-  /** Of those that agree, the largest distance. */
+  /** The largest distance between servers that agree. */
   readonly spreadBits: number;
   readonly samePixels: boolean;
 }

@@ -7,7 +7,7 @@ import { stringifyExact } from "../../lib/exact-json.ts";
 import { chooseSources, findTechnicalSources, readCombination } from "../../stages/annotate/link/link-rules.ts";
 import type { ReadyToPlan } from "../../stages/plan/prepare-variants.ts";
 
-/** Of a text that stays the same, characters. */
+/** Characters of a constant text that a warning shows. */
 const WORDS_CHARS = 40;
 
 /**
@@ -68,7 +68,7 @@ export function describeSecrets({ store }: Pick<Config, "store">, variants: read
   });
 }
 
-/** Who links the pair set that is exported: sources that stand in `from` and never come to decide are told as such. */
+/** Says which sources decide the exported pair set, and which ones in `from` never do. */
 export function describePairs({ annotate, export: { pairs: pairSet } }: Pick<Config, "annotate" | "export">): Finding {
   const from = annotate.pairs[pairSet]?.from ?? [];
   // Judges are not opened for this: one whose question is missing has a line of its own.

@@ -8,7 +8,7 @@ import { failedFinding, type Finding } from "./finding.ts";
 import { findOutputDir } from "./find-output-dir.ts";
 
 interface ExpectedBytes {
-  /** Of all candidates, as PNG. */
+  /** Bytes of all candidates as PNG. */
   readonly images: number;
   readonly references: number;
 }
@@ -19,7 +19,7 @@ export function checkDisks(config: Config, expected: ExpectedBytes, signal: Abor
   return Promise.all([checkOwnDisk(config, expected), ...servers]);
 }
 
-/** Of this machine: everything where the store is a folder, else the database, which needs little. */
+/** Checks this machine's disk. It holds everything if the store is a folder, else only the small database. */
 function checkOwnDisk(config: Config, expected: ExpectedBytes): Promise<Finding> {
   if (!config.store.uri.startsWith("file:")) return checkFolder(config.dir, 0);
   return checkFolder(fileURLToPath(config.store.uri), expected.images + expected.references);

@@ -5,7 +5,7 @@ import { counted } from "../../lib/words.ts";
 import { failedFinding, type Finding } from "./finding.ts";
 
 export interface ProbeOptions {
-  /** Of each prompt: a group has as many images, or more. */
+  /** Candidates of each prompt. A group has as many images, or more. */
   readonly candidates: number;
   readonly signal: AbortSignal;
 }

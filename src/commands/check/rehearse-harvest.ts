@@ -22,7 +22,7 @@ import { MIB } from "../../lib/units.ts";
 export interface RehearsalNeeds {
   readonly client: ComfyClient;
   readonly config: Pick<Config, "harvest" | "store">;
-  /** What harvest would know of the image's job: the graph as it was sent, and its server. */
+  /** Facts that harvest would know of the image's job: the graph as it was sent, and its server. */
   readonly proof: Pick<ProofTask, "filenamePrefix"> & Pick<SavedBy, "withoutMetadata"> & { readonly graph: ApiGraph };
   readonly decode: DecodeImage;
   readonly clock: Clock;

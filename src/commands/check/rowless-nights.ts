@@ -10,7 +10,7 @@ const HASH_BITS = 64;
 interface Night {
   readonly config: Pick<Config, "annotate" | "export">;
   readonly variants: readonly ReadyToPlan[];
-  /** Of a prompt and variant. */
+  /** Seeds of each prompt and variant. */
   readonly seeds: number;
   /** The bound names that each job fills. */
   readonly perJob: readonly string[];

@@ -8,7 +8,7 @@ import { DAY_MS } from "../../lib/units.ts";
 
 /** A reason is shown in a line of `status`. */
 const REASON_CHARS_MAX = 100;
-/** What pruning writes: it means something else to linking. */
+/** The reason that pruning writes. Linking treats it differently. */
 const PRUNED = "pruned";
 const DEFAULT_REASON = "by hand";
 const FILTERS = ["image", "prompt", "variant", "server", "since", "until"] as const;
@@ -100,7 +100,7 @@ const DATE_TIME = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)
 
 interface MomentLimits {
   readonly nowMs: number;
-  /** Where the time begins that this is the end of; null: it has no beginning. */
+  /** The begin of the period that this moment ends; null if it has none. */
   readonly afterMs: number | null;
 }
 

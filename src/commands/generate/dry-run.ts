@@ -59,7 +59,7 @@ interface Arithmetic {
   readonly input: Pick<InputOf<"generate">, "show">;
 }
 
-/** Answers how many candidates there will be. */
+/** Prints the arithmetic. Returns the number of candidates. */
 function showArithmetic(config: Config, { prompts: { prompts, duplicates, references }, variants, input }: Arithmetic): number {
   const rule = seedRuleOf(config);
   const seeds = rule.seeds?.length ?? rule.perPrompt;
@@ -77,7 +77,7 @@ function showArithmetic(config: Config, { prompts: { prompts, duplicates, refere
   return candidates;
 }
 
-/** Answers the numbers for the last event. */
+/** Prints what the plan would change. Returns the numbers for the last event. */
 function showChanges(counts: PlanCounts, input: Pick<InputOf<"generate">, "show" | "options">) {
   const changes = { new: counts.newJobs, kept: counts.keptJobs, back: counts.backJobs, aside: counts.inactiveJobs };
   input.show(

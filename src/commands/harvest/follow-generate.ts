@@ -6,7 +6,7 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import type { Upstream } from "../../stages/stage.ts";
 
-/** How long harvest --follow waits for a generate that is not there yet, ms: time to start it in another terminal. */
+/** Time that harvest --follow waits for a generate to start, ms: a person starts it in another terminal. */
 export const GENERATE_GRACE_MS = 60_000;
 /** Between two looks at what generate, in another process, has finished, ms. */
 const FOLLOW_POLL_MS = 500;

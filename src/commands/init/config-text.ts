@@ -2,7 +2,7 @@ import { coreNodes } from "../../comfy/nodes/core-nodes.ts";
 import { formatPlace, type Place } from "../../comfy/graph/graph.ts";
 
 interface ConfigParts {
-  /** Where the JSON schema is, as seen from the new file. */
+  /** Path of the JSON schema, relative to the new file. */
   readonly schemaFile: string;
   readonly dataset: string;
   readonly workflowFile: string;

@@ -18,7 +18,7 @@ import { stringifyPython } from "../../lib/python-json.ts";
 import { hideWords } from "../../lib/terminal/hidden-words.ts";
 import { openPromptSource } from "../../prompts/registry.ts";
 
-/** Where --out is not given. */
+/** The default of --out. */
 const DEFAULT_OUT = "configs/mine.yaml";
 const REQUIRED: readonly DetectedName[] = ["prompt", "seed"];
 
@@ -109,7 +109,7 @@ function datasetNameOf(out: string): string {
   return name.replaceAll(/^-+|-+$/g, "") || "mine";
 }
 
-/** Never over a file that somebody else made meanwhile. */
+/** Writes a new file. Fails if somebody else has made it meanwhile. */
 async function writeNew(file: string, text: string): Promise<void> {
   try {
     makeFolder(dirname(file));
@@ -159,7 +159,7 @@ async function choose(name: DetectedName | "output", { candidates, graph, input 
   }
 }
 
-/** How files of prompts name their text, most usual first. */
+/** Usual names of the column that holds the text, most usual first. */
 const USUAL_NAMES: readonly string[] = ["prompt", "text", "caption"];
 
 /** The column or key that most likely holds the prompts; undefined where the file names none of the usual ones. */

@@ -12,11 +12,11 @@ import { promptInExif } from "../../stages/adopt/read-image.ts";
 
 /** No JSON begins with them. Sources: PNG (Third Edition) 5.2; ITU-T T.81, table B.1; RFC 9649 2.4. */
 const FIRST_BYTES = { png: "\x89", jpeg: "\xff\xd8\xff", webp: "RIFF" } as const;
-/** Where a file of another kind shows it: JSON has no NUL, and images, archives and UTF-16 have one soon. */
+/** Bytes searched for a NUL. JSON has none; images, archives and UTF-16 have one soon. */
 const LOOKED_AT_BYTES = 1_024;
 const WHAT_IT_TAKES = "pnpm pipeline init workflow_api.json, or image.png, or --server URL";
 
-/** Where `init` takes a workflow from. */
+/** A workflow, and where it comes from. */
 interface WorkflowSource {
   readonly text: string;
   /** For messages. */

@@ -9,7 +9,7 @@ import type { CommandResult } from "../command.ts";
 import type { InputOf } from "../registry.ts";
 import { datasetCounts } from "../stage-result.ts";
 
-/** What each judge has left to do and what that costs. Asks nobody, writes nothing. */
+/** Prints what each judge has left to do and what that costs. Asks no judge, writes nothing. */
 export async function dryRun(input: InputOf<"judge">): Promise<CommandResult> {
   if (input.options.prompts !== undefined) {
     throw new ConfigError("Cannot use --prompts with judge --dry-run: it counts what is planned, and writes no other plan", {

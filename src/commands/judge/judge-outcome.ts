@@ -14,7 +14,7 @@ export function isUnjudged({ failed, spent, lost }: Pick<JudgeReport, "failed" |
   return failed > 0 || spent.length > 0 || lost.length > 0;
 }
 
-/** What judges used that count it: `vlm: 12 requests, 3456 + 78 tokens`. */
+/** Describes what judges used, for those that count it: `vlm: 12 requests, 3456 + 78 tokens`. */
 export function describeUsage(judges: readonly Pick<Judge, "name" | "usage">[]): readonly string[] {
   return judges.flatMap(({ name, usage }) => {
     const used = usage?.();

@@ -61,7 +61,7 @@ interface Told {
   readonly severalCriteria: boolean;
 }
 
-/** What each judge is worth, by people's votes. HTML; empty where nobody voted. */
+/** Returns HTML that compares each judge with people's votes. Empty if nobody voted. */
 export function calibrationTables(calibrations: readonly Calibration[], { precision, severalCriteria }: Told): string {
   if (calibrations.length === 0) return "";
   const tables = calibrations.map((calibration) => {

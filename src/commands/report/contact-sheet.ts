@@ -51,7 +51,7 @@ function deciderOf({ source, nVotes }: SheetPlace): string {
 }
 
 interface Explained {
-  /** By image_id; empty where the prompt can still change. */
+  /** By image_id; empty if the prompt can still change. */
   readonly images: ReadonlyMap<string, ExplainedImage>;
   /** Why pairs of the prompt became no row. */
   readonly pairs: readonly string[];

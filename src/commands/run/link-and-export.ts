@@ -81,7 +81,7 @@ function nextCommand({ pending, linked, people }: Undone): string | null {
   return people === null ? null : "annotate serve";
 }
 
-/** Where people decide and have not all voted: how far they are. */
+/** Returns how many prompts people have voted on, if they alone decide and have not voted on all. */
 function missingVotes({ config }: Pick<Context, "config">, linked: LinkResult): string | null {
   const policy = config.annotate.pairs[config.export.pairs];
   if (policy?.from[0] !== "people" || policy.from.length > 1) return null;

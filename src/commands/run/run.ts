@@ -35,7 +35,7 @@ export async function run(input: InputOf<"run">): Promise<CommandResult> {
   return incompleteExit(result, judged);
 }
 
-/** What is missing and whose it is; why stands in the warnings before. */
+/** Describes which judges left work undone. Earlier warnings say why. */
 function lostText({ lost, failed, spent }: JudgeReport): string {
   const parts = [
     ...(lost.length > 0 ? [`${lost.join(", ")} could not be asked`] : []),

@@ -20,7 +20,7 @@ const WHY_CHARS = 100;
 /** A server as `servers` shows it. */
 interface ListedServer {
   readonly url: string;
-  /** What is known of it: up, left alone, drained; or that it does not answer. */
+  /** The known state: up, left alone or drained; or that it does not answer. */
   readonly state: string;
   readonly version: string;
   /** Model of the last job that we sent. */

@@ -9,7 +9,7 @@ import { databaseFile, hintFor } from "../open-context.ts";
 import type { CommandInput, CommandResult } from "../command.ts";
 import { listServers } from "./list-servers.ts";
 
-/** What can be asked of a server, in a person's words once it is done. */
+/** The orders that a server takes, each with the words for when it is done. */
 const ACTIONS = {
   drain: "gets no new jobs until it is resumed; what is there is finished",
   resume: "gets jobs again",

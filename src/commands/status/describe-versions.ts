@@ -10,7 +10,7 @@ import { openStore } from "../../stores/registry.ts";
 
 type Needs = Pick<Context, "config" | "db" | "signal">;
 
-/** By version. */
+/** Kinds by version. */
 export type VersionKinds = ReadonlyMap<string, VersionKind>;
 
 /**
@@ -39,7 +39,7 @@ export async function readOldKinds({ config, db, signal }: Needs): Promise<Versi
   return kinds;
 }
 
-/** What `status` says of the versions under `export.uri`, oldest first. */
+/** Describes the versions under `export.uri`, oldest first. */
 export function describeVersions({ config, db }: Pick<Needs, "config" | "db">, oldKinds: VersionKinds) {
   const versions = listExports(db, exportStoreUri(config.export.uri)).map((row) => ({
     ...row,

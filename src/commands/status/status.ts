@@ -128,12 +128,12 @@ interface DescribedServer {
   /** When it last came up, ms since the epoch. */
   readonly seenAtMs: number | null;
   readonly configured: boolean;
-  /** For people. */
+  /** The text for people. */
   readonly text: string;
 }
 
 /**
- * What is remembered of each server. Nobody is asked: only while a generate runs does anybody know, else what was up when one last
+ * Describes what is remembered of each server. Asks none: only a running generate knows their state, and what was up when one last
  * spoke to it may be dead by now.
  */
 export function describeServers({ db, config }: Pick<Context, "db" | "config">, nowMs: number): readonly DescribedServer[] {
@@ -150,19 +150,19 @@ export function describeServers({ db, config }: Pick<Context, "db" | "config">, 
 }
 
 interface JudgingState {
-  /** For people: a line each. */
+  /** Lines for people. */
   readonly lines: readonly string[];
-  /** For the event, by the names that it has there. */
+  /** Fields of the event. */
   readonly fields: {
     readonly judges: readonly { readonly judge: string; readonly version: string; readonly scored: number; readonly not_told: number }[];
     readonly votes: number;
-    /** By pair set, as linked last. */
+    /** Rows of each pair set, as linked last. */
     readonly rows_linked: Readonly<Record<string, number>>;
   };
 }
 
 /**
- * How far judges and people are, and what was linked last. A judge scores what could be decoded, group by group: fewer than the stored
+ * Describes the progress of judges and people, and what was linked last. A judge scores what could be decoded, group by group: fewer than the stored
  * images are no failure by themselves.
  */
 export function describeJudging({ db, config }: Pick<Context, "db" | "config">, images: number): JudgingState {

@@ -65,7 +65,7 @@ function referencesText(references: number): string {
   return references === 0 ? "" : ` and ${counted(references, "reference image")}`;
 }
 
-/** How an image comes back that the store has lost. */
+/** Says how to get back an image that the store has lost. */
 function nextStep(badImages: readonly string[], input: Pick<InputOf<"verify">, "options">): readonly string[] {
   const [first, ...others] = badImages;
   if (first === undefined) return [];
@@ -81,7 +81,7 @@ interface Reporting {
   readonly report: (where: string, problem: string) => void;
 }
 
-/** Null where nothing was exported yet. */
+/** Verifies the exported version. Returns null if nothing was exported yet. */
 async function checkExport(
   { config, db }: { readonly config: Config; readonly db: Db },
   { input, report }: Reporting,

@@ -73,7 +73,7 @@ export function checkHeaders(headers: Readonly<Record<string, string>>, path: Pa
   });
 }
 
-/** What describes one connection or one body, RFC 9110 §7.6.1 and §8: a second value there garbles requests or hangs them. */
+/** Headers of one connection or one body (RFC 9110 §7.6.1 and §8). A second value garbles requests or hangs them. */
 const CONNECTION_HEADERS: ReadonlySet<string> = new Set([
   "connection",
   "content-encoding",

@@ -9,7 +9,7 @@ import { checkHeaders, whyNot } from "./check-addresses.ts";
 /** Names that a judge cannot have: they are sources of their own. */
 const OWN_SOURCES = ["people", "combined"];
 
-/** How the file was written. */
+/** The form in which the file was written. */
 export interface FileForm {
   /** True if `annotate.pairs` was one mapping alone. */
   readonly wrapped: boolean;
@@ -156,7 +156,7 @@ function checkNsfw(annotate: Annotate, file: FileForm): readonly Problem[] {
 }
 
 interface Named {
-  /** Where the judge is named. */
+  /** The path at which the judge is named. */
   readonly path: Path;
   readonly annotate: Annotate;
 }

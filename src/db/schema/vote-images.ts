@@ -2,7 +2,7 @@ import { primaryKey, sqliteTable, text } from "../drizzle.ts";
 import { votes } from "./tables.ts";
 
 /**
- * Which file a vote was about, where its image has been made again since (`exclude --redo`). The vote says nothing of an image while
+ * The file that a vote was about, if its image has been made again since (`exclude --redo`). The vote says nothing of an image while
  * that is another file, and counts again once it is the same.
  */
 export const voteImages = sqliteTable(

@@ -20,7 +20,7 @@ const WORDS: Readonly<Record<string, string>> = {
 const OPEN_FILES = "raise the limit of open files (`ulimit -n 4096` in this shell), then run the same command again";
 const DISK_SPACE = "free space on that disk, then run the same command again";
 
-/** What to try where the file is not what is wrong. */
+/** Hints for errors that are not the file's fault. */
 const HINTS: Readonly<Record<string, string>> = { EMFILE: OPEN_FILES, ENFILE: OPEN_FILES, ENOSPC: DISK_SPACE, EDQUOT: DISK_SPACE };
 
 /** Returns what to try against a file system's error: `otherwise`, but where the reason is no fault of the file, its folder or their rights. */
@@ -28,7 +28,7 @@ export function fileHint(error: unknown, otherwise: string): string {
   return HINTS[errnoOf(error) ?? ""] ?? otherwise;
 }
 
-/** Why a file could not be read or written, in words; what has none, as the system says it. */
+/** Says why a file could not be read or written, in our words if there are any, else in the system's. */
 export function fileProblem(error: unknown): string {
   const words = WORDS[errnoOf(error) ?? ""];
   return words ?? messageOf(error);

@@ -13,25 +13,25 @@ const WORDS: Readonly<Record<string, string>> = {
   UND_ERR_HEADERS_OVERFLOW: "the headers of its answer are longer than any server's",
 };
 
-/** Why a connection failed, in words. */
+/** Says why a connection failed. */
 export function networkReason(error: unknown): string {
   return WORDS[networkCode(error)] ?? messageOf(error);
 }
 
-/** The system's or undici's code; a failure on several addresses hides it in an AggregateError. */
+/** Returns the system's or undici's code. A failure on several addresses hides it in an AggregateError. */
 export function networkCode(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return networkCode(error.errors[0]);
   return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
-/** Retry-After in seconds or as a date, ms from now; undefined where it says nothing. Source: RFC 9110 §10.2.3. */
+/** Returns Retry-After (seconds or a date) in ms from now; undefined without a usable value. Source: RFC 9110 §10.2.3. */
 export function retryAfter(value: string | string[] | undefined): number | undefined {
   if (typeof value !== "string") return undefined;
   const ms = /^\d+$/.test(value) ? Number(value) * 1_000 : Date.parse(value) - Date.now();
   return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
 }
 
-/** Of a server's words in a message, characters. */
+/** Characters of a server's answer that a message shows. */
 const WORDS_CHARS = 300;
 
 /** Beyond this share of characters that no text has, a body is no words: packed, an image, another charset. */

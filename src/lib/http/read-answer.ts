@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import { type Duplex, pipeline, type Readable } from "node:stream";
 import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from "node:zlib";
 
-/** What asks for a body as it is: without a word on it a server may pack its answer (RFC 9110 §12.5.3). */
+/** Asks for an unpacked body. Without this header a server may pack its answer (RFC 9110 §12.5.3). */
 export const AS_IT_IS = { "accept-encoding": "identity" } as const;
 
 /** Source: IANA, HTTP Content Coding Registry. */
@@ -35,7 +35,7 @@ export function unpackAnswer({ headers, body }: PackedAnswer): PackedAnswer {
   return { headers: rest, body: unpacked };
 }
 
-/** In the order in which they were applied (RFC 9110 §8.4); null where there are none, or not all are known. */
+/** Returns decoders in the order in which the codings were applied (RFC 9110 §8.4); null if there are none, or not all are known. */
 function decodersOf(coding: string | readonly string[] | undefined): readonly (() => Duplex)[] | null {
   const names = [coding ?? []]
     .flat()
@@ -51,7 +51,7 @@ const SLOWEST_BYTES_PER_S = 64 * 1024;
 
 interface TextLimits {
   readonly maxBytes: number;
-  /** How long the body may take, and as much more as its bytes need at 64 KiB a second, ms. Without it the sender decides. */
+  /** Time that the body may take, besides what its bytes need at 64 KiB a second, ms. Default: no limit. */
   readonly patienceMs?: number;
 }
 

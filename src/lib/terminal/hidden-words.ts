@@ -1,7 +1,7 @@
 /** A shorter word is no secret worth hiding, and would blank out ordinary words. */
 const SECRET_MIN_CHARS = 6;
 
-/** What stands in a secret's place. */
+/** The text that replaces a secret. */
 export const MASK = "***";
 
 /**
@@ -25,7 +25,7 @@ export function withoutHiddenWords(text: string): string {
   return rest;
 }
 
-/** For tests: a process hides its words to its end. */
+/** Forgets all hidden words, for tests. A process hides its words to its end. */
 export function forgetHiddenWords(): void {
   hidden.clear();
 }
@@ -39,7 +39,7 @@ export function withoutSecrets(text: string, headers: Readonly<Record<string, st
     .reduce((rest, secret) => rest.replaceAll(secret, MASK), withoutHiddenWords(text));
 }
 
-/** What `Basic` credentials say, user and password apart, where the word is such. */
+/** Returns user:password and the password, if the word is the value of `Basic` credentials. */
 function decodedBasic(word: string): readonly string[] {
   const text = Buffer.from(word, "base64").toString("utf8");
   return /^[^\s:]+:\S+$/.test(text) ? [text, text.slice(text.indexOf(":") + 1)] : [];

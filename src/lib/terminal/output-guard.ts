@@ -4,7 +4,7 @@ import { errnoOf } from "../files/file-problem.ts";
 const CLOSED_PIPE_EXIT = 141;
 const LOST_OUTPUT_EXIT = 1;
 
-/** What the guard looks after of `process`. */
+/** The part of `process` that the guard needs. */
 interface OutputHost {
   readonly stdout: NodeJS.WritableStream;
   readonly stderr: NodeJS.WritableStream;

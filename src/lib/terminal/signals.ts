@@ -18,7 +18,7 @@ export interface Signals extends Disposable {
 interface SignalOptions {
   /** The command reads the keyboard itself. */
   readonly asks: boolean;
-  /** What to say at the first one. */
+  /** The message at the first signal. */
   readonly message: string;
 }
 

@@ -17,9 +17,9 @@ export interface AdoptedImage {
   readonly workflowSha256: string | null;
   /** Canonical JSON. */
   readonly params: string;
-  /** Of several descriptions of one image the lowest stays. */
+  /** The lowest rank stays if an image is described several times. */
   readonly rank: string;
-  /** What of the configuration it is described by; a newer one's description stays, whatever its rank. */
+  /** The settings by which it is described. A description by newer settings stays, whatever its rank. */
   readonly rules: string;
   /** ComfyUI's of the run that made it, "" where nothing says. */
   readonly promptId: string;
@@ -40,7 +40,7 @@ export interface AdoptedImage {
   readonly storedAtMs: number;
 }
 
-/** What a source offered. */
+/** An image or line that a source offered. */
 export interface AdoptedItem {
   readonly item: string;
   readonly source: string;

@@ -1,7 +1,7 @@
 import type { Db } from "../../open.ts";
 import { isHalfPruned } from "./unused-images.ts";
 
-/** Which images; null: not asked for. All that is asked for must hold. */
+/** Conditions on images; null: none. All must hold. */
 export interface ImageFilter {
   readonly imageIds: readonly string[] | null;
   /** prompt_key, the user's own id, or the text. */
@@ -36,9 +36,9 @@ export interface ChosenCounts {
 export interface ExcludedReason {
   readonly reason: string;
   readonly images: number;
-  /** Of these: no longer in the store, so that they cannot come back. */
+  /** Those no longer in the store, which cannot come back. */
   readonly gone: number;
-  /** Of these: replaced by images that were made again, or will be. */
+  /** Those replaced by images that were made again, or will be. */
   readonly replaced: number;
 }
 
@@ -148,7 +148,7 @@ export function excludedImages({ client }: Pick<Db, "client">) {
         0,
       ),
     ).immediate,
-    /** What is excluded now, by reason. */
+    /** Counts excluded images by reason. */
     list: (): readonly ExcludedReason[] => list.all(),
     remake: remaking(client),
   };

@@ -16,13 +16,13 @@ export interface ListedImageRow {
   readonly type: string;
   /** Fetches in this attempt that gave a bad image. */
   readonly badFetches: number;
-  /** What servers said against the job, over all attempts. */
+  /** Failures of the job that count, over all attempts. */
   readonly failures: number;
   /** 1: its server was told not to embed prompts. */
   readonly withoutMetadata: 0 | 1;
 }
 
-/** What the database keeps of a stored image. */
+/** The columns of a stored image. */
 export interface StoredImage {
   readonly key: string;
   readonly sha256: string;

@@ -25,7 +25,7 @@ interface OpenRow {
 
 export type InspectionQueries = ReturnType<typeof inspectionQueries>;
 
-/** What inspection reads and writes: images in row order without an inspection, and the inspections. */
+/** Prepares what inspection reads and writes: images in row order without an inspection, and the inspections. */
 export function inspectionQueries({ client }: Pick<Db, "client">) {
   const pageEnd = client
     .prepare<[number, number], number | null>(

@@ -10,7 +10,7 @@ export interface StoredOriginal {
   readonly filename: string;
   readonly subfolder: string;
   readonly type: string;
-  /** Of what is stored. */
+  /** Hash of the stored file. */
   readonly sha256: string;
 }
 

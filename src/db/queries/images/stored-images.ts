@@ -1,7 +1,7 @@
 import type { Db } from "../../open.ts";
 import { isHalfPruned } from "./unused-images.ts";
 
-/** What the database says of an image in the store. */
+/** An image in the store, as the database has it. */
 export interface StoredImageRow {
   readonly imageId: string;
   readonly key: string;

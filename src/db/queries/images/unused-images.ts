@@ -16,7 +16,7 @@ export interface UnusedFilter {
   readonly unpaired: boolean;
 }
 
-/** What becomes of a pruned image's object: what the row says before anything is done to it, and once it is done. */
+/** The details that the row of a pruned image has before its object is deleted or tagged, and afterwards. */
 const PRUNED = {
   deleted: { before: "nothing used it: being deleted", after: "nothing used it: deleted" },
   expiring: { before: "nothing used it: being tagged", after: "nothing used it: tagged for the bucket's lifecycle rule" },
@@ -80,7 +80,7 @@ export function unusedImages({ client }: Pick<Db, "client">) {
     markGone: client.transaction((images: readonly UnusedImage[], how: keyof typeof PRUNED) => {
       for (const { imageId } of images) markGone.run(PRUNED[how].after, imageId);
     }).immediate,
-    /** What the database knows of the object under a key that names an image. */
+    /** Says whether the database knows the object under a key that names an image. */
     ownerOf(imageId: string, key: string): "known" | "pruned" | "unknown" {
       const row = find.get(imageId);
       if (row === undefined) return "unknown";

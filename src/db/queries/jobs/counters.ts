@@ -25,7 +25,7 @@ export function addToCounter(db: Db, name: CounterName, amount: number): void {
     .run();
 }
 
-/** For what is counted anew at each planning. */
+/** Sets a counter that each planning counts anew. */
 export function setCounter(db: Db, name: CounterName, value: number): void {
   db.orm.insert(counters).values({ name, value }).onConflictDoUpdate({ target: counters.name, set: { value } }).run();
 }

@@ -3,7 +3,7 @@ import type { Db } from "../../open.ts";
 import { eq } from "../../drizzle.ts";
 import { serverEpochs, servers } from "../../schema/servers.ts";
 
-/** What images were made by, without the command line: its words may name folders of somebody's machine. */
+/** The software and device that made images. Leaves out the command line, which may name folders of somebody's machine. */
 export type MadeBy = Omit<ServerEpoch, "arguments">;
 
 export type LastEpoch = MadeBy & { readonly epoch: string };

@@ -1,6 +1,6 @@
 import type { Db } from "../../open.ts";
 
-/** What a server said against a job. */
+/** A failure of a job on a server. */
 export interface JobFailure {
   readonly job: string;
   readonly promptKey: string;
@@ -11,10 +11,10 @@ export interface JobFailure {
   readonly detail: string;
 }
 
-/** Who is to blame: not decided yet, the job, or the server. */
+/** Whose fault it was: not decided yet, the job's, or the server's. */
 export type FailureState = "open" | "counted" | "forgiven";
 
-/** What becomes of the job. `final`: it fails for good; else it is planned again. */
+/** The fate of the job. `final`: it fails for good; else it is planned again. */
 export interface FailureEnding {
   readonly state: FailureState;
   readonly final: boolean;
@@ -63,7 +63,7 @@ export function failureQueries({ client }: Pick<Db, "client">) {
     }).immediate,
     /** Failures of which it is not decided yet who is to blame, oldest first. */
     open: () => open.all(),
-    /** Which servers failed at the jobs that are not over. */
+    /** Returns which servers failed at the jobs that are not over. */
     testimonies: () => testimonies.all(),
     /** The variant works on the server: what failed there was the jobs' fault. */
     countOpen: (server: string, variant: string) => void count.run({ server, variant }),

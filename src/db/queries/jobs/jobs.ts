@@ -10,7 +10,7 @@ export interface JobRow {
   /** Decimal. */
   readonly seed: string;
   readonly position: number;
-  /** Of its prompt in the plan, from 0. */
+  /** Position of its prompt in the plan, from 0. */
   readonly promptPosition: number;
   readonly attempt: number;
   readonly failures: number;

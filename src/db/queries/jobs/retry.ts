@@ -2,7 +2,7 @@ import { eq } from "../../drizzle.ts";
 import type { Db } from "../../open.ts";
 import { images, jobs } from "../../schema/tables.ts";
 
-/** Which failures to put back; null means all. */
+/** Selects the failures to put back; null means all. */
 export interface RetryFilter {
   readonly reason: string | null;
   /** A job or an image_id. */
@@ -10,7 +10,7 @@ export interface RetryFilter {
   readonly variant: string | null;
 }
 
-/** Of the variant, or of those that its name expands to: `sweep` for `sweep/cfg=7`. */
+/** SQL: the column names the variant, or one that its name expands to: `sweep` for `sweep/cfg=7`. */
 const isOf = (column: string): string =>
   `(@variant is null or ${column} = @variant or substr(${column}, 1, length(@variant) + 1) = @variant || '/')`;
 const FAILED_JOBS = `jobs.state = 'failed' and (@reason is null or jobs.reason = @reason) and (@id is null or jobs.job = @id) and ${isOf("jobs.variant")}`;

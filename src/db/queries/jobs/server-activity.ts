@@ -2,12 +2,12 @@ import { eq, sql } from "../../drizzle.ts";
 import type { Db } from "../../open.ts";
 import { jobs } from "../../schema/tables.ts";
 
-/** What jobs say of a server. */
+/** The work of a server, counted from its jobs. */
 export interface ServerActivity {
   /** Jobs that ended well there, since `sinceMs`. */
   readonly doneLately: number;
   readonly done: number;
-  /** What it said against jobs, forgiven failures included. */
+  /** Failures of jobs there, forgiven ones included. */
   readonly errors: number;
   readonly out: number;
 }
@@ -23,7 +23,7 @@ export function serverActivity({ client }: Pick<Db, "client">, url: string, sinc
   return { doneLately: 0, done: 0, out: 0, ...counts, errors: errors ?? 0 };
 }
 
-/** Which of these prompt_ids are ours. */
+/** Returns which of these prompt_ids are ours. */
 export function ownPromptIds({ orm }: Pick<Db, "orm">, promptIds: readonly string[]): ReadonlySet<string> {
   const find = orm
     .select({ job: jobs.job })

@@ -2,9 +2,9 @@ import type { Db } from "../../open.ts";
 
 export interface GivenPromptId {
   readonly job: string;
-  /** What the row holds: the id that was sent. */
+  /** The id that was sent, as the row has it. */
   readonly sent: string;
-  /** What the server calls the prompt. */
+  /** The id that the server uses. */
   readonly given: string;
 }
 

@@ -3,7 +3,7 @@ import type { JudgeVersion } from "../annotate/scores.ts";
 
 /** A prompt of the contact sheet. */
 export interface SheetPrompt {
-  /** Of the table, for what reads ranges of prompts. */
+  /** The row number in the table, for reads of a range of prompts. */
   readonly row: number;
   readonly promptKey: string;
   readonly prompt: string;
@@ -28,7 +28,7 @@ export interface SheetPlace {
   readonly nVotes: number;
 }
 
-/** What the contact sheet shows of a pair set. */
+/** Prepares the queries of the contact sheet for a pair set. */
 export function sheetQueries({ client }: Pick<Db, "client">, pairSet: string) {
   const prompts = client.prepare<[string, number], SheetPrompt>(
     `select distinct prompts.rowid as row, prompts.prompt_key as promptKey, prompts.prompt
@@ -68,7 +68,7 @@ export interface HistogramBin {
 }
 
 /**
- * How the scores that each of these versions gave stored images are spread, in 20 bins over its own range. Other versions of a judge have
+ * Counts the scores of stored images by each of these versions, in 20 bins over its own range. Other versions of a judge have
  * other ranges, and of judges that are no longer configured nothing is linked.
  */
 export function scoreHistogram({ client }: Pick<Db, "client">, judges: readonly JudgeVersion[]): readonly HistogramBin[] {

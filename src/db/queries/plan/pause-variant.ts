@@ -4,7 +4,7 @@ import type { Db } from "../../open.ts";
 import { jobs, variants } from "../../schema/tables.ts";
 
 export interface PausingRule {
-  /** So many images, the first of their variant, all rejected for one reason. */
+  /** Number of images, the first of their variant, that must all be rejected for one reason. */
   readonly images: number;
   /** One of the details, for people. */
   readonly detail: string;

@@ -12,7 +12,7 @@ export interface PlanCounts {
   readonly inactivePrompts: number;
 }
 
-/** How many rows there were before a plan was written. */
+/** Numbers of rows before a plan was written. */
 export interface BeforePlan {
   readonly wanted: RowCounts;
   readonly all: RowCounts;
@@ -23,7 +23,7 @@ interface RowCounts {
   readonly jobs: number;
 }
 
-/** What a plan changes in what is there. */
+/** Prepares the queries that compare a plan with what is there. */
 export function planChanges({ client }: Pick<Db, "client">) {
   const countRows = (where: { readonly prompts: string; readonly jobs: string }): RowCounts => ({
     prompts: client.prepare<[], number>(`select count(*) from prompts where ${where.prompts}`).pluck().get() ?? 0,
@@ -49,7 +49,7 @@ export function planChanges({ client }: Pick<Db, "client">) {
         create temp table inactive_before as select job as id from jobs where inactive = 1 union all select prompt_key from prompts where active = 0`);
       return { wanted: countWanted(), all: countAll() };
     },
-    /** What the plan written since `remember` changed. */
+    /** Returns what the plan written since `remember` changed. */
     compare({ wanted: before, all: allBefore }: BeforePlan): PlanCounts {
       const [wanted, all] = [countWanted(), countAll()];
       const back = (table: string): number =>

@@ -111,7 +111,7 @@ export function referenceQueries({ orm }: Pick<Db, "orm">) {
     /** Files of the last plan after `after`, by path. */
     paths: (afterKey: string, rows: number): readonly ReferencePath[] => paths.all({ after: afterKey, limit: rows }),
     atPath: (file: string): ReferencePath | undefined => atPath.get({ path: file }),
-    /** Where the last plan found files of this content. */
+    /** Returns the paths at which the last plan found this content. */
     pathsOf: (of: string): readonly string[] => pathsOf.all({ sha256: of }).map((row) => row.path),
     find: (of: string): ReferenceContent | undefined => find.get({ sha256: of }),
     /** Makes these the files of the plan. What is known of a content stays. */

@@ -12,7 +12,7 @@ export function findVariant(db: Db, variant: string): VariantRow | undefined {
   return db.orm.select().from(variants).where(eq(variants.variant, variant)).get();
 }
 
-/** What of a variant decides whether it is run, by name; without those of adopted images, which are not run. */
+/** Returns the variants that may be run, by name. Those of adopted images are never run. */
 export function variantsToRun(db: Db): Pick<VariantRow, "variant" | "state" | "hasWorked">[] {
   return db.orm
     .select({ variant: variants.variant, state: variants.state, hasWorked: variants.hasWorked })

@@ -7,15 +7,15 @@ export type ImageFormatName = Exclude<Config["export"]["formats"][number], "json
 /** An image as it is exported: its bytes, without metadata. */
 export interface Image {
   readonly bytes: Uint8Array;
-  /** Of its format, without the dot. */
+  /** Extension of its format, without the dot. */
   readonly extension: string;
-  /** Gives its memory back: to be called once for each pair, when the image is written. */
+  /** Gives its memory back. Called once for each pair, when the image is written. */
   readonly done: () => void;
 }
 
 /** One (chosen, rejected) pair with its images, which are of one size. */
 export interface ImagePair {
-  /** `d_…`: the id that a row of these two has. */
+  /** The id that a row of these two would have, `d_…`. */
   readonly id: string;
   readonly row: Row;
   readonly chosen: ImageCell & { readonly image: Image };
@@ -25,7 +25,7 @@ export interface ImagePair {
   readonly examples: number;
 }
 
-/** A chunk may be of pieces that lie apart in memory: they are written together. */
+/** A chunk may be several pieces of memory, which are written together. */
 export type Chunks = AsyncIterable<Uint8Array | readonly Uint8Array[]> | Iterable<Uint8Array | readonly Uint8Array[]>;
 
 /** Where pairs of one file, or one part of a split, go. */
@@ -34,7 +34,7 @@ export interface ImagePlace {
   readonly layout: RowLayout;
   /** Returns the path of this file. */
   readonly filePath: (extension: string) => string;
-  /** Writes a file of the version; a chunk's memory is another's once the next is asked for. `rows`: it is what a reader opens. */
+  /** Writes a file of the version. A chunk's memory may be used again once the next is asked for. `rows` is a file that readers open. */
   readonly write: (path: string, chunks: Chunks, kind: "rows" | "image") => Promise<void>;
 }
 
@@ -43,7 +43,7 @@ export interface ImageFormat {
   readonly format: ImageFormatName;
   /** True where a file holds many images and is cut by bytes. False where each image is a file. */
   readonly isPacked: boolean;
-  /** What a version has in it and how it is read, for the card; Markdown. */
+  /** Markdown for the card: what a version has in this format. */
   readonly about: string;
   /** Returns Python that reads a split, for the card. It may use `load_dataset` and the constant `FOLDER`. Tested as it stands. */
   readonly snippet: (split: string) => string;

@@ -3,7 +3,7 @@ import { floatText } from "./row-columns.ts";
 import type { ImageCell } from "./row.ts";
 import type { Image, ImageFormat, ImagePair, ImagePlace } from "./image-format.ts";
 
-/** Each image a file, and `metadata.jsonl` with a line for each pair: Hugging Face's ImageFolder. */
+/** Hugging Face's ImageFolder: each image is a file, and `metadata.jsonl` has a line for each pair. */
 export const imagefolderFormat: ImageFormat = {
   format: "imagefolder",
   isPacked: false,
@@ -19,7 +19,7 @@ chosen, rejected = ds[0]["chosen"], ds[0]["rejected"]`,
 
 async function* metadata(pairs: AsyncIterable<ImagePair>, { split, write, layout }: ImagePlace): AsyncGenerator<Buffer> {
   using written = hexSet();
-  const fileOf = async ({ imageId, image }: ImageCell & { readonly image: Image }): Promise<string> => {
+  const writeImage = async ({ imageId, image }: ImageCell & { readonly image: Image }): Promise<string> => {
     const name = `images/${imageId}.${image.extension}`;
     if (written.add(imageId.slice(2))) await write(`imagefolder/${split}/${name}`, [image.bytes], "image");
     return name;
@@ -27,14 +27,14 @@ async function* metadata(pairs: AsyncIterable<ImagePair>, { split, write, layout
   const seedOf = ({ seed }: ImageCell): string => (layout.seedFormat === "number" ? seed : JSON.stringify(seed));
   for await (const { id, row, chosen, rejected, margin, examples } of pairs) {
     const fields: readonly (readonly [name: string, json: string])[] = [
-      ["chosen_file_name", JSON.stringify(await fileOf(chosen))],
-      ["rejected_file_name", JSON.stringify(await fileOf(rejected))],
-      ["prompt", textOf(row.prompt)],
+      ["chosen_file_name", JSON.stringify(await writeImage(chosen))],
+      ["rejected_file_name", JSON.stringify(await writeImage(rejected))],
+      ["prompt", textJson(row.prompt)],
       ["id", JSON.stringify(id)],
       ["prompt_key", JSON.stringify(row.promptKey)],
-      ["negative_prompt", textOf(row.negativePrompt)],
-      ["criterion", textOf(row.criterion)],
-      ["source", textOf(row.source)],
+      ["negative_prompt", textJson(row.negativePrompt)],
+      ["criterion", textJson(row.criterion)],
+      ["source", textJson(row.source)],
       ["chosen_seed", seedOf(chosen)],
       ["rejected_seed", seedOf(rejected)],
       ["num_example_per_prompt", String(examples)],
@@ -46,7 +46,7 @@ async function* metadata(pairs: AsyncIterable<ImagePair>, { split, write, layout
   }
 }
 
-/** A lone surrogate in one line makes readers refuse the whole file. */
-function textOf(text: string): string {
+/** Writes a text as JSON. A lone surrogate in one line would make readers refuse the whole file. */
+function textJson(text: string): string {
   return JSON.stringify(text.toWellFormed());
 }

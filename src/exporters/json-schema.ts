@@ -2,7 +2,7 @@ import type { Feature, Field } from "./row-columns.ts";
 
 type Rules = Readonly<Record<string, object>>;
 
-/** What a column's values keep to beyond its type, by its name. */
+/** Rules for the values of a column beyond its type, by its name. */
 export const ROW_RULES: Rules = {
   id: { pattern: "^d_[0-9a-f]{32}$" },
   prompt_key: { pattern: "^p_[0-9a-f]{32}$" },
@@ -30,7 +30,7 @@ const SCALARS = {
   bool: { type: "boolean" },
 } as const;
 
-/** JSON Schema (draft 2020-12) of a table's rows, from the columns that the rows themselves follow. */
+/** Returns the JSON Schema (draft 2020-12) of a table's rows. */
 export function jsonSchema(fields: readonly Field[], { title, rules }: { readonly title: string; readonly rules: Rules }): object {
   return { $schema: "https://json-schema.org/draft/2020-12/schema", title, ...objectSchema(fields, rules) };
 }

@@ -5,9 +5,9 @@ import type { ImageFormat, ImagePair } from "./image-format.ts";
 import { writeRowGroup, type GroupColumn, PieceWriter } from "./row-group.ts";
 import { MIB } from "../lib/units.ts";
 
-/** Of images in a row group, which is held in memory while it is written. Arrow's readers read a row group at a time, too. */
+/** Bytes of images in a row group, which is held in memory while it is written. Arrow reads a row group at a time, too. */
 const ROW_GROUP_BYTES = 32 * MIB;
-/** Also with tiny images: `datasets` reads so many rows at a time by default. */
+/** Limit for tiny images. `datasets` reads so many rows at a time by default. */
 const ROW_GROUP_ROWS = 1_000;
 
 interface ParquetColumn {
@@ -15,7 +15,7 @@ interface ParquetColumn {
   readonly valueOf: (pair: ImagePair) => unknown;
 }
 
-/** Pick-a-Pic's table: the images' bytes in `jpg_0`, the chosen, and `jpg_1`. */
+/** Pick-a-Pic's table: `jpg_0` has the bytes of the chosen image, `jpg_1` those of the rejected one. */
 export const parquetFormat: ImageFormat = {
   format: "parquet",
   isPacked: true,
@@ -32,10 +32,10 @@ chosen, rejected = (Pictures.open(BytesIO(ds[0][name])).convert("RGB") for name 
 };
 
 async function* encode(pairs: AsyncIterable<ImagePair>, layout: RowLayout): AsyncGenerator<readonly Uint8Array[]> {
-  const columns = columnsOf(layout);
+  const columns = listColumns(layout);
   const writer = new PieceWriter();
   const schema: SchemaElement[] = [{ name: "schema", num_children: columns.length }, ...columns.map((column) => column.schema)];
-  // Images do not compress, and a codec would be one more thing that a reader has to have.
+  // Images do not compress, and not every reader has every codec.
   const parquet = new ParquetWriter({ writer, schema, codec: "UNCOMPRESSED", createdBy: "comfy-dpo" });
   for await (const group of rowGroups(pairs)) {
     writeRowGroup(
@@ -50,7 +50,7 @@ async function* encode(pairs: AsyncIterable<ImagePair>, layout: RowLayout): Asyn
   yield writer.take();
 }
 
-/** Each group is the caller's, to empty it. */
+/** Yields groups of pairs. The caller empties each. */
 async function* rowGroups(pairs: AsyncIterable<ImagePair>): AsyncGenerator<ImagePair[]> {
   let group: ImagePair[] = [];
   let sizeBytes = 0;
@@ -66,12 +66,12 @@ async function* rowGroups(pairs: AsyncIterable<ImagePair>): AsyncGenerator<Image
 }
 
 function columnData({ schema, valueOf }: ParquetColumn, group: readonly ImagePair[]): GroupColumn {
-  const asTheyLie = schema.type === "BYTE_ARRAY" && schema.converted_type === undefined;
-  return { name: schema.name, data: group.map(valueOf), asTheyLie };
+  const isRaw = schema.type === "BYTE_ARRAY" && schema.converted_type === undefined;
+  return { name: schema.name, data: group.map(valueOf), isRaw };
 }
 
-/** In Pick-a-Pic's order, then what it has not. */
-function columnsOf({ seedFormat }: RowLayout): readonly ParquetColumn[] {
+/** Returns Pick-a-Pic's columns in its order, then those that it does not have. */
+function listColumns({ seedFormat }: RowLayout): readonly ParquetColumn[] {
   return [
     flag("are_different", () => true),
     text("best_image_uid", ({ chosen }) => chosen.imageId),
@@ -126,7 +126,7 @@ function integer(name: string, valueOf: ValueOf<bigint>): ParquetColumn {
   return { schema: { name, type: "INT64", repetition_type: "REQUIRED" }, valueOf };
 }
 
-/** Unsigned where rows have text, since those reach 2^64 - 1; what is not known (-1) is null there. */
+/** Returns the column of a seed: unsigned where rows have text, because such seeds reach 2^64 - 1. An unknown seed (-1) is null there. */
 function seed(name: string, seedFormat: RowLayout["seedFormat"], valueOf: ValueOf<bigint>): ParquetColumn {
   if (seedFormat === "number") return integer(name, valueOf);
   const schema: SchemaElement = { name, type: "INT64", converted_type: "UINT_64", repetition_type: "OPTIONAL" };

@@ -1,18 +1,18 @@
 import type { ImageCell, OptionalColumn, ReferenceCell, Row, RowLayout } from "./row.ts";
 import { roundDecimals } from "../lib/round-decimals.ts";
 
-/** A type of one value. */
+/** The type of a single value. */
 export interface ScalarFeature {
   readonly dtype: "string" | "int64" | "uint64" | "float64" | "bool";
 }
 
-/** A column's type, in the words of Hugging Face `datasets` features. */
+/** A column's type, as Hugging Face `datasets` names it. */
 export type Feature =
   | ScalarFeature
   | { readonly struct: readonly Field[] }
-  /** Of structs. */
+  /** A list of structs. */
   | { readonly list: readonly Field[] }
-  /** Of scalars. */
+  /** A list of scalars. */
   | { readonly items: ScalarFeature };
 
 export interface Field {
@@ -20,12 +20,12 @@ export interface Field {
   readonly feature: Feature;
 }
 
-/** A key of a row, what type it has and how its value is written. */
+/** A key of a row, its type, and how its value is written. */
 export interface Column<Cell> extends Field {
   readonly json: (cell: Cell) => string;
 }
 
-/** The columns of an export, in the order in which every row has them: the one table that rows, card and verification follow. */
+/** Returns the columns of an export, in the order in which every row has them. Rows, card and verification all follow this one table. */
 export function rowColumns(layout: RowLayout): readonly Column<Row>[] {
   const imageOf = (side: "chosen" | "rejected"): readonly Column<ImageCell>[] => imageColumns(layout, side);
   const pair = [
@@ -52,7 +52,7 @@ export function rowColumns(layout: RowLayout): readonly Column<Row>[] {
   ];
 }
 
-/** One row as a line of JSON, without the line feed. */
+/** Returns one row as a line of JSON, without the line feed. */
 export function rowJson(columns: readonly Column<Row>[], row: Row): string {
   return objectJson(columns, row);
 }
@@ -85,8 +85,8 @@ const REFERENCE_COLUMNS: readonly Column<ReferenceCell>[] = [
 ];
 
 /**
- * The type of seeds. Those of text are pinned to uint64: loaders cast them exactly, while JSON numbers beyond 2^63 turn a whole column into
- * floats. One "-1" among them would make loaders refuse the dataset: there they stay text.
+ * Returns the type of seeds. Seeds as text are pinned to uint64: loaders cast them exactly, while JSON numbers beyond 2^63 turn a whole
+ * column into floats. One "-1" among them would make loaders refuse the dataset, so that they stay text there.
  */
 export function seedFeature({ seedFormat, unknownSeeds = false }: Pick<RowLayout, "seedFormat" | "unknownSeeds">): ScalarFeature {
   if (seedFormat === "number") return { dtype: "int64" };
@@ -138,13 +138,13 @@ function objectJson<Cell>(columns: readonly Column<Cell>[], cell: Cell): string 
   return text + "}";
 }
 
-/** Rounds to the 6 decimals of rows; null for what JSON has no number for. */
+/** Rounds to the 6 decimals of rows. Returns null for what JSON has no number for. */
 export function roundFloat(value: number | null): number | null {
   return value === null || !Number.isFinite(value) ? null : roundDecimals(value);
 }
 
 /**
- * The shortest JSON number that reads back as `value`, with a point in it: loaders take a column whose first numbers have none for
+ * Returns the shortest JSON number that reads back as `value`, always with a point: loaders take a column whose first numbers have none for
  * integers, and fail at the first that has one.
  */
 export function floatText(value: number): string {

@@ -6,23 +6,26 @@ import { encodeNestedValues } from "hyparquet-writer/src/dremel.js";
 import { schemaPathResolver } from "hyparquet-writer/src/schema.js";
 import { MIB } from "../lib/units.ts";
 
-/** The default of ParquetWriter.write(). */
+/** Page size in bytes, the default of ParquetWriter.write(). */
 const PAGE_BYTES = MIB;
 
 export interface GroupColumn {
   readonly name: string;
   readonly data: readonly unknown[];
-  /** Bytes that are written as they lie: without dictionary, which would hash them, and statistics, which compare them. */
-  readonly asTheyLie: boolean;
+  /**
+   * True for bytes that are written unchanged, without a dictionary, which would hash them, and without statistics, which would compare
+   * them.
+   */
+  readonly isRaw: boolean;
 }
 
 /**
- * Writes one row group, byte for byte as ParquetWriter.write() does, which copies the pages of every column twice: memory and time that
- * images have no use for. Of their columns only page headers are made here; all others, and the footer, are the library's.
+ * Writes one row group, byte for byte as ParquetWriter.write() does. The library copies the pages of every column twice, which costs memory
+ * and time with images. Here only page headers of image columns are made. All other columns, and the footer, are the library's.
  */
 export function writeRowGroup(parquet: ParquetWriter, columns: readonly GroupColumn[], rows: number): void {
   const begun = parquet.writer.offset;
-  const chunks = columns.map((column) => (column.asTheyLie ? writeAsTheyLie(parquet, column) : writeOrdinary(parquet, column)));
+  const chunks = columns.map((column) => (column.isRaw ? writeRawColumn(parquet, column) : writeColumnChunk(parquet, column)));
   parquet.num_rows += BigInt(rows);
   parquet.row_groups.push({
     columns: chunks,
@@ -32,11 +35,11 @@ export function writeRowGroup(parquet: ParquetWriter, columns: readonly GroupCol
   });
 }
 
-function writeOrdinary(parquet: ParquetWriter, { name, data }: GroupColumn): ColumnChunk {
+function writeColumnChunk(parquet: ParquetWriter, { name, data }: GroupColumn): ColumnChunk {
   const { writer, schema, codec, statistics } = parquet;
   const path = schemaPathResolver(schema)([name]);
   const schemaPath = path.map(({ element }) => element);
-  const element = elementOf(schema, name);
+  const element = findElement(schema, name);
   const written = writeColumn({
     writer,
     column: {
@@ -56,10 +59,10 @@ function writeOrdinary(parquet: ParquetWriter, { name, data }: GroupColumn): Col
   return written.chunk;
 }
 
-function writeAsTheyLie({ writer, schema, codec }: ParquetWriter, { name, data }: GroupColumn): ColumnChunk {
+function writeRawColumn({ writer, schema, codec }: ParquetWriter, { name, data }: GroupColumn): ColumnChunk {
   const begun = writer.offset;
   const values = data.filter((value) => value instanceof Uint8Array);
-  if (values.length < data.length) throw new Error(`a value of ${name} is no bytes`);
+  if (values.length < data.length) throw new Error(`a value of ${name} is not bytes`);
   for (const { start, end } of getPageBoundaries(values, "BYTE_ARRAY", undefined, PAGE_BYTES)) {
     const page = values.slice(start, end);
     const sizeBytes = page.reduce((sum, { length }) => sum + 4 + length, 0);
@@ -85,7 +88,7 @@ function writeAsTheyLie({ writer, schema, codec }: ParquetWriter, { name, data }
   const size = BigInt(writer.offset - begun);
   return {
     meta_data: {
-      type: elementOf(schema, name).type ?? "BYTE_ARRAY",
+      type: findElement(schema, name).type ?? "BYTE_ARRAY",
       encodings: ["PLAIN"],
       path_in_schema: [name],
       codec,
@@ -98,13 +101,13 @@ function writeAsTheyLie({ writer, schema, codec }: ParquetWriter, { name, data }
   };
 }
 
-function elementOf(schema: readonly SchemaElement[], name: string): SchemaElement {
+function findElement(schema: readonly SchemaElement[], name: string): SchemaElement {
   const element = schema.find((known) => known.name === name);
   if (element === undefined) throw new Error(`the schema has no column ${name}`);
   return element;
 }
 
-/** From here on bytes are kept as they come instead of being copied together. */
+/** Pieces of this size are kept instead of being copied together. */
 const LARGE_BYTES = 64 * 1024;
 
 /** Takes what a Parquet writer writes, without copying what is long: an image lies where it was read to until it is written. */
@@ -123,7 +126,7 @@ export class PieceWriter extends ByteWriter {
     this.offset += bytes.length;
   }
 
-  /** What was written since, in memory that the next write takes again; the count of all bytes goes on. */
+  /** Returns what was written since the last call. The next write uses this memory again. The count of all bytes goes on. */
   take(): readonly Uint8Array[] {
     this.#cut();
     const pieces = this.#pieces;
@@ -133,7 +136,7 @@ export class PieceWriter extends ByteWriter {
     return pieces;
   }
 
-  /** Ends the piece that short writes are copied into. Where the buffer grows, earlier pieces keep lying in the smaller one. */
+  /** Ends the piece that short writes are copied into. Where the buffer grows, earlier pieces stay in the smaller one. */
   #cut(): void {
     if (this.index > this.#from) this.#pieces.push(this.getBytes().subarray(this.#from));
     this.#from = this.index;

@@ -1,4 +1,4 @@
-/** One image of a row; formats choose what of it they write. */
+/** One image of a row. Formats choose what of it they write. */
 export interface ImageCell {
   readonly uri: string;
   /** Unsigned 64 bit, decimal; "-1" where it is unknown. */
@@ -13,13 +13,13 @@ export interface ImageCell {
   /** JSON object with sorted keys. */
   readonly params: string;
   readonly score: number | null;
-  /** JSON object with sorted keys: judge → score. */
+  /** JSON object with sorted keys, judge → score. */
   readonly scores: string;
 }
 
 /** An image that the prompt comes with. */
 export interface ReferenceCell {
-  /** Its bound name. */
+  /** Its name in the workflow's bindings. */
   readonly name: string;
   readonly uri: string;
   readonly sha256: string;
@@ -30,7 +30,7 @@ export interface Row {
   readonly id: string;
   readonly prompt: string;
   readonly chosen: ImageCell;
-  /** Never empty, best first. */
+  /** Best first. Never empty. */
   readonly rejected: readonly ImageCell[];
   readonly promptKey: string;
   readonly negativePrompt: string;

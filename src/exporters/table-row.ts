@@ -3,10 +3,10 @@ import { isJsonArray, isJsonObject, parseExact, type Json } from "../lib/exact-j
 
 type Scalar = string | number | boolean | null;
 
-/** A row of a flat table by column. Seeds are decimal text: they reach 2^64 - 1. */
+/** Values of a flat table's row by column. Seeds are decimal text, because they reach 2^64 - 1. */
 export type TableRow = Readonly<Record<string, Scalar | readonly Scalar[]>>;
 
-/** One row as a line of JSON, without the line feed: every column, in the order of the columns. */
+/** Returns one row as a line of JSON, without the line feed. It has every column, in their order. */
 export function tableRowJson(fields: readonly Field[], row: TableRow): string {
   return `{${fields.map(({ name, feature }) => `${JSON.stringify(name)}:${valueJson(feature, row[name] ?? null)}`).join(",")}}`;
 }
@@ -29,7 +29,10 @@ function scalarJson({ dtype }: ScalarFeature, value: TableRow[string]): string {
   return JSON.stringify(String(value).toWellFormed());
 }
 
-/** Reads a line of a flat table back, 64-bit seeds exactly. @throws {SyntaxError} for what is no JSON. */
+/**
+ * Reads a line of a flat table back, with exact 64-bit seeds.
+ * @throws {SyntaxError} for a line that is not JSON.
+ */
 export function parseTableRow(line: string): TableRow {
   const value = parseExact(line);
   if (!isJsonObject(value)) return {};

@@ -2,10 +2,10 @@ import { promisify } from "node:util";
 import { pack, type Pack } from "tar-stream";
 import type { Image, ImageFormat, ImagePair } from "./image-format.ts";
 
-/** The same for every member: no time, no owner. */
+/** Headers of every member: no time, no owner. */
 const MEMBER = { mtime: new Date(0), mode: 0o644, uid: 0, gid: 0, type: "file" } as const;
 
-/** Tar shards with the member names that diffusers' preference-training scripts read. */
+/** Tar files with the member names that the preference-training scripts of diffusers read. */
 export const webdatasetFormat: ImageFormat = {
   format: "webdataset",
   isPacked: true,
@@ -28,7 +28,7 @@ async function* encode(pairs: AsyncIterable<ImagePair>): AsyncGenerator<Uint8Arr
   const fed = feed(tar, pairs, written);
   // A failing source ends the loop below with its own error; without a handler here it would be reported twice.
   fed.catch(() => undefined);
-  // Without an encoding a stream yields Buffers, and those that it was given.
+  // Without an encoding a stream yields Buffers, and the same objects that it was given.
   for await (const chunk of tar as AsyncIterable<Buffer>) {
     yield chunk;
     written.get(chunk)?.();
@@ -37,14 +37,14 @@ async function* encode(pairs: AsyncIterable<ImagePair>): AsyncGenerator<Uint8Arr
   await fed;
 }
 
-/** Leaves in `written` what is to be called once an image has gone through the tar. */
+/** Adds the members of each pair. `written` gets what to call once an image has gone through the tar. */
 async function feed(tar: Pack, pairs: AsyncIterable<ImagePair>, written: Map<Buffer, Image["done"]>): Promise<void> {
   const add = promisify((name: string, content: Buffer, done: (error?: Error | null) => void) =>
     tar.entry({ ...MEMBER, name, size: content.length }, content, done),
   );
   try {
     for await (const pair of pairs) {
-      for (const [name, content, done] of membersOf(pair)) {
+      for (const [name, content, done] of listMembers(pair)) {
         if (done !== undefined) written.set(content, done);
         await add(`${pair.id}.${name}`, content);
       }
@@ -58,8 +58,8 @@ async function feed(tar: Pack, pairs: AsyncIterable<ImagePair>, written: Map<Buf
 
 type Member = readonly [name: string, content: Buffer, done?: Image["done"]];
 
-/** A key is all of a name up to its first point: ids have none. */
-function membersOf({ id, row, chosen, rejected, examples }: ImagePair): readonly Member[] {
+/** Returns the members of a pair. Their key ends at the first point of a name, and ids have none. */
+function listMembers({ id, row, chosen, rejected, examples }: ImagePair): readonly Member[] {
   const facts = {
     id,
     prompt_key: row.promptKey,

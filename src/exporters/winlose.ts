@@ -1,6 +1,6 @@
 import type { ImageFormat } from "./image-format.ts";
 
-/** Two folders with files of the same names, as kohya's and SimpleTuner's paired datasets are laid out. */
+/** Two folders with files of the same names, the layout of paired datasets of kohya and SimpleTuner. */
 export const winloseFormat: ImageFormat = {
   format: "winlose",
   isPacked: false,

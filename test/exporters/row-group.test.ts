@@ -30,10 +30,10 @@ describe("writeRowGroup()", () => {
     const [theirs, ours] = [new ParquetWriter({ writer: whole, ...given }), new ParquetWriter({ writer: pieces, ...given })];
     const taken: Buffer[] = [];
     for (const count of groups) {
-      const columns = Object.entries(data(count)).map(([name, values]) => ({ name, data: values, asTheyLie: name === "image" }));
+      const columns = Object.entries(data(count)).map(([name, values]) => ({ name, data: values, isRaw: name === "image" }));
       await theirs.write({
-        columnData: columns.map(({ asTheyLie, ...column }) =>
-          asTheyLie ? { ...column, encoding: "PLAIN", statistics: false, offsetIndex: false } : column,
+        columnData: columns.map(({ isRaw, ...column }) =>
+          isRaw ? { ...column, encoding: "PLAIN", statistics: false, offsetIndex: false } : column,
         ),
         rowGroupSize: count,
       });
@@ -53,7 +53,7 @@ describe("writeRowGroup()", () => {
     const columns = Object.entries({ ...data(1), image: [image] });
     writeRowGroup(
       parquet,
-      columns.map(([name, values]) => ({ name, data: values, asTheyLie: name === "image" })),
+      columns.map(([name, values]) => ({ name, data: values, isRaw: name === "image" })),
       1,
     );
     expect(writer.take().includes(image)).toBe(true);

@@ -18,17 +18,17 @@ import { openSpool } from "./make/spool.ts";
 import { checkVersionName } from "./versions/versions.ts";
 import { firstRatios, SPLITS, type SplitRatios } from "./split.ts";
 
-/** Each holds a range of rows in memory, and more than four wait for the one that sorts. */
+/** Each worker holds a range of rows in memory. More than four would wait for the one that sorts. */
 const WORKERS_MAX = 4;
 
 export type ExportNeeds = Pick<Context, "config" | "db" | "judges" | "log" | "clock" | "stopping" | "signal">;
 
 export interface ExportOptions {
-  /** A name for the version instead of v1, v2, …. */
+  /** Name of the version instead of v1, v2, …. */
   readonly as?: string;
-  /** Only what this version, and those that it builds on, do not have. */
+  /** Exports only what this version, and those that it builds on, do not have. */
   readonly since?: string;
-  /** Also writes the rows' description in MLCommons' Croissant format. */
+  /** Also describes the rows in MLCommons' Croissant format. */
   readonly croissant?: boolean;
   /** False: candidates or votes are still to come, and the manifest says so. */
   readonly complete: boolean;
@@ -38,7 +38,7 @@ export interface ExportOptions {
   readonly configHash: string;
   /** Opens the place of versions, or of the images, `s3://…` or `file:///…`. */
   openStore(uri: string): Promise<ObjectStore>;
-  /** Read for SOURCE_DATE_EPOCH. */
+  /** SOURCE_DATE_EPOCH is read from it. Default: the environment of the process. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
@@ -49,12 +49,12 @@ export interface ExportReport {
   readonly version: string | null;
   /** Null where there was no pair. */
   readonly kind: VersionKind | null;
-  /** Of the version: a folder, or `s3://…`. */
+  /** Place of the version: a folder, or `s3://…`. */
   readonly uri: string;
-  /** Of a part: what it builds on, and how much of that no longer holds. */
+  /** Of a part: the version that it builds on, and how many of its rows no longer hold. */
   readonly since?: StaleCounts & { readonly version: string };
   readonly rows: number;
-  /** Of these: decided by measures of the image alone, which is nobody's preference. */
+  /** How many of these were decided by measures of the image alone, which is nobody's preference. */
   readonly technicalRows: number;
   /** Rows by split. */
   readonly splits: Readonly<Record<string, number>>;
@@ -63,11 +63,11 @@ export interface ExportReport {
 }
 
 /**
- * Writes the linked pairs as a version of the dataset. Reads one consistent view of the database; writes `exports`, once the split
- * ratios, and files. A complete version never changes: the same content again is "unchanged", an interrupted version is continued,
- * other content becomes the next. Killed anywhere, it leaves a version without manifest or a complete one.
+ * Writes the linked pairs as a version of the dataset. It reads one consistent view of the database, and writes `exports`, once the split
+ * ratios, and files. A complete version never changes: the same content again is "unchanged", an interrupted version is continued, other
+ * content becomes the next version. Killed at any point, it leaves a complete version or one without a manifest.
  * @throws {ConfigError} for a seed too large for a number, or a version's name that is taken by other content.
- * @throws {InterruptedError} where it was told to stop; nothing is lost, the next export continues.
+ * @throws {InterruptedError} where it was asked to stop. Nothing is lost, the next export continues.
  */
 export async function exportDataset(needs: ExportNeeds, options: ExportOptions): Promise<ExportReport> {
   const { config } = needs;
@@ -82,9 +82,9 @@ export async function exportDataset(needs: ExportNeeds, options: ExportOptions):
 
 async function exportInto(store: ObjectStore, needs: ExportNeeds, options: ExportOptions): Promise<ExportReport> {
   const { config, db, judges, log } = needs;
-  const checkpoint = (): Promise<void> => goOn(needs);
-  const createdAt = createdAtOf(options.env ?? process.env, needs.clock.nowMs());
-  const ratios = ratiosOf(needs);
+  const checkpoint = (): Promise<void> => stopWhenAsked(needs);
+  const createdAt = chooseCreatedAt(options.env ?? process.env, needs.clock.nowMs());
+  const ratios = chooseRatios(needs);
 
   const since =
     options.since === undefined ? null : await openSince(options.since, sinceFacts(config, ratios), { ...needs, store, checkpoint });
@@ -128,7 +128,7 @@ async function exportInto(store: ObjectStore, needs: ExportNeeds, options: Expor
     ...sinceReport,
     rows: counts.rows,
     technicalRows: technical.reduce((sum, [, count]) => sum + count, 0),
-    splits: rowsBySplit(made),
+    splits: countBySplit(made),
     drops: flatten(drops),
   };
 }
@@ -140,15 +140,15 @@ function sinceFacts(config: Pick<Config, "dataset" | "export" | "store">, ratios
   return { dataset, pairSet, fields, seedFormat, ratios, tables, imagePlace };
 }
 
-/** Lets signals and sockets have their turn, and stops where that is wanted. */
-async function goOn({ stopping, signal }: Pick<Context, "stopping" | "signal">): Promise<void> {
+/** Lets signals and sockets have their turn, and throws where the export is to stop. */
+async function stopWhenAsked({ stopping, signal }: Pick<Context, "stopping" | "signal">): Promise<void> {
   await setImmediate();
   if (stopping.aborted || signal.aborted) {
     throw new InterruptedError("Export interrupted: no version was completed", { hint: "export again continues it" });
   }
 }
 
-function ratiosOf({ config, db, log }: ExportNeeds): SplitRatios {
+function chooseRatios({ config, db, log }: ExportNeeds): SplitRatios {
   const decided = decidedSplits(db);
   if (decided === null) return firstRatios(config.export.splits, isWholePlan(db) ? countActivePrompts(db) : 0);
   const ratios = JSON.parse(decided) as SplitRatios; // Written by decideSplits, from a checked configuration.
@@ -182,12 +182,12 @@ function uriPrefixOf({ export: { uri_base: base }, store }: Pick<Config, "export
   return prefix === "" || prefix.endsWith("/") ? prefix : `${prefix}/`;
 }
 
-/** `export.uri` as a store takes it: a folder becomes `file:///…`. */
+/** Returns `export.uri` as a store takes it: a folder becomes `file:///…`. */
 export function exportStoreUri(uri: string): string {
   return /^[a-z][a-z0-9+.-]+:/.test(uri) ? uri : pathToFileURL(uri).href;
 }
 
-function rowsBySplit({ dataFiles }: MadeVersion): Record<string, number> {
+function countBySplit({ dataFiles }: MadeVersion): Record<string, number> {
   const bySplit = Map.groupBy(dataFiles.filter(isRowFile), ({ split }) => split);
   return Object.fromEntries([...bySplit].map(([split, files]) => [split, files.reduce((sum, { rows }) => sum + rows, 0)]));
 }
@@ -199,7 +199,7 @@ function flatten(drops: Drops): Record<string, number> {
 }
 
 /** @see https://reproducible-builds.org/specs/source-date-epoch/ */
-function createdAtOf(env: Readonly<Record<string, string | undefined>>, nowMs: number): string {
+function chooseCreatedAt(env: Readonly<Record<string, string | undefined>>, nowMs: number): string {
   const epoch = env["SOURCE_DATE_EPOCH"] ?? "";
   if (epoch === "") return new Date(nowMs).toISOString();
   if (!/^\d{1,12}$/.test(epoch)) throw new ConfigError(`Cannot use SOURCE_DATE_EPOCH=${epoch}: expected whole seconds since 1970`);

@@ -31,12 +31,12 @@ const MEANINGS: Readonly<Record<string, string>> = {
   ".name": "in the workflow",
 };
 
-/** What a column means; of one inside an image by its name after a point. */
+/** Returns what a column means. A column inside an image has a point before its name. */
 export function meaningOf(name: string): string {
   return MEANINGS[name] ?? "";
 }
 
-/** A Markdown table of every column. Columns of `chosen` and `rejected` are told once. */
+/** Returns a Markdown table of all columns. Columns of `chosen` and `rejected` are listed once. */
 export function columnTable(fields: readonly Field[], meanings: Readonly<Record<string, string>> = MEANINGS): string {
   const images = fields.find(({ name }) => name === "rejected");
   const rows = [
@@ -66,7 +66,7 @@ function innerFields(feature: Feature | undefined): readonly Field[] {
   return "struct" in feature ? feature.struct : feature.list;
 }
 
-/** The features as a dataset card pins them, so that no loader has to infer a type. */
+/** Returns the features as a dataset card pins them, so that no loader has to infer a type. */
 export function cardFeatures(fields: readonly Field[]): readonly object[] {
   return fields.map(({ name, feature }) => {
     if ("dtype" in feature) return { name, dtype: feature.dtype };
@@ -76,7 +76,7 @@ export function cardFeatures(fields: readonly Field[]): readonly object[] {
   });
 }
 
-/** The features as Python: `datasets` reads a card only from a local folder or the Hub. */
+/** Returns the features as Python. Elsewhere than in a local folder or on the Hub, `datasets` does not read the card. */
 export function pythonFeatures(fields: readonly Field[]): string {
   return `Features({${fields.map(({ name, feature }) => `\n    "${name}": ${pythonFeature(feature)},`).join("")}\n})`;
 }

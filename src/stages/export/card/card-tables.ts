@@ -7,11 +7,11 @@ import type { Table } from "../tables/table.ts";
 /** A table that a version has beside `default`. */
 export interface CardTable {
   readonly table: Table;
-  /** Its splits with their numbers of rows; never empty. */
+  /** Its splits with their numbers of rows. Never empty. */
   readonly splits: readonly (readonly [split: string, rows: number])[];
 }
 
-/** The tables that have rows: loaders refuse a configuration without files. */
+/** Lists the tables that have rows. Loaders refuse a configuration without files. */
 export function cardTables(dataFiles: readonly DataFile[]): readonly CardTable[] {
   return TABLES.flatMap((table) => {
     const own = dataFiles.filter((file) => file.format === undefined && !isRowFile(file) && file.table === table.name);
@@ -22,12 +22,12 @@ export function cardTables(dataFiles: readonly DataFile[]): readonly CardTable[]
   });
 }
 
-/** As `configs` of the card has it. */
+/** Returns the entry of a table in `configs` of the card. */
 export function tableConfig({ table: { name }, splits }: CardTable, description: string): object {
   return { config_name: name, description, data_files: splits.map(([split]) => ({ split, path: `${name}/${split}-*` })) };
 }
 
-/** What a table's rows mean and how they are loaded. */
+/** Returns the section that says what a table's rows mean and how they are loaded. */
 export function tableSection(
   { table, splits }: CardTable,
   { layout, extension }: { readonly layout: RowLayout; readonly extension: string },

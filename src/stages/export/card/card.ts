@@ -34,10 +34,10 @@ export interface CardFacts {
   /** Rows by source. */
   readonly sources: Readonly<Record<string, number>>;
   readonly models: readonly string[];
-  /** Rows by source, of sources that measure something else than preference. */
+  /** Rows by source, for sources that measure something else than preference. */
   readonly technical: readonly (readonly [source: string, count: number])[];
   readonly complete: boolean;
-  /** Of the data files. */
+  /** Extension of the data files. */
   readonly extension: string;
   /** SHA-256 (hex) over the data files' checksums. */
   readonly dataSha256: string;
@@ -46,7 +46,7 @@ export interface CardFacts {
   readonly formats: readonly CardFormat[];
 }
 
-/** `README.md`: what `datasets` and the Hub read, and what a person has to know. Neither place, version nor time is in it. */
+/** Writes `README.md`, which `datasets` and the Hub read, and people. It has neither place, version nor time in it. */
 export function cardText(facts: CardFacts): string {
   const tables = cardTables(facts.dataFiles);
   const sections = [
@@ -86,7 +86,7 @@ function frontMatter({ config, layout, splits, counts, dataSha256, dataFiles }: 
   };
 }
 
-/** The Hub takes its own identifiers only; anything else is `other` with a name. */
+/** Returns the licence in front matter. The Hub takes its own identifiers only; any other is `other` with a name. */
 function licenceKeys({ license, license_link: link }: CardFacts["config"]["export"]["card"]): object {
   if (license === null) return { license: "unknown" };
   const isIdentifier = /^[a-z0-9][a-z0-9.+-]*$/.test(license);
@@ -96,7 +96,7 @@ function licenceKeys({ license, license_link: link }: CardFacts["config"]["expor
   };
 }
 
-/** In the Hub's words. */
+/** Returns the size in the Hub's words. */
 function sizeCategory(rowCount: number): string {
   const limits = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8];
   const names = ["n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M"];
@@ -197,7 +197,7 @@ ${own} The images are outputs of these models, whose licences may bind what is m
 ${list.join("\n")}`;
 }
 
-/** The first pairs as small images; empty where there are none. */
+/** Shows the first pairs as small images. Empty where there are none. */
 function samplesSection(samples: readonly CardSample[]): string {
   if (samples.length === 0) return "";
   const lines = samples.map(
@@ -206,14 +206,14 @@ function samplesSection(samples: readonly CardSample[]): string {
   return `## Samples\n\n| prompt | chosen | rejected | source |\n|---|---|---|---|\n${lines.join("\n")}`;
 }
 
-/** A prompt is anybody's text: shown as it is, whatever Markdown and HTML would make of it. */
+/** Escapes a prompt, so that Markdown and HTML show it as it is. */
 function cell(prompt: string): string {
   const characters = Array.from(prompt.toWellFormed().replace(/\s+/gu, " ").trim());
   const shown = characters.slice(0, PROMPT_CHARS).join("") + (characters.length > PROMPT_CHARS ? "…" : "");
   return shown.replace(/[\\`*_{}[\]()<>#+!|&~$@:-]/g, (character) => `&#${character.codePointAt(0)};`);
 }
 
-/** What the files with images are, and how each is read; empty where there are none. */
+/** Says what the files with images are, and how each is read. Empty where there are none. */
 function formatsSection({ formats, splits, config }: CardFacts): string {
   if (formats.length === 0) return "";
   const split = splits[0]?.split ?? "train";

@@ -56,13 +56,16 @@ const CONTEXT = {
 
 const DATA_TYPES = { string: "sc:Text", int64: "sc:Integer", uint64: "sc:Integer", float64: "sc:Float", bool: "sc:Boolean" } as const;
 
-/** gzip is seen by its first bytes. */
+/** Readers recognise gzip by its first bytes. */
 const FORMAT = "application/jsonlines";
 
-/** `croissant.json`: MLCommons Croissant 1.0 (JSON-LD) of the rows of every table. Neither place, version nor time is in it: equal rows, equal bytes. */
+/**
+ * Writes `croissant.json`: the rows of all tables in MLCommons Croissant 1.0 (JSON-LD). It has neither place, version nor time in it, so
+ * that equal rows give equal bytes.
+ */
 export function croissantText({ config, layout, files }: CroissantFacts): string {
   const { license, license_link: link, authors } = config.export.card;
-  // Of formats with images the files say themselves what they have.
+  // Files with images describe themselves.
   const own = files.filter(({ format }) => format === undefined);
   const croissant = {
     "@context": CONTEXT,
@@ -70,7 +73,7 @@ export function croissantText({ config, layout, files }: CroissantFacts): string
     conformsTo: "http://mlcommons.org/croissant/1.0",
     name: config.dataset,
     description: "Preference pairs for training text-to-image models: a prompt, the image that was chosen, and those that were rejected.",
-    // Croissant wants one, and the rows decide it.
+    // Croissant requires a version. The rows decide it.
     version: `1.0.0+${sha256Of(checksumsText(own)).slice(0, 16)}`,
     ...(license === null ? {} : { license: link ?? license }),
     ...(authors === null ? {} : { creator: [authors].flat().map((name) => ({ "@type": "sc:Person", name })) }),
@@ -83,11 +86,11 @@ export function croissantText({ config, layout, files }: CroissantFacts): string
       encodingFormat: FORMAT,
       sha256,
     })),
-    // One for each shard: Croissant's file sets are of archives and repositories, not of files that stand for themselves.
+    // A record set for each file: Croissant's file sets are for archives and repositories only.
     recordSet: tablesIn(own, layout).flatMap((table) =>
-      [...Map.groupBy(table.files, ({ split }) => split)].flatMap(([split, shards]) =>
-        shards.map(({ path }, index) =>
-          recordSet(`${table.prefix}${split}${shards.length === 1 ? "" : `-${String(index).padStart(5, "0")}`}`, { path, ...table }),
+      [...Map.groupBy(table.files, ({ split }) => split)].flatMap(([split, own]) =>
+        own.map(({ path }, index) =>
+          recordSet(`${table.prefix}${split}${own.length === 1 ? "" : `-${String(index).padStart(5, "0")}`}`, { path, ...table }),
         ),
       ),
     ),
@@ -96,10 +99,10 @@ export function croissantText({ config, layout, files }: CroissantFacts): string
 }
 
 interface DescribedTable {
-  /** Before the split, in names of record sets: every table has the same splits. */
+  /** Stands before the split in the names of record sets, because every table has the same splits. */
   readonly prefix: string;
   readonly fields: readonly Field[];
-  /** What a column means; of one inside an image by its name after a point. */
+  /** Returns what a column means. A column inside an image has a point before its name. */
   readonly meaning: (name: string) => string;
 }
 
@@ -121,7 +124,7 @@ function recordSet(name: string, { path, fields, meaning }: DescribedTable & { r
 
 interface Place extends Pick<DescribedTable, "meaning"> {
   readonly id: string;
-  /** Of the file. */
+  /** Path of the file. */
   readonly path: string;
   /** Top-level key of a row. */
   readonly column: string;

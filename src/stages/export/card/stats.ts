@@ -12,7 +12,7 @@ interface Range {
   high: number;
 }
 
-/** By source: scores of two sources have nothing to do with each other. */
+/** Ranges by source. Scores of two sources cannot be compared. */
 export type ScoreRanges = ReadonlyMap<string, { readonly margin: Range; readonly score: Range }>;
 
 /** Finds how far scores and margins reach, so that histograms know their bins before the first row. */
@@ -42,7 +42,7 @@ export interface SeedRange {
 }
 
 export interface ExportStats {
-  /** `stats.json` as a value; equal rows give equal text. */
+  /** Content of `stats.json`. Equal rows give equal text. */
   readonly json: object;
   /** Rows by source. */
   readonly sources: Readonly<Record<string, number>>;
@@ -85,7 +85,7 @@ export function openStats(ranges: ScoreRanges) {
       addImage(row.chosen, { side: chosen, source });
       for (const image of row.rejected) addImage(image, { side: rejected, source });
     },
-    /** Of the rows so far. */
+    /** Returns the range of the seeds of the rows so far. */
     seeds: (): SeedRange | null => seeds,
     result(counts: object, drops: object): ExportStats {
       const variants = [...new Set([...chosen.names(), ...rejected.names()])].toSorted();

@@ -4,19 +4,20 @@ import type { Image } from "../../../exporters/image-format.ts";
 import { SNIFF_BYTES, sniffFormat, type ImageFormat } from "../../../images/formats/format.ts";
 import { walker } from "../../../images/formats/walk.ts";
 
-/** As in images/decode.ts: above any image that one card makes. */
+/** As in images/decode.ts: more than any image that one card makes. */
 const MAX_PIXELS = 100_000_000;
 
 export type ImageSettings = Config["export"]["images"];
 
 export type ConvertedImage = Omit<Image, "done">;
 
-/** Makes of a stored image what is exported: without metadata, and as `export.images` wants it. */
+/** Converts a stored image to what is exported: without metadata, and in the format and size of `export.images`. */
 export type ConvertImage = (bytes: Uint8Array, name: string) => Promise<ConvertedImage>;
 
 /**
- * Opens the converter. An image that stays as it is loses its metadata and nothing else; what is encoded anew has the pixels that training
- * loaders see: no colour profile applied, no transparency where the format has none. Two images of one size stay of one size.
+ * Creates the converter. An image that keeps its format and size loses its metadata and nothing else. An image that is encoded anew has the
+ * pixels that training loaders see: no colour profile is applied, and transparency is lost where the format has none. Two images of one
+ * size stay of one size.
  */
 export async function openConverter({ format, quality, max_side: maxSidePx }: ImageSettings): Promise<ConvertImage> {
   if (format === "original" && maxSidePx === null) return (bytes) => Promise.resolve(imageOf(bytes));
@@ -50,17 +51,18 @@ function imageOf(bytes: Uint8Array): ConvertedImage {
   return { bytes: own, extension: format.extension };
 }
 
-/** Pieces one behind the other. */
+/** Pieces of an image that follow each other. */
 interface Run {
   readonly first: Buffer;
-  /** Where it lies in the image; null: a changed copy, which is elsewhere. */
+  /** Offset in the image. Null for a changed copy, which lies elsewhere. */
   readonly from: number | null;
   sizeBytes: number;
 }
 
 /**
- * A verified image without texts, EXIF and XMP: they tell workflows, and who judges again would see how it was made. What stays is moved
- * together in the memory of `bytes`, which are not to be used after: a copy of each image is a third of an export's garbage.
+ * Takes texts, EXIF and XMP out of a verified image: they hold the workflow, and would show a second judge how the image was made. What
+ * stays is moved together in the memory of `bytes`, which must not be used afterwards. A copy of each image would be a third of the garbage
+ * of an export.
  */
 export function withoutMetadata(bytes: Uint8Array): { readonly bytes: Buffer; readonly format: ImageFormat } {
   const whole = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -78,7 +80,7 @@ export function withoutMetadata(bytes: Uint8Array): { readonly bytes: Buffer; re
   return { bytes: movedTogether(whole, runs), format };
 }
 
-/** Moves runs to where the longest lies: that are mostly the pixels, a megabyte, while texts stand before them. */
+/** Moves runs next to the longest one. That is mostly the pixels, a megabyte, and texts stand before them. */
 function movedTogether(whole: Buffer, runs: readonly Run[]): Buffer {
   const longest = runs.reduce<Run | null>(
     (found, run) => (run.from !== null && run.sizeBytes > (found?.sizeBytes ?? 0) ? run : found),
@@ -91,7 +93,7 @@ function movedTogether(whole: Buffer, runs: readonly Run[]): Buffer {
     else whole.copyWithin(to, from, from + sizeBytes);
   };
   const place = longest === null ? -1 : runs.indexOf(longest);
-  // Nearest first: what a run moves over was left out, or has moved already.
+  // The nearest first: what a run overwrites was left out, or has moved already.
   for (const run of runs.slice(0, Math.max(place, 0)).toReversed()) move(run, (begin -= run.sizeBytes));
   for (const run of runs.slice(place + 1)) {
     move(run, end);

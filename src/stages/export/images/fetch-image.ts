@@ -7,13 +7,13 @@ import { readAll } from "../../../stores/read-all.ts";
 import type { ObjectStore } from "../../../stores/object-store.ts";
 
 export interface FetchNeeds extends Pick<Context, "clock" | "signal"> {
-  /** Of the images. */
+  /** The store of the images. */
   readonly store: Pick<ObjectStore, "get" | "readInto">;
 }
 
 /**
- * Reads a stored image into memory of its recorded length, and proves that it has the bytes that harvest verified.
- * @throws {FatalError} where it is gone or has other bytes: a dataset with such an image must not be made.
+ * Reads a stored image into memory of its recorded length, and compares its SHA-256 with the one that harvest verified.
+ * @throws {FatalError} where it is gone or has other bytes: a dataset must not be made with such an image.
  */
 export async function fetchImage(record: StoredImageRecord, into: Buffer, { store, clock, signal }: FetchNeeds): Promise<void> {
   const isThere = await retry(() => readInto(record, into, { store, signal }), { limits: RETRIES.store, clock, signal });
@@ -21,7 +21,7 @@ export async function fetchImage(record: StoredImageRecord, into: Buffer, { stor
   if (hash("sha256", into) !== record.sha256) throw lost(record.imageId, "the store has other bytes than were verified when it was stored");
 }
 
-/** False where nothing is. */
+/** Returns false where there is no object. */
 async function readInto({ key }: StoredImageRecord, into: Buffer, { store, signal }: Omit<FetchNeeds, "clock">): Promise<boolean> {
   if (store.readInto === undefined) {
     const body = await store.get(key, signal);

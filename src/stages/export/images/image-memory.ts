@@ -1,15 +1,15 @@
 import { freeMemory } from "../../../lib/free-memory.ts";
 import { MIB } from "../../../lib/units.ts";
 
-/** What images ahead of their turn and one row group may hold, and the gaps between: pages that no image reaches take no memory. */
+/** Room for the images ahead of their turn, one row group, and gaps between them. Pages that no image reaches take no memory. */
 const ARENA_BYTES = 128 * MIB;
-/** Of a memory page: the system copies whole ones fastest. */
+/** Size of a memory page. The system copies whole pages fastest. */
 const ALIGN_BYTES = 4096;
 
 export interface HeldMemory {
-  /** With whatever was in it. */
+  /** Not zeroed. */
   readonly bytes: Buffer;
-  /** Nothing reads or writes it any more. Memory that is not given back stays taken. */
+  /** Returns the memory, once nothing reads or writes it any more. Memory that is not given back stays taken. */
   readonly giveBack: () => void;
 }
 
@@ -23,9 +23,9 @@ interface Gap {
 }
 
 /**
- * One block of memory for the images of an export, used again and again. Each image in memory of its own makes the collector run at every
- * few dozen of them, for a third of all the time that an export takes. The first gap that is large enough is taken: so pages that were
- * touched before are touched again, and the block grows no larger in memory than it has to. What finds no gap gets memory of its own.
+ * Creates one block of memory for the images of an export, which is used again and again. With memory of its own for each image, the
+ * garbage collector takes a third of the time of an export. The first gap that is large enough is taken: pages that were touched before are
+ * touched again, so that the block stays small. An image that fits in no gap gets memory of its own.
  */
 export function imageMemory(arenaBytes = ARENA_BYTES): ImageMemory {
   const gaps: Gap[] = [{ from: 0, to: arenaBytes }];

@@ -16,7 +16,10 @@ import { MIB } from "../../../lib/units.ts";
 
 /** Limits of what is fetched ahead. */
 const AHEAD = { rows: 16, bytes: 64 * MIB };
-/** A file is closed once its pairs have so many bytes in the store: few files for millions of images, and each is sent again within minutes. */
+/**
+ * A file is closed once its pairs have so many bytes in the store. So millions of images are few files, and each file can be sent again
+ * within minutes.
+ */
 const FILE_BYTES = 256 * MIB;
 
 export interface FilePlanNeeds {
@@ -73,7 +76,7 @@ interface SplitPlace {
   readonly planned: PlannedSplit;
   readonly convert: ConvertImage;
   readonly memory: ImageMemory;
-  /** Called for each row. */
+  /** Called after each row. */
   readonly tick: () => void;
 }
 
@@ -151,13 +154,13 @@ interface RowWithRecords {
 
 async function* withRecords({ queries, rowsOf, checkpoint }: ImageSource, planned: PlannedSplit): AsyncGenerator<RowWithRecords> {
   for await (const row of rowsOf(planned)) {
-    await checkpoint(); // A page of rows, after which reading looks by itself, may be a gigabyte of images.
+    await checkpoint(); // readRows() checks once a page of rows, which may be a gigabyte of images.
     const ids = [row.chosen, ...row.rejected].map(({ imageId }) => imageId);
     yield { row, records: new Map(queries.storedImagesOf(ids).map((record) => [record.imageId, record])) };
   }
 }
 
-/** Each row's pairs with their images; the chosen one is fetched once. */
+/** Yields the pairs of each row with their images. The chosen image is fetched once. */
 function loadedRows({ source, planned, convert, memory }: SplitPlace): AsyncGenerator<readonly ImagePair[]> {
   const weightOf = ({ records }: RowWithRecords): number => records.values().reduce((sum, { bytes }) => sum + bytes, 0);
   return mapAhead(withRecords(source, planned), { items: AHEAD.rows, weight: AHEAD.bytes, weightOf }, async ({ row, records }) => {

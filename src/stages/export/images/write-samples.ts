@@ -4,7 +4,7 @@ import type { SpooledFile } from "../make/spool.ts";
 import { fetchImage } from "./fetch-image.ts";
 import type { ImageSource } from "./write-images.ts";
 
-/** Longest side of a sample, px: two stand beside each other on a card. */
+/** Longest side of a sample, in pixels: two stand beside each other on a card. */
 const SIDE_PX = 256;
 const QUALITY = 80;
 
@@ -12,7 +12,7 @@ export interface WrittenSample extends CardSample {
   readonly files: readonly SpooledFile[];
 }
 
-/** Writes small images of the first pairs, which are no particular ones: rows stand in the order of hashes. */
+/** Writes small images of the first pairs. Rows stand in the order of hashes, so that these are a random choice. */
 export async function writeSamples(count: number, source: ImageSource): Promise<readonly WrittenSample[]> {
   const [first] = source.planned;
   if (count === 0 || first === undefined) return [];

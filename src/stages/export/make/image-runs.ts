@@ -1,12 +1,12 @@
 import { closeSync, mkdirSync, openSync, readSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { ExportedImage } from "../../../db/queries/export/row-records.ts";
-import { cutShort, onScratch, type ScratchFile, writeScratch } from "./spool.ts";
+import { shortFileError, onScratch, type ScratchFile, writeScratch } from "./spool.ts";
 import { MIB } from "../../../lib/units.ts";
 
-/** Sorted in memory at a time, some 5,000 images: 4,000,000 of them are 800 runs. Sorting holds it five times over. */
+/** Bytes sorted in memory at a time: some 5,000 images, so that 4,000,000 images are 800 runs. Sorting needs five times as much. */
 const RUN_BYTES = MIB;
-/** Read of a run at a time; of 800 runs, 6 MB. */
+/** Bytes read of a run at a time: 6 MB for 800 runs. */
 const READ_BYTES = 8 * 1024;
 /** A UTF-16 unit takes up to 3 bytes in UTF-8. */
 const BYTES_A_UNIT = 3;
@@ -14,22 +14,22 @@ const BYTES_A_UNIT = 3;
 const END_BYTE = 0xff;
 const END = "\u00ff";
 
-/** Images that come in any order, read back by URI (in the order of its UTF-8) and id. */
+/** Takes images in any order, and returns them sorted by URI (in the order of its UTF-8) and id. */
 export interface ImageRuns extends Disposable {
   add(image: ExportedImage): void;
-  /** All of them; equal ones stand together. To be called once, after the last was added. */
+  /** Yields all images. Equal ones follow each other. Called once, after the last was added. */
   sorted(): Generator<ExportedImage>;
 }
 
-/** Where in the file a sorted run lies, in bytes. */
+/** Position of a sorted run in the file, in bytes. */
 interface Run {
   readonly start: number;
   readonly end: number;
 }
 
 /**
- * Sorts some thousand images at a time, puts them in a file one after the other, and merges them, in a folder that goes with them. Records
- * wait as bytes: as objects, each would be copied twice by the collector.
+ * Sorts some thousand images at a time, writes these runs to one file, and merges them. The file is removed at the end. Records wait as
+ * bytes: as objects, each would be copied twice by the garbage collector.
  */
 export function openImageRuns(folder: string, runBytes = RUN_BYTES): ImageRuns {
   let scratch: ScratchFile | null = null;
@@ -37,7 +37,7 @@ export function openImageRuns(folder: string, runBytes = RUN_BYTES): ImageRuns {
   let buffer = Buffer.allocUnsafeSlow(runBytes);
   let used = 0;
   const takeSorted = (): readonly string[] => {
-    const records = used === 0 ? [] : recordsOf(buffer.subarray(0, used)).toSorted();
+    const records = used === 0 ? [] : cutRecords(buffer.subarray(0, used)).toSorted();
     used = 0;
     return records;
   };
@@ -50,7 +50,7 @@ export function openImageRuns(folder: string, runBytes = RUN_BYTES): ImageRuns {
   };
   return {
     add({ uri, id, sha256, bytes, isReference }) {
-      // NUL is before whatever may follow in a longer URI.
+      // NUL sorts before anything that a longer URI may have here.
       const record = `${uri}\0${id} ${sha256} ${bytes} ${isReference}`;
       const needed = record.length * BYTES_A_UNIT + 1;
       if (used + needed > buffer.length && used > 0) writeRun();
@@ -61,7 +61,7 @@ export function openImageRuns(folder: string, runBytes = RUN_BYTES): ImageRuns {
     *sorted() {
       const file = scratch;
       const written = file === null ? [] : runs.map((run) => readRun(file, run));
-      for (const record of merged([...written, takeSorted().values()])) yield imageOf(record);
+      for (const record of mergeRuns([...written, takeSorted().values()])) yield parseRecord(record);
     },
     [Symbol.dispose]() {
       if (scratch !== null) closeSync(scratch.descriptor);
@@ -79,12 +79,12 @@ function openIn(folder: string): ScratchFile {
   return { file, descriptor };
 }
 
-/** Of whole records. A character stands for a byte, so that their order is that of bytes. */
-function recordsOf(bytes: Buffer): string[] {
+/** Cuts bytes into records. A character stands for a byte, so that their order is that of bytes. */
+function cutRecords(bytes: Buffer): string[] {
   return bytes.toString("latin1", 0, bytes.length - 1).split(END);
 }
 
-function imageOf(record: string): ExportedImage {
+function parseRecord(record: string): ExportedImage {
   const end = record.lastIndexOf("\0");
   const [id = "", sha256 = "", bytes = "", isReference = ""] = record.slice(end + 1).split(" ");
   const uri = Buffer.from(record.slice(0, end), "latin1").toString();
@@ -96,14 +96,14 @@ function* readRun({ file, descriptor }: ScratchFile, { start, end: runEnd }: Run
   let rest = Buffer.alloc(0);
   for (let position = start; position < runEnd;) {
     const got = onScratch(file, () => readSync(descriptor, buffer, 0, Math.min(READ_BYTES, runEnd - position), position));
-    if (got === 0) throw cutShort({ file });
+    if (got === 0) throw shortFileError({ file });
     position += got;
     const bytes = Buffer.concat([rest, buffer.subarray(0, got)]);
     const end = bytes.lastIndexOf(END_BYTE) + 1;
-    if (end > 0) yield* recordsOf(bytes.subarray(0, end));
+    if (end > 0) yield* cutRecords(bytes.subarray(0, end));
     rest = bytes.subarray(end);
   }
-  if (rest.length > 0) throw cutShort({ file });
+  if (rest.length > 0) throw shortFileError({ file });
 }
 
 interface Head {
@@ -111,8 +111,8 @@ interface Head {
   readonly run: Iterator<string>;
 }
 
-function* merged(runs: readonly Iterator<string>[]): Generator<string> {
-  // The first one last.
+function* mergeRuns(runs: readonly Iterator<string>[]): Generator<string> {
+  // In descending order, so that the next one is taken from the end.
   const heads: Head[] = [];
   const advance = (run: Iterator<string>): void => {
     const next = run.next();

@@ -4,11 +4,14 @@ import type { ListedImage } from "../../../db/queries/export/export-check.ts";
 import type { ExportedImage } from "../../../db/queries/export/row-records.ts";
 
 const CHUNK_CHARS = 64 * 1024;
-/** A URI of 2,048 characters is long; an open quote would take the rest of the file for one. */
+/** Longer than any URI. An open quote would take in the rest of the file. */
 const RECORD_CHARS_MAX = 64 * 1024;
 const HEADER = "uri,sha256,bytes\n";
 
-/** `images.csv` (RFC 4180, LF): each image and each reference image of an export once, where copies stand together. `count` is called for each. */
+/**
+ * Writes `images.csv` (RFC 4180, LF): each image and each reference image once. Copies must follow each other in `images`. `count` is
+ * called for each line.
+ */
 export function* imagesCsv(images: Iterable<ExportedImage>, count: (image: ExportedImage) => void): Generator<Buffer> {
   let text = HEADER;
   let last = "";
@@ -25,17 +28,17 @@ export function* imagesCsv(images: Iterable<ExportedImage>, count: (image: Expor
   yield Buffer.from(text);
 }
 
-/** Quoted where it must be. */
+/** Quotes a field where it needs it. */
 export function csvField(text: string): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** Reads `images.csv` back; a sentence saying what is wrong in the place of a line that is none of ours. */
+/** Reads `images.csv` back. Yields a sentence about what is wrong in place of a line that this program cannot have written. */
 export async function* readImagesCsv(chunks: AsyncIterable<Buffer>): AsyncGenerator<ListedImage | string> {
-  // Without `relax` every damage is an error that says its line.
+  // Without `relax`, damage is an error that names its line.
   const records = Readable.from(chunks).compose(parse({ info: true, max_record_size: RECORD_CHARS_MAX }));
   let isHeader = true;
-  // Each record comes with where it ends, as `info` asks for.
+  // `info` adds the line of each record.
   for await (const { record, info } of records as AsyncIterable<{ record: readonly string[]; info: { lines: number } }>) {
     const [uri = "", sha256 = "", bytes = ""] = record;
     if (isHeader) {

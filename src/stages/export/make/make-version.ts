@@ -53,15 +53,15 @@ export type Drops = Readonly<Record<string, Readonly<Record<string, number>>>>;
 /** A whole version in the spool, but for its manifest. */
 export interface MadeVersion {
   readonly dataFiles: readonly DataFile[];
-  /** Every file, in the order in which they are published. */
+  /** All files, in the order in which they are published. */
   readonly files: readonly SpooledFile[];
-  /** Equal wherever the store lies: see contentDigest(). */
+  /** Does not depend on where the store lies: see contentDigest(). */
   readonly contentSha256: string;
-  /** Of SHA256SUMS. */
+  /** SHA-256 (hex) of SHA256SUMS. */
   readonly checksumsSha256: string;
   readonly layout: RowLayout;
   readonly counts: VersionCounts;
-  /** Rows by source; and those of sources that measure something else than preference. */
+  /** Rows by source. */
   readonly sources: Readonly<Record<string, number>>;
   readonly technical: readonly (readonly [source: string, count: number])[];
   readonly seeds: SeedRange;
@@ -70,7 +70,7 @@ export interface MadeVersion {
 
 export type Made = {
   readonly drops: Drops;
-  /** Of the rows that earlier versions have; null where a whole version is made. */
+  /** Counts of the rows that earlier versions have. Null for a whole version. */
   readonly stale: StaleCounts | null;
 } & ({ readonly made: MadeVersion } | { readonly made: null });
 
@@ -86,7 +86,7 @@ interface Beside {
 }
 
 /**
- * Makes the files of a version: equal database and configuration give equal bytes. `made` is null where there is no row.
+ * Makes the files of a version in the spool. Equal database and configuration give equal bytes. `made` is null where there is no row.
  * @throws {ConfigError} for a seed that rows cannot carry as a number.
  */
 export async function makeVersion(needs: MakeNeeds): Promise<Made> {
@@ -99,14 +99,14 @@ export async function makeVersion(needs: MakeNeeds): Promise<Made> {
     return narrowed?.dropped ?? {};
   };
   const plan = await planRows(snapshot, { ratios, fields, narrow, checkpoint: needs.checkpoint });
-  const linkDrops = dropsOf(snapshot, plan);
+  const linkDrops = countDrops(snapshot, plan);
   if (plan.rows === 0) return { made: null, drops: linkDrops, stale };
 
   const layout = chooseLayout(needs, plan);
   const stats = openStats(plan.ranges);
   using images = openImageRuns(spool.scratch("images"));
   const rowFiles = await writeRows(needs, { plan, layout, stats, images });
-  // Seeds pass by as rows are made: looking for a large one first would read all jobs once more.
+  // The seeds are known now. Looking for a large one before would read all jobs once more.
   if (seedFormat === "number" && !Number.isSafeInteger(Number(stats.seeds()?.max ?? 0))) refuseLargeSeeds(snapshot);
   const beside = await writeBeside(needs, { plan, layout });
   const dataFiles = [...rowFiles, ...beside.dataFiles];
@@ -121,8 +121,8 @@ export async function makeVersion(needs: MakeNeeds): Promise<Made> {
   const contentSha256 = await contentDigest({
     files: content,
     dataFiles,
-    images: imagesOf(config.export),
-    since: baseOf(since),
+    images: imageSettings(config.export),
+    since: baseVersion(since),
     uriBase: config.export.uri_base,
     read: (path) => spool.read(path) as AsyncIterable<Buffer>, // Without an encoding a stream yields Buffers.
   });
@@ -131,7 +131,10 @@ export async function makeVersion(needs: MakeNeeds): Promise<Made> {
   return { made: { dataFiles, files, ...digests, layout, counts, sources, technical, seeds, madeBy: snapshot.madeBy() }, drops, stale };
 }
 
-/** Chooses the columns of the rows; a part has those of what it builds on. @throws {ConfigError} where its new rows need others. */
+/**
+ * Chooses the columns of the rows. A part has those of the version that it builds on.
+ * @throws {ConfigError} where its new rows need other columns.
+ */
 function chooseLayout({ config, snapshot, since }: MakeNeeds, { omitted }: RowPlan): RowLayout {
   const { fields, seed_format: seedFormat } = config.export;
   const unknownSeeds = seedFormat === "string" && snapshot.hasUnknownSeeds();
@@ -193,12 +196,12 @@ async function describeVersion(needs: MakeNeeds, description: Description): Prom
 }
 
 /** Returns the settings of images as the manifest has them; null where no format carries images. */
-function imagesOf({ formats, images }: Config["export"]): string | null {
+function imageSettings({ formats, images }: Config["export"]): string | null {
   return formats.every((format) => format === "jsonl") ? null : JSON.stringify(images);
 }
 
 /** Returns the version that a part builds on. */
-function baseOf(since: Since | null): VersionContent["since"] {
+function baseVersion(since: Since | null): VersionContent["since"] {
   const base = since?.lineage.at(-1);
   return base === undefined ? null : { version: base.version, manifestSha256: base.manifestSha256 };
 }
@@ -216,7 +219,7 @@ async function writeSchemas(
   return files;
 }
 
-function dropsOf(snapshot: ExportSnapshot, { dropped }: RowPlan): Drops {
+function countDrops(snapshot: ExportSnapshot, { dropped }: RowPlan): Drops {
   const linked = Map.groupBy(snapshot.drops(), ({ unit }) => unit);
   const byUnit = [...linked].map(([unit, own]) => [unit, Object.fromEntries(own.map(({ reason, count }) => [reason, count]))] as const);
   return Object.fromEntries(Object.keys(dropped).length === 0 ? byUnit : [...byUnit, ["row", dropped] as const]);

@@ -9,7 +9,7 @@ import type { SpooledFile } from "./spool.ts";
 import type { SeedRange } from "../card/stats.ts";
 import { isKey } from "../../../stores/object-store.ts";
 
-/** Raised whenever a row gains a column or a column's meaning changes. */
+/** Raised where a row gains a column or a column's meaning changes. */
 export const ROW_SCHEMA = 1;
 
 export const MANIFEST = "manifest.json";
@@ -17,13 +17,13 @@ export const MANIFEST = "manifest.json";
 /** A file of rows. */
 export interface DataFile extends SpooledFile {
   readonly table: string;
-  /** Absent: JSON lines. */
+  /** Absent for JSONL. */
   readonly format?: string;
   readonly split: Split;
   readonly rows: number;
 }
 
-/** True for the rows themselves, which `counts` counts. */
+/** Returns true for a file of `default`, whose rows `counts` counts. */
 export function isRowFile({ table, format }: Pick<DataFile, "table" | "format">): boolean {
   return table === "default" && format === undefined;
 }
@@ -31,7 +31,7 @@ export function isRowFile({ table, format }: Pick<DataFile, "table" | "format">)
 export interface VersionCounts {
   readonly rows: number;
   readonly prompts: number;
-  /** Generated ones. */
+  /** Generated images. */
   readonly images: number;
   /** Images that prompts come with; left out where there are none. */
   readonly references?: number;
@@ -47,7 +47,7 @@ export interface ManifestFacts {
   readonly configHash: string;
   /** See contentDigest(). */
   readonly contentSha256: string;
-  /** Of SHA256SUMS. */
+  /** SHA-256 (hex) of SHA256SUMS. */
   readonly checksumsSha256: string;
   readonly layout: RowLayout;
   readonly ratios: SplitRatios;
@@ -59,11 +59,11 @@ export interface ManifestFacts {
   readonly technical: readonly (readonly [source: string, count: number])[];
   readonly seeds: SeedRange;
   readonly madeBy: MadeByCounts;
-  /** Of a part: what it builds on. */
+  /** The version that a part builds on. */
   readonly since: SinceFact | null;
 }
 
-/** What the stored images of the dataset were made by. A night's facts: they stand here alone, and in no row. */
+/** What the stored images of the dataset were made by. These facts of a night are in the manifest alone, and in no row. */
 export interface MadeByCounts {
   readonly servers: readonly {
     readonly comfyui: string;
@@ -72,7 +72,7 @@ export interface MadeByCounts {
     readonly device: string;
     readonly images: number;
   }[];
-  /** Prompts that have images of several. */
+  /** Prompts whose images were made by several servers. */
   readonly mixedPrompts: number;
 }
 
@@ -80,14 +80,14 @@ export interface MadeByCounts {
 export interface SinceFact {
   readonly version: string;
   readonly manifestSha256: string;
-  /** Rows of the versions before that no longer hold. */
+  /** Rows of earlier versions that no longer hold. */
   readonly gone: number;
   readonly changed: number;
 }
 
 /**
- * `manifest.json`: the commit marker, written last. Its own checksum closes it, over every byte before that line, so that a flipped
- * bit in it is found like one anywhere else.
+ * Writes `manifest.json`, the commit marker, which is published last. It ends in its own checksum over every byte before, so that a flipped
+ * bit in it is found, too.
  */
 export function manifestText(facts: ManifestFacts): string {
   const { config, layout, counts, files } = facts;
@@ -98,7 +98,7 @@ export function manifestText(facts: ManifestFacts): string {
     dataset: config.dataset,
     version: facts.version,
     kind: facts.kind,
-    ...(facts.since === null ? {} : { since: sinceOf(facts.since) }),
+    ...(facts.since === null ? {} : { since: sinceFact(facts.since) }),
     created_at: facts.createdAt,
     config_hash: facts.configHash,
     content_sha256: facts.contentSha256,
@@ -119,7 +119,7 @@ export function manifestText(facts: ManifestFacts): string {
       ),
       ...tableCounts(files),
     },
-    // A reader of nothing else has to meet this before training.
+    // Who reads nothing else must see this before training.
     warnings: facts.technical.map(
       ([source, count]) => `technical score, not preference: ${count} of ${counts.rows} rows were decided by ${source}`,
     ),
@@ -151,16 +151,16 @@ export function manifestText(facts: ManifestFacts): string {
   return `${body}  "manifest_sha256": "${sha256Of(body)}"\n}\n`;
 }
 
-function sinceOf({ version, manifestSha256, gone, changed }: SinceFact): object {
+function sinceFact({ version, manifestSha256, gone, changed }: SinceFact): object {
   return { version, manifest_sha256: manifestSha256, gone, changed };
 }
 
-/** What was written with images in it, and what became of them. */
+/** Returns the formats, and how images were converted for them. */
 function imageFormats({ formats, images }: Config["export"]): object {
   return { formats: [...new Set(["jsonl", ...formats])], images };
 }
 
-/** Rows of the other tables by split; left out where there are none. */
+/** Counts rows of the other tables by split. Empty where there are none. */
 function tableCounts(files: readonly DataFile[]): object {
   const others = files.filter(({ table, format }) => table !== "default" && format === undefined);
   if (others.length === 0) return {};
@@ -173,10 +173,10 @@ function tableCounts(files: readonly DataFile[]): object {
 /** Rows by split. */
 type SplitCounts = Readonly<Partial<Record<Split, number>>>;
 
-/** What a manifest counts of its files. */
+/** Counts in a manifest. */
 export interface ManifestCounts extends VersionCounts {
   readonly splits: SplitCounts;
-  /** Of the tables beside the rows; left out where there are none. */
+  /** Rows of the tables beside `default`. Absent where there are none. */
   readonly tables?: Readonly<Record<string, SplitCounts>>;
 }
 
@@ -185,30 +185,30 @@ export interface ParsedManifest {
   readonly complete: boolean;
   readonly dataset: string;
   readonly version: string;
-  /** Null in versions of earlier programs, which did not say it. */
+  /** Null in versions of earlier programs, which did not record it. */
   readonly kind: VersionKind | null;
-  /** Null in versions of earlier programs: their files have to be read for it. */
+  /** Null in versions of earlier programs. It then follows from their files alone. */
   readonly contentSha256: string | null;
-  /** Of SHA256SUMS. */
+  /** SHA-256 (hex) of SHA256SUMS. */
   readonly checksumsSha256: string;
   /** Undefined in versions of earlier programs. */
   readonly uriBase?: string | null;
-  /** How formats with images show them, JSON; null where there are none. */
+  /** How images were converted for formats that carry them, JSON. Null where there are none. */
   readonly images: string | null;
   /** Images, pairs and prompts that linking left out: unit → reason → count. */
   readonly drops: ManifestFacts["drops"];
   readonly layout: RowLayout;
   readonly files: readonly DataFile[];
-  /** Formats with images: each has a folder of its name. */
+  /** Formats that carry images. Each has a folder of its name. */
   readonly imageFormats: readonly string[];
   readonly counts: ManifestCounts;
   readonly pairSet: string;
   readonly ratios: SplitRatios;
-  /** Of a part: the version before it. */
+  /** The version that a part builds on. */
   readonly since?: Pick<SinceFact, "version" | "manifestSha256">;
 }
 
-/** Reads a manifest back; a sentence saying why not where it is none, or was changed. */
+/** Reads a manifest back. Returns a sentence that says why it cannot be trusted, where it is not a manifest or was changed. */
 export function parseManifest(text: string): ParsedManifest | string {
   const [, body = "", sum] = /^([^]*,\n) {2}"manifest_sha256": "([0-9a-f]{64})"\n\}\n$/.exec(text) ?? [];
   if (sum === undefined) return "it does not end in its own checksum";
@@ -216,7 +216,7 @@ export function parseManifest(text: string): ParsedManifest | string {
   const value = parseExact(text);
   if (!isJsonObject(value) || value["row_schema"] !== ROW_SCHEMA)
     return `it is not of row_schema ${ROW_SCHEMA}, which is all that this version reads`;
-  // Its checksum says that manifestText() wrote it, and its row_schema with which shape.
+  // The checksum proves that manifestText() wrote it. The row_schema says which shape it has.
   const manifest = value as unknown as {
     complete: boolean;
     dataset: string;
@@ -244,7 +244,7 @@ export function parseManifest(text: string): ParsedManifest | string {
     dataset: manifest.dataset,
     version: manifest.version,
     kind: manifest.kind ?? null,
-    // Without `checksums_sha256` it is the checksum of SHA256SUMS, URIs and all.
+    // Without `checksums_sha256`, `content_sha256` is the checksum of SHA256SUMS.
     contentSha256: manifest.checksums_sha256 === undefined ? null : manifest.content_sha256,
     checksumsSha256: manifest.checksums_sha256 ?? manifest.content_sha256,
     ...(manifest.uri_base === undefined ? {} : { uriBase: manifest.uri_base }),

@@ -6,17 +6,17 @@ import { pythonFeatures } from "../card/card-columns.ts";
 import { isRowFile, type DataFile } from "./manifest.ts";
 import type { Lineage, PublishedVersion } from "../versions/read-lineage.ts";
 
-/** Of rows that earlier versions have and this export has not, or has otherwise. */
+/** Counts of rows of earlier versions that are not in this export, or have other values in it. */
 export interface StaleCounts {
   readonly gone: number;
   readonly changed: number;
 }
 
-/** What a part adds to the files of a version: which files make up the whole, and which of the older rows no longer hold. */
+/** Names of the two files that a part adds: which files make up the whole, and which older rows no longer hold. */
 export const INDEX = "index.json";
 export const STALE = "stale.csv";
 
-/** `index.json`: the files of the versions before and of the part itself, as paths from the part's folder. */
+/** Writes `index.json`: the files of the earlier versions and of the part itself, as paths from the part's folder. */
 export function indexText(lineage: readonly PublishedVersion[], own: readonly DataFile[]): string {
   const earlier = lineage.flatMap(({ version, manifest }) =>
     manifest.files.map((file) => ({ ...file, path: `../${version}/${file.path}` })),
@@ -33,7 +33,7 @@ export function indexText(lineage: readonly PublishedVersion[], own: readonly Da
   return `${JSON.stringify(index, null, 2)}\n`;
 }
 
-/** `stale.csv`, by id. */
+/** Writes `stale.csv`. Rows come by id. */
 export function* staleCsv(rows: Iterable<StaleRow>): Generator<Buffer> {
   let text = "id,reason\n";
   for (const { rowId, reason } of rows) {
@@ -45,7 +45,7 @@ export function* staleCsv(rows: Iterable<StaleRow>): Generator<Buffer> {
   yield Buffer.from(text);
 }
 
-/** What the card says of a part, after all else. */
+/** Returns the last section of a part's card. */
 export function partSection(lineage: Lineage, layout: RowLayout, { gone, changed }: StaleCounts): string {
   const versions = lineage.map(({ version }) => `\`${version}\``).join(", ");
   return `

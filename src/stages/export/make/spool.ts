@@ -8,27 +8,27 @@ import type { Chunks } from "../../../exporters/image-format.ts";
 import { fileProblem } from "../../../lib/files/file-problem.ts";
 import { writePieces } from "../../../lib/files/write-pieces.ts";
 
-/** A finished file of the version to be. */
+/** A finished file of the version that is being made. */
 export interface SpooledFile {
-  /** In the version, with slashes. */
+  /** Path in the version, with slashes. */
   readonly path: string;
   readonly sizeBytes: number;
-  /** Hex. */
+  /** SHA-256, hex. */
   readonly sha256: string;
 }
 
 export interface Spool extends AsyncDisposable {
   write(path: string, chunks: Chunks): Promise<SpooledFile>;
   read(path: string): Readable;
-  /** Where a finished file lies on this machine's disk. */
+  /** Returns the path of a finished file on this machine. */
   fileOf(path: string): string;
-  /** A folder for what is needed on the way; nothing of it is published. */
+  /** Returns a folder for temporary files. They are not published. */
   scratch(name: string): string;
 }
 
 /**
- * A folder in which a whole version is made before any of it is published: only then are sizes and checksums known, and whether it is
- * a new version at all. What a crashed process left in it is removed.
+ * Opens a folder in which a whole version is made before any of it is published. Only then are sizes and checksums known, and whether it is
+ * a new version at all. What a crashed process left in the folder is removed.
  */
 export async function openSpool(folder: string): Promise<Spool> {
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
@@ -43,7 +43,7 @@ export async function openSpool(folder: string): Promise<Spool> {
       for await (const chunk of chunks) {
         const pieces = chunk instanceof Uint8Array ? [chunk] : chunk;
         const isWritten = onDisk(file, () => writePieces(handle, pieces));
-        // Meanwhile, on this thread.
+        // Hashes on this thread while the disk writes.
         for (const piece of pieces) {
           hash.update(piece);
           sizeBytes += piece.length;
@@ -64,20 +64,20 @@ async function onDisk<Result>(file: string, call: () => Promise<Result>): Promis
     return await call();
   } catch (error) {
     throw new FatalError(`Cannot write ${file}: ${fileProblem(error)}`, {
-      hint: "an export needs room for itself under `dir` while it is made; free some, or let this user write there, and export again",
+      hint: "an export is first made under `dir`. Free some space there, or let this user write there, and export again",
       cause: error,
     });
   }
 }
 
-/** A file that an export needs on its way. */
+/** A temporary file of an export. */
 export interface ScratchFile {
   readonly file: string;
   readonly descriptor: number;
 }
 
 /**
- * Runs a call on a file that an export needs on its way.
+ * Runs a call on a temporary file.
  * @throws {FatalError} where the disk refuses, or the file is gone.
  */
 export function onScratch<Result>(file: string, call: () => Result): Result {
@@ -85,7 +85,7 @@ export function onScratch<Result>(file: string, call: () => Result): Result {
     return call();
   } catch (error) {
     throw new FatalError(`Cannot write ${file}: ${fileProblem(error)}`, {
-      hint: "an export needs room under `dir` for itself, twice while it is made; free some, or let this user write there, and export again",
+      hint: "an export needs space for two copies of its rows under `dir`. Free some space there, or let this user write there, and export again",
       cause: error,
     });
   }
@@ -98,7 +98,9 @@ export function writeScratch({ file, descriptor }: ScratchFile, bytes: Uint8Arra
   });
 }
 
-/** For a file that has less in it than was written. */
-export function cutShort({ file }: Pick<ScratchFile, "file">): FatalError {
-  return new FatalError(`Cannot read ${file}: it was cut short`, { hint: "export again, and let nobody else write there" });
+/** Creates the error for a temporary file that is shorter than what was written. */
+export function shortFileError({ file }: Pick<ScratchFile, "file">): FatalError {
+  return new FatalError(`Cannot read ${file}: the file became shorter while it was read`, {
+    hint: "make sure that no other program writes there, and export again",
+  });
 }

@@ -26,23 +26,23 @@ export interface PublishNeeds extends Pick<Context, "db" | "clock" | "signal"> {
 }
 
 export interface Publishing {
-  /** A name for the version instead of the next number. */
+  /** Name of the version instead of the next number. */
   readonly as: string | undefined;
   readonly made: MadeVersion;
-  /** All of the manifest but what a version is. */
+  /** The manifest without the version. */
   readonly facts: Omit<ManifestFacts, "version">;
 }
 
 export interface Published {
   readonly outcome: "created" | "unchanged" | "continued";
   readonly version: string;
-  /** Of the version: a folder, or `s3://…`. */
+  /** Place of the version: a folder, or `s3://…`. */
   readonly uri: string;
 }
 
 /**
- * Makes the spooled files a version: the row in `exports` first, then the files, the manifest, LATEST where it is a whole version, and the row
- * again. Ended anywhere, the next call sees from the files how far it came.
+ * Publishes the spooled files as a version. It writes the row in `exports`, the files, the manifest, LATEST where it is a whole version,
+ * and the row again. Where it ends early, the next call sees from the files how far it came.
  * @throws {ConfigError} if the wanted name is taken by other content, or the place by another dataset.
  */
 export async function publishVersion(needs: PublishNeeds, { as, made, facts }: Publishing): Promise<Published> {
@@ -57,11 +57,11 @@ export async function publishVersion(needs: PublishNeeds, { as, made, facts }: P
   const version = same ?? as ?? nextVersion(known);
   const key = { uri: store.uri, version };
   const content = { kind: facts.kind, contentSha256: made.contentSha256, rows: made.counts.rows };
-  const uri = folderOf(store.uriOf(version));
+  const uri = describePlace(store.uriOf(version));
   if (same !== null) {
     const isNamed = facts.kind !== "whole" || latest === version;
     if (!isNamed) await publish.putLatest(version);
-    // It may have been complete but for this; and what LATEST names is what was exported last, whatever was exported between.
+    // Only this may have been missing. And LATEST names what was exported last, whatever was exported in between.
     if (!isNamed || unfinished.includes(version)) renewExport(db, key, { ...content, nowMs: clock.nowMs() });
     return { outcome: "unchanged", version, uri };
   }
@@ -73,7 +73,7 @@ export async function publishVersion(needs: PublishNeeds, { as, made, facts }: P
   );
   await publish.putManifest(version, manifestText({ ...facts, version }));
   if (facts.kind === "whole") await publish.putLatest(version);
-  await settleLate(publish, { db, uri: store.uri, versions: unfinished.filter((late) => late !== version && known.complete.has(late)) });
+  await completeLate(publish, { db, uri: store.uri, versions: unfinished.filter((late) => late !== version && known.complete.has(late)) });
   completeExport(db, key, content);
   return { outcome: known.begun.has(version) || unfinished.includes(version) ? "continued" : "created", version, uri };
 }
@@ -83,8 +83,8 @@ interface LateVersions extends Pick<Context, "db"> {
   readonly versions: readonly string[];
 }
 
-/** Versions that got their manifest and then nothing more. Left as begun they would pass for interrupted for ever. */
-async function settleLate(publish: Publisher, { db, uri, versions }: LateVersions): Promise<void> {
+/** Completes the rows of versions that were interrupted after their manifest. They would be called interrupted for ever. */
+async function completeLate(publish: Publisher, { db, uri, versions }: LateVersions): Promise<void> {
   for (const version of versions) {
     const manifest = await readManifest(publish, version);
     if (manifest === null) continue;
@@ -93,7 +93,7 @@ async function settleLate(publish: Publisher, { db, uri, versions }: LateVersion
   }
 }
 
-/** Null where none is that can be trusted. */
+/** Reads a manifest; null where there is none that can be trusted. */
 async function readManifest(publish: Publisher, version: string): Promise<ParsedManifest | null> {
   const manifest = parseManifest((await publish.read(`${version}/${MANIFEST}`)) ?? "");
   return typeof manifest === "string" ? null : manifest;
@@ -105,14 +105,14 @@ interface Present extends Omit<Publishing, "made">, Pick<Context, "db"> {
 }
 
 /**
- * The version that has this content already, whatever was exported since; null if there is none.
+ * Finds the version that has this content already, whatever was exported since; null if there is none.
  * @throws {ConfigError} if the wanted name is taken by other content, or the place by another dataset.
  */
 async function findSame(publish: Publisher, { as, facts, known, db, uri }: Present): Promise<string | null> {
   const wanted = as === undefined ? newestFirst(known) : [as].filter((name) => known.complete.has(name));
   const recorded = new Map(listExports(db, uri).map((row) => [row.version, row]));
   const prompts = countActivePrompts(db);
-  // Under a new name, too, a version that is there says whose place this is.
+  // Also for a new name: a version that is there says which dataset the place holds.
   for (const version of wanted.length > 0 ? wanted : newestFirst(known).slice(0, 1)) {
     const manifest = await readManifest(publish, version);
     if (manifest === null) continue;
@@ -120,7 +120,7 @@ async function findSame(publish: Publisher, { as, facts, known, db, uri }: Prese
     const kind = kindOf(manifest, { prompts });
     keepExportFacts(db, { uri, version }, { kind, contentSha256: manifest.contentSha256 });
     if (!wanted.includes(version) || kind !== facts.kind || !mayBeSame(manifest, facts)) continue;
-    const content = manifest.contentSha256 ?? recorded.get(version)?.contentSha256 ?? (await digestOf(publish, { version, manifest }));
+    const content = manifest.contentSha256 ?? recorded.get(version)?.contentSha256 ?? (await computeDigest(publish, { version, manifest }));
     if (content === facts.contentSha256) return version;
     keepExportFacts(db, { uri, version }, { kind, contentSha256: content });
   }
@@ -137,7 +137,7 @@ function refuseForeign({ dataset }: ParsedManifest, { config }: Present["facts"]
   });
 }
 
-/** False where manifests tell already that the content differs: reading all files of an old version takes as long as it is large. */
+/** Returns false where the manifests show that the content differs. Reading all files of an old version takes long. */
 function mayBeSame(manifest: ParsedManifest, facts: Present["facts"]): boolean {
   const { counts, files, complete, since } = manifest;
   const paths = (all: readonly { readonly path: string; readonly rows: number }[]): string =>
@@ -151,8 +151,11 @@ function mayBeSame(manifest: ParsedManifest, facts: Present["facts"]): boolean {
   );
 }
 
-/** Of a version whose manifest does not say it: from its files. "" where they are damaged, which equals nothing. */
-async function digestOf(publish: Publisher, { version, manifest }: { version: string; manifest: ParsedManifest }): Promise<string> {
+/**
+ * Computes the digest of a version whose manifest does not have it, from its files. Returns "" where they are damaged, which equals no
+ * digest.
+ */
+async function computeDigest(publish: Publisher, { version, manifest }: { version: string; manifest: ParsedManifest }): Promise<string> {
   const sums = parseChecksums((await publish.read(`${version}/${CHECKSUMS}`)) ?? "");
   try {
     return await publish.digest({
@@ -169,6 +172,6 @@ async function digestOf(publish: Publisher, { version, manifest }: { version: st
   }
 }
 
-function folderOf(uri: string): string {
+function describePlace(uri: string): string {
   return uri.startsWith("file:") ? fileURLToPath(uri) : uri;
 }

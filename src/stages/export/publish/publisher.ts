@@ -18,7 +18,7 @@ export interface PublishNeeds {
 
 export type Publisher = ReturnType<typeof publisher>;
 
-/** Brings files of the spool to where versions lie. Every call leaves whole objects only, so that it may end anywhere. */
+/** Creates what copies files of the spool to the place of versions. Each call leaves whole objects only, so that it may end anywhere. */
 export function publisher({ store, spool, clock, signal, checkpoint }: PublishNeeds) {
   const retried = <Result>(request: () => Promise<Result>): Promise<Result> => retry(request, { limits: RETRIES.store, clock, signal });
 
@@ -30,7 +30,7 @@ export function publisher({ store, spool, clock, signal, checkpoint }: PublishNe
     return (await found?.sha256()) === file.sha256;
   };
 
-  /** Where versions lie on the spool's disk its files only get their names: copying them would cost as much as making them. */
+  /** Puts a file. On the same disk as the spool it only gets another name: a copy would cost as much as making it. */
   const put = async (key: string, { path, sizeBytes }: SpooledFile): Promise<void> => {
     if ((await store.putFile?.(key, spool.fileOf(path))) === true) return;
     await store.put(key, spool.read(path), sizeBytes, { contentType: contentTypeOf(path), signal });
@@ -50,7 +50,7 @@ export function publisher({ store, spool, clock, signal, checkpoint }: PublishNe
     stream: (key: string): Promise<AsyncIterable<Buffer>> => streamPublished(store, key, signal),
     digest: (content: VersionContent): Promise<string> => retried(() => contentDigest(content)),
 
-    /** All keys of all versions, and what LATEST names. */
+    /** Lists the keys of all versions, and what LATEST names. */
     async look(): Promise<{ readonly keys: readonly string[]; readonly latest: string | null }> {
       const keys = await retried(async () => {
         const found: string[] = [];
@@ -60,7 +60,7 @@ export function publisher({ store, spool, clock, signal, checkpoint }: PublishNe
       return { keys, latest: (await read(LATEST))?.trim() ?? null };
     },
 
-    /** Puts the files of a version where they belong. What an interrupted export left there is kept where it is the same, else removed. */
+    /** Puts the files of a version. Files of an interrupted export are kept where they are the same, and removed otherwise. */
     async putFiles(version: string, files: readonly SpooledFile[], left: readonly string[]): Promise<void> {
       const present = new Set(left);
       for (const file of files) {

@@ -1,7 +1,7 @@
 import { closeSync, mkdirSync, openSync, readSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { freeMemory } from "../../../lib/free-memory.ts";
-import { cutShort, onScratch, type ScratchFile, writeScratch } from "../make/spool.ts";
+import { shortFileError, onScratch, type ScratchFile, writeScratch } from "../make/spool.ts";
 import { MIB } from "../../../lib/units.ts";
 
 /** Written to a bucket's file at a time. With as many buckets as there may be, 8 MB. */
@@ -179,7 +179,7 @@ function readAt(bucket: Bucket, position: number, length: number): Buffer {
 function readInto({ descriptor, file }: Bucket, bytes: Buffer, position: number): void {
   for (let done = 0; done < bytes.length;) {
     const got = onScratch(file, () => readSync(descriptor, bytes, done, bytes.length - done, position + done));
-    if (got === 0) throw cutShort({ file });
+    if (got === 0) throw shortFileError({ file });
     done += got;
   }
 }

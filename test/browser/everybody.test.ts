@@ -83,7 +83,7 @@ describe.runIf(hasChromium)("the page for everybody", () => {
     expect(ann.problems).toEqual([]);
   });
 
-  it.each(["light", "dark"] as const)("has none where there is nothing to choose, either (%s)", async (colorScheme) => {
+  it.each(["light", "dark"] as const)("has none without tasks, either (%s)", async (colorScheme) => {
     await using ann = await newAnnotator(browser, { colorScheme });
     const { page } = ann;
     const found: string[] = [];
@@ -109,7 +109,7 @@ describe.runIf(hasChromium)("the page for everybody", () => {
     expect(ann.problems).toEqual([]);
   });
 
-  it.each(["light", "dark"] as const)("has none while images are on their way, or missing, and says so (%s)", async (colorScheme) => {
+  it.each(["light", "dark"] as const)("has none while images load or are missing, and reports it (%s)", async (colorScheme) => {
     await using ann = await newAnnotator(browser, { colorScheme });
     const { page } = ann;
     const found: string[] = [];
@@ -161,7 +161,7 @@ describe.runIf(hasChromium)("the page for everybody", () => {
     expect(ann.problems).toEqual([]);
   });
 
-  it("speaks Chinese to whoever chooses it, and remembers that", async () => {
+  it("shows Chinese to whoever chooses it, and remembers that", async () => {
     await using ann = await newAnnotator(browser);
     const { page } = ann;
     await ann.open(await site.invite("chen"));
@@ -174,7 +174,7 @@ describe.runIf(hasChromium)("the page for everybody", () => {
     expect(await page.evaluate(() => document.documentElement.lang)).toBe("zh-CN");
   });
 
-  it("stops what the policy forbids, and tells the lead", async () => {
+  it("blocks what the policy forbids, and shows the lead the number of reports", async () => {
     await using lead = await newAnnotator(browser);
     const { page } = lead;
     await page.goto(leadLink);

@@ -31,7 +31,7 @@ describe.runIf(hasChromium)("the page by keyboard", () => {
   });
   afterAll(() => browser?.close());
 
-  it("goes from the first image to the end of the work, with every key", async () => {
+  it("works from the first image to the last with every key", async () => {
     await using site = await openSite({ prompts: PROMPTS, perPrompt: 3, people: { task: "best" } });
     await site.serve();
     await using ann = await newAnnotator(browser);
@@ -102,7 +102,7 @@ describe.runIf(hasChromium)("the page by keyboard", () => {
     expect(ann.problems).toEqual([]);
   });
 
-  it("takes the key that comes right after a dialog was closed by Escape", async () => {
+  it("handles a key right after Escape closed a dialog", async () => {
     await using site = await openSite({ prompts: ["a red fox"], perPrompt: 3, people: { task: "best" } });
     await site.serve();
     await using ann = await newAnnotator(browser);

@@ -62,7 +62,7 @@ describe.runIf(hasChromium)("the page in trouble", () => {
     expect(ann.problems).toEqual([]);
   });
 
-  it("goes on offline, says how many votes wait, and sends them when the connection is back", async () => {
+  it("continues offline, shows how many votes wait, and sends them when the connection is back", async () => {
     await using ann = await newAnnotator(browser);
     await ann.open(await site.invite("bo"));
     await ann.answer("1");
@@ -80,7 +80,7 @@ describe.runIf(hasChromium)("the page in trouble", () => {
     expect(ann.problems).toEqual([]);
   });
 
-  it("keeps votes through a server that is killed, and a browser that is closed before it is back", async () => {
+  it("keeps votes while the server is killed and the browser is closed before it is back", async () => {
     await using ann = await newAnnotator(browser);
     await ann.open(await site.invite("cy"));
     const home = new URL("/", ann.page.url()).href;
@@ -116,7 +116,7 @@ describe.runIf(hasChromium)("the page in trouble", () => {
     expect(counts(site, "cy")).toEqual({ standing: PROMPTS.length, undone: 2, doubled: 0 });
   });
 
-  it("keeps the votes of a link that was revoked, and sends them under the new one", async () => {
+  it("keeps the votes of a revoked link, and sends them with the new one", async () => {
     await using ann = await newAnnotator(browser);
     await ann.open(await site.invite("di"));
     await ann.answer("1");
@@ -144,7 +144,7 @@ describe.runIf(hasChromium)("the page in trouble", () => {
     expect(await stage.getAttribute("data-task")).toBe(task);
   });
 
-  it("keeps one person's votes apart from the next one's in the same browser", async () => {
+  it("keeps the votes of two people in one browser apart", async () => {
     await using fay = await newAnnotator(browser);
     const link = await site.invite("fay");
     await fay.open(link);

@@ -47,7 +47,7 @@ describe.runIf(hasChromium)("a thousand votes", () => {
   });
   afterAll(() => browser?.close());
 
-  it("by four people at once: none lost, none doubled", async () => {
+  it("are cast by four people at once: none lost, none counted twice", async () => {
     await using site = await openSite({ prompts: PROMPTS, perPrompt: 4, people: { task: "pair", overlap: PEOPLE.length } });
     await site.serve();
     await using closing = new AsyncDisposableStack();
@@ -78,7 +78,7 @@ describe.runIf(hasChromium)("a thousand votes", () => {
     expect(people.flatMap(({ problems }) => problems)).toEqual([]);
   }, 300_000);
 
-  it("shows the next images at once while the server takes its time", async () => {
+  it("shows the next images at once while the server is slow", async () => {
     await using site = await openSite({ prompts: PROMPTS.slice(0, 6), perPrompt: 2 });
     await site.serve();
     await using ann = await newAnnotator(browser);

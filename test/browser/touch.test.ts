@@ -52,7 +52,7 @@ describe.runIf(hasChromium)("the page by touch", () => {
   });
   afterAll(() => browser?.close());
 
-  it("goes from the first image to the end of the work on a tablet", async () => {
+  it("works from the first image to the last on a tablet", async () => {
     await using site = await openSite({ prompts: ["a fox", "a heron", "a tram", "a map"], perPrompt: 4 });
     await site.serve();
     await using ann = await newAnnotator(browser, TABLET);

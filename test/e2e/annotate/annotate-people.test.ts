@@ -23,7 +23,7 @@ const linked = (): number => site.project.count("select count(*) from preference
 const best = (task: Task, place = 0) => ({ kind: "best", best: task.images[place]!.slot }) as const;
 
 describe("annotate serve", () => {
-  it("turns what people choose into rows, and follows when one of them is excluded, taken back in, and forgotten", async () => {
+  it("turns votes into rows, and follows when a person is excluded, counted again, and forgotten", async () => {
     await site.serve();
     const ann = await joinPage(await site.invite("ann"));
     for (const task of await ann.tasks(10)) await ann.vote(task);
@@ -49,7 +49,7 @@ describe("annotate serve", () => {
     await site.kill();
   });
 
-  it("has every confirmed vote after kill -9 in the middle, once, and goes on under the same links", async () => {
+  it("has every confirmed vote exactly once after kill -9, and continues with the same links", async () => {
     const link = await site.serve();
     const bo = await joinPage(await site.invite("bo"));
     const cy = await joinPage(link);
@@ -87,7 +87,7 @@ describe("annotate serve", () => {
     await site.kill();
   });
 
-  it("ends in good order on Ctrl-C, runs beside judge and link, and refuses a second one", async () => {
+  it("ends cleanly on Ctrl-C, runs beside judge and link, and refuses a second server", async () => {
     const server = startCli(["annotate", "serve", "-c", site.project.config, "--json"]);
     await new Promise<void>((resolve) => server.child.stdout!.on("data", () => server.output().includes('"serving"') && resolve()));
     expect((await annotate()).exit).toBe(0);
@@ -99,7 +99,7 @@ describe("annotate serve", () => {
     expect(events.map(({ event }) => event)).toEqual(["serving", "done"]);
   });
 
-  it("is open to a network only behind TLS or for somebody who insists", async () => {
+  it("opens to a network only behind TLS or with --insecure", async () => {
     const refused = await annotate("serve", "--host", "0.0.0.0");
     expect([refused.exit, refused.stderr]).toEqual([2, expect.stringContaining("unencrypted")]);
     const server = startCli(["annotate", "serve", "-c", site.project.config, "--host", "0.0.0.0", "--insecure", "--port", "0"]);
@@ -152,7 +152,7 @@ describe("annotate serve", () => {
 });
 
 describe("annotate invite", () => {
-  it("prints a link for each person, replaces an older one, and lists who there is", async () => {
+  it("prints a link for each person, replaces older ones, and lists everybody", async () => {
     const { stdout, stderr } = await annotate("invite", "eve", "Zoë Lee");
     const links = stdout.split("\n").filter((line) => line !== "");
     expect(links.map((line) => line.split("\t")[0])).toEqual(["eve", "Zoë Lee"]);

@@ -30,7 +30,7 @@ afterAll(async () => {
 });
 
 describe("who may ask", () => {
-  it("takes a personal link for a cookie that scripts and other sites never see, and leaves the address bar", async () => {
+  it("exchanges a personal link for a cookie that scripts and other sites never see, and clears the address bar", async () => {
     const { status, headers } = await stranger!.ask(new URL(annLink).pathname);
     expect(status).toBe(303);
     expect(headers.location).toBe("/");
@@ -54,13 +54,13 @@ describe("who may ask", () => {
     expect(shown.text).not.toContain("refresh");
   });
 
-  it("asks once more where the link was on another site's page, whose requests carry no cookie yet", async () => {
+  it("reloads once if the link was on another site's page, whose requests carry no cookie yet", async () => {
     const shown = await stranger!.ask("/", { headers: { "sec-fetch-site": "cross-site" } });
     expect(shown.status).toBe(401);
     expect(shown.text).toContain('http-equiv="refresh" content="0;url=/"');
   });
 
-  it("takes no token but the right one", async () => {
+  it("accepts only the right token", async () => {
     const right = ann!.cookie;
     const wrong = `${right.slice(0, -1)}${right.endsWith("A") ? "B" : "A"}`;
     for (const cookie of [wrong, right.slice(0, -1), `${right}A`, `${right.split("=")[0]}=`, right.toUpperCase()]) {
@@ -69,7 +69,7 @@ describe("who may ask", () => {
     expect((await stranger!.ask("/join/nothing")).headers["set-cookie"]).toBeUndefined();
   });
 
-  it("keeps no token in the database, the logs or anywhere else below dir", () => {
+  it("stores no token in the database, the logs or anywhere else below dir", () => {
     const tokens = [leadLink, annLink].map((link) => link.split("/join/")[1]!);
     const files = readdirSync(site.project.runs, { recursive: true, encoding: "utf8" }).map((name) => join(site.project.runs, name));
     const holding = files.filter((file) => statSync(file).isFile() && tokens.some((token) => readFileSync(file).includes(token)));
@@ -77,7 +77,7 @@ describe("who may ask", () => {
     expect(statSync(join(site.project.runs, "page/secret")).mode & 0o077).toBe(0);
   });
 
-  it("tells everybody their own name, and the lead's numbers to the lead alone", async () => {
+  it("shows everybody their own name, and the overview only to the lead", async () => {
     expect((await ann!.ask("/api/session")).json() as SessionAnswer).toMatchObject({ annotator: "ann", role: "annotator", task: "pair" });
     const refused = await ann!.ask("/api/lead");
     expect([refused.status, (refused.json() as { error: string }).error]).toEqual([403, "not-lead"]);
@@ -88,7 +88,7 @@ describe("who may ask", () => {
     ]);
   });
 
-  it("ends with a revoked link, at once", async () => {
+  it("ends at once with a revoked link", async () => {
     const cy = await joinPage(await site.invite("cy"));
     const [task] = await cy.tasks(1);
     expect((await cy.ask(task!.images[0]!.thumb)).status).toBe(200);
@@ -100,7 +100,7 @@ describe("who may ask", () => {
 });
 
 describe("whose page it is", () => {
-  it("answers under its own names alone (DNS rebinding)", async () => {
+  it("answers only under its own host names (DNS rebinding)", async () => {
     const { port } = new URL(url);
     for (const host of ["rebound.example", `rebound.example:${port}`, `127.0.0.1.rebound.example:${port}`, "127.0.0.1", `127.0.0.1:1`]) {
       const answer = await ann!.ask("/api/session", { headers: { host } });
@@ -111,7 +111,7 @@ describe("whose page it is", () => {
     }
   });
 
-  it("takes votes from its own page alone (CSRF)", async () => {
+  it("accepts votes only from its own page (CSRF)", async () => {
     const send = (headers: Record<string, string>) =>
       ann!.ask("/api/tasks", {
         method: "POST",
@@ -126,7 +126,7 @@ describe("whose page it is", () => {
     expect((await send({})).status).toBe(200);
   });
 
-  it("takes no form's content types, and lets no other site read it", async () => {
+  it("refuses the content types of forms, and lets no other site read answers", async () => {
     for (const type of ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]) {
       const answer = await ann!.ask("/api/tasks", {
         method: "POST",
@@ -165,7 +165,7 @@ describe("what a browser is told", () => {
     expect(before).toBe(0);
   });
 
-  it("sends prompts as the text that they are", async () => {
+  it("sends prompts as text", async () => {
     const tasks = await bo!.tasks(9);
     const hostile = tasks.find(({ prompt }) => prompt.startsWith("<img"));
     expect(hostile?.prompt).toBe(HOSTILE);
@@ -211,7 +211,7 @@ describe("what it takes", () => {
     expect(answer.headers["content-type"]).toContain("application/json");
   });
 
-  it("takes no other methods", async () => {
+  it("refuses other methods", async () => {
     for (const method of ["PUT", "DELETE"] as const)
       expect((await ann!.ask("/api/votes", { method, headers: { origin: url } })).status).toBe(404);
   });
@@ -220,7 +220,7 @@ describe("what it takes", () => {
 describe("images", () => {
   const take = async (client: PageClient): Promise<Task> => (await client.tasks(1))[0]!;
 
-  it("are right-sized WebP to choose by, and the original without its texts to look into", async () => {
+  it("are small WebP files for choosing, and originals without metadata for zooming", async () => {
     const [image] = (await take(bo!)).images;
     const thumb = await bo!.ask(image!.thumb);
     expect(thumb.headers["content-type"]).toBe("image/webp");
@@ -233,7 +233,7 @@ describe("images", () => {
     expect(await sharp(full.bytes).metadata()).toMatchObject({ format: "png", width: image!.width, height: image!.height });
   });
 
-  it("stay in the browser for good, and in no proxy", async () => {
+  it("stay in the browser's cache for ever, and in no proxy", async () => {
     const [image] = (await take(bo!)).images;
     for (const path of [image!.thumb, image!.full]) {
       const { headers } = await bo!.ask(path);
@@ -243,7 +243,7 @@ describe("images", () => {
     }
   });
 
-  it("go to whom the task was given to, under names that say nothing", async () => {
+  it("are sent only to the person with the task, under names that reveal nothing", async () => {
     const task = await take(bo!);
     const [first, second] = task.images;
     const ids = site.project.column("select image_id from images").map(String);

@@ -6,7 +6,7 @@ import { isLoopback, listOwnOrigins, buildPageUrl, refuseOpenNetwork } from "../
 const open = { host: "0.0.0.0", publicUrl: null, insecure: false };
 
 describe("refuseOpenNetwork()", () => {
-  it("lets loopback, TLS and a person who insists pass, and nothing else", () => {
+  it("accepts loopback, TLS and --insecure, and nothing else", () => {
     expect(() => refuseOpenNetwork({ ...open, host: "127.0.0.1" })).not.toThrow();
     expect(() => refuseOpenNetwork({ ...open, publicUrl: "https://vote.example" })).not.toThrow();
     expect(() => refuseOpenNetwork({ ...open, insecure: true })).not.toThrow();
@@ -22,7 +22,7 @@ describe("refuseOpenNetwork()", () => {
 });
 
 describe("listOwnOrigins()", () => {
-  it("takes loopback's names on loopback, and the public address beside them", () => {
+  it("accepts the names of loopback on loopback, and the public address as well", () => {
     expect([...listOwnOrigins({ host: "127.0.0.1", publicUrl: "https://vote.example/" }, 4180)]).toEqual([
       "http://127.0.0.1:4180",
       "http://localhost:4180",
@@ -31,11 +31,11 @@ describe("listOwnOrigins()", () => {
     ]);
   });
 
-  it("takes one address where one was given", () => {
+  it("accepts one address if one was given", () => {
     expect([...listOwnOrigins({ host: "10.1.2.3", publicUrl: null }, 80)]).toEqual(["http://10.1.2.3"]);
   });
 
-  it("takes this machine's addresses and name where it listens on all, and no other name", () => {
+  it("accepts this machine's addresses and name if it listens on all, and no other name", () => {
     const origins = listOwnOrigins({ host: "0.0.0.0", publicUrl: null }, 4180);
     expect(origins.has("http://127.0.0.1:4180")).toBe(true);
     expect(origins.has(`http://${hostname().toLowerCase()}:4180`)).toBe(true);
@@ -45,7 +45,7 @@ describe("listOwnOrigins()", () => {
 });
 
 describe("buildPageUrl()", () => {
-  it("is where people can reach it", () => {
+  it("is an address at which people can reach it", () => {
     expect(buildPageUrl({ host: "127.0.0.1", publicUrl: null }, 4180)).toBe("http://127.0.0.1:4180");
     expect(buildPageUrl({ host: "::1", publicUrl: null }, 4180)).toBe("http://[::1]:4180");
     expect(buildPageUrl({ host: "127.0.0.1", publicUrl: "https://vote.example/" }, 4180)).toBe("https://vote.example");

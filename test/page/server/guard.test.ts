@@ -38,12 +38,12 @@ describe("addGuard()", () => {
     expect((await ask("bo")).statusCode).toBe(200);
   });
 
-  it("answers where the disk takes no note of who came", async () => {
+  it("answers although the disk cannot record who came", async () => {
     db.client.pragma("query_only = ON"); // As a disk that went read-only: SQLITE_READONLY.
     expect((await ask("ann")).statusCode).toBe(200);
   });
 
-  it("remembers when somebody came, once a minute", async () => {
+  it("records when somebody came, once a minute", async () => {
     await ask("ann");
     const seenAtMs = annotatorQueries(db).findByName("ann")!.seenAtMs!;
     expect(Math.abs(Date.now() - seenAtMs)).toBeLessThan(60_000);

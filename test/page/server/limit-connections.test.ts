@@ -45,7 +45,7 @@ async function ask(socket: Socket, cookie = ""): Promise<string> {
 }
 
 describe("limitConnections()", () => {
-  it("ends the longest idle of a peer's strangers, so that whoever comes next is heard", async () => {
+  it("closes the longest idle stranger of a peer, so that a newcomer is served", async () => {
     const [first] = [await open()];
     const ended = once(first, "close");
     for (let i = 0; i < 50; i++) await open();
@@ -54,7 +54,7 @@ describe("limitConnections()", () => {
     expect(await ask(await open())).toContain("heard");
   });
 
-  it("lets other peers alone until there are too many in all", async () => {
+  it("closes no connection of other peers until there are too many in all", async () => {
     const honest = await open("127.0.0.2");
     for (let i = 0; i < 50; i++) await open();
     expect(await ask(honest)).toContain("heard");
@@ -62,7 +62,7 @@ describe("limitConnections()", () => {
     await expect.poll(countOf).toBe(limits.strangers);
   });
 
-  it("never ends the connection of somebody who showed a cookie", async () => {
+  it("never closes the connection of somebody who showed a cookie", async () => {
     const person = await open();
     expect(await ask(person, "ours")).toContain("heard");
     for (let i = 0; i < 50; i++) await open();
@@ -70,7 +70,7 @@ describe("limitConnections()", () => {
     expect(await ask(person, "ours")).toContain("heard");
   });
 
-  it("counts a stranger that asked and now is idle again, and one that only began a head", async () => {
+  it("counts strangers that are idle again after a request, and those that sent only part of a head", async () => {
     for (let i = 0; i < 20; i++) await ask(await open());
     for (let i = 0; i < 20; i++) (await open()).write("GET / HTTP/1.1\r\n");
     await expect.poll(countOf).toBe(limits.strangersPerPeer);

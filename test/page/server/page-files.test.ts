@@ -27,7 +27,7 @@ describe("ensurePageBuilt", () => {
   });
   afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-  it("builds once, for several that start together, and again where a source is another", async () => {
+  it("builds once for several processes that start together, and again after a source changes", async () => {
     await Promise.all([ensure(), ensure(), ensure()]);
     expect(told).toEqual(["Building the annotation page"]);
     expect(readFileSync(join(root, "dist/web/index.html"), "utf8")).not.toMatch(/<script(?![^>]*src=)|<style|style=/);
@@ -42,7 +42,7 @@ describe("ensurePageBuilt", () => {
     expect(readdirSync(join(root, "dist")).toSorted((first, second) => first.localeCompare(second))).toEqual(["locks", "web"]);
   });
 
-  it("says why it cannot, and leaves what was built before", async () => {
+  it("reports why a build failed, and keeps the earlier build", async () => {
     await ensure();
     const before = script();
     writeFileSync(join(root, "src/page/web/main.tsx"), "import './nowhere.ts';");
@@ -50,7 +50,7 @@ describe("ensurePageBuilt", () => {
     expect(script()).toBe(before);
   });
 
-  it("takes what the package brings, and says where it brings nothing", async () => {
+  it("uses the built page of a package, and reports if there is none", async () => {
     rmSync(join(root, "src"), { recursive: true });
     await expect(ensure()).rejects.toThrow("has no index.html");
     mkdirSync(join(root, "dist/web"), { recursive: true });

@@ -10,7 +10,7 @@ const slots = new Map([
 ]);
 
 describe("readAnswer()", () => {
-  it("turns slots into images, in the form of imported votes", () => {
+  it("translates slots into images, in the form of imported votes", () => {
     const read = (answer: Answer, task: "best" | "best-worst" | "rank" = "best") => readAnswer(answer, { slots, task });
     expect(read({ kind: "best", best: "s2" })).toEqual({ kind: "choice", ranking: [["i_a"]] });
     expect(read({ kind: "tie" })).toEqual({ kind: "tie", ranking: [["i_c", "i_a", "i_b"]] });
@@ -38,14 +38,14 @@ describe("readAnswer()", () => {
     expect(() => readAnswer(answer, { slots, task })).toThrow(AnswerError);
   });
 
-  it("refuses a worst of two", () => {
+  it("refuses a worst image of two", () => {
     const two = new Map([...slots].slice(0, 2));
     expect(() => readAnswer({ kind: "best-worst", best: "s1", worst: "s2" }, { slots: two, task: "best-worst" })).toThrow(
       "answer of kind best",
     );
   });
 
-  it("takes every whole ranking, and loses no image of it", () => {
+  it("accepts every complete ranking, and loses no image of it", () => {
     const order = fc.shuffledSubarray([...slots.keys()], { minLength: 3 });
     fc.assert(
       fc.property(order, fc.integer({ min: 1, max: 2 }), (names, cut) => {
@@ -57,7 +57,7 @@ describe("readAnswer()", () => {
 });
 
 describe("readFlags()", () => {
-  it("names images in order, each flag once, and leaves out what has none", () => {
+  it("sorts images, keeps each flag once, and leaves out images without flags", () => {
     expect(readFlags({ s1: ["text", "nsfw", "nsfw"], s2: ["corrupt"], s3: [] }, slots)).toEqual({
       i_a: ["corrupt"],
       i_c: ["nsfw", "text"],
@@ -65,7 +65,7 @@ describe("readFlags()", () => {
     expect(Object.keys(readFlags({ s1: ["text"], s2: ["text"] }, slots))).toEqual(["i_a", "i_c"]);
   });
 
-  it("refuses a slot that the task does not have", () => {
+  it("refuses a slot that is not part of the task", () => {
     expect(() => readFlags({ s9: ["nsfw"] }, slots)).toThrow(AnswerError);
   });
 });

@@ -24,7 +24,7 @@ function lowest(task: Task) {
 }
 
 describe("createEntryRecorder()", () => {
-  it("writes a vote as the importer does, with the places as shown", () => {
+  it("writes a vote as the importer does, with the order shown", () => {
     const ann = page.person("ann");
     const task = ann.next();
     const voteId = randomUUID();
@@ -49,7 +49,7 @@ describe("createEntryRecorder()", () => {
     expect(right!.slot).toBe(answer.best);
   });
 
-  it("takes a vote on a page that was left open over a weekend, without the time", () => {
+  it("accepts a vote from a page left open over a weekend, without its time", () => {
     const ann = page.person("ann");
     const task = ann.next();
     const entry = { vote_id: randomUUID(), ms: 3 * 86_400_000 };
@@ -66,7 +66,7 @@ describe("createEntryRecorder()", () => {
     expect(column("select answers from comparisons where answers > 0")).toEqual([1]);
   });
 
-  it("refuses other content under the same id, a second vote on a task, and tasks of others", () => {
+  it("refuses other content with the same id, a second vote on a task, and other people's tasks", () => {
     const [ann, bo] = [page.person("ann"), page.person("bo")];
     const task = ann.next();
     const voteId = randomUUID();
@@ -79,7 +79,7 @@ describe("createEntryRecorder()", () => {
     expect(column("select count(*) from votes")).toEqual([1]);
   });
 
-  it("takes back any earlier vote, keeps its row, and takes another in its place", () => {
+  it("undoes any earlier vote, keeps its row, and accepts another vote in its place", () => {
     const ann = page.person("ann");
     const [first, second] = ann.give(2).tasks;
     const voteId = randomUUID();
@@ -95,7 +95,7 @@ describe("createEntryRecorder()", () => {
     expect(column("select count(*) from counted_votes")).toEqual([2]);
   });
 
-  it("does not count a vote that arrives again after it was taken back", () => {
+  it("does not count a vote that arrives again after it was undone", () => {
     const ann = page.person("ann");
     const task = ann.next();
     const entry = { vote_id: randomUUID() };
@@ -105,7 +105,7 @@ describe("createEntryRecorder()", () => {
     expect(column("select count(*) from counted_votes")).toEqual([0]);
   });
 
-  it("asks a third person where two do not agree, and then calls it disputed", () => {
+  it("asks a third person if two disagree, and then calls it disputed", () => {
     const [ann, bo, cy, di] = ["ann", "bo", "cy", "di"].map((name) => page.person(name));
     const foxOf = (tasks: readonly Task[]): Task | undefined => tasks.find(({ prompt }) => prompt.endsWith("fox"));
     const state = (): unknown => column("select state from comparisons where prompt_key = 'p_fox'")[0];
@@ -120,7 +120,7 @@ describe("createEntryRecorder()", () => {
     expect(foxOf(di!.give(2).tasks)).toBeUndefined();
   });
 
-  it("is done as soon as people agree, whatever the places", () => {
+  it("is done once people agree, whatever the order shown", () => {
     for (const name of ["ann", "bo"]) {
       const person = page.person(name);
       for (const task of person.give(2).tasks) person.vote(task, lowest(task));
@@ -128,7 +128,7 @@ describe("createEntryRecorder()", () => {
     expect(column("select distinct state from comparisons")).toEqual(["done"]);
   });
 
-  it("takes a batch whole: what is refused does not take the others with it", () => {
+  it("accepts the rest of a batch in which one entry is refused", () => {
     const ann = page.person("ann");
     const task = ann.next();
     expect(ann.vote(task, { kind: "best", best: "nowhere" }).kind).toBe("refused");

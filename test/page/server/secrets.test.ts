@@ -17,18 +17,18 @@ const SECRET = Buffer.alloc(32, 7);
 const place = { taskId: "t", annotatorId: 1, name: "i_a" };
 
 describe("tokens", () => {
-  it("are long, fit an address bar, and never come twice", () => {
+  it("are long, safe in a URL, and never equal", () => {
     const tokens = Array.from({ length: 1_000 }, createToken);
     expect(new Set(tokens).size).toBe(1_000);
     expect(tokens.every((token) => /^[\w-]{43}$/.test(token))).toBe(true);
     expect(createTaskId()).toMatch(/^[\w-]{22}$/);
   });
 
-  it("are known to the database by their hash alone", () => {
+  it("are stored as hashes", () => {
     expect(hashToken("abc")).toBe("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   });
 
-  it("give the lead the same link as long as the secret lives", () => {
+  it("give the lead the same link as long as the secret exists", () => {
     expect(deriveLeadToken(SECRET)).toBe(deriveLeadToken(Buffer.alloc(32, 7)));
     expect(deriveLeadToken(SECRET)).not.toBe(deriveLeadToken(Buffer.alloc(32, 8)));
     expect(deriveLeadToken(SECRET)).toMatch(/^[\w-]{43}$/);
@@ -36,7 +36,7 @@ describe("tokens", () => {
 });
 
 describe("deriveSlot()", () => {
-  it("calls an image otherwise in every task, for every person and under every secret", () => {
+  it("names an image differently in every task, for every person and with every secret", () => {
     const others = [
       deriveSlot(SECRET, place),
       deriveSlot(SECRET, { ...place, taskId: "u" }),
@@ -67,7 +67,7 @@ beforeEach(() => {
 afterEach(() => rmSync(dir, { recursive: true }));
 
 describe("openServerSecret()", () => {
-  it("is made once, for its owner alone", () => {
+  it("is created once, readable only by its owner", () => {
     const secret = openServerSecret(dir);
     expect(secret).toHaveLength(32);
     expect(openServerSecret(dir)).toEqual(secret);
@@ -75,7 +75,7 @@ describe("openServerSecret()", () => {
     expect(readdirSync(join(dir, "page"))).toEqual(["secret"]);
   });
 
-  it("is made anew where a full disk or a power cut left it empty", () => {
+  it("is created again if a full disk or a power cut left it empty", () => {
     openServerSecret(dir);
     truncateSync(file);
     const secret = openServerSecret(dir);
@@ -83,7 +83,7 @@ describe("openServerSecret()", () => {
     expect(readFileSync(file)).toEqual(Buffer.from(secret));
   });
 
-  it("is never made of something else that lies there", () => {
+  it("is not replaced if the file contains something else", () => {
     openServerSecret(dir);
     writeFileSync(file, "seven");
     expect(() => openServerSecret(dir)).toThrow(FatalError);

@@ -80,14 +80,14 @@ describe("startPageServer()", () => {
     expect(refused.map((voteId) => rows.get(voteId))).toEqual([1, 0, 0]);
   });
 
-  it("answers many at once, each with what is theirs", async () => {
+  it("answers many concurrent requests, each with its own image", async () => {
     const answers = await Promise.all(Array.from({ length: 30 }, () => lead.post("/api/tasks", { holding: [], count: 3 })));
     const ids = answers.map((answer) => (answer.json() as TasksAnswer).tasks.map(({ task_id }) => task_id).toSorted());
     expect(new Set(ids.map((each) => each.join())).size).toBe(1); // One person's three tasks, given once.
     expect(ids[0]).toHaveLength(3);
   });
 
-  it("gives the slots of people who went away, or stopped reading, to others", async () => {
+  it("frees the slots of people who left or stopped reading", async () => {
     const { client } = page.dataset.db;
     const { store } = page.dataset.context;
     // Larger than what a socket holds: a PNG's structure is all that is looked at.
@@ -142,7 +142,7 @@ describe("startPageServer()", () => {
     await hasty.close();
   });
 
-  it("is not locked by thousands of connections that say nothing", async () => {
+  it("is not blocked by thousands of silent connections", async () => {
     const { hostname, port } = new URL(server.url);
     const idle = Array.from({ length: 1_500 }, () => connect({ host: hostname, port: Number(port) }).on("error", () => undefined));
     await Promise.all(idle.map((socket) => (socket.connecting ? once(socket, "connect") : Promise.resolve())));
@@ -152,7 +152,7 @@ describe("startPageServer()", () => {
     for (const socket of idle) socket.destroy();
   });
 
-  it("says who has the port, and leaves nothing open", async () => {
+  it("reports a port in use, and leaves nothing open", async () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
     const { port } = other.address() as AddressInfo; // It listens on TCP.

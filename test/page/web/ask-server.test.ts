@@ -8,7 +8,7 @@ describe("chooseBackOffMs", () => {
     ]);
   });
 
-  it("is spread over its second half", () => {
+  it("is random within the upper half", () => {
     expect(chooseBackOffMs(3, () => 0)).toBe(1000);
   });
 });

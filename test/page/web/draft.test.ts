@@ -17,18 +17,18 @@ function press(kind: TaskKind, presses: string, shown: readonly string[] = slots
 }
 
 describe("picks", () => {
-  it("answers at once where one image is asked for", () => {
+  it("answers at once if one image is asked for", () => {
     expect(press("pair", "b", ["a", "b"])).toEqual({ kind: "best", best: "b" });
     expect(press("best", "c")).toEqual({ kind: "best", best: "c" });
   });
 
-  it("takes the best, then the worst", () => {
+  it("reads the best, then the worst", () => {
     expect(press("best-worst", "c")).toEqual({ tiers: [["c"]], joins: false });
     expect(press("best-worst", "ccd")).toEqual({ kind: "best-worst", best: "c", worst: "d" });
     expect(press("best-worst", "a", ["a", "b"])).toEqual({ kind: "best", best: "a" });
   });
 
-  it("takes an order, with ties", () => {
+  it("reads an order, with ties", () => {
     expect(press("rank", "dab")).toEqual({ tiers: [["d"], ["a"], ["b"]], joins: false });
     expect(press("rank", "dabc")).toEqual({ kind: "ranking", ranking: [["d"], ["a"], ["b"], ["c"]] });
     expect(press("rank", "d=abc")).toEqual({ kind: "ranking", ranking: [["d", "a"], ["b"], ["c"]] });
@@ -36,7 +36,7 @@ describe("picks", () => {
     expect(press("rank", "d=a=b=c")).toEqual({ kind: "tie" });
   });
 
-  it("takes T at the start for a tie of all", () => {
+  it("reads T at the start as a tie of all", () => {
     for (const kind of ["pair", "best", "best-worst", "rank"] as const) expect(press(kind, "=")).toEqual({ kind: "tie" });
   });
 
@@ -55,7 +55,7 @@ describe("picks", () => {
     expect(slots.map((slot) => findRank(picks, slot))).toEqual([1, 1, 3, null]);
   });
 
-  it("knows what was chosen before", () => {
+  it("finds what was chosen before", () => {
     expect(findChosenPlace({ kind: "best-worst", best: "a", worst: "b" }, "b")).toBe("worst");
     expect(findChosenPlace({ kind: "ranking", ranking: [["a", "b"], ["c"]] }, "b")).toBe("best");
     expect(findChosenPlace({ kind: "tie" }, "a")).toBeNull();
@@ -63,14 +63,14 @@ describe("picks", () => {
 });
 
 describe("toggleFlag", () => {
-  it("sets, adds and clears, and keeps no empty list", () => {
+  it("sets, adds and clears flags, and keeps no empty list", () => {
     const one = toggleFlag({}, "a", "nsfw");
     expect(one).toEqual({ a: ["nsfw"] });
     expect(toggleFlag(one, "a", "text")).toEqual({ a: ["nsfw", "text"] });
     expect(toggleFlag(one, "a", "nsfw")).toEqual({});
   });
 
-  it("has a key of its own for each flag", () => {
+  it("has a different key for each flag", () => {
     expect(new Set(FLAG_KEYS.map(([, key]) => key)).size).toBe(FLAG_KEYS.length);
   });
 });

@@ -38,7 +38,7 @@ describe("zoom", () => {
     });
   });
 
-  it("shows one px of the image on one px of the screen, and comes back", () => {
+  it("shows one px of the image on one px of the screen, and returns to fit", () => {
     const large: Frame = { cell: { width: 500, height: 500 }, image: { width: 2000, height: 2000 } };
     const zoomed = toggleZoom("fit", large, 2);
     expect(zoomed).toEqual({ scale: 0.5, centre: { x: 0.5, y: 0.5 } });
@@ -67,7 +67,7 @@ describe("zoom", () => {
     );
   });
 
-  it("keeps what is under the pointer there, as far as the image's edges allow", () => {
+  it("keeps the place under the pointer, as far as the image's edges allow", () => {
     const each: Frame = { cell: { width: 400, height: 400 }, image: { width: 1600, height: 1600 } };
     fc.assert(
       fc.property(share, share, (x, y) => {
@@ -99,14 +99,14 @@ describe("chooseColumns", () => {
     expect(chooseColumns({ count: 2, area: { width: 390, height: 700 }, image: square, ...gaps })).toBe(1);
   });
 
-  it("puts four in a square where they are largest so", () => {
+  it("puts four in a square if they are largest that way", () => {
     expect(chooseColumns({ count: 4, area: { width: 1000, height: 1000 }, image: square, ...gaps })).toBe(2);
     expect(chooseColumns({ count: 4, area: { width: 1000, height: 620 }, image: square, ...gaps }), "not three and one").toBe(2);
     expect(chooseColumns({ count: 4, area: { width: 1600, height: 500 }, image: square, ...gaps })).toBe(4);
     expect(chooseColumns({ count: 3, area: { width: 700, height: 1000 }, image: { width: 1216, height: 832 }, ...gaps })).toBe(1);
   });
 
-  it("answers something for no room at all", () => {
+  it("returns a number for an empty area", () => {
     expect(chooseColumns({ count: 3, area: { width: 0, height: 0 }, image: square, ...gaps })).toBe(3);
   });
 });

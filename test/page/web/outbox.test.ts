@@ -51,7 +51,7 @@ describe("Outbox", () => {
     await vi.waitFor(() => expect(store.kept.size).toBe(0));
   });
 
-  it("keeps everything while the server does not answer, also for the next page", async () => {
+  it("keeps everything while the server does not answer, also after a reload", async () => {
     const store = memoryStore();
     const { outbox } = makeOutbox(() => new AskError("unreachable", "down"), store);
     outbox.add(vote("a"));
@@ -66,7 +66,7 @@ describe("Outbox", () => {
     expect(next.sent.flat()).toEqual(["a", "b", "c"]);
   });
 
-  it("goes on by itself when the server is back", async () => {
+  it("continues by itself when the server is back", async () => {
     let down = true;
     const { outbox, sent } = makeOutbox(() => (down ? new AskError("unavailable", "ending") : null));
     outbox.add(vote("a"));
@@ -76,7 +76,7 @@ describe("Outbox", () => {
     expect(sent).toEqual([["a"], ["a"]]);
   });
 
-  it("waits for a new link where the old one is revoked", async () => {
+  it("waits for a new link if the old one is revoked", async () => {
     let revoked = true;
     const { outbox } = makeOutbox(() => (revoked ? new AskError("not-joined", "revoked") : null));
     outbox.add(vote("a"));
@@ -86,7 +86,7 @@ describe("Outbox", () => {
     await vi.waitFor(() => expect(outbox.state).toBe("idle"));
   });
 
-  it("singles out an entry that can never be taken, tells it, and loses none beside it", async () => {
+  it("isolates and reports an entry that can never be accepted, and loses no other", async () => {
     const { outbox, sent, results } = makeOutbox(({ entries }) =>
       entries.some(({ vote_id }) => vote_id === "bad") ? new AskError("bad-request", "no JSON that fits") : null,
     );
@@ -107,7 +107,7 @@ describe("Outbox", () => {
     expect(sent.map(({ length }) => length)).toEqual([100, 100, 50]);
   });
 
-  it("says so where the browser keeps nothing, and sends all the same", async () => {
+  it("reports that the browser stores nothing, and still sends", async () => {
     const store = memoryStore();
     const { outbox, sent } = makeOutbox(() => null, { ...store, add: () => Promise.reject(new Error("QuotaExceededError")) });
     outbox.add(vote("a"));

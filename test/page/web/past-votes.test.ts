@@ -21,7 +21,7 @@ async function popAll(votes: PastVotes): Promise<readonly string[]> {
 }
 
 describe("PastVotes", () => {
-  it("goes back through this page's votes, what an earlier page left unsent, and the server's pages, each vote once", async () => {
+  it("returns this page's votes, unsent ones of an earlier page, and the server's, each vote once", async () => {
     const pages: Readonly<Record<string, HistoryAnswer>> = {
       first: {
         votes: [
@@ -63,7 +63,7 @@ describe("PastVotes", () => {
     expect(await popAll(votes)).toEqual([]);
   });
 
-  it("can be asked again where the server did not answer", async () => {
+  it("can be retried after the server did not answer", async () => {
     let asked = 0;
     const votes = new PastVotes([], () => {
       asked++;
@@ -73,7 +73,7 @@ describe("PastVotes", () => {
     expect(await popAll(votes)).toEqual(["a"]);
   });
 
-  it("forgets what the server refused", async () => {
+  it("forgets votes that the server refused", async () => {
     const votes = new PastVotes([], noHistory);
     votes.push(past("a"));
     votes.push(past("b"));
@@ -81,7 +81,7 @@ describe("PastVotes", () => {
     expect(await popAll(votes)).toEqual(["a"]);
   });
 
-  it("keeps 500 votes, and has the server tell of those before", async () => {
+  it("keeps 500 votes, and gets earlier ones from the server", async () => {
     const ids = Array.from({ length: 501 }, (_, index) => `v${index}`);
     const newestFirst = ids.toReversed();
     const votes = new PastVotes([], () =>

@@ -22,14 +22,14 @@ describe("readCommand", () => {
     expect(readCommand(key({ key: name }))).toEqual(command);
   });
 
-  it("knows digits by their place, and letters where an input method or another alphabet hides them", () => {
+  it("reads digits by position, and letters that an input method or another alphabet hides", () => {
     expect(readCommand(key({ key: "&", code: "Digit1" }))).toEqual({ kind: "pick", index: 0 }); // French
     expect(readCommand(key({ key: "Process", code: "KeyT" }))).toEqual({ kind: "tie" }); // Pinyin
     expect(readCommand(key({ key: "я", code: "KeyZ" }))).toEqual({ kind: "undo" });
     expect(readCommand(key({ key: "z", code: "KeyY" }))).toEqual({ kind: "undo" }); // German
   });
 
-  it("never chooses twice for a key that is held down, and moves on for an arrow", () => {
+  it("never chooses twice for a key that is held down, and keeps moving for an arrow", () => {
     expect(readCommand(key({ key: "1", repeat: true }))).toBeNull();
     expect(readCommand(key({ key: "z", repeat: true }))).toBeNull();
     expect(readCommand(key({ key: "ArrowLeft", repeat: true }))).toEqual({ kind: "pan", x: 1, y: 0 });

@@ -14,7 +14,7 @@ const never = (): Promise<Uint8Array> => Promise.reject(new Error("made again"))
 const bytes = (length: number) => (): Promise<Uint8Array> => Promise.resolve(Buffer.alloc(length, 1));
 
 describe("openImageCache()", () => {
-  it("makes an image once, also for many who ask at once and after a restart", async () => {
+  it("makes an image once, also for many concurrent callers and after a restart", async () => {
     const cache = await openImageCache(folder, { maxBytes: 1_000 });
     let made = 0;
     const make = (): Promise<Uint8Array> => Promise.resolve(Buffer.alloc(10, ++made));
@@ -26,7 +26,7 @@ describe("openImageCache()", () => {
     expect(later.sizeBytes).toBe(10);
   });
 
-  it("keeps below its limit, and what was asked for last", async () => {
+  it("stays below its limit and keeps the most recently used images", async () => {
     const cache = await openImageCache(folder, { maxBytes: 100 });
     for (const letter of ["a", "b", "c"]) await cache.get(nameOf(letter), bytes(30));
     await cache.get(nameOf("a"), never);
@@ -38,7 +38,7 @@ describe("openImageCache()", () => {
     expect(readdirSync(folder)).not.toContain(`${nameOf("b")}.webp`);
   });
 
-  it("tries again after a failure, and makes again what somebody deleted", async () => {
+  it("retries after a failure, and makes deleted images again", async () => {
     const cache = await openImageCache(folder, { maxBytes: 100 });
     await expect(cache.get(nameOf("a"), never)).rejects.toThrow("made again");
     await cache.get(nameOf("a"), bytes(5));
@@ -47,7 +47,7 @@ describe("openImageCache()", () => {
     expect(cache.sizeBytes).toBe(7);
   });
 
-  it("removes what a crash left half-written, and nothing that is not its own", async () => {
+  it("removes files that a crash left half-written, and no others", async () => {
     writeFileSync(join(folder, `${nameOf("a")}.webp.1.tmp`), "half");
     writeFileSync(join(folder, "notes.txt"), "mine");
     const cache = await openImageCache(folder, { maxBytes: 100 });

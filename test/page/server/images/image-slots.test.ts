@@ -23,7 +23,7 @@ async function settle(): Promise<void> {
 }
 
 describe("createImageSlots()", () => {
-  it("opens no more at once than there are slots, and goes on when one is read or given up", async () => {
+  it("opens no more streams than there are slots, and continues when one is read or abandoned", async () => {
     const slots = createImageSlots({ all: 2, perPerson: 2 });
     const { opened, open } = opener();
     const asked = [1, 2, 3, 4].map((person) => slots.take(person, open));
@@ -36,7 +36,7 @@ describe("createImageSlots()", () => {
     expect(await text((await asked[3]!).stream)).toBe("word");
   });
 
-  it("lets one person who reads nothing keep only their own waiting", async () => {
+  it("delays only the images of a person who reads nothing", async () => {
     const slots = createImageSlots({ all: 3, perPerson: 1 });
     const { opened, open } = opener();
     for (let image = 0; image < 5; image++) void slots.take(1, open);
@@ -45,7 +45,7 @@ describe("createImageSlots()", () => {
     expect(await text(other.stream)).toBe("word");
   });
 
-  it("gives the slot of what cannot be opened, or is closed already, to the next", async () => {
+  it("frees the slot of a stream that cannot be opened or is already closed", async () => {
     const slots = createImageSlots({ all: 1, perPerson: 1 });
     await expect(slots.take(1, () => Promise.reject(new Error("away")))).rejects.toThrow("away");
     const { open } = opener();

@@ -76,7 +76,7 @@ async function tellingLate(): Promise<Buffer> {
 const pixelsOf = (bytes: Buffer): Promise<Buffer> => sharp(bytes).raw().toBuffer();
 
 describe("full()", () => {
-  it.each(["png", "jpeg", "webp", "late png"] as const)("serves a %s as it was made, without what says how", async (kind) => {
+  it.each(["png", "jpeg", "webp", "late png"] as const)("serves a %s unchanged except for its metadata", async (kind) => {
     const store = storeOf();
     const bytes = kind === "late png" ? await tellingLate() : await telling(kind);
     expect(bytes.includes(SECRET)).toBe(true);
@@ -89,7 +89,7 @@ describe("full()", () => {
     expect((await pixelsOf(served)).equals(await pixelsOf(bytes))).toBe(true);
   });
 
-  it.each(["png", "jpeg"] as const)("lets a %s leave while it is read, holding none of it", async (format) => {
+  it.each(["png", "jpeg"] as const)("streams a %s while it is read, without holding it in memory", async (format) => {
     const store = storeOf();
     const bytes = await telling(format);
     const gate = Promise.withResolvers<void>();
@@ -106,7 +106,7 @@ describe("full()", () => {
     await ended;
   });
 
-  it("fails for a file that has lost its end, or has another behind it: half an image is none", async () => {
+  it("fails for a file that is shorter or longer than recorded", async () => {
     const store = storeOf();
     const { full } = await pageImages(store);
     const whole = stored(store, "a.png", await telling("png"));
@@ -126,7 +126,7 @@ describe("full()", () => {
 });
 
 describe("thumb()", () => {
-  it("reads the next images while one is encoded, and only a few of them", async () => {
+  it("reads a few images ahead while one is encoded", async () => {
     const store = storeOf();
     const gate = Promise.withResolvers<void>();
     store.onPiece = () => gate.promise;
@@ -140,7 +140,7 @@ describe("thumb()", () => {
     for (const one of await Promise.all(made)) expect(one.contentType).toBe("image/webp");
   });
 
-  it("is made ahead only while nobody waits", async () => {
+  it("makes thumbnails ahead only while nobody waits", async () => {
     const store = storeOf();
     const gate = Promise.withResolvers<void>();
     store.onPiece = () => gate.promise;

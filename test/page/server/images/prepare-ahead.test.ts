@@ -16,7 +16,7 @@ async function run(needs: Pick<PrepareNeeds, "assignments" | "stored" | "images"
 }
 
 describe("prepareAhead()", () => {
-  it("makes what is asked about first, in its order, and looks again", async () => {
+  it("makes thumbnails in the order of the queue, and checks again later", async () => {
     const made: string[] = [];
     const queue = [['["a","b"]', '["c","gone"]'], ['["d","e"]']];
     await run(
@@ -30,7 +30,7 @@ describe("prepareAhead()", () => {
     expect(made).toEqual(["a", "b", "c", "d", "e"]);
   });
 
-  it("goes on after an image that cannot be had, and ends with a bug", async () => {
+  it("continues after an image that is not available, and ends at a bug", async () => {
     const made: string[] = [];
     const errors: Readonly<Record<string, Error>> = {
       a: new TransientError("away"),

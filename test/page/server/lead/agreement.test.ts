@@ -22,13 +22,13 @@ describe("createAlphaCounter()", () => {
     expect(alphaOf(rows)).toBeCloseTo(0.743, 3);
   });
 
-  it("is 1 where all agree, whatever they say, and unknown where nothing could differ", () => {
+  it("is 1 if all agree, and null if nothing could differ", () => {
     expect(alphaOf(["a b a", "a b a"])).toBe(1);
     expect(alphaOf(["a a a", "a a a"])).toBeNull();
     expect(alphaOf(["a b . .", ". . a b"])).toBeNull();
   });
 
-  it("does not depend on the order of observers, of units, or on what values are called", () => {
+  it("does not depend on the order of observers or units, or on the names of values", () => {
     const units = fc.array(fc.array(fc.constantFrom("a", "b", "c"), { maxLength: 5 }), { minLength: 1, maxLength: 20 });
     fc.assert(
       fc.property(units, (all) => {
@@ -48,11 +48,11 @@ describe("createAlphaCounter()", () => {
 const said = (vote: ComparedVote): readonly string[] => listPreferences(vote).map(({ pair, preferred }) => `${pair}: ${preferred}`);
 
 describe("listPreferences()", () => {
-  it("reads the best of four as three preferences, and nothing of the other three", () => {
+  it("reads the best of four as three preferences, and nothing about the other three", () => {
     expect(said({ kind: "choice", shown: ["c", "a", "d", "b"], ranking: [["c"]] })).toEqual(["a c: second", "b c: second", "c d: first"]);
   });
 
-  it("reads every pair of a ranking, tied ones as neither", () => {
+  it("reads every pair of a ranking, ties as neither", () => {
     expect(said({ kind: "choice", shown: ["a", "b", "c"], ranking: [["b"], ["a", "c"]] })).toEqual([
       "a b: second",
       "a c: neither",
@@ -60,12 +60,12 @@ describe("listPreferences()", () => {
     ]);
   });
 
-  it("goes by image and not by place: two who both prefer the left one do not agree for that", () => {
+  it("compares by image and not by position: two people who both choose the left one need not agree", () => {
     expect(said({ kind: "choice", shown: ["a", "b"], ranking: [["a"]] })).toEqual(["a b: first"]);
     expect(said({ kind: "choice", shown: ["b", "a"], ranking: [["b"]] })).toEqual(["a b: second"]);
   });
 
-  it("takes ties and both bad for no preference, and a skip for nothing", () => {
+  it("reads ties and both bad as no preference, and a skip as nothing", () => {
     expect(said({ kind: "tie", shown: ["b", "a"], ranking: [["b", "a"]] })).toEqual(["a b: neither"]);
     expect(said({ kind: "both_bad", shown: ["b", "a"], ranking: [] })).toEqual(["a b: neither"]);
     expect(said({ kind: "skip", shown: ["b", "a"], ranking: [] })).toEqual([]);

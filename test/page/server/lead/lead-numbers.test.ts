@@ -28,7 +28,7 @@ function preferring(task: Task, which: 0 | 1): Answer {
 }
 
 describe("createLeadCounter()", () => {
-  it("counts each person's votes, their median time and how they agree", async () => {
+  it("counts each person's votes, median time and agreement", async () => {
     page = await openVotingPage({ overlap: 2, max_votes: 2 });
     for (const name of ["a", "b", "c", "d"]) page.addPrompt(name, 2);
     await page.scan();
@@ -50,7 +50,7 @@ describe("createLeadCounter()", () => {
     expect(answer.csp_reports).toBe(2);
   });
 
-  it("leaves people who are excluded out of the whole, and still shows their numbers", async () => {
+  it("leaves excluded people out of the totals, and still shows their numbers", async () => {
     page = await openVotingPage({ overlap: 3 });
     page.addPrompt("a", 2);
     await page.scan();
@@ -66,7 +66,7 @@ describe("createLeadCounter()", () => {
     expect(of(answer, "ann").agreement).toBe(0.5);
   });
 
-  it("measures people by known answers and by what they said before; neither is a vote that counts", async () => {
+  it("measures people by known answers and repeats, which do not count as votes", async () => {
     page = await openVotingPage({ gold_rate: 1, repeat_rate: 0 });
     page.addPrompt("g", 2);
     page.addPrompt("h", 2);

@@ -25,7 +25,7 @@ function lookAs(people: object, annotate: object = {}) {
 }
 
 describe("createComparisonFeed()", () => {
-  it("shows only prompts whose images are all there, inspected, and two or more of use", async () => {
+  it("shows only prompts whose images are all stored and inspected, with two or more usable ones", async () => {
     page = await openVotingPage();
     page.addPrompt("whole", 2);
     page.addPrompt("single", 1);
@@ -44,7 +44,7 @@ describe("createComparisonFeed()", () => {
     expect(column("select distinct prompt_key from comparisons order by 1")).toEqual(["p_running", "p_whole"]);
   });
 
-  it("writes nothing when it looks again", async () => {
+  it("writes nothing at a second scan", async () => {
     page = await openVotingPage({ task: "best" });
     page.addPrompt("a", 4);
     await page.scan();
@@ -55,7 +55,7 @@ describe("createComparisonFeed()", () => {
     expect(page.feed.epoch).toBe(epoch);
   });
 
-  it("counts votes that were imported, and those cast before the configuration changed", async () => {
+  it("counts imported votes, and votes cast before the configuration changed", async () => {
     page = await openVotingPage({ overlap: 2 });
     page.addPrompt("a", 2);
     page.addPrompt("b", 2);
@@ -76,7 +76,7 @@ describe("createComparisonFeed()", () => {
     ]);
   });
 
-  it("shows an excluded image no more, and asks about it again once it is back", async () => {
+  it("hides an excluded image, and shows it again once it is included", async () => {
     page = await openVotingPage({ task: "best" });
     page.addPrompt("a", 3);
     await page.scan();
@@ -96,7 +96,7 @@ describe("createComparisonFeed()", () => {
     ]);
   });
 
-  it("asks about an image that was made again, also who said something of the one before", async () => {
+  it("asks everybody about an image that was made again, also those who voted on the earlier one", async () => {
     page = await openVotingPage({ task: "best" });
     const ann = page.person("ann");
     page.addPrompt("a", 2);
@@ -126,7 +126,7 @@ describe("createComparisonFeed()", () => {
     expect(column("select count(*) from votes")).toEqual([3]);
   });
 
-  it("counts votes that are imported beside it", async () => {
+  it("counts votes that are imported while the page is served", async () => {
     page = await openVotingPage();
     page.addPrompt("a", 2);
     await page.scan();
@@ -137,7 +137,7 @@ describe("createComparisonFeed()", () => {
     expect(column("select state from comparisons")).toEqual(["done"]);
   });
 
-  it("asks again for what lacks votes once a person is excluded, and no more when that is undone", async () => {
+  it("asks for votes that are missing after a person is excluded, and no longer once that is undone", async () => {
     page = await openVotingPage();
     page.addPrompt("a", 2);
     await page.scan();
@@ -156,7 +156,7 @@ describe("createComparisonFeed()", () => {
     expect(column(state)).toEqual(["done"]);
   });
 
-  it("asks under every criterion, one after the other, and no longer about one that was removed", async () => {
+  it("asks for one criterion after the other, and no longer for a removed one", async () => {
     page = await openVotingPage({}, { criteria: ["overall", "text"] });
     page.addPrompt("a", 2);
     page.addPrompt("b", 2);
@@ -171,7 +171,7 @@ describe("createComparisonFeed()", () => {
     expect(column("select criterion from comparisons where state = 'open'")).toEqual(["overall", "overall"]);
   });
 
-  it("shows the first N prompts alone where it is told so, and none that were removed", async () => {
+  it("shows only the first N prompts if so configured, and no removed ones", async () => {
     page = await openVotingPage();
     for (const [position, name] of ["a", "b", "c"].entries()) {
       page.addPrompt(name, 2);
@@ -185,7 +185,7 @@ describe("createComparisonFeed()", () => {
     expect(column(open)).toEqual(["p_b"]);
   });
 
-  it("asks nobody about two images that look the same", async () => {
+  it("asks nobody about near-duplicates", async () => {
     page = await openVotingPage({}, { filters: { near_duplicate: 4 } });
     for (const name of ["a0", "a1"]) {
       page.dataset.addImage(imageId(name), { promptKey: "p_a" });

@@ -21,7 +21,7 @@ describe("composeTask()", () => {
     },
   );
 
-  it("cuts what nobody reads, says so, and cuts no character in two", async () => {
+  it("cuts a long text, says so, and cuts no character in half", async () => {
     const emoji = "😀".repeat(1_500_000);
     const cut = await shown(`x${emoji}`);
     expect(cut.length).toBeLessThan(10_100);

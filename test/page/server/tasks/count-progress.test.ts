@@ -13,7 +13,7 @@ afterEach(() => page[Symbol.asyncDispose]());
 const counter = () => createProgressCounter({ db: page.dataset.db, clock: { nowMs: page.nowMs, sleep: () => Promise.resolve() } });
 
 describe("createProgressCounter()", () => {
-  it("counts what each person has done and has left, also between two counts", () => {
+  it("counts done and left for each person, also between two counts", () => {
     const countProgress = counter();
     const [ann, bo] = [page.person("ann"), page.person("bo")];
     const of = ({ row }: typeof ann) => {
@@ -35,7 +35,7 @@ describe("createProgressCounter()", () => {
     ]);
   });
 
-  it("sees new work soon where nothing was left, and after a clock that was set back", async () => {
+  it("sees new work soon if nothing was left, and after the clock was set back", async () => {
     const countProgress = counter();
     const ann = page.person("ann");
     for (let vote = 0; vote < 4; vote++) ann.vote(ann.next(), { kind: "tie" });
@@ -51,7 +51,7 @@ describe("createProgressCounter()", () => {
     expect(left()).toBe(2);
   });
 
-  it("says the pace of the last ten minutes, an hour's worth", () => {
+  it("returns votes per hour at the pace of the last ten minutes", () => {
     const countProgress = counter();
     const ann = page.person("ann");
     ann.vote(ann.next(), { kind: "tie" });

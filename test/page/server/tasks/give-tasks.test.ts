@@ -28,7 +28,7 @@ describe("createTaskGiver()", () => {
     expect(page.person("cy").give(9).tasks).toEqual([]);
   });
 
-  it("gives the same comparison to as many people as overlap says, and to nobody twice", async () => {
+  it("gives a comparison to as many people as `overlap` says, and to nobody twice", async () => {
     await open({ overlap: 2 }, 1);
     const [ann, bo, cy] = [page.person("ann"), page.person("bo"), page.person("cy")];
     expect(ann.give(5).tasks).toHaveLength(1);
@@ -36,7 +36,7 @@ describe("createTaskGiver()", () => {
     expect(cy.give(5).tasks).toEqual([]);
   });
 
-  it("gives back what nobody is heard of, and takes a late answer all the same", async () => {
+  it("gives an expired task to others, and still accepts a late answer", async () => {
     await open({}, 1);
     const [ann, bo] = [page.person("ann"), page.person("bo")];
     const late = ann.next();
@@ -49,7 +49,7 @@ describe("createTaskGiver()", () => {
     expect(ann.vote(late, best(late)).kind).toBe("confirmed");
   });
 
-  it("holds nothing for people because the clock was wrong for a while", async () => {
+  it("ignores leases made while the clock was wrong", async () => {
     const DAY_MS = 86_400_000;
     await open({}, 2);
     const [ann, bo] = [page.person("ann"), page.person("bo")];
@@ -62,7 +62,7 @@ describe("createTaskGiver()", () => {
     expect(ann.give(2).tasks).toEqual([]);
   });
 
-  it("asks for as many votes as linking wants of a prompt", async () => {
+  it("asks for as many votes as linking needs for a prompt", async () => {
     page = await openVotingPage({ task: "best" }, { pairs: { main: { min_votes: 2 } } });
     page.addPrompt("x", 3);
     await page.scan();
@@ -75,7 +75,7 @@ describe("createTaskGiver()", () => {
     expect(cy.give().tasks).toHaveLength(1); // Split.
   });
 
-  it("keeps what a browser says that it holds", async () => {
+  it("renews the tasks that a browser holds", async () => {
     await open({}, 1);
     const [ann, bo] = [page.person("ann"), page.person("bo")];
     const task = ann.next();
@@ -86,7 +86,7 @@ describe("createTaskGiver()", () => {
     expect(bo.give().tasks).toEqual([]);
   });
 
-  it("gives a browser that lost its tasks the same again, in the same order of images", async () => {
+  it("returns lost tasks to a browser, with the same order of images", async () => {
     await open({}, 3);
     const ann = page.person("ann");
     const before = ann.give(2).tasks;
@@ -102,7 +102,7 @@ describe("createTaskGiver()", () => {
     ).toHaveLength(1);
   });
 
-  it("gives a skipped comparison to somebody else, and never to the same person again", async () => {
+  it("gives a skipped comparison to somebody else, and never again to the same person", async () => {
     await open({}, 1);
     const [ann, bo] = [page.person("ann"), page.person("bo")];
     const task = ann.next();
@@ -111,7 +111,7 @@ describe("createTaskGiver()", () => {
     expect(prompts(bo.give(5).tasks)).toEqual(["a picture of p_x0"]);
   });
 
-  it("asks about close scores first, and about few votes before that", async () => {
+  it("asks about comparisons with few votes first, then about close scores", async () => {
     page = await openVotingPage({ overlap: 2 });
     page.addPrompt("clear", 2, [0.9, 0.1]);
     page.addPrompt("close", 2, [0.5, 0.49]);
@@ -124,7 +124,7 @@ describe("createTaskGiver()", () => {
     expect(bo.give(3).tasks.map(({ prompt }) => prompt.slice(-5))).toEqual(["iddle", "clear", "close"]);
   });
 
-  it("says nothing of images, models or seeds, and shuffles places", async () => {
+  it("reveals no image, model or seed, and shuffles positions", async () => {
     await open({ task: "best" }, 5, 4);
     expect(JSON.stringify(page.person("zoe").give(1).tasks)).not.toMatch(/i_[0-9a-f]|base|seed|\.png/);
     const isSpecial = [0.5, 0.5]; // Neither gold nor a repeat.
@@ -149,7 +149,7 @@ describe("createTaskGiver()", () => {
     expect(page.dataset.db.client.prepare("select state from comparisons where prompt_key = 'p_x0'").pluck().get()).toBe("void");
   });
 
-  it("says that a task is gone whose image was excluded while somebody had it", async () => {
+  it("reports a task as gone whose image was excluded while somebody had it", async () => {
     await open({}, 2);
     const ann = page.person("ann");
     const [first, second] = ann.give(2).tasks;
@@ -180,7 +180,7 @@ describe("createTaskGiver()", () => {
     ).toEqual([]);
   });
 
-  it("repeats some of what a person answered, once it is no longer before the eye", async () => {
+  it("repeats some tasks that a person answered, some time later", async () => {
     await open({ repeat_rate: 1 }, 60);
     const ann = page.person("ann");
     const seen = new Map<string, number>();

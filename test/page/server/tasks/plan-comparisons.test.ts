@@ -48,7 +48,7 @@ describe("planComparisons()", () => {
     );
   });
 
-  it("gives the same, whatever the order of the images", () => {
+  it("plans the same, whatever the order of the images", () => {
     fc.assert(
       fc.property(groups, rules, (images, each) => {
         expect(planComparisons(images.toReversed(), each)).toEqual(planComparisons(images, each));
@@ -56,7 +56,7 @@ describe("planComparisons()", () => {
     );
   });
 
-  it("asks for each image in a pair as often as a Swiss tournament has rounds", () => {
+  it("shows each image in as many pairs as a Swiss tournament has rounds", () => {
     expect([2, 3, 4, 5, 8, 9].map(countRounds)).toEqual([1, 2, 2, 3, 3, 4]);
     const counts = (images: number): number[] => {
       const planned = planComparisons(scored(...Array.from({ length: images }, () => null)), { task: "pair", order: "random" });
@@ -79,7 +79,7 @@ describe("planComparisons()", () => {
     expect(unknown!.priority).toBeLessThan(close!.priority);
   });
 
-  it("shows one image alone to nobody", () => {
+  it("plans nothing for a single image", () => {
     expect(planComparisons(scored(1), { task: "best", order: "uncertain" })).toEqual([]);
   });
 });
@@ -116,7 +116,7 @@ describe("planSwissRound()", () => {
     ]);
   });
 
-  it("lets nobody meet twice, and finds the best of a power of two without a loss", () => {
+  it("pairs nobody twice, and finds the best of a power of two without a loss", () => {
     const names = fc.uniqueArray(fc.stringMatching(/^[a-z]{1,4}$/), { minLength: 2, maxLength: 17 });
     fc.assert(
       fc.property(names, (images) => {

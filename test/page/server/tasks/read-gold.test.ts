@@ -21,7 +21,7 @@ function read(...lines: readonly string[]) {
 }
 
 describe("readGold()", () => {
-  it("takes votes without ids, by index, by name and by ranking", async () => {
+  it("reads votes without ids, by index, by name and by ranking", async () => {
     const gold = await read(
       JSON.stringify({ images: [b, a], choice: 0 }),
       JSON.stringify({ images: [a, b, c], ranking: [[c, a], [b]], criterion: "text" }),
@@ -48,7 +48,7 @@ describe("readGold()", () => {
     await expect(reading).rejects.toThrow("gold.jsonl:3");
   });
 
-  it("says so where there is no file", async () => {
+  it("reports a missing file", async () => {
     await expect(readGold(join(folder, "none.jsonl"), { queries, criteria: ["overall"] })).rejects.toThrow("there is no such file");
   });
 });

@@ -13,7 +13,7 @@ const wanted = (comparisons: readonly string[][], rules: Partial<WantingRules>) 
 ];
 
 describe("planVotes()", () => {
-  it("is the overlap where that is enough", () => {
+  it("is the overlap if that is enough", () => {
     expect(wanted([["a", "b", "c"]], {})).toEqual([1]);
     expect(
       wanted(
@@ -26,7 +26,7 @@ describe("planVotes()", () => {
     ).toEqual([3, 3]);
   });
 
-  it("is what linking wants of a group, shared among its comparisons", () => {
+  it("is what linking needs for a group, shared among its comparisons", () => {
     expect(wanted([["a", "b", "c", "d"]], { minVotes: 3 })).toEqual([3]);
     expect(
       wanted(
@@ -52,7 +52,7 @@ describe("planVotes()", () => {
     ).toEqual([1, 1, 1, 1]);
   });
 
-  it("counts groups that share no image by themselves", () => {
+  it("counts groups that share no image separately", () => {
     const byName = planVotes(['["a","b"]', '["b","c"]', '["x","y"]'], { ...RULES, minVotes: 2 });
     expect(Object.fromEntries(byName)).toEqual({ '["a","b"]': 1, '["b","c"]': 1, '["x","y"]': 2 });
   });
@@ -81,12 +81,12 @@ describe("planVotes()", () => {
 });
 
 describe("settleComparison()", () => {
-  it("takes one vote where one is asked for", () => {
+  it("accepts one vote if one is wanted", () => {
     expect(settleComparison([], { overlap: 1, maxVotes: 5 })).toEqual({ state: "open", wanted: 1 });
     expect(settleComparison(["a"], { overlap: 1, maxVotes: 5 })).toEqual({ state: "done", wanted: 1 });
   });
 
-  it("asks one more person at a time while people are split, up to the limit", () => {
+  it("asks one more person at a time while votes are split, up to the limit", () => {
     const rules = { overlap: 2, maxVotes: 4 };
     expect(settleComparison(["a"], rules)).toEqual({ state: "open", wanted: 2 });
     expect(settleComparison(["a", "a"], rules)).toEqual({ state: "done", wanted: 2 });
@@ -96,7 +96,7 @@ describe("settleComparison()", () => {
     expect(settleComparison(["a", "b", "tie", "both_bad"], rules)).toEqual({ state: "disputed", wanted: 4 });
   });
 
-  it("ends after at most max_votes, in whatever order people answer", () => {
+  it("ends after at most max_votes, whatever the order of the votes", () => {
     const bounds = fc
       .integer({ min: 1, max: 6 })
       .chain((overlap) => fc.record({ overlap: fc.constant(overlap), maxVotes: fc.integer({ min: overlap, max: 9 }) }));

@@ -46,7 +46,7 @@ describe("a version's files", () => {
     const error = await fixture.export({}, {}, { config }).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(FatalError);
     expect((error as FatalError).message).toContain(config.dir);
-    expect((error as FatalError).hint).toContain("free some");
+    expect((error as FatalError).hint).toContain("Free some space");
     expect((await fixture.files()).size).toBe(0);
   });
 });

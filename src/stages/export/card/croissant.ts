@@ -88,9 +88,9 @@ export function croissantText({ config, layout, files }: CroissantFacts): string
     })),
     // A record set for each file: Croissant's file sets are for archives and repositories only.
     recordSet: tablesIn(own, layout).flatMap((table) =>
-      [...Map.groupBy(table.files, ({ split }) => split)].flatMap(([split, own]) =>
-        own.map(({ path }, index) =>
-          recordSet(`${table.prefix}${split}${own.length === 1 ? "" : `-${String(index).padStart(5, "0")}`}`, { path, ...table }),
+      [...Map.groupBy(table.files, ({ split }) => split)].flatMap(([split, parts]) =>
+        parts.map(({ path }, index) =>
+          recordSet(`${table.prefix}${split}${parts.length === 1 ? "" : `-${String(index).padStart(5, "0")}`}`, { path, ...table }),
         ),
       ),
     ),

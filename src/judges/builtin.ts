@@ -2,19 +2,20 @@ import { BLANK_LUMA_STD, type Inspection } from "../images/inspection.ts";
 import type { Judge } from "./judge.ts";
 import { roundDecimals } from "../lib/round-decimals.ts";
 
-/** Raised whenever the formula changes: old scores stay beside the new. */
+/** Raise it whenever the formula changes. Scores of the old version are kept beside the new ones. */
 const VERSION = "1";
 
-/** Mean absolute Laplacian at which sharpness counts half: photographs have 5 to 20, images out of focus below 2. */
+/** Mean absolute Laplacian at which the focus term is one half. Photographs have 5 to 20, blurred images less than 2. */
 const HALF_SHARPNESS = 8;
-/** Standard deviation of luma from which contrast is full: half of that of an evenly filled range is 37, black and white is 127.5. */
+/** Standard deviation of luma at which the contrast term reaches 1. Pure black and white has 127.5. */
 const FULL_CONTRAST = 64;
 const ENTROPY_MAX_BITS = 8;
 
 /**
- * A technical score from the one decode, no human preference: it knows blur, flatness and blank images, nothing of the prompt.
- * score = ∛(sharpness / (sharpness + 8) · min(1, lumaStd / 64) · entropy / 8), 0…1; 0 where blank.
- * The geometric mean, so that no one measure makes up for another.
+ * Creates the judge that scores technical quality from the measures of the inspection.
+ * It detects blur, flat contrast and blank images. It knows nothing about the prompt or about what people prefer.
+ * score = ∛(sharpness / (sharpness + 8) · min(1, lumaStd / 64) · entropy / 8), 0…1; 0 for a blank image.
+ * It is a geometric mean, so that no measure can make up for another.
  */
 export function createBuiltinJudge({ name }: { readonly name: string }): Judge {
   return {
@@ -27,7 +28,7 @@ export function createBuiltinJudge({ name }: { readonly name: string }): Judge {
   };
 }
 
-/** 0…1, to 6 decimals. */
+/** Computes the score, 0…1, rounded to 6 decimals. */
 export function computeTechnicalScore({ sharpness, lumaStd, entropy }: Pick<Inspection, "sharpness" | "lumaStd" | "entropy">): number {
   if (lumaStd < BLANK_LUMA_STD) return 0;
   const focus = sharpness / (sharpness + HALF_SHARPNESS);

@@ -1,3 +1,4 @@
+import { STATUS_CODES } from "node:http";
 import { Readable } from "node:stream";
 import { Agent, type Dispatcher, request } from "undici";
 import { FatalError, TransientError } from "../errors.ts";
@@ -6,24 +7,23 @@ import { networkReason, retryAfter, serverWords } from "../lib/http/failure.ts";
 import { AS_IT_IS, readText, unpackAnswer } from "../lib/http/read-answer.ts";
 import { withoutSecrets } from "../lib/terminal/hidden-words.ts";
 import { MIB } from "../lib/units.ts";
-import { STATUS_CODES } from "node:http";
 
 const CONNECT_TIMEOUT_MS = 10_000;
-/** Of one answer held in memory: 64 scores are 5 KB, a talkative model's word on two images some 10 KB. */
+/** Largest answer, which is held in memory. 64 scores take 5 KB, a long answer about two images about 10 KB. */
 const ANSWER_MAX_BYTES = 4 * MIB;
 
-/** Before JSON readers may ignore it: RFC 8259 §8.1. Programs in .NET write it. */
+/** Programs in .NET write it before JSON. A reader may ignore it (RFC 8259 §8.1). */
 const BYTE_ORDER_MARK = /^\uFEFF/;
 
 export interface JudgeServerOptions {
-  /** On every request. Secrets: never in a message, nor in what is kept of an answer. */
+  /** Sent with every request. They hold secrets, so they appear neither in messages nor in stored answers. */
   readonly headers: Readonly<Record<string, string>>;
   readonly connections: number;
-  /** For the whole of a request and its answer, ms. */
+  /** Limit for a request and its whole answer, ms. */
   readonly timeoutMs: number;
 }
 
-/** JSON whose length is known before its pieces are made, so that no request is held in memory whole. */
+/** A JSON body whose length is known before its pieces are made, so that it is never in memory as a whole. */
 export interface StreamedJson {
   readonly sizeBytes: number;
   readonly pieces: AsyncIterable<Uint8Array>;
@@ -38,27 +38,27 @@ export interface JudgeCall {
 
 export interface JudgeAnswer {
   readonly status: number;
-  /** Without the values of our headers. */
+  /** The body, with the values of our headers removed. */
   readonly text: string;
-  /** Where the server asked to wait so long. */
+  /** How long the server asks us to wait, ms. Undefined if it does not say. */
   readonly retryAfterMs: number | undefined;
-  /** Where it redirects to, without the query. */
+  /** The target of a redirect, without its query. */
   readonly location: string | undefined;
 }
 
-/** Requests to the server of one judge. */
+/** A client of the server of one judge. */
 export interface JudgeServer {
-  /** The answer whatever its status; redirects are not followed. @throws {TransientError | FatalError} or the abort reason. */
+  /** Sends a request and returns the answer, whatever its status. Redirects are not followed. @throws {TransientError | FatalError} or the abort reason. */
   ask(call: JudgeCall): Promise<JudgeAnswer>;
   close(): Promise<void>;
 }
 
-/** Some frameworks answer every POST with 201. */
+/** Returns true for any 2xx: some frameworks answer every POST with 201. */
 export function isSuccess({ status }: Pick<JudgeAnswer, "status">): boolean {
   return status >= 200 && status < 300;
 }
 
-/** Opens no connection before the first request. */
+/** Creates a client. It connects with its first request. */
 export function openJudgeServer({ headers, connections, timeoutMs }: JudgeServerOptions): JudgeServer {
   let agent: Agent | null = null;
 
@@ -84,7 +84,7 @@ export function openJudgeServer({ headers, connections, timeoutMs }: JudgeServer
         return await exchange(call, deadline);
       } catch (error) {
         call.signal.throwIfAborted();
-        // The store's word on an image that was to be sent.
+        // From the store, which could not give an image that was to be sent.
         if (error instanceof TransientError || error instanceof FatalError) throw error;
         const why = deadline.isOver() ? `no whole answer within ${timeoutMs / 1_000} s (timeout_s)` : networkReason(error);
         throw new TransientError(`Cannot ${describe(call)}: ${why}`, { cause: error });
@@ -104,24 +104,24 @@ function bodyOf(json: JudgeCall["json"], headers: Readonly<Record<string, string
   return { headers: { ...own, "content-length": String(json.sizeBytes) }, body: Readable.from(json.pieces, { objectMode: false }) };
 }
 
-/** `POST http://host/path`, for messages. The configuration allows no query in it. */
+/** Returns `POST http://host/path` for messages. The configuration allows no query in a URL. */
 function describe({ method, url }: JudgeCall): string {
   return `${method} ${url}`;
 }
 
-/** Statuses under 500 that pass: Request Timeout, Too Early, Too Many Requests. Source: RFC 9110 §15.5.9, RFC 8470 §5.2, RFC 6585 §4. */
-const PASSING: ReadonlySet<number> = new Set([408, 425, 429]);
+/** Statuses below 500 that are temporary: Request Timeout, Too Early, Too Many Requests. Source: RFC 9110 §15.5.9, RFC 8470 §5.2, RFC 6585 §4. */
+const TEMPORARY: ReadonlySet<number> = new Set([408, 425, 429]);
 
-/** What could not be done, in words, and for whom. */
-interface Refused {
-  /** `score 4 images with pickscore at http://host/score`. */
+/** A request that failed, for the message. */
+interface FailedRequest {
+  /** What could not be done: `score 4 images with pickscore at http://host/score`. */
   readonly what: string;
-  /** Of the configuration. */
+  /** Name of the judge. */
   readonly judge: string;
 }
 
-/** What an answer means that is no success: FatalError where asking again cannot help, else TransientError. */
-export function createRefusalError({ what, judge }: Refused, answer: JudgeAnswer): FatalError | TransientError {
+/** Returns the error for an answer that is no success: FatalError if asking again cannot help, otherwise TransientError. */
+export function createRefusalError({ what, judge }: FailedRequest, answer: JudgeAnswer): FatalError | TransientError {
   const { status, text, retryAfterMs } = answer;
   const words = serverWords(text);
   const message = `Cannot ${what}: ${status} ${STATUS_CODES[status] ?? ""}`.trimEnd() + (words === "" ? "" : `: ${words}`);
@@ -135,7 +135,7 @@ export function createRefusalError({ what, judge }: Refused, answer: JudgeAnswer
       hint: `put the final address into url of the judge ${judge}`,
     });
   }
-  if (status >= 400 && status < 500 && !PASSING.has(status)) {
+  if (status >= 400 && status < 500 && !TEMPORARY.has(status)) {
     return new FatalError(message, {
       hint: `check url and settings of the judge ${judge} in annotate.judges; docs/judges.md says what is sent`,
     });

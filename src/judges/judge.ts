@@ -7,24 +7,24 @@ export interface JudgeImage {
   /** Permanent, as in exported rows: file:///… or s3://…, never presigned. */
   readonly uri: string;
   readonly sizeBytes: number;
-  /** The stored bytes, read when asked for. */
+  /** Reads the stored bytes. */
   bytes(signal: AbortSignal): Promise<Uint8Array>;
-  /** What inspection measured from the one decode; judges that need no pixels read only this. */
+  /** The measures of the inspection. A judge that needs no pixels reads only these. */
   readonly inspection: Inspection;
-  /** Score of the judge that `Judge.after` names; null where that could not tell, or there is none. */
+  /** Score of the judge that `Judge.after` names. Null if there is no such judge, or it could not tell. */
   readonly earlierScore: number | null;
 }
 
-/** A judge's word on one image; null where it could not tell (never 0). */
+/** A judge's score of one image. Null (never 0) if the judge could not tell. */
 export interface Score {
   readonly imageId: string;
   readonly score: number | null;
   readonly sigma?: number;
-  /** The judge's raw answer, where it has one. */
+  /** The judge's raw answer, if it has one. */
   readonly raw?: string;
 }
 
-/** What a judge used in this run. */
+/** Requests and tokens that a judge has used in this run. */
 export interface JudgeUsage {
   readonly requests: number;
   readonly promptTokens: number;
@@ -32,31 +32,31 @@ export interface JudgeUsage {
 }
 
 /**
- * Scores candidates of one prompt; scores are comparable only within that prompt. Higher is better.
- * Name, version and template are stored with every score: a new version scores anew, old scores stay.
+ * Scores the candidates of one prompt. Higher is better, and scores are comparable only within a prompt.
+ * Every score is stored with the judge's name and version. A new version scores every image again; old scores are kept.
  */
 export interface Judge {
   readonly name: string;
   readonly version: string;
-  /** True for measures such as sharpness that say nothing of people's preference. */
+  /** True for measures such as sharpness, which say nothing about what people prefer. */
   readonly technical: boolean;
-  /** True where scores say how the images of one list compare: a group that grew is judged again as a whole, under the same version. */
+  /** True if a score compares an image with the others of its list. A group that has grown is then judged again as a whole, under the same version. */
   readonly relative?: boolean;
-  /** The judge that has to score a group before this one sees it. */
+  /** Name of the judge that must have scored a group before this one sees it. */
   readonly after?: string;
   /**
-   * Answers one score per image, same order; null where its bound of requests for a run is reached, and nothing was asked.
-   * Throws TransientError or FatalError.
+   * Returns one score for each image, in the same order. Returns null, and asks nothing, if its limit of requests for this run is reached.
+   * @throws {TransientError | FatalError}
    */
   score(prompt: string, images: readonly JudgeImage[], signal: AbortSignal): Promise<readonly Score[] | null>;
-  /** Requests that scoring such a group takes at least; without it the judge asks nobody. */
+  /** Returns the least number of requests that scoring a group takes. Absent if the judge sends none. */
   requestsFor?(images: readonly Pick<JudgeImage, "sizeBytes">[]): number;
-  /** Its bound of requests for a run: a group that takes more can never be scored. */
+  /** Limit of requests for a run. A group that takes more can never be scored. */
   readonly maxRequests?: number;
-  /** Asks whether it is there, showing it no image. Answers who it is, in words. Throws as `score`. */
+  /** Checks that the judge can be reached, without an image. Returns a description of it for people. Throws like `score`. */
   probe?(signal: AbortSignal): Promise<string>;
   usage?(): JudgeUsage;
-  /** What a person should know of this run, one sentence each. */
+  /** Remarks about this run for people, one sentence each. */
   notes?(): readonly string[];
   close?(): Promise<void>;
 }

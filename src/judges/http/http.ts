@@ -1,9 +1,9 @@
-import { MIB } from "../../lib/units.ts";
 import type { JudgeConfig } from "../../config/schema.ts";
 import { TransientError } from "../../errors.ts";
 import { counted } from "../../lib/words.ts";
 import { isJsonObject } from "../../lib/exact-json.ts";
 import { tryParsePython } from "../../lib/python-json.ts";
+import { MIB } from "../../lib/units.ts";
 import { serverWords } from "../../lib/http/failure.ts";
 import { formatScoreRequest, parseScores } from "./protocol.ts";
 import { isSuccess, openJudgeServer, type JudgeAnswer, createRefusalError } from "../judge-server.ts";
@@ -12,8 +12,9 @@ import type { Judge, JudgeImage, Score } from "../judge.ts";
 export type HttpJudgeConfig = Extract<JudgeConfig, { readonly kind: "http" }>;
 
 /**
- * A model behind an address: POST {prompt, images: [{id, b64 | url}]} answers {scores: [{id, score, sigma?}]}. Protocol: docs/judges.md.
- * `score` throws TransientError where the server is away, busy, or answers what cannot be trusted; FatalError for 3xx and 4xx.
+ * Creates a judge that asks a server of your own: POST {prompt, images: [{id, b64 | url}]} returns {scores: [{id, score, sigma?}]}.
+ * The protocol is described in docs/judges.md. `score` throws TransientError if the server is away or busy, or if its answer does not
+ * fit the images. It throws FatalError for 3xx and 4xx.
  */
 export function createHttpJudge(config: HttpJudgeConfig): Judge {
   const { name, url, version, headers, concurrency, send } = config;
@@ -48,7 +49,7 @@ export function createHttpJudge(config: HttpJudgeConfig): Judge {
     async probe(signal) {
       const answer = await ask("", [], signal);
       if (isSuccess(answer)) return describeProbe(answer.text, url);
-      // It is there, and speaks HTTP; a question without images is ours alone.
+      // The server speaks HTTP. Only our probe sends a request without images, so it need not accept one.
       if (answer.status === 400 || answer.status === 422) return `${url} answers, but not to a question without images (${answer.status})`;
       throw createRefusalError({ what: `ask the judge ${name} at ${url}`, judge: name }, answer);
     },
@@ -56,7 +57,7 @@ export function createHttpJudge(config: HttpJudgeConfig): Judge {
   };
 }
 
-/** A server may say which model it runs, as `model`. */
+/** Describes an answer to a probe. A server may name its model as `model`. */
 function describeProbe(text: string, url: string): string {
   const parsed = parseScores(text, []);
   if ("why" in parsed)
@@ -66,12 +67,12 @@ function describeProbe(text: string, url: string): string {
   return typeof model === "string" ? `${url} answers as ${serverWords(model)}` : `${url} answers`;
 }
 
-/** Images of one request: what a GPU takes in a moment, however many seeds a prompt has. */
+/** Most images of one request, however many seeds a prompt has. */
 const BATCH_IMAGES = 64;
-/** Bytes of their files: 24 of the largest images that a 1024 px PNG usually makes. A larger image goes alone. */
+/** Most bytes of the images of one request: 24 large PNGs of 1024 px. A larger image is sent alone. */
 const BATCH_BYTES = 64 * MIB;
 
-/** Cuts a group into requests: one, but for very large groups. Each image is scored by itself, so the cut changes nothing. */
+/** Splits a group into requests. Only a very large group takes more than one. Each image is scored by itself, so the split changes no score. */
 export function splitIntoBatches<Image extends Pick<JudgeImage, "sizeBytes">>(images: readonly Image[]): readonly (readonly Image[])[] {
   const batches: Image[][] = [];
   let last: Image[] = [];

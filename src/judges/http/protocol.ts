@@ -4,7 +4,7 @@ import { isJsonArray, isJsonObject, type Json } from "../../lib/exact-json.ts";
 import { tryParsePython } from "../../lib/python-json.ts";
 import { isHtml, serverWords } from "../../lib/http/failure.ts";
 
-/** Three bytes are four letters: a cut there leaves base64 whole. 192 KiB of an image at a time. */
+/** Bytes of an image that are encoded at a time. A multiple of three, so that base64 can be encoded piece by piece. */
 const PIECE_BYTES = 3 * 64 * 1024;
 
 export interface ScoreRequestOptions {
@@ -12,7 +12,7 @@ export interface ScoreRequestOptions {
   readonly signal: AbortSignal;
 }
 
-/** `{prompt, images: [{id, b64 | url}]}`. Images are read one at a time, as the connection takes them. */
+/** Formats `{prompt, images: [{id, b64 | url}]}`. Images are read one at a time, while the request is sent. */
 export function formatScoreRequest(prompt: string, images: readonly JudgeImage[], { send, signal }: ScoreRequestOptions): StreamedJson {
   const head = `{"prompt":${JSON.stringify(prompt)},"images":[`;
   const parts = images.map((image, index) => ({
@@ -44,19 +44,19 @@ function* base64(bytes: Uint8Array): Generator<Uint8Array> {
   for (let at = 0; at < buffer.length; at += PIECE_BYTES) yield Buffer.from(buffer.toString("base64", at, at + PIECE_BYTES), "latin1");
 }
 
-/** A text as it stands between the quotes of JSON. */
+/** Escapes a text for use inside a JSON string. */
 function inString(text: string): string {
   return JSON.stringify(text).slice(1, -1);
 }
 
-/** The scores in the order of `ids`, or why the answer is none. */
+/** The scores in the order of `ids`, or the reason why the answer cannot be used. */
 type ParsedScores = { readonly scores: readonly Score[] } | { readonly why: string };
 
 const EXPECTED = 'expected {"scores": [{"id", "score"}, …]}';
 
 /**
- * Reads `{scores: [{id, score, sigma?}]}` for the images that were asked about, in any order. A score of null, NaN or Infinity is null:
- * the judge could not tell. An answer that leaves one out, or names one that was not asked about or twice, is not trusted at all.
+ * Parses `{scores: [{id, score, sigma?}]}`, which may be in any order. A score of null, NaN or Infinity becomes null: the judge could not
+ * tell. An answer that leaves out an image, repeats one, or names one that was not sent is refused as a whole.
  */
 export function parseScores(text: string, ids: readonly string[]): ParsedScores {
   if (isHtml(text)) return { why: `it answers HTML, ${EXPECTED}` };
@@ -72,7 +72,7 @@ export function parseScores(text: string, ids: readonly string[]): ParsedScores 
     if (typeof id !== "string" || !wanted.has(id)) return { why: `it scores an image that it was not asked about: ${shown(id)}` };
     if (byId.has(id)) return { why: `it scores the image ${id} twice` };
     if (score !== null && !isNumber(score)) return { why: `its score of the image ${id} is ${shown(score)}, expected a number or null` };
-    byId.set(id, { imageId: id, score: finiteOrNull(score), ...spreadOf(sigma) });
+    byId.set(id, { imageId: id, score: finiteOrNull(score), ...parseSigma(sigma) });
   }
   return { scores: ids.flatMap((id) => byId.get(id) ?? []) };
 }
@@ -86,8 +86,8 @@ function finiteOrNull(score: number | bigint | null): number | null {
   return Number.isFinite(value) ? value : null;
 }
 
-/** A sigma that is none is left out: it is extra. */
-function spreadOf(sigma: Json | undefined): { readonly sigma?: number } {
+/** Returns the sigma if it is valid. It is optional, so an invalid one is ignored. */
+function parseSigma(sigma: Json | undefined): { readonly sigma?: number } {
   return isNumber(sigma) && Number.isFinite(Number(sigma)) && Number(sigma) >= 0 ? { sigma: Number(sigma) } : {};
 }
 

@@ -1,15 +1,15 @@
 import { isJsonArray, isJsonObject, type Json } from "../../lib/exact-json.ts";
 import { tryParsePython } from "../../lib/python-json.ts";
 
-/** A question with its images, and the JSON that is hoped for. */
+/** A question with its images and the form of the JSON answer. */
 export interface Question {
   readonly text: string;
-  /** data: URLs, with what stands before each. */
+  /** Images as data: URLs, each with the text before it. */
   readonly images: readonly { readonly label: string | null; readonly url: string }[];
   readonly answer: AnswerShape;
 }
 
-/** Name and JSON Schema of an answer. */
+/** Name and properties of the JSON Schema of an answer. */
 export interface AnswerShape {
   readonly name: string;
   readonly properties: Readonly<Record<string, object>>;
@@ -24,7 +24,7 @@ export interface QuestionOptions {
   readonly form: RequestForm;
 }
 
-/** The body of POST /chat/completions. Source: OpenAI's API reference, "Create chat completion"; vLLM and SGLang take the same. */
+/** Formats the body of POST /chat/completions. Source: OpenAI's API reference, "Create chat completion"; vLLM and SGLang take the same. */
 export function formatQuestion({ text, images, answer }: Question, { model, maxTokens, form }: QuestionOptions): string {
   const content = [
     { type: "text", text },
@@ -43,48 +43,48 @@ export function formatQuestion({ text, images, answer }: Question, { model, maxT
   });
 }
 
-/** How a request is put: servers differ in what they know of OpenAI's API. */
+/** The parameters of a request. Servers support different parts of OpenAI's API. */
 export interface RequestForm {
-  /** With `response_format`: the server makes the answer fit a JSON Schema. */
+  /** Send `response_format`, with which the server makes the answer fit a JSON Schema. */
   readonly hasSchema: boolean;
   readonly limitKey: "max_tokens" | "max_completion_tokens";
-  /** With `temperature: 0`. */
+  /** Send `temperature: 0`. */
   readonly hasTemperature: boolean;
 }
 
 export const FIRST_FORM: RequestForm = { hasSchema: true, limitKey: "max_tokens", hasTemperature: true };
 
-/** What to try after a server refused a request in this form (400 or 422) with these words; null where nothing is left to leave out. */
+/** Returns the form to try after a server refused `form` (400 or 422) with the text `words`. Returns null if nothing more can be left out. */
 export function nextForm(form: RequestForm, words: string): RequestForm | null {
-  // OpenAI's newer models refuse max_tokens, and name the other in their error.
+  // OpenAI's newer models refuse max_tokens and name the new parameter in the error.
   if (form.limitKey === "max_tokens" && words.includes("max_completion_tokens")) return { ...form, limitKey: "max_completion_tokens" };
-  // Its reasoning models know one temperature only. Words about response_format may repeat the whole request, which names it, too.
+  // OpenAI's reasoning models support one temperature only. An error about response_format may quote the whole request, temperature included.
   const isAboutSchema = form.hasSchema && words.includes("response_format");
   if (form.hasTemperature && words.includes("temperature") && !isAboutSchema) return { ...form, hasTemperature: false };
   return form.hasSchema ? { ...form, hasSchema: false } : null;
 }
 
-/** What a server answered to one question. */
+/** The answer to one question. */
 export interface ChatAnswer {
-  /** The model's words; null where it gave none (a refusal, thoughts without an end). */
+  /** The model's text. Null if it gave none: a refusal, or reasoning that never ended. */
   readonly content: string | null;
-  /** What is kept: the words, or why there are none. */
+  /** The text to store with the score: the content, or why there is none. */
   readonly raw: string;
   readonly promptTokens: number;
   readonly completionTokens: number;
 }
 
-/** Of one answer that is kept. */
+/** Most characters of an answer that are stored. */
 const RAW_MAX_CHARS = 8_000;
 
-/** Reads a `chat.completion`; undefined where it is none. Source: OpenAI's API reference, "The chat completion object". */
-export function readChatAnswer(text: string): ChatAnswer | undefined {
+/** Parses a `chat.completion`. Returns undefined if the text is none. Source: OpenAI's API reference, "The chat completion object". */
+export function parseChatAnswer(text: string): ChatAnswer | undefined {
   const answer = tryParsePython(text);
   const choices = isJsonObject(answer) ? answer["choices"] : undefined;
   const choice = isJsonArray(choices) ? choices[0] : undefined;
   const message = isJsonObject(choice) ? choice["message"] : undefined;
   if (!isJsonObject(answer) || !isJsonObject(choice) || !isJsonObject(message)) return undefined;
-  const content = wordsOf(message["content"]);
+  const content = textOfContent(message["content"]);
   const refusal = typeof message["refusal"] === "string" ? message["refusal"] : null;
   const usage = isJsonObject(answer["usage"]) ? answer["usage"] : {};
   const raw = content ?? `no answer: ${refusal ?? `finish_reason ${JSON.stringify(choice["finish_reason"] ?? null)}`}`;
@@ -96,8 +96,8 @@ export function readChatAnswer(text: string): ChatAnswer | undefined {
   };
 }
 
-/** A text, or its parts. */
-function wordsOf(content: Json | undefined): string | null {
+/** Returns the content, which is a text or a list of parts. Null if it is empty. */
+function textOfContent(content: Json | undefined): string | null {
   if (typeof content === "string") return content.trim() === "" ? null : content;
   if (!isJsonArray(content)) return null;
   return content.map((part) => (isJsonObject(part) && typeof part["text"] === "string" ? part["text"] : "")).join("") || null;

@@ -9,50 +9,50 @@ import {
   nextForm,
   type Question,
   formatQuestion,
-  readChatAnswer,
+  parseChatAnswer,
   type RequestForm,
 } from "./chat-completion.ts";
 
 export type OpenaiJudgeConfig = Extract<JudgeConfig, { readonly kind: "openai" }>;
 
-/** Refused before anything worked: of so many questions none is the exception. */
+/** Refused questions before the first success that show that the settings are wrong, not one of the images. */
 const REFUSED_MAX = 3;
-/** Refused in a row after others worked: so many are not the images' fault, and each would be null for ever. */
+/** Refused questions in a row, after a success, that show that the images are not the cause. Each refused image would have no score for ever. */
 const REFUSED_IN_A_ROW_MAX = 50;
-/** About what was sent, not about how: Bad Request, Content Too Large, Unsupported Media Type, Unprocessable Content. */
+/** Statuses about the content of a request: Bad Request, Content Too Large, Unsupported Media Type, Unprocessable Content. */
 const REFUSES_CONTENT: ReadonlySet<number> = new Set([400, 413, 415, 422]);
-/** Those with which servers also refuse parameters that they do not know. */
+/** Statuses with which servers also refuse parameters that they do not know. */
 const REFUSES_FORM: ReadonlySet<number> = new Set([400, 422]);
 
 export interface ChatCall {
-  /** Tells questions apart. */
+  /** Identifies the question. */
   readonly key: string;
   readonly question: Question;
   readonly share: RequestShare;
   readonly signal: AbortSignal;
 }
 
-/** Questions to one model. */
+/** A client for questions to one model. */
 export interface Chat {
   readonly server: JudgeServer;
   readonly budget: RequestBudget;
-  /** @throws {TransientError | FatalError} An answer that cannot be read, and an image that is refused, are answers. */
+  /** Asks a question. A refused image is an answer without content, not an error. @throws {TransientError | FatalError} */
   ask(call: ChatCall): Promise<ChatAnswer>;
   usage(): JudgeUsage;
   notes(): readonly string[];
 }
 
-/** Opens no connection before the first question. */
+/** Creates a client. It connects with its first question. */
 export function openChat(config: OpenaiJudgeConfig): Chat {
   const { name, model, headers, concurrency } = config;
   const base = config.url.replace(/\/+$/, "");
   const server = openJudgeServer({ headers, connections: concurrency, timeoutMs: config.timeout_s * 1_000 });
-  const budget = requestBudget(config.max_requests ?? Infinity);
+  const budget = createRequestBudget(config.max_requests ?? Infinity);
   const what = `ask ${model} with ${name} at ${base}`;
-  /** Questions that were refused since the last that was taken. */
+  /** Questions that were refused since the last success. */
   const refusedKeys = new Set<string>();
-  /** The form that worked first, for the rest of the run. */
-  let known: RequestForm | null = null;
+  /** The request form that worked first; it is used for the rest of the run. */
+  let workingForm: RequestForm | null = null;
   let promptTokens = 0;
   let completionTokens = 0;
 
@@ -62,32 +62,35 @@ export function openChat(config: OpenaiJudgeConfig): Chat {
     return server.ask({ method: "POST", url: `${base}/chat/completions`, json, signal });
   }
 
-  /** A refusal of the image or the prompt where others were taken; else one of the whole configuration, once it is no exception. */
-  function refused(key: string, answer: JudgeAnswer): ChatAnswer {
+  /**
+   * Handles a refused question. After a success it is a refusal of this image or prompt, which becomes an answer without content.
+   * Before a success, or if it happens too often, it is an error of the whole configuration.
+   */
+  function handleRefusal(key: string, answer: JudgeAnswer): ChatAnswer {
     const refusal = createRefusalError({ what, judge: name }, answer);
     if (!REFUSES_CONTENT.has(answer.status)) throw refusal;
     refusedKeys.add(key);
-    if (known !== null && refusedKeys.size < REFUSED_IN_A_ROW_MAX)
+    if (workingForm !== null && refusedKeys.size < REFUSED_IN_A_ROW_MAX)
       return { content: null, raw: `refused: ${answer.status} ${serverWords(answer.text)}`, promptTokens: 0, completionTokens: 0 };
-    if (known !== null || refusedKeys.size >= REFUSED_MAX) throw refusal;
+    if (workingForm !== null || refusedKeys.size >= REFUSED_MAX) throw refusal;
     throw new TransientError(refusal.message, { cause: refusal });
   }
 
   async function ask(call: ChatCall): Promise<ChatAnswer> {
-    let form = known ?? FIRST_FORM;
+    let form = workingForm ?? FIRST_FORM;
     let answer = await post(call, form);
     while (!isSuccess(answer)) {
-      const next: RequestForm | null = known === null && REFUSES_FORM.has(answer.status) ? nextForm(form, answer.text) : null;
-      if (next === null) return refused(call.key, answer);
+      const next: RequestForm | null = workingForm === null && REFUSES_FORM.has(answer.status) ? nextForm(form, answer.text) : null;
+      if (next === null) return handleRefusal(call.key, answer);
       form = next;
       answer = await post(call, form);
     }
-    const read = readChatAnswer(answer.text);
+    const read = parseChatAnswer(answer.text);
     if (read === undefined) {
       const said = isHtml(answer.text) ? "it answers HTML" : `its answer is no chat completion: ${serverWords(answer.text) || "empty"}`;
       throw new TransientError(`Cannot ${what}: ${said}`, { hint: `check url of the judge ${name}: it ends with /v1 at most servers` });
     }
-    known ??= form;
+    workingForm ??= form;
     refusedKeys.clear();
     promptTokens += read.promptTokens;
     completionTokens += read.completionTokens;
@@ -100,28 +103,28 @@ export function openChat(config: OpenaiJudgeConfig): Chat {
     ask,
     usage: () => ({ requests: budget.sent, promptTokens, completionTokens }),
     notes: () => [
-      ...(known?.hasSchema === false ? [`${name}: the server refuses response_format; answers were read as plain text`] : []),
-      ...(known?.hasTemperature === false
-        ? [`${name}: the model refuses temperature 0; it answered at its own, and may differ from one time to the next`]
+      ...(workingForm?.hasSchema === false ? [`${name}: the server refuses response_format; answers were read as plain text`] : []),
+      ...(workingForm?.hasTemperature === false
+        ? [`${name}: the model refuses temperature 0; it uses its own temperature, so its answers can vary from run to run`]
         : []),
     ],
   };
 }
 
-/** Requests set aside for one group. */
+/** Requests that are reserved for one group. */
 interface RequestShare extends Disposable {
-  /** Counts a request that is about to be sent; false where the bound allows none. */
+  /** Counts a request that is about to be sent. Returns false if the limit is reached. */
   spend(): boolean;
 }
 
 interface RequestBudget {
   readonly sent: number;
-  /** Null where so many are not left. Disposing gives back what was not sent. */
+  /** Reserves requests for a group. Returns null if fewer are left. Disposing returns the unused ones. */
   reserve(requests: number): RequestShare | null;
 }
 
-/** A bound that holds whatever is in flight: a group begins only if all its requests fit, and extra ones only if there is room. */
-function requestBudget(max: number): RequestBudget {
+/** Creates a limit of requests that also holds for groups in flight: a group starts only if all its requests fit, and repeats only if some are left. */
+function createRequestBudget(max: number): RequestBudget {
   let sent = 0;
   let reserved = 0;
   return {

@@ -1,19 +1,20 @@
 import type { JudgeImage, Score } from "../judge.ts";
 import type { ChatAnswer, Question } from "./chat-completion.ts";
 
-/** One question of a group, asked by its images' ids in the order shown. */
-export interface Asked {
+/** One question about a group. Its key consists of the ids of its images, in the order shown. */
+export interface GroupQuestion {
   readonly key: string;
-  /** Reads its images only when it is about to be asked. */
-  question(signal: AbortSignal): Promise<Question>;
+  /** Creates the question. It reads the images, so it is called just before the question is asked. */
+  create(signal: AbortSignal): Promise<Question>;
 }
 
-/** How a group becomes questions, and answers become scores. */
+/** A way to turn a group into questions, and answers into scores. */
 export interface Mode {
-  /** True where scores say how the images of one list compare. */
+  /** See `Judge.relative`. */
   readonly relative: boolean;
+  /** Returns the number of questions about so many images. */
   countQuestions(images: number): number;
-  questionsOf(prompt: string, images: readonly JudgeImage[]): readonly Asked[];
-  /** One score an image, in order; `answers` by question key. */
-  scoresOf(images: readonly JudgeImage[], answers: ReadonlyMap<string, ChatAnswer>): readonly Score[];
+  planQuestions(prompt: string, images: readonly JudgeImage[]): readonly GroupQuestion[];
+  /** Returns one score for each image, in order. `answers` is by question key. */
+  readScores(images: readonly JudgeImage[], answers: ReadonlyMap<string, ChatAnswer>): readonly Score[];
 }

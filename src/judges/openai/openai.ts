@@ -12,13 +12,14 @@ import { serverWords } from "../../lib/http/failure.ts";
 import { isSuccess, type JudgeServer, createRefusalError } from "../judge-server.ts";
 
 export interface OpenaiJudgeNeeds {
-  /** The version of the judge that this one goes by. */
+  /** Returns the version of the judge that `by` names. */
   readonly versionOf: (judge: string) => string;
 }
 
 /**
- * Any OpenAI-compatible vision model: POST /chat/completions at temperature 0 and with structured output, where the server takes them.
- * What cannot be read, and an image that the server refuses, is null. Raw answers are kept with the scores.
+ * Creates a judge that asks an OpenAI-compatible vision model. It sends POST /chat/completions, at temperature 0 and with structured output
+ * if the server supports them. An answer that cannot be read, and an image that the server refuses, gives a score of null. Raw answers
+ * are stored with the scores.
  * @throws {ConfigError} if prompt_file cannot be read.
  */
 export function createOpenaiJudge(config: OpenaiJudgeConfig, { versionOf }: OpenaiJudgeNeeds): Judge {
@@ -26,36 +27,35 @@ export function createOpenaiJudge(config: OpenaiJudgeConfig, { versionOf }: Open
   const template = readTemplate({ judge: name, mode: config.mode, file: config.prompt_file });
   const chat = openChat(config);
   const mode = config.mode === "pointwise" ? createPointwiseMode(config, template) : createPairwiseMode(config, template);
-  const answers = openAnswers();
+  const cache = createAnswerCache();
 
   async function score(prompt: string, images: readonly JudgeImage[], signal: AbortSignal): Promise<readonly Score[] | null> {
-    const asked = mode.questionsOf(prompt, images);
-    if (maxRequests !== undefined && asked.length > maxRequests) {
+    const questions = mode.planQuestions(prompt, images);
+    if (maxRequests !== undefined && questions.length > maxRequests) {
       throw new FatalError(
-        `Cannot score ${images.length} images with ${name}: that takes ${asked.length} requests, and max_requests is ${maxRequests}`,
+        `Cannot score ${images.length} images with ${name}: that takes ${questions.length} requests, and max_requests is ${maxRequests}`,
         {
           hint: `raise max_requests of the judge ${name}`,
         },
       );
     }
-    const open = asked.filter(({ key }) => answers.get(key) === undefined);
+    const open = questions.filter(({ key }) => cache.get(key) === undefined);
     using share = chat.budget.reserve(open.length);
     if (share === null) return null;
-    for (const each of open)
-      answers.keep(each.key, await chat.ask({ key: each.key, question: await each.question(signal), share, signal }));
-    const given = new Map(
-      asked.flatMap(({ key }): [string, ChatAnswer][] => {
-        const answer = answers.get(key);
+    for (const each of open) cache.keep(each.key, await chat.ask({ key: each.key, question: await each.create(signal), share, signal }));
+    const answers = new Map(
+      questions.flatMap(({ key }): [string, ChatAnswer][] => {
+        const answer = cache.get(key);
         return answer === undefined ? [] : [[key, answer]];
       }),
     );
-    answers.drop([...given.keys()]);
-    return mode.scoresOf(images, given);
+    cache.drop([...answers.keys()]);
+    return mode.readScores(images, answers);
   }
 
   return {
     name,
-    version: versionFor(config, template, by === undefined ? null : versionOf(by)),
+    version: formatVersion(config, template, by === undefined ? null : versionOf(by)),
     technical: false,
     relative: mode.relative,
     ...(by === undefined ? {} : { after: by }),
@@ -69,8 +69,8 @@ export function createOpenaiJudge(config: OpenaiJudgeConfig, { versionOf }: Open
   };
 }
 
-/** All that decides a score, readable: `qwen-vl pairwise 0a1b2c3d4e5f top-bottom by pickscore@1`. */
-function versionFor(
+/** Formats the version, which names everything that a score depends on: `qwen-vl pairwise 0a1b2c3d4e5f top-bottom by pickscore@1`. */
+function formatVersion(
   { model, mode, pairs, by, max_side: maxSide }: OpenaiJudgeConfig,
   { hash }: Template,
   byVersion: string | null,
@@ -79,17 +79,17 @@ function versionFor(
   return [model, mode, hash, ...among, ...(maxSide === null ? [] : [`max_side ${maxSide}`])].join(" ");
 }
 
-/** Of groups that failed in the middle; more than any concurrency leaves behind. */
+/** More answers than the groups in flight can leave behind, whatever the concurrency. */
 const KEPT_MAX = 10_000;
 
-/** Answers of groups that are not whole yet: a group that failed at its last question is not asked all the others again. */
-interface Answers {
+/** Answers about groups that are not complete. A group that failed at its last question need not ask the others again. */
+interface AnswerCache {
   get(key: string): ChatAnswer | undefined;
   keep(key: string, answer: ChatAnswer): void;
   drop(keys: readonly string[]): void;
 }
 
-function openAnswers(): Answers {
+function createAnswerCache(): AnswerCache {
   const kept = new Map<string, ChatAnswer>();
   return {
     get: (key) => kept.get(key),
@@ -104,7 +104,7 @@ function openAnswers(): Answers {
   };
 }
 
-/** Models named where the wanted one is missing. */
+/** Most models that a message lists. */
 const NAMED_MAX = 5;
 
 interface ProbeOptions {
@@ -113,12 +113,12 @@ interface ProbeOptions {
   readonly model: string;
 }
 
-/** Looks for the model in GET /models, which costs nothing. Answers what was found, in words. */
+/** Looks for the model in GET /models, which costs nothing. Returns a description of what it found. */
 async function probeModels(server: JudgeServer, { judge, url, model }: ProbeOptions, signal: AbortSignal): Promise<string> {
   const base = url.replace(/\/+$/, "");
   const answer = await server.ask({ method: "GET", url: `${base}/models`, signal });
   const what = `ask the judge ${judge} at ${base}`;
-  // Optional among compatible servers.
+  // Compatible servers need not have it.
   if (answer.status === 404 || answer.status === 405) return `${base} answers, and does not list its models`;
   if (!isSuccess(answer)) throw createRefusalError({ what, judge }, answer);
   const list = tryParsePython(answer.text);

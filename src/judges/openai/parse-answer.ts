@@ -4,11 +4,11 @@ import { tryParsePython } from "../../lib/python-json.ts";
 export type Choice = "A" | "B" | "tie";
 
 const BARE_CHOICE = /^\**(?:image |picture )?(A|B|tie)\**\.?$/i;
-/** `Winner: A`, `the better picture is B`, `**Answer**: tie`. Letters only as capitals: "a" is a word. */
+/** `Winner: A`, `the better picture is B`, `**Answer**: tie`. The letters must be capitals, because "a" is a word. */
 const LABELLED_CHOICE =
   /\b(?:[Bb]etter|[Ww]inner|[Pp]referred|[Aa]nswer|[Cc]hoice|[Vv]erdict)\b["*_\s]*(?:image|picture)?\s*(?:is)?["*_\s]*[:=]?["*_\s]*(?:[Ii]mage |[Pp]icture )?["*_]*(A|B|[Tt]ie)\b/g;
 
-/** Which image a model's answer prefers; null where it says none, or both. */
+/** Returns the image that an answer prefers. Null if it prefers none, or names both. */
 export function parseChoice(answer: string): Choice | null {
   const parts = splitAnswer(answer);
   const given = parts.valueOf(["better", "winner"]);
@@ -24,26 +24,26 @@ function choiceOf(word: string | undefined): Choice | null {
   return upper === "TIE" ? "tie" : null;
 }
 
-/** The value that all of them are; null for none, and where they differ. */
+/** Returns the value that all of them have. Null if they differ, or there are none. */
 function onlyValue<Value>(values: readonly Value[]): Value | null {
   const [first] = values;
   return first === undefined || values.some((value) => value !== first) ? null : first;
 }
 
-/** A model's answer, taken apart. */
+/** The parts of a model's answer. */
 interface AnswerParts {
-  /** Without what the model thought aloud. */
+  /** The text without the reasoning before it. */
   readonly text: string;
-  /** The value of the first of these keys that the answer's JSON object has; undefined where there is no object, or none of the keys. */
+  /** Returns the value of the first of these keys in the answer's JSON object. Undefined if there is no object, or it has none of them. */
   valueOf(keys: readonly string[]): Json | undefined;
 }
 
-const THOUGHTS = "<think>";
-const THOUGHTS_END = "</think>";
+const REASONING = "<think>";
+const REASONING_END = "</think>";
 
-/** Models put code fences and words around their JSON, and reasoning models their thoughts before it. */
+/** Splits an answer. Models put code fences and text around their JSON, and reasoning models put their reasoning before it. */
 function splitAnswer(answer: string): AnswerParts {
-  const text = withoutThoughts(answer).trim();
+  const text = withoutReasoning(answer).trim();
   const object = objectIn(text);
   return {
     text,
@@ -54,14 +54,14 @@ function splitAnswer(answer: string): AnswerParts {
   };
 }
 
-/** Nothing is left where they never ended. An end without a beginning: the chat template had begun them. */
-function withoutThoughts(answer: string): string {
-  const end = answer.lastIndexOf(THOUGHTS_END);
-  if (end !== -1) return answer.slice(end + THOUGHTS_END.length);
-  return answer.trimStart().startsWith(THOUGHTS) ? "" : answer;
+/** Removes the reasoning. An end tag without a start tag is possible: the chat template has the start tag. Reasoning that never ends leaves nothing. */
+function withoutReasoning(answer: string): string {
+  const end = answer.lastIndexOf(REASONING_END);
+  if (end !== -1) return answer.slice(end + REASONING_END.length);
+  return answer.trimStart().startsWith(REASONING) ? "" : answer;
 }
 
-/** The whole text as an object, or the last one in it that has no other inside. */
+/** Parses the whole text as an object, or the last object in it that has no other inside. */
 function objectIn(text: string): { readonly [key: string]: Json } | null {
   for (const candidate of [text, ...(text.match(/\{[^{}]*\}/g) ?? []).toReversed()]) {
     const value = candidate.startsWith("{") ? tryParsePython(candidate) : undefined;
@@ -70,12 +70,12 @@ function objectIn(text: string): { readonly [key: string]: Json } | null {
   return null;
 }
 
-/** A number alone, or out of ten. */
+/** A number alone, or a number out of ten. */
 const BARE_RATING = /^\**(-?\d+(?:\.\d+)?)(?:\s*\/\s*10)?\**\.?$/;
 /** `Final Score: 8`, `**Rating**: 7.5/10`, `the score is 3`. */
 const LABELLED_RATING = /\b(?:score|rating)\b["*_\s]*(?:is|of)?["*_\s]*[:=]?["*_\s]*(-?\d+(?:\.\d+)?)/gi;
 
-/** The rating in a model's answer, finite; null where it gave none, or several that differ. */
+/** Returns the rating in an answer, a finite number. Null if there is none, or several that differ. */
 export function parseRating(answer: string): number | null {
   const parts = splitAnswer(answer);
   const given = parts.valueOf(["score", "rating"]);

@@ -1,29 +1,29 @@
 import type { OpenaiJudgeConfig } from "./chat.ts";
 import type { Mode } from "./mode.ts";
-import { imageUrl } from "./image-url.ts";
+import { readImageUrl } from "./image-url.ts";
 import { RATING_SHAPE } from "./chat-completion.ts";
 import type { Template } from "./template.ts";
 import { parseRating } from "./parse-answer.ts";
 
-/** Of our own question. Another may ask for any numbers. */
+/** The ratings that our own question asks for. Another question may ask for any numbers. */
 const OWN_SCALE = { from: 1, to: 10 };
 
-/** Every image by itself: a rating. */
+/** Creates the mode that asks for a rating of each image by itself. */
 export function createPointwiseMode({ max_side: maxSidePx, prompt_file: file }: OpenaiJudgeConfig, template: Template): Mode {
   const isOnScale = (rating: number): boolean => file !== null || (rating >= OWN_SCALE.from && rating <= OWN_SCALE.to);
   return {
     relative: false,
     countQuestions: (images) => images,
-    questionsOf: (prompt, images) =>
+    planQuestions: (prompt, images) =>
       images.map((image) => ({
         key: image.imageId,
-        question: async (signal) => ({
+        create: async (signal) => ({
           text: template.fill(prompt),
-          images: [{ label: null, url: await imageUrl(image, maxSidePx, signal) }],
+          images: [{ label: null, url: await readImageUrl(image, maxSidePx, signal) }],
           answer: RATING_SHAPE,
         }),
       })),
-    scoresOf: (images, answers) =>
+    readScores: (images, answers) =>
       images.map(({ imageId }) => {
         const answer = answers.get(imageId);
         const rating = answer?.content == null ? null : parseRating(answer.content);

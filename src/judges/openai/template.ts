@@ -5,26 +5,26 @@ import { ConfigError } from "../../errors.ts";
 import { fileProblem } from "../../lib/files/file-problem.ts";
 
 const OWN_TEMPLATES = join(import.meta.dirname, "../../../configs/judges");
-/** A question; more is a slip of the pen, such as an image's path. */
+/** Larger than any question. A larger file is a mistake, such as the path of an image. */
 const TEMPLATE_MAX_BYTES = 64 * 1024;
 const HASH_DIGITS = 12;
 
-/** What a model is asked about one image, or two. */
+/** The text of a question about one image or two. */
 export interface Template {
   /** First 12 hex digits of the file's SHA-256: part of the judge's version. */
   readonly hash: string;
-  /** The question about an image of this prompt. */
+  /** Returns the question for a prompt. */
   fill(prompt: string): string;
 }
 
 export interface TemplateOptions {
   readonly judge: string;
   readonly mode: "pointwise" | "pairwise";
-  /** Of the configuration; null: ours. */
+  /** `prompt_file` of the configuration. Null for our own question. */
   readonly file: string | null;
 }
 
-/** @throws {ConfigError} if the file cannot be read, is empty, long, or no UTF-8 text. */
+/** Reads the question of a judge. @throws {ConfigError} if the file cannot be read, is empty, is too long, or is not UTF-8 text. */
 export function readTemplate({ judge, mode, file }: TemplateOptions): Template {
   const path = file ?? join(OWN_TEMPLATES, `${mode}.txt`);
   const refuse = (why: string, cause?: unknown): never => {
@@ -45,7 +45,7 @@ export function readTemplate({ judge, mode, file }: TemplateOptions): Template {
   if (bytes.length > TEMPLATE_MAX_BYTES) return refuse(`it is longer than ${TEMPLATE_MAX_BYTES / 1024} KiB`);
   return {
     hash: createHash("sha256").update(bytes).digest("hex").slice(0, HASH_DIGITS),
-    // A function: `$&` in a prompt is no pattern. What a prompt holds of {prompt} stays, since nothing is replaced twice.
+    // A function, because `$&` in a replacement text is a pattern. A {prompt} inside the prompt stays: nothing is replaced twice.
     fill: (prompt) => text.replaceAll("{prompt}", () => prompt),
   };
 }

@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { annotatorQueries } from "../../src/db/queries/page/annotators.ts";
-import { exportTasks, type ExportTasksOptions } from "../../src/stages/annotate/export-tasks.ts";
+import { listVoteTasks, type ExportTasksOptions } from "../../src/stages/annotate/export-tasks.ts";
 import { TASK_FORMATS } from "../../src/votes/tasks/registry.ts";
 import type { OutgoingTask, TaskFormat } from "../../src/votes/tasks/task-format.ts";
 import { importInto, votesOf } from "../contracts/vote-format.ts";
@@ -18,12 +18,12 @@ async function datasetOf(names: readonly string[]): Promise<TestDataset> {
 }
 
 const tasksOf = ({ context }: TestDataset, options: Partial<ExportTasksOptions> = {}): OutgoingTask[] =>
-  [...exportTasks(context, { task: "best", overlap: 1, promptsMax: Infinity, ...options })].map(({ images, ...task }) => ({
+  [...listVoteTasks(context, { task: "best", overlap: 1, promptsMax: Infinity, ...options })].map(({ images, ...task }) => ({
     ...task,
     images: images.map(({ imageId: id, key }) => ({ imageId: id, uri: context.store.uriOf(key) })),
   }));
 
-describe("exportTasks()", () => {
+describe("listVoteTasks()", () => {
   it("asks about all images at once, or two by two, under each criterion", async () => {
     await using dataset = await datasetOf(["a", "b", "c"]);
     const shown = tasksOf(dataset).map(({ criterion, images }) => [criterion, images.length]);

@@ -9,7 +9,7 @@ import { counted } from "../../lib/words.ts";
 import { fileProblem } from "../../lib/files/file-problem.ts";
 import { didYouMean } from "../../lib/nearest.ts";
 import { hintFor, openContext } from "../open-context.ts";
-import { exportTasks, type ExportTasksOptions } from "../../stages/annotate/export-tasks.ts";
+import { listVoteTasks, type ExportTasksOptions } from "../../stages/annotate/export-tasks.ts";
 import { TASK_FORMATS } from "../../votes/tasks/registry.ts";
 import type { OutgoingTask, TaskFormat } from "../../votes/tasks/task-format.ts";
 import type { CommandResult } from "../command.ts";
@@ -63,7 +63,7 @@ function* listTasks(
   { base, counts, ...asked }: Asking,
 ): Generator<OutgoingTask> {
   const uriOf = (key: string): string => (base === null ? context.store.uriOf(key) : base + key);
-  for (const { images, ...task } of exportTasks(context, asked)) {
+  for (const { images, ...task } of listVoteTasks(context, asked)) {
     counts.tasks++;
     counts.imagesMax = Math.max(counts.imagesMax, images.length);
     yield { ...task, images: images.map(({ imageId, key }) => ({ imageId, uri: uriOf(key) })) };

@@ -15,8 +15,8 @@ export interface AnnotateResult {
 }
 
 /**
- * From stored images to chosen and rejected: inspects and judges beside whatever still stores images, and links once at the end.
- * Reads, writes and fails as its three parts do; each resumes by itself.
+ * Turns stored images into pairs: inspects and judges while other stages still store images, and links once at the end.
+ * Reads, writes and fails like its three parts. Each of them resumes by itself.
  */
 export async function annotate(context: InspectNeeds & JudgeNeeds & LinkNeeds, upstream: Upstream): Promise<AnnotateResult> {
   const failure = new AbortController();
@@ -35,7 +35,7 @@ export async function annotate(context: InspectNeeds & JudgeNeeds & LinkNeeds, u
     moreToCome: () => inspecting || upstream.moreToCome(),
     waitForWork: (signal) => context.clock.sleep(POLL_INTERVAL_MS, signal),
   }).catch(stopOther);
-  // Both come to their end before an error of one is told: what is in flight is settled.
+  // Wait for both before an error is thrown, so that what is in flight is settled.
   await Promise.allSettled([inspection, judging]);
   const inspected = await inspection;
   const judged = await judging;

@@ -8,12 +8,12 @@ import type { Vote } from "./link/group-facts.ts";
 /** Prompts read in one go, about 15 ms. */
 const PAGE_PROMPTS = 100;
 
-/** What a person is asked: which of these images is the better one. */
+/** One question for a person: which of these images is better? */
 export interface VoteTask {
   readonly promptKey: string;
   readonly prompt: string;
   readonly criterion: string;
-  /** In the order in which they are shown: drawn from the task's own content, so that a place says nothing, and the same every time. */
+  /** In the order shown. The order is drawn from the content of the task: it is the same every time, and a position says nothing about quality. */
   readonly images: readonly TaskImage[];
 }
 
@@ -24,21 +24,21 @@ export interface TaskImage {
 }
 
 export interface ExportTasksOptions {
-  /** `pair`: every two images of a prompt; `best` and `rank`: all of them at once. */
+  /** `pair` asks about every two images of a prompt. `best` and `rank` ask about all of them at once. */
   readonly task: "pair" | "best" | "rank";
-  /** Votes wanted on each task under each criterion; tasks with as many are left out. */
+  /** Votes wanted on each task under each criterion. A task that has as many is left out. */
   readonly overlap: number;
-  /** Prompts asked about at most: the first that want votes. Infinity: all. */
+  /** Most prompts to ask about, the first that need votes. Infinity for all. */
   readonly promptsMax: number;
 }
 
 export type ExportTasksNeeds = Pick<Context, "config" | "db" | "judges">;
 
 /**
- * What still needs votes: final groups, filtered as linking filters them. Writes nothing.
+ * Lists the tasks that still need votes, from final groups, with the filters of linking. Writes nothing.
  * Reads prompts, jobs, images, inspections, votes.
  */
-export function* exportTasks({ config, db, judges }: ExportTasksNeeds, options: ExportTasksOptions): Generator<VoteTask> {
+export function* listVoteTasks({ config, db, judges }: ExportTasksNeeds, options: ExportTasksOptions): Generator<VoteTask> {
   const sources = openGroupSources(db, { config, judges });
   const { groups } = sources;
   let prompts = 0;
@@ -61,34 +61,37 @@ interface Asked {
   readonly options: ExportTasksOptions;
 }
 
-/** The tasks of one prompt. */
+/** Lists the tasks of one prompt. */
 function* tasksOf(group: FinalGroup, { row, annotate: { criteria, filters }, options: { task, overlap } }: Asked): Generator<VoteTask> {
   const usable = filterImages(group.images, filters).images.flatMap(({ imageId, state }) => (state === "stored" ? [imageId] : []));
   const rowOf = new Map(row.images.map((image) => [image.imageId, image]));
   for (const criterion of criteria) {
-    for (const shown of shownTogether(usable, task)) {
-      if (votesOn(group, { criterion, shown }) >= overlap) continue;
-      const images = inDrawnOrder(shown, criterion).map((imageId) => imageOf(rowOf.get(imageId)));
+    for (const shown of groupImages(usable, task)) {
+      if (countVotesOn(group, { criterion, shown }) >= overlap) continue;
+      const images = shuffle(shown, criterion).map((imageId) => taskImageOf(rowOf.get(imageId)));
       yield { promptKey: group.promptKey, prompt: row.prompt, criterion, images };
     }
   }
 }
 
-function shownTogether(images: readonly string[], task: ExportTasksOptions["task"]): readonly (readonly string[])[] {
+function groupImages(images: readonly string[], task: ExportTasksOptions["task"]): readonly (readonly string[])[] {
   if (images.length < 2) return [];
   if (task !== "pair") return [images];
   return images.flatMap((first, index) => images.slice(index + 1).map((second) => [first, second]));
 }
 
-/** Votes that showed at least these images and say something of them; skips are no votes, nor is a choice of an image that is out now. */
-function votesOn({ votes }: FinalGroup, { criterion, shown }: { readonly criterion: string; readonly shown: readonly string[] }): number {
+/** Counts the votes that showed all of these images and say something about them. Skips, and choices of an image that is filtered out, do not count. */
+function countVotesOn(
+  { votes }: FinalGroup,
+  { criterion, shown }: { readonly criterion: string; readonly shown: readonly string[] },
+): number {
   const cast = votes.get(criterion) ?? [];
   const says = ({ kind, ranking }: Vote): boolean =>
     kind === "both_bad" || (kind !== "skip" && ranking.some((tier) => tier.some((imageId) => shown.includes(imageId))));
   return cast.filter((vote) => says(vote) && shown.every((imageId) => vote.shown.includes(imageId))).length;
 }
 
-function inDrawnOrder(images: readonly string[], criterion: string): readonly string[] {
+function shuffle(images: readonly string[], criterion: string): readonly string[] {
   const lot = (imageId: string): string =>
     createHash("sha256")
       .update(JSON.stringify([...images, criterion, imageId]))
@@ -99,7 +102,7 @@ function inDrawnOrder(images: readonly string[], criterion: string): readonly st
     .map(({ imageId }) => imageId);
 }
 
-function imageOf(row: GroupImageRow | undefined): TaskImage {
+function taskImageOf(row: GroupImageRow | undefined): TaskImage {
   if (row === undefined || row.key === null) throw new Error("a stored image has a key");
   return { imageId: row.imageId, key: row.key };
 }

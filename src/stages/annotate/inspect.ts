@@ -13,17 +13,18 @@ import { drain } from "../drain.ts";
 import type { StageReport, Upstream } from "../stage.ts";
 import { earliest, writeBehind } from "../../db/commits.ts";
 
-/** Images looked at in one query, about 3 ms. */
+/** Images read in one query, which takes about 3 ms. */
 const PAGE_ROWS = 1_000;
-/** A decoding on every core, one more image whose bytes are on their way, and one whose pixels are being hashed. */
+/** One decoding on every core, one image that is being read from the store, and one whose pixels are being hashed. */
 const CONCURRENCY = availableParallelism() + 2;
 
 export type InspectNeeds = Pick<Context, "config" | "db" | "store" | "clock" | "log" | "stopping" | "signal">;
 
 /**
- * Decodes every stored image once: pixel hash, perceptual hash, measures, thumbnail.
- * Reads images. Writes inspections and `<dir>/thumbs`. Resumes by the images without an inspection.
- * Fails as a row with the reason where an image cannot be decoded; FatalError where the store gives nothing for minutes.
+ * Decodes every stored image once, for its pixel hash, perceptual hash, measures and thumbnail.
+ * Reads images. Writes inspections and `<dir>/thumbs`. Resumes with the images that have no inspection.
+ * An image that cannot be decoded gets an inspection with the reason.
+ * @throws {FatalError} if the store gives nothing for minutes.
  */
 export async function inspect(context: InspectNeeds, upstream: Upstream): Promise<StageReport> {
   const { db, clock, log } = context;
@@ -39,7 +40,7 @@ export async function inspect(context: InspectNeeds, upstream: Upstream): Promis
     for (const { item } of entries) backlog.settled(item);
   });
   await removeStaleThumbnails(context.config.dir);
-  const perform = inspector(context);
+  const perform = createInspector(context);
   let done = 0;
   const report = (item: UninspectedImage, row: InspectionRow): void => {
     results.add({ item, row });
@@ -74,7 +75,7 @@ export async function inspect(context: InspectNeeds, upstream: Upstream): Promis
   }
 }
 
-function inspector({
+function createInspector({
   store,
   config,
   signal,
@@ -92,7 +93,7 @@ function inspector({
   };
 }
 
-/** Whole or not at all, but not synced to the disk: a thumbnail lost in a power cut is a cell that shows the image itself. */
+/** Writes the file whole or not at all, but does not sync it to disk: if a power cut loses it, the page shows the image itself. */
 async function writeThumbnail(path: string, bytes: Uint8Array): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`;
   try {

@@ -121,7 +121,7 @@ describe("an http judge", () => {
     expect(events.at(-1)).toMatchObject({ event: "done", exit: 3, stored: IMAGES, pending: 0, rows: 0 });
     expect(stderr).toMatch(/Cannot score 3 images with pick at http:\S+\/score: 403 Forbidden: no access with \*\*\*/);
     expect(stderr).toContain("Try: the server asks for credentials: set the headers of the judge pick");
-    expect(stderr).toContain("This run goes on without pick");
+    expect(stderr).toContain("This run continues without pick");
     expect(stderr).toContain("4 prompts are not judged yet");
     expect(stderr).toMatch(/Judging is not complete: pick could not be asked\. .*run.* asks for what is missing/);
     expect(stderr + stdout).not.toContain(SECRET);

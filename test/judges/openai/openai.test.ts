@@ -146,7 +146,7 @@ describe("createOpenaiJudge(), pointwise", () => {
     expect(seen.map((one) => "temperature" in chatBodyOf(one))).toEqual([true, false, false]);
     expect(chatBodyOf(seen[2]!)).toMatchObject({ max_tokens: 64, response_format: expect.anything() });
     expect(usage?.requests).toBe(3);
-    expect(notes).toEqual([expect.stringMatching(/^vlm: the model refuses temperature 0; .*may differ/)]);
+    expect(notes).toEqual([expect.stringMatching(/^vlm: the model refuses temperature 0; .*can vary/)]);
   });
 
   it("finds the form of a model that refuses max_tokens, temperature and response_format, one after the other", async () => {

@@ -12,7 +12,7 @@ import { rankByVotes } from "../link/people.ts";
 /** Prompts read in one go, about 15 ms. */
 const PAGE_PROMPTS = 100;
 
-/** One source of scores beside people's votes under one criterion. */
+/** The accuracy of one source of scores under one criterion. */
 export interface Calibration extends JudgeAccuracy {
   readonly criterion: string;
   /** A judge's name, or `combined`. */
@@ -26,8 +26,8 @@ export interface CalibrateNeeds extends Pick<Context, "config" | "db" | "judges"
 }
 
 /**
- * Compares every judge, and their combination where a pair set takes it, with people, on the images that both spoke of: what filters leave
- * of final groups. Reads what linking reads; writes nothing. Criteria without a vote are left out.
+ * Compares every judge with people's votes, and the combination of judges if a pair set uses it. It compares the images of final groups
+ * that the filters leave. Reads what linking reads, writes nothing. Leaves out criteria without a vote.
  */
 export async function calibrate({ config, db, judges, signal, precision }: CalibrateNeeds): Promise<readonly Calibration[]> {
   const { annotate } = config;
@@ -49,7 +49,7 @@ export async function calibrate({ config, db, judges, signal, precision }: Calib
     .flatMap((criterion) => names.map((judge) => ({ criterion, judge, accuracy: openAccuracy() })));
 
   const addGroup = (group: FinalGroup): void => {
-    // Of one prompt people may have compared any two, whatever `across` pairs.
+    // People may have compared any two images of a prompt, whatever `across` allows as pairs.
     const { images, twins } = filterImages(splitByVariant(group.images, "any")[0] ?? [], annotate.filters);
     const pairs = new Map([...group.votes].map(([criterion, cast]) => [criterion, findPeoplePairs({ images, twins, votes: cast })]));
     for (const { criterion, judge, accuracy } of open) {
@@ -60,7 +60,7 @@ export async function calibrate({ config, db, judges, signal, precision }: Calib
   let range: RowRange | null = open.length === 0 ? null : sources.groups.nextRange(0, PAGE_PROMPTS);
   while (range !== null) {
     if (votes.votesIn(range).length > 0) for (const group of readGroups(range, sources).final) if (group.votes.size > 0) addGroup(group);
-    await setImmediate(); // Signals get their turn.
+    await setImmediate(); // Lets signals be handled.
     signal.throwIfAborted();
     range = sources.groups.nextRange(range.last, PAGE_PROMPTS);
   }
@@ -78,7 +78,7 @@ interface VotedGroup {
   readonly twins: ReadonlyMap<string, string>;
 }
 
-/** The majority of each pair; no model, which would make an opinion of pairs that nobody saw. */
+/** Finds what the majority prefers in each pair that some vote showed. It uses no model, which would guess about pairs that nobody saw. */
 export function findPeoplePairs({ images, votes, twins }: VotedGroup): PeoplePairs {
   const { support } = rankByVotes(votes, images, twins);
   const decided: [string, string][] = [];
@@ -101,7 +101,7 @@ interface Pair {
   readonly second: string;
 }
 
-/** A best of four says nothing of the other three: that is no tie. */
+/** Returns true if a vote compares the two. A vote for the best of four says nothing about the other three, so that is no tie. */
 function isCompared(shownTogether: number, { votes, first, second }: Pair): boolean {
   const isRanked = ({ ranking }: Vote): boolean => ranking.some((tier) => tier.includes(first) || tier.includes(second));
   return shownTogether > 0 && votes.some((vote) => vote.kind === "both_bad" || isRanked(vote));

@@ -3,43 +3,43 @@ import { roundDecimals } from "../../../lib/round-decimals.ts";
 
 /** The opinion of people on the pairs of one group that some vote showed together. */
 export interface PeoplePairs {
-  /** image_ids: more votes put the first above the second than the other way round. */
+  /** Pairs of image_ids. More votes prefer the first than the second. */
   readonly decided: readonly (readonly [winner: string, loser: string])[];
-  /** As many votes either way, or none. */
+  /** Number of pairs with equally many votes for either image, or none. */
   readonly ties: number;
 }
 
-/** More bins show nothing that a person would act on. */
+/** More bins would not change what a person does. */
 const BINS_MAX = 5;
-/** Fewer pairs in a bin say nothing. */
+/** With fewer pairs a bin says nothing. */
 const PAIRS_PER_BIN_MIN = 10;
 
-/** How often a judge prefers what people prefer, in pairs of some margins. */
+/** How often a judge prefers what people prefer, in pairs within a range of margins. */
 export interface Agreement extends Interval {
-  /** Of the judge's scores. */
+  /** Smallest difference of the judge's scores. */
   readonly minMargin: number;
   readonly maxMargin: number;
   readonly pairs: number;
-  /** Prompts that the pairs come from. Pairs of one prompt share images and are no independent trials: the interval counts these. */
+  /** Prompts of the pairs. The interval counts these, because pairs of one prompt share images and are not independent. */
   readonly prompts: number;
   /** Share of the pairs; `low` to `high` is its 95 % interval. */
   readonly share: number;
 }
 
-/** The margin from which on the judge agrees with people often enough. */
+/** The smallest margin from which on the judge agrees with people often enough. */
 export interface Threshold extends Agreement {
-  /** True if the low end of the interval reaches what is wanted; false: only the share does, and more votes are needed to be sure. */
+  /** True if the low end of the interval reaches the wanted share. False if only the share itself does: more votes are needed to be sure. */
   readonly isSure: boolean;
 }
 
 export interface JudgeAccuracy {
-  /** Over all margins; null where there is no pair. */
+  /** Agreement over all margins. Null if there is no pair. */
   readonly all: Agreement | null;
-  /** About equal numbers of pairs each, smallest margins first. */
+  /** Bins with about equal numbers of pairs, smallest margins first. */
   readonly bins: readonly Agreement[];
-  /** Null where no margin reaches it. */
+  /** Null if no margin reaches the wanted share. */
   readonly threshold: Threshold | null;
-  /** Pairs that people compared, left out: they were divided or saw no difference; the judge saw none; it has no score of one. */
+  /** Pairs that are left out because people were divided or saw no difference, because the judge saw no difference, or because it has no score of one image. */
   readonly tiesOfPeople: number;
   readonly tiesOfJudge: number;
   readonly unscored: number;
@@ -48,11 +48,11 @@ export interface JudgeAccuracy {
 interface Trial {
   readonly margin: number;
   readonly agrees: boolean;
-  /** Number of its prompt. */
+  /** Number of the prompt. */
   readonly prompt: number;
 }
 
-/** Collects comparisons of one judge with people, a few dozen bytes a pair; there are as many as people made. */
+/** Creates a collector of comparisons of one judge with people. It holds a few dozen bytes for each pair that people compared. */
 export function openAccuracy() {
   const trials: Trial[] = [];
   let prompts = 0;
@@ -61,7 +61,7 @@ export function openAccuracy() {
   let unscored = 0;
 
   return {
-    /** One group; scores by image_id. */
+    /** Adds one group. The scores are by image_id. */
     add({ decided, ties }: PeoplePairs, scores: ReadonlyMap<string, number | null>): void {
       tiesOfPeople += ties;
       prompts++;
@@ -75,13 +75,13 @@ export function openAccuracy() {
       }
     },
 
-    /** `precision`: the share of agreement that is wanted, 0…1. */
+    /** Computes the accuracy. `precision` is the wanted share of agreement, 0…1. */
     result(precision: number): JudgeAccuracy {
       const sorted = trials.toSorted((first, second) => first.margin - second.margin);
       return {
-        all: agreementOf(sorted),
-        bins: binsOf(sorted).flatMap((bin) => agreementOf(bin) ?? []),
-        threshold: thresholdOf(sorted, precision),
+        all: measureAgreement(sorted),
+        bins: splitIntoBins(sorted).flatMap((bin) => measureAgreement(bin) ?? []),
+        threshold: findThreshold(sorted, precision),
         tiesOfPeople,
         tiesOfJudge,
         unscored,
@@ -90,8 +90,8 @@ export function openAccuracy() {
   };
 }
 
-/** Trials by margin, lowest first. */
-function agreementOf(trials: readonly Trial[]): Agreement | null {
+/** Computes the agreement of trials, which are ordered by margin, smallest first. */
+function measureAgreement(trials: readonly Trial[]): Agreement | null {
   const [first] = trials;
   const last = trials.at(-1);
   if (first === undefined || last === undefined) return null;
@@ -100,21 +100,21 @@ function agreementOf(trials: readonly Trial[]): Agreement | null {
   return { minMargin: first.margin, maxMargin: last.margin, pairs: trials.length, prompts, share, ...wilsonInterval(share, prompts) };
 }
 
-function binsOf(sorted: readonly Trial[]): readonly (readonly Trial[])[] {
+function splitIntoBins(sorted: readonly Trial[]): readonly (readonly Trial[])[] {
   const count = Math.min(BINS_MAX, Math.max(1, Math.floor(sorted.length / PAIRS_PER_BIN_MIN)));
   const bins: Trial[][] = [[]];
   for (const [index, trial] of sorted.entries()) {
     const bin = bins.at(-1) ?? [];
     const isFull = index >= Math.round((bins.length * sorted.length) / count);
-    // Equal margins stay together: a bin says from which margin to which.
+    // Equal margins stay in one bin, so that the ranges of bins do not overlap.
     if (isFull && bin.at(-1)?.margin !== trial.margin) bins.push([trial]);
     else bin.push(trial);
   }
   return bins;
 }
 
-/** The lowest margin from which on all pairs together reach the precision, surely if any does. */
-function thresholdOf(sorted: readonly Trial[], precision: number): Threshold | null {
+/** Finds the smallest margin from which on all pairs together reach the precision. A sure one is preferred. */
+function findThreshold(sorted: readonly Trial[], precision: number): Threshold | null {
   const prompts = new Set<number>();
   let agreeing = 0;
   let sure: number | null = null;
@@ -130,6 +130,6 @@ function thresholdOf(sorted: readonly Trial[], precision: number): Threshold | n
     if (wilsonInterval(share, prompts.size).low >= precision) sure = index;
   }
   const from = sure ?? perhaps;
-  const agreement = from === null ? null : agreementOf(sorted.slice(from));
+  const agreement = from === null ? null : measureAgreement(sorted.slice(from));
   return agreement === null ? null : { ...agreement, isSure: sure !== null };
 }

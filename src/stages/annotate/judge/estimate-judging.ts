@@ -3,42 +3,42 @@ import { type GroupImageRow, groupQueries } from "../../../db/queries/annotate/g
 import { scoreQueries } from "../../../db/queries/annotate/scores.ts";
 import type { Judge, JudgeImage } from "../../../judges/judge.ts";
 
-/** Prompts looked at in one go. */
+/** Prompts read in one query. */
 const PAGE_ROWS = 100;
 
-/** What a judge has left to do, once every stored image is inspected. */
+/** The work that a judge has left once every stored image is inspected. */
 export interface JudgeCost {
   readonly judge: string;
   readonly version: string;
   readonly groups: number;
-  /** That it would look at, again where it judges a grown group as a whole. */
+  /** Images that it would look at. A relative judge looks at all images of a grown group again. */
   readonly images: number;
-  /** At least: what fails is asked again. */
+  /** The least number of requests. A failed one is repeated. */
   readonly requests: number;
   /** Images that this version has scored. */
   readonly scored: number;
-  /** Images by other versions of the judge, whose scores stay. */
+  /** Images that other versions of the judge have scored, by version. Their scores are kept. */
   readonly scoredBefore: Readonly<Record<string, number>>;
-  /** Null where the judge has no bound of requests. */
+  /** Null if the judge has no limit of requests. */
   readonly bound: RunBound | null;
 }
 
-/** What `max_requests` makes of a judge's groups. */
+/** What `max_requests` means for a judge's groups. */
 export interface RunBound {
   readonly maxRequests: number;
-  /** That the groups which fit take, each begun only where all its requests fit. */
+  /** Runs that the groups take. A group starts only if all its requests fit in the run. */
   readonly runs: number;
   /** Groups that take more requests than a run may have. */
   readonly groupsTooLarge: number;
-  /** Requests of the largest group. */
+  /** Requests that the largest group takes. */
   readonly largestGroup: number;
 }
 
-/** Counts what `judge` would ask, judge by judge. Reads the database only. Groups with jobs or fetches still to come do not count. */
+/** Estimates what `judge` would ask of each judge. Reads only the database. Groups with open jobs or images to fetch do not count. */
 export function estimateJudging(db: Pick<Db, "client">, judges: readonly Judge[]): readonly JudgeCost[] {
   const groups = groupQueries(db);
   const { scoresIn, countByVersion } = scoreQueries(db);
-  const open = new Map(judges.map((judge) => [judge.name, openTally(judge)]));
+  const open = new Map(judges.map((judge) => [judge.name, createJudgeTally(judge)]));
 
   for (let range = groups.nextRange(0, PAGE_ROWS); range !== null; range = groups.nextRange(range.last, PAGE_ROWS)) {
     const scored = new Set(scoresIn(range).map(({ imageId, judge, version }) => keyOf(imageId, { name: judge, version })));
@@ -66,14 +66,14 @@ export function estimateJudging(db: Pick<Db, "client">, judges: readonly Judge[]
   });
 }
 
-/** Counts a judge's groups in the order in which it is asked about them. */
-function openTally(judge: Pick<Judge, "requestsFor" | "maxRequests">) {
+/** Creates a counter of a judge's groups, which are added in the order of judging. */
+function createJudgeTally(judge: Pick<Judge, "requestsFor" | "maxRequests">) {
   const { maxRequests = Infinity } = judge;
   let groups = 0;
   let images = 0;
   let requests = 0;
   let runs = 0;
-  /** Requests that the last run has left. */
+  /** Requests that the last run could still send. */
   let left = 0;
   let groupsTooLarge = 0;
   let largestGroup = 0;
@@ -105,7 +105,7 @@ function isListed({ state }: GroupImageRow): boolean {
   return state === "listed";
 }
 
-/** Stored, and not known to be undecodable. */
+/** Returns true if the image is stored and not known to be undecodable. */
 function isJudged({ state, inspected, pixelSha256 }: GroupImageRow): boolean {
   return state === "stored" && (inspected === 0 || pixelSha256 !== null);
 }

@@ -5,14 +5,14 @@ import type { Inspection } from "../../../images/inspection.ts";
 import type { Judge } from "../../../judges/judge.ts";
 import type { SweepPage } from "../../sweep.ts";
 
-/** Prompts looked at in one go, about 15 ms. */
+/** Prompts read in one query, which takes about 15 ms. */
 const PAGE_ROWS = 100;
 
-/** A final group that a judge has not scored, or not all of it. */
+/** A final group with images that a judge has not scored. */
 export interface GroupToJudge {
   readonly promptKey: string;
   readonly prompt: string;
-  /** In image_id order: what is not scored yet, or all where the judge's scores are relative. */
+  /** The images without a score, in image_id order. All images if the judge's scores are relative. */
   readonly images: readonly ImageToJudge[];
 }
 
@@ -22,19 +22,19 @@ export interface ImageToJudge {
   readonly key: string;
   readonly sizeBytes: number;
   readonly inspection: Inspection;
-  /** Of the judge that this one goes by. */
+  /** Score of the judge that `by` names. */
   readonly earlierScore: number | null;
 }
 
-export type WhoJudges = Pick<Judge, "name" | "version" | "relative">;
+export type JudgeIdentity = Pick<Judge, "name" | "version" | "relative">;
 
 export interface GroupsOptions {
-  readonly judge: WhoJudges;
-  /** The version that has to score a group before. */
+  readonly judge: JudgeIdentity;
+  /** The judge version that must have scored a group before. */
   readonly after: JudgeVersion | null;
 }
 
-/** Looks for groups to judge, a page of prompts at a time: final ones with images that this version has not scored. */
+/** Creates a reader of final groups with images that this version has not scored. It reads a page of prompts at a time. */
 export function openGroupsToJudge(db: Pick<Db, "client">, { judge, after }: GroupsOptions): (afterRow: number) => SweepPage<GroupToJudge> {
   const groups = groupQueries(db);
   const { scoresIn } = scoreQueries(db);
@@ -65,7 +65,7 @@ export function openGroupsToJudge(db: Pick<Db, "client">, { judge, after }: Grou
 interface ScoresOfPage {
   /** Images that this version of the judge has scored. */
   readonly scored: ReadonlySet<string>;
-  /** Scores of the judge before it, null where it goes by none. */
+  /** Scores of the judge that `by` names. Null if there is none. */
   readonly earlier: ReadonlyMap<string, number | null> | null;
 }
 
@@ -79,7 +79,7 @@ function scoresOf(rows: readonly ScoreRow[], { judge, after }: GroupsOptions): S
   };
 }
 
-/** None for what is not stored or could not be decoded. */
+/** Returns the image, or nothing if it is not stored or could not be decoded. */
 function imageToJudge({ state, imageId, sha256, key, sizeBytes, ...row }: GroupImageRow, earlierScore: number | null): ImageToJudge[] {
   const { widthPx, heightPx, pixelSha256, perceptualHash, lumaStd, sharpness, entropy } = row;
   if (state !== "stored" || sha256 === null || key === null || sizeBytes === null) return [];

@@ -4,26 +4,26 @@ import type { Judge } from "../../../judges/judge.ts";
 import { type JudgeNeeds, type JudgeRunReport, runJudge } from "./run-judge.ts";
 import type { StageReport, Upstream } from "../../stage.ts";
 
-/** Between two looks of a judge at what the one that it goes by has scored, ms. */
+/** Pause of a judge with `by` before it looks again at what the other judge has scored, ms. */
 const FOLLOW_POLL_MS = 200;
 
 export interface JudgeReport extends StageReport {
-  /** Judges whose bound of requests left groups for the next run. */
+  /** Judges that reached their limit of requests. Their other groups wait for the next run. */
   readonly spent: readonly string[];
-  /** Judges that refused or stayed away: what they have not scored waits for the next run. */
+  /** Judges that refused or could not be reached. What they have not scored waits for the next run. */
   readonly lost: readonly string[];
 }
 
 export interface JudgeOptions {
-  /** The stages before are what the run is for: they go on without a judge that refuses, and one that is away is waited for. */
+  /** True if the judge runs beside stages that matter more. They continue without a judge that refuses, and a judge that is away is waited for. */
   readonly isBeside?: boolean;
 }
 
 /**
  * Has every judge score every final group.
- * Reads prompts, jobs, images, inspections. Writes scores, a group at once. Resumes by the images that a judge's version has not
- * scored. Where a judge cannot be asked the group stays unscored for the next run; FatalError where nothing works for minutes, unless
- * `isBeside`.
+ * Reads prompts, jobs, images, inspections. Writes scores, a whole group at a time. Resumes with the images that a judge's version has
+ * not scored. A group for which the judge cannot be asked waits for the next run.
+ * @throws {FatalError} if nothing works for minutes, unless `isBeside`.
  */
 export async function judge(context: JudgeNeeds, upstream: Upstream, { isBeside = false }: JudgeOptions = {}): Promise<JudgeReport> {
   const failure = new AbortController();
@@ -31,12 +31,12 @@ export async function judge(context: JudgeNeeds, upstream: Upstream, { isBeside 
   const running = new Set(context.judges.map(({ name }) => name));
   const runs = context.judges.map(async (one) => {
     try {
-      const after = earlierOf(one, context.judges);
-      const follows = after === null ? upstream : behind(upstream, () => running.has(after.judge), context);
+      const after = findEarlier(one, context.judges);
+      const follows = after === null ? upstream : waitForJudge(upstream, () => running.has(after.judge), context);
       return await runJudge(one, { context: { ...context, stopping }, upstream: follows, after, isPatient: isBeside });
     } catch (error) {
-      if (isBeside && error instanceof FatalError) return lose(one, { error, context });
-      failure.abort(); // The others settle what is in flight: one dead judge leaves every group incomplete.
+      if (isBeside && error instanceof FatalError) return reportLost(one, { error, context });
+      failure.abort(); // Stops the others, which settle what is in flight: without this judge every group stays incomplete.
       throw error;
     } finally {
       running.delete(one.name);
@@ -51,7 +51,7 @@ export async function judge(context: JudgeNeeds, upstream: Upstream, { isBeside 
     context.judges.filter((_, index) => reports.slice(index, index + 1).some(holds)).map(({ name }) => name);
   const spent = namesWhere(({ isSpent }) => isSpent);
   for (const note of context.judges.flatMap((one) => one.notes?.() ?? [])) context.log.warn(note);
-  for (const name of spent) context.log.warn(`${name}: max_requests is reached; the groups that are left wait for the next run`);
+  for (const name of spent) context.log.warn(`${name}: max_requests is reached; the other groups wait for the next run`);
   return {
     stage: "judge",
     done: sum(reports.map(({ done }) => done)),
@@ -62,23 +62,26 @@ export async function judge(context: JudgeNeeds, upstream: Upstream, { isBeside 
   };
 }
 
-/** The end of one judge, told at once: whoever reads it may mend the cause while images are still made. */
-function lose({ name }: Judge, { error, context: { log } }: { readonly error: FatalError; readonly context: JudgeNeeds }): JudgeRunReport {
+/** Reports at once that a judge is lost, so that somebody can fix it while images are still being made. */
+function reportLost(
+  { name }: Judge,
+  { error, context: { log } }: { readonly error: FatalError; readonly context: JudgeNeeds },
+): JudgeRunReport {
   const hint = error.hint === undefined ? "" : `. Try: ${error.hint}`;
-  log.warn(`${error.message}${hint}. This run goes on without ${name}`);
+  log.warn(`${error.message}${hint}. This run continues without ${name}`);
   return { stage: "judge", done: 0, failed: 0, stopped: false, isSpent: false, isLost: true };
 }
 
-/** @throws {Error} if the configuration let through a judge that is not there. */
-function earlierOf({ name, after }: Judge, judges: readonly Judge[]): JudgeVersion | null {
+/** Finds the judge that `by` names. Null if there is none. @throws {Error} if it is not open, which the checks of the configuration prevent. */
+function findEarlier({ name, after }: Judge, judges: readonly Judge[]): JudgeVersion | null {
   if (after === undefined) return null;
   const earlier = judges.find((other) => other.name === after);
-  if (earlier === undefined) throw new Error(`The judge ${name} goes by ${after}, which is not open`);
+  if (earlier === undefined) throw new Error(`The judge ${name} names ${after} in \`by\`, which is not open`);
   return { judge: earlier.name, version: earlier.version };
 }
 
-/** The same upstream, with another judge before it as long as that runs. */
-function behind(upstream: Upstream, isRunning: () => boolean, { clock }: Pick<JudgeNeeds, "clock">): Upstream {
+/** Returns an upstream that also waits for another judge while that one runs. */
+function waitForJudge(upstream: Upstream, isRunning: () => boolean, { clock }: Pick<JudgeNeeds, "clock">): Upstream {
   return {
     moreToCome: () => isRunning() || upstream.moreToCome(),
     waitForWork: (signal) => (isRunning() ? clock.sleep(FOLLOW_POLL_MS, signal) : upstream.waitForWork(signal)),

@@ -11,9 +11,9 @@ import type { StageReport, Upstream } from "../../stage.ts";
 import { earliest, writeBehind } from "../../../db/commits.ts";
 import { openGroupsToJudge, type GroupToJudge, type ImageToJudge } from "./groups-to-judge.ts";
 
-/** Groups in flight for a judge that has no say in it: it computes here. */
+/** Groups in flight for a judge without a `concurrency` setting, which computes in this process. */
 const LOCAL_CONCURRENCY = 2;
-/** Between two lines about a judge that does not answer, ms. */
+/** Least time between two warnings about a judge that does not answer, ms. */
 const TROUBLE_INTERVAL_MS = 30_000;
 
 export type JudgeNeeds = Pick<Context, "config" | "db" | "store" | "judges" | "clock" | "log" | "stopping" | "signal">;
@@ -21,25 +21,25 @@ export type JudgeNeeds = Pick<Context, "config" | "db" | "store" | "judges" | "c
 export interface JudgeRun {
   readonly context: JudgeNeeds;
   readonly upstream: Upstream;
-  /** The version that has to score a group before this judge sees it. */
+  /** The judge version that must have scored a group before this judge sees it. */
   readonly after: JudgeVersion | null;
-  /** Waits for a judge that is away as long as upstream has work of its own, which a failure would end. */
+  /** Waits for a judge that is away while upstream still works, because a failure would end that work. */
   readonly isPatient: boolean;
 }
 
 export interface JudgeRunReport extends StageReport {
-  /** True if its bound of requests left groups for the next run. */
+  /** True if it reached its limit of requests and left groups for the next run. */
   readonly isSpent: boolean;
-  /** True if it refused, or stayed away for good. */
+  /** True if it refused, or could not be reached until the end. */
   readonly isLost: boolean;
 }
 
-/** Has one judge score every final group that it has not scored, each group whole. */
+/** Has one judge score every final group that it has not scored. A group is scored as a whole. */
 export async function runJudge(one: Judge, { context, upstream, after, isPatient }: JudgeRun): Promise<JudgeRunReport> {
   const { db, clock, log } = context;
   const version = { judge: one.name, version: one.version };
   const { writeGroups } = scoreQueries(db);
-  const countUsage = usageCounter(db, one);
+  const countUsage = createUsageCounter(db, one);
   const backlog = openBacklog<GroupToJudge>({
     task: `judge with ${one.name}`,
     clock,
@@ -57,7 +57,7 @@ export async function runJudge(one: Judge, { context, upstream, after, isPatient
     for (const { group } of entries) backlog.settled(group);
   });
   const spent = new AbortController();
-  const tellTrouble = troubleTeller(context);
+  const warnOfTrouble = createTroubleWarning(context);
   let done = 0;
 
   try {
@@ -72,7 +72,7 @@ export async function runJudge(one: Judge, { context, upstream, after, isPatient
         async perform({ promptKey, prompt, images: rows }) {
           const images = rows.map((row) => judgeImageOf(row, context));
           const scores = await one.score(prompt, images, context.signal);
-          return scores === null ? null : { promptKey, scores: checked(scores, { images, judge: one.name }) };
+          return scores === null ? null : { promptKey, scores: checkScores(scores, { images, judge: one.name }) };
         },
         settle(group, scored) {
           if (scored === null) {
@@ -80,14 +80,14 @@ export async function runJudge(one: Judge, { context, upstream, after, isPatient
             return;
           }
           results.add({ group, scored });
-          // Where every group is in flight for minutes nothing else would come to write it, and its answer was paid for.
+          // While every group is in flight for minutes nothing else would write it, and its answers have cost requests.
           if (one.requestsFor !== undefined) results.flush();
           log.progress("judge", { done: ++done, total: done, failed: backlog.leftOver(), note: one.name });
         },
         fail(group, error) {
           if (backlog.failed(group, error))
             log.warn(`Cannot judge the images of ${group.promptKey} with ${one.name} for now: ${messageOf(error)}`);
-          else tellTrouble(messageOf(error));
+          else warnOfTrouble(messageOf(error));
         },
       },
       backlog.follow(upstream),
@@ -100,18 +100,18 @@ export async function runJudge(one: Judge, { context, upstream, after, isPatient
   }
 }
 
-/** Says why nothing moves, not for every failure: a judge that is away fails all the time, and one that is busy now and then. */
-function troubleTeller({ clock, log }: Pick<JudgeNeeds, "clock" | "log">): (message: string) => void {
-  let toldAtMs = -Infinity;
+/** Creates a warning that is shown at most every 30 s, because a judge that is away fails all the time. */
+function createTroubleWarning({ clock, log }: Pick<JudgeNeeds, "clock" | "log">): (message: string) => void {
+  let warnedAtMs = -Infinity;
   return (message) => {
-    if (clock.nowMs() - toldAtMs < TROUBLE_INTERVAL_MS) return;
-    toldAtMs = clock.nowMs();
-    log.warn(`${message}. It is tried again`);
+    if (clock.nowMs() - warnedAtMs < TROUBLE_INTERVAL_MS) return;
+    warnedAtMs = clock.nowMs();
+    log.warn(`${message}. Trying again`);
   };
 }
 
-/** Adds what a judge has used since the last time to the dataset's counters, which `status` shows. */
-function usageCounter(db: JudgeNeeds["db"], one: Judge): () => void {
+/** Creates a function that adds what a judge has used since its last call to the dataset's counters, which `status` shows. */
+function createUsageCounter(db: JudgeNeeds["db"], one: Judge): () => void {
   let before = { requests: 0, promptTokens: 0, completionTokens: 0 };
   return () => {
     const now = one.usage?.() ?? before;
@@ -141,14 +141,14 @@ function judgeImageOf({ imageId, sha256, key, sizeBytes, ...row }: ImageToJudge,
   };
 }
 
-/** A judge's answer belongs to its images by position: a short or shuffled one would give scores to the wrong images. */
-function checked(
+/** Checks a judge's answer. Scores belong to images by position, so a short or reordered answer would give them to the wrong images. */
+function checkScores(
   scores: readonly Score[],
   { images, judge: name }: { readonly images: readonly JudgeImage[]; readonly judge: string },
 ): readonly Score[] {
   const fits = scores.length === images.length && scores.every(({ imageId }, index) => imageId === images[index]?.imageId);
   if (!fits) throw new Error(`The judge ${name} answered ${scores.length} scores for ${images.length} images, or in another order`);
-  // NaN and infinities order nothing: the judge could not tell.
+  // NaN and infinities have no order, so they mean that the judge could not tell.
   return scores.map((score) => (score.score === null || Number.isFinite(score.score) ? score : { ...score, score: null }));
 }
 

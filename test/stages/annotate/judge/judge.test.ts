@@ -109,7 +109,7 @@ describe("judge()", () => {
     const score: Judge["score"] = (...args) => (trouble-- > 0 ? Promise.reject(new TransientError("busy")) : one.score(...args));
     expect(await judge({ ...dataset.context, judges: [{ ...one, score }] }, nothingUpstream)).toMatchObject({ done: 1, failed: 0 });
     expect(scoresIn(dataset)).toHaveLength(2);
-    expect(dataset.warnings).toEqual(["busy. It is tried again"]);
+    expect(dataset.warnings).toEqual(["busy. Trying again"]);
   });
 
   it("asks several judges, and ends them all where one cannot go on", async () => {
@@ -132,7 +132,7 @@ describe("judge()", () => {
     const report = await judge({ ...dataset.context, judges: [dead, behind, one] }, nothingUpstream, { isBeside: true });
     expect(report).toMatchObject({ done: 1, failed: 0, stopped: false, lost: ["dead"] });
     expect(scoresIn(dataset)).toHaveLength(2);
-    expect(dataset.warnings).toEqual(["Cannot score: 401. Try: set the headers. This run goes on without dead"]);
+    expect(dataset.warnings).toEqual(["Cannot score: 401. Try: set the headers. This run continues without dead"]);
     const broken: Judge = { ...one, name: "broken", score: () => Promise.reject(new TypeError("a bug")) };
     await expect(judge({ ...dataset.context, judges: [broken] }, nothingUpstream, { isBeside: true })).rejects.toThrow("a bug");
   });

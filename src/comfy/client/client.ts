@@ -4,13 +4,13 @@ import { canceller } from "./cancel.ts";
 import { comfyEvents, type ComfyEvents, type ComfyEventsOptions } from "../connection/events.ts";
 import { parseHistoryAnswer, type HistoryEntry, type OutputImage } from "./history-entry.ts";
 import { streamHistory } from "./history-stream.ts";
-import { CONNECT_TIMEOUT_MS, describeCall, type Call } from "../connection/connection.ts";
+import { describeCall, type Call } from "../connection/connection.ts";
 import { networkFailure } from "../connection/http-failure.ts";
 import { openHttp, type Http } from "../connection/http.ts";
 import { networkCode } from "../../lib/http/failure.ts";
 import { NO_REPLACEMENTS, parseNodeReplacements, type NodeReplacements } from "../nodes/node-replacements.ts";
 import { readText } from "../../lib/http/read-answer.ts";
-import { plainGets, type HeldReading, type PlainGets } from "../connection/plain-gets.ts";
+import { openHeldGets, type HeldGets, type HeldReading } from "../connection/held-gets.ts";
 import { parseQueue, parseQueueRemaining, type Queue } from "./queue.ts";
 import { submit, type Submission, type SubmitAnswer } from "./submit.ts";
 import { type SystemStats, readSystemStats } from "./system-stats.ts";
@@ -78,8 +78,8 @@ export interface ComfyClient {
   /** An image's bytes. The caller reads the body to its end or destroys it: an unread body keeps its socket. */
   view(image: Viewed, signal: AbortSignal): Promise<ViewAnswer>;
   /**
-   * The same straight into memory, for images up to `maxBytes` over plain http. False: nothing was read, and `view` is to be asked.
-   * Throws TransientError where no answer came, what the sink throws, or an error with a `code` where the answer broke off.
+   * Reads an image of up to `maxBytes` straight into memory. Returns false if nothing was read, and `view` is to be asked.
+   * @throws TransientError if no answer came, the sink's error, or an error with a `code` if the answer broke off.
    */
   viewHeld(image: Viewed, reading: HeldReading): Promise<boolean>;
   /** Also throws RejectError where the server does not take this file: too large for it, or it cannot write it. */
@@ -92,7 +92,7 @@ export interface ComfyClient {
 /** Opens nothing before the first call. @throws {ConfigError} for a URL that is none. */
 export function comfyClient({ url, headers, caFile = null, connections = 32, timeoutMs = 30_000 }: ComfyClientOptions): ComfyClient {
   const http = openHttp({ url, headers, caFile, connections, timeoutMs });
-  const plain = plainGets({ url: http.url, headers: http.headers, connections, connectTimeoutMs: CONNECT_TIMEOUT_MS, timeoutMs });
+  const held = openHeldGets(http);
   const post = (path: string, body: Json, signal: AbortSignal): Promise<void> =>
     http.done({ method: "POST", path, isAboutOne: true, json: stringifyExact(body), signal });
   const get = <T>(path: string, signal: AbortSignal, parse: (answer: Json) => T | undefined): Promise<T> =>
@@ -146,13 +146,10 @@ export function comfyClient({ url, headers, caFile = null, connections = 32, tim
         isJsonArray(answer) ? answer.filter((name) => typeof name === "string") : undefined,
       ),
     view: (image, signal) => view(http, image, signal),
-    viewHeld: (image, reading) => (plain === null ? Promise.resolve(false) : viewHeld(plain, { url: http.url, image, reading })),
+    viewHeld: (image, reading) => viewHeld(held, { url: http.url, image, reading }),
     uploadImage: (upload, signal) => uploadImage(http, upload, signal),
     events: (options) => comfyEvents({ ...options, url: http.url, headers, caFile }),
-    close() {
-      plain?.close();
-      return http.close();
-    },
+    close: () => http.close(),
   };
 }
 
@@ -169,10 +166,10 @@ interface HeldView {
   readonly reading: HeldReading;
 }
 
-async function viewHeld(plain: PlainGets, { url, image, reading }: HeldView): Promise<boolean> {
+async function viewHeld(held: HeldGets, { url, image, reading }: HeldView): Promise<boolean> {
   const path = viewPath(image);
   try {
-    return await plain.get(path, reading);
+    return await held.get(path, reading);
   } catch (error) {
     // Whoever did not answer at all did not answer wrongly.
     if (["UND_ERR_CONNECT_TIMEOUT", "UND_ERR_HEADERS_TIMEOUT"].includes(networkCode(error))) {

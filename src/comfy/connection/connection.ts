@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Readable } from "node:stream";
-import { Agent, buildConnector, request, type FormData } from "undici";
+import { Agent, buildConnector, type Dispatcher, request, type FormData } from "undici";
 import { TransientError, ConfigError } from "../../errors.ts";
 import { AS_IT_IS, unpackAnswer } from "../../lib/http/read-answer.ts";
 import { networkFailure } from "./http-failure.ts";
@@ -47,6 +47,8 @@ export interface Connection {
    * @throws {TransientError | ConfigError} or the abort reason
    */
   exchange(call: Call): Promise<ServerAnswer>;
+  /** Opens the connections that requests go through, where none are open. */
+  dispatcher(): Dispatcher;
   /** True for an error after which the server surely has seen nothing of the request. */
   isUnsent(error: unknown): boolean;
   close(): Promise<void>;
@@ -59,14 +61,15 @@ export function openConnection(options: ConnectionOptions): Connection {
   /** Errors of sockets that never came to be. */
   const unsent = new WeakSet<Error>();
   let agent: Agent | null = null;
+  const dispatcher = (): Agent => (agent ??= openAgent(options, unsent));
   return {
     url,
     headers,
+    dispatcher,
     async exchange(call) {
-      agent ??= openAgent(options, unsent);
       try {
         const answer = await request(`${url}${call.path}`, {
-          dispatcher: agent,
+          dispatcher: dispatcher(),
           method: call.method,
           headers: { ...AS_IT_IS, ...headers, ...(call.json === undefined ? {} : { "content-type": "application/json" }) },
           body: call.json ?? call.form ?? null,

@@ -4,20 +4,18 @@ import { pauseQueries } from "../../db/queries/plan/pause-variant.ts";
 import { RejectError } from "../../errors.ts";
 import { filenamePrefixOf } from "../../identity.ts";
 import { drain, type Work } from "../drain.ts";
-import { askServer, type HarvestOutcome } from "./ask-server.ts";
 import { checkSourceName } from "./check-source-name.ts";
-import { writeInTime } from "../../db/commits.ts";
+import { writeInTime, earliest } from "../../db/commits.ts";
 import { imageExpectations, type Expectation } from "./expect-image.ts";
 import { variantFuse } from "./fuse.ts";
 import { historyCleaner } from "./history-cleaner.ts";
 import { harvestQueue, type HarvestItem } from "./queue.ts";
 import { reclaimer } from "./reclaim.ts";
-import { imageSettler, makeElsewhere } from "./settle-image.ts";
+import { imageSettler, makeElsewhere, askServer, type HarvestOutcome } from "./settle-image.ts";
 import type { Stage } from "../stage.ts";
 import { storeReferences } from "../plan/references.ts";
 import { transfer } from "./transfer/transfer.ts";
 import { heldBuffers, type HeldBuffers } from "./transfer/held-buffers.ts";
-import { earliest } from "../../db/commits.ts";
 import { MIB } from "../../lib/units.ts";
 
 /** Between two counts of what is listed, for the progress line, ms. */

@@ -1,5 +1,5 @@
-import { readdir, rmdir, unlink } from "node:fs/promises";
-import { join } from "node:path";
+import { readdir, rmdir, unlink, lstat, realpath } from "node:fs/promises";
+import { join, sep } from "node:path";
 import PQueue from "p-queue";
 import type { Context } from "../../context.ts";
 import { addToCounter } from "../../db/queries/jobs/counters.ts";
@@ -7,8 +7,12 @@ import { originalQueries } from "../../db/queries/images/originals.ts";
 import { filenamePrefixOf } from "../../identity.ts";
 import { counted } from "../../lib/words.ts";
 import { errnoOf, fileProblem } from "../../lib/files/file-problem.ts";
-import { type OriginalName, originalPath } from "./original-path.ts";
-import { sameOriginal } from "./same-original.ts";
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { pipeline } from "node:stream/promises";
+import { RejectError } from "../../errors.ts";
+import { createStripper } from "../../images/strip.ts";
+import type { SourceName } from "./check-source-name.ts";
 
 /** Files deleted at a time: many wait for a network disk, and none of them is urgent. */
 const CONCURRENCY = 4;
@@ -144,5 +148,85 @@ async function removeIfEmpty(folder: string): Promise<void> {
     await rmdir(folder); // Never a folder with something in it, and no link.
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
+  }
+}
+
+interface SameOriginalOptions {
+  /** Of what is stored. */
+  readonly sha256: string;
+  readonly signal: AbortSignal;
+}
+
+/** Length of the file where its bytes, as they are or without metadata, are what is stored; else null. */
+async function sameOriginal(path: string, { sha256, signal }: SameOriginalOptions): Promise<number | null> {
+  try {
+    if (!(await lstat(path)).isFile()) return null;
+    const hash = createHash("sha256");
+    let sizeBytes = 0;
+    const stripper = createStripper({ hold: "whole" });
+    const source = createReadStream(path);
+    source.on("data", (chunk) => {
+      hash.update(chunk);
+      sizeBytes += chunk.length;
+    });
+    stripper.stream.resume();
+    await pipeline(source, stripper.stream, { signal });
+    return hash.digest("hex") === sha256 || stripper.facts().sha256 === sha256 ? sizeBytes : null;
+  } catch (error) {
+    // No image; gone; not to be read: not proven, so it stays.
+    if (error instanceof RejectError || error instanceof RangeError || errnoOf(error) !== undefined || signal.aborted) return null;
+    throw error;
+  }
+}
+
+interface OriginalName extends SourceName {
+  /** `<dataset>/<shard>/<job>`, under which the job was told to save. */
+  readonly filenamePrefix: string;
+  /** Length of what was fetched and verified. */
+  readonly sizeBytes: number;
+}
+
+/** A file that may be deleted, or why it may not. */
+type Original = { readonly path: string } | { readonly why: string } | "gone";
+
+/**
+ * Where the original of a stored image is below a server's output folder. A server's words lead here, so that everything is proven: it
+ * is of type output, lies and is named as its job was told to save, no link leads out of the folder, and it has the length that was
+ * verified. `name` has passed checkSourceName.
+ */
+async function originalPath(outputDir: string, name: OriginalName): Promise<Original> {
+  const { filename, subfolder, type, filenamePrefix, sizeBytes } = name;
+  if (type !== "output") return { why: `it is a file of type ${type}` };
+  const folders = filenamePrefix.split("/");
+  const job = folders.pop() ?? "";
+  // On Windows ComfyUI separates subfolders with a backslash.
+  const isOurs = subfolder.split(/[/\\]/).join("/") === folders.join("/") && filename.startsWith(job);
+  if (!isOurs) return { why: `it is not named ${filenamePrefix}…, as its job was told to save` };
+  const root = await orGone(realpath(outputDir));
+  if (root === "gone") return { why: `its folder ${outputDir} is not there` };
+  return orGone(originalIn(root, { folders, filename, sizeBytes }));
+}
+
+interface Wanted extends Pick<OriginalName, "filename" | "sizeBytes"> {
+  readonly folders: readonly string[];
+}
+
+async function originalIn(root: string, { folders, filename, sizeBytes }: Wanted): Promise<Original> {
+  const folder = await realpath(join(root, ...folders));
+  if (folder !== join(root, ...folders) || !folder.startsWith(root.endsWith(sep) ? root : root + sep)) {
+    return { why: `a link leads from it to ${folder}` };
+  }
+  const path = join(folder, filename);
+  const found = await lstat(path);
+  if (!found.isFile()) return { why: "it is no plain file" };
+  return found.size === sizeBytes ? { path } : { why: `it has ${found.size} bytes, and what was stored had ${sizeBytes}` };
+}
+
+async function orGone<Answer>(looking: Promise<Answer>): Promise<Answer | "gone"> {
+  try {
+    return await looking;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return "gone";
+    throw error;
   }
 }

@@ -1,15 +1,15 @@
 import type { Context } from "../../context.ts";
 import type { ImageQueries, ListedImageRow, Settled, StoredImage } from "../../db/queries/images/images.ts";
-import { RejectError, type RejectReason, type TransientError } from "../../errors.ts";
+import { RejectError, type RejectReason, TransientError } from "../../errors.ts";
 import { counted } from "../../lib/words.ts";
 import type { LastProgress } from "../last-progress.ts";
-import type { StoredOutcome } from "./transfer/transfer.ts";
+import type { StoredOutcome, TransferOutcome } from "./transfer/outcome.ts";
 import { writeBehind, type WriteBehind } from "../../db/commits.ts";
-import type { HarvestOutcome } from "./ask-server.ts";
 import type { Fuse } from "./fuse.ts";
 import type { HistoryCleaner } from "./history-cleaner.ts";
 import type { HarvestItem, HarvestQueue } from "./queue.ts";
 import type { Reclaimer } from "./reclaim.ts";
+import type { ComfyClient } from "../../comfy/client/client.ts";
 
 /** Fetching such an image again gives the same. */
 const FINAL: ReadonlySet<RejectReason> = new Set(["hostile-name", "too-large"]);
@@ -236,4 +236,31 @@ export function makeElsewhere(
   }
   queue.forget(server);
   log.warn(`${server}: ${why}. The images of ${counted(jobs, "job")} there are made again elsewhere`);
+}
+
+/** How a transfer ended, and what its server says where that was its doing. */
+export type HarvestOutcome =
+  | Exclude<TransferOutcome, { readonly kind: "server-trouble" }>
+  /** The server answers other questions, and refuses this image: it is about the image. */
+  | { readonly kind: "refused"; readonly error: TransientError }
+  /** `answersOthers`: it gives no images now, and answers other questions all the same. */
+  | { readonly kind: "server-trouble"; readonly error: TransientError; readonly answersOthers: boolean };
+
+/**
+ * Finds out whether a server that failed at an image is in trouble, or only does not give this image.
+ * @throws {FatalError} where the server asks for credentials, whatever it is asked.
+ */
+export async function askServer(
+  outcome: TransferOutcome,
+  { client, signal }: { readonly client: Pick<ComfyClient, "queue">; readonly signal: AbortSignal },
+): Promise<HarvestOutcome> {
+  if (outcome.kind !== "server-trouble") return outcome;
+  const { error } = outcome;
+  try {
+    await client.queue(signal);
+  } catch (trouble) {
+    if (!(trouble instanceof TransientError)) throw trouble;
+    return { kind: "server-trouble", error, answersOthers: false };
+  }
+  return error.answered === "refused" ? { kind: "refused", error } : { kind: "server-trouble", error, answersOthers: true };
 }

@@ -3,15 +3,17 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PassThrough, Readable } from "node:stream";
+import { addAbortSignal, PassThrough, Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { pathToFileURL } from "node:url";
 import { crc32 } from "node:zlib";
 import sharp from "sharp";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { FatalError, TransientError } from "../../../../src/errors.ts";
+import type { HeldReading } from "../../../../src/comfy/connection/held-gets.ts";
 import { heldBuffers } from "../../../../src/stages/harvest/transfer/held-buffers.ts";
-import { transfer, type TransferNeeds, type TransferTask } from "../../../../src/stages/harvest/transfer/transfer.ts";
+import type { TransferNeeds, TransferTask } from "../../../../src/stages/harvest/transfer/outcome.ts";
+import { transfer } from "../../../../src/stages/harvest/transfer/transfer.ts";
 import { fileStore } from "../../../../src/stores/file/file.ts";
 import type { ObjectStore } from "../../../../src/stores/object-store.ts";
 
@@ -134,9 +136,13 @@ describe("transfer() with metadata: strip", () => {
   });
 });
 
-/** Moves whatever body a server sends with an announced length, into a store that may be another one. */
-function moveBody(body: Readable, sizeBytes: number, more: Partial<TransferNeeds> & { readonly maxBytes?: number } = {}) {
-  const { maxBytes = TASK.maxBytes, ...needs } = more;
+/** Moves the body that a server sends with an announced length, through one buffer (`held`) or as a stream, into a store. */
+function moveBody(
+  body: Readable,
+  sizeBytes: number,
+  more: Partial<TransferNeeds> & { readonly maxBytes?: number; readonly held?: boolean } = {},
+) {
+  const { maxBytes = TASK.maxBytes, held = false, ...needs } = more;
   return transfer(
     { ...TASK, maxBytes, metadata: "keep" },
     {
@@ -144,7 +150,7 @@ function moveBody(body: Readable, sizeBytes: number, more: Partial<TransferNeeds
       buffers: heldBuffers(),
       signal: new AbortController().signal,
       client: {
-        viewHeld: () => Promise.resolve(false),
+        viewHeld: (_source, reading) => (held ? readHeld(body, sizeBytes, reading) : Promise.resolve(false)),
         view: () => Promise.resolve({ kind: "found", body, sizeBytes, contentType: null, etag: null }),
       },
       ...needs,
@@ -152,9 +158,22 @@ function moveBody(body: Readable, sizeBytes: number, more: Partial<TransferNeeds
   );
 }
 
+/** Reads a body into the sink as the client does. */
+async function readHeld(body: Readable, sizeBytes: number, { sink, maxBytes, signal }: HeldReading): Promise<boolean> {
+  if (sizeBytes > maxBytes) return false;
+  const memory = sink.begin(sizeBytes);
+  let seen = 0;
+  for await (const chunk of addAbortSignal(signal, body) as AsyncIterable<Buffer>) {
+    memory.set(chunk, seen);
+    sink.piece(memory.subarray(seen, (seen += chunk.length)));
+  }
+  if (seen < sizeBytes) throw Object.assign(new Error("other side closed"), { code: "UND_ERR_SOCKET" });
+  return true;
+}
+
 const storedKeys = () => Array.fromAsync(fileStore(pathToFileURL(folder).href).list(""));
 
-describe("transfer() of a small image, from one buffer", () => {
+describe("transfer() of an image that is streamed", () => {
   test.each([
     ["shorter than announced", (bytes: Buffer) => [bytes.subarray(0, -1)], "truncated"],
     ["longer than announced", (bytes: Buffer) => [bytes, Buffer.from("x")], "corrupt"],
@@ -173,7 +192,7 @@ describe("transfer() of a small image, from one buffer", () => {
     expect(outcome).toMatchObject({ kind: "bad", error: { reason: "too-large" } });
   });
 
-  test("a connection that breaks: cut, as an answer that closes without a word is bad", async () => {
+  test("a connection that breaks, with or without an error: cut", async () => {
     const { bytes } = await png("before");
     const broken = (end: (body: PassThrough) => void): Readable => {
       const body = new PassThrough();
@@ -193,7 +212,7 @@ describe("transfer() of a small image, from one buffer", () => {
         broken((body) => body.destroy()),
         bytes.length,
       ),
-    ).toMatchObject({ kind: "bad", error: { reason: "truncated" } });
+    ).toMatchObject({ kind: "cut" });
     expect(await storedKeys()).toEqual([]);
   });
 
@@ -217,6 +236,30 @@ describe("transfer() of a small image, from one buffer", () => {
       vi.useRealTimers();
     }
   });
+});
+
+describe("transfer() of a small image, through one buffer", () => {
+  test.each([
+    [
+      "with a flipped bit",
+      (bytes: Buffer) => [bytes.subarray(0, 60), flipped(bytes.subarray(60))],
+      { kind: "bad", error: { reason: "corrupt" } },
+    ],
+    ["HTML", (bytes: Buffer) => [Buffer.alloc(bytes.length, "<html>")], { kind: "bad", error: { reason: "not-an-image" } }],
+    ["cut short", (bytes: Buffer) => [bytes.subarray(0, -1)], { kind: "cut" }],
+  ])("%s: nothing is stored", async (_what, pieces, outcome) => {
+    const { bytes } = await png("before");
+    expect(await moveBody(Readable.from(pieces(bytes)), bytes.length, { held: true })).toMatchObject(outcome);
+    expect(await storedKeys()).toEqual([]);
+  });
+
+  test("an abort ends it, with its reason", async () => {
+    const abort = new AbortController();
+    const reason = new Error("stop");
+    const moving = moveBody(new PassThrough(), 1_000, { signal: abort.signal, held: true });
+    setImmediate(() => abort.abort(reason));
+    await expect(moving).rejects.toBe(reason);
+  });
 
   test("a store that fails is the store's trouble, one that cannot go on is thrown", async () => {
     const { bytes } = await png("before");
@@ -224,9 +267,12 @@ describe("transfer() of a small image, from one buffer", () => {
       store: { ...fileStore(pathToFileURL(folder).href), putNew: vi.fn<ObjectStore["putNew"]>().mockRejectedValue(error) },
     });
     const busy = new TransientError("busy");
-    expect(await moveBody(Readable.from([bytes]), bytes.length, failing(busy))).toEqual({ kind: "store-trouble", error: busy });
+    expect(await moveBody(Readable.from([bytes]), bytes.length, { ...failing(busy), held: true })).toEqual({
+      kind: "store-trouble",
+      error: busy,
+    });
     const full = new FatalError("full");
-    await expect(moveBody(Readable.from([bytes]), bytes.length, failing(full))).rejects.toBe(full);
+    await expect(moveBody(Readable.from([bytes]), bytes.length, { ...failing(full), held: true })).rejects.toBe(full);
   });
 
   test("buffers are used again, and no image shows what was in one before", async () => {
@@ -234,7 +280,7 @@ describe("transfer() of a small image, from one buffer", () => {
     const [large, small] = [await png("before", `prompt\0${PROMPT}${" ".repeat(2_000)}`), await png("before")];
     for (const { bytes } of [large, small]) {
       await rm(folder, { recursive: true, force: true });
-      const outcome = await moveBody(Readable.from([bytes]), bytes.length, { buffers });
+      const outcome = await moveBody(Readable.from([bytes]), bytes.length, { buffers, held: true });
       expect(outcome).toMatchObject({ kind: "stored", facts: { sizeBytes: bytes.length, sha256: hash("sha256", bytes) } });
     }
   });

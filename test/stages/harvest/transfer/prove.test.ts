@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { walkPng } from "../../../../src/images/formats/png.ts";
 import { walker } from "../../../../src/images/formats/walk.ts";
-import { namesJob, proveJob } from "../../../../src/stages/harvest/transfer/names-job.ts";
+import { namesJob, proveJob } from "../../../../src/stages/harvest/transfer/prove.ts";
 
 const proof = { outputNodeId: "9:1", filenamePrefix: "parti/0ab/0abc" };
 const graph = (prefix: unknown, seed = "18446744073709551615") =>

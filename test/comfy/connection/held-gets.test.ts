@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
-import { plainGets, type PlainGets, type PlainGetsOptions } from "../../../src/comfy/connection/plain-gets.ts";
-import type { HeldSink } from "../../../src/comfy/connection/plain-socket.ts";
+import { openConnection, type Connection, type ConnectionOptions } from "../../../src/comfy/connection/connection.ts";
+import { openHeldGets, type HeldGets, type HeldSink } from "../../../src/comfy/connection/held-gets.ts";
 
 const OK = (body: string, more = ""): string => `HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n${more}\r\n${body}`;
 
@@ -26,9 +26,9 @@ async function serverOf(answer: (socket: Socket, request: string, index: number)
 }
 
 const servers: { readonly server: Server; readonly sockets: readonly Socket[] }[] = [];
-const opened: PlainGets[] = [];
+const opened: Connection[] = [];
 afterEach(async () => {
-  for (const gets of opened.splice(0)) gets.close();
+  for (const connection of opened.splice(0)) await connection.close();
   for (const { server, sockets } of servers.splice(0)) {
     for (const socket of sockets) socket.destroy();
     server.close();
@@ -36,11 +36,10 @@ afterEach(async () => {
   }
 });
 
-function open(url: string, more: Partial<PlainGetsOptions> = {}): PlainGets {
-  const gets = plainGets({ url, headers: {}, connections: 4, connectTimeoutMs: 2_000, timeoutMs: 2_000, ...more });
-  if (gets === null) throw new Error("refused");
-  opened.push(gets);
-  return gets;
+function open(url: string, more: Partial<ConnectionOptions> = {}): HeldGets {
+  const connection = openConnection({ url, headers: {}, caFile: null, connections: 4, timeoutMs: 2_000, ...more });
+  opened.push(connection);
+  return openHeldGets(connection);
 }
 
 /** Collects what came, and in how many pieces. */
@@ -57,14 +56,14 @@ function sinkOf(onPiece: (bytes: Buffer) => void = () => undefined) {
   return { seen, sink };
 }
 
-function get(gets: PlainGets, { maxBytes = 1e6, signal = new AbortController().signal, path = "/view?filename=a" } = {}, sunk = sinkOf()) {
+function get(gets: HeldGets, { maxBytes = 1e6, signal = new AbortController().signal, path = "/view?filename=a" } = {}, sunk = sinkOf()) {
   return { ...sunk, done: gets.get(path, { sink: sunk.sink, maxBytes, signal }) };
 }
 
-describe("plainGets()", () => {
+describe("openHeldGets()", () => {
   test("reads the body into the memory given, and uses the connection again", async () => {
     const { url, requests, sockets } = await serverOf((socket, _request, index) => socket.write(OK(`image ${index}`)));
-    const gets = open(`${url}/base/`, { headers: { authorization: "Bearer x" } });
+    const gets = open(`${url}/base/`, { headers: { authorization: "Bearer x" }, connections: 1 });
     for (const index of [0, 1, 2]) {
       const { done, seen } = get(gets);
       expect(await done).toBe(true);
@@ -72,9 +71,8 @@ describe("plainGets()", () => {
       expect(seen.text).toBe(`image ${index}`);
     }
     expect(sockets).toHaveLength(1);
-    expect(requests[0]).toBe(
-      `GET /base/view?filename=a HTTP/1.1\r\nhost: ${new URL(url).host}\r\naccept-encoding: identity\r\nauthorization: Bearer x\r\nconnection: keep-alive\r\n\r\n`,
-    );
+    expect(requests[0]).toMatch(/^GET \/base\/view\?filename=a HTTP\/1\.1\r\n/);
+    expect(requests[0]).toContain("accept-encoding: identity\r\nauthorization: Bearer x\r\n");
   });
 
   test("takes an answer in whatever pieces it comes", async () => {
@@ -102,8 +100,8 @@ describe("plainGets()", () => {
   test.each([
     ["404", "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"],
     ["chunks", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"],
-    ["no HTTP", "SSH-2.0-OpenSSH_9.2\r\n\r\n"],
-    ["a head without end", `HTTP/1.1 200 OK\r\nx: ${"y".repeat(40_000)}`],
+    ["a packed body", OK("x", "content-encoding: gzip\r\n")],
+    ["a part", OK("x", "content-range: bytes 0-0/9\r\n")],
     ["an image that is too large to be held", OK("x".repeat(2_000))],
   ])("%s: left to another, and so are the next ones", async (_what, answer) => {
     const { url, requests } = await serverOf((socket) => socket.write(answer));
@@ -116,6 +114,16 @@ describe("plainGets()", () => {
     for (let index = 1; index < 16; index++) await get(gets).done;
     await get(gets).done;
     expect(requests).toHaveLength(2);
+  });
+
+  test.each([
+    ["no HTTP", "SSH-2.0-OpenSSH_9.2\r\n\r\n"],
+    ["a head without end", `HTTP/1.1 200 OK\r\nx: ${"y".repeat(40_000)}`],
+  ])("%s: left to another", async (_what, answer) => {
+    const { url } = await serverOf((socket) => socket.write(answer));
+    const { done, seen } = get(open(url));
+    expect(await done).toBe(false);
+    expect(seen.memory).toBeNull();
   });
 
   test("a server that is not there, or closes without a word: left to another", async () => {
@@ -210,35 +218,32 @@ describe("plainGets()", () => {
     expect(sockets).toHaveLength(2);
   });
 
-  test("no more connections than allowed: what is over is left to another", async () => {
+  test("no more connections than allowed: the next request waits for one", async () => {
     const waiting: Socket[] = [];
     const { url } = await serverOf((socket) => void waiting.push(socket));
     const gets = open(url, { connections: 2 });
-    const first = [get(gets).done, get(gets).done];
-    expect(await get(gets).done).toBe(false);
+    const all = [get(gets).done, get(gets).done, get(gets).done];
     while (waiting.length < 2) await new Promise(setImmediate);
     for (const socket of waiting) socket.write(OK("x"));
-    expect(await Promise.all(first)).toEqual([true, true]);
+    while (waiting.length < 3) await new Promise(setImmediate);
+    waiting[2]?.write(OK("x"));
+    expect(await Promise.all(all)).toEqual([true, true, true]);
+    expect(new Set(waiting).size).toBe(2);
   });
 
-  test("close() ends what is under way", async () => {
+  test("the end of its connection ends what is under way", async () => {
     const { url, requests } = await serverOf((socket) => socket.write(OK("0123456789").slice(0, -3)));
-    const gets = open(url);
     const { done } = get(
-      gets,
+      open(url),
       {},
-      sinkOf(() => gets.close()),
+      sinkOf(() => void opened[0]?.close()),
     );
-    await expect(done).rejects.toMatchObject({ code: "UND_ERR_SOCKET" });
+    await expect(done).rejects.toMatchObject({ code: "UND_ERR_DESTROYED" });
     expect(requests).toHaveLength(1);
   });
 
-  test.each([
-    ["https", "https://127.0.0.1:1", {}],
-    ["a header that cannot be sent", "http://127.0.0.1:1", { authorization: "a\r\nb" }],
-    ["a header about the connection", "http://127.0.0.1:1", { connection: "close" }],
-  ])("does not do %s", (_what, url, headers) => {
-    expect(plainGets({ url, headers, connections: 1, connectTimeoutMs: 1, timeoutMs: 1 })).toBeNull();
+  test("a header that cannot be sent is left to another", async () => {
+    expect(await get(open("http://127.0.0.1:9", { headers: { authorization: "a\r\nb" } })).done).toBe(false);
   });
 
   test("a path with a line break is left to another", async () => {

@@ -13,7 +13,8 @@ import { stringifyExact } from "./lib/exact-json.ts";
 import { createTerminalLog, type TerminalLog } from "./lib/terminal/terminal-log.ts";
 import { programVersion } from "./program-version.ts";
 
-const SETTLING = "Stopping: settling what is in flight. Ctrl-C again stops at once; nothing is lost either way, the same command continues";
+const SETTLING =
+  "Stopping: finishing what is in flight. Ctrl-C again stops at once. Nothing is lost either way: run the same command again to continue";
 
 /** Errors of this machine that any file access may meet. They are no bug of the program. */
 const SYSTEM_ERRORS: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EACCES", "EPERM", "EROFS", "EMFILE", "ENFILE", "EIO", "ENOTDIR"]);
@@ -58,7 +59,7 @@ export function buildProgram(run: (name: CommandName, command: Command) => Promi
       .option("-c, --config <file>", "configuration", DEFAULT_CONFIG_FILE)
       .option("--json", "events as NDJSON on stdout")
       .option("--quiet", "errors only")
-      .addOption(new Option("--log-level <level>", "how much is said").choices(LOG_LEVELS).default("info"))
+      .addOption(new Option("--log-level <level>", "how much is logged").choices(LOG_LEVELS).default("info"))
       .addHelpText("after", `\nExample:\n  $ pnpm pipeline ${spec.example}`)
       .exitOverride();
     for (const arg of spec.args ?? []) command.argument(arg.name, arg.description);
@@ -141,7 +142,7 @@ interface Explaining {
 function explain(error: unknown, { serves, log, stopping }: Explaining): number {
   if (error instanceof InterruptedError || (stopping.aborted && isAbort(error))) {
     if (serves) return EXIT.done;
-    log.error("Interrupted. The same command again continues");
+    log.error("Interrupted. Run the same command again to continue");
     return EXIT.interrupted;
   }
   if (error instanceof ConfigError || error instanceof FatalError || error instanceof TransientError || error instanceof RejectError) {
@@ -152,8 +153,8 @@ function explain(error: unknown, { serves, log, stopping }: Explaining): number 
   const system = systemProblem(error);
   if (system !== null) {
     const hint = fileHint(error, "fix this on this machine, then run the same command again; nothing was lost");
-    log.error(`Cannot go on: ${system}\nTry: ${hint}`);
-    log.event("error", { message: `Cannot go on: ${system}`, hint });
+    log.error(`Cannot continue: ${system}\nTry: ${hint}`);
+    log.event("error", { message: `Cannot continue: ${system}`, hint });
     return EXIT.cannotGoOn;
   }
   log.error(`This is a bug in comfy-dpo: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);

@@ -26,7 +26,7 @@ export async function run(input: InputOf<"emulate">): Promise<CommandResult> {
     ...(comfy === undefined ? {} : { comfy: releaseNamed(comfy) }),
   });
   for (const { url } of emulators) input.show({ event: "emulator", url }, url);
-  input.log.info("ComfyUI emulators: pretend images, no GPU. Ctrl-C ends them");
+  input.log.info("ComfyUI emulators: made-up images, no GPU. Stop them with Ctrl-C");
   if (!input.stopping.aborted) await new Promise((resolve) => input.stopping.addEventListener("abort", resolve, { once: true }));
   await Promise.all(emulators.map((emulator) => emulator.stop()));
   return { exit: EXIT.done };

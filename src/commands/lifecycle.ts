@@ -71,7 +71,7 @@ function changeOf({ options }: Pick<InputOf<"lifecycle">, "options">): Change {
   }
   if (days === undefined) {
     if (!options.yes) return { kind: "show" };
-    throw new ConfigError("Cannot tell what --yes is for", { hint: "--set DAYS --yes, or --remove --yes" });
+    throw new ConfigError("Cannot use --yes alone", { hint: "--set DAYS --yes, or --remove --yes" });
   }
   if (!/^[1-9]\d{0,4}$/.test(days)) {
     throw new ConfigError(`Cannot read --set ${days}: expected whole days from 1`, { hint: "--set 30" });

@@ -127,7 +127,7 @@ function logMovedStore({ movedFrom, missing }: StorePlace, { log, storeUri }: Pi
   log.info(
     `The store has moved from ${movedFrom} to ${storeUri}: images are read and stored there from now on. A copy at the old place no longer grows`,
   );
-  if (missing > 0) log.warn(`Of the images looked for at the new place, ${missing} are missing: verify names all that are`);
+  if (missing > 0) log.warn(`${missing} of the images looked for at the new place are missing. Run verify to list all that are`);
 }
 
 /** Hints that name the configuration as the user did. */

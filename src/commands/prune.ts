@@ -88,7 +88,7 @@ async function prune(context: PruneContext, { input, wanted }: Pruning): Promise
   const how = wanted.expire ? "Left to the bucket's lifecycle rule" : "Deleted";
   input.show(
     { event: "pruned", images: pruned.images, bytes: pruned.bytes, versions, store: store.uri },
-    `${how}: ${counted(pruned.images, "image")} (${byteSize(pruned.bytes)}) that ${kept}${pruned.stopped ? ". Stopped: the same command goes on" : ""}`,
+    `${how}: ${counted(pruned.images, "image")} (${byteSize(pruned.bytes)}) that ${kept}${pruned.stopped ? ". Stopped. Run the same command again to continue" : ""}`,
   );
   await printOrphans(context, { images, input, wanted });
   return { exit: EXIT.done, counts: { ...datasetCounts({ db, config }), pruned: pruned.images, bytes: pruned.bytes } };

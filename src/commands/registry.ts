@@ -2,8 +2,8 @@ import type { CommandDeclaration, CommandInput, OptionValues } from "./command.t
 
 const PROMPTS = { "--prompts <n>": "only the first N prompts; a later run without it goes on with the rest" } as const;
 const DEADLINE = {
-  "--until <hh:mm>": "stop in good order at this time of day",
-  "--for <duration>": "stop in good order after this long: 90m, 10h",
+  "--until <hh:mm>": "stop cleanly at this time of day",
+  "--for <duration>": "stop cleanly after this time: 90m, 10h",
 } as const;
 
 /** Every command, in the order of the help: the pipeline first. load-command.ts has the module of each. */
@@ -29,10 +29,10 @@ export const COMMANDS = {
     example: "harvest --follow",
   },
   judge: {
-    summary: "look at every stored image once and have the judges score each finished group",
+    summary: "inspect every stored image once, and have the judges score each finished group",
     options: {
       ...PROMPTS,
-      "--dry-run": "what is left to judge: groups, images and requests of each judge; asks nobody",
+      "--dry-run": "print what is left to judge: groups, images and requests of each judge; asks no judge",
     },
     example: "judge --dry-run",
   },
@@ -43,7 +43,7 @@ export const COMMANDS = {
   },
   annotate: {
     summary:
-      "judge and link in a row; `serve` is the page on which people choose, `import FILE` takes votes, `export-tasks` asks for them elsewhere",
+      "judge, then link; `serve` is the page on which people choose, `import FILE` takes votes, `export-tasks` asks for them elsewhere",
     args: [
       {
         name: "[action]",
@@ -59,11 +59,11 @@ export const COMMANDS = {
       ...PROMPTS,
       "--host <host>": "serve: address to listen on, default annotate.people.host",
       "--port <port>": "serve: default annotate.people.port; 0 for any free one",
-      "--insecure": "serve: plain HTTP on a network, where anybody on the way can read links and vote",
+      "--insecure": "serve: allow plain HTTP on a network, where others can read the links and vote",
       "--undo": "exclude: count their votes again",
       "--skip-bad": "import: leave out what cannot be imported",
       "--format <name>": "import: jsonl, label-studio, argilla, pick-a-pic; export-tasks: jsonl, label-studio, argilla",
-      "--source <name>": "import: tells two projects of one tool apart",
+      "--source <name>": "import: a name for the project, to distinguish two projects of one tool",
       "--map <columns>": "import: names of a table's columns, ours=theirs,…",
       "--task <kind>": "export-tasks: pair, best or rank; default: annotate.people.task",
       "--out <file>": "export-tasks: default <dir>/tasks.json",
@@ -88,7 +88,7 @@ export const COMMANDS = {
   },
   status: {
     summary: "what is planned, stored, rejected and failed, and why",
-    options: { "--watch": "again every 2 s" },
+    options: { "--watch": "repeat every 2 s" },
     example: "status --watch",
     serves: true,
   },
@@ -96,12 +96,12 @@ export const COMMANDS = {
     summary: "one HTML page: counts, failures, scores, judges beside people's votes, a contact sheet",
     options: {
       "--out <file>": "default: <dir>/report.html",
-      "--precision <share>": "from which margin on each judge agrees with people this often; default 0.9",
+      "--precision <share>": "print the margin from which each judge agrees with people this often; default 0.9",
     },
     example: "report",
   },
   check: {
-    summary: "the doctor: config, servers, workflow, store; changes nothing",
+    summary: "check the config, the servers, the workflow and the store; changes nothing",
     options: { "--canary": "make the same image on every server and compare" },
     example: "check",
   },
@@ -110,9 +110,9 @@ export const COMMANDS = {
     args: [{ name: "[source]", description: "workflow.json in API format, or image.png" }],
     options: {
       "--server <url>": "take the newest prompt of this server's history",
-      "--out <file>": "config to write, default configs/mine.yaml; never over an existing one",
-      "--prompts-file <file>": "prompts to name in the config",
-      "--yes": "ask nothing; what is ambiguous is an error that lists the candidates",
+      "--out <file>": "config to write, default configs/mine.yaml; an existing file is never overwritten",
+      "--prompts-file <file>": "the file of prompts to name in the config",
+      "--yes": "ask nothing; an ambiguous workflow is an error that lists the choices",
     },
     example: "init workflow_api.json --out configs/mine.yaml",
     asks: true,
@@ -128,7 +128,7 @@ export const COMMANDS = {
     example: "retry --stage generate --reason oom",
   },
   exclude: {
-    summary: "take images out of all later links and exports; says only what it would do, without --yes",
+    summary: "take images out of all later links and exports; without --yes it only prints what it would do",
     args: [{ name: "[action]", description: "undo: bring them back; list: what is excluded, by reason; nothing: exclude" }],
     options: {
       "--image <ids>": "image_ids, with commas between them",
@@ -140,7 +140,7 @@ export const COMMANDS = {
       "--reason <text>": 'why, for status and the database (default: "by hand"); with undo: only what has this reason',
       "--redo":
         "generate them again with the same seeds, as new images (drain a faulty server first). Versions keep the old files; prune deletes what none shows",
-      "--ignore-missing": "not needed any more; accepted for scripts of earlier versions",
+      "--ignore-missing": "no effect; accepted for scripts of earlier versions",
       "--yes": "do it",
     },
     example: 'exclude --server http://gpu-2:8188 --since 02:00 --reason "gpu-2 was faulty" --redo --yes',
@@ -152,7 +152,7 @@ export const COMMANDS = {
     example: "verify v1 --sample 1000",
   },
   servers: {
-    summary: "every server: version, model, queue, rate, errors; or tells one: drain, resume, interrupt, free, clear",
+    summary: "list the servers (version, model, queue, rate, errors), or send one an order: drain, resume, interrupt, free, clear",
     args: [
       { name: "[action]", description: "drain, resume, interrupt, free or clear; nothing: list" },
       { name: "[url]", description: "of the configuration" },
@@ -176,33 +176,33 @@ export const COMMANDS = {
     serves: true,
   },
   prune: {
-    summary: "remove stored images that no export and no linked row shows; says only what it would, without --yes",
+    summary: "remove stored images that no export and no linked row shows; without --yes it only prints what it would remove",
     options: {
       "--yes": "do it",
       "--unpaired": "also images of prompts that have no row: ties, filtered, not voted on yet",
-      "--older-than <days>": "only what was stored so many days ago",
+      "--older-than <days>": "only images stored at least this many days ago",
       "--expire": "tag them for the bucket's lifecycle rule instead of deleting them",
-      "--orphans": "also objects older than a day that no row of the database stands for",
-      "--ignore-missing": "exported versions that are no longer there need no images",
+      "--orphans": "also objects older than a day that no row of the database refers to",
+      "--ignore-missing": "keep no images for exported versions that are no longer there",
     },
     example: "prune --older-than 30 --yes",
   },
   lifecycle: {
     summary: "show the bucket's lifecycle rules, or set the one for what prune --expire tags",
     options: {
-      "--set <days>": "have the bucket delete them so many days after they were written",
+      "--set <days>": "have the bucket delete them this many days after they were written",
       "--remove": "remove our rule",
       "--yes": "do it; other rules of the bucket stay",
     },
     example: "lifecycle --set 30 --yes",
   },
   push: {
-    summary: "bring a version to a dataset repository on the Hugging Face Hub; the token comes from HF_TOKEN",
+    summary: "push a version to a dataset repository on the Hugging Face Hub; reads the token from HF_TOKEN",
     args: [{ name: "[version]", description: "default: the newest" }],
     options: {
-      "--repo <owner/name>": "the repository; made where there is none",
-      "--private": "make it private; refuses one that is public",
-      "--branch <name>": "default main; made where there is none",
+      "--repo <owner/name>": "the repository; created if it does not exist",
+      "--private": "create it as private; fails if it is public",
+      "--branch <name>": "default main; created if it does not exist",
     },
     example: "push v1 --repo me/my-preferences --private",
   },

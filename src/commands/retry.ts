@@ -37,7 +37,7 @@ export async function run(input: InputOf<"retry">): Promise<CommandResult> {
   try {
     if (wanted.id !== null && !isKnownId(db, wanted.id)) {
       throw new ConfigError(`Cannot retry ${wanted.id}: no job or image of this dataset has this id`, {
-        hint: `image_ids (i_…) and jobs stand in the view image_index and in what ${hint("verify")} tells`,
+        hint: `image_ids (i_…) and jobs are in the view image_index and in the output of ${hint("verify")}`,
       });
     }
     if (wanted.variant !== null) refuseUnknownVariant(db, wanted.variant);

@@ -34,7 +34,9 @@ export function stageResult(db: Db, input: Pick<CommandInput, "log" | "options">
   );
   const { remaining = pending } = ending;
   if (stopped && remaining > 0)
-    input.log.info(`Stopped: ${counted(remaining, "candidate")} ${remaining === 1 ? "remains" : "remain"}. The same command again goes on`);
+    input.log.info(
+      `Stopped: ${counted(remaining, "candidate")} ${remaining === 1 ? "remains" : "remain"}. Run the same command again to continue`,
+    );
   const bad = rejected + failed;
   if (bad > 0) {
     const [status, retry] = ["status", "retry"].map(hintFor(input));

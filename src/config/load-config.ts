@@ -62,7 +62,7 @@ function readText(file: string): string {
     if (error instanceof ConfigError) throw error;
     const why = error instanceof TypeError ? "it is not UTF-8 text" : fileProblem(error);
     throw new ConfigError(`Cannot read the config ${file}: ${why}`, {
-      hint: "name it with -c FILE, or have one written: pnpm pipeline init WORKFLOW.json",
+      hint: "name it with -c FILE, or create one: pnpm pipeline init WORKFLOW.json",
       cause: error,
     });
   }

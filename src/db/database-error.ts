@@ -18,7 +18,7 @@ function openFilesProblem(file: string): unknown {
 export function databaseError(error: unknown, file: string): unknown {
   if (!(error instanceof Database.SqliteError)) return error;
   if (error.code === "SQLITE_NOTADB" || error.code.startsWith("SQLITE_CORRUPT")) {
-    return new FatalError(`Cannot open the database ${file}: it is no SQLite database, or a damaged one (${error.message})`, {
+    return new FatalError(`Cannot open the database ${file}: it is not an SQLite database, or it is damaged (${error.message})`, {
       hint: "put a backup of it there, or check `dir` in the config",
       cause: error,
     });

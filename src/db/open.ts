@@ -88,7 +88,7 @@ function waitForLock(lock: Database.Database, file: string): void {
   } catch (error) {
     if (!(error instanceof Database.SqliteError) || error.code !== "SQLITE_BUSY") throw databaseError(error, `${file}.lock`);
     throw new FatalError(`Cannot open the database ${file}: another process is bringing it up to date`, {
-      hint: "try again when it is done; of millions of images that takes minutes",
+      hint: "try again when it is done. With millions of images that takes minutes",
       cause: error,
     });
   }

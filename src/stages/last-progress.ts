@@ -48,7 +48,7 @@ export function createLastProgress({ clock, giveUpMs }: { readonly clock: Clock;
       .map(([what, cause]) => (cause.includes(what) ? cause : `${what}: ${cause}`));
     const why = shown.length === 0 ? "no server did anything, and none said why" : shown.join("; ");
     return new FatalError(
-      `Cannot go on: nothing was achieved for ${Math.round(giveUpMs / 1_000)} s (generate.give_up_s). The last ${shown.length > 1 ? "causes" : "cause"}: ${why}`,
+      `Cannot continue: nothing was achieved for ${Math.round(giveUpMs / 1_000)} s (generate.give_up_s). The last ${shown.length > 1 ? "causes" : "cause"}: ${why}`,
       {
         hint: "mend that, then run the same command again: it continues. Where work simply takes longer, raise generate.give_up_s",
       },

@@ -43,7 +43,7 @@ describe("what is required", () => {
       .join("\n");
     expect(problemsIn(refusalOf(none))).toEqual([expect.stringContaining("workflow is missing")]);
     expect(problemsOf("workflows: { x: { file: w.json, bind: { prompt: none, seed: 1.seed } } }")).toEqual([
-      expect.stringMatching(/^line 5, column 1: workflows stands beside workflow/),
+      expect.stringMatching(/^line 5, column 1: workflows and workflow are both given/),
     ]);
   });
 });

@@ -67,8 +67,8 @@ const CASES: readonly Case[] = [
     exit: 2,
     says: /prompts\.txt/,
   },
-  { name: "a database that is none, written", arrange: notADatabase, args: () => ["run"], exit: 1, says: /no SQLite database[^]*Try:/ },
-  { name: "a database that is none, read", arrange: notADatabase, args: () => ["status"], exit: 1, says: /no SQLite database[^]*Try:/ },
+  { name: "a database that is none, written", arrange: notADatabase, args: () => ["run"], exit: 1, says: /not an SQLite database[^]*Try:/ },
+  { name: "a database that is none, read", arrange: notADatabase, args: () => ["status"], exit: 1, says: /not an SQLite database[^]*Try:/ },
   {
     name: "a folder in the place of the database",
     arrange: (made) => mkdirSync(join(made.runs, "pipeline.db"), { recursive: true }),

@@ -32,7 +32,7 @@ describe("Ctrl-C", () => {
     cli.child.kill("SIGINT");
     const { exit, stderr } = await cli.result;
     expect(exit, stderr).toBe(130);
-    expect(stderr).toContain("the same command continues");
+    expect(stderr).toContain("run the same command again to continue");
     expect(made.count("select count(*) from jobs where state = 'submitted'"), "in flight").toBe(0);
     expect(made.count("select count(*) from images where state = 'listed'"), "left on the server").toBe(0);
     const { events } = await runCli(["run", "-c", made.config, "--json"]);

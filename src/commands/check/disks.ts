@@ -28,7 +28,7 @@ function checkOwnDisk(config: Config, expected: ExpectedBytes): Promise<Finding>
 async function checkFolder(folder: string, neededBytes: number): Promise<Finding> {
   const what = "disk";
   const free = await freeAtOrAbove(folder);
-  if (free === null) return { what, ok: false, text: `the disk of ${folder} cannot be looked at` };
+  if (free === null) return { what, ok: false, text: `the free space at ${folder} cannot be read` };
   const expected = neededBytes === 0 ? "" : `, about ${byteSize(neededBytes)} of images expected`;
   const isShort = free < neededBytes;
   return { what, ok: !isShort, text: `${byteSize(free)} free at ${folder}${expected}${isShort ? ": too little" : ""}` };
@@ -53,7 +53,7 @@ async function checkServerDisk(server: Config["servers"][number], { config, expe
   const share = expected.images / config.servers.length;
   const about = `about ${byteSize(share)} of images expected there`;
   const { output_dir: folder } = server;
-  if (folder === null) return { what, ok: true, text: `${about}; output_dir is not set, so its disk is not looked at` };
+  if (folder === null) return { what, ok: true, text: `${about}; output_dir is not set, so its disk is not checked` };
   const free = await freeDiskBytes(folder);
   if (free === null) return { what, ok: false, text: `output_dir ${folder} is not there. Try: mount it, or take output_dir out` };
   const { comfyClient } = await import("../../comfy/client/client.ts");

@@ -22,7 +22,7 @@ export function rowlessNight(night: Night): readonly Finding[] {
   const policy = annotate.pairs[exported.pairs];
   if (policy === undefined) return [];
   const why = tooFew(night, policy) ?? neverDecided(annotate, policy);
-  return why === null ? [] : [{ what: "rows", ok: false, text: `no row of ${exported.pairs} can ever come of this: ${why}` }];
+  return why === null ? [] : [{ what: "rows", ok: false, text: `this configuration can never give a row of ${exported.pairs}: ${why}` }];
 }
 
 function tooFew(night: Night, { across }: PairsPolicy): string | null {

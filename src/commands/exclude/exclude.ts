@@ -95,7 +95,7 @@ async function change(opened: Opened, { input, wanted }: Excluding): Promise<Com
   const isUndo = wanted.action === "undo";
   const changed = isUndo ? await restoreImages({ images, stopping }) : await excludeImages({ images, stopping }, wanted.reason);
   const left = counts.images - changed;
-  const rest = stopping.aborted ? ". Stopped: the same command goes on" : isUndo && left > 0 ? `; ${lostText(left)}` : "";
+  const rest = stopping.aborted ? ". Stopped. Run the same command again to continue" : isUndo && left > 0 ? `; ${lostText(left)}` : "";
   const replaced = isUndo ? replacedText(images.countReplaced(wanted.filter)) : "";
   const text = isUndo
     ? `Brought back: ${counted(changed, "image")}${replaced}`
@@ -110,7 +110,7 @@ async function remake(opened: Opened, { input, wanted }: Excluding): Promise<Com
   const counts = images.counts();
   const changed = await excludeImages({ images, stopping }, wanted.reason);
   const remade = await remakeImages({ images, stopping }, wanted.reason);
-  const stopped = stopping.aborted ? ". Stopped: the same command goes on" : "";
+  const stopped = stopping.aborted ? ". Stopped. Run the same command again to continue" : "";
   const next = remade > 0 ? `. Next: ${hintFor(input)("run")}` : "";
   input.show(
     { event: "excluded", images: changed, remade },
@@ -136,7 +136,7 @@ function refuseUnknown(db: Db, filter: ImageFilter): void {
 }
 
 const HINTS = {
-  image: "image_ids (i_…) stand in the rows, in images.csv and in the view image_index",
+  image: "image_ids (i_…) are in the rows, in images.csv and in the view image_index",
   prompt: "a prompt_key (p_…), the prompt's own id, or its text, as the rows and the view image_index have them",
   variant: "a name of candidates.variants, or one of those that it expands to",
   server: "its URL, as the configuration has or had it",

@@ -31,8 +31,8 @@ export function readOptions({ args, options, clock }: Input): Wanted {
   const action = args[0] === "undo" ? "undo" : "exclude";
   const { reason = null, since = null, until = null, server = null, redo } = options;
   if (FILTERS.every((name) => options[name] === undefined) && (action === "exclude" || reason === null)) {
-    throw new ConfigError(`Cannot ${action === "undo" ? "undo exclusions" : "exclude images"}: nothing says which`, {
-      hint: `${FILTERS.map((name) => `--${name}`).join(", ")}${action === "undo" ? " or --reason" : ""}; together they narrow down`,
+    throw new ConfigError(`Cannot ${action === "undo" ? "undo exclusions" : "exclude images"}: no condition says which`, {
+      hint: `${FILTERS.map((name) => `--${name}`).join(", ")}${action === "undo" ? " or --reason" : ""}; several of them narrow it down`,
     });
   }
   if (redo && action === "undo") {

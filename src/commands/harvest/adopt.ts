@@ -42,7 +42,7 @@ function printReport({ images, known, refused, stopped }: AdoptReport, { context
   const total = reasons.reduce((sum, [, count]) => sum + count, 0);
   const hint = hintFor(input);
   log.info(`Adopted ${counted(images, "new image")} from ${source}; ${known} ${known === 1 ? "was" : "were"} there already`);
-  if (stopped) log.info("Stopped: the same command again goes on");
+  if (stopped) log.info("Stopped. Run the same command again to continue");
   if (total > 0) {
     const list = reasons.map(([reason, count]) => `${count} ${reason}`).join(", ");
     log.warn(

@@ -29,7 +29,7 @@ export async function run(input: InputOf<"harvest">): Promise<CommandResult> {
     const file = databaseFile(loadConfig(input.options.config, { env: input.env }));
     await waitForDatabase(file, { ...input, signal });
     if (signal.aborted) {
-      input.log.info("Stopped: no generate has started yet. The same command again goes on");
+      input.log.info("Stopped: no generate has started yet. Run the same command again to continue");
       return { exit: EXIT.done };
     }
   }

@@ -108,5 +108,5 @@ function describeExport({ outcome, version, kind, uri, rows, technicalRows, drop
 /** A part cannot take back what was exported before it. */
 function describeStale({ version, gone, changed }: NonNullable<ExportReport["since"]>): string {
   if (gone + changed === 0) return "";
-  return `. Of the rows that ${version} has, ${gone} would not be exported today and ${changed} would be otherwise; an export without --since has neither`;
+  return `. Of the rows of ${version}, ${gone} would not be exported today and ${changed} would have other values. Export without --since to correct both`;
 }

@@ -27,7 +27,7 @@ export function checkAnnotate(
     ...findTwice(names, (index) => ["annotate", "judges", index, "name"]),
     ...names.flatMap((name, index) =>
       OWN_SOURCES.includes(name)
-        ? [problemAt(["annotate", "judges", index, "name"], ` is "${name}", which is a source of its own; choose another`)]
+        ? [problemAt(["annotate", "judges", index, "name"], ` is "${name}", the name of a built-in source: choose another name`)]
         : [],
     ),
     ...judges.flatMap((judge, index) =>
@@ -120,13 +120,19 @@ function checkCombine(annotate: Annotate): readonly Problem[] {
       ? [
           problemAt(
             [...at, "weights"],
-            " says nothing under method: rank-mean, where all judges weigh the same: set method: weights",
+            " has no effect with method: rank-mean, where all judges weigh the same: set method: weights",
             "key",
           ),
         ]
       : []),
     ...(method === "weights" && named !== undefined
-      ? [problemAt([...at, "judges"], " says nothing under method: weights: the keys of weights name the judges", "key")]
+      ? [
+          problemAt(
+            [...at, "judges"],
+            " has no effect with method: weights, where the keys of weights name the judges: leave it out",
+            "key",
+          ),
+        ]
       : []),
     ...(method === "weights" && Object.keys(weights ?? {}).length === 0
       ? [problemAt([...at, "method"], " is weights, and there are none: add weights: { JUDGE: 1, … }")]

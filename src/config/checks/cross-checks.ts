@@ -43,7 +43,7 @@ function checkPrompts({ prompts }: ConfigFile): readonly Problem[] {
 
 function checkWorkflows({ workflow, workflows }: ConfigFile): readonly Problem[] {
   if (workflow !== undefined && workflows !== undefined)
-    return [problemAt(["workflows"], " stands beside workflow; keep one of them", "key")];
+    return [problemAt(["workflows"], " and workflow are both given: keep one of them", "key")];
   if (workflow === undefined && workflows === undefined)
     return [problemAt([], "workflow is missing: expected workflow (or workflows, several by name)")];
   return workflows !== undefined && Object.keys(workflows).length === 0 ? [problemAt(["workflows"], " names no workflow")] : [];
@@ -91,7 +91,7 @@ function checkCandidates(config: ConfigFile): readonly Problem[] {
         ? [
             problemAt(
               ["candidates", "variants", index, "name"],
-              ` is "${ADOPTED_VARIANT}", which is what images made elsewhere are called; choose another`,
+              ` is "${ADOPTED_VARIANT}", the variant of adopted images: choose another name`,
             ),
           ]
         : [],

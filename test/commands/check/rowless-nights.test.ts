@@ -31,7 +31,9 @@ const [a, b] = [variant("a"), variant("b")];
 
 describe("rowlessNight()", () => {
   it("refuses one image of a prompt, and takes a batch, a second seed or a second variant", () => {
-    expect(refusal([a], 1)).toMatch(/no row of main can ever come of this: each prompt has one image.*Try: candidates\.per_prompt: 4/);
+    expect(refusal([a], 1)).toMatch(
+      /this configuration can never give a row of main: each prompt has one image.*Try: candidates\.per_prompt: 4/,
+    );
     expect(refusal([a], 2)).toBeNull();
     expect(refusal([a, b], 1)).toBeNull();
     expect(refusal([variant("a", { batch: 4 })], 1)).toBeNull();

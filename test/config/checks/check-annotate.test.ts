@@ -18,8 +18,8 @@ describe("annotate.combine", () => {
   it.each([
     [{ method: "weights" }, "annotate.combine.method is weights, and there are none"],
     [{ method: "weights", weights: {} }, "annotate.combine.method is weights, and there are none"],
-    [{ weights: { a: 2 } }, "annotate.combine.weights says nothing under method: rank-mean"],
-    [{ method: "weights", weights: { a: 1 }, judges: ["a"] }, "annotate.combine.judges says nothing under method: weights"],
+    [{ weights: { a: 2 } }, "annotate.combine.weights has no effect with method: rank-mean"],
+    [{ method: "weights", weights: { a: 1 }, judges: ["a"] }, "annotate.combine.judges has no effect with method: weights"],
     [{ method: "weights", weights: { aa: 1 } }, 'annotate.combine.weights.aa names "aa", which is no judge'],
     [{ judges: ["a", "c"] }, 'annotate.combine.judges[1] names "c", which is no judge; there is q, b, a'],
     [{ judges: ["a", "b", "a"] }, "annotate.combine.judges[2] is the same as annotate.combine.judges[0]"],

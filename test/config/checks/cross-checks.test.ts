@@ -49,7 +49,7 @@ describe("things said twice", () => {
     ["annotate: { criteria: [a, a] }", "annotate.criteria[1] is the same as"],
     ["annotate: { judges: [{ name: q, kind: builtin }, { name: q, kind: builtin }] }", "annotate.judges[1].name is the same as"],
     ["annotate: { pairs: { from: [people, people] } }", "annotate.pairs.from[1] is the same as annotate.pairs.from[0]"],
-    ["annotate: { judges: [{ name: people, kind: builtin }] }", 'annotate.judges[0].name is "people", which is a source of its own'],
+    ["annotate: { judges: [{ name: people, kind: builtin }] }", 'annotate.judges[0].name is "people", the name of a built-in source'],
   ])("%s", (more, expected) => {
     expect(problemsOf(more)).toContainEqual(expect.stringContaining(expected));
   });

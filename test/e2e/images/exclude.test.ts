@@ -244,8 +244,8 @@ it("what cannot be done is refused, with what to try", async () => {
   open();
   await succeed("generate", "--prompts", "1");
   const cases: readonly (readonly [args: readonly string[], problem: string, hint: string])[] = [
-    [[], "nothing says which", "--image, --prompt"],
-    [["undo"], "nothing says which", "or --reason"],
+    [[], "no condition says which", "--image, --prompt"],
+    [["undo"], "no condition says which", "or --reason"],
     [["list", "x"], "too many arguments", ""],
     [["lst"], 'no such action (did you mean "list"?)', "exclude undo"],
     [["--image", "i_1"], "this dataset has no such image", "image_index"],

@@ -61,11 +61,11 @@ const VALUE_CHARS = 80;
 
 /** One change in a person's words: `candidates.per_prompt: 3 → 4, adds candidates`. */
 function describeChange(change: ConfigChange, { plans }: { readonly plans: boolean }): string {
-  return `${change.key}: ${valueText(change.from)} → ${valueText(change.to)}, ${meaningOf(change, plans)}`;
+  return `${change.key}: ${valueText(change.from)} → ${valueText(change.to)}, ${describeMeaning(change, plans)}`;
 }
 
 /** `plans`: this command plans; others leave what concerns candidates to the next that does. */
-function meaningOf(change: ConfigChange, plans: boolean): string {
+function describeMeaning(change: ConfigChange, plans: boolean): string {
   if (change.key === "store.metadata") return "for what is stored from now on; images stored before stay as they are";
   if (change.key === "store.uri") return "taken where this dataset's images are, refused otherwise";
   if (change.kind === "free") return "takes effect now";

@@ -12,7 +12,7 @@ type Change = { readonly kind: "show" } | { readonly kind: "set"; readonly days:
 
 /** Shows the bucket's lifecycle rules, or sets the one that deletes what `prune --expire` tagged. */
 export async function run(input: InputOf<"lifecycle">): Promise<CommandResult> {
-  const change = changeOf(input);
+  const change = readChange(input);
   const { options, signal } = input;
   const config = loadConfig(input.options.config, { env: input.env });
   const store = await openStore(config.store, { concurrency: 1 });
@@ -63,7 +63,7 @@ function nextStep(change: Change, { rules, isWritten, input }: Next): readonly s
   return rules.some(({ isOurs }) => isOurs) ? [] : [`${hint("lifecycle --set 30")} would have it delete what prune --expire tags`];
 }
 
-function changeOf({ options }: Pick<InputOf<"lifecycle">, "options">): Change {
+function readChange({ options }: Pick<InputOf<"lifecycle">, "options">): Change {
   const days = options.set;
   if (options.remove) {
     if (days === undefined) return { kind: "remove" };

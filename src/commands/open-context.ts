@@ -104,7 +104,10 @@ type StoreInput = Pick<CommandInput, "clock" | "signal">;
  * Opens the store of a dataset for a command that only looks, or changes single objects, and takes no lock.
  * @throws as expectStorePlace() where the place is another one than until now, or another dataset's.
  */
-export async function openStoreOf({ config, db }: Pick<Context, "config" | "db">, { clock, signal }: StoreInput): Promise<ObjectStore> {
+export async function openDatasetStore(
+  { config, db }: Pick<Context, "config" | "db">,
+  { clock, signal }: StoreInput,
+): Promise<ObjectStore> {
   const { openStore } = await import("../stores/registry.ts");
   const { expectClaimable } = await import("../stores/ownership.ts");
   const store = await openStore(config.store, { concurrency: config.harvest.concurrency });

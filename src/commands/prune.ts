@@ -4,7 +4,7 @@ import { openReadonly } from "../db/open.ts";
 import { unusedImages, type UnusedImages } from "../db/queries/images/unused-images.ts";
 import { ConfigError, EXIT } from "../errors.ts";
 import { byteSize, counted } from "../lib/words.ts";
-import { ALL_LOCKS, databaseFile, hintFor, openContext, openStoreOf } from "./open-context.ts";
+import { ALL_LOCKS, databaseFile, hintFor, openContext, openDatasetStore } from "./open-context.ts";
 import { exportStoreUri } from "../stages/export/export.ts";
 import { link } from "../stages/annotate/link/link.ts";
 import { objectRemover, pruneImages, type PruneOptions, findOrphans } from "../stages/upkeep/prune/prune.ts";
@@ -40,7 +40,7 @@ export async function run(input: InputOf<"prune">): Promise<CommandResult> {
   const config = loadConfig(input.options.config, { env: input.env });
   const db = openReadonly(databaseFile(config), hintFor(input));
   try {
-    const store = await openStoreOf({ config, db }, input);
+    const store = await openDatasetStore({ config, db }, input);
     try {
       const { clock, log, stopping, signal } = input;
       return await prune({ config, db, store, clock, log, stopping, signal }, { input, wanted });
@@ -74,7 +74,7 @@ async function prune(context: PruneContext, { input, wanted }: Pruning): Promise
   const found = images.count(wanted);
   const kept = `no row of ${counted(versions, "exported version")} or of the linked pairs shows`;
   if (!wanted.yes) {
-    const hint = hintFor(input)(["prune", ...flagsOf(input), "--yes"].join(" "));
+    const hint = hintFor(input)(["prune", ...repeatFlags(input), "--yes"].join(" "));
     const next =
       found.images > 0 ? `. Nothing was changed: ${hint} ${wanted.expire ? "leaves them to the bucket's rule" : "deletes them"}` : "";
     input.show(
@@ -135,11 +135,11 @@ function readOptions({ options, clock }: Pick<InputOf<"prune">, "options" | "clo
     ignoreMissing: options.ignoreMissing,
     unpaired: options.unpaired,
     expire: options.expire,
-    storedBeforeMs: clock.nowMs() - daysOf(options.olderThan) * DAY_MS,
+    storedBeforeMs: clock.nowMs() - parseDays(options.olderThan) * DAY_MS,
   };
 }
 
-function daysOf(value: string | undefined): number {
+function parseDays(value: string | undefined): number {
   if (value === undefined) return 0;
   const match = /^(\d{1,5})d?$/.exec(value);
   if (match === null) {
@@ -149,7 +149,7 @@ function daysOf(value: string | undefined): number {
 }
 
 /** The flags as they were given, for the command to paste. */
-function flagsOf({ options }: Pick<InputOf<"prune">, "options">): readonly string[] {
+function repeatFlags({ options }: Pick<InputOf<"prune">, "options">): readonly string[] {
   return [
     ...(options.unpaired ? ["--unpaired"] : []),
     ...(options.expire ? ["--expire"] : []),

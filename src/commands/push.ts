@@ -19,11 +19,11 @@ export async function run(input: InputOf<"push">): Promise<CommandResult> {
   const { args, env, log, clock, stopping, signal } = input;
   const [wanted] = args;
   if (wanted !== undefined) checkVersionName(wanted);
-  const repo = repoOf(input);
+  const repo = readRepo(input);
   const branch = input.options.branch ?? "main";
   const config = loadConfig(input.options.config, { env });
-  const token = tokenOf(env);
-  const endpoint = endpointOf(env);
+  const token = readToken(env);
+  const endpoint = readEndpoint(env);
   const store = await openStore({ ...config.store, uri: exportStoreUri(config.export.uri) }, { concurrency: config.harvest.concurrency });
   try {
     const version = wanted ?? (await newest(input, databaseFile(config), store));
@@ -50,7 +50,7 @@ async function newest(input: InputOf<"push">, file: string, store: Parameters<ty
   }
 }
 
-function repoOf({ options }: Pick<InputOf<"push">, "options">): string {
+function readRepo({ options }: Pick<InputOf<"push">, "options">): string {
   const { repo } = options;
   if (repo !== undefined && /^[\w][\w.-]{0,95}\/[\w][\w.-]{0,95}$/.test(repo)) return repo;
   throw new ConfigError(
@@ -62,7 +62,7 @@ function repoOf({ options }: Pick<InputOf<"push">, "options">): string {
 }
 
 /** Reads the token from the environment. It is never in the configuration, which people commit. */
-function tokenOf(env: InputOf<"push">["env"]): string {
+function readToken(env: InputOf<"push">["env"]): string {
   const token = env["HF_TOKEN"] ?? "";
   if (token.startsWith("hf_")) return token;
   throw new FatalError(`Cannot push: HF_TOKEN ${token === "" ? "is not set" : "is no token of the Hub, which begins with hf_"}`, {
@@ -70,7 +70,7 @@ function tokenOf(env: InputOf<"push">["env"]): string {
   });
 }
 
-function endpointOf(env: InputOf<"push">["env"]): string {
+function readEndpoint(env: InputOf<"push">["env"]): string {
   const endpoint = (env["HF_ENDPOINT"] ?? "").replace(/\/+$/, "") || HUB;
   if (!/^https?:\/\/[^/?#@]+(?:\/[^?#]*)?$/.test(endpoint)) {
     throw new ConfigError("Cannot use HF_ENDPOINT: it is no http:// or https:// address", { hint: `leave it out for ${HUB}` });

@@ -8,7 +8,7 @@ import { fetchAgain, isKnownId, retryImages, retryJobs } from "../db/queries/job
 import { ConfigError, EXIT, REJECT_REASONS } from "../errors.ts";
 import { counted } from "../lib/words.ts";
 import { didYouMean } from "../lib/nearest.ts";
-import { databaseFile, hintFor, openStoreOf } from "./open-context.ts";
+import { databaseFile, hintFor, openDatasetStore } from "./open-context.ts";
 import { storedProblem } from "../stages/upkeep/stored-problem.ts";
 import type { CommandResult } from "./command.ts";
 import type { InputOf } from "./registry.ts";
@@ -82,7 +82,7 @@ async function fetchLost({ db, config }: Pick<Context, "db" | "config">, { wante
   const image = wanted.stage === "generate" || wanted.reason !== null || wanted.id === null ? undefined : storedImages(db).find(wanted.id);
   if (image === undefined) return false;
   const { signal } = input;
-  const store = await openStoreOf({ config, db }, input);
+  const store = await openDatasetStore({ config, db }, input);
   try {
     const problem = await storedProblem(image, { store, signal });
     if (problem === null) {

@@ -26,7 +26,7 @@ type Path = readonly string[];
 /** Compares two configurations as they were written (see remembered-config.ts): no value from the environment, no header is in them. */
 export function configDiff(before: JsonObject, after: JsonObject): readonly ConfigChange[] {
   const [from, to] = sameShape(before, after);
-  return differences({ path: [], from, to }).map(({ path, ...sides }) => ({ key: keyOf(path), ...sides, kind: kindOf(path) }));
+  return differences({ path: [], from, to }).map(({ path, ...sides }) => ({ key: formatKey(path), ...sides, kind: classifyChange(path) }));
 }
 
 /** The remembered configuration with what may change freely taken from the new one: all else waits for the next plan. */
@@ -49,7 +49,7 @@ function differences({ path, from, to }: Difference): readonly Difference[] {
   // A list that appears or disappears is told whole.
   if (fromItems !== null && toItems !== null) return inside(path, { from: fromItems, to: toItems, isList: true });
   // A section that was not written is one of defaults.
-  const [fromSection, toSection] = [sectionOf(from, to), sectionOf(to, from)];
+  const [fromSection, toSection] = [asSection(from, to), asSection(to, from)];
   const isItem = path.at(-1)?.startsWith("[") === true && (from === undefined || to === undefined);
   if (fromSection !== null && toSection !== null && !isItem) return inside(path, { from: fromSection, to: toSection, isList: false });
   return [{ path, from, to }];
@@ -67,7 +67,7 @@ function inside(path: Path, { from, to, isList }: Inside): readonly Difference[]
   return [...keys].flatMap((key) => differences({ path: [...path, isList ? `[${key}]` : key], from: own(from, key), to: own(to, key) }));
 }
 
-function sectionOf(side: Json | undefined, other: Json | undefined): JsonObject | null {
+function asSection(side: Json | undefined, other: Json | undefined): JsonObject | null {
   if (side === undefined || side === null) return other !== undefined && isJsonObject(other) ? {} : null;
   return isJsonObject(side) ? side : null;
 }
@@ -87,12 +87,12 @@ function itemsByKey(list: Json | undefined): JsonObject | null {
 function sameShape(before: JsonObject, after: JsonObject): readonly [JsonObject, JsonObject] {
   const isShort = (config: JsonObject): boolean => Object.hasOwn(config, "workflow");
   if (isShort(before) === isShort(after)) return [before, after];
-  const longOf = ({ workflow, ...rest }: JsonObject): JsonObject =>
+  const toLongForm = ({ workflow, ...rest }: JsonObject): JsonObject =>
     workflow === undefined ? rest : { ...rest, workflows: { main: workflow } };
-  return [longOf(before), longOf(after)];
+  return [toLongForm(before), toLongForm(after)];
 }
 
-function kindOf([section = "", ...rest]: Path): ChangeKind {
+function classifyChange([section = "", ...rest]: Path): ChangeKind {
   if (FREE_SECTIONS.has(section)) return "free";
   if (section === "store") return "free"; // Whether this dataset is at another store.uri is seen there.
   if (section === "prompts") return ["template", "send"].includes(rest[0] ?? "") ? "fixed" : "candidates";
@@ -109,6 +109,6 @@ function workflowKind(key: string | undefined): ChangeKind {
   return key === "uploads" ? "candidates" : "fixed";
 }
 
-function keyOf(path: Path): string {
+function formatKey(path: Path): string {
   return path.reduce((key, step) => (key === "" || step.startsWith("[") ? key + step : `${key}.${step}`), "");
 }

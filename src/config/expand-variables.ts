@@ -37,14 +37,14 @@ export function expandVariables(value: Json, env: Readonly<Record<string, string
     if (isJsonObject(item)) return Object.fromEntries(Object.entries(item).map(([key, each]) => [key, expand(each, [...path, key])]));
     if (typeof item !== "string" || !item.includes("${")) return item;
     const text = item.replace(VARIABLE, (match, inside: string | undefined) =>
-      inside === undefined ? "${" : valueOf(inside, { match, path }),
+      inside === undefined ? "${" : readVariable(inside, { match, path }),
     );
-    const typed = /^\$\{[^}]*\}$/.test(item) ? scalarOf(text) : text;
+    const typed = /^\$\{[^}]*\}$/.test(item) ? parseScalar(text) : text;
     if (typed !== text) wholes.push({ path, text, typed });
     return text;
   };
 
-  const valueOf = (inside: string, { match, path }: { readonly match: string; readonly path: Path }): string => {
+  const readVariable = (inside: string, { match, path }: { readonly match: string; readonly path: Path }): string => {
     const { name, fallback } = (match.endsWith("}") ? NAME.exec(inside)?.groups : undefined) ?? {};
     if (name === undefined) {
       problems.push({
@@ -65,7 +65,7 @@ export function expandVariables(value: Json, env: Readonly<Record<string, string
 }
 
 /** A scalar of YAML's core schema, as far as people put such things into variables. */
-function scalarOf(text: string): Json {
+function parseScalar(text: string): Json {
   if (/^(?:~|null|Null|NULL)?$/.test(text)) return null;
   if (/^(?:true|True|TRUE)$/.test(text)) return true;
   if (/^(?:false|False|FALSE)$/.test(text)) return false;

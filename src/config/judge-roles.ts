@@ -10,11 +10,11 @@ export interface CombinedJudge {
  * The judges that the source `combined` is made of, by name, so that their order in the file changes nothing. Those that the
  * configuration names; else every judge of preference. Technical ones are in it where they are named, or where there are no others.
  */
-export function combinedJudges({ combine, judges, filters }: Pick<ConfigFile["annotate"], "combine" | "judges" | "filters">) {
-  return weightsOf({ combine, judges, filters }).toSorted((first, second) => (first.judge < second.judge ? -1 : 1));
+export function listCombinedJudges({ combine, judges, filters }: Pick<ConfigFile["annotate"], "combine" | "judges" | "filters">) {
+  return chooseWeights({ combine, judges, filters }).toSorted((first, second) => (first.judge < second.judge ? -1 : 1));
 }
 
-function weightsOf({ combine, judges, filters }: Pick<ConfigFile["annotate"], "combine" | "judges" | "filters">): CombinedJudge[] {
+function chooseWeights({ combine, judges, filters }: Pick<ConfigFile["annotate"], "combine" | "judges" | "filters">): CombinedJudge[] {
   const { method, judges: named, weights = {} } = combine;
   if (method === "weights") return Object.entries(weights).map(([judge, weight]) => ({ judge, weight }));
   const scoring = judges.filter(({ name }) => name !== filters.nsfw?.judge);

@@ -16,7 +16,7 @@ import { type Config, type ConfigFile, configSchema } from "./schema.ts";
 import { ConfigError } from "../errors.ts";
 import { isJsonArray, isJsonObject, type Json } from "../lib/exact-json.ts";
 import { fileProblem } from "../lib/files/file-problem.ts";
-import { foreignEncodingOf, toUtf8Hint } from "../lib/files/foreign-encoding.ts";
+import { detectForeignEncoding, toUtf8Hint } from "../lib/files/foreign-encoding.ts";
 
 export interface LoadOptions {
   /** The values of `${NAME}`. */
@@ -55,7 +55,7 @@ export function loadConfig(file: string, { env }: LoadOptions): Config {
 function readText(file: string): string {
   try {
     const bytes = readFileSync(file);
-    const encoding = foreignEncodingOf(bytes);
+    const encoding = detectForeignEncoding(bytes);
     if (encoding !== null) throw new ConfigError(`Cannot read the config ${file}: it is ${encoding}`, { hint: toUtf8Hint(encoding) });
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (error) {
@@ -130,10 +130,10 @@ function fillEmptySections(config: Json, issues: readonly z.core.$ZodIssue[]): J
 function sectionsIn(issues: readonly z.core.$ZodIssue[]): readonly Path[] {
   return issues
     .filter((issue) => issue.code === "invalid_type" && (issue.expected === "object" || issue.expected === "record"))
-    .map(({ path }) => path.map(stepOf));
+    .map(({ path }) => path.map(toStep));
 }
 
-function stepOf(step: PropertyKey): string | number {
+function toStep(step: PropertyKey): string | number {
   return typeof step === "number" ? step : String(step);
 }
 

@@ -26,7 +26,7 @@ export function resolveConfig(checked: ConfigFile, { configFile, written }: Reso
     uploads: mapValues(each.uploads, fromFile),
   });
   const toJudge = (judge: JudgeConfig): JudgeConfig =>
-    judge.kind === "openai" ? { ...judge, prompt_file: orNull(judge.prompt_file), by: byOf(judge, annotate.judges) } : judge;
+    judge.kind === "openai" ? { ...judge, prompt_file: orNull(judge.prompt_file), by: fillBy(judge, annotate.judges) } : judge;
 
   return {
     ...rest,
@@ -38,33 +38,33 @@ export function resolveConfig(checked: ConfigFile, { configFile, written }: Reso
     workflows: mapValues(workflows ?? (workflow === undefined ? {} : { main: workflow }), toWorkflow),
     servers: checked.servers.map((server) => ({
       ...server,
-      url: urlOf(server.url),
+      url: expectUrl(server.url),
       output_dir: orNull(server.output_dir),
       ca_file: orNull(server.ca_file),
     })),
-    store: { ...checked.store, uri: uriOf(resolveStoreUri(checked.store.uri, dir)) },
+    store: { ...checked.store, uri: expectUri(resolveStoreUri(checked.store.uri, dir)) },
     annotate: {
       ...annotate,
       judges: annotate.judges.map(toJudge),
       people: { ...annotate.people, gold: orNull(annotate.people.gold), guidelines: orNull(annotate.people.guidelines) },
       pairs: mapValues(annotate.pairs, (policy) => ({ ...policy, from: policy.from ?? sources })),
     },
-    export: { ...checked.export, uri: uriOf(resolveExportUri(checked.export.uri, dir)) },
+    export: { ...checked.export, uri: expectUri(resolveExportUri(checked.export.uri, dir)) },
   };
 }
 
 /** Filled in: a judge's version depends on it. */
-function byOf(judge: JudgeConfig & { readonly by?: string | undefined }, judges: readonly JudgeConfig[]): string | undefined {
+function fillBy(judge: JudgeConfig & { readonly by?: string | undefined }, judges: readonly JudgeConfig[]): string | undefined {
   return needsOtherJudge(judge) ? (judge.by ?? chooseOtherJudge(judge, judges)) : undefined;
 }
 
-function urlOf(text: string): string {
+function expectUrl(text: string): string {
   const checked = checkServerUrl(text);
   if ("why" in checked) throw new Error(`an unchecked server URL: it ${checked.why}`);
   return checked.url;
 }
 
-function uriOf(checked: CheckedUri): string {
+function expectUri(checked: CheckedUri): string {
   if ("why" in checked) throw new Error(`an unchecked URI: it ${checked.why}`);
   return checked.uri;
 }

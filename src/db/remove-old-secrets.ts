@@ -23,7 +23,7 @@ export function removeOldSecrets(client: Database.Database, file: string, log?: 
     log?.info("Removing secrets of workflows (extra_data, API keys) from the database and its copies");
     emptySecrets(client);
     const why = rewritePages(client);
-    for (const copy of copiesOf(file)) cleanCopy(copy, log);
+    for (const copy of listCopies(file)) cleanCopy(copy, log);
     if (why !== null) {
       log?.info(`Old pages of ${file} may still hold such secrets: ${why}. The next start tries again`);
       return;
@@ -58,7 +58,7 @@ function emptySecrets(client: Database.Database): void {
 }
 
 /** Lists the copies that migrations made before they changed the database. */
-function copiesOf(file: string): readonly string[] {
+function listCopies(file: string): readonly string[] {
   const prefix = `${basename(file)}.before-`;
   const entries = readdirSync(dirname(file), { withFileTypes: true });
   const copies = entries.filter((entry) => entry.isFile() && entry.name.startsWith(prefix) && entry.name.endsWith(".bak"));

@@ -3,7 +3,7 @@ import { isUtf8 } from "node:buffer";
 import { createReadStream } from "node:fs";
 import { pipeline, type Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
-import { foreignEncodingOf, markedEncodingOf, toUtf8Hint } from "../lib/files/foreign-encoding.ts";
+import { detectForeignEncoding, detectMarkedEncoding, toUtf8Hint } from "../lib/files/foreign-encoding.ts";
 import { promptsError, readError } from "./prompt-source.ts";
 
 const CHUNK_BYTES = 64 * 1024;
@@ -78,14 +78,14 @@ function wholeLength(bytes: Buffer): number {
 }
 
 function withoutMark(bytes: Buffer, file: string): Buffer {
-  const encoding = markedEncodingOf(bytes);
+  const encoding = detectMarkedEncoding(bytes);
   if (encoding !== null) throw otherEncoding(file, encoding);
   return bytes.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK) ? bytes.subarray(BYTE_ORDER_MARK.length) : bytes;
 }
 
 /** For a character that no text holds. */
 function holdsNul(bytes: Buffer, { file, line }: { readonly file: string; readonly line: number }): Error {
-  const encoding = foreignEncodingOf(bytes);
+  const encoding = detectForeignEncoding(bytes);
   if (encoding !== null) return otherEncoding(file, encoding);
   return promptsError(file, `line ${line} holds a NUL character`, {
     hint: "it is no text file, or damaged; tr -d '\\000' < OLD > NEW takes the character out",

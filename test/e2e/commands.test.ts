@@ -312,7 +312,7 @@ describe("annotate export-tasks", () => {
       [["annotate", "export-tasks", "--skip-bad"], "Cannot use --skip-bad with annotate export-tasks"],
       [["annotate", "import", tasks, "--uri-base", "x"], "only annotate export-tasks uses it"],
       [["annotate", "--format", "argilla"], "only annotate import and annotate export-tasks use it"],
-      [["annotate", "export-tasks", "--uri-base", "https://x/?sig=1"], "links that are signed end"],
+      [["annotate", "export-tasks", "--uri-base", "https://x/?sig=1"], "Signed links expire"],
       [["annotate", "export-tasks", "--uri-base", "https://me:secret@x/"], "user or password"],
       [["annotate", "export-tasks", "--prompts", "none"], "expected a whole number"],
     ] as const) {

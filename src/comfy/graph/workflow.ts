@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { ConfigError } from "../../errors.ts";
 import { DepthError, isJsonObject, type Json, type JsonObject } from "../../lib/exact-json.ts";
-import { foreignEncodingOf, toUtf8Hint } from "../../lib/files/foreign-encoding.ts";
+import { detectForeignEncoding, toUtf8Hint } from "../../lib/files/foreign-encoding.ts";
 import { jsonErrorPosition } from "../../lib/json-error-position.ts";
 import { parsePython } from "../../lib/python-json.ts";
 import type { ApiGraph, ApiNode } from "./graph.ts";
@@ -27,7 +27,7 @@ const EXPORT_HINT =
  * @throws {ConfigError} where it is not UTF-8, as PowerShell's `>` does not write it.
  */
 export function workflowText(bytes: Buffer, { file }: { readonly file: string }): string {
-  const encoding = foreignEncodingOf(bytes);
+  const encoding = detectForeignEncoding(bytes);
   if (encoding !== null) throw new ConfigError(`Cannot read workflow ${file}: it is ${encoding}`, { hint: toUtf8Hint(encoding) });
   if (!isUtf8(bytes)) throw notAWorkflow(file, "it is not UTF-8 text");
   return bytes.toString("utf8");

@@ -99,7 +99,7 @@ async function makeImages(client: ComfyClient, canary: OneCanary): Promise<Harve
   try {
     await canary.uploads.ensure({ ...CANARY, references: canonicalJson(prompt.references) }, client, signal);
     const { withoutMetadata } = await client.systemStats(signal);
-    const submission = submissionOf(canary);
+    const submission = buildSubmission(canary);
     const rehearsal = {
       client,
       config,
@@ -129,7 +129,7 @@ async function makeImages(client: ComfyClient, canary: OneCanary): Promise<Harve
   }
 }
 
-function submissionOf({ config, variant, prompt, files, filenamePrefix }: OneCanary): Submission {
+function buildSubmission({ config, variant, prompt, files, filenamePrefix }: OneCanary): Submission {
   const { prompts, generate } = config;
   const [seed = 0n] = seedsOf({ ...seedRuleOf(config), perPrompt: 1 }, prompt.promptKey);
   const images = Object.entries(prompt.references).flatMap(([name, sha256]): [string, string][] => {

@@ -61,12 +61,12 @@ export async function run(input: InputOf<"check">): Promise<CommandResult> {
   ];
   const width = Math.max(...findings.map((finding) => finding.what.length));
   for (const { what, ok, text, warning = false } of findings)
-    input.show({ event: "finding", what, ok, warning, text }, `${markOf({ ok, warning })}  ${what.padEnd(width)}  ${text}`);
+    input.show({ event: "finding", what, ok, warning, text }, `${formatMark({ ok, warning })}  ${what.padEnd(width)}  ${text}`);
   const failed = findings.filter((finding) => !finding.ok).length;
   return { exit: failed > 0 ? EXIT.cannotGoOn : EXIT.done, counts: { checks: findings.length, failed } };
 }
 
-function markOf({ ok, warning }: { readonly ok: boolean; readonly warning: boolean }): string {
+function formatMark({ ok, warning }: { readonly ok: boolean; readonly warning: boolean }): string {
   if (!ok) return "FAIL";
   return warning ? "warn" : "ok  ";
 }

@@ -39,7 +39,7 @@ const ALL_BITS = 64;
 
 /** Compares what several servers made of one seed and prompt: the medoid stands for what is right if most agree with it. */
 export function compareImages(made: readonly CanaryImages[]): Comparison {
-  const distances = made.flatMap((a, index) => made.slice(index + 1).map((b) => distanceOf(a, b)));
+  const distances = made.flatMap((a, index) => made.slice(index + 1).map((b) => measureDistance(a, b)));
   const between = (a: string, b: string): number =>
     a === b ? 0 : (distances.find(({ servers }) => servers.includes(a) && servers.includes(b))?.bits ?? ALL_BITS);
   const servers = made.map(({ server }) => server);
@@ -57,7 +57,7 @@ export function compareImages(made: readonly CanaryImages[]): Comparison {
   };
 }
 
-function distanceOf(a: CanaryImages, b: CanaryImages): Distance {
+function measureDistance(a: CanaryImages, b: CanaryImages): Distance {
   const servers = [a.server, b.server] as const;
   if (a.images.length !== b.images.length) return { servers, bits: ALL_BITS, samePixels: false };
   const bits = a.images.map((image, index) => bitsBetween(image, b.images[index]));

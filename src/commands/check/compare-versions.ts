@@ -1,7 +1,7 @@
 import { describeEpoch, epochKeyOf, type ServerEpoch } from "../../comfy/client/server-epoch.ts";
 import type { Config } from "../../config/schema.ts";
 import { openReadonly } from "../../db/open.ts";
-import { lastEpochOf, type LastEpoch } from "../../db/queries/jobs/epochs.ts";
+import { findLastEpoch, type LastEpoch } from "../../db/queries/jobs/epochs.ts";
 import { FatalError } from "../../errors.ts";
 import { databaseFile } from "../open-context.ts";
 import type { Finding } from "./finding.ts";
@@ -43,7 +43,7 @@ function lastEpochs(config: Pick<Config, "dir">, seen: readonly SeenServer[]): R
   try {
     const db = openReadonly(databaseFile(config));
     const known = seen.flatMap(({ url }): [string, LastEpoch][] => {
-      const last = lastEpochOf(db, url);
+      const last = findLastEpoch(db, url);
       return last === undefined ? [] : [[url, last]];
     });
     db.close();

@@ -16,7 +16,7 @@ const WORDS_CHARS = 40;
  */
 export function describeConstants(variants: readonly ReadyToPlan[], perJob: readonly string[]): readonly Finding[] {
   const byText = Map.groupBy(
-    variants.flatMap((variant) => constantsOf(variant, perJob).map((text) => ({ variant: variant.variant, text }))),
+    variants.flatMap((variant) => findConstants(variant, perJob).map((text) => ({ variant: variant.variant, text }))),
     ({ text }) => text,
   );
   return [...byText].map(([text, each]): Finding => {
@@ -25,7 +25,7 @@ export function describeConstants(variants: readonly ReadyToPlan[], perJob: read
   });
 }
 
-function constantsOf({ graph, bound }: ReadyToPlan, perJob: readonly string[]): readonly string[] {
+function findConstants({ graph, bound }: ReadyToPlan, perJob: readonly string[]): readonly string[] {
   const filled = perJob.flatMap((name) => bound.bindings[name] ?? []);
   const { texts, seeds } = constantInputs(graph, { filled, outputs: bound.outputs });
   const takesPrompt = (bound.bindings["prompt"] ?? []).length > 0;

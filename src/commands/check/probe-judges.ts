@@ -33,7 +33,7 @@ async function probe(judge: Judge, config: JudgeConfig | undefined, signal: Abor
   const what = `judge ${judge.name}`;
   try {
     const found = await judge.probe?.(signal);
-    return { what, ok: true, text: [`version ${judge.version}`, natureOf(judge, config), found].filter(Boolean).join(", ") };
+    return { what, ok: true, text: [`version ${judge.version}`, describeNature(judge, config), found].filter(Boolean).join(", ") };
   } catch (error) {
     return failedFinding(what, error);
   }
@@ -48,7 +48,7 @@ function unaffordable(judge: Judge, candidates: number): readonly Finding[] {
   return [{ what: `judge ${name}`, ok: false, text: `Cannot score ${counted(candidates, "candidate")} of a prompt: ${why}` }];
 }
 
-function natureOf({ technical, after }: Judge, config: JudgeConfig | undefined): string {
+function describeNature({ technical, after }: Judge, config: JudgeConfig | undefined): string {
   if (technical) return "a technical score: filters, and links only where nobody else speaks";
   const isPairwise = config?.kind === "openai" && config.mode === "pairwise";
   if (!isPairwise) return "a preference score";

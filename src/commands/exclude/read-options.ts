@@ -48,10 +48,10 @@ export function readOptions({ args, options, clock }: Input): Wanted {
   }
   return {
     action,
-    reason: reasonOf(reason),
+    reason: checkReason(reason),
     redo,
     yes: options.yes,
-    words: wordsOf(action, options),
+    words: repeatCommand(action, options),
     filter: {
       imageIds:
         options.image
@@ -60,7 +60,7 @@ export function readOptions({ args, options, clock }: Input): Wanted {
           .filter((id) => id !== "") ?? null,
       prompt: options.prompt ?? null,
       variant: options.variant ?? null,
-      server: server === null ? null : urlOf(server),
+      server: server === null ? null : normaliseUrl(server),
       sinceMs,
       untilMs,
       reason: action === "undo" ? reason : null,
@@ -68,7 +68,7 @@ export function readOptions({ args, options, clock }: Input): Wanted {
   };
 }
 
-function reasonOf(reason: string | null): string {
+function checkReason(reason: string | null): string {
   if (reason === null) return DEFAULT_REASON;
   const line = oneLine(reason, REASON_CHARS_MAX);
   if (line === "" || line !== reason || /\p{Cc}/u.test(reason) || line === PRUNED) {
@@ -80,12 +80,12 @@ function reasonOf(reason: string | null): string {
 }
 
 /** As the database has it; sources of adopted images are no URLs of servers. */
-function urlOf(server: string): string {
+function normaliseUrl(server: string): string {
   const checked = checkHttpUrl(server);
   return "url" in checked ? checked.url : server;
 }
 
-function wordsOf(action: Wanted["action"], options: Input["options"]): string {
+function repeatCommand(action: Wanted["action"], options: Input["options"]): string {
   const flags = ([...FILTERS, "reason"] as const).flatMap((name) => {
     const value = options[name];
     return value === undefined ? [] : [`--${name} ${shellWord(value)}`];

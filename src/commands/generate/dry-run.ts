@@ -9,7 +9,7 @@ import { listVariants } from "../../db/queries/plan/variants.ts";
 import { EXIT } from "../../errors.ts";
 import { counted } from "../../lib/words.ts";
 import { stringifyExact } from "../../lib/exact-json.ts";
-import { databaseFile, openStoreOf, refuseOtherDataset } from "../open-context.ts";
+import { databaseFile, openDatasetStore, refuseOtherDataset } from "../open-context.ts";
 import { type PromptRow, readPrompts } from "../../prompts/read-prompts.ts";
 import { comparePlan } from "../../stages/plan/compare-plan.ts";
 import { createPlanner, seedRuleOf } from "../../stages/plan/plan.ts";
@@ -40,7 +40,7 @@ export async function dryRun(input: InputOf<"generate">): Promise<CommandResult>
   try {
     if (db !== null) {
       expectSameDataset(config, { db, variants, input });
-      await (await openStoreOf({ config, db }, input)).close();
+      await (await openDatasetStore({ config, db }, input)).close();
     }
     const comparison = db === null ? null : comparePlan(db);
     const prompts = await countPrompts(config, { variants, input, see: (row, jobs) => comparison?.see(row, jobs) });

@@ -41,7 +41,7 @@ export async function run(input: InputOf<"init">): Promise<CommandResult> {
   const { bind, outputs } = await chooseAll(graph, input);
   const text = configText({
     schemaFile: relative(dirname(out), SCHEMA_FILE),
-    dataset: datasetNameOf(out),
+    dataset: makeDatasetName(out),
     workflowFile: relative(dirname(out), workflowFile),
     promptColumn: prompts?.column,
     promptsFile: prompts === null ? "prompts.txt" : relative(dirname(out), prompts.file),
@@ -102,7 +102,7 @@ async function readPromptsOption({ options }: Pick<InputOf<"init">, "options">) 
   return { file, column: await findPromptColumn(file) };
 }
 
-function datasetNameOf(out: string): string {
+function makeDatasetName(out: string): string {
   const name = basename(out, extname(out))
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, "-");

@@ -5,7 +5,7 @@ import { workflowText } from "../../comfy/graph/workflow.ts";
 import type { InputOf } from "../registry.ts";
 import { ConfigError, messageOf } from "../../errors.ts";
 import { fileProblem } from "../../lib/files/file-problem.ts";
-import { foreignEncodingOf } from "../../lib/files/foreign-encoding.ts";
+import { detectForeignEncoding } from "../../lib/files/foreign-encoding.ts";
 import { stringifyPython } from "../../lib/python-json.ts";
 import { MIB } from "../../lib/units.ts";
 import { promptInExif } from "../../stages/adopt/read-image.ts";
@@ -44,10 +44,10 @@ export async function readWorkflowSource(input: SourceInput): Promise<WorkflowSo
   });
   if (bytes.length === 0) throw new ConfigError(`Cannot take a workflow from ${file}: it is empty`, { hint: WHAT_IT_TAKES });
   const head = bytes.toString("latin1", 0, 4);
-  if (head.startsWith(FIRST_BYTES.png)) return { text: promptChunkOf(bytes, file), name: file, file: null };
+  if (head.startsWith(FIRST_BYTES.png)) return { text: readPromptChunk(bytes, file), name: file, file: null };
   if (head.startsWith(FIRST_BYTES.jpeg) || head.startsWith(FIRST_BYTES.webp))
-    return { text: await exifPromptOf(bytes, file), name: file, file: null };
-  if (bytes.subarray(0, LOOKED_AT_BYTES).includes(0) && foreignEncodingOf(bytes) === null) {
+    return { text: await readExifPrompt(bytes, file), name: file, file: null };
+  if (bytes.subarray(0, LOOKED_AT_BYTES).includes(0) && detectForeignEncoding(bytes) === null) {
     throw new ConfigError(`Cannot take a workflow from ${file}: it is neither JSON in UTF-8 nor a PNG, JPEG or WebP image`, {
       hint: WHAT_IT_TAKES,
     });
@@ -55,7 +55,7 @@ export async function readWorkflowSource(input: SourceInput): Promise<WorkflowSo
   return { text: workflowText(bytes, { file }), name: file, file };
 }
 
-function promptChunkOf(bytes: Buffer, file: string): string {
+function readPromptChunk(bytes: Buffer, file: string): string {
   let prompt: string | undefined;
   try {
     prompt = readPngText(bytes).get("prompt");
@@ -71,7 +71,7 @@ function promptChunkOf(bytes: Buffer, file: string): string {
   });
 }
 
-async function exifPromptOf(bytes: Buffer, file: string): Promise<string> {
+async function readExifPrompt(bytes: Buffer, file: string): Promise<string> {
   const prompt = await promptInExif(bytes);
   if (prompt !== null) return prompt;
   throw new ConfigError(`Cannot take a workflow from ${file}: there is no graph in its EXIF data`, {
@@ -110,14 +110,14 @@ function readPngText(bytes: Buffer): ReadonlyMap<string, string> {
     const sizeBytes = bytes.readUInt32BE(at);
     const type = bytes.toString("latin1", at + 4, at + 8);
     const data = bytes.subarray(at + 8, at + 8 + sizeBytes);
-    const text = textOf(type, data);
+    const text = parseTextChunk(type, data);
     if (text !== null) texts.set(text.keyword, text.value);
     at += CHUNK_OVERHEAD_BYTES + sizeBytes;
   }
   return texts;
 }
 
-function textOf(type: string, data: Buffer): { readonly keyword: string; readonly value: string } | null {
+function parseTextChunk(type: string, data: Buffer): { readonly keyword: string; readonly value: string } | null {
   const keywordEnd = data.indexOf(0);
   if (keywordEnd < 0) return null;
   const keyword = data.toString("latin1", 0, keywordEnd);

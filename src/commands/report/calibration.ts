@@ -39,17 +39,17 @@ export function calibrationEvent(calibration: Calibration, precision: number): C
     judge,
     criterion,
     technical: isTechnical,
-    all: all === null ? null : fieldsOf(all),
-    bins: bins.map(fieldsOf),
+    all: all === null ? null : toFields(all),
+    bins: bins.map(toFields),
     precision,
-    threshold: threshold === null ? null : { ...fieldsOf(threshold), sure: threshold.isSure },
+    threshold: threshold === null ? null : { ...toFields(threshold), sure: threshold.isSure },
     people_ties: tiesOfPeople,
     judge_ties: tiesOfJudge,
     unscored,
   };
 }
 
-function fieldsOf({ minMargin, maxMargin, pairs, prompts, share, low, high }: Agreement): AgreementFields {
+function toFields({ minMargin, maxMargin, pairs, prompts, share, low, high }: Agreement): AgreementFields {
   return { min_margin: minMargin, max_margin: maxMargin, pairs, prompts, accuracy: share, low, high };
 }
 

@@ -33,7 +33,7 @@ export async function contactSheet({ config, db }: Needs): Promise<string> {
         severalCriteria: config.annotate.criteria.length > 1,
       }),
     );
-    const decided = [...new Set([...places.values()].flat().map(deciderOf))].join("; ");
+    const decided = [...new Set([...places.values()].flat().map(describeDecider))].join("; ");
     const head = `<p>${escapeHtml(prompt.prompt)} <span class="by">decided by ${escapeHtml(decided)}</span></p>`;
     sections.push(`<section>${head}<div class="row">${(await Promise.all(figures)).join("")}</div></section>`);
   }
@@ -46,7 +46,7 @@ function rankIn(order: readonly string[], { imageId }: SheetImage): number {
   return rank < 0 ? order.length : rank;
 }
 
-function deciderOf({ source, nVotes }: SheetPlace): string {
+function describeDecider({ source, nVotes }: SheetPlace): string {
   return source === "people" ? `people, ${counted(nVotes, "vote")}` : source;
 }
 

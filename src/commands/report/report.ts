@@ -24,7 +24,7 @@ import { escapeHtml, tableRow } from "./html.ts";
 const PRECISION = 0.9;
 
 export async function run(input: InputOf<"report">): Promise<CommandResult> {
-  const precision = precisionOf(input);
+  const precision = readPrecision(input);
   const config = loadConfig(input.options.config, { env: input.env });
   const db = openReadonly(databaseFile(config), hintFor(input));
   try {
@@ -84,7 +84,7 @@ export async function writeReport(
   return pathToFileURL(out).href;
 }
 
-function precisionOf({ options }: Pick<InputOf<"report">, "options">): number {
+function readPrecision({ options }: Pick<InputOf<"report">, "options">): number {
   const value = options.precision;
   if (value === undefined) return PRECISION;
   const precision = Number(value);

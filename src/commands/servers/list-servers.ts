@@ -39,7 +39,7 @@ export async function listServers(config: Config, input: CommandInput): Promise<
   const db = existsSync(databaseFile(config)) ? openReadonly(databaseFile(config), hintFor(input)) : null;
   try {
     const listed = await Promise.all(config.servers.map((server) => describe(server, db, input)));
-    const table = tableOf(listed);
+    const table = formatTable(listed);
     for (const server of listed) {
       const { vramFreeBytes, perMinute, ...rest } = server;
       input.show({ event: "server", ...rest, vram_free_bytes: vramFreeBytes, per_minute: perMinute }, null);
@@ -67,7 +67,7 @@ async function describe(server: Config["servers"][number], db: Db | null, input:
   try {
     const signal = AbortSignal.any([input.signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]);
     const [stats, queue] = await Promise.all([client.systemStats(signal), client.queue(signal)]);
-    return { ...known, ...stateOf(row), ...answerOf(stats, queue, db) };
+    return { ...known, ...describeState(row), ...describeAnswer(stats, queue, db) };
   } catch (error) {
     input.signal.throwIfAborted();
     const why = isAbort(error) ? `no answer within ${ANSWER_TIMEOUT_MS / 1_000} s` : messageOf(error);
@@ -77,13 +77,13 @@ async function describe(server: Config["servers"][number], db: Db | null, input:
   }
 }
 
-function stateOf(row: ReturnType<typeof findServer>): Pick<ListedServer, "state" | "why"> {
+function describeState(row: ReturnType<typeof findServer>): Pick<ListedServer, "state" | "why"> {
   if (row?.wanted === "drain") return { state: "drained", why: "servers resume gives it jobs again" };
   if (row?.state === "latched") return { state: "left alone", why: row.detail ?? "" };
   return { state: "up", why: "" };
 }
 
-function answerOf({ version, devices }: SystemStats, { running, pending }: Queue, db: Db | null) {
+function describeAnswer({ version, devices }: SystemStats, { running, pending }: Queue, db: Db | null) {
   const promptIds = [...running, ...pending].map((item) => item.promptId);
   const ours = db === null ? 0 : ownPromptIds(db, promptIds).size;
   return {
@@ -94,7 +94,7 @@ function answerOf({ version, devices }: SystemStats, { running, pending }: Queue
   };
 }
 
-function tableOf(servers: readonly ListedServer[]): string {
+function formatTable(servers: readonly ListedServer[]): string {
   const head = ["SERVER", "STATE", "COMFYUI", "MODEL", "QUEUE", "VRAM FREE", "RATE", "DONE", "ERRORS", ""];
   const rows = servers.map((server) => [
     server.url,

@@ -32,7 +32,7 @@ export async function findNewest(needs: FindNewestNeeds): Promise<string | null>
     return latest;
   }
   const whole = await newestWhole({ needs, known, rows });
-  const found = whole ?? newestOf({ known, rows })[0] ?? null;
+  const found = whole ?? listNewestFirst({ known, rows })[0] ?? null;
   const recorded = rows.findLast(({ state }) => state === "complete")?.version;
   if (latest === null && whole === null && (found !== null || recorded === undefined)) return found; // Trials and parts have no LATEST.
   const problem = latestProblem(latest);
@@ -51,7 +51,7 @@ interface Place {
 
 async function compareLatest(latest: string, place: Place): Promise<void> {
   const { db, report } = place.needs;
-  const manifest = await manifestOf(latest, place.needs);
+  const manifest = await readManifest(latest, place.needs);
   if (manifest === null) return; // Told when the version is read.
   const kind = kindOf(manifest, { prompts: countActivePrompts(db) });
   if (kind !== "whole") {
@@ -64,22 +64,22 @@ async function compareLatest(latest: string, place: Place): Promise<void> {
 }
 
 /** Complete versions that are there, newest first: in the order in which they were exported, where the database knows that. */
-function newestOf({ known, rows }: Pick<Place, "known" | "rows">): readonly string[] {
+function listNewestFirst({ known, rows }: Pick<Place, "known" | "rows">): readonly string[] {
   const recorded = rows.map(({ version }) => version).filter((version) => known.complete.has(version));
   return recorded.length > 0 ? recorded.toReversed() : newestFirst({ ...known, latest: null });
 }
 
 async function newestWhole({ needs, ...place }: Place): Promise<string | null> {
   const prompts = countActivePrompts(needs.db);
-  for (const version of newestOf(place)) {
-    const manifest = await manifestOf(version, needs);
+  for (const version of listNewestFirst(place)) {
+    const manifest = await readManifest(version, needs);
     if (manifest !== null && kindOf(manifest, { prompts }) === "whole") return version;
   }
   return null;
 }
 
 /** Null where it cannot be trusted. */
-async function manifestOf(version: string, { store, signal }: FindNewestNeeds): Promise<ParsedManifest | null> {
+async function readManifest(version: string, { store, signal }: FindNewestNeeds): Promise<ParsedManifest | null> {
   const manifest = parseManifest((await tryReadText(store, `${version}/${MANIFEST}`, signal)) ?? "");
   return typeof manifest === "string" ? null : manifest;
 }

@@ -7,7 +7,7 @@ import { referenceQueries } from "../../db/queries/plan/references.ts";
 import { storedImages } from "../../db/queries/images/stored-images.ts";
 import { ConfigError, EXIT } from "../../errors.ts";
 import { counted } from "../../lib/words.ts";
-import { databaseFile, hintFor, openStoreOf } from "../open-context.ts";
+import { databaseFile, hintFor, openDatasetStore } from "../open-context.ts";
 import { exportStoreUri } from "../../stages/export/export.ts";
 import { verifyExport, type VerifiedExport } from "../../stages/export/check/verify-export.ts";
 import { versionsAt } from "../../stages/export/versions/read-lineage.ts";
@@ -38,7 +38,7 @@ export async function run(input: InputOf<"verify">): Promise<CommandResult> {
   };
   try {
     const exported = await checkExport({ config, db }, { input, report });
-    const store = await openStoreOf({ config, db }, input);
+    const store = await openDatasetStore({ config, db }, input);
     try {
       const { stopping, signal, clock, log } = input;
       const stored = await verifyStore(

@@ -11,13 +11,13 @@ const SAMPLE_BYTES = 4096;
 const NUL_SHARE = 0.6;
 
 /** The encoding that a text's byte order mark names, null for UTF-8 and where there is none. */
-export function markedEncodingOf(bytes: Buffer): string | null {
+export function detectMarkedEncoding(bytes: Buffer): string | null {
   return MARKS.find(([mark]) => bytes.toString("latin1", 0, mark.length) === mark)?.[1] ?? null;
 }
 
 /** The encoding of a text that is not UTF-8, by its mark or by where it holds NUL; null where nothing tells it. `bytes` is its beginning. */
-export function foreignEncodingOf(bytes: Buffer): string | null {
-  const marked = markedEncodingOf(bytes);
+export function detectForeignEncoding(bytes: Buffer): string | null {
+  const marked = detectMarkedEncoding(bytes);
   if (marked !== null) return marked;
   const sample = bytes.subarray(0, SAMPLE_BYTES);
   const counts = [0, 0, 0, 0];

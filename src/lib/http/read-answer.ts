@@ -28,7 +28,7 @@ interface PackedAnswer {
  */
 export function unpackAnswer({ headers, body }: PackedAnswer): PackedAnswer {
   const { "content-encoding": coding, "content-length": _, ...rest } = headers;
-  const decoders = decodersOf(coding);
+  const decoders = chooseDecoders(coding);
   if (decoders === null) return { headers, body };
   // What goes wrong with any of the streams reaches the reader of the last; pipeline closes them all.
   const unpacked = decoders.reduceRight<Readable>((packed, decoder) => pipeline(packed, decoder(), () => undefined), body);
@@ -36,7 +36,7 @@ export function unpackAnswer({ headers, body }: PackedAnswer): PackedAnswer {
 }
 
 /** Returns decoders in the order in which the codings were applied (RFC 9110 §8.4); null if there are none, or not all are known. */
-function decodersOf(coding: string | readonly string[] | undefined): readonly (() => Duplex)[] | null {
+function chooseDecoders(coding: string | readonly string[] | undefined): readonly (() => Duplex)[] | null {
   const names = [coding ?? []]
     .flat()
     .flatMap((line) => line.split(","))

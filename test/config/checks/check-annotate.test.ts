@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { combinedJudges } from "../../../src/config/judge-roles.ts";
+import { listCombinedJudges } from "../../../src/config/judge-roles.ts";
 import { checkJudgeRoles } from "../../../src/config/checks/check-annotate.ts";
 import { configSchema } from "../../../src/config/schema.ts";
 import { resolveConfig } from "../../../src/config/resolve-config.ts";
@@ -39,7 +39,7 @@ describe("annotate.combine", () => {
   });
 
   it("is every judge of preference by name, and technical ones only where they are named or alone", () => {
-    const members = (more: object) => combinedJudges(annotate(more));
+    const members = (more: object) => listCombinedJudges(annotate(more));
     expect(members({})).toEqual([
       { judge: "a", weight: 1 },
       { judge: "b", weight: 1 },

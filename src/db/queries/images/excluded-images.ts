@@ -77,12 +77,12 @@ const OF_PROMPT = `prompt_key = (select prompt_key from images where image_id = 
 const LOOK_AGAIN = `update page_prompts set rules = '' where ${OF_PROMPT}`;
 
 /** Returns SQL for the images that a filter and a state hold for. */
-function thoseOf(filter: ImageFilter, state: string): string {
+function selectImages(filter: ImageFilter, state: string): string {
   const asked = CONDITIONS.filter(([name]) => filter[name] !== null).map(([, condition]) => condition);
   return `from images as i join jobs using (job) where ${[state, ...asked].join(" and ")}`;
 }
 
-const boundOf = (filter: ImageFilter) => ({ ...filter, imageIds: JSON.stringify(filter.imageIds) });
+const toParameters = (filter: ImageFilter) => ({ ...filter, imageIds: JSON.stringify(filter.imageIds) });
 
 export type ExcludedImages = ReturnType<typeof excludedImages>;
 
@@ -124,15 +124,15 @@ export function excludedImages({ client }: Pick<Db, "client">) {
     /** Chooses the images that a filter holds for. */
     choose(filter: ImageFilter, wanted: Wanted): void {
       client.exec(`delete from temp.chosen_images`);
-      client.prepare(`insert into temp.chosen_images select i.image_id ${thoseOf(filter, STATES[wanted])}`).run(boundOf(filter));
+      client.prepare(`insert into temp.chosen_images select i.image_id ${selectImages(filter, STATES[wanted])}`).run(toParameters(filter));
     },
     /** Returns how many images a filter holds for that stay out because they are made again. */
     countReplaced: (filter: ImageFilter): number =>
       Number(
         client
-          .prepare(`select count(*) ${thoseOf(filter, `i.replaced = 1`)}`)
+          .prepare(`select count(*) ${selectImages(filter, `i.replaced = 1`)}`)
           .pluck()
-          .get(boundOf(filter)),
+          .get(toParameters(filter)),
       ),
     counts: (): ChosenCounts => counts.get() ?? { images: 0, prompts: 0, stored: 0, listed: 0, excluded: 0, rows: 0 },
     /** Chosen images after `after`, by image_id. */

@@ -9,7 +9,7 @@ export type MadeBy = Omit<ServerEpoch, "arguments">;
 export type LastEpoch = MadeBy & { readonly epoch: string };
 
 /** The epoch that a server was last seen in; undefined where it was never seen, or only by earlier programs. */
-export function lastEpochOf(db: Db, url: string): LastEpoch | undefined {
+export function findLastEpoch(db: Db, url: string): LastEpoch | undefined {
   const { epoch, comfyui, pytorch, python, device } = serverEpochs;
   return db.orm
     .select({ epoch, comfyui, pytorch, python, device })

@@ -11,12 +11,12 @@ export interface RetryFilter {
 }
 
 /** SQL: the column names the variant, or one that its name expands to: `sweep` for `sweep/cfg=7`. */
-const isOf = (column: string): string =>
+const isOfVariant = (column: string): string =>
   `(@variant is null or ${column} = @variant or substr(${column}, 1, length(@variant) + 1) = @variant || '/')`;
-const FAILED_JOBS = `jobs.state = 'failed' and (@reason is null or jobs.reason = @reason) and (@id is null or jobs.job = @id) and ${isOf("jobs.variant")}`;
+const FAILED_JOBS = `jobs.state = 'failed' and (@reason is null or jobs.reason = @reason) and (@id is null or jobs.job = @id) and ${isOfVariant("jobs.variant")}`;
 const REJECTED_IMAGES = `images.state = 'rejected' and (@reason is null or images.reason = @reason)
   and (@id is null or images.image_id = @id or images.job = @id)
-  and exists (select 1 from jobs as made where made.job = images.job and ${isOf("made.variant")})`;
+  and exists (select 1 from jobs as made where made.job = images.job and ${isOfVariant("made.variant")})`;
 
 /** Puts failed jobs back to planned, and quarantined variants with them. Answers how many jobs. */
 export function retryJobs({ client }: Pick<Db, "client">, filter: RetryFilter): number {
@@ -81,7 +81,7 @@ export function retryImages({ client }: Pick<Db, "client">, filter: RetryFilter)
     .transaction(() => {
       client
         .prepare(
-          `update variants set state = 'active', reason = null where state = 'paused' and ((@variant is not null and ${isOf("variant")}) or exists (
+          `update variants set state = 'active', reason = null where state = 'paused' and ((@variant is not null and ${isOfVariant("variant")}) or exists (
             select 1 from images join jobs using (job) where jobs.variant = variants.variant and ${REJECTED_IMAGES}))`,
         )
         .run(filter);

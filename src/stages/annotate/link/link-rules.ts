@@ -1,6 +1,6 @@
 import type { Judge } from "../../../judges/judge.ts";
 import type { Combination, LinkRules } from "./group-facts.ts";
-import { combinedJudges } from "../../../config/judge-roles.ts";
+import { listCombinedJudges } from "../../../config/judge-roles.ts";
 import type { Config, PairsPolicy } from "../../../config/schema.ts";
 
 interface RuleNeeds {
@@ -24,7 +24,7 @@ export function planLinkRules({ annotate, policy, judges, criterion, anyVote }: 
 }
 
 export function readCombination(annotate: Config["annotate"]): Combination {
-  return { method: annotate.combine.method, judges: combinedJudges(annotate) };
+  return { method: annotate.combine.method, judges: listCombinedJudges(annotate) };
 }
 
 export interface SourceFacts {

@@ -2,7 +2,7 @@ import { describeEpoch, epochKeyOf, serverEpoch, type ServerEpoch } from "../../
 import type { SystemStats } from "../../../comfy/client/system-stats.ts";
 import type { Context } from "../../../context.ts";
 import { addToCounter } from "../../../db/queries/jobs/counters.ts";
-import { lastEpochOf, rememberEpoch } from "../../../db/queries/jobs/epochs.ts";
+import { findLastEpoch, rememberEpoch } from "../../../db/queries/jobs/epochs.ts";
 import { findServer, rememberServer } from "../../../db/queries/jobs/servers.ts";
 import type { FatalError, TransientError } from "../../../errors.ts";
 import type { Health } from "../health/health.ts";
@@ -54,7 +54,7 @@ export function serverBook(needs: ServerBookNeeds) {
   /** Writes down what the server is now. Says so where it was something else when it made images before. */
   function noteEpoch(url: string, facts: ServerEpoch): string {
     const epoch = epochKeyOf(facts);
-    const before = lastEpochOf(db, url);
+    const before = findLastEpoch(db, url);
     rememberEpoch(db, epoch, { facts, nowMs: clock.nowMs() });
     if (before !== undefined && before.epoch !== epoch) {
       const [was, is] = [describeEpoch(before), describeEpoch(facts)];

@@ -14,7 +14,7 @@
 //
 // A POST has `content-type: application/json` and the Origin that the browser sets. Every answer but 2xx has an ErrorAnswer as its body.
 
-/** How people answer: which of two, the best of 2 to 4, the best and the worst of 3 or 4, or all of 2 to 4 in order. */
+/** The kinds of task: choose one of two, the best of 2 to 4, the best and the worst of 3 or 4, or rank 2 to 4. */
 export type TaskKind = "pair" | "best" | "best-worst" | "rank";
 
 export type Role = "annotator" | "lead";
@@ -24,7 +24,7 @@ export type Language = "en" | "zh";
 /** A mark that a person may set on an image, besides choosing. */
 export type Flag = "nsfw" | "artefact" | "text" | "duplicate" | "corrupt";
 
-/** Who is signed in, and what the work is. Requested at the start, and whenever progress is to be shown. */
+/** The person who is signed in, and their work. Requested at the start, and whenever progress is to be shown. */
 export interface SessionAnswer {
   /**
    * The dataset's random id. A browser stores unsent votes by dataset and annotator, because several datasets may be served at one address.
@@ -53,7 +53,7 @@ export interface Progress {
 export interface TasksRequest {
   /** Unanswered task_ids that the browser has. Their leases are renewed, and none of them is sent again. At most 20. */
   readonly holding: readonly string[];
-  /** How many more tasks are wanted, 0 to 10. 0 only renews leases. */
+  /** Number of additional tasks wanted, 0 to 10. 0 only renews leases. */
   readonly count: number;
 }
 

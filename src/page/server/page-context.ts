@@ -48,7 +48,7 @@ export interface PageContext {
 
 declare module "fastify" {
   interface FastifyRequest {
-    /** Who sent the request. Null only for `/join/…`, which sets the cookie. */
+    /** The person who sent the request. Null only for `/join/…`, which sets the cookie. */
     annotator: AnnotatorRow | null;
   }
 }

@@ -16,7 +16,7 @@ const ROOT = join(import.meta.dirname, "../../..");
  */
 const STAMP = "built-from.sha256";
 const LOCK = "page";
-/** How often a process looks whether another one has finished building, ms. */
+/** Interval at which a process checks whether another one has finished building, ms. */
 const LOOK_MS = 100;
 const OUTPUT_KEPT_CHARS = 4_000;
 
@@ -117,7 +117,7 @@ async function runVite(root: string, args: readonly string[]): Promise<void> {
   if (exit !== 0) throw new Error(`Vite ended with ${exit ?? "a signal"}: ${output.trim()}`);
 }
 
-/** Where the page is built to. */
+/** Folder of the built page. */
 export const PAGE_FOLDER = join(import.meta.dirname, "../../../dist/web");
 
 const CONTENT_TYPES: Readonly<Record<string, string>> = {

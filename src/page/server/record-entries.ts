@@ -3,6 +3,7 @@ import type { AnnotatorRow } from "../../db/queries/page/annotators.ts";
 import { assignmentQueries, type AssignmentRow } from "../../db/queries/page/assignments.ts";
 import { comparisonQueries } from "../../db/queries/page/comparisons.ts";
 import { pageImageQueries } from "../../db/queries/page/page-images.ts";
+import type { VoteRow } from "../../db/queries/annotate/votes.ts";
 import { pageVoteQueries } from "../../db/queries/page/page-votes.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { canonicalJson } from "../../lib/exact-json.ts";
@@ -11,7 +12,7 @@ import type { ComparisonRules } from "./tasks/comparison-rules.ts";
 import { composeTask, mapSlots } from "./tasks/compose-task.ts";
 import { LEASE_MS } from "./tasks/give-tasks.ts";
 import { settlePrompt, type SettleScope, summarizeOutcome } from "./tasks/settle-prompt.ts";
-import { AnswerError, readAnswer, readFlags } from "./read-answer.ts";
+import { AnswerError, readAnswer, type ReadAnswer, readFlags } from "./read-answer.ts";
 import { keptDurationMs } from "../../votes/resolve-vote.ts";
 
 /** The value of `votes.source` for votes that were cast on the page. */
@@ -35,6 +36,7 @@ export interface EntryRecorder {
   record(voter: Voter, entries: readonly (VoteEntry | UndoEntry)[]): readonly EntryResult[];
 }
 
+/** Creates the recorder of votes and undos. Each vote also decides whether its comparison has enough. */
 export function createEntryRecorder({ db, clock, secret, rules }: RecordNeeds): EntryRecorder {
   const assignments = assignmentQueries(db);
   const comparisons = comparisonQueries(db);
@@ -59,26 +61,14 @@ export function createEntryRecorder({ db, clock, secret, rules }: RecordNeeds): 
   }
 
   function write({ voter, assignment, entry, content }: Writing): EntryResult {
-    const { taskId, comparison, purpose, shown, promptKey, criterion } = assignment;
+    const { taskId, comparison, purpose, promptKey, criterion } = assignment;
     const slots = mapSlots(assignment, secret);
     const nowMs = clock.nowMs();
     try {
       const answer = readAnswer(entry.answer, { slots, task: rules.task });
-      const row = {
-        voteId: entry.vote_id,
-        promptKey,
-        criterion,
-        annotator: voter.name,
-        shown,
-        ranking: JSON.stringify(answer.ranking),
-        kind: answer.kind,
-        flags: JSON.stringify(readFlags(entry.flags, slots)),
-        durationMs: keptDurationMs(entry.ms),
-        castAtMs: nowMs,
-        source: PAGE_SOURCE,
-      };
       const page = { taskId, comparison, annotatorId: voter.annotatorId, purpose, entry: content, outcome: summarizeOutcome(answer) };
-      votes.insert(row, { voteId: entry.vote_id, ...page, receivedAtMs: nowMs });
+      const flags = readFlags(entry.flags, slots);
+      votes.insert(toVoteRow(answer, { voter, assignment, entry, flags, nowMs }), { voteId: entry.vote_id, ...page, receivedAtMs: nowMs });
     } catch (error) {
       if (!(error instanceof AnswerError)) throw error;
       return refused(entry.vote_id, "bad-answer", error.message);
@@ -114,6 +104,28 @@ interface Writing {
   readonly assignment: AssignmentRow;
   readonly entry: VoteEntry;
   readonly content: string;
+}
+
+interface Cast extends Omit<Writing, "content"> {
+  readonly flags: ReturnType<typeof readFlags>;
+  readonly nowMs: number;
+}
+
+function toVoteRow({ kind, ranking }: ReadAnswer, { voter, assignment, entry, flags, nowMs }: Cast): VoteRow {
+  const { promptKey, criterion, shown } = assignment;
+  return {
+    voteId: entry.vote_id,
+    promptKey,
+    criterion,
+    annotator: voter.name,
+    shown,
+    ranking: JSON.stringify(ranking),
+    kind,
+    flags: JSON.stringify(flags),
+    durationMs: keptDurationMs(entry.ms),
+    castAtMs: nowMs,
+    source: PAGE_SOURCE,
+  };
 }
 
 function refused(voteId: string, reason: RefusedReason, message: string): EntryResult {

@@ -16,7 +16,7 @@ import { deriveLeadToken, hashToken } from "./secrets.ts";
 const BODY_MAX_BYTES = 262_144;
 /** A request that has not arrived completely in this time is given up, ms. */
 const REQUEST_TIMEOUT_MS = 30_000;
-/** How often this is checked, ms. With Node's default of 30 s a slow request could take twice its time. */
+/** Interval of that check, ms. With Node's default of 30 s a slow request could take twice its time. */
 const TIMEOUT_CHECK_MS = 1_000;
 /** A connection without traffic is closed after this time, ms, so that somebody who stops reading holds no image open. */
 const STALLED_MS = 120_000;

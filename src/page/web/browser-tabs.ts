@@ -34,8 +34,8 @@ const CHANNEL = "comfy-dpo-joined";
 type Who = Pick<SessionAnswer, "dataset" | "annotator">;
 
 /**
- * Tells the browser's other tabs who uses this one, and listens to them. A browser has one cookie for a dataset: once another person's link
- * is opened in it, this page would vote under their name. `onOther` is called then. Returns a function that ends it.
+ * Announces to the browser's other tabs who uses this one, and listens to them. A browser has one cookie for a dataset: once another
+ * person's link is opened in it, this page would vote under their name. `onOther` is called then. Returns a function that ends it.
  */
 export function watchForOtherPerson({ dataset, annotator }: Who, onOther: () => void): () => void {
   const channel = new BroadcastChannel(CHANNEL);

@@ -25,7 +25,7 @@ const HOLDING_MAX = 20;
 /** While the page is visible, how often leases are renewed and new work is requested, ms. */
 const LOOK_MS = 20_000;
 
-/** What the page shows. */
+/** The phase of the work, which decides what the page shows. */
 export type Phase = "working" | "loading" | "empty" | "unreachable" | "signed-out";
 
 export interface Refused {
@@ -33,7 +33,7 @@ export interface Refused {
   readonly reason: RefusedReason;
 }
 
-/** What happened last, shown as text and read aloud by screen readers. */
+/** The last event, shown as text and read aloud by screen readers. */
 export type LastEvent =
   | { readonly kind: "answered"; readonly answer: Answer }
   | { readonly kind: "undone" }

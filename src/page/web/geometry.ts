@@ -1,5 +1,5 @@
-// Where the images of a task are drawn, and how far they are zoomed. One view applies to all images of a task, so that people compare the
-// same place in each. Sizes and offsets are CSS px. A place in an image is a share of its width and height, 0 to 1.
+// Geometry of the images of a task: columns, positions and zoom. One view applies to all images of a task, so that people compare the same
+// place in each. Sizes and offsets are CSS px. A place in an image is a share of its width and height, 0 to 1.
 
 export interface Size {
   readonly width: number;

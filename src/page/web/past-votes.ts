@@ -21,7 +21,7 @@ export class PastVotes {
   readonly #stack: PastVote[] = [];
   readonly #known = new Set<string>();
   #older: PastVote[] = [];
-  /** Where the server's history continues. Null: at its newest vote. Undefined: there is no more. */
+  /** Position of the next page of the server's history. Null: the newest votes. Undefined: there is no more. */
   #before: string | null | undefined = null;
 
   constructor(unsent: readonly Unsent[], fetch: (before: string | null) => Promise<HistoryAnswer>) {

@@ -1,4 +1,4 @@
-/** What a key does. `pick` counts images from 0. */
+/** The command of a key. `pick` counts images from 0. */
 export type Command =
   | { readonly kind: "pick"; readonly index: number }
   | { readonly kind: "tie" | "both-bad" | "skip" | "undo" | "flags" | "guidelines" | "negative" | "zoom" | "keys" | "close" }

@@ -18,6 +18,7 @@ const COLUMNS = `annotator_id as annotatorId, name, role, token_sha256 as tokenS
 
 export type AnnotatorQueries = ReturnType<typeof annotatorQueries>;
 
+/** Prepares the statements on people. */
 export function annotatorQueries({ client }: Pick<Db, "client">) {
   const byToken = client.prepare<[string], AnnotatorRow>(`select ${COLUMNS} from annotators where token_sha256 = ?`);
   const byName = client.prepare<[string], AnnotatorRow>(`select ${COLUMNS} from annotators where name = ?`);

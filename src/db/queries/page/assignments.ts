@@ -1,7 +1,7 @@
 import type { Db } from "../../open.ts";
 
-// Who has which comparison. Finding the next one must not get slower with the size of the dataset or with the votes of a person: it reads
-// the index comparisons_next from where that person stopped.
+// Assignments of comparisons to people. Finding the next one must not get slower with the size of the dataset or with the votes of a
+// person: it reads the index comparisons_next from where that person stopped.
 
 export type Purpose = "task" | "gold" | "repeat";
 
@@ -51,6 +51,7 @@ const OTHERS = `(select count(*) from assignments as held where held.comparison 
 
 export type AssignmentQueries = ReturnType<typeof assignmentQueries>;
 
+/** Prepares the statements on assignments, and on the queue of open comparisons. */
 export function assignmentQueries({ client }: Pick<Db, "client">) {
   const queue = client.prepare<[QueuePlace & Asking], QueueRow>(`
     select comparison, answers, criterion_rank as criterionRank, priority, images,

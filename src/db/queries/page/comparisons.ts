@@ -42,6 +42,7 @@ const COLUMNS = "comparison, prompt_key as promptKey, criterion, images, state, 
 
 export type ComparisonQueries = ReturnType<typeof comparisonQueries>;
 
+/** Prepares the statements on comparisons, and on prompts that are still to be fed. */
 export function comparisonQueries({ client }: Pick<Db, "client">) {
   const firstUnfed = client
     .prepare<[FeedRange & { after: number }], number>(`

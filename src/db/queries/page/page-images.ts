@@ -15,7 +15,7 @@ export interface ShownImage extends StoredImage {
   readonly heightPx: number;
 }
 
-/** What a task shows besides its images. */
+/** The part of a prompt that a task shows. */
 export interface ShownPrompt {
   readonly prompt: string;
   readonly negative: string;
@@ -25,6 +25,7 @@ export interface ShownPrompt {
 
 export type PageImageQueries = ReturnType<typeof pageImageQueries>;
 
+/** Prepares the statements that find what a task shows. */
 export function pageImageQueries({ client }: Pick<Db, "client">) {
   const image = client.prepare<[string], ShownImage>(`
     select images.image_id as name, key, bytes as sizeBytes, sha256, inspections.width as widthPx, inspections.height as heightPx

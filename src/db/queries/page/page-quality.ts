@@ -32,6 +32,7 @@ export interface StateCount {
 
 export type PageQualityQueries = ReturnType<typeof pageQualityQueries>;
 
+/** Prepares the statements of the lead's page. */
 export function pageQualityQueries({ client }: Pick<Db, "client">) {
   const STANDING = "page_votes.annotator_id = @annotatorId and page_votes.undone_at_ms is null";
   const tasks = client.prepare<[{ annotatorId: number; fromMs: number }], { votes: number; skips: number; lastHour: number }>(`

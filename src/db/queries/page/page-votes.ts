@@ -24,6 +24,7 @@ const COLUMNS = `vote_id as voteId, task_id as taskId, comparison, annotator_id 
 
 export type PageVoteQueries = ReturnType<typeof pageVoteQueries>;
 
+/** Prepares the statements on votes that were cast on the page. */
 export function pageVoteQueries({ client }: Pick<Db, "client">) {
   const find = client.prepare<[string], PageVoteRow>(`select ${COLUMNS} from page_votes where vote_id = ?`);
   const isTaken = client.prepare<[string]>(`select 1 from votes where vote_id = ?`);

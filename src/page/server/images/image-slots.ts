@@ -18,6 +18,7 @@ export interface ImageSlots {
   take<T extends WithStream>(person: number, open: () => Promise<T>): Promise<T>;
 }
 
+/** Creates slots with limits for everybody and for each person. */
 export function createImageSlots({ all, perPerson }: SlotLimits): ImageSlots {
   const everybody = new PQueue({ concurrency: all });
   /** Queues of the people who have a stream open or waiting. */

@@ -18,7 +18,7 @@ export interface AgreementCounts {
   readonly all: Agreement;
   /** Krippendorff's alpha, without excluded people. */
   readonly alpha: number | null;
-  /** Of the same people's votes, without skips. */
+  /** Median time of the votes of the same people, without skips. */
   readonly medianMs: number | null;
   /** Agreement of each person with all others, excluded or not. */
   readonly byAnnotator: ReadonlyMap<number, Agreement>;
@@ -108,7 +108,7 @@ function findMedian(durations: Uint32Array, count: number): number | null {
   return null;
 }
 
-/** What a vote says about two images: which one it prefers, or neither. */
+/** One preference in a vote: which of two images it prefers, or neither. */
 export interface PairPreference {
   /** Both image_ids, sorted: equal for everybody, whatever the order shown. */
   readonly pair: string;
@@ -144,7 +144,7 @@ export function listPreferences({ kind, shown, ranking }: ComparedVote): readonl
  * Source: K. Krippendorff, "Computing Krippendorff's Alpha-Reliability" (2011), section C.
  */
 export function createAlphaCounter() {
-  /** How often each value is part of a pair of values of one unit. */
+  /** Number of pairs of values of one unit that each value is part of. */
   const totals = new Map<string, number>();
   /** Sum of all coincidences of two different values. */
   let disagreeing = 0;

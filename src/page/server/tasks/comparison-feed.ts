@@ -1,8 +1,8 @@
 import { setImmediate } from "node:timers/promises";
 import type { Context } from "../../../context.ts";
-import { comparisonQueries } from "../../../db/queries/page/comparisons.ts";
+import { type ComparisonQueries, comparisonQueries } from "../../../db/queries/page/comparisons.ts";
 import type { RowRange } from "../../../db/queries/annotate/groups.ts";
-import { pageVoteQueries } from "../../../db/queries/page/page-votes.ts";
+import { type PageVoteQueries, pageVoteQueries } from "../../../db/queries/page/page-votes.ts";
 import { unflushed } from "../../../db/flushing.ts";
 import { type FinalGroup, openGroupSources, readGroups } from "../../../stages/annotate/link/read-groups.ts";
 import { filterImages, hammingDistance, type UsableImage, splitByVariant } from "../../../stages/annotate/link/filters.ts";
@@ -52,34 +52,6 @@ export function createComparisonFeed({ config, db, judges }: FeedNeeds, rules: C
   let waiting = 0;
   let epoch = 0;
 
-  function feedGroup(group: FinalGroup): void {
-    const parts = splitByVariant(group.images, rules.across).map((part) => filterImages(part, rules.filters).images);
-    const planned = parts.flatMap((images) => planPart(images, rules));
-    const usable = new Set(parts.flat().map(({ imageId }) => imageId));
-    const before = comparisons.listComparisons(group.promptKey);
-    const votes = planVotes(
-      planned.map(({ images }) => images),
-      rules,
-    );
-    const wanted = new Set(rules.criteria.flatMap((criterion) => planned.map(({ images }) => `${criterion} ${images}`)));
-    for (const row of before) {
-      const isLaterRound = rules.order === "swiss" && row.round > 1 && rules.criteria.includes(row.criterion);
-      const isShown = (JSON.parse(row.images) as string[]).every((imageId) => usable.has(imageId)); // Written below.
-      const stays = isShown && (isLaterRound || wanted.has(`${row.criterion} ${row.images}`));
-      if (!stays && row.state !== "void") comparisons.settle({ ...row, state: "void" });
-    }
-    for (const [criterionRank, criterion] of rules.criteria.entries()) {
-      for (const { images, priority } of planned) {
-        const place = { criterionRank, priority, round: 1, answers: 0, wanted: votes.get(images) ?? rules.overlap };
-        comparisons.insert({ promptKey: group.promptKey, criterion, images, state: "open", ...place });
-      }
-      // A new prompt without votes has nothing to count.
-      if (before.length === 0 && !group.votes.has(criterion)) continue;
-      settlePrompt({ promptKey: group.promptKey, criterion }, { comparisons, votes: pageVotes, rules });
-    }
-    comparisons.markFed(group.promptKey, rules.hash);
-  }
-
   function feedRange(range: RowRange): FeedResult {
     const unfed = comparisons.unfedIn(range, feed);
     const page = readGroups(range, sources);
@@ -88,7 +60,7 @@ export function createComparisonFeed({ config, db, judges }: FeedNeeds, rules: C
       // Not flushed: it can be made again, and a thousand flushes would delay every vote meanwhile.
       unflushed(db, () =>
         comparisons.inTransaction(() => {
-          for (const group of groups) feedGroup(group);
+          for (const group of groups) feedGroup(group, { comparisons, votes: pageVotes, rules });
         }),
       );
       epoch++;
@@ -123,6 +95,41 @@ export function createComparisonFeed({ config, db, judges }: FeedNeeds, rules: C
       return epoch;
     },
   };
+}
+
+interface FeedQueries {
+  readonly comparisons: ComparisonQueries;
+  readonly votes: PageVoteQueries;
+  readonly rules: ComparisonRules;
+}
+
+/** Plans the comparisons of a prompt again, voids those that are no longer planned, and counts the votes. */
+function feedGroup(group: FinalGroup, { comparisons, votes, rules }: FeedQueries): void {
+  const parts = splitByVariant(group.images, rules.across).map((part) => filterImages(part, rules.filters).images);
+  const planned = parts.flatMap((images) => planPart(images, rules));
+  const usable = new Set(parts.flat().map(({ imageId }) => imageId));
+  const before = comparisons.listComparisons(group.promptKey);
+  const wantedVotes = planVotes(
+    planned.map(({ images }) => images),
+    rules,
+  );
+  const wanted = new Set(rules.criteria.flatMap((criterion) => planned.map(({ images }) => `${criterion} ${images}`)));
+  for (const row of before) {
+    const isLaterRound = rules.order === "swiss" && row.round > 1 && rules.criteria.includes(row.criterion);
+    const isShown = (JSON.parse(row.images) as string[]).every((imageId) => usable.has(imageId)); // Written below.
+    const stays = isShown && (isLaterRound || wanted.has(`${row.criterion} ${row.images}`));
+    if (!stays && row.state !== "void") comparisons.settle({ ...row, state: "void" });
+  }
+  for (const [criterionRank, criterion] of rules.criteria.entries()) {
+    for (const { images, priority } of planned) {
+      const place = { criterionRank, priority, round: 1, answers: 0, wanted: wantedVotes.get(images) ?? rules.overlap };
+      comparisons.insert({ promptKey: group.promptKey, criterion, images, state: "open", ...place });
+    }
+    // A new prompt without votes has nothing to count.
+    if (before.length === 0 && !group.votes.has(criterion)) continue;
+    settlePrompt({ promptKey: group.promptKey, criterion }, { comparisons, votes, rules });
+  }
+  comparisons.markFed(group.promptKey, rules.hash);
 }
 
 function planPart(

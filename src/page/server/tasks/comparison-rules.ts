@@ -23,6 +23,7 @@ export interface ComparisonRules extends PlanRules, VotingRules {
   readonly hash: string;
 }
 
+/** Reads the rules from the configuration. */
 export function readComparisonRules({ annotate, export: { pairs: pairSet } }: Pick<Config, "annotate" | "export">): ComparisonRules {
   const { people, criteria, filters, judges, pairs } = annotate;
   const exported = pairs[pairSet];

@@ -10,7 +10,7 @@ const PACE_MS = 10 * 60_000;
 const PACE_FROM_MS = 60_000;
 /** Open comparisons are counted this often for everybody, ms: with 200,000 it takes 10 ms or more. In between, own votes are subtracted. */
 const COUNT_EVERY_MS = 60_000;
-/** How soon somebody who has nothing left sees new work, ms. */
+/** Interval of the count for somebody who has nothing left, so that they see new work soon, ms. */
 const COUNT_AGAIN_MS = 1_000;
 
 interface Counted {

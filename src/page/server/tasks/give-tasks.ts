@@ -1,14 +1,14 @@
 import type { Db } from "../../../db/open.ts";
-import { type AssignmentRow, assignmentQueries, type Purpose } from "../../../db/queries/page/assignments.ts";
+import { type AssignmentQueries, type AssignmentRow, assignmentQueries, type Purpose } from "../../../db/queries/page/assignments.ts";
 import { comparisonQueries } from "../../../db/queries/page/comparisons.ts";
-import { pageImageQueries } from "../../../db/queries/page/page-images.ts";
+import { type PageImageQueries, pageImageQueries } from "../../../db/queries/page/page-images.ts";
 import type { Clock } from "../../../lib/clock.ts";
 import type { Task } from "../../api.ts";
 import { composeTask, readShownImages } from "./compose-task.ts";
 import { createQueueReader, type QueueCandidate } from "./queue-reader.ts";
 import { createTaskId } from "../secrets.ts";
 
-/** How long a comparison stays with a person who sends nothing: longer than anybody looks at one, and short for those who wait for it. */
+/** Duration of a lease, ms: longer than anybody looks at one comparison, and short for those who wait for it. */
 export const LEASE_MS = 10 * 60_000;
 /** Tasks that one person may hold: what browsers load ahead, in a few tabs. */
 const HELD_MAX = 20;
@@ -43,24 +43,18 @@ export interface TaskGiver {
   give(annotatorId: number, asked: { readonly holding: readonly string[]; readonly count: number }): Given;
 }
 
+/** Creates the giver of tasks: held ones, gold, repeats, and the next comparisons of the queue. */
 export function createTaskGiver({ db, clock, secret, rates, random, epoch }: GiveNeeds): TaskGiver {
   const assignments = assignmentQueries(db);
   const comparisons = comparisonQueries(db);
   const images = pageImageQueries(db);
   const queue = createQueueReader({ assignments, clock, epoch, leaseMs: LEASE_MS });
 
-  function shuffled(shown: string): string[] {
-    const left = JSON.parse(shown) as string[]; // The feed wrote it.
-    const order: string[] = [];
-    while (left.length > 0) order.push(...left.splice(Math.floor(random() * left.length), 1));
-    return order;
-  }
-
   /** Returns null if its images are gone; the comparison is then void. */
   function assign(annotatorId: number, row: QueueCandidate, purpose: Purpose): Task | null {
     const taskId = createTaskId();
     const leasedUntilMs = clock.nowMs() + LEASE_MS;
-    const shown = JSON.stringify(shuffled(row.images));
+    const shown = JSON.stringify(shuffle(row.images, random));
     const comparison = comparisons.find(row.comparison);
     if (comparison === null) return null;
     const assignment: Omit<AssignmentRow, "promptKey" | "criterion"> = {
@@ -79,7 +73,7 @@ export function createTaskGiver({ db, clock, secret, rates, random, epoch }: Giv
   }
 
   /** Gives a gold task or a repeat by chance. They look like all others. */
-  function special(annotatorId: number): Task | null {
+  function giveGoldOrRepeat(annotatorId: number): Task | null {
     if (random() < rates.gold) {
       const gold = assignments.freshGold(annotatorId);
       if (gold !== null) return assign(annotatorId, gold, "gold");
@@ -91,35 +85,18 @@ export function createTaskGiver({ db, clock, secret, rates, random, epoch }: Giv
     return null;
   }
 
-  /** Images may be excluded or pruned while somebody has them. */
-  const isThere = (row: AssignmentRow): boolean => readShownImages(row).every((imageId) => images.image(imageId) !== null);
-
-  /** Renews the leases that a person still holds, and returns again the tasks that their browser has lost. */
-  function keep(annotatorId: number, holding: ReadonlySet<string>, count: number): { again: Task[]; kept: Set<string> } {
-    const again: Task[] = [];
-    const kept = new Set<string>();
-    const nowMs = clock.nowMs();
-    const leasedUntilMs = nowMs + LEASE_MS;
-    for (const row of assignments.listHeld({ annotatorId, nowMs, leaseEndMs: leasedUntilMs })) {
-      const isHeld = holding.has(row.taskId);
-      if (row.isWanted === 0 || (!isHeld && again.length >= count) || !isThere(row)) continue;
-      const task = isHeld ? null : composeTask({ ...row, leasedUntilMs }, { images, secret });
-      if (!isHeld && task === null) continue;
-      assignments.setState(row.taskId, { state: "leased", leasedUntilMs });
-      kept.add(row.taskId);
-      if (task !== null) again.push(task);
-    }
-    return { again, kept };
-  }
-
   return {
     give: (annotatorId, { holding, count }) =>
       comparisons.inTransaction(() => {
-        const { again, kept } = keep(annotatorId, new Set(holding), count);
+        const { again, kept } = renewHeld(
+          annotatorId,
+          { holding: new Set(holding), count, nowMs: clock.nowMs() },
+          { assignments, images, secret },
+        );
         const tasks = [...again];
         const room = Math.min(count, HELD_MAX - kept.size + again.length);
         for (let place = tasks.length; place < room; place++) {
-          const task = special(annotatorId);
+          const task = giveGoldOrRepeat(annotatorId);
           if (task !== null) tasks.push(task);
         }
         for (let read = 0; read < READS_MAX && tasks.length < room; read++) {
@@ -133,4 +110,47 @@ export function createTaskGiver({ db, clock, secret, rates, random, epoch }: Giv
         return { tasks, gone: holding.filter((taskId) => !kept.has(taskId)) };
       }),
   };
+}
+
+interface Held {
+  readonly holding: ReadonlySet<string>;
+  readonly count: number;
+  readonly nowMs: number;
+}
+
+interface HeldNeeds {
+  readonly assignments: AssignmentQueries;
+  readonly images: PageImageQueries;
+  readonly secret: Uint8Array;
+}
+
+/** Renews the leases that a person still holds, and returns again the tasks that their browser has lost. */
+function renewHeld(
+  annotatorId: number,
+  { holding, count, nowMs }: Held,
+  { assignments, images, secret }: HeldNeeds,
+): { again: Task[]; kept: Set<string> } {
+  // Images may be excluded or pruned while somebody has them.
+  const isThere = (row: AssignmentRow): boolean => readShownImages(row).every((imageId) => images.image(imageId) !== null);
+  const again: Task[] = [];
+  const kept = new Set<string>();
+  const leasedUntilMs = nowMs + LEASE_MS;
+  for (const row of assignments.listHeld({ annotatorId, nowMs, leaseEndMs: leasedUntilMs })) {
+    const isHeld = holding.has(row.taskId);
+    if (row.isWanted === 0 || (!isHeld && again.length >= count) || !isThere(row)) continue;
+    const task = isHeld ? null : composeTask({ ...row, leasedUntilMs }, { images, secret });
+    if (!isHeld && task === null) continue;
+    assignments.setState(row.taskId, { state: "leased", leasedUntilMs });
+    kept.add(row.taskId);
+    if (task !== null) again.push(task);
+  }
+  return { again, kept };
+}
+
+/** Shuffles a JSON array of image_ids. */
+function shuffle(images: string, random: () => number): string[] {
+  const left = JSON.parse(images) as string[]; // The feed wrote it.
+  const order: string[] = [];
+  while (left.length > 0) order.push(...left.splice(Math.floor(random() * left.length), 1));
+  return order;
 }

@@ -10,8 +10,8 @@ const RESTART_EVERY_MS = 60_000;
 const QUEUE_START: QueuePlace = { answers: -1, criterionRank: -1, priority: -Infinity, comparison: -1 };
 
 /**
- * How far a person has read the queue. Rows passed by were already theirs, or other people had them. If those give them back, reading from
- * the start finds them.
+ * The position up to which a person has read the queue. Rows before it were already theirs, or other people had them. If those give them
+ * back, reading from the start finds them.
  */
 interface ReadPosition {
   readonly epoch: number;
@@ -40,7 +40,7 @@ export interface QueueNeeds {
   readonly clock: Clock;
   /** Increases when the queue may have new rows in front of where somebody reads. */
   readonly epoch: () => number;
-  /** How long a comparison may stay with one person. */
+  /** Duration of a lease, ms. */
   readonly leaseMs: number;
 }
 

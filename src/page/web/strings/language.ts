@@ -7,7 +7,7 @@ import { zh } from "./zh.ts";
 
 export const STRINGS: Readonly<Record<Language, Strings>> = { en, zh };
 
-/** Where the browser stores a language that somebody chose instead of the configured one. */
+/** The key in localStorage of a language that somebody chose instead of the configured one. */
 const KEY = "comfy-dpo-language";
 
 /** Returns the language that the person chose, or else the configured one. */
@@ -16,6 +16,7 @@ export function chooseLanguage(configured: Language): Language {
   return own === "en" || own === "zh" ? own : configured;
 }
 
+/** Stores the language that the person chose. */
 export function rememberLanguage(language: Language): void {
   localStorage.setItem(KEY, language);
 }
@@ -23,6 +24,7 @@ export function rememberLanguage(language: Language): void {
 /** The texts of the language in use. */
 export const StringsContext = createContext<Strings>(en);
 
+/** Returns the texts of the language in use. */
 export function useStrings(): Strings {
   return useContext(StringsContext);
 }

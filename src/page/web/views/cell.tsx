@@ -88,26 +88,32 @@ export function Cell({ image, index, mark, flags, zoom, onZoom, isActive, canCho
         </span>
       </button>
       {loading.failed && (
-        <p class="missing" role="alert">
-          <span>
-            <span class="visually-hidden">{strings.image(index + 1)}: </span>
-            {strings.imageMissing}
-          </span>
-          <button
-            type="button"
-            class="plain"
-            aria-label={`${strings.imageAgain}: ${strings.image(index + 1)}`}
-            onClick={() => {
-              // This button disappears once the image is loaded, and the focus must not disappear with it.
-              frame?.closest("button")?.focus();
-              loading.again();
-            }}
-          >
-            {strings.imageAgain}
-          </button>
-        </p>
+        <MissingImage
+          name={strings.image(index + 1)}
+          onAgain={() => {
+            // Its button disappears once the image is loaded, and the focus must not disappear with it.
+            frame?.closest("button")?.focus();
+            loading.again();
+          }}
+        />
       )}
     </div>
+  );
+}
+
+/** Shown for an image that cannot be loaded. */
+function MissingImage({ name, onAgain }: { readonly name: string; readonly onAgain: () => void }) {
+  const strings = useStrings();
+  return (
+    <p class="missing" role="alert">
+      <span>
+        <span class="visually-hidden">{name}: </span>
+        {strings.imageMissing}
+      </span>
+      <button type="button" class="plain" aria-label={`${strings.imageAgain}: ${name}`} onClick={onAgain}>
+        {strings.imageAgain}
+      </button>
+    </p>
   );
 }
 

@@ -5,7 +5,7 @@ import { useStrings } from "../strings/language.ts";
 import { Message } from "./messages.tsx";
 import type { Strings } from "../strings/strings.ts";
 
-/** How often the numbers are refreshed while the page is visible, ms. */
+/** Interval at which the numbers are refreshed while the page is visible, ms. */
 const REFRESH_MS = 30_000;
 
 /** The lead's page: how much is done, and how far people agree. */
@@ -65,7 +65,7 @@ export function Lead() {
   );
 }
 
-/** How much is done and left, and how far people agree overall. */
+/** The numbers of all work: done, left, and how far people agree. */
 export function WorkTable({ numbers: { all, tasks, csp_reports } }: { readonly numbers: LeadAnswer }) {
   const strings = useStrings();
   const { lead } = strings;

@@ -45,7 +45,7 @@ interface LastEventLineProps {
   readonly answered: Task | null;
 }
 
-/** What the last action did, as text and for screen readers. */
+/** The result of the last action, as text and for screen readers. */
 export function LastEventLine({ event, answered }: LastEventLineProps) {
   const strings = useStrings();
   return (

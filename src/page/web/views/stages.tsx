@@ -65,7 +65,7 @@ export function Stages({ tasks, kind, draft, before, ready, onReady, onZoom, onP
   );
 }
 
-/** As in styles/choosing.css. */
+/** Equal to the lengths in styles/choosing.css. */
 const GAP_PX = 8;
 const CAPTION_PX = 32;
 

@@ -88,7 +88,7 @@ function measureFrame({ images: [image] }: Task): Frame | null {
   return { cell: { width: element.clientWidth, height: element.clientHeight }, image };
 }
 
-/** What somebody has chosen, marked and zoomed so far in the task on screen. */
+/** The unfinished answer to the task on screen: picks, flags and zoom. */
 export interface Draft {
   readonly picks: Picks;
   readonly flags: Flags;

@@ -6,6 +6,7 @@ export interface ReferenceTotals {
   readonly bytes: number;
 }
 
+/** Counts the reference images by content, and adds up their bytes. */
 export function sumReferences(files: Iterable<ReferenceFile>): ReferenceTotals {
   const byContent = new Map([...files].map(({ sha256, bytes }) => [sha256, bytes]));
   return { files: byContent.size, bytes: byContent.values().reduce((sum, bytes) => sum + bytes, 0) };

@@ -11,6 +11,7 @@ const PORT_MAX = 65_535;
 /** A slip of the pen beyond this: each is a server of its own. */
 const SERVERS_MAX = 1_000;
 
+/** Starts ComfyUI emulators and serves until it is stopped. */
 export async function run(input: InputOf<"emulate">): Promise<CommandResult> {
   const { faults, comfy } = input.options;
   const servers = readWholeNumber("--servers", input.options.servers, { from: 1, to: SERVERS_MAX }) ?? 1;

@@ -138,6 +138,7 @@ export function hintFor(input: Pick<CommandInput, "options">): CommandHint {
   return (words) => commandHint(words, input.options.config);
 }
 
+/** Returns the path of the dataset's database. */
 export function databaseFile(config: Pick<Config, "dir">): string {
   return join(config.dir, "pipeline.db");
 }

@@ -26,6 +26,7 @@ interface Wanted {
   readonly variant: string | null;
 }
 
+/** Puts failed jobs and rejected images back, so that the next run makes or fetches them again. */
 export async function run(input: InputOf<"retry">): Promise<CommandResult> {
   const wanted = readOptions(input);
   const config = loadConfig(input.options.config, { env: input.env });

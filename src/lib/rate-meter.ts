@@ -7,6 +7,7 @@ export interface RateMeter {
   read(done: number, nowMs: number): number;
 }
 
+/** Creates a meter for a counter that stands at `firstDone` now. */
 export function createRateMeter(firstDone: number, firstMs: number): RateMeter {
   let sinceMs = firstMs;
   let sinceDone = firstDone;

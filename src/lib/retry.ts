@@ -79,6 +79,7 @@ interface Backoff {
   worked(): void;
 }
 
+/** Creates a backoff that has not failed yet. */
 export function createBackoff(limits: WaitLimits, random: () => number = Math.random): Backoff {
   let failures = 0;
   return {

@@ -6,6 +6,7 @@ import type { InputOf } from "../registry.ts";
 import { linkAndExport } from "../run/link-and-export.ts";
 import { openStage } from "../open-stage.ts";
 
+/** Links, then exports the next version; or compares two versions. */
 export async function run(input: InputOf<"export">): Promise<CommandResult> {
   const [action, ...names] = input.args;
   if (action !== undefined) return runAction(action, names, input);

@@ -10,6 +10,7 @@ import { dryRun } from "./dry-run.ts";
 import { updatePlan } from "../update-plan.ts";
 import { stageResult } from "../stage-result.ts";
 
+/** Brings the plan up to date and has the servers make every planned candidate. */
 export async function run(input: InputOf<"generate">): Promise<CommandResult> {
   if (input.options.dryRun) return dryRun(input);
   const deadline = readDeadline(input);

@@ -11,6 +11,7 @@ import { readDeadline } from "../option-values.ts";
 import { followGenerate, waitForDatabase } from "./follow-generate.ts";
 import { stageResult } from "../stage-result.ts";
 
+/** Fetches finished images into the store, or adopts images that were made elsewhere. */
 export async function run(input: InputOf<"harvest">): Promise<CommandResult> {
   if (input.options.adopt !== undefined) {
     const { runAdopt } = await import("./adopt.ts");

@@ -9,6 +9,7 @@ import { dryRun } from "./dry-run.ts";
 import { openStage } from "../open-stage.ts";
 import { stageResult } from "../stage-result.ts";
 
+/** Inspects stored images and has the judges score every finished group. */
 export async function run(input: InputOf<"judge">): Promise<CommandResult> {
   if (input.options.dryRun) return dryRun(input);
   await using opened = await openStage(input, { locks: ["judge"] });

@@ -32,6 +32,7 @@ export interface CalibrationEvent {
   readonly unscored: number;
 }
 
+/** Returns the event of one calibration for --json. */
 export function calibrationEvent(calibration: Calibration, precision: number): CalibrationEvent {
   const { judge, criterion, isTechnical, all, bins, threshold, tiesOfPeople, tiesOfJudge, unscored } = calibration;
   return {

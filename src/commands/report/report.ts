@@ -23,6 +23,7 @@ import { escapeHtml, tableRow } from "./html.ts";
 /** The share of agreement with people from which on a judge is trusted: what HPDv3 keeps is 0.95, what two people agree on is less. */
 const PRECISION = 0.9;
 
+/** Compares judges with people's votes and writes the HTML report. */
 export async function run(input: InputOf<"report">): Promise<CommandResult> {
   const precision = readPrecision(input);
   const config = loadConfig(input.options.config, { env: input.env });

@@ -22,6 +22,7 @@ const HARVEST_GRACE_MS = 30_000;
 /** Between two looks of a stage at what the one before it has written, ms. */
 const FOLLOW_POLL_MS = 200;
 
+/** Plans, then runs all stages beside each other, then links and exports. */
 export async function run(input: InputOf<"run">): Promise<CommandResult> {
   const deadline = readDeadline(input);
   await using opened = await openContext(input, { locks: ALL_LOCKS, ...(deadline === undefined ? {} : { deadline }) });

@@ -29,6 +29,7 @@ const DETAIL_CHARS = 160;
 
 type ShowInput = Pick<InputOf<"status">, "show" | "clock" | "options">;
 
+/** Prints the state of the dataset; with --watch again and again until it is stopped. */
 export async function run(input: InputOf<"status">): Promise<CommandResult> {
   const config = loadConfig(input.options.config, { env: input.env });
   const db = openReadonly(databaseFile(config), hintFor(input));

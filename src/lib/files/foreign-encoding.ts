@@ -32,6 +32,7 @@ export function detectForeignEncoding(bytes: Buffer): string | null {
   return null;
 }
 
+/** Returns the hint that says how to convert a file to UTF-8. */
 export function toUtf8Hint(encoding: string): string {
   return `save it as UTF-8 (iconv -f ${encoding} -t UTF-8 OLD > NEW)`;
 }

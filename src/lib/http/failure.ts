@@ -49,6 +49,7 @@ export function serverWords(said: string): string {
   return line.length > WORDS_CHARS ? `${line.slice(0, WORDS_CHARS)}…` : line;
 }
 
+/** Returns true for a text that begins as HTML or XML does. */
 export function isHtml(text: string): boolean {
   return /^\s*</.test(text);
 }

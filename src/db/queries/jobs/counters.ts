@@ -17,6 +17,7 @@ export type CounterName =
   | "judge_prompt_tokens"
   | "judge_completion_tokens";
 
+/** Adds to a counter, which starts at 0. */
 export function addToCounter(db: Db, name: CounterName, amount: number): void {
   db.orm
     .insert(counters)
@@ -30,6 +31,7 @@ export function setCounter(db: Db, name: CounterName, value: number): void {
   db.orm.insert(counters).values({ name, value }).onConflictDoUpdate({ target: counters.name, set: { value } }).run();
 }
 
+/** Returns all counters by name. */
 export function readCounters(db: Db): Readonly<Record<string, number>> {
   return Object.fromEntries(
     db.orm

@@ -12,6 +12,7 @@ export interface ServerActivity {
   readonly out: number;
 }
 
+/** Counts what a server has done, is doing and has failed at. */
 export function serverActivity({ client }: Pick<Db, "client">, url: string, sinceMs: number): ServerActivity {
   const counts = client
     .prepare<[{ url: string; sinceMs: number }], Omit<ServerActivity, "errors">>(

@@ -26,6 +26,7 @@ export function ensureDataset(db: Db, { name, nowMs }: { readonly name: string; 
   );
 }
 
+/** Returns the dataset row, undefined if the database has none yet. */
 export function findDataset(db: Db): DatasetRow | undefined {
   return db.orm.select().from(dataset).get();
 }

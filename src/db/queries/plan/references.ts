@@ -27,6 +27,51 @@ export type ReferenceQueries = ReturnType<typeof referenceQueries>;
 
 /** Prepares what is asked of reference images. Reads are pages, so that no read transaction stays open beside a night. */
 export function referenceQueries({ orm }: Pick<Db, "orm">) {
+  const { paths, atPath, pathsOf, find, unstored, stored, findStored, countStored } = prepareReads(orm);
+  const { markStored, addFile, addPath } = prepareWrites(orm);
+
+  function addChunk(files: readonly ReferencePath[]): void {
+    orm.transaction(
+      () => {
+        for (const file of files) {
+          addFile.run({ ...file });
+          addPath.run({ ...file });
+        }
+      },
+      { behavior: "immediate" },
+    );
+  }
+
+  return {
+    /** Files of the last plan after `after`, by path. */
+    paths: (afterKey: string, rows: number): readonly ReferencePath[] => paths.all({ after: afterKey, limit: rows }),
+    atPath: (file: string): ReferencePath | undefined => atPath.get({ path: file }),
+    /** Returns the paths at which the last plan found this content. */
+    pathsOf: (of: string): readonly string[] => pathsOf.all({ sha256: of }).map((row) => row.path),
+    find: (of: string): ReferenceContent | undefined => find.get({ sha256: of }),
+    /** Makes these the files of the plan. What is known of a content stays. */
+    replacePaths(files: Iterable<ReferencePath>): void {
+      orm.delete(referencePaths).run();
+      let chunk: ReferencePath[] = [];
+      for (const file of files) {
+        chunk.push(file);
+        if (chunk.length < CHUNK_FILES) continue;
+        addChunk(chunk);
+        chunk = [];
+      }
+      if (chunk.length > 0) addChunk(chunk);
+    },
+    /** Images of the plan that are not in the store yet, after `after`, by sha256. */
+    unstored: (afterKey: string, rows: number): readonly ReferenceContent[] => unstored.all({ after: afterKey, limit: rows }),
+    markStored: (of: string, key: string): void => void markStored.run({ sha256: of, key }),
+    /** Images in the store after `after`, by sha256. */
+    stored: (afterKey: string, rows: number): readonly StoredReference[] => stored.all({ after: afterKey, limit: rows }),
+    findStored: (of: string): StoredReference | undefined => findStored.get({ sha256: of }),
+    countStored: (): number => countStored.get()?.count ?? 0,
+  };
+}
+
+function prepareReads(orm: Db["orm"]) {
   const [after, limit] = [sql.placeholder("after"), sql.placeholder("limit")];
   const { sha256, extension, bytes } = referenceFiles;
   const { path, modifiedAtMs } = referencePaths;
@@ -80,10 +125,15 @@ export function referenceQueries({ orm }: Pick<Db, "orm">) {
     .from(referenceFiles)
     .where(isKept)
     .prepare();
+
+  return { paths, atPath, pathsOf, find, unstored, stored, findStored, countStored };
+}
+
+function prepareWrites(orm: Db["orm"]) {
   const markStored = orm
     .update(referenceFiles)
     .set({ key: sql`${sql.placeholder("key")}` })
-    .where(eq(sha256, sql.placeholder("sha256")))
+    .where(eq(referenceFiles.sha256, sql.placeholder("sha256")))
     .prepare();
   const addFile = orm
     .insert(referenceFiles)
@@ -95,43 +145,5 @@ export function referenceQueries({ orm }: Pick<Db, "orm">) {
     .values({ path: sql.placeholder("path"), sha256: sql.placeholder("sha256"), modifiedAtMs: sql.placeholder("modifiedAtMs") })
     .prepare();
 
-  function addChunk(files: readonly ReferencePath[]): void {
-    orm.transaction(
-      () => {
-        for (const file of files) {
-          addFile.run({ ...file });
-          addPath.run({ ...file });
-        }
-      },
-      { behavior: "immediate" },
-    );
-  }
-
-  return {
-    /** Files of the last plan after `after`, by path. */
-    paths: (afterKey: string, rows: number): readonly ReferencePath[] => paths.all({ after: afterKey, limit: rows }),
-    atPath: (file: string): ReferencePath | undefined => atPath.get({ path: file }),
-    /** Returns the paths at which the last plan found this content. */
-    pathsOf: (of: string): readonly string[] => pathsOf.all({ sha256: of }).map((row) => row.path),
-    find: (of: string): ReferenceContent | undefined => find.get({ sha256: of }),
-    /** Makes these the files of the plan. What is known of a content stays. */
-    replacePaths(files: Iterable<ReferencePath>): void {
-      orm.delete(referencePaths).run();
-      let chunk: ReferencePath[] = [];
-      for (const file of files) {
-        chunk.push(file);
-        if (chunk.length < CHUNK_FILES) continue;
-        addChunk(chunk);
-        chunk = [];
-      }
-      if (chunk.length > 0) addChunk(chunk);
-    },
-    /** Images of the plan that are not in the store yet, after `after`, by sha256. */
-    unstored: (afterKey: string, rows: number): readonly ReferenceContent[] => unstored.all({ after: afterKey, limit: rows }),
-    markStored: (of: string, key: string): void => void markStored.run({ sha256: of, key }),
-    /** Images in the store after `after`, by sha256. */
-    stored: (afterKey: string, rows: number): readonly StoredReference[] => stored.all({ after: afterKey, limit: rows }),
-    findStored: (of: string): StoredReference | undefined => findStored.get({ sha256: of }),
-    countStored: (): number => countStored.get()?.count ?? 0,
-  };
+  return { markStored, addFile, addPath };
 }

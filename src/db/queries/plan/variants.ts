@@ -4,10 +4,12 @@ import { variants } from "../../schema/tables.ts";
 
 export type VariantRow = typeof variants.$inferSelect;
 
+/** Returns all variants by name, those of adopted images too. */
 export function listVariants(db: Db): readonly VariantRow[] {
   return db.orm.select().from(variants).orderBy(variants.variant).all();
 }
 
+/** Returns a variant by its expanded name. */
 export function findVariant(db: Db, variant: string): VariantRow | undefined {
   return db.orm.select().from(variants).where(eq(variants.variant, variant)).get();
 }

@@ -1,11 +1,11 @@
 import type { Db } from "../../open.ts";
 import { tableReads, mergeCursor } from "../export/merge-cursor.ts";
 
-// A group is all candidates of one prompt. Jobs that the configuration no longer asks for (`inactive`), and prompts that it no longer
-// has, do not belong to any. Groups are read in row order, that is in the order of planning: what was written together lies
-// together, and reading 200,000 images in the order of their hashed keys takes three times as long.
+// A group is all candidates of one prompt. Inactive jobs and prompts, which the configuration no longer asks for, belong to no group.
+// Groups are read in row order, which is the order of planning. Rows that were written together are stored together: reading 200,000
+// images in the order of their hashed keys would take three times as long.
 
-/** Rows of prompts: above `after`, up to and with `last`. */
+/** A range of rowids of prompts: above `after`, up to and including `last`. */
 export interface RowRange {
   readonly after: number;
   readonly last: number;
@@ -17,19 +17,19 @@ export interface GroupRow {
   readonly prompt: string;
   /** False for a prompt that is not planned yet. */
   readonly hasJobs: boolean;
-  /** True while a job of it is still to run. */
+  /** True if a job is still to run. */
   readonly hasOpenJobs: boolean;
-  /** True once nothing about it can change by itself: no job still to run, no image still to fetch or to inspect. */
+  /** True if nothing is left to do: no job to run, no image to fetch or to inspect. */
   readonly isFinal: boolean;
   /** In image_id order. */
   readonly images: readonly GroupImageRow[];
 }
 
-/** An image with its variant and, where it was inspected and decoded, what was seen. */
-export interface GroupImageRow extends Seen {
+/** An image with its variant and the measures of its inspection. */
+export interface GroupImageRow extends Measures {
   readonly promptKey: string;
   readonly imageId: string;
-  /** `pruned`: was stored, and removed because nothing used it. */
+  /** `pruned`: it was stored, and removed because nothing used it. */
   readonly state: "listed" | "stored" | "rejected" | "excluded" | "pruned";
   readonly sha256: string | null;
   readonly key: string | null;
@@ -38,8 +38,8 @@ export interface GroupImageRow extends Seen {
   readonly inspected: 0 | 1;
 }
 
-/** What inspection saw of an image; null where it could not be decoded. */
-interface Seen {
+/** The measures of an inspection. Null if the image was not inspected, or could not be decoded. */
+interface Measures {
   readonly widthPx: number | null;
   readonly heightPx: number | null;
   readonly pixelSha256: string | null;
@@ -63,7 +63,7 @@ type Inspection = [
 
 const NOT_INSPECTED: Inspection = [0, "", null, null, null, null, null, null, null];
 
-/** Finds what was seen of an image. */
+/** Finds the inspection of an image. */
 export type InspectionOf = (imageId: string) => Inspection | undefined;
 
 type PromptRow = Pick<GroupRow, "row" | "promptKey" | "prompt">;
@@ -75,7 +75,7 @@ interface GroupJob {
   readonly isOpen: 0 | 1;
 }
 
-/** Reads groups a range of prompts at a time. */
+/** Prepares queries that read groups, a range of prompts at a time. */
 export function groupQueries({ client }: Pick<Db, "client">) {
   const rangeEnd = client
     .prepare<[number, number], number | null>(
@@ -85,13 +85,13 @@ export function groupQueries({ client }: Pick<Db, "client">) {
   const prompts = client.prepare<[RowRange], PromptRow>(`
     select page.rowid as row, page.prompt_key as promptKey, page.prompt from prompts as page
     where page.rowid > @after and page.rowid <= @last and page.active = 1 order by page.rowid`);
-  // Jobs by prompt lie together; each image's own would be somewhere in an index of hashes. `cross join`: SQLite keeps the order of the
-  // tables, so that the prompts' rows lead.
+  // Jobs of a prompt are stored together; looking up the job of each image would use an index of hashes. With `cross join` SQLite keeps the
+  // order of the tables, so that prompts lead.
   const jobs = client.prepare<[RowRange], GroupJob>(`
     select page.prompt_key as promptKey, jobs.job, jobs.variant, jobs.state in ('planned', 'submitted') as isOpen
     from prompts as page cross join jobs on jobs.prompt_key = page.prompt_key
     where page.rowid > @after and page.rowid <= @last and page.active = 1 and jobs.inactive = 0`);
-  const images = client.prepare<[RowRange], Omit<GroupImageRow, keyof Seen | "variant" | "inspected"> & { readonly job: string }>(`
+  const images = client.prepare<[RowRange], Omit<GroupImageRow, keyof Measures | "variant" | "inspected"> & { readonly job: string }>(`
     select images.prompt_key as promptKey, images.image_id as imageId, images.job,
       case when images.state = 'excluded' and images.reason = 'pruned' then 'pruned' else images.state end as state, images.sha256, images.key, images.bytes as sizeBytes
     from prompts as page cross join images on images.prompt_key = page.prompt_key
@@ -116,24 +116,24 @@ export function groupQueries({ client }: Pick<Db, "client">) {
   }
 
   return {
-    /** For one pass over all groups in their order: what was seen of each image, mostly without a look-up by its hash. */
+    /** Opens a cursor over inspections for one pass over all groups in order. It rarely looks up an image by its hash. */
     inspectionCursor: (): InspectionOf => mergeCursor(tableReads(inspectionPage, oneInspection)),
-    /** The next `count` prompts after a row (0 for the first), null at the end. */
+    /** Returns the range of the next `count` prompts after a row (0 for the first). Null at the end. */
     nextRange(after: number, count: number): RowRange | null {
       const last = rangeEnd.get(after, count) ?? null;
       return last === null ? null : { after, last };
     },
-    /** Every prompt of a range with its candidates, in row order. */
+    /** Reads every prompt of a range with its candidates, in row order. */
     groupsIn(range: RowRange, inspectionOf: InspectionOf = inspectionsIn(range)): readonly GroupRow[] {
       const jobsByPrompt = Map.groupBy(jobs.all(range), ({ promptKey }) => promptKey);
       const imagesByPrompt = Map.groupBy(images.all(range), ({ promptKey }) => promptKey);
       return prompts.all(range).map((prompt) => {
         const own = jobsByPrompt.get(prompt.promptKey) ?? [];
         const variants = new Map(own.map(({ job, variant }) => [job, variant]));
-        // Those of jobs that are set aside belong to no group.
+        // Images of inactive jobs belong to no group.
         const ofPrompt = (imagesByPrompt.get(prompt.promptKey) ?? []).flatMap(({ job, ...image }): GroupImageRow[] => {
           const variant = variants.get(job);
-          return variant === undefined ? [] : [withSeen({ ...image, variant }, inspectionOf(image.imageId))];
+          return variant === undefined ? [] : [withMeasures({ ...image, variant }, inspectionOf(image.imageId))];
         });
         const hasOpenJobs = own.some((job) => job.isOpen === 1);
         const isFinal = own.length > 0 && !hasOpenJobs && !ofPrompt.some(isOpen);
@@ -143,13 +143,13 @@ export function groupQueries({ client }: Pick<Db, "client">) {
   };
 }
 
-function withSeen(image: Omit<GroupImageRow, keyof Seen | "inspected">, inspection: Inspection | undefined): GroupImageRow {
+function withMeasures(image: Omit<GroupImageRow, keyof Measures | "inspected">, inspection: Inspection | undefined): GroupImageRow {
   const [, , widthPx, heightPx, pixelSha256, perceptualHash, lumaStd, sharpness, entropy] = inspection ?? NOT_INSPECTED;
   const inspected = inspection === undefined ? 0 : 1;
   return { ...image, inspected, widthPx, heightPx, pixelSha256, perceptualHash, lumaStd, sharpness, entropy };
 }
 
-/** True while an image is still to be fetched or inspected. */
+/** Returns true if an image is still to be fetched or inspected. */
 function isOpen({ state, inspected }: GroupImageRow): boolean {
   return state === "listed" || (state === "stored" && inspected === 0);
 }

@@ -1,7 +1,7 @@
 import type { Db } from "../../open.ts";
 import type { RowRange } from "./groups.ts";
 
-/** Links and drops are kept by pair set, prompt and criterion, and replaced as one. */
+/** The scope of links and drops, which are replaced together. */
 export interface LinkScope {
   readonly pairSet: string;
   readonly promptKey: string;
@@ -13,7 +13,7 @@ export interface ScoredImageRow {
   readonly score: number;
 }
 
-/** One training row as it is kept. */
+/** One stored training row. */
 export interface LinkRow {
   readonly rowId: string;
   readonly chosen: ScoredImageRow;
@@ -33,9 +33,9 @@ export interface DropRow {
 }
 
 export interface StoredLinks {
-  /** In row id order. */
+  /** Ordered by row_id. */
   readonly links: readonly LinkRow[];
-  /** By unit and reason. */
+  /** Ordered by unit and reason. */
   readonly drops: readonly DropRow[];
 }
 
@@ -52,12 +52,12 @@ interface PreferenceRow extends LinkScope {
   readonly rejectedScore: number;
 }
 
-/** A text that two scopes share exactly where they are one. */
+/** Returns a key that is equal exactly for equal scopes. */
 export function scopeKey({ pairSet, promptKey, criterion }: LinkScope): string {
   return `${pairSet} ${promptKey} ${criterion}`;
 }
 
-/** What linking wrote before, and how it is replaced. All of it is a function of other tables: nothing is lost by deleting it. */
+/** Prepares queries that read and replace what linking wrote. All of it is derived from other tables, so deleting it loses nothing. */
 export function preferenceQueries({ client }: Pick<Db, "client">) {
   const pairSets = client
     .prepare<[], string>(`select distinct pair_set from preferences union select distinct pair_set from drops`)
@@ -67,14 +67,14 @@ export function preferenceQueries({ client }: Pick<Db, "client">) {
       agreement, n_votes as nVotes, n_candidates as nCandidates, image_id as rejected, preference_rejected.score as rejectedScore
     from prompts as page cross join preferences using (prompt_key) cross join preference_rejected using (place)
     where page.rowid > @after and page.rowid <= @last order by page.rowid, pair_set, row_id, rank`);
-  // By pair set: the key of the table begins with it.
+  // Filtered by pair set, because the key of the table begins with it.
   const dropsInRange = client.prepare<[RowRange & { pairSet: string }], LinkScope & DropRow>(`
     select pair_set as pairSet, prompt_key as promptKey, criterion, unit, reason, count
     from prompts as page cross join drops using (prompt_key)
     where page.rowid > @after and page.rowid <= @last and pair_set = @pairSet order by page.rowid, criterion, unit, reason`);
 
   const inScope = "pair_set = @pairSet and prompt_key = @promptKey and criterion = @criterion";
-  // Their rejected images go with them.
+  // Cascades to the rejected images.
   const deleteLinks = client.prepare(`delete from preferences where ${inScope}`);
   const deleteDrops = client.prepare(`delete from drops where ${inScope}`);
   const insertLink = client.prepare(`
@@ -84,10 +84,10 @@ export function preferenceQueries({ client }: Pick<Db, "client">) {
   const insertDrop = client.prepare(`insert into drops (pair_set, prompt_key, criterion, unit, reason, count) values (?, ?, ?, ?, ?, ?)`);
 
   return {
-    /** Every pair set that has links or drops now. */
+    /** Lists the pair sets that have links or drops. */
     pairSets: (): readonly string[] => pairSets.all(),
 
-    /** What a range of prompts has now in these pair sets, by `scopeKey`; scopes with neither links nor drops are missing. */
+    /** Reads the links and drops of a range of prompts in these pair sets, by `scopeKey`. Scopes without any are missing. */
     storedIn(range: RowRange, sets: readonly string[]): ReadonlyMap<string, LinkScope & StoredLinks> {
       const scopes = new Map<string, LinkScope & { links: LinkRow[]; drops: DropRow[] }>();
       const scopeOf = ({ pairSet, promptKey, criterion }: LinkScope) => {
@@ -108,8 +108,8 @@ export function preferenceQueries({ client }: Pick<Db, "client">) {
     },
 
     /**
-     * Puts these links and drops in the place of the scope's. To be called inside a transaction.
-     * @param isNew the scope has none: looking for them would read two more pages of indexes that no cache holds.
+     * Replaces the links and drops of a scope. Must be called inside a transaction.
+     * @param isNew the scope has none yet. Deleting nothing would still read two index pages from disk.
      */
     replace(scope: LinkScope, { links, drops }: StoredLinks, { isNew }: { readonly isNew: boolean }): void {
       const { pairSet, promptKey, criterion } = scope;
@@ -141,13 +141,13 @@ function linkOf(first: PreferenceRow, rows: readonly PreferenceRow[]): LinkRow {
 }
 
 export interface LinkedCounts {
-  /** Training rows of the pair set, as linked last. */
+  /** Training rows of the pair set, after the last linking. */
   readonly rows: number;
-  /** `unit:reason` → count, most first. */
+  /** `unit:reason` → count, the largest first. */
   readonly drops: Readonly<Record<string, number>>;
 }
 
-/** What the last linking of a pair set gave, and what it left out. */
+/** Counts the rows and drops of the last linking of a pair set. */
 export function countLinked({ client }: Pick<Db, "client">, pairSet: string): LinkedCounts {
   const rows = client.prepare<[string], number>(`select count(*) from preferences where pair_set = ?`).pluck().get(pairSet) ?? 0;
   const drops = client

@@ -2,13 +2,13 @@ import type { Score } from "../../../judges/judge.ts";
 import type { Db } from "../../open.ts";
 import type { RowRange } from "./groups.ts";
 
-/** One judge, or one version of it. */
+/** One version of a judge. */
 export interface JudgeVersion {
   readonly judge: string;
   readonly version: string;
 }
 
-/** All that one version of a judge said of one group in one go. */
+/** The scores of one group that a judge gave at once. */
 export interface GroupScores {
   readonly promptKey: string;
   readonly scores: readonly Score[];
@@ -21,18 +21,19 @@ export interface ScoreRow {
   readonly score: number | null;
 }
 
-/** What becomes of a score that this version gave before: `replace` where the scores of a group are only good together. */
+/** What to do with a score that this version gave before. `replace` if the scores of a group are only valid together. */
 export type ExistingScores = "keep" | "replace";
 
 export interface ScoreCount extends JudgeVersion {
   readonly scores: number;
-  /** Of these, where the judge could tell. */
+  /** Number of these that are not null. */
   readonly told: number;
 }
 
-/** The criterion of a score that judges an image as a whole. */
+/** The criterion of a score of the image as a whole. */
 const WHOLE = "";
 
+/** Prepares queries that read and write scores. */
 export function scoreQueries({ client }: Pick<Db, "client">) {
   const insert = "insert into scores (image_id, judge, version, criterion, prompt_key, score, sigma, raw) values (?, ?, ?, ?, ?, ?, ?, ?)";
   const write = {
@@ -48,7 +49,7 @@ export function scoreQueries({ client }: Pick<Db, "client">) {
     }
   });
   const byVersion = client.prepare<[], ScoreCount>(
-    // Looks up no image that is stored, which nearly all are.
+    // Looks up only images that are not stored, which are few.
     `select judge, version, count(*) as scores, count(score) as told from scores
       where criterion = '' and image_id not in (select image_id from images where state in ('listed', 'rejected', 'excluded'))
       group by judge, version order by judge, version`,
@@ -59,12 +60,12 @@ export function scoreQueries({ client }: Pick<Db, "client">) {
       and scores.criterion = ''`);
 
   return {
-    /** Writes whole groups, all or none. */
+    /** Writes the scores of groups in one transaction. */
     writeGroups: (by: JudgeVersion, groups: readonly GroupScores[], existing: ExistingScores): void =>
       writeGroups.immediate(by, groups, existing),
-    /** How many stored images each judge's versions scored: scores of those that were taken out since are kept, and count no more. */
+    /** Counts the stored images that each version of each judge has scored. Scores of images that are no longer stored do not count. */
     countByVersion: (): readonly ScoreCount[] => byVersion.all(),
-    /** Every score of the prompts in a range, of all judges and versions. */
+    /** Reads every score of the prompts in a range, of all judges and versions. */
     scoresIn: (range: RowRange): readonly ScoreRow[] => inRange.all(range),
   };
 }

@@ -1,7 +1,7 @@
 import type { Db } from "../../open.ts";
 import type { RowRange } from "./groups.ts";
 
-/** One vote as the table has it; JSON columns as text. */
+/** One row of `votes`, with JSON columns as text. */
 export interface VoteRow {
   readonly voteId: string;
   readonly promptKey: string;
@@ -19,9 +19,9 @@ export interface VoteRow {
   readonly source: string;
 }
 
-/** A vote with what has become of the images that it is about. */
+/** A vote, and which of its images have changed. */
 export interface PromptVoteRow extends VoteRow {
-  /** JSON array of the images that have another image since: the vote says nothing of these. */
+  /** JSON array of image_ids whose image has been made again. The vote says nothing about those. */
   readonly remade: string;
 }
 
@@ -32,6 +32,7 @@ const VALUES = "@voteId, @promptKey, @criterion, @annotator, @shown, @ranking, @
 
 export type VoteQueries = ReturnType<typeof voteQueries>;
 
+/** Prepares queries that read votes. */
 export function voteQueries({ client }: Pick<Db, "client">) {
   const inRange = client.prepare<[RowRange], PromptVoteRow>(`
     select ${COLUMNS}, (select json_group_array(shown.image_id) from vote_pictures as shown left join images using (image_id)
@@ -45,23 +46,23 @@ export function voteQueries({ client }: Pick<Db, "client">) {
   const bySha256 = client.prepare<[string], string>(`select image_id from images where sha256 = ? limit 2`).pluck();
 
   return {
-    /** Those of each prompt that count (not undone, by nobody who is excluded), in vote_id order. */
+    /** Reads the votes of each prompt that count, in vote_id order: not undone, and not by an excluded annotator. */
     votesIn: (range: RowRange): readonly PromptVoteRow[] => inRange.all(range),
-    /** True if there is a vote that counts under a criterion; skips are none. */
+    /** Returns true if there is a vote under a criterion that counts and is no skip. */
     anyVoteUnder: (criterion: string): boolean => anyUnder.get(criterion) !== undefined,
     findVote: (voteId: string): VoteRow | null => find.get(voteId) ?? null,
-    /** True for a pseudonym that stands for somebody who was forgotten. */
+    /** Returns true for the pseudonym of somebody who was forgotten. */
     isForgotten: (annotator: string): boolean => forgotten.get(annotator) !== undefined,
-    /** The prompt of an image, null where there is no such image. */
+    /** Returns the prompt of an image. Null if there is no such image. */
     promptKeyOf: (imageId: string): string | null => promptOf.get(imageId) ?? null,
-    /** The images with a file hash, at most two: more than one name nothing. */
+    /** Finds images by file hash, at most two: two are enough to see that the hash is ambiguous. */
     imageIdsBySha256: (sha256: string): readonly string[] => bySha256.all(sha256),
   };
 }
 
 /**
- * A place beside the table for votes that are being checked: on disk, seen by this connection only, gone with it.
- * Nothing of it is in `votes` before `commit`, so that an import is whole or not at all.
+ * Creates a temporary table for votes that are being checked. It is on disk and visible to this connection only.
+ * Nothing is in `votes` before `commit`, so that an import is complete or does not happen.
  */
 export function stageVotes({ client }: Pick<Db, "client">) {
   client.exec(`drop table if exists temp.staged_votes;
@@ -69,7 +70,7 @@ export function stageVotes({ client }: Pick<Db, "client">) {
       kind text, flags text, duration_ms integer, cast_at_ms integer, source text) strict`);
   const insert = client.prepare<[VoteRow]>(`insert into temp.staged_votes (${NAMES}) values (${VALUES})`);
   const find = client.prepare<[string], VoteRow>(`select ${COLUMNS} from temp.staged_votes where vote_id = ?`);
-  // A vote that another import of the same file added meanwhile stays; `where true` tells the parser that `on` begins no join.
+  // A vote that another import added meanwhile stays. `where true` tells the parser that `on` starts no join.
   const copy = client.prepare(`
     insert into votes (${NAMES}) select ${NAMES} from temp.staged_votes where true order by vote_id on conflict (vote_id) do nothing`);
   const recount = client.prepare(`update page_prompts set rules = '' where prompt_key in (select prompt_key from temp.staged_votes)`);
@@ -79,7 +80,7 @@ export function stageVotes({ client }: Pick<Db, "client">) {
     add: client.transaction((votes: readonly VoteRow[]) => {
       for (const vote of votes) insert.run(vote);
     }),
-    /** Moves all of them into `votes` in one transaction, and answers how many. The page counts again what was said of their prompts. */
+    /** Moves all of them into `votes` in one transaction. Returns how many. The page then counts the votes of their prompts again. */
     commit: (): number =>
       client
         .transaction(() => {
@@ -95,14 +96,14 @@ export function stageVotes({ client }: Pick<Db, "client">) {
 }
 
 export interface VotesCast {
-  /** That count: not undone, by nobody who is excluded. */
+  /** Number of votes that count: not undone, and not by an excluded annotator. */
   readonly votes: number;
   readonly annotators: number;
-  /** Prompts with a vote. */
+  /** Number of prompts with a vote. */
   readonly prompts: number;
 }
 
-/** What people have said so far, skips among it. */
+/** Counts the votes so far, including skips. */
 export function countVotes({ client }: Pick<Db, "client">): VotesCast {
   const counted = client
     .prepare<[], VotesCast>(

@@ -5,10 +5,10 @@ import type { CandidateImage, Drop, ImageDrop, Look } from "./group-facts.ts";
 export interface Filtered {
   /** In image_id order. */
   readonly images: readonly UsableImage[];
-  /** Dropped twins by image_id → the image that stands for them: what people said of one, they said of the other. */
+  /** Dropped duplicates: image_id → the image that is kept. Votes for one count for the other. */
   readonly twins: ReadonlyMap<string, string>;
   readonly drops: readonly Drop[];
-  /** Of each image that is left out, by image_id. */
+  /** Why each left-out image is left out, by image_id. */
   readonly reasons: ReadonlyMap<string, ImageDrop>;
 }
 
@@ -19,10 +19,10 @@ export interface UsableImage extends CandidateImage {
 type Filters = Config["annotate"]["filters"];
 
 /**
- * Leaves out what no pair may hold; each image is counted under the first reason that fits. Images in image_id order.
- * Of equal images the lowest image_id stays. Of several sizes the commonest stays, of equally common ones the largest: pairs of
- * different size are stretched by trainers. Near-duplicates are no filter of images but of pairs (see `pairBarrier`): being near is
- * not transitive, and dropping one of two would throw away what people said about it.
+ * Leaves out the images that no pair may hold, and counts each under the first reason that applies. Images must be in image_id order.
+ * Of equal images the one with the lowest image_id stays. Of several sizes the most common one stays, and of equally common ones the
+ * largest, because trainers stretch pairs of different sizes. Near-duplicates are not filtered here but as pairs (`pairBarrier`): being
+ * near is not transitive, and dropping one of the two would lose the votes about it.
  */
 export function filterImages(images: readonly CandidateImage[], filters: Filters): Filtered {
   const reasons = new Map<string, ImageDrop>();
@@ -33,7 +33,7 @@ export function filterImages(images: readonly CandidateImage[], filters: Filters
   const whole: UsableImage[] = [];
   for (const image of images) {
     const { look, sha256, imageId } = image;
-    const reason = ownReason(image, filters);
+    const reason = reasonToDrop(image, filters);
     if (reason !== null || look === null) {
       reasons.set(imageId, reason ?? "undecodable");
       continue;
@@ -52,7 +52,7 @@ export function filterImages(images: readonly CandidateImage[], filters: Filters
     whole.push({ ...image, look });
   }
 
-  const size = commonSize(whole);
+  const size = findCommonSize(whole);
   const fitting = whole.filter(({ look }) => sizeOf(look) === size);
   for (const { imageId, look } of whole) if (sizeOf(look) !== size) reasons.set(imageId, "wrong-size");
   const drops = [...Map.groupBy(reasons.values(), (reason) => reason)].map(([reason, each]): Drop => ({
@@ -63,8 +63,8 @@ export function filterImages(images: readonly CandidateImage[], filters: Filters
   return { images: fitting, twins, drops, reasons };
 }
 
-/** Why an image is left out by itself, whatever the others are. */
-function ownReason({ state, look, flagged, scores }: CandidateImage, filters: Filters): ImageDrop | null {
+/** Returns why an image is left out, whatever the other images are. Null if it is not. */
+function reasonToDrop({ state, look, flagged, scores }: CandidateImage, filters: Filters): ImageDrop | null {
   if (state === "rejected" || state === "excluded") return state;
   if (look === null) return "undecodable";
   if (filters.blank && look.lumaStd < BLANK_LUMA_STD) return "blank";
@@ -75,14 +75,15 @@ function ownReason({ state, look, flagged, scores }: CandidateImage, filters: Fi
   return unsafe > filters.nsfw.above ? "nsfw" : null;
 }
 
-function commonSize(images: readonly UsableImage[]): string | undefined {
+/** Finds the most common size. Undefined if there is no image. */
+function findCommonSize(images: readonly UsableImage[]): string | undefined {
   const sizes = [...Map.groupBy(images, ({ look }) => sizeOf(look))].map(([size, members]) => ({
     size,
     count: members.length,
     look: members[0]?.look,
   }));
   const areaOf = (look: Look | undefined): number => (look === undefined ? 0 : look.widthPx * look.heightPx);
-  // Of equal areas the wider: any rule will do, as long as it is one.
+  // Of equal areas the wider one. Any fixed rule would do.
   sizes.sort((a, b) => b.count - a.count || areaOf(b.look) - areaOf(a.look) || (b.look?.widthPx ?? 0) - (a.look?.widthPx ?? 0));
   return sizes[0]?.size;
 }
@@ -91,7 +92,7 @@ function sizeOf({ widthPx, heightPx }: Look): string {
   return `${widthPx}x${heightPx}`;
 }
 
-/** Number of differing bits of two 64-bit hashes in hex, 0…64. */
+/** Counts the differing bits of two 64-bit hashes in hex, 0…64. */
 export function hammingDistance(first: string, second: string): number {
   return bitsSet(high(first) ^ high(second)) + bitsSet(low(first) ^ low(second));
 }
@@ -99,7 +100,7 @@ export function hammingDistance(first: string, second: string): number {
 const high = (hash: string): number => Number.parseInt(hash.slice(0, 8), 16);
 const low = (hash: string): number => Number.parseInt(hash.slice(8), 16);
 
-/** Bits set of a 32-bit integer. @see Warren, Hacker's Delight, §5-1 */
+/** Counts the bits that are set in a 32-bit integer. @see Warren, Hacker's Delight, §5-1 */
 function bitsSet(value: number): number {
   let v = value;
   v -= (v >>> 1) & 0x55555555;
@@ -108,15 +109,15 @@ function bitsSet(value: number): number {
 }
 
 /**
- * Under `within` each variant is a group of its own, with its own common size and its own ranking. Flags of people hold beyond it: they
- * are about the image, whichever of its copies people saw.
+ * Splits the candidates of a prompt into the parts that are compared. With `within` each variant is a part, with its own common size and
+ * ranking. Otherwise there is one part. Flags also apply to copies of an image in other parts.
  */
 export function splitByVariant(images: readonly CandidateImage[], across: PairsPolicy["across"]): readonly (readonly CandidateImage[])[] {
-  const marked = images.some(({ flagged, flawed }) => flagged || flawed) ? markCopies(images) : images;
-  return across === "within" ? [...Map.groupBy(marked, ({ variant }) => variant).values()] : [marked];
+  const withFlags = images.some(({ flagged, flawed }) => flagged || flawed) ? flagCopies(images) : images;
+  return across === "within" ? [...Map.groupBy(withFlags, ({ variant }) => variant).values()] : [withFlags];
 }
 
-function markCopies(images: readonly CandidateImage[]): readonly CandidateImage[] {
+function flagCopies(images: readonly CandidateImage[]): readonly CandidateImage[] {
   const pixelsOf = (name: "flagged" | "flawed"): ReadonlySet<string> =>
     new Set(images.flatMap(({ look, ...image }) => (image[name] && look !== null ? [look.pixelSha256] : [])));
   const [flagged, flawed] = [pixelsOf("flagged"), pixelsOf("flawed")];

@@ -1,7 +1,7 @@
 import type { Config, PairsPolicy } from "../../../config/schema.ts";
 import type { CombinedJudge } from "../../../config/judge-roles.ts";
 
-/** All that linking knows of one prompt under one criterion: final rows, nothing that a night leaves behind. */
+/** All that linking knows about one prompt under one criterion. */
 export interface GroupFacts {
   readonly promptKey: string;
   readonly criterion: string;
@@ -13,22 +13,22 @@ export interface GroupFacts {
 
 export interface CandidateImage {
   readonly imageId: string;
-  /** `pruned`: it was stored, still counts in what was said about its prompt, and can be in no row. */
+  /** `pruned`: it was stored and removed. It still counts in votes and rankings, but can be in no row. */
   readonly state: "stored" | "rejected" | "excluded" | "pruned";
   readonly variant: string;
-  /** Of the stored file; null where it was never stored. */
+  /** SHA-256 of the stored file. Null if it was never stored. */
   readonly sha256: string | null;
-  /** Null where the image could not be decoded. */
+  /** Null if the image could not be decoded. */
   readonly look: Look | null;
-  /** Flags of people take it out, under every criterion: a flag is about the image. */
+  /** People's flags take it out, under every criterion. */
   readonly flagged: boolean;
-  /** Flags of people bar it from being chosen. */
+  /** People's flags bar it from being chosen. */
   readonly flawed: boolean;
-  /** By judge name, of the judge's configured version; null: it could not tell; absent: not judged. */
+  /** Scores by judge name, of the judge's configured version. Null if the judge could not tell, absent if it has not judged. */
   readonly scores: ReadonlyMap<string, number | null>;
 }
 
-/** What the filters need of an inspection. */
+/** The part of an inspection that filters need. */
 export interface Look {
   readonly widthPx: number;
   readonly heightPx: number;
@@ -43,16 +43,16 @@ export interface Vote {
   /** Images shown. */
   readonly shown: readonly string[];
   /**
-   * Best first; images of one inner array are tied. Shown images that are in none come after all others, in no order among
-   * themselves: a vote for the best of four says nothing of the other three.
+   * Best first. Images of one inner array are tied. Shown images that are in no array come last, without an order among themselves: a
+   * vote for the best of four says nothing about the other three.
    */
   readonly ranking: readonly (readonly string[])[];
 }
 
-/** How several judges become one source. */
+/** How several judges are combined to one source. */
 export interface Combination {
   readonly method: Config["annotate"]["combine"]["method"];
-  /** By name: a sum of floating-point numbers depends on its order. */
+  /** Ordered by name, because a sum of floating-point numbers depends on the order. */
   readonly judges: readonly CombinedJudge[];
 }
 
@@ -60,9 +60,9 @@ export interface Combination {
 export interface LinkRules {
   readonly policy: PairsPolicy;
   readonly filters: Config["annotate"]["filters"];
-  /** `policy.from` without the judges that may not link here (technical ones beside others, all under another criterion than the first), in order. */
+  /** `policy.from` without the judges that may not link: technical ones beside others, and all judges under another criterion than the first. */
   readonly sources: readonly string[];
-  /** What the source `combined` is made of. */
+  /** The judges of the source `combined`. */
   readonly combination: Combination;
 }
 
@@ -76,11 +76,11 @@ export interface Link {
   readonly source: string;
   /** chosen.score − rejected[0].score, > 0. */
   readonly margin: number;
-  /** Share of these votes that put the chosen above every rejected image they showed, 0…1; null where there are none. */
+  /** Share of the `nVotes` votes that prefer the chosen image to every rejected image they showed, 0…1. Null if there are no votes. */
   readonly agreement: number | null;
-  /** Votes that showed the chosen and a rejected image; 0 for judges, and where the ranking follows from other pairs only. */
+  /** Votes that showed the chosen and a rejected image. 0 for judges, and if the ranking follows from other pairs only. */
   readonly nVotes: number;
-  /** Images that were left after the filters. */
+  /** Number of images that the filters left. */
   readonly nCandidates: number;
 }
 
@@ -89,36 +89,36 @@ export interface ScoredImage {
   readonly score: number;
 }
 
-/** Why an image was left out before pairing. */
+/** Reasons why an image is left out before pairing. */
 export const IMAGE_DROPS = [
   "rejected", // by harvest: never stored
   "excluded", // by the user
   "undecodable",
   "blank", // luma hardly varies: a safety checker's black image, NaN latents
-  "flagged", // by people, it or a candidate with the same pixels
+  "flagged", // by people, itself or a candidate with the same pixels
   "nsfw", // the judge of annotate.filters.nsfw says so
-  "nsfw-unscored", // that judge says nothing about it, which is no proof that it is safe
+  "nsfw-unscored", // that judge has no score of it, so it may be unsafe
   "same-file", // another candidate is the same file
   "same-pixels", // another candidate has the same pixels under other metadata
-  "wrong-size", // most candidates have another size
-  "unscored", // the deciding source says nothing about it
+  "wrong-size", // another size is more common
+  "unscored", // the deciding source has no score of it
 ] as const;
 
-/** Why two images did not become a pair, or a pair no row; in the order in which they are looked at. */
+/** Reasons why two images are no pair, or a pair is no row, in the order in which they are checked. */
 export const PAIR_DROPS = [
-  "across", // `across` wants it the other way round
+  "across", // `across` allows only the other direction
   "same-pixels",
   "near-duplicate",
   "flagged", // people flagged the better one, which bars it from being chosen
   "tie",
   "below-margin",
-  "uncompared", // by people, neither directly nor through others
-  "both-bad", // at least half of the votes on it say so
+  "uncompared", // no votes compare the two, directly or through others
+  "both-bad", // at least half of the votes on the pair say so
   "min-agreement",
   "max-per-prompt",
 ] as const;
 
-/** Why a prompt has no row, from the first hurdle to the last: the one that its best pair failed at. */
+/** Reasons why a prompt has no row, in the order in which they are checked. The last check that its best pair reached counts. */
 export const PROMPT_DROPS = ["too-few-candidates", "no-verdict", "min-votes", ...PAIR_DROPS] as const;
 
 export type PromptDrop = (typeof PROMPT_DROPS)[number];

@@ -13,8 +13,8 @@ interface RuleNeeds {
 }
 
 /**
- * How a pair set links under one criterion. No judge is told of a criterion: under each it would give the same rows again, so that judges
- * decide under the first alone. Under another there may be no source left.
+ * Plans how a pair set links under one criterion. Judges decide under the first criterion only: they do not know the criterion, so they
+ * would give the same rows under each. Under another criterion there may be no source left.
  */
 export function planLinkRules({ annotate, policy, judges, criterion, anyVote }: RuleNeeds): LinkRules {
   const combination = readCombination(annotate);
@@ -23,6 +23,7 @@ export function planLinkRules({ annotate, policy, judges, criterion, anyVote }: 
   return { policy, filters: annotate.filters, combination, sources: chooseSources({ from, technical, anyVote }) };
 }
 
+/** Reads how several judges become the source `combined`. */
 export function readCombination(annotate: Config["annotate"]): Combination {
   return { method: annotate.combine.method, judges: listCombinedJudges(annotate) };
 }
@@ -30,15 +31,15 @@ export function readCombination(annotate: Config["annotate"]): Combination {
 export interface SourceFacts {
   /** `pairs.from`. */
   readonly from: readonly string[];
-  /** Names of sources that say nothing of preference, see `findTechnicalSources`. */
+  /** Names of sources that say nothing about preference, see `findTechnicalSources`. */
   readonly technical: ReadonlySet<string>;
   /** True if anyone has voted under this criterion, on any prompt. */
   readonly anyVote: boolean;
 }
 
 /**
- * The sources that may link, in order. A technical source links only where it is the only one there is: as soon as people voted
- * on anything, or a judge of preference stands beside it, its rows would be noise among preferences.
+ * Chooses the sources that may link, in order. A technical source may link only if it is the only source. Once people have voted, or if
+ * there is a judge of preference, its rows would be noise among preferences.
  */
 export function chooseSources({ from, technical, anyVote }: SourceFacts): readonly string[] {
   const preferring = from.filter((source) => !technical.has(source));
@@ -46,7 +47,7 @@ export function chooseSources({ from, technical, anyVote }: SourceFacts): readon
   return others.length > 0 ? preferring : from;
 }
 
-/** The sources that measure images and know nothing of what people like: technical judges, and a combination of nothing else. */
+/** Finds the sources that measure images and know nothing about preference: technical judges, and a combination of only those. */
 export function findTechnicalSources(
   judges: readonly Pick<Judge, "name" | "technical">[],
   { judges: members }: Combination,
@@ -56,12 +57,12 @@ export function findTechnicalSources(
   return technical;
 }
 
-/** What a row of this source says: `people`, `combined` or `judge:<name>`. */
+/** Returns the name of a source as rows have it: `people`, `combined` or `judge:<name>`. */
 export function rowSourceOf(source: string): string {
   return source === "people" || source === "combined" ? source : `judge:${source}`;
 }
 
-/** Of rows by source: those that only measures of the image decided, which is nobody's preference. */
+/** Counts the rows that only technical sources decided, by source. They are nobody's preference. */
 export function countTechnicalRows(
   rows: Readonly<Record<string, number>>,
   technical: ReadonlySet<string>,

@@ -8,30 +8,30 @@ import { type LinkJob, type LinkResult, type LinkTally, openTally } from "./tall
 import { linkGroup, type Linked } from "./pairs.ts";
 import { planLinkRules } from "./link-rules.ts";
 
-/** Prompts read in one go, about 15 ms. */
+/** Prompts read in one query, which takes about 15 ms. */
 const PAGE_PROMPTS = 100;
-/** Groups written in one transaction, about 100 ms, which is what another process's write then waits. */
+/** Groups written in one transaction. It takes about 100 ms, for which other processes wait with their writes. */
 const CHANGES_MAX = 1_000;
-/** As fast as with 32 MB (4,000,000 images: docs/measured.md): of its one index of hashes hardly a page is met again before it is written. */
+/** SQLite page cache. 32 MB is no faster (4,000,000 images: docs/measured.md), because pages of the index of hashes are rarely used again. */
 const CACHE_KIB = 4 * 1024;
 
 export type LinkNeeds = Pick<Context, "config" | "db" | "judges" | "stopping">;
 
 /**
- * Links every final group under every pair set and criterion that has a source, and takes back what no longer follows.
- * Reads prompts, jobs, images, inspections, scores, votes. Writes preferences, preference_rejected, drops: only where they differ.
- * Resumes by doing it all again, which gives the same. Votes and scores are never touched.
+ * Links every final group under every pair set and criterion that has a source, and removes rows that no longer follow.
+ * Reads prompts, jobs, images, inspections, scores, votes. Writes preferences, preference_rejected, drops, but only what differs.
+ * Resumes by linking everything again, which gives the same rows. Never changes votes or scores.
  * @throws {ConfigError} if a pair set names a source that is no judge.
  */
 export function link(needs: LinkNeeds): Promise<LinkResult> {
-  // Beside it, a run commits jobs and images that must not be lost.
+  // A run commits jobs and images at the same time, and those must not be lost.
   return inBulk(needs.db, () => linkAll(needs), { flushEach: true, cacheKib: CACHE_KIB });
 }
 
 async function linkAll({ config, db, judges, stopping }: LinkNeeds): Promise<LinkResult> {
   const sources = openGroupSources(db, { config, judges });
   const preferences = preferenceQueries(db);
-  const jobs = linkJobs({ config, judges, votes: sources.votes });
+  const jobs = planLinkJobs({ config, judges, votes: sources.votes });
   const sets = [...new Set([...Object.keys(config.annotate.pairs), ...preferences.pairSets()])];
   const tally = openTally(jobs, judges);
   let changes: Change[] = [];
@@ -45,9 +45,9 @@ async function linkAll({ config, db, judges, stopping }: LinkNeeds): Promise<Lin
   while (range !== null && !stopping.aborted) {
     const page = readGroups(range, sources, inspectionOf);
     tally.addPage(page);
-    changes.push(...changesTo(preferences.storedIn(range, sets), { page, jobs, tally }));
+    changes.push(...findChanges(preferences.storedIn(range, sets), { page, jobs, tally }));
     if (changes.length >= CHANGES_MAX) write.immediate();
-    await setImmediate(); // Signals, sockets and the annotation page get their turn.
+    await setImmediate(); // Lets signals, sockets and the annotation page be handled.
     range = sources.groups.nextRange(range.last, PAGE_PROMPTS);
   }
   if (changes.length > 0) write.immediate();
@@ -57,7 +57,7 @@ async function linkAll({ config, db, judges, stopping }: LinkNeeds): Promise<Lin
 interface Change {
   readonly scope: LinkScope;
   readonly wanted: StoredLinks;
-  /** Nothing is there to be replaced. */
+  /** True if there is nothing to replace. */
   readonly isNew: boolean;
 }
 
@@ -67,13 +67,14 @@ interface LinkPage {
   readonly tally: LinkTally;
 }
 
-function changesTo(stored: ReadonlyMap<string, LinkScope & StoredLinks>, { page, jobs, tally }: LinkPage): Change[] {
+/** Compares the wanted rows of a page with the stored ones. Returns the changes. */
+function findChanges(stored: ReadonlyMap<string, LinkScope & StoredLinks>, { page, jobs, tally }: LinkPage): Change[] {
   const stale = new Map(stored);
   const changes: Change[] = [];
   for (const { promptKey, images, votes } of page.final) {
     for (const job of jobs) {
       const { pairSet, criterion, rules } = job;
-      const wanted = storedForm(linkGroup({ promptKey, criterion, images, votes: votes.get(criterion) ?? [] }, rules));
+      const wanted = toStoredForm(linkGroup({ promptKey, criterion, images, votes: votes.get(criterion) ?? [] }, rules));
       const scope = { pairSet, promptKey, criterion };
       const before = stored.get(scopeKey(scope));
       if (!isSame(before, wanted)) changes.push({ scope, wanted, isNew: before === undefined });
@@ -81,7 +82,7 @@ function changesTo(stored: ReadonlyMap<string, LinkScope & StoredLinks>, { page,
       tally.addLinked(job, wanted);
     }
   }
-  // Of groups that can change again, and of pair sets, criteria and prompts that the configuration no longer has.
+  // What is left belongs to groups that can change again, or to pair sets, criteria and prompts that the configuration no longer has.
   for (const scope of stale.values()) changes.push({ scope, wanted: { links: [], drops: [] }, isNew: false });
   tally.addChanged(changes.length);
   return changes;
@@ -89,7 +90,8 @@ function changesTo(stored: ReadonlyMap<string, LinkScope & StoredLinks>, { page,
 
 type LinkJobNeeds = Pick<LinkNeeds, "config" | "judges"> & { readonly votes: GroupSources["votes"] };
 
-function linkJobs({ config: { annotate }, judges, votes }: LinkJobNeeds): LinkJob[] {
+/** Lists the pair sets and criteria to link. @throws {ConfigError} */
+function planLinkJobs({ config: { annotate }, judges, votes }: LinkJobNeeds): LinkJob[] {
   const { pairs, criteria } = annotate;
   const known = ["people", "combined", ...judges.map(({ name }) => name)];
   return Object.entries(pairs).flatMap(([pairSet, policy]) => {
@@ -101,14 +103,14 @@ function linkJobs({ config: { annotate }, judges, votes }: LinkJobNeeds): LinkJo
     }
     return criteria.flatMap((criterion): LinkJob[] => {
       const rules = planLinkRules({ annotate, policy, judges, criterion, anyVote: votes.anyVoteUnder(criterion) });
-      // Where nobody can decide, nothing is missing that drops should count.
+      // Without a source nothing could be linked, so there are no drops to count.
       return rules.sources.length === 0 ? [] : [{ pairSet, criterion, rules }];
     });
   });
 }
 
-/** As the database gives it back: in its order, without what the types say. */
-function storedForm({ links, drops }: Linked): StoredLinks {
+/** Returns rows and drops in the order in which the database returns them. */
+function toStoredForm({ links, drops }: Linked): StoredLinks {
   return { links: links.toSorted((first, second) => (first.rowId < second.rowId ? -1 : 1)), drops };
 }
 

@@ -18,20 +18,20 @@ import { findVerdict, type Verdict } from "./verdict.ts";
 import { roundDecimals } from "../../../lib/round-decimals.ts";
 
 export interface Linked {
-  /** By margin, clearest first. */
+  /** Ordered by margin, largest first. */
   readonly links: readonly Link[];
-  /** Each unit and reason once, sorted. */
+  /** One entry for each unit and reason, sorted. */
   readonly drops: readonly Drop[];
 }
 
 /**
- * Turns what is known of one prompt into training rows, and counts by reason what became none.
- * Pure: equal facts and rules give equal rows, whatever happened on the way to them and in whichever order they come. No row ever holds a tie, two sizes, two equal
- * images, or the chosen among the rejected.
+ * Turns the facts of one prompt into training rows, and counts by reason what became no row.
+ * It is a pure function: equal facts and rules give equal rows, in whatever order the facts come. No row ever holds a tie, two sizes, two
+ * equal images, or its chosen image among the rejected ones.
  */
 export function linkGroup(facts: GroupFacts, rules: LinkRules): Linked {
   const ordered = { ...facts, images: facts.images.toSorted((a, b) => (a.imageId < b.imageId ? -1 : 1)) };
-  // Pruning takes what no row shows, so that by the same rules every row stays as it was. By others, rows are made of what is left.
+  // Pruning removes only images that no row shows, so under the same rules every row stays. Under other rules, rows are made of what is left.
   const linked = linkAll(ordered, rules);
   const pruned = new Set(ordered.images.filter(({ state }) => state === "pruned").map(({ imageId }) => imageId));
   const shows = ({ chosen, rejected }: Link): boolean => [chosen, ...rejected].some(({ imageId }) => pruned.has(imageId));
@@ -54,13 +54,13 @@ function linkAll(facts: GroupFacts, rules: LinkRules): Linked {
     const hurdle = Math.max(0, ...parts.map((part) => PROMPT_DROPS.indexOf(part.hurdle)));
     drops.push({ unit: "prompt", reason: PROMPT_DROPS[hurdle] ?? "too-few-candidates", count: 1 });
   }
-  return { links: kept, drops: summed(drops) };
+  return { links: kept, drops: sumDrops(drops) };
 }
 
 interface Part {
   readonly rows: readonly Link[];
   readonly drops: readonly Drop[];
-  /** How far its best pair came. */
+  /** The last check that its best pair reached. */
   readonly hurdle: PromptDrop;
 }
 
@@ -80,7 +80,7 @@ function linkPart(candidates: readonly CandidateImage[], { facts, rules }: PartC
     pairDrops.set(reason, (pairDrops.get(reason) ?? 0) + pairs);
     return false;
   };
-  const selections = POLICIES[rules.policy.policy](fieldOf(verdict.ranked, rules.policy), (chosen, rejected) => {
+  const selections = POLICIES[rules.policy.policy](chooseField(verdict.ranked, rules.policy), (chosen, rejected) => {
     const barrier = pairBarrier({ chosen, rejected }, { rules, people: verdict.people });
     return barrier === null || drop(barrier, 1);
   });
@@ -101,9 +101,9 @@ function linkPart(candidates: readonly CandidateImage[], { facts, rules }: PartC
   };
 }
 
-function fieldOf(all: readonly Ranked[], { across, policy }: PairsPolicy): Field {
+function chooseField(all: readonly Ranked[], { across, policy }: PairsPolicy): Field {
   const { choosable, rejectable } = fieldAcross(all, across);
-  // Where a policy takes the best alone, the best that may be chosen; other policies ask of each pair, and count.
+  // These policies take only the best image, so it must be one that may be chosen. Others check each pair, and count.
   const takesBest = policy === "best-rest" || policy === "best-worst";
   return { choosable: takesBest ? choosable.filter(({ image }) => !image.flawed) : choosable, rejectable };
 }
@@ -114,7 +114,7 @@ function fieldAcross(ranked: readonly Ranked[], across: PairsPolicy["across"]): 
   return { choosable: named(across.chosen), rejectable: named(across.rejected) };
 }
 
-/** `sweep` names the variants `sweep/guidance=2.5`, … that it was expanded to. */
+/** Returns true if a name means a variant. `sweep` also means the variants `sweep/guidance=2.5`, … that it was expanded to. */
 function isVariant(variant: string, name: string): boolean {
   return variant === name || variant.startsWith(`${name}/`);
 }
@@ -124,6 +124,7 @@ interface Pair {
   readonly rejected: Ranked;
 }
 
+/** Returns why two images are no pair. Null if they are one. */
 function pairBarrier(
   { chosen, rejected }: Pair,
   { rules, people }: { readonly rules: LinkRules; readonly people: PeopleVerdict | null },
@@ -141,6 +142,7 @@ function pairBarrier(
   return follows ? null : "uncompared";
 }
 
+/** Returns why a pair becomes no row. Null if it does. */
 function rowBarrier(row: Link, { verdict, rules }: { readonly verdict: Verdict; readonly rules: LinkRules }): PairDrop | null {
   if (verdict.people === null) return null;
   const support = verdict.people.support(
@@ -174,22 +176,23 @@ function rowOf({ chosen, rejected }: Selection, { facts, verdict, nCandidates }:
   };
 }
 
+/** Returns the last check that a pair of the part reached. */
 function lastHurdle(pairDrops: ReadonlyMap<PairDrop, number>, verdict: Verdict): PromptDrop {
-  // Votes that only say "both bad" rank nothing, so there is no pair to fail.
+  // Votes that only say "both bad" rank nothing, so no pair was checked.
   if (verdict.people !== null && verdict.ranked.length === 0) return "both-bad";
   return [...pairDrops.keys()].reduce<PromptDrop>(
     (last, reason) => (PROMPT_DROPS.indexOf(reason) > PROMPT_DROPS.indexOf(last) ? reason : last),
-    "across", // No pair at all was looked at: no image is of the wanted variants.
+    "across", // No pair was checked: no image is of the wanted variants.
   );
 }
 
-/** Clearest first; of equal margins the lower image_ids. */
+/** Orders rows by margin, largest first. Equal margins are ordered by image_ids. */
 function byMargin(first: Link, second: Link): number {
   const idsOf = ({ chosen, rejected }: Link): string => [chosen, ...rejected].map(({ imageId }) => imageId).join();
   return second.margin - first.margin || (idsOf(first) < idsOf(second) ? -1 : 1);
 }
 
-function summed(drops: readonly Drop[]): Drop[] {
+function sumDrops(drops: readonly Drop[]): Drop[] {
   const byName = Map.groupBy(drops, ({ unit, reason }) => `${unit} ${reason}`);
   return [...byName]
     .toSorted(([first], [second]) => (first < second ? -1 : 1))
@@ -198,15 +201,15 @@ function summed(drops: readonly Drop[]): Drop[] {
     );
 }
 
-/** What linking thinks of one candidate. */
+/** How linking treats one candidate. */
 export interface ExplainedImage {
-  /** Why it is in no pair, whatever the others are; null where it could be in one. */
+  /** Why it is in no pair, whatever the other images are. Null if it could be in one. */
   readonly why: ImageDrop | PromptDrop | null;
-  /** Of the source that decides its group; null where that says nothing of it. */
+  /** Score of the source that decides its group. Null if that has no score of it. */
   readonly score: number | null;
 }
 
-/** Says of each candidate of one prompt, by image_id, why it is left out or how it scores: what `linkGroup` counts, one by one. */
+/** Explains for each candidate of one prompt, by image_id, why it is left out or how it scores. `linkGroup` only counts these. */
 export function explainGroup(facts: GroupFacts, rules: LinkRules): ReadonlyMap<string, ExplainedImage> {
   const explained = new Map<string, ExplainedImage>();
   for (const part of splitByVariant(facts.images, rules.policy.across)) {

@@ -2,66 +2,68 @@ import { bradleyTerry, isConnected, computeWinShares } from "./bradley-terry.ts"
 import type { UsableImage } from "./filters.ts";
 import type { Vote } from "./group-facts.ts";
 
-/** A vote in terms of usable images: twins are one, dropped ones are gone. */
+/** A vote about usable images. Duplicates are one image, dropped images are removed. */
 interface Ballot {
   readonly bothBad: boolean;
-  /** Place of each image shown, 0 the best; null: after all others, in no order. */
+  /** Place of each shown image, 0 for the best. Null: after all others, without an order. */
   readonly places: ReadonlyMap<string, number | null>;
 }
 
-/** What people said of one group. */
+/** The result of people's votes on one group. */
 export interface PeopleVerdict {
-  /** Votes that say something of two usable images or more. */
+  /** Number of votes that say something about at least two usable images. */
   readonly nVotes: number;
-  /** True if the comparisons connect all ranked images, so that the order of two follows even where no vote showed both. */
+  /** True if the comparisons connect all ranked images, so that any two can be ordered even if no vote showed both. */
   readonly connected: boolean;
-  /** 0…1 by image_id; empty where no vote preferred or tied anything. Images that nobody compared are missing. */
+  /** Scores 0…1 by image_id. Images that nobody compared are missing. */
   readonly scores: ReadonlyMap<string, number>;
-  /** What the votes say of one row. */
+  /** Counts the votes for and against one row. */
   readonly support: (chosen: string, rejected: readonly string[]) => Support;
-  /** What the votes say of two images. */
+  /** Counts the votes on two images. */
   readonly compare: (first: string, second: string) => Comparison;
 }
 
-/** Votes that compared two images, by what they say of them. */
+/** Numbers of votes that compared two images. */
 export interface Comparison {
-  /** Those that put one above the other. */
+  /** Votes that prefer one of them. */
   readonly preferring: number;
-  /** Those that gave both one place. */
+  /** Votes that put both on the same place. */
   readonly tied: number;
   readonly bothBad: number;
 }
 
+/** Numbers of votes on a row. */
 export interface Support {
   /** Votes that showed the chosen and a rejected image. */
   readonly votes: number;
-  /** Those that put the chosen above every rejected image they showed. */
+  /** Votes that prefer the chosen image to every rejected image they showed. */
   readonly agreeing: number;
-  /** Those that called them all bad. */
+  /** Votes that call all of them bad. */
   readonly bothBad: number;
 }
 
 /**
- * Ranks a group by its votes. From two votes on, if comparisons connect every image: Bradley–Terry, so that beating a strong image
- * counts more and cycles even out. Else the share of wins. Skips say nothing; "both bad" and ties count as votes, but prefer none.
+ * Ranks a group by its votes. With two or more votes that connect all images it uses Bradley–Terry, so that a win over a strong image
+ * counts more and cycles balance. Otherwise it uses the share of wins. Skips do not count. "Both bad" and ties count as votes without a
+ * preference.
  */
 export function rankByVotes(votes: readonly Vote[], images: readonly UsableImage[], twins: ReadonlyMap<string, string>): PeopleVerdict {
   const usable = new Set(images.map(({ imageId }) => imageId));
-  const ballots = votes.flatMap((vote) => ballotOf(vote, { usable, twins }) ?? []);
+  const ballots = votes.flatMap((vote) => readBallot(vote, { usable, twins }) ?? []);
   const ids = comparedIds(ballots, usable);
-  const wins = winMatrix(ballots, ids);
+  const wins = buildWinMatrix(ballots, ids);
   const connected = isConnected(wins);
   const ranks = connected && ballots.length > 1 ? bradleyTerry(wins) : computeWinShares(wins);
   return {
     nVotes: ballots.length,
     connected,
     scores: new Map(ids.map((id, index) => [id, ranks[index] ?? 0])),
-    support: (chosen, rejected) => supportOf(ballots, chosen, rejected),
-    compare: (first, second) => comparisonOf(ballots, first, second),
+    support: (chosen, rejected) => countSupport(ballots, chosen, rejected),
+    compare: (first, second) => countComparison(ballots, first, second),
   };
 }
 
-function ballotOf(
+function readBallot(
   vote: Vote,
   { usable, twins }: { readonly usable: ReadonlySet<string>; readonly twins: ReadonlyMap<string, string> },
 ): Ballot | null {
@@ -69,7 +71,7 @@ function ballotOf(
   const places = new Map<string, number | null>();
   const place = (imageId: string, at: number | null): void => {
     const id = twins.get(imageId) ?? imageId;
-    // Of twins that one vote put on two places the better one counts: the image was good enough for it.
+    // If a vote put duplicates on two places, the better place counts.
     if (usable.has(id) && !places.has(id)) places.set(id, at);
   };
   for (const [index, tier] of vote.ranking.entries()) for (const imageId of tier) place(imageId, index);
@@ -78,19 +80,19 @@ function ballotOf(
   return places.size < 2 || !saysSomething ? null : { bothBad: vote.kind === "both_bad", places };
 }
 
-/** The images that some vote preferred, put behind or tied, in image_id order. */
+/** Returns the images that some vote ranked, in image_id order. */
 function comparedIds(ballots: readonly Ballot[], usable: ReadonlySet<string>): string[] {
   const compared = new Set(ballots.flatMap(({ bothBad, places }) => (bothBad ? [] : [...places.keys()])));
   return [...usable].filter((id) => compared.has(id));
 }
 
-/** True if a vote puts one image strictly above the other. */
+/** Returns true if the place `upper` is strictly better than `lower`. */
 function isAbove(upper: number | null | undefined, lower: number | null | undefined): boolean {
   if (upper === undefined || upper === null || lower === undefined) return false;
   return lower === null || upper < lower;
 }
 
-function winMatrix(ballots: readonly Ballot[], ids: readonly string[]): number[][] {
+function buildWinMatrix(ballots: readonly Ballot[], ids: readonly string[]): number[][] {
   const indexOf = new Map(ids.map((id, index) => [id, index]));
   const wins = ids.map(() => ids.map(() => 0));
   const add = (winner: string, loser: string, amount: number): void => {
@@ -115,7 +117,7 @@ function winMatrix(ballots: readonly Ballot[], ids: readonly string[]): number[]
   return wins;
 }
 
-function supportOf(ballots: readonly Ballot[], chosen: string, rejected: readonly string[]): Support {
+function countSupport(ballots: readonly Ballot[], chosen: string, rejected: readonly string[]): Support {
   let votes = 0;
   let agreeing = 0;
   let bothBad = 0;
@@ -130,8 +132,8 @@ function supportOf(ballots: readonly Ballot[], chosen: string, rejected: readonl
   return { votes, agreeing, bothBad };
 }
 
-/** Votes for another image say nothing of two losers. */
-function comparisonOf(ballots: readonly Ballot[], first: string, second: string): Comparison {
+/** Counts the votes on two images. A vote for a third image says nothing about them. */
+function countComparison(ballots: readonly Ballot[], first: string, second: string): Comparison {
   const counts = { preferring: 0, tied: 0, bothBad: 0 };
   for (const { bothBad, places } of ballots) {
     const [placeA, placeB] = [places.get(first), places.get(second)];

@@ -1,33 +1,33 @@
 import type { PairsPolicy } from "../../../config/schema.ts";
 import type { UsableImage } from "./filters.ts";
 
-/** An image with the deciding source's score, rounded as it is exported. */
+/** An image with the score of the deciding source, rounded as in exported rows. */
 export interface Ranked {
   readonly image: UsableImage;
   readonly score: number;
 }
 
-/** A row to be: the chosen image and its losers, best first. */
+/** The images of a future row: the chosen one and its losers, best first. */
 export interface Selection {
   readonly chosen: Ranked;
   readonly rejected: readonly Ranked[];
 }
 
 /**
- * Whether two images may be a pair, the first being chosen. Called once for each pair that a policy considers, so that the caller
- * can count why not.
+ * Returns true if two images may be a pair, with the first one chosen. It is called once for each pair that a policy considers, so that
+ * the caller can count the reasons.
  */
 export type MayPair = (chosen: Ranked, rejected: Ranked) => boolean;
 
-/** The images that the policy may choose and may reject, each best first; the two lists may share images. */
+/** The images that a policy may choose and may reject, each list best first. An image may be in both lists. */
 export interface Field {
   readonly choosable: readonly Ranked[];
   readonly rejectable: readonly Ranked[];
 }
 
-/** Turns rankings into rows. Lists are ordered by score, then image_id, so that every policy is deterministic. */
+/** The policies that turn rankings into rows. Lists are ordered by score, then image_id, so every policy is deterministic. */
 export const POLICIES: { readonly [Policy in PairsPolicy["policy"]]: (field: Field, mayPair: MayPair) => readonly Selection[] } = {
-  /** The best against every loser. */
+  /** Pairs the best image with every loser. */
   "best-rest": ({ choosable, rejectable }, mayPair) => {
     const [best] = choosable;
     if (best === undefined) return [];
@@ -35,7 +35,7 @@ export const POLICIES: { readonly [Policy in PairsPolicy["policy"]]: (field: Fie
     return rejected.length === 0 ? [] : [{ chosen: best, rejected }];
   },
 
-  /** The best against the worst that it may be paired with. */
+  /** Pairs the best image with the worst that it may be paired with. */
   "best-worst": ({ choosable, rejectable }, mayPair) => {
     const [best] = choosable;
     if (best === undefined) return [];
@@ -43,13 +43,13 @@ export const POLICIES: { readonly [Policy in PairsPolicy["policy"]]: (field: Fie
     return worst === undefined ? [] : [{ chosen: best, rejected: [worst] }];
   },
 
-  /** Every two images. */
+  /** Pairs every two images. */
   all: ({ choosable, rejectable }, mayPair) =>
     choosable.flatMap((chosen) =>
       rejectable.filter((loser) => byRank(chosen, loser) < 0 && mayPair(chosen, loser)).map((loser) => ({ chosen, rejected: [loser] })),
     ),
 
-  /** Each image against the next in the ranking of all. */
+  /** Pairs each image with the next one in the ranking. */
   adjacent: ({ choosable, rejectable }, mayPair) => {
     const mayLose = new Set(rejectable);
     const all = [...new Set([...choosable, ...rejectable])].toSorted(byRank);
@@ -62,7 +62,7 @@ export const POLICIES: { readonly [Policy in PairsPolicy["policy"]]: (field: Fie
   },
 };
 
-/** Order of ranking: by score, best first, then by image_id; 0 only for one and the same image. */
+/** Compares two images for the ranking: by score, best first, then by image_id. Returns 0 only for the same image. */
 export function byRank(first: Ranked, second: Ranked): number {
   if (first.score !== second.score) return second.score - first.score;
   if (first.image.imageId === second.image.imageId) return 0;

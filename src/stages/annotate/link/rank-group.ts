@@ -6,27 +6,27 @@ import { findVerdict } from "./verdict.ts";
 
 /** Two images of which neither is better. */
 export interface Tie {
-  /** In image_id order. */
+  /** The two images, in image_id order. */
   readonly images: readonly [UsableImage, UsableImage];
-  /** `both_bad`: most of the votes for no preference say that. */
+  /** `both_bad` if most of the votes without a preference say so. */
   readonly kind: "tie" | "both_bad";
   readonly nVotes: number;
 }
 
-/** What is known of one prompt beyond its rows. */
+/** The ranking and ties of one prompt, or of one of its variants. */
 export interface GroupRanking {
   /** `people`, `judge:<name>` or `combined`. */
   readonly source: string;
-  /** Votes that decided; 0 for judges. */
+  /** Number of votes that decided. 0 for judges. */
   readonly nVotes: number;
-  /** Best first, with its place: 1 the best, equal scores share one. Empty where the order of some of them is not known. */
+  /** Best first, with places from 1. Equal scores share a place. Empty if the votes do not order all of them. */
   readonly ranked: readonly (Ranked & { readonly place: number })[];
   readonly ties: readonly Tie[];
 }
 
 /**
- * The rankings of one prompt under one criterion, one for each part of it that is compared by itself. Pure, and by the rules by which rows
- * are linked; but the pair set's policy, margin and `across` choose among pairs, and there are no pairs here.
+ * Ranks the images of one prompt under one criterion, with one ranking for each part that is compared by itself. It is a pure function and
+ * uses the rules of linking, except for policy, margin and direction, which choose among pairs.
  */
 export function rankGroup(facts: GroupFacts, rules: LinkRules): readonly GroupRanking[] {
   const images = facts.images.toSorted((a, b) => (a.imageId < b.imageId ? -1 : 1));
@@ -36,15 +36,15 @@ export function rankGroup(facts: GroupFacts, rules: LinkRules): readonly GroupRa
     const verdict = findVerdict({ images: usable.images, twins: usable.twins, votes: facts.votes }, rules);
     if (typeof verdict === "string") return [];
     const { source, people, ranked } = verdict;
-    // Pruned images still count in what was said, and can be in no row.
+    // Pruned images count in votes and rankings, but are not shown.
     const shown = ranked.filter(({ image }) => image.state === "stored");
     const isOrdered = shown.length > 1 && (people === null || people.connected);
-    const ties = withoutLinked(tiesOf(usable.images, verdict), facts, rules);
-    return [{ source, nVotes: people?.nVotes ?? 0, ranked: isOrdered ? placed(shown) : [], ties }];
+    const ties = withoutLinked(findTies(usable.images, verdict), facts, rules);
+    return [{ source, nVotes: people?.nVotes ?? 0, ranked: isOrdered ? withPlaces(shown) : [], ties }];
   });
 }
 
-/** Two images may be called equal and still be told apart by votes on others: a pair that has a row is no tie beside it. */
+/** Removes the ties that have a row. Two images that people call equal can still be ordered by votes on other images. */
 function withoutLinked(ties: readonly Tie[], facts: GroupFacts, rules: LinkRules): readonly Tie[] {
   if (ties.length === 0) return ties;
   const rows = linkGroup(facts, rules).links;
@@ -53,12 +53,12 @@ function withoutLinked(ties: readonly Tie[], facts: GroupFacts, rules: LinkRules
   return ties.filter(({ images }) => !isLinked(images.map(({ imageId }) => imageId)));
 }
 
-function placed(ranked: readonly Ranked[]): GroupRanking["ranked"] {
+function withPlaces(ranked: readonly Ranked[]): GroupRanking["ranked"] {
   return ranked.map((own) => ({ ...own, place: 1 + ranked.filter(({ score }) => score > own.score).length }));
 }
 
-/** By people: most votes that compared the two prefer neither. By judges: equal scores. */
-function tiesOf(images: readonly UsableImage[], { people, ranked }: Exclude<ReturnType<typeof findVerdict>, string>): readonly Tie[] {
+/** Finds ties. For people, most votes that compared the two prefer neither. For judges, the scores are equal. */
+function findTies(images: readonly UsableImage[], { people, ranked }: Exclude<ReturnType<typeof findVerdict>, string>): readonly Tie[] {
   const scores = new Map(ranked.map(({ image, score }) => [image.imageId, score]));
   const tieOf = (first: UsableImage, second: UsableImage): Pick<Tie, "kind" | "nVotes"> | null => {
     if (people === null) {

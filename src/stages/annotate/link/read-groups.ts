@@ -8,12 +8,12 @@ import type { Judge } from "../../../judges/judge.ts";
 import { findFlaggedImages, type FlaggingVote, type FlagRule, chooseFlagRule } from "./flag-rule.ts";
 import type { CandidateImage, Vote } from "./group-facts.ts";
 
-/** One final group, before it is looked at under a criterion. */
+/** One final group with its images and the votes under all criteria. */
 export interface FinalGroup {
   readonly promptKey: string;
   /** In image_id order. */
   readonly images: readonly CandidateImage[];
-  /** By criterion, each in vote_id order. */
+  /** Votes by criterion, each list in vote_id order. */
   readonly votes: ReadonlyMap<string, readonly Vote[]>;
 }
 
@@ -22,7 +22,7 @@ export interface GroupSources {
   readonly groups: ReturnType<typeof groupQueries>;
   readonly scores: ReturnType<typeof scoreQueries>;
   readonly votes: ReturnType<typeof voteQueries>;
-  /** Whose configured versions count. */
+  /** The judges whose scores count, in their configured versions. */
   readonly judges: readonly Pick<Judge, "name" | "version">[];
   readonly flags: FlagRule;
 }
@@ -45,13 +45,13 @@ export function openGroupSources(db: Pick<Db, "client" | "orm">, { config, judge
 
 export interface GroupPage {
   readonly final: readonly FinalGroup[];
-  /** Groups that can still change. */
+  /** Number of groups that can still change. */
   readonly pending: number;
 }
 
 /**
- * Reads a range of prompts with one scan a table, whatever the number of groups in it.
- * @param inspectionOf for a pass over all groups: those read along with it.
+ * Reads the groups of a range of prompts, with one scan of each table.
+ * @param inspectionOf finds inspections. A pass over all groups passes a cursor, which reads them in order.
  */
 export function readGroups(
   range: RowRange,
@@ -60,41 +60,41 @@ export function readGroups(
 ): GroupPage {
   const planned = groups.groupsIn(range, inspectionOf).filter(({ hasJobs }) => hasJobs);
   const votesByPrompt = Map.groupBy(votes.votesIn(range), ({ promptKey }) => promptKey);
-  const scoresByImage = currentScores(scores.scoresIn(range), judges);
+  const scoresByImage = indexCurrentScores(scores.scoresIn(range), judges);
 
   const final = planned
     .filter(({ isFinal }) => isFinal)
     .map(({ promptKey, images }): FinalGroup => {
       const cast = votesByPrompt.get(promptKey) ?? [];
-      const { out, flawed } = findFlaggedImages(cast.flatMap(flagsOf), flags);
+      const { out, flawed } = findFlaggedImages(cast.flatMap(parseFlags), flags);
       const byCriterion = [...Map.groupBy(cast, ({ criterion }) => criterion)];
       return {
         promptKey,
         images: images.map((row) =>
-          candidateOf(row, {
+          toCandidate(row, {
             flagged: out.has(row.imageId),
             flawed: flawed.has(row.imageId),
             scores: scoresByImage.get(row.imageId) ?? NO_SCORES,
           }),
         ),
-        votes: new Map(byCriterion.map(([criterion, rows]) => [criterion, rows.map(voteOf)])),
+        votes: new Map(byCriterion.map(([criterion, rows]) => [criterion, rows.map(parseVote)])),
       };
     });
   return { final, pending: planned.length - final.length };
 }
 
-/** As SQLite writes an empty JSON array. */
+/** An empty JSON array as SQLite writes it. */
 const NONE = "[]";
 const NO_SCORES: CandidateImage["scores"] = new Map();
 
-function currentScores(
+function indexCurrentScores(
   rows: ReturnType<GroupSources["scores"]["scoresIn"]>,
   judges: GroupSources["judges"],
 ): ReadonlyMap<string, Map<string, number | null>> {
   const versions = new Map(judges.map(({ name, version }) => [name, version]));
   const byImage = new Map<string, Map<string, number | null>>();
   for (const { imageId, judge, version, score } of rows) {
-    if (versions.get(judge) !== version) continue; // Of another version, or of a judge that is no longer asked: kept, not compared.
+    if (versions.get(judge) !== version) continue; // Scores of another version, or of a judge that is no longer configured, do not count.
     const ofImage = byImage.get(imageId);
     if (ofImage === undefined) byImage.set(imageId, new Map([[judge, score]]));
     else ofImage.set(judge, score);
@@ -102,7 +102,7 @@ function currentScores(
   return byImage;
 }
 
-function candidateOf(row: GroupImageRow, facts: Pick<CandidateImage, "flagged" | "flawed" | "scores">): CandidateImage {
+function toCandidate(row: GroupImageRow, facts: Pick<CandidateImage, "flagged" | "flawed" | "scores">): CandidateImage {
   const { imageId, variant, sha256, widthPx, heightPx, pixelSha256, perceptualHash, lumaStd } = row;
   // No image of a final group is `listed`.
   const state = row.state === "listed" ? "rejected" : row.state;
@@ -110,8 +110,8 @@ function candidateOf(row: GroupImageRow, facts: Pick<CandidateImage, "flagged" |
   return { imageId, variant, sha256, state, look: isSeen ? { widthPx, heightPx, pixelSha256, perceptualHash, lumaStd } : null, ...facts };
 }
 
-/** The JSON of a vote holds image_ids and flags, no integers: it needs no exact parser. Its shape was checked when it was cast. */
-function voteOf({ kind, shown, ranking, remade }: PromptVoteRow): Vote {
+/** Parses a vote. Its JSON holds only image_ids, so it needs no exact parser, and it was checked when it was written. */
+function parseVote({ kind, shown, ranking, remade }: PromptVoteRow): Vote {
   const vote: Vote = { kind, shown: JSON.parse(shown) as string[], ranking: JSON.parse(ranking) as string[][] };
   if (remade === NONE) return vote;
   const gone = new Set(JSON.parse(remade) as string[]);
@@ -119,7 +119,7 @@ function voteOf({ kind, shown, ranking, remade }: PromptVoteRow): Vote {
   return { kind, shown: kept(vote.shown), ranking: vote.ranking.map(kept).filter((tier) => tier.length > 0) };
 }
 
-function flagsOf({ annotator, flags, remade }: PromptVoteRow): FlaggingVote[] {
+function parseFlags({ annotator, flags, remade }: PromptVoteRow): FlaggingVote[] {
   if (flags === "{}") return [];
   const byImage = JSON.parse(flags) as Record<string, string[]>; // As above.
   const gone = remade === NONE ? [] : (JSON.parse(remade) as string[]);

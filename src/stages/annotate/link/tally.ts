@@ -12,35 +12,35 @@ export interface LinkJob {
 
 type Counts = Record<string, number>;
 
-/** What linking found for one job. */
+/** The result of linking one pair set under one criterion. */
 export interface LinkReport {
   readonly pairSet: string;
   readonly criterion: string;
   /** Training rows by source: `people`, `judge:<name>`, `combined`. */
   readonly linked: Readonly<Counts>;
-  /** By unit (image, pair, prompt), then reason. */
+  /** Number of drops by unit (image, pair, prompt), then reason. */
   readonly drops: Readonly<Record<string, Readonly<Counts>>>;
 }
 
 export interface LinkResult {
   readonly reports: readonly LinkReport[];
-  /** Prompts whose candidates are all final. */
+  /** Number of prompts whose candidates are all final. */
   readonly groups: number;
-  /** Prompts with candidates still to run, fetch or inspect: they have no rows yet. */
+  /** Number of prompts with candidates that are still to be run, fetched or inspected. They have no rows yet. */
   readonly pending: number;
-  /** Final prompts of which a judge of the configuration has not seen every image: it may make other rows of them. */
+  /** Number of final prompts with an image that a configured judge has not scored. Its scores may change their rows. */
   readonly unjudged: number;
-  /** By criterion: the groups in which somebody voted, skips left out. */
+  /** Number of groups with a vote, by criterion. Skips do not count. */
   readonly voted: Readonly<Counts>;
-  /** Pair set × prompt × criterion whose rows or drops are other than before. */
+  /** Number of combinations of pair set, prompt and criterion whose rows or drops changed. */
   readonly changed: number;
-  /** True if it stopped early: the rest is as an earlier run left it. */
+  /** True if it stopped early. The rest is as an earlier run left it. */
   readonly stopped: boolean;
 }
 
 export type LinkTally = ReturnType<typeof openTally>;
 
-/** Counts while linking goes on, so that nothing has to be counted afterwards. */
+/** Creates the counters of a linking run. */
 export function openTally(jobs: readonly LinkJob[], judges: readonly Pick<Judge, "name">[]) {
   const emptyReport = (): { linked: Counts; drops: Record<string, Counts> } => ({ linked: {}, drops: {} });
   const reports = new Map(jobs.map((job) => [job, emptyReport()]));

@@ -6,13 +6,13 @@ import { byRank, type Ranked } from "./policies.ts";
 import { rowSourceOf } from "./link-rules.ts";
 import { roundDecimals } from "../../../lib/round-decimals.ts";
 
-/** A ranking, and who made it. */
+/** A ranking and its source. */
 export interface Verdict {
   /** `people`, `judge:<name>` or `combined`. */
   readonly source: string;
-  /** Best first; images that the source says nothing of are missing. */
+  /** Best first. Images that the source has no score of are missing. */
   readonly ranked: readonly Ranked[];
-  /** Null where judges decided. */
+  /** Null if judges decided. */
   readonly people: PeopleVerdict | null;
 }
 
@@ -23,26 +23,26 @@ export interface VerdictFacts {
   readonly votes: readonly Vote[];
 }
 
-/** The first source that ranks two images, or that says that they cannot be ranked; else why there is none. */
+/** Finds the first source that decides the group: people with enough votes, or a judge with scores of two images. Otherwise returns why there is none. */
 export function findVerdict(
   { images, twins, votes }: VerdictFacts,
   { sources, policy, combination }: LinkRules,
 ): Verdict | "no-verdict" | "min-votes" {
-  let without: "no-verdict" | "min-votes" = "no-verdict";
+  let missing: "no-verdict" | "min-votes" = "no-verdict";
   for (const source of sources) {
     if (source === "people") {
       const people = rankByVotes(votes, images, twins);
-      if (people.nVotes >= policy.min_votes) return { source, ranked: rankedBy(people.scores, images), people };
-      if (people.nVotes > 0) without = "min-votes";
+      if (people.nVotes >= policy.min_votes) return { source, ranked: rankByScores(people.scores, images), people };
+      if (people.nVotes > 0) missing = "min-votes";
     } else {
-      const scores = source === "combined" ? combineScores(images, combination) : scoresOf(source, images);
-      if (scores.size > 1) return { source: rowSourceOf(source), ranked: rankedBy(scores, images), people: null };
+      const scores = source === "combined" ? combineScores(images, combination) : readScores(source, images);
+      if (scores.size > 1) return { source: rowSourceOf(source), ranked: rankByScores(scores, images), people: null };
     }
   }
-  return without;
+  return missing;
 }
 
-function scoresOf(judge: string, images: readonly UsableImage[]): ReadonlyMap<string, number> {
+function readScores(judge: string, images: readonly UsableImage[]): ReadonlyMap<string, number> {
   const scores = new Map<string, number>();
   for (const image of images) {
     const score = image.scores.get(judge) ?? null;
@@ -51,7 +51,7 @@ function scoresOf(judge: string, images: readonly UsableImage[]): ReadonlyMap<st
   return scores;
 }
 
-function rankedBy(scores: ReadonlyMap<string, number>, images: readonly UsableImage[]): Ranked[] {
+function rankByScores(scores: ReadonlyMap<string, number>, images: readonly UsableImage[]): Ranked[] {
   const ranked = images.flatMap((image): Ranked[] => {
     const score = scores.get(image.imageId);
     return score === undefined ? [] : [{ image, score: roundDecimals(score) }];

@@ -85,7 +85,10 @@ export interface ImageSlot {
   readonly generation: number;
 }
 
-/** `i_…`: an image is a candidate, the output node that saved it and its index in the batch; made again by `exclude --redo`, also its generation. */
+/**
+ * `i_…`: an image is a candidate, the output node that saved it and its index in the batch; made again by `exclude --redo`, also its
+ * generation.
+ */
 export function imageIdOf(candidate: string, { nodeId, batchIndex, generation }: ImageSlot): string {
   const first = { candidate, output_node: nodeId, batch_index: batchIndex };
   return `i_${identityHash(generation === 0 ? first : { ...first, generation })}`;

@@ -21,7 +21,9 @@ function stripHeaders(value: Json): Json {
   return isJsonObject(value) ? withoutHeaders(value) : value;
 }
 
-/** Returns a configuration as written, with a mask for each secret that a variant sets. The database keeps it, and changes are found by it. */
+/**
+ * Returns a configuration as written, with a mask for each secret that a variant sets. The database keeps it, and changes are found by it.
+ */
 export function withoutSecretSettings(config: JsonObject): JsonObject {
   const { candidates } = config;
   if (!isJsonObject(candidates) || !isJsonArray(candidates["variants"])) return config;

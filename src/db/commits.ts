@@ -146,7 +146,8 @@ interface TimedWrites {
 }
 
 /**
- * Writes waiting results when they are due. After a failed write nothing more is written: `onFailure` is called once, so that the caller can
+ * Writes waiting results when they are due. After a failed write nothing more is written: `onFailure` is called once, so that the caller
+ * can
  * settle what is in flight, and `end` throws the error.
  */
 export function writeInTime(results: Omit<WriteBehind<never>, "add">, onFailure: () => void): TimedWrites {

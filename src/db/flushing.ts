@@ -5,7 +5,10 @@ import type { Db } from "./open.ts";
  * default of 2 MB nearly every one is read from the file again, and written for one row.
  */
 const CACHE_KIB = 32 * 1024;
-/** Pages in the log before they are copied into the database, 128 MB (default 1,000): the more, the more changes of a page are copied at once. */
+/**
+ * Pages in the log before they are copied into the database, 128 MB (default 1,000): the more, the more changes of a page are copied at
+ * once.
+ */
 const CHECKPOINT_PAGES = 32_000;
 
 interface BulkOptions {
@@ -39,7 +42,8 @@ export async function inBulk<T>(
 }
 
 /**
- * Runs writes that can be made again, without waiting for the disk. A power cut may lose the last of them, never their order, and never what
+ * Runs writes that can be made again, without waiting for the disk. A power cut may lose the last of them, never their order, and never
+ * what
  * was committed otherwise: the next such commit flushes these, too. Not inside a transaction.
  */
 export function unflushed<T>({ client }: Pick<Db, "client">, work: () => T): T {

@@ -9,7 +9,8 @@ import { exportPlaceOf } from "./export-place.ts";
 /**
  * Gives SQL the functions that migrations call. A migration is never changed once it is released, so neither is what these return.
  * - `without_extra_data(wrapper)` removes `extra_data`, whose values may be secrets, from what a wrapped workflow had around its graph.
- * - `export_place(uri, version)` returns the `place` of a version that was exported to `uri`, also where the dataset's folder was moved since.
+ * - `export_place(uri, version)` returns the `place` of a version that was exported to `uri`, also where the dataset's folder was moved
+ * since.
  */
 export function addMigrationFunctions(client: Database.Database, file: string): void {
   const dir = dirname(file);
@@ -17,7 +18,9 @@ export function addMigrationFunctions(client: Database.Database, file: string): 
   client.function("export_place", (uri, version) => placeOf(String(uri), { version: String(version), dir }));
 }
 
-/** Returns the wrapper's JSON without `extra_data`, and with other secrets in it masked; text that is no JSON object is returned as it is. */
+/**
+ * Returns the wrapper's JSON without `extra_data`, and with other secrets in it masked; text that is no JSON object is returned as it is.
+ */
 export function withoutExtraData(wrapper: string): string {
   const value = parsed(wrapper);
   if (!isJsonObject(value)) return wrapper;
@@ -25,7 +28,10 @@ export function withoutExtraData(wrapper: string): string {
   return stringifyExact(masked(kept));
 }
 
-/** Returns a graph's JSON with every input empty that looks like a secret: it is sent from the file. Text that is no JSON object is returned as it is. */
+/**
+ * Returns a graph's JSON with every input empty that looks like a secret: it is sent from the file. Text that is no JSON object is returned
+ * as it is.
+ */
 export function withoutSecretInputs(graph: string): string {
   const nodes = parsed(graph);
   if (!isJsonObject(nodes)) return graph;

@@ -12,7 +12,8 @@ const CHECKPOINT_WAIT_MS = 1_000;
 
 /**
  * Finishes what migration 0008 began: until then, `extra_data` of wrapped workflows (which may hold API keys) was kept in the database. Its
- * bytes leave the free pages of the file, and the copies that earlier migrations left beside it. Does nothing where that was done before; killed
+ * bytes leave the free pages of the file, and the copies that earlier migrations left beside it. Does nothing where that was done before;
+ * killed
  * in the middle, or kept from it by a reader or a full disk, the next call does the rest.
  */
 export function removeOldSecrets(client: Database.Database, file: string, log?: Pick<Log, "info">): void {

@@ -22,7 +22,10 @@ export interface EmulatorOptions {
   readonly seedMax?: number;
   /** Facts in /system_stats. @default the release's */
   readonly version?: string;
-  /** Whose prompt_ids it uses: `any` of the client's (0.3.64), only a `uuid` (newer: others are refused), its `own` (older). @default the release's */
+  /**
+   * Whose prompt_ids it uses: `any` of the client's (0.3.64), only a `uuid` (newer: others are refused), its `own` (older). @default the
+   * release's
+   */
   readonly promptIds?: "any" | "uuid" | "own";
   /** Answers /api/jobs, as newer servers do. @default the release's */
   readonly jobsApi?: boolean;

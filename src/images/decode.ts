@@ -80,7 +80,7 @@ function inspectPixels(pixels: Pixels, small: Pixels): Inspection {
   };
 }
 
-/** Of size and RGBA pixels, so that an image is the same with an alpha channel that says nothing. */
+/** Hashes size and RGBA pixels, so that an opaque alpha channel makes no other image. */
 function pixelSha256({ data, channels, widthPx, heightPx }: Pixels): string {
   // The size is hashed too: 2 × 8 and 4 × 4 pixels may be the same bytes.
   const hash = createHash("sha256").update(`${widthPx}x${heightPx}\n`);

@@ -16,9 +16,9 @@ export interface Stripper {
   readonly stream: Transform;
   /** Once its first bytes came. Rejects with the stream. */
   readonly format: Promise<ImageFormat>;
-  /** How many bytes are left out: known before anything leaves, with `hold: "least"` at the end. Rejects with the stream. */
+  /** Number of bytes left out: known before anything leaves, with `hold: "least"` at the end. Rejects with the stream. */
   readonly removedBytes: Promise<number>;
-  /** Of what left, once the stream has ended. */
+  /** Facts of the stripped image, once the stream has ended. */
   facts(): StrippedFacts;
 }
 
@@ -73,7 +73,7 @@ export function createStripper({ hold }: StripOptions): Stripper {
     if (hold !== "least") removed.resolve(removedBytes);
   }
 
-  /** What may leave now. */
+  /** Passes on what may leave now. */
   function release(stream: Transform): void {
     if (isHolding) return;
     for (const piece of kept) {

@@ -3,17 +3,20 @@ import { readdir, rm } from "node:fs/promises";
 import { errnoOf } from "../lib/files/file-problem.ts";
 import { isAlive } from "../lib/system.ts";
 
-/** Where inspection puts an image's thumbnail. `dir`: the dataset's folder. Sharded as the store's keys are, 4,096 folders. */
+/**
+ * Returns the path of an image's thumbnail, which inspection writes. `dir`: the dataset's folder. Sharded as the store's keys are, 4,096
+ * folders.
+ */
 export function thumbnailPath(dir: string, imageId: string): string {
   return join(thumbnailFolder(dir), imageId.slice(2, 5), `${imageId}.webp`);
 }
 
-/** Where all of them are. */
+/** Folder of all thumbnails. */
 function thumbnailFolder(dir: string): string {
   return join(dir, "thumbs");
 }
 
-/** What inspection writes to before it renames; it ends in the writer's process id. */
+/** Name that inspection writes to before it renames. It ends in the writer's process id. */
 const TEMPORARY = /^i_[0-9a-f]{32}\.webp\.(\d+)\.tmp$/;
 
 /**

@@ -5,7 +5,7 @@ import { RejectError } from "../errors.ts";
 import { tooLong, truncated, type Image } from "./formats/image.ts";
 import { walker, type Walker } from "./formats/walk.ts";
 
-/** What is known of an image of which every byte was seen. */
+/** Facts of an image of which every byte was seen. */
 export interface ImageFacts extends Image {
   readonly format: ImageFormat;
   readonly sizeBytes: number;
@@ -15,9 +15,9 @@ export interface ImageFacts extends Image {
 
 export interface VerifyOptions {
   readonly maxBytes: number;
-  /** As the server announced; null where it did not. */
+  /** Length that the server announced; null if it did not. */
   readonly announcedBytes: number | null;
-  /** As its file's name says; null where that does not matter. @default null */
+  /** Format that its file name says; null if that does not matter. @default null */
   readonly namedFormat?: ImageFormat["name"] | null;
   /** Last word before the final bytes are let through: throws RejectError to refuse the image. */
   readonly accept: (facts: ImageFacts) => void;
@@ -28,7 +28,7 @@ export interface ImageCheck {
   feed(chunk: Buffer): void;
   /** Null until the first bytes were seen. */
   format(): ImageFormat | null;
-  /** After the last piece. */
+  /** Ends the check after the last piece, and returns the facts. */
   conclude(): ImageFacts;
   /** Says what was seen: the same bytes, in whatever pieces, that are refused for the same reason give the same. */
   fingerprint(): string;
@@ -74,7 +74,7 @@ export function imageCheck({ maxBytes, announcedBytes, namedFormat = null, accep
       accept(facts);
       return facts;
     },
-    // What is refused by its head may come in pieces of any length, its length by announcement alone.
+    // An image that is refused by its head may come in pieces of any length: its announced length counts.
     fingerprint: () => (walk === undefined ? `${announcedBytes} ${head.toString("hex", 0, SNIFF_BYTES)}` : `${sizeBytes} ${sha256()}`),
   };
 }

@@ -48,7 +48,10 @@ export interface JudgeAnswer {
 
 /** A client of the server of one judge. */
 export interface JudgeServer {
-  /** Sends a request and returns the answer, whatever its status. Redirects are not followed. @throws {TransientError | FatalError} or the abort reason. */
+  /**
+   * Sends a request and returns the answer, whatever its status. Redirects are not followed. @throws {TransientError | FatalError} or the
+   * abort reason.
+   */
   ask(call: JudgeCall): Promise<JudgeAnswer>;
   close(): Promise<void>;
 }
@@ -109,7 +112,10 @@ function describe({ method, url }: JudgeCall): string {
   return `${method} ${url}`;
 }
 
-/** Statuses below 500 that are temporary: Request Timeout, Too Early, Too Many Requests. Source: RFC 9110 §15.5.9, RFC 8470 §5.2, RFC 6585 §4. */
+/**
+ * Statuses below 500 that are temporary: Request Timeout, Too Early, Too Many Requests. Source: RFC 9110 §15.5.9, RFC 8470 §5.2, RFC 6585
+ * §4.
+ */
 const TEMPORARY: ReadonlySet<number> = new Set([408, 425, 429]);
 
 /** A request that failed, for the message. */

@@ -40,7 +40,10 @@ export interface Judge {
   readonly version: string;
   /** True for measures such as sharpness, which say nothing about what people prefer. */
   readonly technical: boolean;
-  /** True if a score compares an image with the others of its list. A group that has grown is then judged again as a whole, under the same version. */
+  /**
+   * True if a score compares an image with the others of its list. A group that has grown is then judged again as a whole, under the same
+   * version.
+   */
   readonly relative?: boolean;
   /** Name of the judge that must have scored a group before this one sees it. */
   readonly after?: string;

@@ -58,7 +58,10 @@ export function refuseDepth(text: string): void {
   }
 }
 
-/** True where the text cannot nest too deeply because it opens too little. Searching for brackets costs a fraction of reading each character. */
+/**
+ * True where the text cannot nest too deeply because it opens too little. Searching for brackets costs a fraction of reading each
+ * character.
+ */
 function hasFewBrackets(text: string): boolean {
   let opened = 0;
   for (const bracket of "[{") {

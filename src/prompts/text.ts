@@ -1,7 +1,10 @@
 import { type PromptSource, emptyFields, ONLY_COLUMN } from "./prompt-source.ts";
 import { linesOf } from "./utf8-text.ts";
 
-/** `.txt`: one prompt a line, taken as it stands. A CR within a line ends it, too: files that were put together end their lines in several ways. */
+/**
+ * `.txt`: one prompt a line, taken as it stands. A CR within a line ends it, too: files that were put together end their lines in several
+ * ways.
+ */
 export function textSource(file: string, { gzip }: { readonly gzip: boolean }): Promise<PromptSource> {
   return Promise.resolve({
     columns: [ONLY_COLUMN],

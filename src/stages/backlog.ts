@@ -4,13 +4,13 @@ import { createBackoff, WAITS } from "../lib/retry.ts";
 import type { Upstream } from "./stage.ts";
 import { openSweep, type SweepPage } from "./sweep.ts";
 
-/** How often an item may fail in one run before it is left for the next run. */
+/** Failures of an item in one run after which it is left for the next run. */
 const MAX_TRIES = 5;
-/** After this long without a success nothing but a person can help, ms. */
+/** Time without a success after which only a person can help, ms. */
 const GIVE_UP_MS = 300_000;
 
 export interface BacklogOptions<Item> {
-  /** For messages: "inspect the stored images". */
+  /** Task in messages: "inspect the stored images". */
   readonly task: string;
   readonly clock: Clock;
   /** Looks at a bounded number of rows after `afterRow`. */
@@ -28,7 +28,7 @@ export interface Backlog<Item> {
   settled(item: Item): void;
   /** Try later, or leave it: then true. @throws what is no TransientError; FatalError once nothing works any more. */
   failed(item: Item, error: unknown): boolean;
-  /** How many items are left for the next run, as it stands. */
+  /** Returns the number of items that are left for the next run now. */
   leftOver(): number;
   /** The upstream to drain with. */
   follow(upstream: Upstream): Upstream;
@@ -116,7 +116,7 @@ interface Tries {
 
 const never = (): boolean => false;
 
-/** How long everything waits after failures, and when to stop. */
+/** Decides how long everything waits after failures, and when to stop. */
 function openHealth({ task, clock, isPatient }: Required<Pick<BacklogOptions<never>, "task" | "clock" | "isPatient">>) {
   let successes = 0;
   let failingSinceMs: number | null = null;

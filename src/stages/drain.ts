@@ -3,13 +3,13 @@ import { FatalError, isAbort } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Upstream } from "./stage.ts";
 
-/** What `drain` needs from a stage. Only `perform` touches the outside world. */
+/** The part of a stage that `drain` calls. Only `perform` touches the outside world. */
 export interface Work<Item, Result> {
   /** Items in flight, ≥ 1. */
   readonly concurrency: number;
   /** The next items, at most `limit`, never one that is in flight; [] where there is nothing now. */
   claim(limit: number): readonly Item[];
-  /** Milliseconds until an item that waits for its next try can be claimed; null where none waits. */
+  /** Milliseconds until an item that waits for its next try can be claimed; null if none waits. */
   nextDueMs(): number | null;
   /** Must be safe to repeat: a crash between it and `settle` runs it again. */
   perform(item: Item): Promise<Result>;

@@ -1,9 +1,9 @@
 import { FatalError } from "../errors.ts";
 import { type Clock, pause } from "../lib/clock.ts";
 
-/** Between two looks at how long nothing was done, ms. */
+/** Pause between two looks at the time without progress, ms. */
 const LOOK_MS = 500;
-/** Between two looks so much time cannot pass while anything goes on, ms. */
+/** Pause between two looks so much time cannot pass while anything goes on, ms. */
 const BLIND_MS = 5_000;
 /** Causes told at the end: with more servers the rest says nothing new. */
 const CAUSES_MAX = 8;
@@ -29,7 +29,7 @@ export interface LastProgress {
 
 export interface WatchOptions {
   readonly until: AbortSignal;
-  /** Whether the stage that watches has something to achieve, and nobody holds it back on purpose. */
+  /** True if the stage that watches has something to achieve, and nobody holds it back on purpose. */
   readonly isWaiting: () => boolean;
   /** What hinders that stage, as it stands, by name: told beside what was noted. */
   readonly causes?: () => Iterable<readonly [what: string, cause: string]>;

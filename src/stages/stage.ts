@@ -1,6 +1,6 @@
 import type { Context } from "../context.ts";
 
-/** How a stage learns of work that an earlier stage, perhaps another process, still adds. */
+/** Tells a stage of work that an earlier stage, perhaps in another process, still adds. */
 export interface Upstream {
   /** True while an earlier stage may add work: a stage that has nothing to do then waits instead of ending. */
   moreToCome(): boolean;
@@ -8,10 +8,10 @@ export interface Upstream {
   waitForWork(signal: AbortSignal): Promise<void>;
 }
 
-/** For a stage that runs alone: what the database holds is all there is. */
+/** For a stage that runs alone: no work comes beside what the database holds. */
 export const nothingUpstream: Upstream = { moreToCome: () => false, waitForWork: () => Promise.resolve() };
 
-/** What a stage says when it ends. */
+/** The result of a stage. */
 export interface StageReport {
   readonly stage: string;
   /** Items settled well in this run. */

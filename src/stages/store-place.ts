@@ -22,14 +22,15 @@ export interface PlaceNeeds extends StartOptions {
 }
 
 export interface StorePlace {
-  /** Where the store was until now; null where it is still there, and where no image was ever stored. */
+  /** The store's place until now; null if it is still there, and where no image was ever stored. */
   readonly movedFrom: string | null;
-  /** Of the images that were looked at, those that the new place lacks. */
+  /** Those of the images looked at that the new place lacks. */
   readonly missing: number;
 }
 
 /**
- * Looks whether the place that `store.uri` names holds the dataset: the id in the identity file decides, not the path, so that a store may be moved,
+ * Looks whether the place that `store.uri` names holds the dataset: the id in the identity file decides, not the path, so that a store may
+ * be moved,
  * copied to another bucket, or mounted elsewhere. Writes nothing.
  * @throws {ConfigError} where another dataset is there, or nothing of this one although it has stored images; {FatalError} where the place
  * is the same as ever, and the images have gone.

@@ -6,11 +6,11 @@ const PAUSE_FACTOR = 20;
 
 /** A slice of a table in row order. */
 export interface SweepPage<Item> {
-  /** What can be worked on now. */
+  /** Items that can be worked on now. */
   readonly items: readonly Item[];
-  /** The highest row looked at; null where the table ended before. */
+  /** The highest row looked at; null if the table ended before. */
   readonly lastRow: number | null;
-  /** The lowest row that is not finished for good; null where all are. Later sweeps start there. */
+  /** The lowest row that is not finished for good; null if all are. Later sweeps start there. */
   readonly firstOpenRow: number | null;
 }
 
@@ -18,7 +18,7 @@ export interface SweepPage<Item> {
 export interface Sweep<Item> {
   /** The next page's items; [] also where a page held none, or no sweep is due. */
   next(): readonly Item[];
-  /** Milliseconds until `next` may answer more; null where nothing is expected. */
+  /** Milliseconds until `next` may answer more; null if nothing is expected. */
   dueMs(): number | null;
   /** There may be news that no upstream tells of. */
   again(): void;

@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 
-/** What is known of a stored object without reading it. */
+/** Facts of a stored object that are known without reading it. */
 export interface ObjectInfo {
   readonly sizeBytes: number;
   readonly uri: string;
@@ -26,7 +26,7 @@ export interface PutOptions {
  * All methods throw TransientError (try again), FatalError (credentials, bucket, disk) or the signal's reason.
  */
 export interface ObjectStore {
-  /** Where it is, without secrets: `s3://bucket/prefix` or `file:///…`. */
+  /** Address of the store, without secrets: `s3://bucket/prefix` or `file:///…`. */
   readonly uri: string;
   /** The permanent URI of a key, whether or not it exists. Never presigned. */
   uriOf(key: string): string;
@@ -48,17 +48,18 @@ export interface ObjectStore {
    * copying it. False where it would have to be copied (another file system, say): nothing has changed then. Absent where it always would.
    */
   putFile?(key: string, file: string): Promise<boolean>;
-  /** Null where nothing is. */
+  /** Null if nothing is. */
   head(key: string, signal?: AbortSignal): Promise<ObjectInfo | null>;
   /**
-   * Whether the object is exactly what `read` gives, as the store's own checksum of its bytes proves without sending them; null where the
+   * True if the object is exactly what `read` gives, as the store's own checksum of its bytes proves without sending them; null if the
    * store says nothing that proves it. Absent where reading the object is as cheap.
    */
   holds?(key: string, sizeBytes: number, read: () => Readable, signal?: AbortSignal): Promise<boolean | null>;
-  /** The object's bytes, null where nothing is. The caller reads the stream to its end or destroys it. */
+  /** The object's bytes, null if nothing is. The caller reads the stream to its end or destroys it. */
   get(key: string, signal?: AbortSignal): Promise<Readable | null>;
   /**
-   * Fills memory with an object of just its length. Answers the length that the object has, and where that is another, memory holds anything;
+   * Fills memory with an object of just its length. Answers the length that the object has, and where that is another, memory holds
+   * anything;
    * null where nothing is. After a throw nothing is written to memory any more. Absent where get() costs no more.
    */
   readInto?(key: string, bytes: Uint8Array): Promise<number | null>;
@@ -86,7 +87,7 @@ export function checkKey(key: string): string {
   return key;
 }
 
-/** For what was read and may be damaged. */
+/** Checks a key that was read and may be damaged. */
 export function isKey(text: string): boolean {
   return KEY.test(text) && text.split("/").every((part) => part !== "." && part !== "..");
 }
@@ -97,7 +98,7 @@ export interface ExpiryRule {
   readonly isEnabled: boolean;
   /** Days after an object was written; null: the rule does something else. */
   readonly days: number | null;
-  /** Of keys in the whole bucket. */
+  /** Prefix of keys in the whole bucket. */
   readonly prefix: string;
   readonly tags: Readonly<Record<string, string>>;
   /** The one that this program sets for this store's prefix. */
@@ -107,7 +108,9 @@ export interface ExpiryRule {
 /** The tag by which our rule finds objects that nothing uses. Set by `prune --expire`. */
 export const EXPIRY_TAG = { key: "comfy-dpo", value: "unused" } as const;
 
-/** What a store with lifecycle rules can do besides. Methods throw as a store's do, and FatalError where this store has no rules after all. */
+/**
+ * Further methods of a store with lifecycle rules. Methods throw as a store's do, and FatalError where this store has no rules after all.
+ */
 export interface ObjectExpiry {
   /** All rules of the bucket. */
   rules(signal?: AbortSignal): Promise<readonly ExpiryRule[]>;

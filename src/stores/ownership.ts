@@ -14,10 +14,10 @@ export interface Owner {
   readonly datasetId: string;
 }
 
-/** Who asks for a prefix. */
+/** The dataset that asks for a prefix. */
 export interface Claimant {
   readonly datasetName: string;
-  /** Null where there is no database yet. */
+  /** Null if there is no database yet. */
   readonly datasetId: string | null;
 }
 

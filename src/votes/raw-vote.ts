@@ -41,7 +41,10 @@ export class VoteError extends Error {
   }
 }
 
-/** An image_id at the end of a URI or path. Every store, mount and `uri_base` keeps the file's name; tools put a prefix of their own before it. */
+/**
+ * An image_id at the end of a URI or path. Every store, mount and `uri_base` keeps the file's name; tools put a prefix of their own before
+ * it.
+ */
 const IMAGE_ID = /(?:^|[^0-9A-Za-z])(i_[0-9a-f]{32})(?:\.[A-Za-z0-9]+)?$/;
 /** Where Label Studio serves files of the machine that it runs on. Source: labelstud.io/guide/storage, "Local storage". */
 const LOCAL_FILE = /\/local-files\/?\?(?:[^#]*&)?d=([^&#]+)/;

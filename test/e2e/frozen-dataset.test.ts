@@ -8,7 +8,8 @@ import { scoringAll, startStandIn, type StandIn } from "../helpers/stand-ins/jud
 import { runCli, startCli } from "../helpers/run-cli.ts";
 import { makeProject, type Project } from "./project.ts";
 
-// One dataset with everything in it, whose exported bytes, events and exit codes are kept as files: whoever moves or merges code sees what changed
+// One dataset with everything in it, whose exported bytes, events and exit codes are kept as files: whoever moves or merges code sees what
+// changed
 // for users. `vitest run --project e2e -u test/e2e/frozen-dataset.test.ts` writes them anew, once a change is wanted and in the CHANGELOG.
 
 const FIXTURES = join(import.meta.dirname, "../fixtures/frozen-dataset");

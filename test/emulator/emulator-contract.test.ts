@@ -80,7 +80,8 @@ describe("emulator answers as recorded", () => {
   });
 });
 
-// As 0.33.0 it answers as that was recorded, and where that was not, as 0.3.64, since nothing else was found: to UUIDs in place of other ids.
+// As 0.33.0 it answers as that was recorded, and where that was not, as 0.3.64, since nothing else was found: to UUIDs in place of other
+// ids.
 describe("emulator of 0.33.0 answers as recorded", () => {
   const newer = recordingNames("http", NEWER_RECORDINGS);
   for (const name of new Set([...recordingNames("http"), ...newer])) {

@@ -4,7 +4,8 @@ import { coreNodes, CORE_NODES_VERSION } from "../../src/comfy/nodes/core-nodes.
 import { isJsonArray, isJsonObject, type Json, type JsonObject } from "../../src/lib/exact-json.ts";
 import { parsePython } from "../../src/lib/python-json.ts";
 
-// `node test/live/measure-templates.ts FOLDER [URL]` counts the templates under "Image" in FOLDER (`templates` of PyPI's comfyui-workflow-templates-json,
+// `node test/live/measure-templates.ts FOLDER [URL]` counts the templates under "Image" in FOLDER (`templates` of PyPI's
+// comfyui-workflow-templates-json,
 // unpacked) whose every class `allow_nodes: [core]` accepts: by the list, or by what a server at URL calls its own. Templates are UI files:
 // their classes are the types of their nodes, those of their subgraphs included.
 

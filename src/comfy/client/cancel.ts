@@ -13,7 +13,8 @@ export interface Canceller {
 
 /**
  * Takes prompts back by POST /api/jobs/ID/cancel (0.26 and later), which looks and acts in one step. The first call finds out whether the
- * server has it; where not, a waiting prompt is deleted from the queue, and a running one is interrupted by its id. Servers older than 0.3.5x
+ * server has it; where not, a waiting prompt is deleted from the queue, and a running one is interrupted by its id. Servers older than
+ * 0.3.5x
  * do not look at that id and interrupt whatever runs: so the queue is looked at first.
  */
 export function canceller(http: Http): Canceller {

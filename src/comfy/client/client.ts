@@ -62,7 +62,10 @@ export interface ComfyClient {
   clearQueue(signal: AbortSignal): Promise<void>;
   /** Null: whatever runs. Takes effect between nodes and at sampler steps. */
   interrupt(promptId: string | null, signal: AbortSignal): Promise<void>;
-  /** Takes one prompt back, whether it waits or runs. Unlike `interrupt`, it cannot end another that starts meanwhile where the server knows how. */
+  /**
+   * Takes one prompt back, whether it waits or runs. Unlike `interrupt`, it cannot end another that starts meanwhile where the server knows
+   * how.
+   */
   cancel(promptId: string, signal: AbortSignal): Promise<void>;
   /** Takes effect between prompts. `freeMemory` drops the node cache, too. */
   free(what: { readonly unloadModels: boolean; readonly freeMemory: boolean }, signal: AbortSignal): Promise<void>;

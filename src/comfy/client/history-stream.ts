@@ -97,7 +97,8 @@ async function entryParser() {
 }
 
 /**
- * stream-json turns numbers into doubles. What that would change goes on as the number itself, of 64 bits or one of Python's constants: what
+ * stream-json turns numbers into doubles. What that would change goes on as the number itself, of 64 bits or one of Python's constants:
+ * what
  * a string's token holds is kept as it is.
  */
 function keepNumbers(token: Token): { readonly name: string; readonly value?: unknown } {

@@ -88,7 +88,9 @@ function isScalar(value: Json | undefined): boolean {
   return value !== undefined && value !== null && typeof value !== "object";
 }
 
-/** Finds the text at the far end of the positive or negative conditioning of every sampler or guider, or of the nodes that `isStart` takes. */
+/**
+ * Finds the text at the far end of the positive or negative conditioning of every sampler or guider, or of the nodes that `isStart` takes.
+ */
 export function detectTexts(
   graph: ApiGraph,
   side: "positive" | "negative",

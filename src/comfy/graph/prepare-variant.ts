@@ -29,7 +29,9 @@ export interface VariantSettings {
 export interface PreparedVariant {
   /** After `set`, without savers that are no outputs. */
   readonly graph: ApiGraph;
-  /** Hex. Of classes and inputs of `graph`, without the inputs that each job fills and the outputs' filename_prefix; titles do not count. */
+  /**
+   * Hex. Of classes and inputs of `graph`, without the inputs that each job fills and the outputs' filename_prefix; titles do not count.
+   */
   readonly workflowSha256: string;
   readonly loaderSignature: string;
   /** First checkpoint or diffusion model, "" where none. */

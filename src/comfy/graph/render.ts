@@ -39,7 +39,8 @@ export function render(graph: ApiGraph, { bindings, values, outputs, filenamePre
 }
 
 /**
- * Every node with a `_meta`, as the editor exports it: servers that replace old classes (0.14 and later) answer 500 to a node that has none.
+ * Every node with a `_meta`, as the editor exports it: servers that replace old classes (0.14 and later) answer 500 to a node that has
+ * none.
  * @see https://github.com/Comfy-Org/ComfyUI/blob/v0.33.0/app/node_replace_manager.py copy_node_struct
  */
 function withTitles(graph: ApiGraph): ApiGraph {

@@ -34,7 +34,8 @@ export function workflowText(bytes: Buffer, { file }: { readonly file: string })
 }
 
 /**
- * Reads a workflow in API format, bare or wrapped as `{client_id, prompt, extra_data, …}`; 64-bit integers stay exact, and Python's NaN and Infinity what they are.
+ * Reads a workflow in API format, bare or wrapped as `{client_id, prompt, extra_data, …}`; 64-bit integers stay exact, and Python's NaN and
+ * Infinity what they are.
  * `file` is for messages.
  * @throws {ConfigError} on broken JSON (with line and column), the UI format, or anything that is no workflow.
  */

@@ -35,7 +35,8 @@ interface CanaryNeeds {
 
 /**
  * Makes the same image, the first prompt's first seed, with every variant on every server, does to it all that harvest would, and compares
- * them. No candidate: nothing is written here, and the servers' histories forget it. Reference images stay there under the names that jobs know them by.
+ * them. No candidate: nothing is written here, and the servers' histories forget it. Reference images stay there under the names that jobs
+ * know them by.
  */
 export async function runCanary(needs: CanaryNeeds): Promise<readonly Finding[]> {
   const { clients, variants, input } = needs;

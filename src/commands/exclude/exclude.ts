@@ -33,7 +33,8 @@ export async function run(input: InputOf<"exclude">): Promise<CommandResult> {
   if (!wanted.yes) return reading(input, (context) => foresee(context, { input, wanted }));
   const config = loadConfig(input.options.config, { env: input.env });
   expectDatabase(databaseFile(config), hintFor(input));
-  // No stage's lock: each change is one short transaction, and what a stage had in its hands is written only where the row still waits for it.
+  // No stage's lock: each change is one short transaction, and what a stage had in its hands is written only where the row still waits for
+  // it.
   const db = openDatabase(databaseFile(config), input);
   try {
     return await (wanted.redo ? remake : change)({ config, db }, { input, wanted });

@@ -106,7 +106,8 @@ interface MomentLimits {
 
 /**
  * A moment in the past as a person writes it, ms since the epoch: `2026-11-25`, `2026-11-25T02:00`, with or without `Z` or an offset, or
- * `02:00`: the last time that the local clock showed it; where that is no later than `afterMs`, the next time after it, which may be to come.
+ * `02:00`: the last time that the local clock showed it; where that is no later than `afterMs`, the next time after it, which may be to
+ * come.
  * @throws {ConfigError} naming the option.
  */
 export function parseMoment(option: "--since" | "--until", text: string, { nowMs, afterMs }: MomentLimits): number {

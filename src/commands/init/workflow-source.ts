@@ -29,7 +29,9 @@ interface SourceInput extends Pick<InputOf<"init">, "args" | "signal"> {
   readonly options: Pick<InputOf<"init">["options"], "server">;
 }
 
-/** Reads the workflow from a JSON file, a PNG's `prompt` chunk, the EXIF data of a JPEG or WebP, or the newest prompt in a server's history. */
+/**
+ * Reads the workflow from a JSON file, a PNG's `prompt` chunk, the EXIF data of a JPEG or WebP, or the newest prompt in a server's history.
+ */
 export async function readWorkflowSource(input: SourceInput): Promise<WorkflowSource> {
   const [source] = input.args;
   const { server } = input.options;

@@ -4,7 +4,10 @@ import type { Judge } from "../../judges/judge.ts";
 import { counted } from "../../lib/words.ts";
 import type { JudgeReport } from "../../stages/annotate/judge/judge.ts";
 
-/** The same end, but 3 where groups were left that only another run judges: a judge failed on them, was lost, or its max_requests was reached. */
+/**
+ * The same end, but 3 where groups were left that only another run judges: a judge failed on them, was lost, or its max_requests was
+ * reached.
+ */
 export function incompleteExit(result: CommandResult, judged: Pick<JudgeReport, "failed" | "spent" | "lost">): CommandResult {
   return result.exit === EXIT.done && isUnjudged(judged) ? { ...result, exit: EXIT.incomplete } : result;
 }

@@ -14,7 +14,8 @@ type Needs = Pick<Context, "config" | "db" | "signal">;
 export type VersionKinds = ReadonlyMap<string, VersionKind>;
 
 /**
- * Reads the kinds of versions of earlier programs, which the database does not have until the next export. A place that cannot be read leaves
+ * Reads the kinds of versions of earlier programs, which the database does not have until the next export. A place that cannot be read
+ * leaves
  * them unknown: the state of a dataset is shown all the same.
  */
 export async function readOldKinds({ config, db, signal }: Needs): Promise<VersionKinds> {

@@ -163,7 +163,8 @@ interface JudgingState {
 }
 
 /**
- * Describes the progress of judges and people, and what was linked last. A judge scores what could be decoded, group by group: fewer than the stored
+ * Describes the progress of judges and people, and what was linked last. A judge scores what could be decoded, group by group: fewer than
+ * the stored
  * images are no failure by themselves.
  */
 export function describeJudging({ db, config }: Pick<Context, "db" | "config">, images: number): JudgingState {

@@ -7,7 +7,10 @@ import type { ConfigFile, JudgeConfig } from "../schema.ts";
 /** Models that prefer, in lower case, letters and digits alone: their names in a row's source say more than a technical score does. */
 const LEARNED_SCORERS: ReadonlySet<string> = new Set(["pickscore", "hpsv2", "imagereward"]);
 
-/** Finds what the keys of a judge cannot show by themselves: whom a pairwise judge waits for, keys of another mode, half an address, a name that lies. */
+/**
+ * Finds what the keys of a judge cannot show by themselves: whom a pairwise judge waits for, keys of another mode, half an address, a name
+ * that lies.
+ */
 export function checkJudges({ annotate: { judges } }: Pick<ConfigFile, "annotate">): readonly Problem[] {
   return judges.flatMap((judge, index): readonly Problem[] => {
     const at: Path = ["annotate", "judges", index];

@@ -306,7 +306,9 @@ export const preferences = sqliteTable(
       .notNull()
       .references(() => prompts.promptKey),
     criterion: text().notNull(),
-    /** No foreign key, nor of the rejected: each image that is deleted would be looked for among all links. Linking takes away what is gone. */
+    /**
+     * No foreign key, nor of the rejected: each image that is deleted would be looked for among all links. Linking takes away what is gone.
+     */
     chosen: text().notNull(),
     /** `people`, `judge:<name>` or `combined`. */
     source: text().notNull(),

@@ -232,7 +232,8 @@ function configOf(definition: InputDefinition): PyValue {
 }
 
 /**
- * The inputs that a node has with what it is given, as ComfyUI 0.33.0 checks them: a choice brings the inputs of its option along (one that is
+ * The inputs that a node has with what it is given, as ComfyUI 0.33.0 checks them: a choice brings the inputs of its option along (one that
+ * is
  * no key brings none, and is not checked itself), an input that grows is so many others.
  */
 function liveDefinitions({ inputs }: Pick<NodeClass, "inputs">, given: PyDict): ReadonlyMap<string, InputDefinition> {

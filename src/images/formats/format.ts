@@ -7,12 +7,12 @@ import { walkWebp, stripWebp } from "./webp.ts";
 
 export interface ImageFormat {
   readonly name: "png" | "jpeg" | "webp";
-  /** Without the dot. */
+  /** File extension without the dot. */
   readonly extension: string;
   readonly contentType: string;
-  /** True where ComfyUI embeds the prompt that made the image. */
+  /** True if ComfyUI embeds the prompt that made the image. */
   readonly carriesPrompt: boolean;
-  /** True where its first bytes say how long it is: to be known before they leave. */
+  /** True if its first bytes say how long it is: to be known before they leave. */
   readonly beginsWithLength: boolean;
   readonly walk: () => Walk<Image>;
   /** Walks an image that `walk` found good, and leaves its metadata out. */
@@ -59,7 +59,7 @@ const FORMATS: readonly (readonly [ImageFormat, ...Mark[]])[] = [
   [WEBP, ["RIFF", 0], ["WEBP", 8]],
 ];
 
-/** Of every format that is stored, without the dot. */
+/** Extensions of every format that is stored, without the dot. */
 export const EXTENSIONS: readonly string[] = FORMATS.map(([{ extension }]) => extension);
 
 /** Images and films that a ComfyUI node may save and no verifier reads. */
@@ -100,7 +100,7 @@ const UNSUPPORTED: readonly (readonly [name: string, ...Mark])[] = [
   ["NumPy", "\x93NUMPY", 0],
 ];
 
-/** What an extension says of a file's format: that of an ImageFormat, or another. */
+/** Format of a file by its extension. */
 const NAMED: Readonly<Record<string, ImageFormat["name"]>> = {
   png: "png",
   apng: "png",
@@ -114,14 +114,14 @@ const NAMED: Readonly<Record<string, ImageFormat["name"]>> = {
 const ALTERED_HINT =
   "an image proxy (Cloudflare Polish, a CDN) may stand between: switch it off for this host, or set servers[].url to the server's own address";
 
-/** The format that a file's name says, null where it says none that is stored. */
+/** The format that a file's name says, null if it says none that is stored. */
 export function formatNamedBy(filename: string): ImageFormat["name"] | null {
   const extension = /\.([^.]+)$/.exec(filename)?.[1]?.toLowerCase() ?? "";
   return Object.hasOwn(NAMED, extension) ? (NAMED[extension] ?? null) : null;
 }
 
 /**
- * Tells a format from its first SNIFF_BYTES bytes; no header counts. `named` is what the file's name says, null where that does not matter.
+ * Tells a format from its first SNIFF_BYTES bytes; no header counts. `named` is what the file's name says, null if that does not matter.
  * @throws {RejectError} "unsupported-format", "altered" or "not-an-image".
  */
 export function sniffFormat(head: Buffer, named: ImageFormat["name"] | null = null): ImageFormat {
@@ -137,7 +137,7 @@ export function sniffFormat(head: Buffer, named: ImageFormat["name"] | null = nu
   throw new RejectError("not-an-image", `The answer is no image: it begins with ${JSON.stringify(text.replaceAll(/[^ -~]/g, "."))}`);
 }
 
-/** For an image that is not as its server made it. `what` completes "The image was changed on its way: …". */
+/** Makes the error of an image that is not as its server made it. `what` completes "The image was changed on its way: …". */
 export function altered(what: string): RejectError {
   return new RejectError("altered", `The image was changed on its way: ${what}`, { hint: ALTERED_HINT });
 }

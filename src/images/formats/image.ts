@@ -1,29 +1,29 @@
 import { RejectError } from "../../errors.ts";
 
-/** What an image's own structure says. */
+/** Facts in an image's own structure. */
 export interface Image {
   readonly widthPx: number;
   readonly heightPx: number;
-  /** ComfyUI's `prompt`, JSON of the graph that ran; null where the image carries none. */
+  /** ComfyUI's `prompt`, JSON of the graph that ran; null if the image carries none. */
   readonly embeddedPrompt: string | null;
 }
 
-/** For bytes that no writer of the format leaves. `what` completes "The image is corrupt: …". */
+/** Makes the error of bytes that no writer of the format leaves. `what` completes "The image is corrupt: …". */
 export function corrupt(what: string): RejectError {
   return new RejectError("corrupt", `The image is corrupt: ${what}`);
 }
 
-/** For a sound image of which a dataset could only hold a part. */
+/** Makes the error of a sound image of which a dataset could only hold a part. */
 export function animated(frames: number): RejectError {
   return new RejectError("animated", `The image is animated: it has ${frames} frames`);
 }
 
-/** For an image that is not there to its end. */
+/** Makes the error of an image that is not there to its end. */
 export function truncated(sizeBytes: number): RejectError {
   return new RejectError("truncated", `The image ends after ${sizeBytes} bytes, before its end`);
 }
 
-/** For one that goes on after the length that its server announced. */
+/** Makes the error of an image that goes on after its announced length. */
 export function tooLong(announcedBytes: number): RejectError {
   return new RejectError("corrupt", `The image has more than the announced ${announcedBytes} bytes`);
 }

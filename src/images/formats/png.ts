@@ -9,7 +9,7 @@ const SIGNATURE = Buffer.from("89504e470d0a1a0a", "hex");
 const MAX_CHUNK_BYTES = 2 ** 31 - 1;
 /** Longest embedded prompt read, bytes. A large workflow has some 100 KB. */
 const MAX_PROMPT_BYTES = 8 * MIB;
-/** Where ComfyUI leaves the prompt: tEXt by itself, the others where a node writes more than Latin-1, or compresses. */
+/** Chunks in which the prompt may be: tEXt by ComfyUI itself, the others by nodes that write more than Latin-1, or compress. */
 const TEXT_CHUNKS = new Set(["tEXt", "zTXt", "iTXt"]);
 /** Says how many frames follow, and how often they are played. Source: PNG (Third Edition) §11.3.6.1. */
 const ANIMATION = "acTL";
@@ -26,7 +26,7 @@ const BIT_DEPTHS: Readonly<Record<number, readonly number[]>> = {
 
 interface Chunk {
   readonly type: string;
-  /** Null where only the checksum was of interest. */
+  /** Null if only the checksum was of interest. */
   readonly data: Buffer | null;
 }
 

@@ -1,6 +1,6 @@
 import { RejectError } from "../../errors.ts";
 
-/** What a walk takes next: at most so many bytes, or everything through the next 0xFF byte. */
+/** The bytes that a walk takes next: at most so many, or everything through the next 0xFF byte. */
 export type Wanted = number | "through-0xff";
 
 /**
@@ -59,7 +59,7 @@ function endOf(wanted: Wanted, { chunk, at }: { readonly chunk: Buffer; readonly
   return found === -1 ? chunk.length : found + 1;
 }
 
-/** Where a format's stripping walk says what stays of an image. Pieces come in the order of the file. */
+/** Takes what a format's stripping walk keeps of an image. Pieces come in the order of the file. */
 export interface StripSink {
   /** Bytes that stay. They may be changed until `headEnds()`, or the end where that was never called. */
   keep(bytes: Buffer): void;

@@ -52,7 +52,7 @@ function sizeOf(type: string, data: Buffer): Size {
 }
 
 const METADATA = new Set(["EXIF", "XMP "]);
-/** Of VP8X's first byte: EXIF and XMP follow. Source: RFC 9649 §2.7.1. */
+/** Bits of VP8X's first byte: EXIF and XMP follow. Source: RFC 9649 §2.7.1. */
 const HAS_METADATA = 0x0c;
 
 /**

@@ -72,7 +72,9 @@ const BATCH_IMAGES = 64;
 /** Most bytes of the images of one request: 24 large PNGs of 1024 px. A larger image is sent alone. */
 const BATCH_BYTES = 64 * MIB;
 
-/** Splits a group into requests. Only a very large group takes more than one. Each image is scored by itself, so the split changes no score. */
+/**
+ * Splits a group into requests. Only a very large group takes more than one. Each image is scored by itself, so the split changes no score.
+ */
 export function splitIntoBatches<Image extends Pick<JudgeImage, "sizeBytes">>(images: readonly Image[]): readonly (readonly Image[])[] {
   const batches: Image[][] = [];
   let last: Image[] = [];

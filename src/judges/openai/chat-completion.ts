@@ -54,11 +54,14 @@ export interface RequestForm {
 
 export const FIRST_FORM: RequestForm = { hasSchema: true, limitKey: "max_tokens", hasTemperature: true };
 
-/** Returns the form to try after a server refused `form` (400 or 422) with the text `words`. Returns null if nothing more can be left out. */
+/**
+ * Returns the form to try after a server refused `form` (400 or 422) with the text `words`. Returns null if nothing more can be left out.
+ */
 export function nextForm(form: RequestForm, words: string): RequestForm | null {
   // OpenAI's newer models refuse max_tokens and name the new parameter in the error.
   if (form.limitKey === "max_tokens" && words.includes("max_completion_tokens")) return { ...form, limitKey: "max_completion_tokens" };
-  // OpenAI's reasoning models support one temperature only. An error about response_format may quote the whole request, temperature included.
+  // OpenAI's reasoning models support one temperature only. An error about response_format may quote the whole request, temperature
+  // included.
   const isAboutSchema = form.hasSchema && words.includes("response_format");
   if (form.hasTemperature && words.includes("temperature") && !isAboutSchema) return { ...form, hasTemperature: false };
   return form.hasSchema ? { ...form, hasSchema: false } : null;

@@ -17,7 +17,10 @@ export type OpenaiJudgeConfig = Extract<JudgeConfig, { readonly kind: "openai" }
 
 /** Refused questions before the first success that show that the settings are wrong, not one of the images. */
 const REFUSED_MAX = 3;
-/** Refused questions in a row, after a success, that show that the images are not the cause. Each refused image would have no score for ever. */
+/**
+ * Refused questions in a row, after a success, that show that the images are not the cause. Each refused image would have no score for
+ * ever.
+ */
 const REFUSED_IN_A_ROW_MAX = 50;
 /** Statuses about the content of a request: Bad Request, Content Too Large, Unsupported Media Type, Unprocessable Content. */
 const REFUSES_CONTENT: ReadonlySet<number> = new Set([400, 413, 415, 422]);
@@ -123,7 +126,10 @@ interface RequestBudget {
   reserve(requests: number): RequestShare | null;
 }
 
-/** Creates a limit of requests that also holds for groups in flight: a group starts only if all its requests fit, and repeats only if some are left. */
+/**
+ * Creates a limit of requests that also holds for groups in flight: a group starts only if all its requests fit, and repeats only if some
+ * are left.
+ */
 function createRequestBudget(max: number): RequestBudget {
   let sent = 0;
   let reserved = 0;

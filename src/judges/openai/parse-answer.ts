@@ -54,7 +54,10 @@ function splitAnswer(answer: string): AnswerParts {
   };
 }
 
-/** Removes the reasoning. An end tag without a start tag is possible: the chat template has the start tag. Reasoning that never ends leaves nothing. */
+/**
+ * Removes the reasoning. An end tag without a start tag is possible: the chat template has the start tag. Reasoning that never ends leaves
+ * nothing.
+ */
 function withoutReasoning(answer: string): string {
   const end = answer.lastIndexOf(REASONING_END);
   if (end !== -1) return answer.slice(end + REASONING_END.length);

@@ -23,7 +23,9 @@ const DISK_SPACE = "free space on that disk, then run the same command again";
 /** Hints for errors that are not the file's fault. */
 const HINTS: Readonly<Record<string, string>> = { EMFILE: OPEN_FILES, ENFILE: OPEN_FILES, ENOSPC: DISK_SPACE, EDQUOT: DISK_SPACE };
 
-/** Returns what to try against a file system's error: `otherwise`, but where the reason is no fault of the file, its folder or their rights. */
+/**
+ * Returns what to try against a file system's error: `otherwise`, but where the reason is no fault of the file, its folder or their rights.
+ */
 export function fileHint(error: unknown, otherwise: string): string {
   return HINTS[errnoOf(error) ?? ""] ?? otherwise;
 }

@@ -30,7 +30,10 @@ export function forgetHiddenWords(): void {
   hidden.clear();
 }
 
-/** A server's words without the values of the headers that it was sent, in whatever form: some proxies repeat them in their errors. Other hidden words go, too. */
+/**
+ * A server's words without the values of the headers that it was sent, in whatever form: some proxies repeat them in their errors. Other
+ * hidden words go, too.
+ */
 export function withoutSecrets(text: string, headers: Readonly<Record<string, string>>): string {
   const words = Object.values(headers).flatMap((value) => [value, ...value.split(/\s+/)]);
   const secrets = words.flatMap((word) => [word, encodeURIComponent(word), ...decodedBasic(word)]);

@@ -13,7 +13,7 @@ import { pipeline } from "node:stream/promises";
 import type { ObjectStore } from "../../stores/object-store.ts";
 import { createVerifier, type ImageFacts } from "../../images/verify.ts";
 
-/** What became of an image. Only failures of the source that may pass, of the store, and bugs are thrown. */
+/** The outcome of adopting an image. Only failures of the source that may pass, of the store, and bugs are thrown. */
 export type AdoptOutcome =
   | { readonly kind: "stored"; readonly image: Omit<AdoptedImage, "storedAtMs" | "rules"> }
   /** This dataset made the very file itself. */
@@ -95,7 +95,7 @@ async function storeImage(image: Pick<FoundImage, "name" | "open">, read: ReadIm
   const options = { contentType: format.contentType, signal };
   const outcome = await withBody(image, read, { signal, use: (body) => store.putNew(key, body, sizeBytes, options) });
   if (outcome === "created" || (await holds(read.facts, target))) return;
-  // What is there is damaged: the key is made of the image's own checksum.
+  // The object there is damaged: its key is made of the image's own checksum.
   await withBody(image, read, { signal, use: (body) => store.put(key, body, sizeBytes, options) });
 }
 

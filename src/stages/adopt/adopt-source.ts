@@ -2,7 +2,7 @@ import type { Readable } from "node:stream";
 import type { RejectReason } from "../../errors.ts";
 import type { Json, JsonObject } from "../../lib/exact-json.ts";
 
-/** Where an image came from, as `image_index` shows it. Data, never a path of ours, and without secrets. */
+/** The origin of an image, as `image_index` shows it. Data, never a path of ours, and without secrets. */
 export interface Origin {
   /** A server's URL, or that of a folder or bucket. */
   readonly server: string;
@@ -11,20 +11,20 @@ export interface Origin {
   readonly type: string;
 }
 
-/** What a line of JSONL says of its image. */
+/** The content of a line of JSONL. */
 export interface Said {
   readonly prompt: string;
   readonly negative: string;
   /** "" where the line has none. */
   readonly model: string;
-  /** Null where the line has none. */
+  /** Null if the line has none. */
   readonly seed: bigint | null;
   readonly id: string | null;
 }
 
-/** What a source knows of an image beside its bytes. */
+/** Facts that a source knows of an image, beside its bytes. */
 export interface Claim {
-  /** Which source is believed where several describe one image: the lowest. */
+  /** If several sources describe one image, the lowest rank counts. */
   readonly precedence: "0-jsonl" | "1-history" | "2-folder";
   /** The graph of a run, as history tells it; null elsewhere. What the image embeds goes before it. */
   readonly graph: JsonObject | null;
@@ -37,17 +37,17 @@ export interface Claim {
 
 export interface OpenedImage {
   readonly body: Readable;
-  /** As announced; null where it is not. */
+  /** Announced length; null if there is none. */
   readonly sizeBytes: number | null;
 }
 
-/** What a source offers is the same item as long as the source calls it so. */
+/** One image that a source offers. It is the same item as long as its `item` is the same. */
 interface Item {
   /** Hashed for the database. */
   readonly identity: Json;
-  /** Of everything else that would make it another image, or describe it otherwise. */
+  /** Fingerprint of everything else that would make it another image, or describe it otherwise. */
   readonly state: Json;
-  /** For people; safe for a terminal. */
+  /** Name for people, safe for a terminal. */
   readonly name: string;
 }
 
@@ -57,7 +57,9 @@ export interface FoundImage extends Item {
   readonly claim: Claim;
   /** A network lies between: what came damaged may come whole. */
   readonly isRemote: boolean;
-  /** From the start at each call. @throws {RejectError} where there is nothing, {TransientError} where there may be later. */
+  /**
+   * Lists the items, from the start at each call. @throws {RejectError} where there is nothing, {TransientError} where there may be later.
+   */
   open(signal: AbortSignal): Promise<OpenedImage>;
 }
 

@@ -7,7 +7,7 @@ import { retry, RETRIES } from "../../lib/retry.ts";
 import { adoptImage, type AdoptImageNeeds, type AdoptOutcome } from "./adopt-image.ts";
 import type { AdoptItem, AdoptSource, FoundImage } from "./adopt-source.ts";
 
-/** What a network may do to an image. */
+/** Failures of a network while an image is read. */
 const DAMAGE: ReadonlySet<RejectReason> = new Set(["truncated", "corrupt", "not-an-image"]);
 /** So many images one after another whose place gave nothing: it is the source that is away. */
 const LOST_IN_A_ROW_MAX = 20;
@@ -136,7 +136,7 @@ async function withRetries(item: FoundImage, context: AdoptImageNeeds): Promise<
   }
 }
 
-/** What a description depends on: where it changes, every image is described anew. */
+/** Hashes what a description depends on. If it changes, every image is described anew. */
 function bindRules({ workflows }: AdoptNeeds["config"]) {
   return Object.entries(workflows).map(
     ([name, { bind }]) => [name, Object.entries(bind).map(([key, place]) => [key, [place].flat()])] as const,

@@ -17,7 +17,7 @@ const MODEL_CHARS = 200;
 
 export type DescribeRules = Pick<Config, "workflows" | "prompts">;
 
-/** What a row says of an adopted image, but for its bytes. */
+/** The columns of an adopted image, without those about its bytes. */
 export interface Description {
   readonly promptKey: string;
   readonly prompt: string;
@@ -32,7 +32,7 @@ export interface Description {
 }
 
 export interface Described {
-  /** Of the bytes; null where they carry none. */
+  /** Graph embedded in the bytes; null if they carry none. */
   readonly embeddedPrompt: string | null;
   readonly claim: Claim;
   readonly origin: Origin;
@@ -77,7 +77,7 @@ interface Facts {
   readonly workflowSha256: string | null;
 }
 
-/** From the graph alone. */
+/** Describes an image from its graph alone. */
 function tell(graph: ApiGraph, { workflows, prompts }: DescribeRules): Facts {
   const found = readBindings(
     graph,
@@ -86,7 +86,7 @@ function tell(graph: ApiGraph, { workflows, prompts }: DescribeRules): Facts {
   return { prompt: found.prompt, ...factsOf(graph, { found, prompts }) };
 }
 
-/** From a line of JSONL; the graph, where there is one, adds what the line does not say. */
+/** Describes an image from a line of JSONL. Its graph, if there is one, adds what the line does not say. */
 function listen(said: Said, { graph, rules }: { readonly graph: ApiGraph; readonly rules: DescribeRules }): Facts {
   const found = readOtherBindings(
     graph,
@@ -105,7 +105,7 @@ function factsOf(
   { found: { values, places }, prompts }: { readonly found: Found; readonly prompts: Config["prompts"] },
 ): Omit<Facts, "prompt"> {
   const { seed, negative, ...others } = values;
-  // As planned prompts have it: a negative of the prompt's own is part of what it is, a workflow's is a parameter.
+  // As in planned prompts: a negative of the prompt's own is part of the prompt, a workflow's is a parameter.
   const isOwnNegative = prompts.negative !== undefined;
   const perPrompt = Object.keys(prompts.columns);
   const isSecret = (name: string, value: Json): boolean =>
@@ -125,7 +125,7 @@ function factsOf(
   };
 }
 
-/** As of planned variants: classes and inputs, without what each job fills and without names of files. */
+/** As for planned variants: classes and inputs, without the inputs that each job fills and without names of files. */
 function graphSha256(graph: ApiGraph, perJob: Found["places"][string]): string {
   const prefixes = Object.entries(graph)
     .filter(([, node]) => saverKindOf(node) !== undefined)
@@ -177,7 +177,7 @@ function cleanModel(model: string): string {
 
 type Bind = WorkflowConfig["bind"];
 
-/** What a graph holds where `bind` says. */
+/** The values of a graph at the bound places. */
 interface BoundValues {
   readonly prompt: string;
   /** Bound name → value, without the prompt; a name whose place is missing, or whose places differ, has none. */
@@ -203,7 +203,7 @@ function readBindings(graph: ApiGraph, binds: readonly Bind[]): BoundValues {
   throw new RejectError("prompt-unbound", `The image's graph does not tell its prompt: ${[...why].join("; ")}`);
 }
 
-/** Of a graph whose prompt is known otherwise: of the first workflow whose places are all there, else what the first has. */
+/** Reads a graph whose prompt is known otherwise: by the first workflow whose places are all there, else by the first. */
 function readOtherBindings(graph: ApiGraph, binds: readonly Bind[]): Pick<BoundValues, "values" | "places"> {
   const read = binds.map((bind) => ({ wanted: Object.keys(bind).length, ...valuesOf(graph, bind) }));
   const whole = read.find(({ wanted, places }) => Object.keys(places).length === wanted);
@@ -243,7 +243,7 @@ function valuesOf(graph: ApiGraph, bind: Bind): Pick<BoundValues, "values" | "pl
   return { places, values: Object.fromEntries(values) };
 }
 
-/** Null where one of them is not there: a graph of another kind. */
+/** Null if one of them is not there: a graph of another kind. */
 function placesAt(graph: ApiGraph, texts: readonly string[], name: string): readonly Place[] | null {
   try {
     return texts.map((text) => resolvePlace(graph, text, `workflow.bind.${name}`));

@@ -11,7 +11,7 @@ const IMAGES: ReadonlySet<string> = new Set([".png", ".jpg", ".jpeg", ".webp"]);
 /** Entries of a folder read at a time. */
 const BUFFER_ENTRIES = 256;
 const READ_HINT = "give this user the right to read the folder, or adopt another";
-/** What SaveImage ends a name with: from 1 for each prefix, one after another in a batch. */
+/** The end of a name that SaveImage writes: a counter from 1 for each prefix, one after another in a batch. */
 const COUNTER = /_(\d{1,9})_?\.[^.]+$/;
 
 /** Every image below a folder, whose prompt is in its own text chunks. Hidden files and links to folders are passed over. */
@@ -80,7 +80,7 @@ async function itemOf(path: string, { folder, entry }: Place): Promise<AdoptItem
   }
 }
 
-/** From 0, as history counts. */
+/** Index from 0, as in the history. */
 function batchIndexOf(filename: string): number {
   const counter = Number(COUNTER.exec(filename)?.[1] ?? 1);
   return Math.max(0, counter - 1);

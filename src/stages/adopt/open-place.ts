@@ -4,7 +4,7 @@ import { type OpenedImage, quotedName } from "./adopt-source.ts";
 import { open } from "node:fs/promises";
 import { errnoOf, fileProblem } from "../../lib/files/file-problem.ts";
 
-/** Without an answer for so long a request is given up, ms. */
+/** A request without an answer for this long is given up, ms. */
 const ANSWER_TIMEOUT_MS = 60_000;
 
 /** Asks any web server for an image. Messages show `shown`: the address itself may hold a secret. */
@@ -27,7 +27,7 @@ export async function openHttp(
   }
   if (answer.ok && answer.body !== null) {
     const length = answer.headers.get("content-length");
-    // Of an encoded body the length is another than that of what comes out.
+    // The length of an encoded body is not that of its content.
     const isPlain = answer.headers.get("content-encoding") === null;
     const sizeBytes = isPlain && length !== null && /^\d{1,15}$/.test(length) ? Number(length) : null;
     return { body: Readable.fromWeb(answer.body), sizeBytes };

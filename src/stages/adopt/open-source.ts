@@ -33,7 +33,7 @@ type SourceKind =
   | { readonly kind: "jsonl"; readonly path: string };
 
 /**
- * What SOURCE is, before anything is opened for it. Paths become absolute.
+ * Tells what SOURCE is, before anything is opened. Paths become absolute.
  * @throws {ConfigError} for one that is none, or is not there.
  */
 export async function sourceKind(written: string): Promise<SourceKind> {

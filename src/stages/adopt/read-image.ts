@@ -15,7 +15,7 @@ const READ_TIMEOUT_MS = 600_000;
 
 export interface ReadImage {
   readonly facts: ImageFacts;
-  /** Null where it is too large to be held. */
+  /** Null if it is too large to be held. */
   readonly bytes: Buffer | null;
 }
 
@@ -80,7 +80,7 @@ export function readFailure(error: unknown, { name, signal, body }: Failing): un
   body.destroy();
   signal.throwIfAborted();
   if (error instanceof RejectError || error instanceof TransientError) return error;
-  // What sockets and streams raise has a code, but for fetch, whose bodies break with a bare TypeError: "terminated".
+  // Errors of sockets and streams have a code. Only bodies of fetch break with a bare TypeError: "terminated".
   const isStream = error instanceof Error && ("code" in error || error.message === "terminated");
   return isStream ? new TransientError(`Cannot read ${name}: ${messageOf(error)}`, { cause: error }) : error;
 }
@@ -88,13 +88,15 @@ export function readFailure(error: unknown, { name, signal, body }: Failing): un
 /** Custom savers write `prompt:{…}` into one tag or another. Source: ComfyUI's own SaveAnimatedWEBP, comfy_extras/nodes_images.py. */
 const PROMPT = /^\s*(?:prompt:)?\s*(\{.*)$/is;
 
-/** The graph that an image embeds: a PNG in its text chunk, JPEG and WebP where custom savers leave it in EXIF. Null where there is none. */
+/**
+ * The graph that an image embeds: a PNG in its text chunk, JPEG and WebP where custom savers leave it in EXIF. Null where there is none.
+ */
 export async function embeddedPrompt({ facts, bytes }: ReadImage): Promise<string | null> {
   if (facts.embeddedPrompt !== null || facts.format.name === "png" || bytes === null) return facts.embeddedPrompt;
   return promptInExif(bytes);
 }
 
-/** The graph in the EXIF data of a JPEG or WebP, null where there is none. */
+/** The graph in the EXIF data of a JPEG or WebP, null if there is none. */
 export async function promptInExif(image: Buffer): Promise<string | null> {
   const { default: sharp } = await import("sharp");
   // Its structure may be whole, which says nothing of its headers: what cannot be read tells no prompt.

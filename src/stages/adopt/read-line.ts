@@ -11,7 +11,7 @@ const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 /** A line of the JSONL that names an image. */
 interface AdoptLine {
   readonly said: Said;
-  /** As written: a path, or an address. */
+  /** A path or an address, as written. */
   readonly place: { readonly file: string } | { readonly uri: string };
 }
 
@@ -82,7 +82,7 @@ function bad(why: string): RejectError {
   return new RejectError("bad-line", `Cannot adopt this line: ${why}`);
 }
 
-/** Where a line's image is. */
+/** The place of a line's image. */
 export interface JsonlPlace {
   readonly scheme: "file" | "http" | "s3";
   /** A path for `file`, else the address. May hold a secret in its query: never shown, never kept. */

@@ -13,7 +13,10 @@ export interface VoteTask {
   readonly promptKey: string;
   readonly prompt: string;
   readonly criterion: string;
-  /** In the order shown. The order is drawn from the content of the task: it is the same every time, and a position says nothing about quality. */
+  /**
+   * In the order shown. The order is drawn from the content of the task: it is the same every time, and a position says nothing about
+   * quality.
+   */
   readonly images: readonly TaskImage[];
 }
 
@@ -80,7 +83,10 @@ function groupImages(images: readonly string[], task: ExportTasksOptions["task"]
   return images.flatMap((first, index) => images.slice(index + 1).map((second) => [first, second]));
 }
 
-/** Counts the votes that showed all of these images and say something about them. Skips, and choices of an image that is filtered out, do not count. */
+/**
+ * Counts the votes that showed all of these images and say something about them. Skips, and choices of an image that is filtered out, do
+ * not count.
+ */
 function countVotesOn(
   { votes }: FinalGroup,
   { criterion, shown }: { readonly criterion: string; readonly shown: readonly string[] },

@@ -9,7 +9,7 @@ import type { ComfyClient } from "../../comfy/client/client.ts";
 import type { SubmittedJob } from "../../db/queries/jobs/jobs.ts";
 import { openServer, type Server } from "./server/server.ts";
 
-/** How long to wait for the first server to answer, ms. Source: README, "Exit codes". */
+/** Longest wait for the first answer of any server, ms. Source: README, "Exit codes". */
 const FIRST_SERVER_TIMEOUT_MS = 30_000;
 const CHECK_INTERVAL_MS = 1_000;
 /** A server that answers one question badly is back in a moment; one away for longer is not waited for when the run is to stop, ms. */
@@ -70,7 +70,9 @@ interface Ending {
   readonly nextChange: () => Promise<void>;
 }
 
-/** Resolves when nothing is left to do, or everything in flight is settled after a stop. Rejects when no server can be used for too long. */
+/**
+ * Resolves when nothing is left to do, or everything in flight is settled after a stop. Rejects when no server can be used for too long.
+ */
 async function untilDone(needs: GenerateNeeds, { run, fleet, upstream, nextChange }: Ending): Promise<void> {
   const { clock, db } = needs;
   const startedAtMs = clock.nowMs();

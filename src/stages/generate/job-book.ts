@@ -28,10 +28,10 @@ export interface JobBookNeeds extends Pick<Context, "config" | "db" | "log" | "c
 
 export type JobBook = ReturnType<typeof jobBook>;
 
-/** How jobs end, in the database, for the schedule, for who is to blame, and on the screen. */
+/** Records how jobs end: in the database, for the schedule, for the blame, and on the screen. */
 export function jobBook(needs: JobBookNeeds) {
   const { config, db, log, clock, jobs, failures, schedule, health, progress, lastProgress, unjudged, act, changed } = needs;
-  /** By server: the variants that its nodes did not take at its last contact. */
+  /** Keyed by server: the variants that its nodes did not take at its last contact. */
   const barred = new Map<string, ReadonlySet<string>>();
   const fieldsOf = (job: SubmittedJob) => ({ prompt_id: job.promptId, job: job.job, server: job.server });
 
@@ -125,7 +125,7 @@ export function jobBook(needs: JobBookNeeds) {
       log.warn(`${reason}. Its jobs go to other servers`);
       changed();
     },
-    /** What a server's nodes do not take, by variant: known at its contact, before any job is sent there. */
+    /** Records what a server's nodes do not take, by variant. It is known at the contact, before any job is sent there. */
     barred(server: string, refusals: ReadonlyMap<string, string>): void {
       for (const variant of barred.get(server) ?? []) if (!refusals.has(variant)) schedule.offerAgain(variant, server);
       barred.set(server, new Set(refusals.keys()));
@@ -190,7 +190,7 @@ export function createUnjudgedSubmissions() {
       unjudged.count++;
       return unjudged.count >= BLAMED_FROM && (taken.get(server) ?? 0) > unjudged.takenBefore;
     },
-    /** How often the job was sent in vain to any server. */
+    /** Number of times that the job was sent in vain to any server. */
     countOf: (job: string): number => [...(byJob.get(job)?.values() ?? [])].reduce((sum, { count }) => sum + count, 0),
     /** The job is settled: nothing of it stays in memory. */
     forget: (job: string): void => void byJob.delete(job),

@@ -1,6 +1,6 @@
 import type { HistoryEntry, OutputImage } from "../../comfy/client/history-entry.ts";
 
-/** What a history entry means for the job, before any policy. */
+/** The meaning of a history entry for its job, before any policy. */
 export type Outcome =
   | { readonly kind: "images"; readonly images: readonly OutputImage[] }
   | { readonly kind: "no-output" }

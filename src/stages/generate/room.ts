@@ -4,13 +4,13 @@ export interface RoomFacts {
   readonly ours: number;
   /** Other people's, as the queue was last seen. */
   readonly theirs: number;
-  /** Why its memory is too low to take more, if it is. */
+  /** The reason why its memory is too low to take more, if it is. */
   readonly shortage: string | null;
   /** It is being tried with one job. */
   readonly isProbe: boolean;
 }
 
-/** How many jobs more a server may be given: a server that people share is not flooded. */
+/** Returns how many more jobs a server may get. A server that people share is not flooded. */
 export function roomOf({ window, ours, theirs, shortage, isProbe }: RoomFacts): number {
   if (shortage !== null) return 0;
   return Math.max(0, (isProbe ? 1 : window) - ours - theirs);
@@ -24,7 +24,10 @@ export interface MemoryMarks {
 
 const MB = 1e6;
 
-/** Why there is too little memory, null where there is enough. Newer servers list every device of the machine: the first is the one that they use. */
+/**
+ * Says why there is too little memory, null if there is enough. Newer servers list every device of the machine: the first is the one that
+ * they use.
+ */
 export function shortageOf(
   stats: { readonly ramFreeBytes: number; readonly devices: readonly { readonly name: string; readonly vramFreeBytes: number }[] },
   { minFreeVramMb, minFreeRamMb }: MemoryMarks,
@@ -41,11 +44,11 @@ interface DiskFacts {
   readonly freeBytes: number | null;
   /** 0: not looked at. */
   readonly minFreeDiskMb: number;
-  /** Whether harvest makes room there by itself. */
+  /** True if harvest makes room there by itself. */
   readonly reclaims: boolean;
 }
 
-/** Why a server's output folder is too full for more images, null where it is not. A folder that cannot be looked at stops nobody. */
+/** Says why a server's output folder is too full for more images, null if it is not. A folder that cannot be looked at stops nobody. */
 export function diskShortageOf({ freeBytes, minFreeDiskMb, reclaims }: DiskFacts): string | null {
   if (freeBytes === null || freeBytes >= minFreeDiskMb * MB) return null;
   const way = reclaims ? "harvest makes room as it stores images" : "free space there, or set harvest.reclaim: true";

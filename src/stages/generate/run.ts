@@ -27,7 +27,7 @@ interface EndableServer {
   readonly wake: () => void;
 }
 
-/** What the workers of one run of generate share. */
+/** Shared by the workers of one run of generate. */
 export interface GenerateRun extends Pick<GenerateNeeds, "config" | "comfy" | "clock" | "log" | "lastProgress"> {
   /** Ends every request: the second Ctrl-C, or a run that gave up. */
   readonly signal: AbortSignal;
@@ -46,11 +46,11 @@ export interface GenerateRun extends Pick<GenerateNeeds, "config" | "comfy" | "c
   readonly finished: AbortSignal;
   /** Sent where there is no WebSocket yet. */
   readonly fallbackClientId: string;
-  /** By server: has it take what it may. */
+  /** Keyed by server: gives the server the jobs that it may take. */
   readonly fillers: Map<string, () => void>;
   /** True once no new job may be taken. */
   isOver(): boolean;
-  /** What the job's attempt is sent with. */
+  /** Returns the prompt_id of a job's attempt. */
   promptIdOf(job: string, attempt: number): string;
   /** The server calls the prompt otherwise. False: it cannot be followed under that id. */
   rememberPromptId(given: GivenPromptId): boolean;
@@ -67,7 +67,7 @@ export interface GenerateRun extends Pick<GenerateNeeds, "config" | "comfy" | "c
 export interface RunOptions {
   /** UUID. */
   readonly promptIdNamespace: string;
-  /** What jobs are sent and the database does not keep, by variant. */
+  /** Secrets that jobs are sent with and the database does not keep, by variant. */
   readonly heldBack: ReadonlyMap<string, HeldBack>;
   readonly finished: AbortSignal;
   /** Ends the run with an error. */

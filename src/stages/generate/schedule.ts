@@ -4,17 +4,17 @@ export interface ScheduleOptions {
   readonly jobs: Pick<JobQueries, "planned">;
   /** Prompts per block; pairs of a block are complete before the next one starts. */
   readonly blockPrompts: number;
-  /** What a job's workflow loads: jobs of one signature need the same models. */
+  /** Returns the models that a job's workflow loads. Jobs of one signature need the same. */
   readonly signatureOf: (variant: string) => string;
   /** Every server of the configuration. */
   readonly servers: readonly string[];
-  /** Whether a server may be given jobs of a variant. */
+  /** True if a server may be given jobs of a variant. */
   readonly permits: (url: string, variant: string) => boolean;
   readonly nowMs: () => number;
 }
 
 /**
- * Which job goes to which server next. Pull, not push: a server with room asks. All servers get one job before any gets two, so that few
+ * Chooses the next job of each server. Pull, not push: a server with room asks. All servers get one job before any gets two, so that few
  * jobs spread over all GPUs. A server stays with its block, its loaded models and its prompt as long as it can.
  */
 export type Schedule = ReturnType<typeof createSchedule>;
@@ -32,15 +32,15 @@ export function createSchedule({ jobs, blockPrompts, signatureOf, servers, permi
   const closed = new Set<string>();
   /** Servers that found nothing to take, or have no room: they do not hold the others at one job. */
   const sated = new Set<string>();
-  /** By job: where it failed. */
+  /** Keyed by job: the servers where it failed. */
   const avoided = new Map<string, Set<string>>();
-  /** By job: the server that shall try it once more. */
+  /** Keyed by job: the server that is to try it once more. */
   const pinned = new Map<string, string>();
-  /** By job: when it may be sent again, ms since the epoch. */
+  /** Keyed by job: the time from which it may be sent again, ms since the epoch. */
   const deferred = new Map<string, number>();
-  /** By variant: the servers that refused its workflow. */
+  /** Keyed by variant: the servers that refused its workflow. */
   const refused = new Map<string, Set<string>>();
-  /** By variant: the servers that took its workflow in this run. */
+  /** Keyed by variant: the servers that accepted its workflow in this run. */
   const takers = new Map<string, Set<string>>();
   /** Servers that would take more once the others have their share. */
   let held = new Set<string>();
@@ -60,7 +60,7 @@ export function createSchedule({ jobs, blockPrompts, signatureOf, servers, permi
     if (pin !== undefined && pin !== url && mayTake(job.variant, pin)) return false;
     const failedAt = avoided.get(job.job);
     if (failedAt?.has(url) !== true) return true;
-    // Where it failed is better than nowhere: max_attempts ends it.
+    // A server where it failed is better than none: max_attempts ends it.
     return [...up].every((other) => failedAt.has(other) || !mayTake(job.variant, other));
   };
 
@@ -89,12 +89,12 @@ export function createSchedule({ jobs, blockPrompts, signatureOf, servers, permi
       closed.delete(url);
       return [...refused.keys()].filter(isRefusedEverywhere);
     },
-    /** Whether the server takes anything new. */
+    /** True if the server takes anything new. */
     setOpen: (url: string, isOpen: boolean): void => {
       if (isOpen) closed.delete(url);
       else closed.add(url);
     },
-    /** Whether the server may be given jobs of the variant now. */
+    /** True if the server may be given jobs of the variant now. */
     mayTake,
     /** True if there is a planned job that the server may be given now. */
     hasFor(url: string): boolean {
@@ -159,7 +159,7 @@ export function createSchedule({ jobs, blockPrompts, signatureOf, servers, permi
       return isRefusedEverywhere(variant);
     },
     isRefused: (variant: string, url: string): boolean => refused.get(variant)?.has(url) === true,
-    /** What the server refused is offered to it again: it came back with other nodes, or the refusal was none of the variant. */
+    /** Offers the server again what it refused: it came back with other nodes, or the refusal was not about the variant. */
     offerAgain: (variant: string, url: string): void => void refused.get(variant)?.delete(url),
     /** The server took a job of the variant. */
     taken: (variant: string, url: string): void => void takers.set(variant, (takers.get(variant) ?? new Set()).add(url)),
@@ -172,9 +172,9 @@ export function createSchedule({ jobs, blockPrompts, signatureOf, servers, permi
   };
 }
 
-/** What a server did last. */
+/** The last work of a server. */
 interface Habit {
-  /** What its workflow loads. */
+  /** The models that its workflow loads. */
   readonly signature: string;
   readonly promptKey: string;
 }
@@ -184,11 +184,14 @@ interface Chooser {
   readonly signatureOf: (variant: string) => string;
   readonly suits: (job: JobRow) => boolean;
   readonly own: Habit | undefined;
-  /** Of the servers that have jobs. */
+  /** The last work of each server that has jobs. */
   readonly others: readonly Habit[];
 }
 
-/** Of the first block that has anything for the server: its prompt, its models, then what nobody else works on, then anything. */
+/**
+ * Chooses from the first block that has a job for the server: a job of its prompt, then of its models, then of models that nobody else
+ * works on, then any.
+ */
 function chooseJob(choices: readonly JobRow[], { blockOf, signatureOf, suits, own, others }: Chooser): JobRow | undefined {
   const first = choices.find(suits);
   if (first === undefined) return undefined;
@@ -249,7 +252,7 @@ function createJobPool({ jobs, blockOf }: JobPoolOptions) {
         readOn();
       }
     },
-    /** True where the end of the plan was reached. */
+    /** True if the end of the plan was reached. */
     isExhausted: (): boolean => isAtEnd,
     /** Reads beyond what is held. False where there is nothing more, or no room. */
     more(): boolean {

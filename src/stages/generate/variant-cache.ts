@@ -84,7 +84,7 @@ export function variantCache({ db, config }: Pick<Context, "db" | "config">, hel
     get,
     /** The inputs that the job fills with values of its own. */
     placesOf: (job: JobRow): readonly Place[] => Object.keys(valuesOf(job)).flatMap((name) => get(job.variant).bindings[name] ?? []),
-    /** What POST /prompt is sent for a job. Equal for every attempt and server. */
+    /** Makes the body of POST /prompt for a job. It is equal for every attempt and server. */
     render(job: JobRow): Pick<Submission, "prompt" | "extraData"> {
       const { graph, bindings, outputs } = get(job.variant);
       const { extraData, secrets } = heldBack.get(job.variant) ?? NOTHING_HELD_BACK;
@@ -95,7 +95,7 @@ export function variantCache({ db, config }: Pick<Context, "db" | "config">, hel
   };
 }
 
-/** What a variant's jobs are sent and the database does not keep. */
+/** Secrets that a variant's jobs are sent with and the database does not keep. */
 export interface HeldBack {
   readonly extraData: JsonObject;
   readonly secrets: readonly (readonly [Place, Json])[];

@@ -15,7 +15,7 @@ export interface SavedBy {
   readonly withoutMetadata: boolean;
 }
 
-/** What an image must be like that a node of this graph saved, the very graph that ran. */
+/** Derives from the graph that ran what an image of one of its nodes must be like. */
 export function expectationIn(graph: ApiGraph, { nodeId, withoutMetadata }: SavedBy): Expectation {
   return { embedsPrompt: !withoutMetadata && embedsPrompt(nodeOf(graph, nodeId)?.class_type ?? ""), askedSize: askedSize(graph, nodeId) };
 }
@@ -25,7 +25,7 @@ const NO_VALUES = "{}";
 /** Tells what an image must be like, from the graph that it is made by. */
 export function imageExpectations(needs: Pick<Context, "db" | "config">): (image: ListedImageRow) => Expectation {
   const variants = variantCache(needs);
-  /** Of images whose prompts bring no values. */
+  /** Expectations of images whose prompts bring no values. */
   const sizes = new Map<string, AskedSize | null>();
 
   /** `SaveImage` for any saver where generate.save_as is temp: it is replaced by a PreviewImage, which embeds as that does. */

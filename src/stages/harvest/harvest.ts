@@ -18,16 +18,17 @@ import { transfer } from "./transfer/transfer.ts";
 import { heldBuffers, type HeldBuffers } from "./transfer/held-buffers.ts";
 import { MIB } from "../../lib/units.ts";
 
-/** Between two counts of what is listed, for the progress line, ms. */
+/** Pause between two counts of what is listed, for the progress line, ms. */
 const COUNT_INTERVAL_MS = 1_000;
-/** How long a server that is not in the configuration may still come to be in it, ms. */
+/** Time in which a server may still be added to the configuration, ms. */
 const UNKNOWN_GRACE_MS = 10_000;
 
 type Needs = "config" | "db" | "store" | "comfy" | "clock" | "log" | "lastProgress" | "stopping" | "signal";
 
 /**
  * Moves every listed image into the store, verified on the way, and beside it the images that prompts come with.
- * Reads images (listed), servers. Writes images (stored, rejected), jobs (planned again, failed, history deleted), reference_files, objects; deletes originals.
+ * Reads images (listed), servers. Writes images (stored, rejected), jobs (planned again, failed, history deleted), reference_files,
+ * objects; deletes originals.
  * Resumes by what is still listed. Fails with FatalError where the store cannot go on, or nothing was achieved for `generate.give_up_s`.
  */
 export const harvest: Stage<Needs> = async (context, upstream) => {

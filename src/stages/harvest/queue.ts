@@ -18,7 +18,7 @@ export interface QueueNeeds {
 export interface HarvestItem extends ListedImageRow {
   /** When its server failed at it first, ms since the epoch. */
   readonly troubledAtMs: number | null;
-  /** What its last bad fetch brought, as ImageCheck.fingerprint tells it; null: none yet, or not known. */
+  /** Fingerprint of its last bad answer (ImageCheck.fingerprint); null: none yet, or not known. */
   readonly refused: string | null;
 }
 
@@ -37,7 +37,8 @@ interface Lane {
 export type HarvestQueue = ReturnType<typeof harvestQueue>;
 
 /**
- * Which image is fetched next: servers in turn, so that a slow one does not hold back the others. A server or store that fails waits
+ * Chooses the image that is fetched next: servers in turn, so that a slow one does not hold back the others. A server or store that fails
+ * waits
  * with growing pauses and is then tried with one image, before it gets the rest.
  */
 export function harvestQueue({ images, clock, isKnown }: QueueNeeds) {
@@ -63,7 +64,7 @@ export function harvestQueue({ images, clock, isKnown }: QueueNeeds) {
     return lane;
   }
 
-  /** After a failure one image goes first. */
+  /** True after a failure: one image goes first. */
   const isProbing = (lane: Lane): boolean => lane.failedTries > 0 && lane.inFlight.size > 0;
 
   function next(lane: Lane, nowMs: number): HarvestItem | undefined {
@@ -81,7 +82,7 @@ export function harvestQueue({ images, clock, isKnown }: QueueNeeds) {
     return image === undefined ? undefined : { ...image, troubledAtMs: null, refused: null };
   }
 
-  /** When the lane has something to claim, null where nothing waits for a time. */
+  /** When the lane has something to claim, null if nothing waits for a time. */
   function dueOf(lane: Lane, nowMs: number): number | null {
     if (isProbing(lane)) return null;
     if (lane.dueMs > nowMs) return lane.dueMs;
@@ -113,7 +114,7 @@ export function harvestQueue({ images, clock, isKnown }: QueueNeeds) {
       return claimed;
     },
 
-    /** Milliseconds until claim() can have something that it has not now; null where no time changes that. */
+    /** Milliseconds until claim() can have something that it has not now; null if no time changes that. */
     nextDueMs(): number | null {
       if (store.failedTries > 0 && inFlight > 0) return null;
       const nowMs = clock.nowMs();
@@ -154,7 +155,7 @@ export function harvestQueue({ images, clock, isKnown }: QueueNeeds) {
       const lane = laneOf(server);
       const nowMs = clock.nowMs();
       lane.downSinceMs ??= nowMs;
-      // What was in flight together fails together, which is one failure.
+      // Transfers in flight together fail together: that is one failure.
       if (lane.dueMs <= nowMs) lane.dueMs = nowMs + backoffMs(lane.failedTries++, { ...WAITS.server, retryAfterMs });
       return nowMs - lane.downSinceMs;
     },

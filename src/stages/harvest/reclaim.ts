@@ -27,7 +27,7 @@ export interface ReclaimNeeds extends Pick<Context, "config" | "db" | "log" | "s
 export interface StoredItem extends Omit<OriginalName, "filenamePrefix" | "sizeBytes"> {
   readonly job: string;
   readonly server: string;
-  /** Of what was fetched; null where the store had it already and the server's file was not looked at. */
+  /** Length of the file that was fetched; null if the store had it already and the server's file was not looked at. */
   readonly sizeBytes: number | null;
 }
 
@@ -133,7 +133,7 @@ export function reclaimer(needs: ReclaimNeeds): Reclaimer {
   };
 }
 
-/** None where there is no such folder, or it cannot be read: `check` says so, and each deletion that fails. */
+/** Returns nothing if there is no such folder, or it cannot be read: `check` says so, and each deletion that fails. */
 async function namesIn(folder: string): Promise<readonly string[]> {
   try {
     return (await readdir(folder)).toSorted();
@@ -152,7 +152,7 @@ async function removeIfEmpty(folder: string): Promise<void> {
 }
 
 interface SameOriginalOptions {
-  /** Of what is stored. */
+  /** SHA-256 of the stored file. */
   readonly sha256: string;
   readonly signal: AbortSignal;
 }
@@ -190,7 +190,7 @@ interface OriginalName extends SourceName {
 type Original = { readonly path: string } | { readonly why: string } | "gone";
 
 /**
- * Where the original of a stored image is below a server's output folder. A server's words lead here, so that everything is proven: it
+ * Finds the original of a stored image below a server's output folder. A server's words lead here, so that everything is proven: it
  * is of type output, lies and is named as its job was told to save, no link leads out of the folder, and it has the length that was
  * verified. `name` has passed checkSourceName.
  */

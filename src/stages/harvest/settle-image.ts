@@ -55,7 +55,7 @@ export function imageSettler(needs: SettleNeeds): ImageSettler {
   const { config, clock, log, lastProgress, images, queue, cleaner, reclaim, counts, fuse } = needs;
   const maxAttempts = config.generate.max_attempts;
   const told = new Set<string>();
-  /** By server: its last trouble, while it gives no images. */
+  /** Keyed by server: its last trouble, while it gives no images. */
   const troubles = new Map<string, { readonly error: TransientError; readonly answersOthers: boolean }>();
 
   function jobDone(item: ListedImageRow, settled: Settled | null): void {
@@ -82,7 +82,7 @@ export function imageSettler(needs: SettleNeeds): ImageSettler {
     };
   }
 
-  /** What may happen only once the row says that the store has the image. */
+  /** Work to be done only once the row says that the store has the image. */
   function committed({ item, outcome }: StoredItem, settled: Settled | null): void {
     queue.release(item);
     if (settled === null) return; // Its job was planned again meanwhile; the object is adopted then.
@@ -170,7 +170,7 @@ export function imageSettler(needs: SettleNeeds): ImageSettler {
     if (downMs > config.generate.give_up_s * 1_000) giveAway(item.server);
   }
 
-  /** What waits at a server that gives no images is made on another one. False where there is none. */
+  /** Has the images that wait at a server that gives none made on another one. Returns false if there is no other. */
   function giveAway(server: string): boolean {
     const trouble = troubles.get(server);
     if (trouble === undefined || needs.serverCount() < 2) return false;
@@ -238,7 +238,7 @@ export function makeElsewhere(
   log.warn(`${server}: ${why}. The images of ${counted(jobs, "job")} there are made again elsewhere`);
 }
 
-/** How a transfer ended, and what its server says where that was its doing. */
+/** The end of a transfer, with the server's words if the server caused it. */
 export type HarvestOutcome =
   | Exclude<TransferOutcome, { readonly kind: "server-trouble" }>
   /** The server answers other questions, and refuses this image: it is about the image. */

@@ -8,7 +8,8 @@ import { comfyClient } from "../../comfy/client/client.ts";
 import type { Config } from "../../config/schema.ts";
 
 /**
- * Reads workflows, prompts and the images they name to their end, as planning will, and writes nothing: a first start that is refused leaves no trace, so that
+ * Reads workflows, prompts and the images they name to their end, as planning will, and writes nothing: a first start that is refused
+ * leaves no trace, so that
  * a mended configuration, be it another dataset name, starts afresh.
  * @throws {ConfigError} for all that planning would refuse.
  */
@@ -20,7 +21,7 @@ export async function checkPlan({ config, signal }: Pick<Context, "config" | "si
   for await (const row of readPrompts(config.prompts, { warn: () => undefined, references }).rows()) void row;
 }
 
-/** How long planning waits for what a server says, ms. What is not known by then is asked at the server's first contact. */
+/** Longest wait of planning for the answers of servers, ms. Questions left open are asked at a server's first contact. */
 const ASK_TIMEOUT_MS = 5_000;
 
 /**

@@ -4,7 +4,7 @@ import { planQueries, type PlannedJob } from "../../db/queries/plan/plan.ts";
 import type { PromptRow } from "../../prompts/read-prompts.ts";
 import { ConfigError } from "../../errors.ts";
 
-/** What planning would change in an existing dataset, from reading alone. */
+/** Says what planning would change in an existing dataset. It only reads. */
 export interface PlanComparison {
   /** A prompt that the plan wants, in the order of the file. @throws {ConfigError} as planning would. */
   see(row: PromptRow, jobs: readonly PlannedJob[]): void;

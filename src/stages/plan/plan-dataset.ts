@@ -33,11 +33,13 @@ const CHUNK_PROMPTS = 256;
  * pages all over the index: the more rows a transaction has, the fewer pages it writes for each.
  */
 const FIRST_PLAN_CHUNK_PROMPTS = 8_192;
-/** Between two long transactions, ms: whoever waits for one to end looks every 100 ms. Source: sqlite3.c, sqliteDefaultBusyCallback. */
+/**
+ * Pause between two long transactions, ms: whoever waits for one to end looks every 100 ms. Source: sqlite3.c, sqliteDefaultBusyCallback.
+ */
 const GAP_MS = 110;
 /** Prompts held in memory until they are written; what lives longer makes V8 keep more memory for ever. */
 const HELD_PROMPTS = 16;
-/** What a prompt_key has before its hash. Source: identity.ts, promptKeyOf. */
+/** Stands before the hash of a prompt_key. Source: identity.ts, promptKeyOf. */
 const PROMPT_KEY_MARK = "p_";
 
 export type PlanNeeds = Pick<Context, "config" | "db" | "clock" | "log">;
@@ -45,7 +47,7 @@ export type PlanNeeds = Pick<Context, "config" | "db" | "clock" | "log">;
 export interface PlanOptions {
   /** Only the first so many prompts; a later plan without it goes on with the rest. */
   readonly promptsLimit?: number;
-  /** What the servers that answer say of the workflows' nodes. */
+  /** Classes of the workflows, as the servers that answer describe them. */
   readonly servers?: readonly ServerClasses[];
 }
 
@@ -87,7 +89,7 @@ export async function planDataset(needs: PlanNeeds, { promptsLimit, servers = []
   rememberPlan(db, {
     config: rememberedConfig(config),
     storeUri: config.store.uri,
-    // What seeds were derived from stays known while the configuration lists seeds of its own.
+    // The base of derived seeds stays known while the configuration lists seeds of its own.
     ...(areDerived(config.candidates.seeds) ? { baseSeed: config.seed.toString() } : {}),
     planFingerprint: null,
     planPartial: isPartial ? 1 : 0,
@@ -114,7 +116,7 @@ const NOTHING_NEW: PlanReport = {
   duplicates: 0,
 };
 
-/** What is to be planned, for both passes. */
+/** The input of both passes of planning. */
 interface Wanted {
   readonly limited: Context["config"]["prompts"] & { readonly limit: number };
   readonly references: ReferenceFiles;
@@ -122,7 +124,10 @@ interface Wanted {
   readonly servers: readonly ServerClasses[];
 }
 
-/** First pass: everything is read and checked before anything is written. `isPartial`: --prompts leaves prompts out that the configuration wants. */
+/**
+ * First pass: everything is read and checked before anything is written. `isPartial`: --prompts leaves prompts out that the configuration
+ * wants.
+ */
 async function checkPrompts({ config, db, log }: PlanNeeds, { limited: prompts, references, variants, servers }: Wanted) {
   const plan = planQueries(db);
   using keys = hexSet();
@@ -174,7 +179,7 @@ async function writePlan({ config, db, clock }: PlanNeeds, { limited, references
     }
     flush();
   } finally {
-    plan.commit(); // What was added is right, and the next plan goes on from it.
+    plan.commit(); // The rows added are right, and the next plan continues from them.
   }
   return changes.compare(before);
 }

@@ -21,7 +21,7 @@ export interface SeedRule {
   readonly max: number;
 }
 
-/** How many candidates a prompt has: seeds × variants. */
+/** Number of candidates of a prompt: seeds × variants. */
 export function candidatesPerPrompt(variants: readonly PlannedVariant[], rule: SeedRule): number {
   return (rule.seeds?.length ?? rule.perPrompt) * variants.length;
 }
@@ -70,12 +70,12 @@ function compare(a: string, b: string): number {
 
 type Seeds = Config["candidates"]["seeds"];
 
-/** True where each prompt has seeds of its own, made from the base seed. */
+/** True if each prompt has seeds of its own, made from the base seed. */
 export function areDerived(seeds: Seeds): seeds is Exclude<Seeds, readonly unknown[]> {
   return !Array.isArray(seeds);
 }
 
-/** What the configuration says of seeds. */
+/** The rule of the configuration for seeds. */
 export function seedRuleOf({ seed: baseSeed, candidates }: Pick<Config, "seed" | "candidates">): SeedRule {
   const { seeds, per_prompt: perPrompt } = candidates;
   if (!areDerived(seeds)) return { baseSeed, perPrompt, seeds: seeds.map(BigInt), max: DERIVED_SEED_MAX };

@@ -23,12 +23,12 @@ export interface ReadyToPlan extends PreparedVariant {
   readonly variant: string;
   readonly workflow: string;
   readonly bound: BoundWorkflow;
-  /** What stands around the graph in a wrapped file. */
+  /** Everything around the graph in a wrapped file. */
   readonly wrapper: JsonObject;
 }
 
 export interface PrepareOptions {
-  /** What the servers that answer say of their nodes; where none does, a list decides which are ComfyUI's own. */
+  /** Classes of the servers that answer. If none does, a list decides which classes are ComfyUI's own. */
   readonly servers?: readonly ServerClasses[];
   /** Told of nodes that are not allowed. @default throws */
   readonly refuse?: (error: ConfigError) => void;
@@ -61,7 +61,7 @@ export async function prepareVariants(
     const bound = workflows[workflow];
     if (bound === undefined) throw new Error(`expandVariants answered an unknown workflow "${workflow}"`);
     const prepared = prepareVariant(bound, { variant, set, perJob });
-    // With save_as temp a PreviewImage stands in their place, which saves PNG.
+    // Under save_as: temp a PreviewImage replaces them, which saves PNG.
     if (config.generate.save_as === "output") refuseUnsupported(prepared.graph, { outputs: bound.outputs, variant });
     return { ...prepared, variant, workflow, bound, wrapper: bound.wrapper };
   });
@@ -82,7 +82,7 @@ function secretsInSet(variants: Config["candidates"]["variants"], workflows: Rea
   );
 }
 
-/** What is uploaded is what a column names: without one nothing ever would be. */
+/** Only files that a column names are uploaded: without a column nothing ever would be. */
 function refuseUnnamedUploads({ workflows, prompts }: Pick<Config, "workflows" | "prompts">): void {
   const columns = Object.keys(prompts.columns);
   const name = Object.keys(uploadFolders(workflows)).find((upload) => !columns.includes(upload));
@@ -114,7 +114,10 @@ async function loadWorkflow(name: string, config: WorkflowConfig, { servers, ref
   return { graph, wrapper, bindings, outputs: resolveOutputs(graph, { outputs: config.outputs, saveAs, workflow: name }) };
 }
 
-/** Reads a workflow file of the configuration, and hides its secrets from all that is said from then on. @throws {ConfigError} where it cannot be read, or is no workflow. */
+/**
+ * Reads a workflow file of the configuration, and hides its secrets from all that is said from then on. @throws {ConfigError} where it
+ * cannot be read, or is no workflow.
+ */
 export async function readWorkflow(file: string): Promise<Workflow> {
   const workflow = parseWorkflow(workflowText(await readBytes(file), { file }), { file });
   hideWords(secretWords(workflow.graph, workflow.wrapper));

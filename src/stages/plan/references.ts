@@ -66,7 +66,7 @@ interface Target {
   readonly signal: AbortSignal;
 }
 
-/** From whichever of its files still has the content. @throws {RejectError} where none has. */
+/** Reads a reference image from whichever of its files still has the content. @throws {RejectError} where none has. */
 async function putReference(file: ReferenceContent, { key, paths, store, signal }: Target): Promise<void> {
   const { bytes, extension } = file;
   if (await isThere(file, key, { store, signal })) return;

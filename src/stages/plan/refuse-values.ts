@@ -56,7 +56,8 @@ function hopeless(variant: string, refusals: readonly ValueRefusal[]): ConfigErr
 }
 
 /**
- * Finds the cells of a prompt that cannot stand in the inputs they are bound to, or that every server would refuse there: known at planning,
+ * Finds the cells of a prompt that cannot stand in the inputs they are bound to, or that every server would refuse there: known at
+ * planning,
  * with the line, instead of at night from a job that fails. Such a prompt fails alone, so that one bad cell of 200,000 stops nothing.
  */
 export function unfitCells(
@@ -82,14 +83,14 @@ export function unfitCells(
     ),
     ...workflows.flatMap(({ bindings, values }) => {
       const refusals = values.map((each) => promptRefusals(bound, { bindings, values: each }).filter(({ isCertain }) => isCertain));
-      // What one server takes, one server runs.
+      // A value that one server takes can run there.
       if (refusals.length === 0 || refusals.some((each) => each.length === 0)) return [];
       return (refusals[0] ?? []).map(({ name, nature }) => `whose ${name} is ${nature}, on every server: will fail, the others go on`);
     }),
   ];
 }
 
-/** What of a variant is compared with what servers take. */
+/** The parts of a variant that are compared with the nodes of servers. */
 interface ComparedVariant extends Pick<PreparedVariant, "graph" | "params"> {
   readonly bound: Pick<BoundWorkflow, "graph" | "bindings">;
 }
@@ -98,7 +99,7 @@ interface ComparedVariant extends Pick<PreparedVariant, "graph" | "params"> {
 interface ValueRefusal extends Refusal {
   /** `seed`, or what the value is known by. */
   readonly name: string;
-  /** Of seeds, the largest that the input takes. */
+  /** The largest seed that the input takes. */
   readonly max?: number | bigint;
 }
 

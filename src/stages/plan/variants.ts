@@ -72,7 +72,7 @@ function checkKey(
   );
 }
 
-/** How many variants there will be, and how that comes about: `base 1 + sweep 2 (guidance, lora) × 3 (steps) = 7 variants`. */
+/** Explains the number of variants: `base 1 + sweep 2 (guidance, lora) × 3 (steps) = 7 variants`. */
 export function countVariants(variants: readonly VariantConfig[]): { readonly total: number; readonly text: string } {
   let total = 0;
   const terms = variants.map((variant) => {

@@ -39,7 +39,8 @@ async function inPages({ pageAfter, stopping, change }: Pages): Promise<number> 
 }
 
 /**
- * Has the chosen images that can be made again made again: same candidate, same seed, next attempt, and a new image_id, so that versions which
+ * Has the chosen images that can be made again made again: same candidate, same seed, next attempt, and a new image_id, so that versions
+ * which
  * show the old image keep its file. Writes images and jobs, nothing else: the stage that works, or the next one, runs the jobs. Killed in
  * between, the same again does the rest. Answers how many.
  */

@@ -10,7 +10,7 @@ export interface StoredProblemNeeds {
 
 type ImageFacts = Pick<StoredImageRow, "key" | "sha256" | "bytes">;
 
-/** Reads a stored image to its last byte: what is wrong with it, null where it is what the database says. */
+/** Reads a stored image to its last byte: what is wrong with it, null if it is what the database says. */
 export async function storedProblem(image: ImageFacts, needs: StoredProblemNeeds): Promise<string | null> {
   try {
     return await readProblem(image, needs);

@@ -9,7 +9,7 @@ import { storedProblem } from "./stored-problem.ts";
 const PAGE_ROWS = 1_000;
 
 export interface VerifyStoreOptions {
-  /** How many images and how many reference images, spread evenly; undefined: all. */
+  /** Number of images, and of reference images, to look at, spread evenly. Undefined: all. */
   readonly sample: number | undefined;
   /** Called with the id of each image, the SHA-256 of each reference image that is not what the database says. */
   readonly report: (id: string, problem: string, kind: "images" | "references") => void;

@@ -1,7 +1,7 @@
 import { FatalError, TransientError } from "../../errors.ts";
 import { errnoOf, fileHint, fileProblem } from "../../lib/files/file-problem.ts";
 
-/** What to try, by errno. Everything here needs a person. */
+/** Hints by errno. Everything here needs a person. */
 const HINTS: Readonly<Record<string, string>> = {
   ENOSPC: "free space on that disk, or move `store.uri`'s folder to a larger one and link it back, then run the same command again",
   EDQUOT: "raise the disk quota, then run the same command again",

@@ -123,7 +123,7 @@ async function infoOf(path: string): Promise<ObjectInfo | null> {
   return found === null ? null : { sizeBytes: found.size, uri: pathToFileURL(path).href };
 }
 
-/** Of a file; null where none is. */
+/** Reads the facts of a file; null if none is. */
 async function statOf(path: string): Promise<Stats | null> {
   try {
     const found = await stat(path);
@@ -168,7 +168,7 @@ async function nameDurably(path: string, syncFolder: SyncFolder, call: () => Pro
 }
 
 interface Listing {
-  /** Below the root, "" or ending in a slash. */
+  /** Folder below the root: "" or ending in a slash. */
   readonly folder: string;
   readonly prefix: string;
 }

@@ -11,7 +11,7 @@ import { writeAll } from "../../lib/files/write-pieces.ts";
 import { fileError } from "./file-errors.ts";
 import { DAY_MS } from "../../lib/units.ts";
 
-/** Where objects are written before they have their name; no key starts with it. */
+/** Folder of objects that do not have their name yet. No key starts with it. */
 export const PARTIAL_FOLDER = ".partial";
 
 /** Leftovers of another machine's processes are removed after this time, ms: whether those still run cannot be asked. */
@@ -45,7 +45,7 @@ export function partialFiles(root: string) {
       return path;
     },
 
-    /** Another name for a finished file, flushed to the disk; answers the path, null where the file cannot have one here. */
+    /** Another name for a finished file, flushed to the disk; answers the path, null if the file cannot have one here. */
     async link(file: string): Promise<string | null> {
       const path = nextPath();
       await (ready ??= prepare(folder));
@@ -120,7 +120,7 @@ async function isAbandoned(path: string, name: string): Promise<boolean> {
   }
 }
 
-/** What link() says where the file system has no hard links (exFAT, some network mounts), or no more of one file. */
+/** Codes of link() on a file system without hard links (exFAT, some network mounts), or without more of one file. */
 export const NO_HARD_LINKS: ReadonlySet<string> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
 
 /**

@@ -5,13 +5,13 @@ import { mapStreamErrors } from "../../lib/streams.ts";
 import { codeOf, s3Error, statusOf } from "./errors.ts";
 
 export interface S3ClientOptions {
-  /** Of an S3-compatible server; undefined for AWS. */
+  /** Address of an S3-compatible server; undefined for AWS. */
   readonly endpoint?: string | undefined;
   readonly region?: string | undefined;
   readonly pathStyle?: boolean | undefined;
   /** Sockets, ≥ 1. */
   readonly concurrency: number;
-  /** Without a byte for so long a socket is given up, ms. */
+  /** A socket without a byte for this long is given up, ms. */
   readonly stallTimeoutMs: number;
 }
 
@@ -64,7 +64,7 @@ function forCompatible({ region, pathStyle }: S3ClientOptions, endpoint: string)
   };
 }
 
-/** Where an `s3://bucket/prefix` points to; the prefix is "" or ends in a slash. */
+/** Parses `s3://bucket/prefix`. The prefix is "" or ends in a slash. */
 export interface S3Place {
   readonly bucket: string;
   readonly prefix: string;
@@ -85,12 +85,12 @@ export function parseS3Uri(uri: string): S3Place {
   return { bucket, prefix: prefix === "" ? "" : `${prefix}/` };
 }
 
-/** Without an answer for so long a request is given up, ms. */
+/** A request without an answer for this long is given up, ms. */
 const STALL_TIMEOUT_MS = 60_000;
 
 /** Reads objects of any bucket and any name, which somebody else wrote. */
 export interface S3Reader {
-  /** Null where nothing is. @throws as every store does. */
+  /** Null if nothing is. @throws as every store does. */
   get(uri: string, signal: AbortSignal): Promise<{ readonly body: Readable; readonly sizeBytes: number | null } | null>;
   close(): void;
 }

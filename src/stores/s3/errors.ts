@@ -1,6 +1,6 @@
 import { FatalError, messageOf, TransientError } from "../../errors.ts";
 
-/** What to try, by S3 error code. Everything here needs a person. Source: Amazon S3 API Reference, "Error responses". */
+/** Hints by S3 error code. Everything here needs a person. Source: Amazon S3 API Reference, "Error responses". */
 const FATAL: Readonly<Record<string, string>> = {
   CredentialsProviderError: "export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or AWS_PROFILE), then run the same command again",
   InvalidAccessKeyId: "check AWS_ACCESS_KEY_ID and that it belongs to this endpoint",
@@ -47,7 +47,7 @@ export type S3Right =
 
 /** Redirects. A request is signed for one host, so that none is followed. */
 const MOVED_STATUS: ReadonlySet<number | undefined> = new Set([302, 303, 307, 308]);
-/** What the SDK calls an answer that is not S3's XML, and S3Answer one without a code. */
+/** Names of an answer that is not S3's XML (the SDK's), and of one without a code (S3Answer's). */
 const NAMELESS: ReadonlySet<string | undefined> = new Set([undefined, "Unknown", "UnknownError", "Error"]);
 
 /**
@@ -96,7 +96,7 @@ function movedError(error: unknown, doing: string): FatalError {
   return new FatalError(words, { hint: `${endpoint}; on AWS set store.region to the bucket's region` });
 }
 
-/** The origin that a redirect names, without path and signature; null where it names none. */
+/** The origin that a redirect names, without path and signature; null if it names none. */
 function locationOf(error: unknown): string | null {
   if (typeof error !== "object" || error === null || !("$response" in error)) return null;
   // The SDK's HttpResponse, which it hangs on its errors unseen.

@@ -85,7 +85,7 @@ export function s3Expiry({ client, sdk, bucket, prefix, request }: S3ExpiryNeeds
   };
 }
 
-/** Where the store knows no rules or tags, words that say so. */
+/** Runs a call, and says so in words if the store knows no rules or tags. */
 function explained(error: unknown, doing: string): Error {
   if (UNSUPPORTED_STATUS.has(statusOf(error)) || UNSUPPORTED_CODES.has(codeOf(error))) {
     return new FatalError(`Cannot ${doing}: this store has no such thing`, { hint: "prune --yes deletes at once instead", cause: error });

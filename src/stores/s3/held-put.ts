@@ -26,7 +26,7 @@ export interface HeldPutOptions extends DirectPutsOptions {
   readonly abilities: Pick<S3Abilities, "checksum">;
 }
 
-/** What S3 answers as ETag of an object that came in one piece, unless a customer's key encrypts it: the MD5. */
+/** The ETag of an object that came in one piece, unless a customer's key encrypts it: the MD5. */
 const MD5_ETAG = /^"?([0-9a-f]{32})"?$/;
 /** The SDK knows what to make of them. */
 const MOVED: ReadonlySet<number | undefined> = new Set([301, 302, 307, 308]);
@@ -46,7 +46,9 @@ export function heldPuts(client: S3Client, { sdk, abilities, ...options }: HeldP
   let isChecksumKnown = false;
   let opening: Promise<DirectPuts> | undefined;
 
-  /** As a stream, which the SDK sends once; of bytes it would take an answer that came before it had sent them. */
+  /**
+   * Sends the bytes as a stream, which the SDK sends once. With plain bytes it would accept an answer that came before it had sent them.
+   */
   async function firstThroughSdk({ input, bytes }: HeldObject, signal: AbortSignal): Promise<null> {
     await putStream(Readable.from([bytes], { objectMode: false }), bytes.length, (stream, unwanted) => {
       const command = new sdk.PutObjectCommand({ ...input, Body: stream, ContentLength: bytes.length });
@@ -63,7 +65,7 @@ export function heldPuts(client: S3Client, { sdk, abilities, ...options }: HeldP
     return null;
   }
 
-  /** As bytes: the SDK corrects its clock by the first answer and tries again. */
+  /** Sends the bytes as they are: the SDK corrects its clock by the first answer and tries again. */
   async function againThroughSdk({ input, bytes }: HeldObject, signal: AbortSignal): Promise<Checked> {
     const command = new sdk.PutObjectCommand({ ...input, Body: bytes, ContentLength: bytes.length });
     const { ETag: etag, ChecksumSHA256: checked } = await client.send(command, { abortSignal: signal });

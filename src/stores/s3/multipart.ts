@@ -156,7 +156,7 @@ async function* partsOf(body: Readable, sizeBytes: number): AsyncGenerator<Buffe
   if (seenBytes !== sizeBytes) throw wrongLength(seenBytes, sizeBytes);
 }
 
-/** What a killed process began under the same key. A store that cannot list uploads keeps them until its own rules end them. */
+/** Aborts what a killed process began under the same key. A store that cannot list uploads keeps them until its own rules end them. */
 async function abortLeftovers(
   { Bucket, Key }: { readonly Bucket: string | undefined; readonly Key: string | undefined },
   { client, sdk, request, tidy }: MultipartNeeds,
@@ -176,7 +176,7 @@ async function abortLeftovers(
 }
 
 /**
- * What S3 answers as ETag of a body that putMultipart() or one PUT has sent, unless a customer's key encrypts it: the MD5 of it, or of the
+ * Computes the ETag of a body that putMultipart() or one PUT has sent, unless a customer's key encrypts it: the MD5 of it, or of the
  * MD5s of its parts and their number.
  */
 export async function etagOf(body: Readable, sizeBytes: number): Promise<string> {

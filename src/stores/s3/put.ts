@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 /** Sends one stream; rejects with classed errors. The ETag as the store wrote it, quotes included. */
 export type SendStream = (stream: Readable, signal: AbortSignal) => Promise<{ readonly ETag?: string | undefined } | "exists">;
 
-/** What S3 answers as ETag of an object that came in one piece, unless a customer's key encrypts it: the MD5. */
+/** The ETag of an object that came in one piece, unless a customer's key encrypts it: the MD5. */
 const MD5_ETAG = /^"?([0-9a-f]{32})"?$/;
 
 /**
@@ -76,7 +76,7 @@ function exactLength(sizeBytes: number): ExactLength {
   return { stream, md5: () => digest };
 }
 
-/** For a body of another length than was announced. */
+/** Makes the error of a body with another length than announced. */
 export function wrongLength(seenBytes: number, sizeBytes: number): TransientError {
   return new TransientError(
     `Cannot send the body: it has ${seenBytes > sizeBytes ? "more" : "less"} than the announced ${sizeBytes} bytes`,

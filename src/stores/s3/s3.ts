@@ -19,7 +19,7 @@ export interface S3Options extends Omit<S3ClientOptions, "stallTimeoutMs"> {
   /** `AES256`, `aws:kms`, … */
   readonly sse?: string | undefined;
   readonly tags?: Readonly<Record<string, string>> | undefined;
-  /** Without an answer for so long a request is given up, ms. Bodies have their size at SLOWEST_BYTES_PER_S on top. */
+  /** A request without an answer for this long is given up, ms. Bodies have the time for their size at SLOWEST_BYTES_PER_S on top. */
   readonly stallTimeoutMs?: number | undefined;
 }
 
@@ -34,9 +34,9 @@ interface Held {
 }
 
 interface RequestOptions {
-  /** For messages: `write s3://…`. */
+  /** The call in messages: `write s3://…`. */
   readonly doing: string;
-  /** What the credentials need for it. */
+  /** The right that the credentials need for it. */
   readonly right: S3Right;
   readonly sizeBytes?: number;
   readonly signal?: AbortSignal | undefined;
@@ -83,7 +83,7 @@ export async function s3Store(settings: S3Options): Promise<ObjectStore> {
     }
   }
 
-  /** What the store says of an object; null where nothing is. */
+  /** Reads the facts of an object; null if nothing is. */
   async function look(key: string, signal: AbortSignal | undefined) {
     const about = { doing: `look at ${uriOf(key)}`, right: "s3:GetObject", signal } as const;
     const withGet = async (abortSignal: AbortSignal) => {
@@ -146,7 +146,7 @@ export async function s3Store(settings: S3Options): Promise<ObjectStore> {
       client,
       sdk,
       request: (call, sizeBytes) => request(call, { doing, right, sizeBytes, signal }),
-      // What was to be told is told already, and the next upload of the key tries again.
+      // The failure is reported already, and the next upload of the key tries again.
       tidy: (call) =>
         request(call, { doing: `${doing}: abort its upload`, right }).then(
           () => undefined,
@@ -196,7 +196,7 @@ export async function s3Store(settings: S3Options): Promise<ObjectStore> {
       return "exists" as const;
     }
     await sendBody(body, input, about);
-    abilities.conditional = false; // What was refused with the header, if anything was, is taken without it.
+    abilities.conditional = false; // If the header was refused, the request is accepted without it.
     return "created" as const;
   }
 
@@ -224,7 +224,7 @@ export async function s3Store(settings: S3Options): Promise<ObjectStore> {
     async holds(key, sizeBytes, read, signal) {
       const found = await look(key, signal);
       if (found?.ContentLength !== sizeBytes) return false;
-      // Of what a customer's key encrypts, and at some stores, the ETag says nothing.
+      // With a customer's key, and at some stores, the ETag says nothing.
       if (!isContentEtag(found.ETag) || found.SSEKMSKeyId !== undefined || found.SSECustomerAlgorithm !== undefined) return null;
       const ours = await etagOf(read(), sizeBytes);
       // Another number of parts: the same bytes may have come in other parts.

@@ -6,14 +6,14 @@ import type { SignatureV4 } from "@smithy/signature-v4";
 
 /** An object whose bytes are in memory. */
 export interface HeldObject {
-  /** As the SDK takes it, without a body. */
+  /** The SDK's input, without a body. */
   readonly input: PutObjectCommandInput;
   readonly bytes: Uint8Array;
   /** Hex. */
   readonly sha256: string;
 }
 
-/** What the store says of what it has. */
+/** The store's answer about the object that it has. */
 export interface Checked {
   readonly etag: string | undefined;
   /** The SHA-256 (base64) that it computed. */
@@ -24,7 +24,7 @@ export interface DirectPutsOptions {
   /** Sockets, ≥ 1. */
   readonly concurrency: number;
   readonly connectTimeoutMs: number;
-  /** Without an answer, ms. */
+  /** Longest wait for an answer, ms. */
   readonly stallTimeoutMs: number;
 }
 
@@ -42,7 +42,7 @@ export interface DirectPuts {
 }
 
 const CHECKSUM = "x-amz-checksum-sha256";
-/** Of an error's body, in which S3 says what is wrong. */
+/** Characters read of an error's body, in which S3 says what is wrong. */
 const WORDS_MAX_CHARS = 64 * 1024;
 
 /** Opens no connection before the first request. */
@@ -150,7 +150,7 @@ interface ToSign {
   readonly target: S3Target;
   /** Escaped. */
   readonly path: string;
-  /** With x-amz-content-sha256; without host. */
+  /** Headers to sign, with x-amz-content-sha256 and without host. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -180,20 +180,20 @@ async function openSigner(
   };
 }
 
-/** Where the SDK sends an object's requests, and what it signs them for. */
+/** The place to which the SDK sends an object's requests, and the region and service that it signs them for. */
 export interface S3Target {
   /** `http://127.0.0.1:8333` */
   readonly origin: string;
   readonly protocol: string;
   readonly hostname: string;
   readonly port: number | undefined;
-  /** Before the key, escaped: `/bucket/` in path style. */
+  /** Path before the key, escaped: `/bucket/` in path style. */
   readonly pathBefore: string;
   readonly region: string;
   readonly service: string;
 }
 
-/** Of a signed request of the SDK. */
+/** Reads the target off a signed request of the SDK. */
 export interface SignedRequest {
   readonly method: string;
   readonly protocol: string;
@@ -207,8 +207,9 @@ export interface SignedRequest {
 const CREDENTIAL_SCOPE = /^AWS4-HMAC-SHA256 Credential=[^,]+\/\d{8}\/([^/,]+)\/([^/,]+)\/aws4_request\b/;
 
 /**
- * Reads the target off a request that the SDK made and signed for `key`: its chain of endpoint rules, profiles and regions has decided then.
- * Null where its way of signing is another (S3 Express, several regions, no credentials).
+ * Reads the target off a request that the SDK made and signed for `key`: its chain of endpoint rules, profiles and regions has decided
+ * then.
+ * Returns null if it signs in another way (S3 Express, several regions, no credentials).
  */
 export function targetOf(request: SignedRequest, key: string): S3Target | null {
   const headers = new Map(Object.entries(request.headers).map(([name, value]) => [name.toLowerCase(), value]));
@@ -221,7 +222,7 @@ export function targetOf(request: SignedRequest, key: string): S3Target | null {
   return { origin, protocol, hostname, port, pathBefore: path.slice(0, path.length - escaped.length), region, service };
 }
 
-/** As the SDK writes a key into a path: RFC 3986, slashes kept. */
+/** Escapes a key for a path as the SDK does: RFC 3986, slashes kept. */
 function escapeKey(key: string): string {
   return encodeURIComponent(key)
     .replaceAll("%2F", "/")

@@ -8,7 +8,8 @@ import { readRecords, type JsonRecord } from "./read-records.ts";
 const FLAGS_QUESTION = "flags";
 
 /**
- * Argilla's records, nested (`to_json`) or flat (`to_list(flatten=True)`): questions answered by users. A label question says which image, a ranking
+ * Argilla's records, nested (`to_json`) or flat (`to_list(flatten=True)`): questions answered by users. A label question says which image,
+ * a ranking
  * question their order. Source: argilla 2.8, records/_io/_json.py and records/_resource.py (Record.to_dict).
  */
 export const argillaVotes: VoteFormat = {

@@ -126,7 +126,9 @@ interface Ranker {
   readonly shown: ReadonlyMap<string, string>;
 }
 
-/** Ids in their new order: one list under the Ranker's own name, or alone. Lists under other names are buckets, whose meaning is unknown. */
+/**
+ * Ids in their new order: one list under the Ranker's own name, or alone. Lists under other names are buckets, whose meaning is unknown.
+ */
 function rankingOf(ranker: Json | undefined, { name, shown }: Ranker): Outcome {
   const order = isJsonObject(ranker) ? ranker[name] : ranker;
   if (!isJsonArray(order) || order.length === 0)
@@ -172,7 +174,8 @@ function isMinKeys(keys: readonly string[]): boolean {
 }
 
 /**
- * A record of Label Studio's JSON_MIN as the task of its JSON export. Results lost their type there: Pairwise and Ranker are known by their form;
+ * A record of Label Studio's JSON_MIN as the task of its JSON export. Results lost their type there: Pairwise and Ranker are known by their
+ * form;
  * of Choices only ours are, by name, because any text of the data may look like a choice.
  * Source: label-studio-sdk 2.1, converter.py (convert_to_json_min) and utils.py (prettify_result).
  * @throws {VoteError} where an annotation holds nothing that is known.

@@ -118,7 +118,8 @@ const SIDE_RANKS = new Map([
 const WORDS = /[_\-\s]+|(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z])(?=\d)/;
 
 /**
- * Places in the order that their names tell: `image_1`, `image_2`; `left_url`, `right_url`; `urlA`, `urlB`. Null where they tell none: tools
+ * Places in the order that their names tell: `image_1`, `image_2`; `left_url`, `right_url`; `urlA`, `urlB`. Null where they tell none:
+ * tools
  * keep no order of keys (Postgres' jsonb sorts them), so that "left" would be a guess, and half of the guesses turn votes round.
  */
 export function orderedPlaces(places: readonly string[]): readonly string[] | null {

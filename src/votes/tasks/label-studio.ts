@@ -3,7 +3,8 @@ import type { TaskFileOptions, TaskFormat } from "./task-format.ts";
 const FLAGS = ["nsfw", "artefact", "text", "duplicate", "corrupt"];
 
 /**
- * Tasks for Label Studio and its labelling configuration: Choices for the best one, Ranker for an order. Not Pairwise: it knows neither tie nor
+ * Tasks for Label Studio and its labelling configuration: Choices for the best one, Ranker for an order. Not Pairwise: it knows neither tie
+ * nor
  * both bad. Source: labelstud.io/guide/tasks (basic JSON format), /tags/choices, /tags/ranker.
  */
 export const labelStudioTasks: TaskFormat = {

@@ -11,7 +11,8 @@ const FULL_FACTOR = 20;
 /** Of the first linking of 200,000 images; what an image may then cost at any size, 0.05 ms. */
 const WALL_S_MAX = 10;
 /**
- * Twice the images may cost an image so much more. Between sizes that no page cache holds: below them each row that is written finds its pages
+ * Twice the images may cost an image so much more. Between sizes that no page cache holds: below them each row that is written finds its
+ * pages
  * of the indexes of hashes in the cache, which says nothing about growth.
  */
 const GROWTH_MAX = 1.15;

@@ -9,7 +9,9 @@ const VOTES = 2_000;
 const IMAGES = 4;
 /** Of random pairs, as annotators meet them. */
 const VOTES_PER_GROUP = 10;
-/** Spread of the true strengths: the better of two wins 3 times of 4, about as often as people agree. Source: HPSv2's README, 65 to 78 %. */
+/**
+ * Spread of the true strengths: the better of two wins 3 times of 4, about as often as people agree. Source: HPSv2's README, 65 to 78 %.
+ */
 const SPREAD = 1.5;
 /** Both are at the maximum of one likelihood under other priors: of 200 groups they may differ in one or two, either way. */
 const WANTED = 0.99;

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { closeSync, fstatSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
 
-// The peer of the formats with images: reads each file, hashes it, appends it to one file and hashes that. One buffer, no promise, no flush.
+// The peer of the formats with images: reads each file, hashes it, appends it to one file and hashes that. One buffer, no promise, no
+// flush.
 
 const BUFFER_BYTES = 16 * 1024 * 1024;
 

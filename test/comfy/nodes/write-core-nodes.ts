@@ -4,7 +4,8 @@ import { parseObjectInfo } from "../../../src/comfy/nodes/object-info.ts";
 import { isJsonObject } from "../../../src/lib/exact-json.ts";
 import { parsePython } from "../../../src/lib/python-json.ts";
 
-// `pnpm core-nodes:generate VERSION SOURCE` writes src/comfy/core-nodes.ts: the list that `allow_nodes: [core]` stands for where no server is
+// `pnpm core-nodes:generate VERSION SOURCE` writes src/comfy/core-nodes.ts: the list that `allow_nodes: [core]` stands for where no server
+// is
 // there to be asked. SOURCE is the URL of a ComfyUI of that version, or a file with its answer to GET /object_info.
 
 const LINE_CHARS_MAX = 138;

@@ -4,8 +4,10 @@ import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
 
 /**
- * A local stand-in for those parts of the Hugging Face Hub's HTTP API that pushing a dataset uses: create, tree, preupload, LFS batch (basic
- * and in parts), commit as NDJSON, branches, resolve. Written after the requests of @huggingface/hub, and no proof of what the real Hub does.
+ * A local stand-in for those parts of the Hugging Face Hub's HTTP API that pushing a dataset uses: create, tree, preupload, LFS batch
+ * (basic
+ * and in parts), commit as NDJSON, branches, resolve. Written after the requests of @huggingface/hub, and no proof of what the real Hub
+ * does.
  */
 export interface HubStandIn extends AsyncDisposable {
   readonly endpoint: string;

@@ -10,7 +10,8 @@ const THIRDS = { train: 1, validation: 1, test: 1 };
 const BIG_SEED = "18446744073709551615";
 
 /**
- * 90 rows of about 1 KB, more than the loader reads at once below before it decides on types. At equal thirds 0, 1 and 2 go to a split each: one row
+ * 90 rows of about 1 KB, more than the loader reads at once below before it decides on types. At equal thirds 0, 1 and 2 go to a split
+ * each: one row
  * of each split fills what the others leave empty.
  */
 function addRows(fixture: Fixture): void {

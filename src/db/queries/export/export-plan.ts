@@ -32,7 +32,8 @@ export interface PlanScope {
 }
 
 /**
- * Reads and writes the plan of an export: which row goes where. It is a temporary table of the connection, so that memory does not grow with
+ * Reads and writes the plan of an export: which row goes where. It is a temporary table of the connection, so that memory does not grow
+ * with
  * the dataset.
  */
 export function planQueries(client: Database.Database, { pairSet, withReferences }: PlanScope) {
@@ -149,7 +150,9 @@ export interface StaleRow {
   readonly reason: "gone" | "changed";
 }
 
-/** Compares the plan with the rows of earlier versions, in temporary tables: what of the plan is new, and what of theirs no longer holds. */
+/**
+ * Compares the plan with the rows of earlier versions, in temporary tables: what of the plan is new, and what of theirs no longer holds.
+ */
 function exportBase(client: Database.Database) {
   const prepared = (): ReturnType<typeof prepareBase> => (statements ??= prepareBase(client));
   let statements: ReturnType<typeof prepareBase> | undefined;

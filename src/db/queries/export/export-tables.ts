@@ -147,7 +147,9 @@ export function tableQueries({ client }: Pick<Db, "client">, scope: TableScope) 
     /** Pairs of a prompt in this export. */
     pairsOfPrompt: (promptKey: string): number => pairsOfPrompt.get({ pairSet: scope.pairSet, promptKey }) ?? 0,
     pairsOfSplit: (split: number): number => pairsOfSplit.get(split) ?? 0,
-    /** What the files of all pairs of each of these rows have together, in the order of the rows: the chosen's as often as there are pairs. */
+    /**
+     * What the files of all pairs of each of these rows have together, in the order of the rows: the chosen's as often as there are pairs.
+     */
     pairBytesOf: (rowIds: readonly string[]): readonly number[] => pairBytes.all(JSON.stringify(rowIds)),
     storedImagesOf: (ids: readonly string[]): readonly StoredImageRecord[] => storedImages.all(JSON.stringify(ids)),
     /** Random, made with the database, in no export. */

@@ -1,7 +1,8 @@
 import type Database from "better-sqlite3";
 import type { Statement } from "better-sqlite3";
 
-// A merge join: a table is read once from its start to its end, along with rows of another table that lie in about the same order. A look-up
+// A merge join: a table is read once from its start to its end, along with rows of another table that lie in about the same order. A
+// look-up
 // by hash would touch another page of the file for each row.
 
 /** Rows read in one page: few, so that a garbage collection has little to copy. */

@@ -86,7 +86,10 @@ const toParameters = (filter: ImageFilter) => ({ ...filter, imageIds: JSON.strin
 
 export type ExcludedImages = ReturnType<typeof excludedImages>;
 
-/** Taking images out of all later links and exports, and back. What was chosen is in a temporary table, so that memory does not grow with it. */
+/**
+ * Taking images out of all later links and exports, and back. What was chosen is in a temporary table, so that memory does not grow with
+ * it.
+ */
 export function excludedImages({ client }: Pick<Db, "client">) {
   client.exec(`create temp table if not exists chosen_images (image_id text primary key) without rowid`);
   const counts = client.prepare<[], ChosenCounts>(`

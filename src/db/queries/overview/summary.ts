@@ -24,7 +24,9 @@ export interface ReasonCount {
   readonly example: string | null;
 }
 
-/** Counts in the indexes of states; looks at single jobs only where one of their images is not stored. Candidates set aside are left out. */
+/**
+ * Counts in the indexes of states; looks at single jobs only where one of their images is not stored. Candidates set aside are left out.
+ */
 export function summarize({ client }: Pick<Db, "client">): Summary {
   const byState = new Map(
     client

@@ -63,7 +63,8 @@ export function planQueries({ client }: Pick<Db, "client">) {
     /** True before the first plan: nobody else has anything to do with the database yet. */
     isNew: () => firstJob.get() === undefined,
     /**
-     * Before planning anew: what the plan does not name again stays aside. Adopted images and their prompts stay, the prompts as if the file
+     * Before planning anew: what the plan does not name again stays aside. Adopted images and their prompts stay, the prompts as if the
+     * file
      * had never had them, until it names them again. Stops after each of its transactions: others may want to write.
      */
     *deactivateAll(): Generator<void, void, undefined> {

@@ -31,7 +31,10 @@ export function markWorked(db: Db, variant: string): void {
 
 const isStillShut = sql`${variants.state} in ('quarantined', 'paused') and ${variants.workflowSha256} = excluded.workflow_sha256`;
 
-/** Adds or refreshes variants; those not named are set aside with their planned jobs. A quarantined or paused one stays so, and those of adopted images stay. */
+/**
+ * Adds or refreshes variants; those not named are set aside with their planned jobs. A quarantined or paused one stays so, and those of
+ * adopted images stay.
+ */
 export function replaceVariants(db: Db, rows: readonly (typeof variants.$inferInsert)[]): void {
   db.orm.transaction(
     (tx) => {

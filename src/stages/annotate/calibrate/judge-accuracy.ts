@@ -28,7 +28,9 @@ export interface Agreement extends Interval {
 
 /** The smallest margin from which on the judge agrees with people often enough. */
 export interface Threshold extends Agreement {
-  /** True if the low end of the interval reaches the wanted share. False if only the share itself does: more votes are needed to be sure. */
+  /**
+   * True if the low end of the interval reaches the wanted share. False if only the share itself does: more votes are needed to be sure.
+   */
   readonly isSure: boolean;
 }
 
@@ -39,7 +41,10 @@ export interface JudgeAccuracy {
   readonly bins: readonly Agreement[];
   /** Null if no margin reaches the wanted share. */
   readonly threshold: Threshold | null;
-  /** Pairs that are left out because people were divided or saw no difference, because the judge saw no difference, or because it has no score of one image. */
+  /**
+   * Pairs that are left out because people were divided or saw no difference, because the judge saw no difference, or because it has no
+   * score of one image.
+   */
   readonly tiesOfPeople: number;
   readonly tiesOfJudge: number;
   readonly unscored: number;

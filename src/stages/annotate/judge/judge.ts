@@ -15,7 +15,10 @@ export interface JudgeReport extends StageReport {
 }
 
 export interface JudgeOptions {
-  /** True if the judge runs beside stages that matter more. They continue without a judge that refuses, and a judge that is away is waited for. */
+  /**
+   * True if the judge runs beside stages that matter more. They continue without a judge that refuses, and a judge that is away is waited
+   * for.
+   */
   readonly isBeside?: boolean;
 }
 
@@ -72,7 +75,9 @@ function reportLost(
   return { stage: "judge", done: 0, failed: 0, stopped: false, isSpent: false, isLost: true };
 }
 
-/** Finds the judge that `by` names. Null if there is none. @throws {Error} if it is not open, which the checks of the configuration prevent. */
+/**
+ * Finds the judge that `by` names. Null if there is none. @throws {Error} if it is not open, which the checks of the configuration prevent.
+ */
 function findEarlier({ name, after }: Judge, judges: readonly Judge[]): JudgeVersion | null {
   if (after === undefined) return null;
   const earlier = judges.find((other) => other.name === after);

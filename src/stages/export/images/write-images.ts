@@ -120,7 +120,8 @@ async function writeSplit(format: ImageFormat, place: SplitPlace): Promise<Omit<
 }
 
 /**
- * Plans how many rows each file of a split holds. Files are cut by the bytes in the store, which the database knows, so that their number is
+ * Plans how many rows each file of a split holds. Files are cut by the bytes in the store, which the database knows, so that their number
+ * is
  * known before the first is written.
  */
 export async function planFiles(

@@ -173,7 +173,8 @@ export interface HubFetchNeeds {
 }
 
 /**
- * fetch() as the Hub's client takes it: what fails for a moment is tried again. All its bodies are texts and blobs, which can be sent twice;
+ * fetch() as the Hub's client takes it: what fails for a moment is tried again. All its bodies are texts and blobs, which can be sent
+ * twice;
  * a commit that is sent twice makes no second change.
  * @throws {TransientError} where the host cannot be reached several times over.
  */

@@ -54,7 +54,8 @@ const SMALL_BYTES_MAX = 32 * MIB;
 
 /**
  * Makes a dataset repository hold one version, in one commit: what is missing or other is sent, what an earlier push brought and this
- * version does not have is removed, everything else stays. Interrupted, it leaves the repository as it was, and the next push sends only what
+ * version does not have is removed, everything else stays. Interrupted, it leaves the repository as it was, and the next push sends only
+ * what
  * the Hub does not have yet.
  * @throws {ConfigError} for a version that is not there or is a part, FatalError for a refused token or a damaged version.
  */

@@ -9,7 +9,10 @@ export interface ReadOptions extends SplitRows {
   readonly checkpoint: () => Promise<void>;
 }
 
-/** The rows of a split: those at the front, then the others by id. Holds one page in memory: prompts, which have no limit in size, one by one. */
+/**
+ * The rows of a split: those at the front, then the others by id. Holds one page in memory: prompts, which have no limit in size, one by
+ * one.
+ */
 export async function* readRows(snapshot: ExportSnapshot, { facts, checkpoint, ...rows }: ReadOptions): AsyncGenerator<Row> {
   for (const rowIds of rowIdPages(snapshot, rows)) {
     yield* readPage(snapshot, { rowIds, facts });

@@ -30,7 +30,8 @@ export interface RowsToWrite {
 }
 
 /**
- * Writes every row of a plan into the spool, and counts it in `stats`. Lines are made in the order in which the database has them, sorted on
+ * Writes every row of a plan into the spool, and counts it in `stats`. Lines are made in the order in which the database has them, sorted
+ * on
  * the disk, and compressed several files at a time.
  */
 export async function writeRows(needs: WriteRowsNeeds, { plan, layout, stats, images }: RowsToWrite): Promise<readonly DataFile[]> {
@@ -58,7 +59,8 @@ export async function writeRows(needs: WriteRowsNeeds, { plan, layout, stats, im
 }
 
 /**
- * Runs tasks, `workers` at a time, and returns their results in the order of the tasks. After a failure no task is begun, and the running ones
+ * Runs tasks, `workers` at a time, and returns their results in the order of the tasks. After a failure no task is begun, and the running
+ * ones
  * are waited for, because they use files that the caller then removes.
  */
 async function runPool<Result>(

@@ -15,7 +15,8 @@ const BY_NAME = {
 } satisfies Record<TableName, Table>;
 
 /**
- * Tables beside `default`, in the order in which they are written and described. A new one is its name in the configuration's schema, a file
+ * Tables beside `default`, in the order in which they are written and described. A new one is its name in the configuration's schema, a
+ * file
  * beside this and a line here.
  */
 export const TABLES: readonly Table[] = Object.values(BY_NAME);

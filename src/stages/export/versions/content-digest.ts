@@ -129,7 +129,8 @@ interface PlaceNeeds {
 }
 
 /**
- * Reads where a version says that its images are. Where the store lay when a row was written is no value of the row: a dataset that moved has
+ * Reads where a version says that its images are. Where the store lay when a row was written is no value of the row: a dataset that moved
+ * has
  * the same rows. @throws {FatalError} for a damaged list of images.
  */
 export async function publishedPlace({ version, manifest }: PublishedVersion, { store, signal }: PlaceNeeds): Promise<ImagePlace> {

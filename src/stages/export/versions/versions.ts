@@ -70,7 +70,8 @@ export interface KindFacts {
 type Claims = Pick<ParsedManifest, "kind" | "since" | "complete" | "counts" | "drops">;
 
 /**
- * Tells what a version is of. Manifests of earlier programs do not say it: there, what builds on another version is a part, and what is complete
+ * Tells what a version is of. Manifests of earlier programs do not say it: there, what builds on another version is a part, and what is
+ * complete
  * is whole. What is not complete lacked prompts, or images and votes: it counts as whole where rows and drops speak of every prompt.
  */
 export function kindOf({ kind, since, complete, counts, drops }: Claims, { prompts }: KindFacts): VersionKind {

@@ -1,6 +1,6 @@
 /** So many different prompts in a row are evidence against a server or variant. Source: ARCHITECTURE.md, "Generate". */
 const EVIDENCE_PROMPTS = 3;
-/** Without anything to compare with, so many are. */
+/** Failures in a row that are evidence without anything to compare with. */
 const LONE_EVIDENCE_PROMPTS = 10;
 
 export interface Blame {
@@ -9,7 +9,7 @@ export interface Blame {
   readonly why: string;
 }
 
-/** Whether what failed at a server is the server's fault. `witnesses`: other servers that answer and are trusted. */
+/** Tells if failures at a server are the server's fault. `witnesses`: other servers that answer and are trusted. */
 export function blameServer(server: string, evidence: Evidence, witnesses: readonly string[]): Blame | null {
   const entries = evidence.streaks.of(server);
   const firm = entries.filter((entry) => !evidence.isSuspect(entry.job));
@@ -28,12 +28,12 @@ export function blameServer(server: string, evidence: Evidence, witnesses: reado
   return { variant: null, why: `${promptsIn(sinceAny)} different prompts in a row failed there, of variants that have worked before` };
 }
 
-/** Whether a variant cannot run anywhere, and why. `servers`: those that answer and are trusted. */
+/** Tells if a variant cannot run anywhere, and why. `servers`: those that answer and are trusted. */
 export function blameVariant(variant: string, evidence: Evidence, servers: readonly string[]): string | null {
   const failed = evidence.finals.get(variant);
   if (failed === undefined || failed.prompts.size < EVIDENCE_PROMPTS) return null;
   if (!servers.every((server) => failed.servers.has(server))) return null;
-  // What has worked and fails with all else may be the servers' doing.
+  // A variant that has worked, and fails together with all others, may fail because of the servers.
   if (evidence.worked.has(variant) && !evidence.othersWorked(variant, failed.since)) return null;
   return `${failed.prompts.size} different prompts of it failed for good, on every server tried`;
 }
@@ -43,19 +43,19 @@ interface Finals {
   /** The order of the first. */
   readonly since: number;
   readonly prompts: Set<string>;
-  /** Where they failed. */
+  /** The server where they failed. */
   readonly servers: Set<string>;
 }
 
 type Evidence = ReturnType<typeof createEvidence>;
 
-/** What was seen of servers, variants and jobs, as far as it may still matter. `worked`: variants that worked in an earlier run. */
+/** Keeps what was seen of servers, variants and jobs, as far as it may still matter. `worked`: variants that worked in an earlier run. */
 export function createEvidence(earlier: readonly string[]) {
   const streaks = createStreaks();
   const worked = new Set(earlier);
-  /** By server, by variant: the order of the last success. */
+  /** Keyed by server, then variant: the order of the last success. */
   const successes = new Map<string, Map<string, number>>();
-  /** By job that is not over: the servers that failed at it and are trusted. */
+  /** Keyed by job that is not over: the trusted servers that failed at it. */
   const testimonies = new Map<string, Set<string>>();
   const finals = new Map<string, Finals>();
   let order = 0;
@@ -95,7 +95,7 @@ export function createEvidence(earlier: readonly string[]) {
       if (isSuspect(job)) streaks.remove(job);
       testimonies.delete(job);
     },
-    /** What the server said is worth nothing. */
+    /** Forgets the evidence of a server. */
     discredit(server: string): void {
       streaks.end(server, null);
       for (const servers of testimonies.values()) servers.delete(server);
@@ -111,7 +111,7 @@ export interface Failure {
   readonly server: string;
 }
 
-/** Of one server, failures: more of them than any rule asks for need not be told apart. */
+/** Failures kept of one server: more than any rule asks for. */
 const STREAK_MAX = 64;
 
 interface Entry extends Failure {

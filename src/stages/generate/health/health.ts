@@ -14,7 +14,7 @@ export interface HealthOptions {
   readonly probeAfterMs: number;
   /** Servers that answer. */
   readonly up: () => readonly string[];
-  /** Whether a server may be given jobs of a variant now. */
+  /** True if a server may be given jobs of a variant now. */
   readonly takes: (server: string, variant: string) => boolean;
   /** Variants that there are jobs of. */
   readonly activeVariants: () => readonly string[];
@@ -22,7 +22,7 @@ export interface HealthOptions {
   readonly worked: readonly string[];
 }
 
-/** Who is to blame for what goes wrong. Pure but for the clock: it is told what happens and answers what follows. */
+/** Decides who is to blame for failures. It is pure but for the clock: it is told what happens, and answers with verdicts. */
 export type Health = ReturnType<typeof createHealth>;
 
 export function createHealth({ nowMs, probeAfterMs, up, takes, activeVariants, worked }: HealthOptions) {
@@ -52,7 +52,7 @@ export function createHealth({ nowMs, probeAfterMs, up, takes, activeVariants, w
 
   function judgeVariant(failure: Failure): readonly Verdict[] {
     evidence.addFinal(failure);
-    // Who refused it, or may not take it now, says nothing for it.
+    // A server that refused it, or may not take it now, is no witness.
     const triers = trusted().filter((url) => takes(url, failure.variant));
     const why = blameVariant(failure.variant, evidence, triers);
     if (why === null) return [];
@@ -61,7 +61,7 @@ export function createHealth({ nowMs, probeAfterMs, up, takes, activeVariants, w
   }
 
   return {
-    /** What an earlier run left undecided. */
+    /** Takes over what an earlier run left undecided. */
     load(open: readonly Failure[], said: readonly Pick<Failure, "job" | "server">[]): void {
       for (const { job, server } of said) evidence.testify(job, server);
       for (const failure of open) evidence.addFailure(failure);
@@ -73,7 +73,7 @@ export function createHealth({ nowMs, probeAfterMs, up, takes, activeVariants, w
      */
     failed(failure: Failure, { final }: { readonly final: boolean }) {
       const { server, variant, job } = failure;
-      // What is not trusted cannot blame a job.
+      // A server that is not trusted cannot blame a job.
       const [latched, barred] = [trust.whyLatched(server), trust.whyBarred(server, variant)];
       if (latched !== undefined) return { state: "forgiven" as const, isCondemned: false, verdicts: [latch(server, latched)] };
       if (barred !== undefined) return { state: "forgiven" as const, isCondemned: false, verdicts: [bar(server, variant, barred)] };

@@ -1,6 +1,6 @@
 export type Trust = ReturnType<typeof createTrust>;
 
-/** Which servers are left alone, and which variants on which servers. */
+/** Knows which servers are left alone, and which variants on which servers. */
 export function createTrust({ nowMs, probeAfterMs }: { readonly nowMs: () => number; readonly probeAfterMs: number }) {
   const latches = new Map<string, Breaker>();
   const bars = new Map<string, Breaker>();
@@ -47,7 +47,7 @@ interface Breaker {
   readonly why: string;
   /** When it may be tried with one job, ms since the epoch. */
   readonly untilMs: number;
-  /** How often it was tried since. */
+  /** Number of times that it was tried since. */
   readonly tries: number;
   /** One job is there to find out. */
   readonly isProbing: boolean;
@@ -57,7 +57,7 @@ type Permission = "yes" | "probe" | "no";
 
 /** The first time, or after a failed probe: each wait is twice the one before. */
 function openBreaker(before: Breaker | undefined, { why, nowMs, probeAfterMs }: OpenOptions): Breaker {
-  // What was out together with the probe fails together with it, which is one failure.
+  // Jobs that were out together with the probe fail together with it: that is one failure.
   if (before !== undefined && !before.isProbing) return { ...before, why };
   const tries = before === undefined ? 0 : before.tries + 1;
   return { why, tries, untilMs: nowMs + probeAfterMs * Math.min(MAX_FACTOR, 2 ** tries), isProbing: false };

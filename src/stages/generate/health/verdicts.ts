@@ -11,7 +11,7 @@ export interface ActorNeeds extends Pick<Context, "db" | "log" | "clock"> {
   readonly failures: FailureQueries;
   readonly schedule: Schedule;
   readonly progress: GenerateProgress;
-  /** Why servers are not used, by URL. */
+  /** The reason why servers are not used, by URL. */
   readonly downReasons: Map<string, string>;
   /** The variant is run no more. False if that was said before. */
   readonly retire: (variant: string) => boolean;

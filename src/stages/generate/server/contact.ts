@@ -21,7 +21,7 @@ export interface ContactOptions extends Pick<ComfyEventsOptions, "onEvent" | "on
 export type Contact = ReturnType<typeof createContact>;
 
 /**
- * How one server is reached, and when it is asked again. It has one back-off for all that goes wrong there, which only progress resets:
+ * Reaches one server, and decides when to ask it again. It has one back-off for everything that goes wrong there. Only progress resets it:
  * a server that answers one question well and another badly is not asked more often for it.
  */
 export function createContact({ client: first, run, onEvent, onOpen }: ContactOptions) {
@@ -42,7 +42,7 @@ export function createContact({ client: first, run, onEvent, onOpen }: ContactOp
 
   function rest(retryAfterMs: number | undefined): void {
     const nowMs = run.clock.nowMs();
-    // What was in flight together fails together, which is one failure.
+    // Requests in flight together fail together: that is one failure.
     const isNew = restUntilMs <= nowMs;
     const waitMs = isNew ? backoff.failed(retryAfterMs) : backoffMs(0, { ...WAITS.server, retryAfterMs }, () => 0);
     restUntilMs = Math.max(restUntilMs, nowMs + waitMs);
@@ -110,14 +110,14 @@ export function createContact({ client: first, run, onEvent, onOpen }: ContactOp
       run.servers.serverDown(url, error);
       run.lastProgress.hindered(url, error.message);
     },
-    /** How long it has answered, and not about our jobs: in trouble without any progress, and well between, ms. */
+    /** Returns how long the server has answered, but not about our jobs, ms. */
     answersBadlyForMs: (): number => (troubledSinceMs === null || !hasAnsweredSince ? 0 : run.clock.nowMs() - troubledSinceMs),
     /** It refused one job, while it answers others: it is given no new ones for a moment. */
     refusedOne(error: TransientError): void {
       rest(error.retryAfterMs);
       run.lastProgress.hindered(url, error.message);
     },
-    /** How long it is left alone, ms. */
+    /** Returns how long the server is still left alone, ms. */
     restMs: (): number => Math.max(0, restUntilMs - run.clock.nowMs()),
 
     /** Nothing but a person can help: the server's worker ends with this error. */
@@ -149,7 +149,7 @@ export function createContact({ client: first, run, onEvent, onOpen }: ContactOp
     /** True until what it is and can do was read since it was started, as far as that is known. */
     isUnread: (): boolean => isUnread,
     hasRestarted: (): boolean => hasRestarted,
-    /** What the restart lost was found out. */
+    /** Called once it is known what the restart lost. */
     restartIsOver: (): void => void (hasRestarted = false),
   };
 }

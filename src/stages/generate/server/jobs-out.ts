@@ -3,7 +3,7 @@ import type { SubmittedJob } from "../../../db/queries/jobs/jobs.ts";
 import type { GivenPromptId } from "../../../db/queries/jobs/server-prompt-id.ts";
 import { FatalError, type TransientError } from "../../../errors.ts";
 
-/** Of an id that is no good, characters: a UUID has 36. */
+/** Longest id shown in a message, characters. A UUID has 36. */
 const GIVEN_SHOWN_CHARS = 80;
 
 /** A job out at a server. */
@@ -14,7 +14,7 @@ export interface OutJob {
   readonly sentId: string;
   /** `posting`: the answer of POST /prompt is not there yet; `sent`: accepted; `unknown`: it may or may not have arrived. */
   readonly state: "posting" | "sent" | "unknown";
-  /** What was answered where the state is `unknown`; null where that was before this run. */
+  /** The answer that made the state `unknown`; null if that was before this run. */
   readonly badAnswer: TransientError | null;
   /** Since when it is in neither queue nor history. */
   readonly missingSinceMs: number | null;
@@ -110,7 +110,7 @@ export function createJobsOut({ url, onCount, rememberPromptId }: JobsOutOptions
       const sent = new Set([...out.values()].map(({ sentId }) => sentId));
       return (item) => idsOf(item).some((id) => out.has(id) || sent.has(id) || abandoned.has(id));
     },
-    /** What is no longer in the queue cannot be taken for other people's. */
+    /** Forgets prompts that left the queue: they cannot be taken for other people's. */
     forgetAbandoned(there: ReadonlySet<string>): void {
       for (const id of abandoned) if (!there.has(id)) abandoned.delete(id);
     },
@@ -139,7 +139,7 @@ export function createQueueWatch({ jobs, nowMs }: QueueWatchOptions) {
 
   return {
     theirs: (): number | null => theirs,
-    /** How long nothing moved: no event of our prompts, no change of the queue, ms. */
+    /** Returns the time without any movement (an event of our prompts, a change of the queue), ms. */
     stillForMs: (): number => nowMs() - movedAtMs,
     moved: (): void => void (movedAtMs = nowMs()),
     /** The server does not answer: nothing is known of its queue. */

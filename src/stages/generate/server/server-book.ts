@@ -10,7 +10,7 @@ import type { GenerateProgress } from "../progress.ts";
 import type { Schedule } from "../schedule.ts";
 import type { Uploads } from "./uploads.ts";
 
-/** Between two notes of a server's last number, ms. */
+/** Pause between two notes of a server's last number, ms. */
 const REMEMBER_INTERVAL_MS = 5_000;
 
 export interface ServerBookNeeds extends Pick<Context, "db" | "log" | "clock"> {
@@ -20,9 +20,9 @@ export interface ServerBookNeeds extends Pick<Context, "db" | "log" | "clock"> {
   readonly uploads: Pick<Uploads, "forget">;
   /** Servers that answer. */
   readonly up: Set<string>;
-  /** Why servers do not answer or are left alone, by URL. */
+  /** The reason why servers do not answer or are left alone, by URL. */
   readonly downReasons: Map<string, string>;
-  /** How many servers the configuration names now. */
+  /** Number of servers in the configuration now. */
   readonly serverCount: () => number;
   readonly fail: (error: unknown) => void;
   readonly changed: () => void;
@@ -30,7 +30,7 @@ export interface ServerBookNeeds extends Pick<Context, "db" | "log" | "clock"> {
 
 export type ServerBook = ReturnType<typeof serverBook>;
 
-/** What is known of each server, kept in memory, in the database and on the screen. */
+/** Keeps what is known of each server: in memory, in the database and on the screen. */
 export function serverBook(needs: ServerBookNeeds) {
   const { db, log, clock, schedule, health, progress, up, downReasons } = needs;
   const unusable = new Set<string>();
@@ -71,10 +71,10 @@ export function serverBook(needs: ServerBookNeeds) {
     isUp: (url: string): boolean => up.has(url),
     anyUp: (): boolean => up.size > 0,
     upServers: (): readonly string[] => [...up],
-    /** For how long the server has not answered, ms. */
+    /** Returns the time without an answer of the server, ms. */
     downForMs: (url: string): number => clock.nowMs() - (downSinceMs.get(url) ?? clock.nowMs()),
     downReasons,
-    /** What servers refused last, in ComfyUI's words, by URL. */
+    /** The last refusals of servers, in ComfyUI's words, by URL. */
     refusals,
     serverUp(url: string, stats: SystemStats): void {
       const { version, withoutMetadata } = stats;

@@ -19,11 +19,11 @@ export interface ServerBoundsNeeds {
   readonly active: () => readonly string[];
 }
 
-/** What each server's nodes take, read at its first contact and whenever it comes back. */
+/** The values that each server's nodes take, read at its first contact and whenever it comes back. */
 export interface ServerBounds {
   /** Asks the server. Answers, by variant, why it must not be given any job of it. */
   read(client: ComfyClient, signal: AbortSignal): Promise<ReadonlyMap<string, string>>;
-  /** Why the server would refuse what this job's prompt brings; undefined where it takes it, or has not said. */
+  /** Says why the server would refuse the values of this job's prompt; undefined if it takes it, or has not said. */
   refusalOf(url: string, job: JobRow): string | undefined;
 }
 
@@ -80,7 +80,8 @@ interface Reading {
 }
 
 /**
- * Null where a server or a proxy before it does not tell, or forbids the question: then it says by itself what it does not take. Credentials
+ * Returns null if a server, or a proxy before it, does not tell or forbids the question. It then refuses by itself what it does not take.
+ * Credentials
  * are to blame only where other requests are refused, too.
  */
 async function readOrNothing(client: ComfyClient, { classes, config, signal }: Reading): Promise<ServerClasses | null> {

@@ -2,7 +2,7 @@ import type { Contact } from "./contact.ts";
 import type { JobsOut, QueueWatch } from "./jobs-out.ts";
 import type { GenerateRun } from "../run.ts";
 
-/** What the parts of one server's worker share. Each keeps its own state to itself. */
+/** Shared by the parts of one server's worker. Each keeps its own state to itself. */
 export interface ServerParts {
   readonly url: string;
   readonly contact: Contact;

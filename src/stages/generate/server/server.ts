@@ -13,7 +13,7 @@ import { createSweeper } from "./sweep-server.ts";
 import type { ComfyEvent } from "../../../comfy/connection/events.ts";
 import { counted } from "../../../lib/words.ts";
 
-/** Between two rounds of a worker that nobody wakes, ms. */
+/** Pause between two rounds of a worker that nobody wakes, ms. */
 const ROUND_MS = 500;
 
 export interface DrainWish {
@@ -59,7 +59,7 @@ export function openServer(client: ComfyClient, run: GenerateRun): Server {
     run,
     onEvent: (event) => onEvent(event),
     onOpen() {
-      sweeper.soon(); // What was sent while there was no connection is lost: look at history.
+      sweeper.soon(); // Messages sent without a connection are lost: look at history.
       wake();
     },
   });

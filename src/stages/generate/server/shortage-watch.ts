@@ -4,11 +4,11 @@ import type { GenerateRun } from "../run.ts";
 import { shortageOf, diskShortageOf } from "../room.ts";
 import type { ServerParts } from "./server-parts.ts";
 
-/** Between two looks at a server's memory and disk, ms. */
+/** Pause between two looks at a server's memory and disk, ms. */
 const LOOK_INTERVAL_MS = 5_000;
 
 export interface ShortageWatch {
-  /** Why the server has too little memory or disk for more; null where it has enough. */
+  /** The reason why the server has too little memory or disk for more; null if it has enough. */
   shortage(): string | null;
   /** Looks again where that is due. @throws as the client does. */
   look(): Promise<void>;

@@ -107,7 +107,8 @@ interface Refusal {
 }
 
 /**
- * Refused for what this job alone brings (a cell of its prompt, its seed) the job fails. For anything else in the workflow the variant is to
+ * Refused for what this job alone brings (a cell of its prompt, its seed) the job fails. For anything else in the workflow the variant is
+ * to
  * blame, unless the server has taken it before: then one answer condemns nothing but this attempt.
  */
 async function refuse(out: OutJob, { status, message, nodeErrors }: Refusal, parts: ServerParts): Promise<void> {
@@ -152,7 +153,7 @@ function reject(out: OutJob, error: RejectError, { url, jobs, run }: ServerParts
   run.jobs.erred(out.job, { reason: error.reason, detail });
 }
 
-/** Between two looks at a queue that shall become empty, ms. */
+/** Pause between two looks at a queue that shall become empty, ms. */
 const EMPTY_QUEUE_POLL_MS = 250;
 
 /**
@@ -180,7 +181,8 @@ async function forgetNodeCache({ url, contact, run }: Pick<ServerParts, "url" | 
 }
 
 /**
- * Acts on an answer to POST /prompt that refuses a job, and is no validation by ComfyUI. While the server answers other questions the answer
+ * Acts on an answer to POST /prompt that refuses a job, and is no validation by ComfyUI. While the server answers other questions the
+ * answer
  * is about the job: it counts, whatever its status, and the job is tried elsewhere or later until `max_attempts`. A server that answers
  * nothing else either is in trouble, and says nothing of the job.
  */

@@ -7,17 +7,22 @@ import { findByMark } from "../../../comfy/client/history-stream.ts";
 import type { SubmittedJob } from "../../../db/queries/jobs/jobs.ts";
 import { outcomeOf } from "../outcome.ts";
 
-/** How long a job may be in neither queue nor history before it is lost: a POST whose answer was lost may still arrive, ms. */
+/** A job that is in neither queue nor history for this long is lost, ms: a POST whose answer was lost may still arrive. */
 const LOST_GRACE_MS = 5_000;
-/** The same where an answer came that is not ComfyUI's: whoever gave it had the whole request, and only a proxy may still pass it on, ms. */
+/**
+ * The same where an answer came that is not ComfyUI's: whoever gave it had the whole request, and only a proxy may still pass it on, ms.
+ */
 const ANSWERED_GRACE_MS = 2_000;
 /** Bad answers about the history of one job, while others are answered well, before they count against it. */
 const BAD_HISTORIES_MAX = 2;
-/** Between two looks at a server's queue, ms. The WebSocket usually tells sooner. */
+/** Pause between two looks at a server's queue, ms. The WebSocket usually tells sooner. */
 const SWEEP_INTERVAL_MS = 1_000;
 
 export interface Sweeper {
-  /** Looks where the jobs out there are, and who else is: one /queue for all, and /history for those that left it. @throws as the client does. */
+  /**
+   * Looks where the jobs out there are, and who else is: one /queue for all, and /history for those that left it. @throws as the client
+   * does.
+   */
   sweep(): Promise<void>;
   /** Has the next sweep look, however long ago the last one was. */
   soon(): void;
@@ -37,7 +42,7 @@ export function createSweeper(parts: ServerParts): Sweeper {
     if (asked.length === 0 && queue.theirs() === 0) return;
     const seen = await contact.client().queue(run.signal);
     if (queue.note(seen) && asked.some(({ state }) => state === "sent")) run.lastProgress.made(); // One before ours is over.
-    // By both ids: where an answer was lost, only the mark says what the server calls the prompt.
+    // Looked up by both ids: if an answer was lost, only the mark tells how the server calls the prompt.
     const waiting = new Map([...seen.running, ...seen.pending].flatMap((item) => idsOf(item).map((id) => [id, item.promptId] as const)));
     const left: OutJob[] = [];
     for (const out of asked) {
@@ -105,7 +110,7 @@ export function createSweeper(parts: ServerParts): Sweeper {
     settleEntry(out.job, entry, parts);
   }
 
-  /** What is missing for too long is looked for by its mark, if its answer was lost, and is lost then. */
+  /** Looks for jobs that are missing for too long: by their mark if the answer was lost. Those not found are lost. */
   async function giveUpMissing(): Promise<void> {
     const nowMs = run.clock.nowMs();
     const isOverdue = ({ missingSinceMs, badAnswer }: OutJob): boolean => {
@@ -130,7 +135,7 @@ export function createSweeper(parts: ServerParts): Sweeper {
       return await findByMark(contact.client(), sentIds, run.signal);
     } catch (error) {
       if (!(error instanceof TransientError) || error.answered !== "refused") throw error;
-      // Where the history as a whole cannot be had, those prompts are made again: the others need not wait for it.
+      // If the whole history cannot be read, these prompts are made again. The others need not wait for it.
       run.log.info(`${url} does not show its history, in which prompts without an answer would be found: ${error.message}`);
       return new Map();
     }
@@ -173,7 +178,7 @@ export function createSweeper(parts: ServerParts): Sweeper {
   return { sweep, soon: () => void (dueMs = 0), settleById };
 }
 
-/** What to try when a job does not fit into a GPU's memory. */
+/** Hint for a job that does not fit into a GPU's memory. */
 const OUT_OF_MEMORY_HINT = "Try: a lower width and height, a smaller batch_size, or a server with more VRAM";
 /** The flag of /free is read by ComfyUI's worker thread between prompts; this gives it the time, ms. */
 const FREE_SETTLE_MS = 250;

@@ -47,7 +47,7 @@ interface Sent {
 }
 
 interface ServerUploads {
-  /** By sha256. */
+  /** Keyed by SHA-256. */
   readonly sent: Map<string, Sent>;
   readonly queue: PQueue;
 }

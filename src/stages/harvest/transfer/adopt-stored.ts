@@ -28,7 +28,9 @@ async function adoptWhole(key: string, task: TransferTask, { store, signal }: Tr
   return { kind: "stored", key, facts: verifier.facts(), sourceBytes: null, unproven: isUnproven(), adopted: true };
 }
 
-/** A stripped image no longer names its job. So the server's image is read again, and the stored one adopted if it is that one, stripped. */
+/**
+ * A stripped image no longer names its job. So the server's image is read again, and the stored one adopted if it is that one, stripped.
+ */
 async function adoptStripped(key: string, { task, needs, strip }: Stored): Promise<Attempt | null> {
   const seen = await moveStream(task, needs, { write: "none", strip });
   if (seen.kind !== "stored") return seen;

@@ -19,7 +19,9 @@ interface Found {
   readonly announcedBytes: number | null;
 }
 
-/** Moves an image piece by piece: verified, stripped if the plan says so, and stored. It is held in memory only if its length is unknown. */
+/**
+ * Moves an image piece by piece: verified, stripped if the plan says so, and stored. It is held in memory only if its length is unknown.
+ */
 export async function moveStream(task: TransferTask, needs: TransferNeeds, plan: TransferPlan): Promise<Attempt> {
   let view: ViewAnswer;
   try {

@@ -8,7 +8,7 @@ import { tryParsePython } from "../../../lib/python-json.ts";
 export interface ProofTask extends JobProof {
   /** The node that saves it embeds the prompt in each PNG, and its server was not told to leave it out. */
   readonly embedsPrompt: boolean;
-  /** Null where the graph does not tell. */
+  /** Null if the graph does not tell. */
   readonly askedSize: AskedSize | null;
 }
 
@@ -39,7 +39,7 @@ function checkSize({ widthPx, heightPx }: ImageFacts, asked: AskedSize): void {
   throw altered(`it is ${widthPx}×${heightPx}, and its graph asks for ${wanted}`);
 }
 
-/** What an image must say of itself to be the one asked for. */
+/** Facts that an image must carry to be the one asked for. */
 interface JobProof {
   readonly outputNodeId: string;
   /** `<dataset>/<shard>/<job>`; sent for preview nodes, too, which ignore but embed it. */

@@ -22,7 +22,8 @@ export interface Pruned {
 type PruneNeeds = Pick<Context, "store" | "config" | "clock" | "log" | "stopping" | "signal"> & { readonly images: UnusedImages };
 
 /**
- * Removes unused images from the store. The row says so before, and once it is done: killed in between, no row promises an image which is gone,
+ * Removes unused images from the store. The row says so before, and once it is done: killed in between, no row promises an image which is
+ * gone,
  * and the next prune ends what this one began.
  */
 export async function pruneImages(needs: PruneNeeds, { expire, ...filter }: PruneOptions): Promise<Pruned> {
@@ -39,7 +40,7 @@ export async function pruneImages(needs: PruneNeeds, { expire, ...filter }: Prun
     if (last === undefined) break;
     const [half, rest] = [page.filter(({ wasDeleting }) => wasDeleting === 1), page.filter(({ wasDeleting }) => wasDeleting === 0)];
     images.markPruned(rest, how);
-    await finish(half.map(({ key }) => key)); // What is gone cannot be tagged.
+    await finish(half.map(({ key }) => key)); // An object that is gone cannot be tagged.
     await remove(rest.map(({ key }) => key));
     images.markGone(half, "deleted");
     images.markGone(rest, how);
@@ -70,7 +71,7 @@ export function objectRemover(
 
 /** Younger objects may be on their way into the database, ms. */
 const MIN_AGE_MS = DAY_MS;
-/** Below it lie this program's images; references, marker and exports lie elsewhere. */
+/** Prefix of this program's images. References, marker and exports lie elsewhere. */
 const BELOW = "images/";
 const IMAGE_KEY = /^images\/[0-9a-f]{3}\/(i_[0-9a-f]{32})\.[a-z]+$/;
 

@@ -20,7 +20,7 @@ export interface UsedNeeds {
   readonly images: { addUsed(imageIds: readonly string[]): void };
   /** Opens a place of versions. */
   readonly openStore: (uri: string) => Promise<ObjectStore>;
-  /** Where the configuration exports to now. */
+  /** The place that the configuration exports to now. */
   readonly exportUri: string;
   /** Versions that were completed and are no longer there count as given up. */
   readonly ignoreMissing: boolean;

@@ -19,7 +19,7 @@ function pixels(
 }
 
 describe("measurePixels()", () => {
-  it("finds nothing in a picture of one colour", () => {
+  it("finds nothing in an image of one colour", () => {
     expect(measurePixels(pixels(20, 10, () => 200))).toEqual({ lumaStd: 0, sharpness: 0, entropy: 0 });
   });
 

@@ -19,7 +19,7 @@ describe("readAll()", () => {
     }
   });
 
-  it("takes another length for passing trouble, and reads no further than told", async () => {
+  it("takes another length for passing trouble, and reads no further than the recorded length", async () => {
     await expect(readAll(streamOf("ab"), 3)).rejects.toThrow(TransientError);
     const long = streamOf("ab", "cd", "ef");
     await expect(readAll(long, 3)).rejects.toThrow(/longer than the 3 bytes/);

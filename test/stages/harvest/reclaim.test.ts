@@ -82,7 +82,7 @@ describe("harvest.reclaim", () => {
     expect(files(outputDir).map((name) => join(outputDir, name))).toEqual([pathOf(bench, outputDir)]);
   });
 
-  test("another length, a link, a link on the way: told, counted, left alone", async () => {
+  test("another length, a link, a link on the way: the file stays, with a warning and a count", async () => {
     await using bench = await harvestBench();
     await bench.generate(3);
     const outputDir = await mount(bench);
@@ -138,7 +138,7 @@ describe("harvest.reclaim", () => {
     },
   );
 
-  test("a folder that is not mounted is told once, and harms no image", async () => {
+  test("a folder that is not mounted gives one warning, and harms no image", async () => {
     await using bench = await harvestBench();
     await bench.generate(3);
     expect(await bench.harvest({ outputDir: join(bench.dir, "absent"), config: { reclaim: true } })).toMatchObject({ done: 3, failed: 0 });

@@ -1,188 +1,284 @@
 import { hash, randomBytes } from "node:crypto";
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { TransientError } from "../../../src/errors.ts";
+import { FatalError, TransientError } from "../../../src/errors.ts";
 import { s3Store, type S3Options } from "../../../src/stores/s3/s3.ts";
 import { SEAWEED_CREDENTIALS } from "../../helpers/seaweed.ts";
 
-// PUTs of bytes in memory: the first one through the SDK shows the way, the others go it alone.
+// Small objects: the SDK sends the first PUT, and later ones are signed and sent without its layers. A store must not notice.
 
 const PNG = { contentType: "image/png" };
 const CHECKSUM = "x-amz-checksum-sha256";
 
 interface Seen {
+  readonly method: string;
   readonly url: string;
-  readonly headers: IncomingHttpHeaders;
+  readonly headers: IncomingMessage["headers"];
   readonly body: Buffer;
 }
+type Answer = (seen: Seen, response: ServerResponse, index: number) => void;
 
 let seen: Seen[] = [];
-const closers: (() => Promise<void>)[] = [];
-beforeEach(() => {
+let sockets: Socket[] = [];
+let endpoint = "";
+let answer: Answer;
+let stop: () => Promise<void>;
+
+const good: Answer = ({ body, headers }, response) => {
+  const checksum = headers[CHECKSUM];
+  response.writeHead(200, { etag: `"${hash("md5", body)}"`, ...(checksum === undefined ? {} : { [CHECKSUM]: checksum }) }).end();
+};
+const refuse = (response: ServerResponse, status: number, code: string) =>
+  response
+    .writeHead(status, { "content-type": "application/xml" })
+    .end(`<Error><Code>${code}</Code><Message>a &lt;b&gt;</Message></Error>`);
+
+beforeEach(async () => {
   seen = [];
+  sockets = [];
+  answer = good;
   for (const [name, value] of Object.entries(SEAWEED_CREDENTIALS)) vi.stubEnv(name, value);
-});
-afterEach(async () => {
-  for (const close of closers.splice(0)) await close();
-  vi.unstubAllEnvs();
-});
-
-type Answer = (asked: Seen, response: ServerResponse, index: number) => void;
-
-async function storeOn(answer: Answer, options: Partial<S3Options> = {}) {
-  const server = createServer((request: IncomingMessage, response) => {
+  const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
-      const asked = { url: request.url ?? "", headers: request.headers, body: Buffer.concat(chunks) };
-      answer(asked, response, seen.push(asked) - 1);
+      const { method = "", url = "", headers } = request;
+      seen.push({ method, url, headers, body: Buffer.concat(chunks) });
+      answer(seen.at(-1)!, response, seen.length - 1);
     });
   });
+  server.on("connection", (socket) => sockets.push(socket));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`; // TCP.
-  const store = await s3Store({ uri: "s3://bucket/p", endpoint, concurrency: 1, ...options });
-  closers.push(async () => {
-    await store.close();
+  endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`; // TCP.
+  stop = () => {
     server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  });
-  return store;
+    return new Promise((resolve) => server.close(() => resolve()));
+  };
+});
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await stop();
+});
+
+const open = (options: Partial<S3Options> = {}) => s3Store({ uri: "s3://bucket/a+(b)/ü", endpoint, concurrency: 4, ...options });
+const bytes = randomBytes(30_000);
+const options = { ...PNG, sha256: hash("sha256", bytes) };
+/** Puts once through the SDK, then as often as asked. Returns the outcome of the last PUT, or its error. */
+async function putLast(times: number, settings: Partial<S3Options> = {}) {
+  const store = await open(settings);
+  try {
+    for (let index = 0; index < times; index++) await store.putNew(`images/${index}`, bytes, bytes.length, options);
+    return await store.putNew("images/last", bytes, bytes.length, options).catch((error: unknown) => error);
+  } finally {
+    await store.close();
+  }
 }
 
-const md5Of = (body: Buffer): string => `"${hash("md5", body)}"`;
-const refuse = (response: ServerResponse, status: number, code: string): void =>
-  void response
-    .writeHead(status, { "content-type": "application/xml" })
-    .end(`<Error><Code>${code}</Code><Message>a &lt; b</Message></Error>`);
-
-describe("a PUT of bytes without the SDK", () => {
-  test("says what the SDK says of the same object, and more exactly what its bytes are", async () => {
-    const store = await storeOn((_asked, response) => response.writeHead(200).end(), {
-      uri: "s3://bucket/a+ü(1)100%/p",
-      storageClass: "STANDARD_IA",
-      sse: "aws:kms",
-      tags: { project: "a b&c", owner: "ä" },
-    });
-    const bytes = randomBytes(100_000);
-    const sha256 = hash("sha256", bytes);
-    for (const key of ["images/0ab/i_1.png", "images/0ab/i_2.png"]) await store.putNew(key, bytes, bytes.length, { ...PNG, sha256 });
-    const [bySdk, direct] = seen;
-    expect(direct!.body.equals(bytes)).toBe(true);
-    expect(direct!.url).toBe(bySdk!.url.split("?")[0]!.replace("i_1", "i_2"));
-    for (const name of [
-      "host",
-      "content-length",
-      "content-type",
-      "if-none-match",
-      "x-amz-storage-class",
-      "x-amz-server-side-encryption",
-      "x-amz-tagging",
-      "x-amz-meta-sha256",
-    ]) {
-      expect([name, direct!.headers[name]]).toEqual([name, bySdk!.headers[name]]);
-      expect(direct!.headers).toHaveProperty([name]);
+describe("a small object on the wire", () => {
+  test("later requests carry the headers of the SDK's first one, and the checksum besides", async () => {
+    vi.stubEnv("AWS_SESSION_TOKEN", "a token");
+    expect(await putLast(2, { storageClass: "STANDARD_IA", sse: "AES256", tags: { project: "a b&c" } })).toBe("created");
+    const [first, ...later] = seen;
+    const names = ["content-length", "content-type", "host", "if-none-match", "x-amz-meta-sha256"];
+    for (const name of [...names, "x-amz-security-token", "x-amz-storage-class", "x-amz-server-side-encryption", "x-amz-tagging"]) {
+      expect(first!.headers[name], name).toBeDefined();
+      for (const { headers } of later) expect(headers[name], name).toBe(first!.headers[name]);
     }
-    expect(direct!.headers).toMatchObject({ "x-amz-content-sha256": sha256, [CHECKSUM]: Buffer.from(sha256, "hex").toString("base64") });
-    for (const name of ["transfer-encoding", "content-encoding", "x-amz-trailer", "expect"])
-      expect(direct!.headers).not.toHaveProperty(name);
-    expect(direct!.headers.authorization).toMatch(/^AWS4-HMAC-SHA256 Credential=test-access-key\/\d{8}\/us-east-1\/s3\/aws4_request, /);
+    expect(seen.map(({ url }) => url.split("?", 1)[0])).toEqual([0, 1, "last"].map((name) => `/bucket/a%2B%28b%29/%C3%BC/images/${name}`));
+    for (const { body } of seen) expect(body.equals(bytes)).toBe(true);
+    expect(first!.headers[CHECKSUM]).toBeUndefined();
+    for (const { headers } of later) {
+      expect(headers).toMatchObject({
+        "x-amz-content-sha256": options.sha256,
+        [CHECKSUM]: Buffer.from(options.sha256, "hex").toString("base64"),
+      });
+      for (const name of ["transfer-encoding", "content-encoding", "x-amz-trailer", "expect"]) expect(headers).not.toHaveProperty(name);
+      expect(headers.authorization).toMatch(/^AWS4-HMAC-SHA256 Credential=test-access-key\/\d{8}\/us-east-1\/s3\/aws4_request, /);
+      expect(headers.authorization).toContain("x-amz-security-token");
+      expect(headers.authorization).toMatch(/Signature=[0-9a-f]{64}/);
+    }
   });
 
-  test("a session token goes out, and is signed", async () => {
-    vi.stubEnv("AWS_SESSION_TOKEN", "a-token");
-    const store = await storeOn((_asked, response) => response.writeHead(200).end());
-    for (const key of ["a", "b"]) await store.putNew(key, randomBytes(10), 10, PNG);
-    expect(seen[1]!.headers["x-amz-security-token"]).toBe("a-token");
-    expect(seen[1]!.headers.authorization).toContain("x-amz-security-token");
-  });
-
-  test("a store that knows no checksum and says so is asked without it from then on, and its MD5 compared", async () => {
-    const store = await storeOn(({ headers, body }, response) => {
-      if (headers[CHECKSUM] !== undefined) return refuse(response, 400, "InvalidRequest");
-      response.writeHead(200, { etag: md5Of(body) }).end();
-    });
-    for (const key of ["a", "b", "c"]) expect(await store.putNew(key, randomBytes(50_000), 50_000, PNG)).toBe("created");
-    expect(seen.map(({ url, headers }) => `${url.split("?")[0]} ${headers[CHECKSUM] === undefined}`)).toEqual([
-      "/bucket/p/a true",
-      "/bucket/p/b false",
-      "/bucket/p/b true",
-      "/bucket/p/c true",
-    ]);
-  });
-
-  test("a refusal that is not the checksum's stays one, and the checksum stays, too", async () => {
-    let isRefusing = false;
-    const store = await storeOn((_asked, response) => {
-      if (isRefusing) return refuse(response, 400, "InvalidStorageClass");
-      response.writeHead(200).end();
-    });
-    await store.putNew("a", randomBytes(10), 10, PNG);
-    isRefusing = true;
-    await expect(store.put("b", randomBytes(10), 10, PNG)).rejects.toMatchObject({
-      name: "FatalError",
-      message: expect.stringContaining("400 InvalidStorageClass a < b"),
-    });
-    isRefusing = false;
-    await store.putNew("c", randomBytes(10), 10, PNG);
-    expect(seen.at(-1)!.headers).toMatchObject({ [CHECKSUM]: expect.any(String), "if-none-match": "*" });
-  });
-
-  test.each([
-    ["another SHA-256", { [CHECKSUM]: Buffer.alloc(32).toString("base64") }, "SHA-256"],
-    ["another MD5, and no SHA-256", { etag: `"${"0".repeat(32)}"` }, "MD5"],
-  ])("a 200 with %s is not trusted", async (_what, headers, named) => {
-    const store = await storeOn((_asked, response, index) => response.writeHead(200, index === 0 ? {} : headers).end());
-    await store.putNew("a", randomBytes(10), 10, PNG);
-    const error = await store.putNew("b", randomBytes(10), 10, PNG).catch((thrown: unknown) => thrown);
-    expect(error).toBeInstanceOf(TransientError);
-    expect(error).toMatchObject({ message: expect.stringContaining(named) });
-  });
-
-  test("bytes that changed on the way are refused by the store, and tried again", async () => {
-    const store = await storeOn((_asked, response, index) =>
-      index === 0 ? response.writeHead(200).end() : refuse(response, 400, "BadDigest"),
+  test("the path of any prefix is written as the SDK writes it", async () => {
+    const part = fc.stringMatching(/^[\w.!'()*~@%:&=+$,;äß猫-]{1,12}$/).filter((text) => text.trim() === text && !/^\.{1,2}$/.test(text));
+    await fc.assert(
+      fc.asyncProperty(part, async (prefix) => {
+        seen = [];
+        const store = await open({ uri: `s3://bucket/${prefix}` });
+        for (const key of ["one", "two"]) await store.put(key, bytes, bytes.length, options);
+        await store.close();
+        expect(seen[1]!.headers[CHECKSUM]).toBeDefined();
+        expect(seen[1]!.url.split("?", 1)[0]).toBe(seen[0]!.url.split("?", 1)[0]!.replace(/one$/, "two"));
+      }),
+      { numRuns: 40 },
     );
-    await store.putNew("a", randomBytes(10), 10, PNG);
-    await expect(store.putNew("b", randomBytes(10), 10, PNG)).rejects.toBeInstanceOf(TransientError);
-    expect(seen).toHaveLength(2);
-  });
-
-  test("a clock that went wrong: the SDK corrects it by the store's, and later PUTs sign by that", async () => {
-    const aheadMs = 3_600_000;
-    const nowThere = (): number => Date.now() + (seen.length > 1 ? aheadMs : 0);
-    const store = await storeOn(({ headers }, response) => {
-      const [, year, month, day, hour, minute, second] =
-        /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(String(headers["x-amz-date"])) ?? [];
-      const signedMs = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
-      response.setHeader("date", new Date(nowThere()).toUTCString());
-      if (Math.abs(nowThere() - signedMs) > 900_000) return refuse(response, 403, "RequestTimeTooSkewed");
-      response.writeHead(200).end();
-    });
-    for (const key of ["a", "b", "c"]) expect(await store.putNew(key, randomBytes(10), 10, PNG)).toBe("created");
-    // b: refused, then the SDK's two tries; c: at once.
-    expect(seen.map(({ url }) => url.split("?")[0]!.at(-1))).toEqual(["a", "b", "b", "b", "c"]);
-  });
-
-  test("a redirect to another region is told as the SDK tells it", async () => {
-    const store = await storeOn((_asked, response, index) =>
-      index === 0 ? response.writeHead(200).end() : refuse(response, 301, "PermanentRedirect"),
-    );
-    await store.putNew("a", randomBytes(10), 10, PNG);
-    await expect(store.putNew("b", randomBytes(10), 10, PNG)).rejects.toMatchObject({ hint: expect.stringContaining("store.region") });
   });
 
   test("proxy variables change nothing: the SDK does not read them either", async () => {
     for (const name of ["http_proxy", "HTTP_PROXY", "all_proxy"]) vi.stubEnv(name, "http://127.0.0.1:9");
-    const store = await storeOn((_asked, response) => response.writeHead(200).end());
-    for (const key of ["a", "b"]) expect(await store.putNew(key, randomBytes(10), 10, PNG)).toBe("created");
+    expect(await putLast(1)).toBe("created");
+    expect(seen).toHaveLength(2);
+  });
+});
+
+describe("the checksums in a store's answer", () => {
+  const withEtag =
+    (etag: string): Answer =>
+    (_seen, response) =>
+      void response.writeHead(200, { etag: `"${etag}"` }).end();
+
+  test("a checksum that it computed is enough, whatever its ETag", async () => {
+    answer = (entry, response, index) =>
+      index === 0
+        ? good(entry, response, index)
+        : void response.writeHead(200, { etag: `"${"0".repeat(32)}"`, [CHECKSUM]: String(entry.headers[CHECKSUM]) }).end();
+    expect(await putLast(1)).toBe("created");
   });
 
-  test("an abort in the middle ends it with its reason", async () => {
+  test("another SHA-256 is not trusted", async () => {
+    answer = (entry, response, index) =>
+      index === 0 ? good(entry, response, index) : void response.writeHead(200, { [CHECKSUM]: Buffer.alloc(32).toString("base64") }).end();
+    const error = await putLast(1);
+    expect(error).toBeInstanceOf(TransientError);
+    expect(String(error)).toContain("SHA-256");
+  });
+
+  test.each([0, 1])("without one, another MD5 is not trusted (request %i)", async (times) => {
+    answer = (entry, response, index) =>
+      (index === times ? withEtag("0".repeat(32)) : withEtag(hash("md5", entry.body)))(entry, response, index);
+    const error = await putLast(times);
+    expect(error).toBeInstanceOf(TransientError);
+    expect(String(error)).toContain("MD5");
+  });
+
+  test("an ETag that is no MD5 says nothing", async () => {
+    answer = withEtag("abc-2");
+    expect(await putLast(1)).toBe("created");
+  });
+
+  test.each([
+    [501, "NotImplemented"],
+    [400, "InvalidArgument"],
+  ])("a store that refuses checksums (%i %s) is sent none, from then on", async (status, code) => {
+    answer = (entry, response, index) =>
+      entry.headers[CHECKSUM] === undefined ? good(entry, response, index) : refuse(response, status, code);
+    expect(await putLast(2)).toBe("created");
+    expect(seen.map(({ headers }) => headers[CHECKSUM] !== undefined)).toEqual([false, true, false, false]);
+  });
+
+  test("a refusal for another reason stays one, and the next object has its checksum again", async () => {
+    const store = await open();
+    await store.putNew("a", bytes, bytes.length, options);
+    answer = (_entry, response) => refuse(response, 400, "InvalidStorageClass");
+    await expect(store.put("b", bytes, bytes.length, options)).rejects.toMatchObject({
+      name: "FatalError",
+      message: expect.stringContaining("400 InvalidStorageClass a <b>"),
+    });
+    answer = good;
+    await store.putNew("c", bytes, bytes.length, options);
+    expect(seen.at(-1)!.headers).toMatchObject({ [CHECKSUM]: expect.any(String), "if-none-match": "*" });
+    await store.close();
+  });
+
+  test("bytes that the store finds changed are not sent again without their checksum", async () => {
+    answer = (entry, response, index) => (index === 0 ? good(entry, response, index) : refuse(response, 400, "BadDigest"));
+    expect(await putLast(1)).toBeInstanceOf(TransientError);
+    expect(seen).toHaveLength(2);
+  });
+
+  test("a store without If-None-Match is asked with HEAD instead", async () => {
+    answer = (entry, response, index) => {
+      if (entry.method === "HEAD") response.writeHead(404).end();
+      else if (entry.headers["if-none-match"] !== undefined) refuse(response, 501, "NotImplemented");
+      else good(entry, response, index);
+    };
+    const store = await open();
+    for (const key of ["a", "b"]) expect(await store.putNew(key, bytes, bytes.length, options)).toBe("created");
+    expect(seen.at(-1)!.headers[CHECKSUM]).toBeDefined();
+    await store.close();
+  });
+});
+
+describe.each([0, 1])("request %i that fails", (times) => {
+  const failing = (how: Answer): void => {
+    answer = (entry, response, index) => (index < times ? good : how)(entry, response, index);
+  };
+
+  test.each([
+    [503, "SlowDown", TransientError],
+    [500, "InternalError", TransientError],
+    [400, "BadDigest", TransientError],
+    [409, "ConditionalRequestConflict", TransientError],
+    [403, "AccessDenied", FatalError],
+    [403, "ExpiredToken", FatalError],
+    [404, "NoSuchBucket", FatalError],
+  ])("with %i %s is classed, in the store's words", async (status, code, kind) => {
+    failing((_entry, response) => refuse(response, status, code));
+    const error = await putLast(times);
+    expect(error).toBeInstanceOf(kind);
+    expect(String(error)).toContain(`${status} ${code}`);
+    expect(String(error)).not.toContain(SEAWEED_CREDENTIALS.AWS_SECRET_ACCESS_KEY);
+  });
+
+  test("with 412 exists", async () => {
+    failing((_entry, response) => refuse(response, 412, "PreconditionFailed"));
+    expect(await putLast(times)).toBe("exists");
+  });
+
+  test("by a reset is transient", async () => {
+    failing((_entry, response) => response.destroy());
+    expect(await putLast(times)).toBeInstanceOf(TransientError);
+  });
+
+  test("by silence is transient, in time", async () => {
+    failing(() => undefined);
+    const error = await putLast(times, { stallTimeoutMs: 200 });
+    expect(error).toBeInstanceOf(TransientError);
+    expect(String(error)).toMatch(/in time|timed out|Timeout/i);
+  });
+
+  test("by an abort throws its reason", async () => {
     const abort = new AbortController();
     const reason = new Error("stop");
-    const store = await storeOn((_asked, response, index) => void (index === 0 ? response.writeHead(200).end() : abort.abort(reason)));
-    await store.putNew("a", randomBytes(10), 10, PNG);
-    await expect(store.putNew("b", randomBytes(10), 10, { ...PNG, signal: abort.signal })).rejects.toBe(reason);
+    failing(() => abort.abort(reason));
+    const store = await open();
+    for (let index = 0; index < times; index++) await store.put("a", bytes, bytes.length, options);
+    await expect(store.putNew("a", bytes, bytes.length, { ...options, signal: abort.signal })).rejects.toBe(reason);
+    await store.close();
   });
+});
+
+describe("a PUT that is left to the SDK", () => {
+  test("a clock that goes wrong is corrected by the SDK, and later requests are signed by the store's clock", async () => {
+    const aheadMs = 3_600_000;
+    answer = (entry, response, index) => {
+      const nowMs = Date.now() + (index > 0 ? aheadMs : 0);
+      const [, year, month, day, hour, minute, second] =
+        /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(String(entry.headers["x-amz-date"])) ?? [];
+      const signedMs = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
+      response.setHeader("date", new Date(nowMs).toUTCString());
+      if (Math.abs(nowMs - signedMs) > 900_000) refuse(response, 403, "RequestTimeTooSkewed");
+      else good(entry, response, index);
+    };
+    const store = await open();
+    for (const key of ["a", "b", "c"]) expect(await store.putNew(key, bytes, bytes.length, options)).toBe("created");
+    // b: refused, then the SDK's two tries; c: at once.
+    expect(seen.map(({ url }) => url.split("?")[0]!.at(-1))).toEqual(["a", "b", "b", "b", "c"]);
+    await store.close();
+  });
+
+  test("a redirect to another region is reported with the SDK's code, and hints at store.region", async () => {
+    answer = (entry, response, index) => (index === 0 ? good(entry, response, index) : refuse(response, 301, "PermanentRedirect"));
+    const error = await putLast(1);
+    expect(error).toBeInstanceOf(FatalError);
+    expect(String(error)).toContain("PermanentRedirect");
+    expect(error).toMatchObject({ hint: expect.stringContaining("store.region") });
+  });
+});
+
+test("close() leaves no socket open", async () => {
+  expect(await putLast(3)).toBe("created");
+  await expect.poll(() => sockets.filter(({ destroyed }) => !destroyed)).toEqual([]);
 });

@@ -14,7 +14,7 @@ describe("namesJob()", () => {
     expect(namesJob(graph("parti/0ab/0abc"), proof)).toBe(true);
   });
 
-  test("true for a picture of ComfyUI whose graph holds NaN, as that of every node that is to run always", () => {
+  test("true for an image of ComfyUI whose graph holds NaN, as a node that always runs leaves it", () => {
     const image = readFileSync(join(import.meta.dirname, "../../../fixtures/python-json/nan_in_prompt.png"));
     const walk = walker(walkPng());
     walk.feed(image);

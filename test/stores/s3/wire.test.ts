@@ -5,13 +5,13 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { FatalError, TransientError } from "../../src/errors.ts";
-import { s3Error } from "../../src/stores/s3/errors.ts";
-import { s3Store, type S3Options } from "../../src/stores/s3/s3.ts";
-import { chunked } from "../contracts/object-store.ts";
-import { SEAWEED_CREDENTIALS } from "../helpers/seaweed.ts";
+import { FatalError, TransientError } from "../../../src/errors.ts";
+import { s3Error } from "../../../src/stores/s3/errors.ts";
+import { s3Store, type S3Options } from "../../../src/stores/s3/s3.ts";
+import { chunked } from "../../contracts/object-store.ts";
+import { SEAWEED_CREDENTIALS } from "../../helpers/seaweed.ts";
 
-// What stands on the wire: S3-compatible stores differ in what they take, and some keep what they do not understand.
+// Headers and bodies on the wire: S3-compatible stores differ in what they take, and some keep what they do not understand.
 
 const PNG = { contentType: "image/png" };
 const SIZE = 300_000;
@@ -115,7 +115,7 @@ describe("checksums", () => {
   );
 });
 
-describe.each(["AWS", "a compatible store"])("what %s is told of an object", (kind) => {
+describe.each(["AWS", "a compatible store"])("an object that is sent to %s", (kind) => {
   const place = (): Partial<S3Options> => (kind === "AWS" ? asAws() : { endpoint });
 
   test("storage class, encryption, tags and type are sent", async () => {

@@ -1,30 +1,30 @@
 import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
 
-/** The task on screen, its images there. */
+/** The task on screen, once its images are loaded. */
 const READY = '.stage:not(.waiting)[data-ready="true"]';
 
-/** Somebody at the page: a browser profile of their own, and what they do there. */
+/** A person at the page, with their own browser profile. */
 export interface Annotator extends AsyncDisposable {
   readonly page: Page;
   /** Violations of the Content-Security-Policy and errors of the page so far. */
   readonly problems: readonly string[];
-  /** Opens a link, and waits until there is something to choose. */
+  /** Opens a link, and waits for the first task. */
   readonly open: (link: string) => Promise<void>;
-  /** task_id of the task on screen, once its images are there. */
+  /** Returns the task_id of the task on screen once its images are loaded. */
   readonly task: () => Promise<string>;
-  /** task_id of the task on screen, whatever there is to see of it. */
+  /** Returns the task_id of the task on screen, with or without images. */
   readonly onScreen: () => Promise<string>;
-  /** Presses a key that answers, and waits for the next task or the end; answers the task_id that was answered. */
+  /** Presses a key that answers, and waits for the next task or the end. Returns the task_id that was answered. */
   readonly answer: (key: string) => Promise<string>;
-  /** Does something that brings another task on screen, and waits for it. */
+  /** Runs an action that shows another task, and waits for it. */
   toNext(act: () => Promise<unknown>): Promise<string>;
   /** Waits until the images of the next tasks are loaded, too. */
   readonly loadedAhead: () => Promise<void>;
   /** Waits until the server has confirmed everything. */
   readonly saved: () => Promise<void>;
-  /** The page's heading where there is nothing to choose. */
+  /** The page's heading when there is nothing to choose. */
   readonly heading: () => Locator;
-  /** How often the page had what it waits for shown: from each choice to the next images drawn, ms. */
+  /** Returns the times from each choice until the next images were drawn, ms. */
   readonly choiceTimesMs: () => Promise<readonly number[]>;
 }
 

@@ -5,13 +5,13 @@ import { newAnnotator } from "./annotator.ts";
 import { hasChromium, openBrowser } from "./open-browser.ts";
 import { openSite, type Site } from "./site.ts";
 
-// Every view, light and dark, for everybody: what axe-core finds, and what the Content-Security-Policy forbids.
+// Checks every view, light and dark, with axe-core and against the Content-Security-Policy.
 
 const PROMPTS = ["a fox", "a long prompt ".repeat(60), "a tram", "a map", "a heron", "tea"];
 
-/** What axe-core finds: rule, and the elements at fault. */
+/** The findings of axe-core: each rule with the elements at fault. */
 async function violations(page: Page, view: string): Promise<readonly string[]> {
-  // Through the browser's debugger, which no Content-Security-Policy stops.
+  // Run in the browser's debugger, which no Content-Security-Policy stops.
   await page.evaluate(axe.source);
   const found = await page.evaluate(async () => {
     const { violations: all } = await (window as unknown as { axe: typeof axe }).axe.run(document); // axe-core's own global.
@@ -147,7 +147,7 @@ describe.runIf(hasChromium)("the page for everybody", () => {
     await missing.first().waitFor();
     expect(await missing.first().textContent()).toContain("Image 1");
     await look("images missing");
-    // In the order of the places: choose, then try again.
+    // In the order on screen: choose, then try again.
     await choose.focus();
     await page.keyboard.press("Tab");
     const again = stage.getByRole("button", { name: "Load again: Image 1" });
@@ -192,7 +192,7 @@ describe.runIf(hasChromium)("the page for everybody", () => {
       }),
     ).toBe("Overview");
     await reported;
-    // The server counts anew every few seconds.
+    // The server counts again every few seconds.
     await expect
       .poll(
         async () => {

@@ -15,7 +15,7 @@ interface VoteColumns {
   readonly ranking: readonly (readonly string[])[];
 }
 
-/** What the database has, in the order in which it came. */
+/** Returns the votes in the database, in the order in which they arrived. */
 function votesOf({ project }: Site): readonly VoteColumns[] {
   return project
     .column(
@@ -81,7 +81,7 @@ describe.runIf(hasChromium)("the page by keyboard", () => {
       await ann.answer(name);
     }
 
-    // By Tab and Enter, as with a screen reader: the focus stays at the same image from one task to the next.
+    // With Tab and Enter, as with a screen reader: the focus stays at the same image in the next task.
     const second = page.getByRole("button", { name: "Choose image 2" });
     while (!(await second.evaluate((button) => button === document.activeElement))) await key("Tab");
     await readPrompt();
@@ -109,8 +109,7 @@ describe.runIf(hasChromium)("the page by keyboard", () => {
     await ann.open(await site.invite("ann"));
     await ann.page.keyboard.press("?");
     await ann.page.getByRole("dialog", { name: "Keys" }).waitFor();
-    // Escape closes it at once and says so later, and what had the focus inside keeps it until the page is drawn again: the key comes
-    // before both.
+    // Escape closes the dialog at once, but the event and the change of focus come later. This key comes before both.
     const focused = await ann.page.evaluate(() => {
       const inside = document.activeElement;
       document.querySelector("dialog")?.close();
@@ -138,7 +137,7 @@ describe.runIf(hasChromium)("the page by keyboard", () => {
       await site.serve();
       await using person = await newAnnotator(browser);
       await person.open(await site.invite(`of-${task}`));
-      // Z takes back what is picked so far before it takes back votes.
+      // Z first clears the picks, then undoes votes.
       if (keys.length > 1) for (const key of ["1", "z"]) await person.page.keyboard.press(key);
       await person.toNext(async () => {
         for (const key of keys) await person.page.keyboard.press(key);
@@ -146,7 +145,7 @@ describe.runIf(hasChromium)("the page by keyboard", () => {
       await person.saved();
       const vote = votesOf(site).at(-1);
       const places = vote?.ranking.map((tier) => tier.map((imageId) => vote.shown.indexOf(imageId)));
-      // Tied images are in no order.
+      // Tied images have no order.
       expect(places?.map((tier) => new Set(tier))).toEqual(ranking.map((tier) => new Set(tier)));
       await site.kill();
     });

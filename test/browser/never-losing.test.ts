@@ -4,11 +4,11 @@ import { newAnnotator } from "./annotator.ts";
 import { hasChromium, openBrowser } from "./open-browser.ts";
 import { openSite, type Site } from "./site.ts";
 
-// Nothing that somebody chose is lost or counted twice, whatever goes away in the middle.
+// No vote is lost or counted twice, whatever fails in the middle.
 
 const PROMPTS = Array.from({ length: 12 }, (_, index) => `a heron, take ${index}`);
 
-/** Votes of a person that stand, that were taken back, and tasks with more than one that stands. */
+/** Counts a person's votes, undone votes, and tasks with more than one vote that is not undone. */
 function counts({ project }: Site, annotator: string): { readonly standing: number; readonly undone: number; readonly doubled: number } {
   const votes = `from page_votes join votes using (vote_id) where annotator = '${annotator}' and undone_at_ms`;
   return {
@@ -23,7 +23,7 @@ describe.runIf(hasChromium)("the page in trouble", () => {
   let site: Site;
   beforeAll(async () => {
     browser = await openBrowser();
-    // Everybody is asked about everything: each test has a person of its own.
+    // Everybody is asked about everything: each test has its own person.
     site = await openSite({ prompts: PROMPTS, perPrompt: 2, people: { overlap: 10, max_votes: 10 } });
     await site.serve();
   });
@@ -97,7 +97,7 @@ describe.runIf(hasChromium)("the page in trouble", () => {
     await site.kill();
     await ann.answer("2");
     await ann.page.getByText("Offline · 1 waiting").waitFor();
-    // Nor is the server needed to take back what this page did; older votes wait for it.
+    // The server is not needed to undo votes of this page. Older votes wait for it.
     await ann.toNext(() => ann.page.keyboard.press("z"));
     await ann.answer("2");
     await ann.page.getByText("Offline · 3 waiting").waitFor();
@@ -106,7 +106,7 @@ describe.runIf(hasChromium)("the page in trouble", () => {
     await ann.open(home);
     await ann.saved();
     expect(counts(site, "cy")).toEqual({ standing: 5, undone: 1, doubled: 0 });
-    // What was unsent can be taken back like all else.
+    // Unsent votes can be undone, too.
     await ann.toNext(() => ann.page.keyboard.press("z"));
     await ann.saved();
     expect(counts(site, "cy")).toEqual({ standing: 4, undone: 2, doubled: 0 });

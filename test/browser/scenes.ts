@@ -6,7 +6,7 @@ import sharp from "sharp";
 const SIDE_PX = 1024;
 const PER_PROMPT = 4;
 
-/** What is drawn, and in which light: hue of the sky, of the ground, and how high the sun stands. */
+/** The scenes: hue of the sky, hue of the ground, and height of the sun. */
 const SCENES = [
   { prompt: "a lighthouse on a cliff at dusk, flat colours, calm sea", sky: 28, ground: 210, sunAt: 0.52, tower: true },
   { prompt: "rolling hills in early spring, paper cut-out, morning light", sky: 195, ground: 105, sunAt: 0.3, tower: false },
@@ -15,7 +15,7 @@ const SCENES = [
   { prompt: "an island with a watchtower, seen from a boat, screen print", sky: 180, ground: 160, sunAt: 0.4, tower: true },
 ];
 
-/** Numbers from 0 up to 1, the same for the same seed. Source: the linear congruential generator of Numerical Recipes. */
+/** Returns numbers from 0 up to 1, the same for the same seed. Source: the linear congruential generator of Numerical Recipes. */
 function randomOf(seed: number): () => number {
   let state = seed;
   return () => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;
@@ -46,7 +46,7 @@ function draw({ sky, ground, sunAt, tower }: (typeof SCENES)[number], seed: numb
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${SIDE_PX}" height="${SIDE_PX}">${bands.join("")}${sun}${hills.slice(0, 2).join("")}${tower ? house : ""}${hills.slice(2).join("")}</svg>`;
 }
 
-/** Writes drawn images, four a prompt, and answers the JSONL that names them, ready for `harvest --adopt`. */
+/** Writes drawn images, four for each prompt, and returns the JSONL that names them, ready for `harvest --adopt`. */
 export async function writeScenes(dir: string): Promise<string> {
   const lines: string[] = [];
   for (const [index, scene] of SCENES.entries()) {

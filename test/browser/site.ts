@@ -4,30 +4,30 @@ import { runCli, startCli, type RunningCli } from "../helpers/run-cli.ts";
 import { makeProject, type Project } from "../e2e/project.ts";
 
 export interface SiteOptions {
-  /** One a line of the prompts file; with `adopt` its prompts count. */
+  /** The lines of the prompts file. With `adopt`, the adopted prompts count. */
   readonly prompts: readonly string[];
   readonly perPrompt: number;
-  /** Writes images into the folder instead of making them, and answers the JSONL that names them. */
+  /** Writes images into the folder instead of generating them, and returns the JSONL that names them. */
   readonly adopt?: (dir: string) => Promise<string>;
   /** The section `annotate.people`; the port is added. */
   readonly people?: Readonly<Record<string, unknown>>;
   readonly annotate?: Readonly<Record<string, unknown>>;
-  /** More of the configuration, section by section. */
+  /** More sections of the configuration. */
   readonly config?: Readonly<Record<string, unknown>>;
 }
 
-/** A dataset whose images are made, harvested and looked at, and the server of its annotation page. */
+/** A dataset with generated, harvested and inspected images, and the server of its annotation page. */
 export interface Site extends AsyncDisposable {
   readonly project: Project;
   /** Writes the section `annotate.people` again, for the next `serve`. */
   ask(people: Readonly<Record<string, unknown>>): void;
-  /** Starts `annotate serve`, on the same port each time, and answers the lead's link. */
+  /** Starts `annotate serve`, on the same port each time, and returns the lead's link. */
   serve(): Promise<string>;
-  /** Ends the server as a power cut would. */
+  /** Kills the server, as a power cut would. */
   kill(): Promise<void>;
-  /** A personal link of `annotate invite`. */
+  /** Returns a personal link from `annotate invite`. */
   invite(name: string): Promise<string>;
-  /** Another command of the CLI; fails the test where that does. */
+  /** Runs another command. The test fails if it does. */
   succeed(...args: readonly string[]): Promise<void>;
 }
 
@@ -36,7 +36,7 @@ const LINK = /https?:\/\/[^\s"\\]+\/join\/[^\s"\\]+/;
 export async function openSite({ prompts, perPrompt, adopt, people = {}, annotate = {}, config = {} }: SiteOptions): Promise<Site> {
   const emulator = await startEmulator();
   const port = await freePort();
-  // Nobody is asked twice: tests count.
+  // No repeats: the tests count votes.
   const annotateWith = (asked: Readonly<Record<string, unknown>>) => ({
     filters: { near_duplicate: 0 },
     ...annotate,
@@ -92,7 +92,7 @@ function linkIn(text: string): string {
   return link;
 }
 
-/** Resolves with the link that a starting server prints; rejects with what it said where it ends instead. */
+/** Resolves with the link that a starting server prints. Rejects with its output if it ends instead. */
 function firstLink(server: RunningCli): Promise<string> {
   return new Promise((resolve, reject) => {
     const look = (): void => {

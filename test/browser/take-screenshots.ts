@@ -7,10 +7,10 @@ import { openBrowser } from "./open-browser.ts";
 import { writeScenes } from "./scenes.ts";
 import { openSite } from "./site.ts";
 
-// `pnpm screenshots`: the page's images in docs/, from drawn scenes.
+// `pnpm screenshots` makes the page's images in docs/ from drawn scenes.
 
 const DOCS = join(import.meta.dirname, "../../docs");
-/** Few enough colours that an image stays below 200 KB. */
+/** With this many colours an image stays below 200 KB. */
 const COLOURS = 128;
 
 async function shoot(page: Page, name: string): Promise<void> {

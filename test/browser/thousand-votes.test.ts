@@ -10,12 +10,12 @@ const PEOPLE = ["ann", "bo", "cy", "di"];
 const VOTES = 63 * 4 * PEOPLE.length;
 /** Tasks whose images are loaded ahead. */
 const AHEAD = 3;
-/** From a choice to the next images drawn, ms. Source: "Never waiting" of the page's specification. */
+/** Limit from a choice until the next images are drawn, ms. Source: "Never waiting" of the page's specification. */
 const NEXT_MAX_MS = 100;
 
 /**
- * Answers everything as fast as the page lets it, by real key events inside the page; every tenth vote is taken back and given again.
- * Answers how often that was.
+ * Answers everything as fast as the page allows, with real key events inside the page. Every tenth vote is undone and cast again. Returns
+ * how many were.
  */
 function answerAll(page: Page, keys: string): Promise<number> {
   return page.evaluate(async (pressed) => {
@@ -93,7 +93,7 @@ describe.runIf(hasChromium)("a thousand votes", () => {
     for (let index = 0; index < AHEAD; index++) await ann.answer("1");
     await ann.page.locator(`[data-unsent="${AHEAD}"][data-link="sending"]`).waitFor();
     expect(site.project.count("select count(*) from page_votes")).toBe(0);
-    // The quickest: how busy the machine is besides shows in the others.
+    // The quickest, because the others show how busy the machine is.
     await expect.poll(async () => (await ann.choiceTimesMs()).length).toBe(AHEAD);
     expect(Math.min(...(await ann.choiceTimesMs()))).toBeLessThan(NEXT_MAX_MS);
     letGo();

@@ -4,13 +4,13 @@ import { newAnnotator } from "./annotator.ts";
 import { hasChromium, openBrowser } from "./open-browser.ts";
 import { openSite } from "./site.ts";
 
-/** CSS px of a target that a finger hits. Source: WCAG 2.2, 2.5.5 Target Size (Enhanced). */
+/** Smallest target for a finger, CSS px. Source: WCAG 2.2, 2.5.5 Target Size (Enhanced). */
 const TARGET_MIN_PX = 44;
 
-/** A tablet held upright. */
+/** A tablet in portrait orientation. */
 const TABLET = { viewport: { width: 820, height: 1180 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
 
-/** Two fingers on a point, moved apart. */
+/** Puts two fingers on a point and moves them apart. */
 async function pinch(page: Page, { x, y }: { readonly x: number; readonly y: number }): Promise<void> {
   const session = await page.context().newCDPSession(page);
   const fingers = (apartPx: number) => [
@@ -25,10 +25,10 @@ async function pinch(page: Page, { x, y }: { readonly x: number; readonly y: num
   await session.detach();
 }
 
-/** As on machines with other fonts, up to texts that take no room at all. Not a <style>: the page's CSP refuses it. */
+/** Sets other fonts, up to texts without any size. Not with a <style>, which the page's CSP refuses. */
 const FONTS = ["* { }", "* { font-family: serif !important; }", "* { font: 5px/1 monospace !important; letter-spacing: -3px !important; }"];
 
-/** A target's size must not hang on a font. */
+/** The size of a target must not depend on a font. */
 async function expectTargets(page: Page, selector: string): Promise<void> {
   for (const rule of FONTS) {
     await page.evaluate((text) => {

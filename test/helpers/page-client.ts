@@ -7,18 +7,18 @@ export interface PageAnswer {
   readonly headers: IncomingHttpHeaders;
   readonly bytes: Buffer;
   readonly text: string;
-  /** What the body says; api.ts has its type. */
+  /** The parsed body; see api.ts for its type. */
   json(): unknown;
 }
 
 export interface AskOptions {
   readonly method?: "GET" | "POST" | "HEAD" | "PUT" | "DELETE";
   readonly headers?: Readonly<Record<string, string>>;
-  /** Sent as it is. */
+  /** Sent unchanged. */
   readonly body?: string;
 }
 
-/** One person's browser, without a page in it: it keeps its cookie, and sends what it is told to send. */
+/** One person's browser without the page: it keeps its cookie and sends the given requests. */
 export interface PageClient {
   ask(path: string, options?: AskOptions): Promise<PageAnswer>;
   post(path: string, body: unknown): Promise<PageAnswer>;
@@ -28,13 +28,13 @@ export interface PageClient {
   close(): void;
 }
 
-/** A browser that has opened no link. */
+/** Returns a browser that has not opened a link. */
 export function strangerAt(url: string, cookie = ""): PageClient {
   const agent = new Agent({ keepAlive: true, maxSockets: 4 });
   const ask: PageClient["ask"] = (path, { method = "GET", headers = {}, body } = {}) =>
     new Promise((resolve, reject) => {
       const { hostname, port } = new URL(url);
-      // Not `fetch`: paths and the Host header have to go out as they are.
+      // Not `fetch`, because paths and the Host header must be sent unchanged.
       const asked = request(
         { hostname, port, path, method, agent, headers: { ...(cookie === "" ? {} : { cookie }), ...headers } },
         (answer) => {

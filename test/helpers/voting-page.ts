@@ -11,14 +11,14 @@ import { imageId, openTestDataset, type TestDataset } from "./annotated-dataset.
 export interface VotingPage extends AsyncDisposable {
   readonly dataset: TestDataset;
   readonly feed: ComparisonFeed;
-  /** Looks for new images. */
+  /** Scans for new images. */
   scan(): ReturnType<ComparisonFeed["scan"]>;
-  /** A final prompt with so many images, with scores from the first to the last. */
+  /** Adds a prompt with this many images, all final, with scores from the first to the last. */
   addPrompt(name: string, images: number, scores?: readonly number[]): void;
   person(name: string): Person;
-  /** Time goes on. */
+  /** Moves the clock forward. */
   pass(ms: number): void;
-  /** The answers that `random` gives next, in their order; 0.5 after them. */
+  /** The next results of `random`, in order. After them it returns 0.5. */
   readonly chance: number[];
   readonly nowMs: () => number;
 }
@@ -26,13 +26,13 @@ export interface VotingPage extends AsyncDisposable {
 export interface Person {
   readonly row: AnnotatorRow;
   give(count?: number, holding?: readonly string[]): Given;
-  /** The next task alone; fails where there is none. */
+  /** Returns the next task alone. Fails if there is none. */
   next(): Task;
   vote(task: Task, answer: Answer, more?: Partial<VoteEntry>): EntryResult;
   undo(voteId: string): EntryResult;
 }
 
-/** What the page's server works with, on a real database; without HTTP and with a clock of its own. */
+/** Opens the parts of the page's server on a real database, without HTTP and with its own clock. */
 export async function openVotingPage(people: object = {}, annotate: object = {}): Promise<VotingPage> {
   const dataset = await openTestDataset({
     filters: { near_duplicate: 0 },

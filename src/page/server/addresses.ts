@@ -27,7 +27,7 @@ export function refuseOpenNetwork({ host, publicUrl, insecure }: ServeAddress): 
 }
 
 /** Returns a host as URLs write it: IPv6 in brackets. */
-export function formatUrlHost(host: string): string {
+function formatUrlHost(host: string): string {
   return isIPv6(host) ? `[${host}]` : host;
 }
 

@@ -134,12 +134,12 @@ const vote = z.strictObject({
 
 const undo = z.strictObject({ kind: z.literal("undo"), vote_id: z.uuid() });
 
-export const tasksRequest: z.ZodType<TasksRequest> = z.strictObject({
+const tasksRequest: z.ZodType<TasksRequest> = z.strictObject({
   holding: z.array(opaque).max(20),
   count: z.int().min(0).max(10),
 });
 
-export const votesRequest: z.ZodType<VotesRequest> = z.strictObject({
+const votesRequest: z.ZodType<VotesRequest> = z.strictObject({
   entries: z
     .array(z.discriminatedUnion("kind", [vote, undo]))
     .min(1)

@@ -134,7 +134,7 @@ export interface NotJoined {
  * Renders the page for somebody without a valid cookie, in both languages. It has no script and no style, because the policy allows none
  * inline.
  */
-export function renderNotJoinedPage({ retry, wasRevoked }: NotJoined): string {
+function renderNotJoinedPage({ retry, wasRevoked }: NotJoined): string {
   const [english, chinese] = wasRevoked
     ? [
         "Your link no longer works: it was revoked, or replaced by a newer one. Ask whoever invited you for a new one.",

@@ -12,7 +12,7 @@ export interface ConnectionLimits {
  * A browser opens six connections and shows its cookie with the first request on each. A household, an office or a reverse proxy is one
  * peer: each person in it is a stranger only between connecting and asking.
  */
-export const CONNECTION_LIMITS: ConnectionLimits = { strangersPerPeer: 64, strangers: 1_000 };
+const CONNECTION_LIMITS: ConnectionLimits = { strangersPerPeer: 64, strangers: 1_000 };
 
 interface Stranger {
   readonly socket: Socket;

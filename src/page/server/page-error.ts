@@ -32,7 +32,7 @@ export class PageError extends Error {
 }
 
 /** Sends an error as the answer. */
-export function sendError(reply: FastifyReply, { code, message, hint }: Pick<PageError, "code" | "message" | "hint">): FastifyReply {
+function sendError(reply: FastifyReply, { code, message, hint }: Pick<PageError, "code" | "message" | "hint">): FastifyReply {
   const body: ErrorAnswer = { error: code, message, hint };
   return reply.code(STATUS[code]).header("cache-control", "no-store").send(body);
 }

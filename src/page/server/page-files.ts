@@ -118,7 +118,7 @@ async function runVite(root: string, args: readonly string[]): Promise<void> {
 }
 
 /** Folder of the built page. */
-export const PAGE_FOLDER = join(import.meta.dirname, "../../../dist/web");
+const PAGE_FOLDER = join(import.meta.dirname, "../../../dist/web");
 
 const CONTENT_TYPES: Readonly<Record<string, string>> = {
   ".css": "text/css; charset=utf-8",

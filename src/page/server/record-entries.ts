@@ -16,7 +16,7 @@ import { AnswerError, readAnswer, type ReadAnswer, readFlags } from "./read-answ
 import { keptDurationMs } from "../../votes/resolve-vote.ts";
 
 /** The value of `votes.source` for votes that were cast on the page. */
-export const PAGE_SOURCE = "page";
+const PAGE_SOURCE = "page";
 
 export interface RecordNeeds {
   readonly db: Db;

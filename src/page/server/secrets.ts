@@ -9,6 +9,10 @@ import { makeFolder } from "../../lib/files/make-folder.ts";
 const TOKEN_BYTES = 32;
 /** 128 bits. */
 const SLOT_BYTES = 16;
+const SECRET_BYTES = 32;
+/** Only the owner may read and write it. */
+const MODE = 0o600;
+const FOLDER_MODE = 0o700;
 
 /** Creates a token for a personal link: 43 characters, safe in a URL. */
 export function createToken(): string {
@@ -48,11 +52,6 @@ export function isSameText(first: string, second: string): boolean {
   // Hashes have equal lengths, whatever the texts are.
   return timingSafeEqual(createHash("sha256").update(first).digest(), createHash("sha256").update(second).digest());
 }
-
-const SECRET_BYTES = 32;
-/** Only the owner may read and write it. */
-const MODE = 0o600;
-const FOLDER_MODE = 0o700;
 
 /**
  * Opens `<dir>/page/secret`, from which slots and the lead's link are derived. The first start creates it. It is not in the database, so

@@ -284,7 +284,7 @@ function askHistory(before: string | null): Promise<HistoryAnswer> {
  * Creates a random UUID (RFC 9562, version 4). Browsers have `crypto.randomUUID` only over HTTPS and on localhost, and the page may be
  * served with --insecure.
  */
-export function createUuid(): string {
+function createUuid(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;

@@ -26,7 +26,7 @@ afterEach(async () => {
   await new Promise((resolve) => server.close(resolve));
 });
 
-/** All of 127.0.0.0/8 is this machine: each address is another peer. */
+/** All of 127.0.0.0/8 is this machine, so each address is another peer. */
 async function open(localAddress = "127.0.0.1"): Promise<Socket> {
   const socket = connect({ host: "127.0.0.1", port, localAddress });
   socket.on("error", () => undefined); // Ended by the server.

@@ -17,7 +17,7 @@ afterEach(() => page[Symbol.asyncDispose]());
 
 const column = (query: string): readonly unknown[] => page.dataset.db.client.prepare(query).pluck().all();
 const best = (task: Task, place = 0) => ({ kind: "best", best: task.images[place]!.slot }) as const;
-/** The answer that prefers the same image, wherever it is shown. */
+/** Returns the answer that prefers the same image, wherever it is shown. */
 function lowest(task: Task) {
   const shown = JSON.parse(String(column(`select shown from assignments where task_id = '${task.task_id}'`)[0])) as string[];
   return best(task, shown.indexOf(shown.toSorted()[0]!));

@@ -51,14 +51,14 @@ describe("startPageServer()", () => {
   ])("confirms nothing while the disk is %s, and takes the same votes once it is not", async (_what, broken, mended) => {
     const [task] = await lead.tasks(1);
     const { client } = page.dataset.db;
-    // What is free in the file would still take a row.
+    // A free page in the database file would still take a row.
     client.exec("vacuum");
     client.pragma(broken);
     const entry = (voteId: string, choice: object, flags = {}) => ({
       entries: [{ kind: "vote", vote_id: voteId, task_id: task!.task_id, answer: choice, flags, ms: 1 }],
     });
     const best = { kind: "best", best: task!.images[0]!.slot };
-    // As often as it takes to fill the pages that are there.
+    // Repeated until the existing pages are full.
     const votes = Array.from({ length: 40 }, () => crypto.randomUUID());
     const refused: string[] = [];
     for (const voteId of votes) {
@@ -90,7 +90,7 @@ describe("startPageServer()", () => {
   it("frees the slots of people who left or stopped reading", async () => {
     const { client } = page.dataset.db;
     const { store } = page.dataset.context;
-    // Larger than what a socket holds: a PNG's structure is all that is looked at.
+    // Larger than a socket's buffer. Only the structure of a PNG is read.
     const bytes = Buffer.concat([
       Buffer.from("89504e470d0a1a0a", "hex"),
       chunkOf("IHDR", 13),

@@ -5,7 +5,7 @@ import { NO_PICKS, pick, pickTie, findRank, findChosenPlace, type Picks, FLAG_KE
 
 const slots = ["a", "b", "c", "d"];
 
-/** Presses images one after the other, "=" for T, until there is an answer. */
+/** Presses images one after the other, "=" for T, until the answer is complete. */
 function press(kind: TaskKind, presses: string, shown: readonly string[] = slots) {
   let picks: Picks = NO_PICKS;
   for (const each of presses) {

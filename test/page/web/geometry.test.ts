@@ -23,7 +23,7 @@ const movement: fc.Arbitrary<Point> = fc.record({
 });
 const factor = fc.double({ min: 0.1, max: 10, noNaN: true });
 
-/** How far an image is from where it may be: in the middle where it is smaller than its cell, over all of it where it is larger. */
+/** Returns how far an image is from its allowed position: centred if smaller than the cell, else covering it. */
 function strayPx(startPx: number, cellPx: number, drawnPx: number): number {
   if (drawnPx <= cellPx) return Math.abs(startPx - (cellPx - drawnPx) / 2);
   return Math.max(0, startPx, cellPx - drawnPx - startPx);

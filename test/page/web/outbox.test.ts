@@ -11,7 +11,7 @@ const vote = (vote_id: string): Unsent => ({
 });
 const progress = { done: 0, left: 0, per_hour: 0 };
 
-/** A store that lives as long as the test: what IndexedDB does is tested in a browser. */
+/** A store in memory. IndexedDB is tested in a browser. */
 function memoryStore(): VoteStore & { readonly kept: Map<number, Unsent> } {
   const kept = new Map<number, Unsent>();
   return {
@@ -22,7 +22,7 @@ function memoryStore(): VoteStore & { readonly kept: Map<number, Unsent> } {
   };
 }
 
-/** A server that answers as `behave` says, else confirms, and keeps what it was sent. */
+/** A server that answers as `behave` says or else confirms, and keeps what it received. */
 function makeOutbox(behave: (request: VotesRequest) => Error | null = () => null, store: VoteStore | null = memoryStore()) {
   const sent: string[][] = [];
   const results: EntryResult[] = [];

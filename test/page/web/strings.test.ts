@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { en } from "../../../src/page/web/strings/en.ts";
 import { zh } from "../../../src/page/web/strings/zh.ts";
 
-/** Every text of a table with the way to it; functions called with what they show. */
+/** Lists every text with its path. Functions are called with sample values. */
 function textsOf(value: unknown, path = ""): readonly (readonly [string, string])[] {
   if (typeof value === "string") return [[path, value]];
   if (typeof value === "function") return [[path, String(value("X1", "X2"))]]; // Every text function takes strings or numbers first.

@@ -137,7 +137,7 @@ export interface Loading {
  * Loads an image, and retries until it succeeds, because a restarted server serves it again without notice. Calls `onReady` once it is
  * decoded.
  */
-export function useLoading(onReady: () => void): Loading {
+function useLoading(onReady: () => void): Loading {
   const [attempt, setAttempt] = useState(0);
   const [failures, setFailures] = useState(0);
   const again = (): void => setAttempt(attempt + 1);

@@ -81,7 +81,7 @@ export function Choose({ desk, state, session, task, language, onLanguage }: Cho
 }
 
 /** Returns the task_ids whose images are all loaded and decoded, and a function that adds one. Tasks that are gone are forgotten. */
-export function useReady(tasks: readonly Task[]): readonly [ReadonlySet<string>, (taskId: string) => void] {
+function useReady(tasks: readonly Task[]): readonly [ReadonlySet<string>, (taskId: string) => void] {
   const [ready, setReady] = useState<ReadonlySet<string>>(new Set());
   useEffect(() => {
     const here = new Set(tasks.map(({ task_id }) => task_id));

@@ -66,7 +66,7 @@ export function Lead() {
 }
 
 /** The numbers of all work: done, left, and how far people agree. */
-export function WorkTable({ numbers: { all, tasks, csp_reports } }: { readonly numbers: LeadAnswer }) {
+function WorkTable({ numbers: { all, tasks, csp_reports } }: { readonly numbers: LeadAnswer }) {
   const strings = useStrings();
   const { lead } = strings;
   const number = (value: number): string => value.toLocaleString(strings.tag);
@@ -102,7 +102,7 @@ const NONE = "–";
 const WHEN: Intl.DateTimeFormatOptions = { dateStyle: "short", timeStyle: "short" };
 
 /** A row for each person, and one for all. */
-export function PeopleTable({ numbers: { all, annotators } }: { readonly numbers: LeadAnswer }) {
+function PeopleTable({ numbers: { all, annotators } }: { readonly numbers: LeadAnswer }) {
   const strings = useStrings();
   const { lead } = strings;
   return (

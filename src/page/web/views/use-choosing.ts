@@ -96,7 +96,7 @@ export interface Draft {
 }
 
 /** Holds the draft of a task. Another task begins a new one, with the flags of its undone vote if there is one. */
-export function useDraft(task: Task, before: PastVote | undefined): readonly [Draft, (change: Partial<Draft>) => void] {
+function useDraft(task: Task, before: PastVote | undefined): readonly [Draft, (change: Partial<Draft>) => void] {
   const fresh = (): Draft & { readonly of: string } => ({
     of: draftId(task, before),
     picks: NO_PICKS,
@@ -129,7 +129,7 @@ const MEASURE = "choice-to-next";
 const MEASURES_MAX = 1_000;
 
 /** Measures how long people look, and how long they wait. The second can be read in the browser's developer tools. */
-export function useChoiceTime(taskId: string, isReady: boolean): ChoiceTime {
+function useChoiceTime(taskId: string, isReady: boolean): ChoiceTime {
   const shownAt = useRef<number | null>(null);
   const keyAt = useRef<number | null>(null);
   const answeredAt = useRef<number | null>(null);

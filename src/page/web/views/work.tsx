@@ -90,7 +90,7 @@ function AtDesk({ desk, session, language, onLanguage }: WorkProps & { readonly 
 }
 
 /** Returns the desk's state, and follows it. */
-export function useDesk(desk: Desk): DeskState {
+function useDesk(desk: Desk): DeskState {
   const [state, setState] = useState(desk.state);
   useEffect(() => {
     setState(desk.state);

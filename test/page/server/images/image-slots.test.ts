@@ -4,7 +4,7 @@ import { setImmediate } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { createImageSlots } from "../../../../src/page/server/images/image-slots.ts";
 
-/** Opens streams that hold a word, and counts them. */
+/** Opens streams that contain a word, and counts them. */
 function opener() {
   const opened: Readable[] = [];
   return {

@@ -20,11 +20,11 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 const SECRET = "sd15.safetensors";
 
 interface Store {
-  /** What lies under each key. */
+  /** The objects by key. */
   readonly files: Map<string, Buffer>;
-  /** In pieces of so many bytes. */
+  /** Size of the pieces, bytes. */
   pieceBytes: number;
-  /** Called before a piece is given. */
+  /** Called before each piece. */
   onPiece: (key: string, index: number) => Promise<void>;
   readonly asked: string[];
 }
@@ -45,7 +45,7 @@ function pageImages(store: Store): Promise<PageImages> {
     const bytes = store.files.get(key);
     return Promise.resolve(bytes === undefined ? null : Readable.from(pieces(key, bytes), { objectMode: false, highWaterMark: 1 }));
   };
-  // Nothing but get() is used of a store.
+  // Only get() of the store is used.
   return openPageImages({ config: testConfig(dir), store: { get } as never }, new AbortController().signal);
 }
 
@@ -54,7 +54,7 @@ function stored(store: Store, key: string, bytes: Buffer): StoredImage {
   return { name: key, key, sizeBytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") };
 }
 
-/** With the model's name in its metadata, where its format keeps it. */
+/** With the model's name in its metadata, if the format keeps it. */
 async function telling(format: "png" | "jpeg" | "webp"): Promise<Buffer> {
   const bytes = await sharp(await makeImage({ widthPx: 128, heightPx: 96 }))
     .withExif({ IFD0: { ImageDescription: SECRET } })
@@ -63,7 +63,7 @@ async function telling(format: "png" | "jpeg" | "webp"): Promise<Buffer> {
   return bytes;
 }
 
-/** A PNG whose texts stand behind its pixels. */
+/** A PNG whose texts come after its pixels. */
 async function tellingLate(): Promise<Buffer> {
   const png = await makeImage({ widthPx: 128, heightPx: 96 });
   const told = await makeImage({ widthPx: 4, heightPx: 4, comment: SECRET });

@@ -4,7 +4,7 @@ import { prepareAhead, type PrepareNeeds } from "../../../../src/page/server/ima
 
 const image = (name: string) => ({ name, key: name, sizeBytes: 1, sha256: name, widthPx: 1, heightPx: 1 });
 
-/** Runs until it has slept so often. */
+/** Runs until it has slept this many times. */
 async function run(needs: Pick<PrepareNeeds, "assignments" | "stored" | "images">, sleeps: number): Promise<void> {
   const ending = new AbortController();
   let slept = 0;

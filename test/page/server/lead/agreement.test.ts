@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createAlphaCounter, listPreferences, type ComparedVote } from "../../../../src/page/server/lead/agreement.ts";
 
-/** Rows are observers, columns units; "." where nothing was said. */
+/** Rows are observers, columns units. "." is a missing value. */
 function alphaOf(rows: readonly string[]): number | null {
   const table = rows.map((row) => row.split(" "));
   const counting = createAlphaCounter();

@@ -17,7 +17,7 @@ function numbers(): Promise<LeadAnswer> {
 
 const of = (answer: LeadAnswer, name: string) => answer.annotators.find(({ annotator }) => annotator === name)!;
 
-/** Prefers the image that comes first (0) or last (1) by id, wherever it is shown. */
+/** Prefers the image that is first (0) or last (1) by id, wherever it is shown. */
 function preferring(task: Task, which: 0 | 1): Answer {
   const shown = page.dataset.db.client
     .prepare<[string], string>("select shown from assignments where task_id = ?")

@@ -18,7 +18,7 @@ const rows = (query: string): readonly unknown[] => page.dataset.db.client.prepa
 const column = (query: string): readonly unknown[] => page.dataset.db.client.prepare(query).pluck().all();
 const best = (task: Task) => ({ kind: "best", best: task.images[0]!.slot }) as const;
 
-/** Looks again as a server with another configuration would. */
+/** Scans again as a server with another configuration would. */
 function lookAs(people: object, annotate: object = {}) {
   const context = page.dataset.with({ filters: { near_duplicate: 0 }, ...annotate, people: { task: "pair", ...people } });
   return createComparisonFeed(context, readComparisonRules(context.config)).scan(new AbortController().signal);

@@ -4,7 +4,7 @@ import { openVotingPage, type VotingPage } from "../../../helpers/voting-page.ts
 let page: VotingPage;
 afterEach(() => page[Symbol.asyncDispose]());
 
-/** The prompt as a browser gets it. */
+/** Returns the prompt as a browser gets it. */
 async function shown(prompt: string): Promise<string> {
   page = await openVotingPage();
   page.addPrompt("x", 2);

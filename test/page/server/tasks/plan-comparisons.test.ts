@@ -21,7 +21,7 @@ const rules = fc.record({
   order: fc.constantFrom("uncertain", "random"),
 } as const);
 
-/** True if comparisons lead from every image to every other. */
+/** Returns true if the comparisons connect all images. */
 function isConnected(images: readonly string[], comparisons: readonly (readonly string[])[]): boolean {
   const reached = new Set(images.slice(0, 1));
   for (let size = 0; size !== reached.size;) {
@@ -84,7 +84,7 @@ describe("planComparisons()", () => {
   });
 });
 
-/** A whole tournament in which the image that is named first in the alphabet always wins. */
+/** Plays a whole tournament in which the alphabetically first image always wins. */
 function play(images: readonly string[]): readonly Match[] {
   const matches: Match[] = [];
   for (let round = 0; round < countRounds(images.length); round++) {

@@ -27,7 +27,7 @@ export function logConfigChanges(
 
 /**
  * The same for a stage that does not plan: what would be refused at planning is refused here, too; what may change freely is remembered,
- * so that it is told once; the rest waits for the next plan.
+ * so that it is logged once; the rest waits for the next plan.
  */
 export async function acceptConfigChanges({
   config,

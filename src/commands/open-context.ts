@@ -114,7 +114,7 @@ export async function openDatasetStore(
   try {
     const dataset = findDataset(db);
     if (dataset === undefined) return store;
-    // What is missing at the place where it always was is told image by image.
+    // At the place where it always was, verify names each missing image.
     if (dataset.storeUri === config.store.uri) {
       await expectClaimable(store, { datasetName: dataset.name, datasetId: dataset.datasetId }, { clock, signal });
     } else await expectStorePlace(dataset, { db, store, storeUri: config.store.uri, clock, signal });
@@ -143,7 +143,7 @@ export function databaseFile(config: Pick<Config, "dir">): string {
   return join(config.dir, "pipeline.db");
 }
 
-/** @throws {ConfigError} where `dir` holds a dataset of another name. */
+/** @throws {ConfigError} if `dir` holds a dataset of another name. */
 export function refuseOtherDataset(config: Config, name: string): void {
   if (name === config.dataset) return;
   throw new ConfigError(`Cannot use ${config.dir} for the dataset "${config.dataset}": it holds the dataset "${name}"`, {

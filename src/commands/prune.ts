@@ -15,7 +15,7 @@ import type { InputOf } from "./registry.ts";
 import { datasetCounts } from "./stage-result.ts";
 import { DAY_MS } from "../lib/units.ts";
 
-/** Orphans told one by one; the rest is a number. */
+/** Orphans printed one by one. The rest is only counted. */
 const PRINTED_MAX = 20;
 /** Orphans deleted together. */
 const CHUNK_ORPHANS = 100;
@@ -148,7 +148,7 @@ function parseDays(value: string | undefined): number {
   return Number(match[1]);
 }
 
-/** The flags as they were given, for the command to paste. */
+/** Returns the flags as they were typed, for a command to paste. */
 function repeatFlags({ options }: Pick<InputOf<"prune">, "options">): readonly string[] {
   return [
     ...(options.unpaired ? ["--unpaired"] : []),

@@ -39,7 +39,7 @@ export async function updatePlan(
   });
 }
 
-/** Reads --prompts. @throws {ConfigError} where it is no whole number from 1. */
+/** Reads --prompts. @throws {ConfigError} if it is no whole number from 1. */
 export function readPromptsLimit({ options }: { readonly options: PromptsOption }): number | undefined {
   return readWholeNumber("--prompts", options.prompts, { from: 1 });
 }

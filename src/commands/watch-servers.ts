@@ -4,7 +4,7 @@ import { loadConfig } from "../config/load-config.ts";
 import { ConfigError } from "../errors.ts";
 import type { Log } from "../lib/log.ts";
 
-/** Between two looks at the file, ms. Polling: editors replace files, and network file systems tell nobody. */
+/** Time between two looks at the file, ms. It is polled because editors replace files, and network file systems send no events. */
 const POLL_MS = 1_000;
 
 interface WatchServersOptions {

@@ -18,7 +18,7 @@ export interface ConfigChange {
 /** Sections that may change at any time. Source: README, "Configuration". */
 const FREE_SECTIONS: ReadonlySet<string> = new Set(["dir", "servers", "generate", "harvest", "annotate", "export"]);
 
-/** Keys by which the items of a list are told apart, so that a new server does not look like a change of all. */
+/** Keys that identify the items of a list, so that a new server does not look like a change of all. */
 const ITEM_KEYS = ["name", "url"] as const;
 
 type Path = readonly string[];
@@ -46,7 +46,7 @@ interface Difference {
 function differences({ path, from, to }: Difference): readonly Difference[] {
   if (from !== undefined && to !== undefined && canonicalJson(from) === canonicalJson(to)) return [];
   const [fromItems, toItems] = [itemsByKey(from), itemsByKey(to)];
-  // A list that appears or disappears is told whole.
+  // A list that appears or disappears is one change.
   if (fromItems !== null && toItems !== null) return inside(path, { from: fromItems, to: toItems, isList: true });
   // A section that was not written is one of defaults.
   const [fromSection, toSection] = [asSection(from, to), asSection(to, from)];

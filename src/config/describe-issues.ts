@@ -71,7 +71,7 @@ function shown(value: Json, path: Path): string {
   return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text;
 }
 
-/** Keys that are promised and not there yet: they are told so, instead of being told unknown. */
+/** Keys that come with a later version. The message says so, instead of calling them unknown. */
 const LATER_KEYS: ReadonlySet<string> = new Set(["runner"]);
 
 /** The schemas that may apply at a path: more than one where the configuration takes this or that. */

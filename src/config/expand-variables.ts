@@ -3,7 +3,7 @@ import { formatPath, type Path } from "./path.ts";
 import type { Problem } from "./problem.ts";
 
 /**
- * `$${` is a literal `${`. The name, the closing brace and what the default holds are checked afterwards, so that a slip is told and
+ * `$${` is a literal `${`. The name, the closing brace and what the default holds are checked afterwards, so that a slip is reported and
  * not passed over.
  */
 const VARIABLE = /\$\$\{|\$\{([^}]*)(?:\}|$)/g;

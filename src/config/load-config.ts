@@ -31,24 +31,24 @@ export function loadConfig(file: string, { env }: LoadOptions): Config {
   const configFile = resolve(file);
   const yaml = parseYaml(readText(file), { file });
   const { config: written, wrapped } = wrapLonePairs(yaml.value);
-  const tell = (problems: readonly Problem[]): ConfigError =>
+  const refuse = (problems: readonly Problem[]): ConfigError =>
     toError(
       problems.map((problem) => ({ ...problem, path: asWritten(problem.path, wrapped) })),
       { file, yaml },
     );
 
   if (!isJsonObject(written))
-    throw tell([{ path: [], message: written === null ? "the file is empty" : "expected a mapping (key: value) at the top" }]);
+    throw refuse([{ path: [], message: written === null ? "the file is empty" : "expected a mapping (key: value) at the top" }]);
   const expanded = expandVariables(written, env);
-  if (expanded.problems.length > 0) throw tell(expanded.problems);
+  if (expanded.problems.length > 0) throw refuse(expanded.problems);
   const isQuoted = (path: Path): boolean => yaml.isQuoted(asWritten(path, wrapped));
   const parsed = parseLeniently(expanded.value, { wholes: expanded.wholes, isQuoted });
-  if (!parsed.success) throw tell(describeIssues(parsed.error.issues, { written, wrapped, schema: configJsonSchema() }));
+  if (!parsed.success) throw refuse(describeIssues(parsed.error.issues, { written, wrapped, schema: configJsonSchema() }));
   const problems = [...reservedKeys(written), ...crossChecks(parsed.data, { wrapped })];
-  if (problems.length > 0) throw tell(problems);
+  if (problems.length > 0) throw refuse(problems);
   const config = resolveConfig(parsed.data, { configFile, written: withoutSecretSettings(withoutHeaders(written)) });
   const misplaced = checkPlaces(config);
-  if (misplaced.length > 0) throw tell(misplaced);
+  if (misplaced.length > 0) throw refuse(misplaced);
   return config;
 }
 
@@ -90,13 +90,13 @@ function parseLeniently(config: Json, { wholes, isQuoted }: Leniency): z.ZodSafe
   value = fillEmptySections(value, first.error.issues);
   const second = configSchema.safeParse(value);
   if (second.success) return second;
-  // What fits neither way is told as what it would be without quotes: a port of 99999 is too large, not text.
+  // What fits neither way is reported as it would be without quotes: a port of 99999 is too large, not text.
   const stillBad = badPaths(second.error.issues);
   for (const { path, typed } of wholes) if (stillBad.has(JSON.stringify(path))) value = withValue(value, path, typed);
   return parseWithSections(value);
 }
 
-/** Takes required sections that are missing for empty ones: then each key that is required there is told, all at once. */
+/** Treats missing required sections as empty ones, so that all keys that are required there are reported at once. */
 function parseWithSections(config: Json): z.ZodSafeParseResult<ConfigFile> {
   const hasWorkflow = isJsonObject(config) && (Object.hasOwn(config, "workflow") || Object.hasOwn(config, "workflows"));
   let value = isJsonObject(config) && !hasWorkflow ? { ...config, workflow: {} } : config;
@@ -161,7 +161,7 @@ function toError(problems: readonly Problem[], { file, yaml }: ErrorPlace): Conf
   return new ConfigError(`Cannot use the config ${file}:${list}`, { hint: "configs/pipeline.yaml shows every key with its meaning" });
 }
 
-/** The one key that JavaScript's objects do not simply hold: zod passes over it, and what it says would be lost without a word. */
+/** The one key that JavaScript objects cannot simply hold. zod skips it, and its value would be lost silently. */
 const RESERVED = "__proto__";
 
 /** Finds keys that no part of the program could see. */

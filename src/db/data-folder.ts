@@ -7,7 +7,7 @@ import { makeFolder } from "../lib/files/make-folder.ts";
 /** The folder is for its owner alone: names, votes and prompts are in it. A folder that is there already keeps its rights. */
 const FOLDER_MODE = 0o700;
 
-/** Makes `dir`, for its owner alone. @throws {FatalError} where this user or the file system does not allow it. */
+/** Makes `dir`, for its owner alone. @throws {FatalError} if this user or the file system does not allow it. */
 export function makeDataFolder(dir: string): void {
   make(dir, FOLDER_MODE);
 }

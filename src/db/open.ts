@@ -81,7 +81,7 @@ export function openDatabase(
   }
 }
 
-/** @throws {FatalError} where the other process takes longer than anyone should wait without knowing why. */
+/** @throws {FatalError} if the other process takes longer than anyone should wait without knowing why. */
 function waitForLock(lock: Database.Database, file: string): void {
   try {
     lock.exec("BEGIN EXCLUSIVE");
@@ -96,7 +96,7 @@ function waitForLock(lock: Database.Database, file: string): void {
 
 /**
  * Opens an existing database for reading only: a consistent snapshot beside running writers. `hint` makes a command of its words.
- * @throws {FatalError} where no stage has made it yet, or another version of the program has.
+ * @throws {FatalError} if no stage has made it yet, or another version of the program has.
  */
 export function openReadonly(file: string, hint: CommandHint = (words) => `pnpm pipeline ${words}`): Db {
   expectDatabase(file, hint);
@@ -114,7 +114,7 @@ export function openReadonly(file: string, hint: CommandHint = (words) => `pnpm 
   return { client, orm: drizzle({ client, schema, casing: "snake_case" }), file, close: () => client.close() };
 }
 
-/** @throws {FatalError} where no stage has made the database yet. */
+/** @throws {FatalError} if no stage has made the database yet. */
 export function expectDatabase(file: string, hint: CommandHint): void {
   if (existsSync(file)) return;
   throw new FatalError(`Cannot read the database ${file}: it does not exist`, {

@@ -9,7 +9,7 @@ import { makeFolderInData } from "./data-folder.ts";
 /** `isLocked` of another process holds the file for microseconds: that is no second process. */
 const PROBE_TOLERANCE_MS = 1_000;
 
-/** Connections that hold a lock: one that nobody names any more the garbage collector closes, and its lock is gone. */
+/** Connections that hold a lock. Without this reference the garbage collector would close them, and release their locks. */
 const holders = new Set<Database.Database>();
 
 /** A stage of a dataset, held by this process until `release`, the end of its scope or the process's end, however it ends. */

@@ -24,7 +24,7 @@ export class DepthError extends SyntaxError {
 /**
  * Parses JSON without losing digits: integers that a double cannot hold become bigints.
  * For text that Python wrote there is `parsePython`.
- * @throws {SyntaxError} if the text is not JSON, {DepthError} where it is nested too deeply.
+ * @throws {SyntaxError} if the text is not JSON, {DepthError} if it is nested too deeply.
  */
 export function parseExact(text: string): Json {
   refuseDepth(text);

@@ -20,7 +20,7 @@ const STRING_OR_LITERAL = /"[^"\\]*(?:\\.[^"\\]*)*"|-0\.0e-99[789]/g;
 
 /**
  * Parses what Python's json module wrote: exact integers as `parseExact` reads them, NaN and ±Infinity as those numbers.
- * @throws {SyntaxError} if the text is neither that nor JSON, {DepthError} where it is nested too deeply.
+ * @throws {SyntaxError} if the text is neither that nor JSON, {DepthError} if it is nested too deeply.
  */
 export function parsePython(text: string): Json {
   if (!ANY_CONSTANT.test(text)) return parseExact(text);
@@ -69,7 +69,7 @@ export function stringifyPython(value: Json, indent?: number): string {
 }
 
 interface PythonConstantsFilter {
-  /** Takes a piece of the text. Returns what is certain by now. @throws {DepthError} where it is nested too deeply. */
+  /** Takes a piece of the text. Returns what is certain by now. @throws {DepthError} if it is nested too deeply. */
   push(piece: string): string;
   /** Returns the text that was held back. */
   end(): string;

@@ -170,7 +170,7 @@ interface HarvestedCanary extends CanaryImages {
   readonly images: readonly RehearsedImage[];
 }
 
-/** Says which images harvest would take, and warns where nothing in them proves whose they are. */
+/** Says which images harvest would store, and warns if nothing in an image proves which job it is of. */
 function describeHarvest(what: string, made: readonly HarvestedCanary[]): readonly Finding[] {
   const images = made.flatMap((canary) => canary.images);
   const kinds = [...new Set(images.map(({ format, widthPx, heightPx }) => `${format} ${widthPx}×${heightPx}`))].join(", ");

@@ -30,7 +30,7 @@ const PLANS_SHOWN = 5;
 
 type Plan = Omit<Extract<ResultEvent, { readonly event: "plan" }>, "event">;
 
-/** The arithmetic, what it changes in a dataset that exists, and the first plans. Touches no server, writes nothing. */
+/** Prints the arithmetic, what it changes in an existing dataset, and the first plans. Asks no server, writes nothing. */
 export async function dryRun(input: InputOf<"generate">): Promise<CommandResult> {
   const config = loadConfig(input.options.config, { env: input.env });
   const variants = await prepareVariants(config, {
@@ -93,7 +93,7 @@ interface Existing {
   readonly input: Pick<InputOf<"generate">, "log">;
 }
 
-/** @throws {ConfigError} for all that planning would refuse, once what changed is told. */
+/** Logs what changed. @throws {ConfigError} for all that planning would refuse. */
 function expectSameDataset(config: Config, { db, variants, input }: Existing): void {
   const dataset = findDataset(db);
   if (dataset === undefined) return;

@@ -25,7 +25,7 @@ const REQUIRED: readonly DetectedName[] = ["prompt", "seed"];
 const SCHEMA_FILE = join(import.meta.dirname, "../../../configs/schema.json");
 const DEFAULT_SERVER = "http://127.0.0.1:8188";
 
-/** Writes a commented configuration for a workflow that nobody described. Everything is checked before anything is written. */
+/** Writes a commented configuration for any workflow. Everything is checked before anything is written. */
 export async function run(input: InputOf<"init">): Promise<CommandResult> {
   const { server = DEFAULT_SERVER, out: outWritten = DEFAULT_OUT } = input.options;
   const out = resolve(outWritten);

@@ -48,9 +48,7 @@ interface ReportParts {
   readonly precision: number;
 }
 
-/**
- * Writes one HTML page that needs nothing beside it: counts, failures, scores, judges beside people, a contact sheet. Answers its file URL.
- */
+/** Writes one HTML page that needs nothing beside it: counts, failures, scores, judges beside people, a contact sheet. Returns its file URL. */
 export async function writeReport(
   { config, db, judges }: Pick<Context, "config" | "db" | "judges">,
   { out, calibrations, precision }: ReportParts,

@@ -13,7 +13,7 @@ import type { CommandInput, CommandResult } from "../command.ts";
 
 /** Rates are counted over this long, ms. */
 const RATE_WINDOW_MS = 10 * 60_000;
-/** A list that waits for a dead server helps nobody, ms. */
+/** Time to wait for a server's answer, ms. The list must not wait long for a dead one. */
 const ANSWER_TIMEOUT_MS = 5_000;
 const WHY_CHARS = 100;
 

@@ -59,7 +59,7 @@ interface Shown extends Pick<Context, "db" | "config"> {
   readonly oldKinds: VersionKinds;
 }
 
-/** Prints the dataset's state. Answers the number of stored images. */
+/** Prints the dataset's state. Returns the number of stored images. */
 function show({ db, config, oldKinds }: Shown, input: ShowInput, rate?: number): number {
   const { planned, pending, stored, rejected, failed, images } = summarize(db);
   const reasons = countReasons(db);

@@ -25,7 +25,7 @@ export async function findNewest(needs: FindNewestNeeds): Promise<string | null>
   for await (const { key } of store.list("", signal)) keys.push(key);
   const known = knownVersions(keys, latest);
   const rows = listExports(db, store.uri);
-  // One that was begun, and has no manifest, is damage to be told; one of which nothing is there cannot be the newest.
+  // A version without a manifest is damage to report. A version of which nothing is there cannot be the newest.
   if (latest !== null && isVersionName(latest) && (known.complete.has(latest) || known.begun.has(latest))) {
     if (content !== `${latest}\n`) report(LATEST, `is not written as export writes it: ${JSON.stringify(content?.slice(0, 80))}`);
     if (known.complete.has(latest)) await compareLatest(latest, { needs, known, rows });

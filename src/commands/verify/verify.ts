@@ -21,7 +21,7 @@ import type { InputOf } from "../registry.ts";
 import { datasetCounts } from "../stage-result.ts";
 import { findNewest } from "./find-newest.ts";
 
-/** Problems told one by one; the rest is a number. */
+/** Problems printed one by one. The rest is only counted. */
 const PRINTED_MAX = 50;
 
 /** Re-reads an export against its manifest and the database, and the store against the database. Changes nothing. */

@@ -75,7 +75,7 @@ export const referenceFiles = sqliteTable(
   ],
 );
 
-/** Where the files lie that the last plan read. Length and time tell whether one has to be hashed again. */
+/** The files that the last plan read. Length and time show whether one has to be hashed again. */
 export const referencePaths = sqliteTable(
   "reference_paths",
   {

@@ -5,7 +5,7 @@ const MARKS = [
   ["\xff\xfe", "UTF-16"],
   ["\xfe\xff", "UTF-16"],
 ] as const;
-/** Looked at to tell an encoding. */
+/** Bytes that are read to detect an encoding. */
 const SAMPLE_BYTES = 4096;
 /** In text of Latin letters nearly all the upper bytes are 0, and none of the lower. */
 const NUL_SHARE = 0.6;
@@ -15,7 +15,7 @@ export function detectMarkedEncoding(bytes: Buffer): string | null {
   return MARKS.find(([mark]) => bytes.toString("latin1", 0, mark.length) === mark)?.[1] ?? null;
 }
 
-/** The encoding of a text that is not UTF-8, by its mark or by where it holds NUL; null where nothing tells it. `bytes` is its beginning. */
+/** Detects the encoding of a text that is not UTF-8, by its mark or by where it holds NUL; null if nothing shows it. `bytes` is its beginning. */
 export function detectForeignEncoding(bytes: Buffer): string | null {
   const marked = detectMarkedEncoding(bytes);
   if (marked !== null) return marked;

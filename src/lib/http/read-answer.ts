@@ -23,7 +23,7 @@ interface PackedAnswer {
 }
 
 /**
- * Head and body of an answer as they were before a proxy packed it: some pack whatever the request says. Without a length, which is that of
+ * Returns head and body of an answer as they were before a proxy packed it: some pack whatever the request says. Drops the length, which is that of
  * the packed body. An answer packed several times is unpacked in the opposite order; one in a coding that is not known is left as it came.
  */
 export function unpackAnswer({ headers, body }: PackedAnswer): PackedAnswer {

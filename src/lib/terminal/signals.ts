@@ -67,7 +67,7 @@ export interface KeyHost {
 /**
  * Takes Ctrl-C from the keyboard instead of from the terminal driver where pnpm started us. pnpm 12 dies of SIGINT at once, without
  * waiting for its script: the prompt would come back over a program that still settles its work, the second Ctrl-C would go to the
- * shell, and the exit code would be lost. With the driver's signals off nobody but us is told. Answers how to undo it.
+ * shell, and the exit code would be lost. With the driver's signals off only we are told. Returns the function that undoes it.
  */
 export function takeTerminalKeys(host: KeyHost, onInterrupt: () => void): () => void {
   const { stdin, env } = host;
@@ -121,7 +121,7 @@ function processKeyHost(from: NodeJS.Process): KeyHost {
   };
 }
 
-/** Node does not tell; `ps` does, alike on Linux and macOS. Where it cannot be asked the keys are left alone. */
+/** Asks `ps`, alike on Linux and macOS, because Node does not say. If it cannot be asked, the keys are left alone. */
 function isForegroundProcess(pid: number): boolean {
   try {
     const [group, foreground] = execFileSync("ps", ["-o", "pgid=,tpgid=", "-p", String(pid)], { encoding: "utf8" })

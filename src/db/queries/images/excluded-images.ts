@@ -140,11 +140,11 @@ export function excludedImages({ client }: Pick<Db, "client">) {
     counts: (): ChosenCounts => counts.get() ?? { images: 0, prompts: 0, stored: 0, listed: 0, excluded: 0, rows: 0 },
     /** Chosen images after `after`, by image_id. */
     page: (after: string, limit: number): readonly string[] => page.all(after, limit),
-    /** Takes out what is stored or listed; what is out already keeps its reason. Answers how many. One transaction. */
+    /** Takes out what is stored or listed; what is out already keeps its reason. Returns how many. One transaction. */
     exclude: client.transaction((imageIds: readonly string[], reason: string): number =>
       imageIds.reduce((sum, imageId) => sum + changed(imageId, exclude.run(reason, imageId).changes), 0),
     ).immediate,
-    /** Brings back what still is in the store or at its server. Answers how many. One transaction. */
+    /** Brings back what still is in the store or at its server. Returns how many. One transaction. */
     restore: client.transaction((imageIds: readonly string[]): number =>
       imageIds.reduce(
         (sum, imageId) => sum + changed(imageId, restoreStored.run(imageId).changes || restoreListed.run(imageId).changes),

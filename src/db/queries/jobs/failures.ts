@@ -71,7 +71,7 @@ export function failureQueries({ client }: Pick<Db, "client">) {
     countJob: (job: string) => void countJob.run(job),
     /**
      * The server is at fault, for one variant or (null) for all: nothing that it said counts, and jobs that had failed for good over it
-     * are planned again. Answers how many those were. One transaction.
+     * are planned again. Returns how many those were. One transaction.
      */
     forgive: client.transaction((server: string, variant: string | null): number => {
       const jobs = openJobs.all({ server, variant });

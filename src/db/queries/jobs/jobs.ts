@@ -139,7 +139,7 @@ export function jobQueries({ client }: Pick<Db, "client">) {
       reason: RejectReason,
       { detail, nowMs }: { readonly detail: string; readonly nowMs: number },
     ): boolean => markFailed.run(reason, detail, nowMs, job, promptId).changes === 1,
-    /** Sets the variant aside with its planned jobs. Answers how many those were. */
+    /** Sets the variant aside with its planned jobs. Returns how many those were. */
     quarantine: client.transaction((variant: string, reason: string, nowMs: number) => {
       quarantine.run(reason, variant);
       return failVariant.run(reason, nowMs, variant).changes;

@@ -18,7 +18,7 @@ const REJECTED_IMAGES = `images.state = 'rejected' and (@reason is null or image
   and (@id is null or images.image_id = @id or images.job = @id)
   and exists (select 1 from jobs as made where made.job = images.job and ${isOfVariant("made.variant")})`;
 
-/** Puts failed jobs back to planned, and quarantined variants with them. Answers how many jobs. */
+/** Puts failed jobs back to planned, and quarantined variants with them. Returns how many jobs. */
 export function retryJobs({ client }: Pick<Db, "client">, filter: RetryFilter): number {
   return client
     .transaction(() => {
@@ -75,7 +75,7 @@ export function fetchAgain({ client }: Pick<Db, "client">, imageId: string): voi
     .immediate();
 }
 
-/** Runs the jobs of rejected images again, and resumes variants that were paused over them. Answers how many jobs. */
+/** Runs the jobs of rejected images again, and resumes variants that were paused over them. Returns how many jobs. */
 export function retryImages({ client }: Pick<Db, "client">, filter: RetryFilter): number {
   return client
     .transaction(() => {

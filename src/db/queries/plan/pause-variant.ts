@@ -17,7 +17,7 @@ export interface Paused {
   readonly waiting: number;
 }
 
-/** `paused` just now; `too-few` to tell; `settled`: it will not come to it. */
+/** Paused just now; `too-few` images to decide; `settled`: an image was accepted, or the reasons differ. */
 export type PauseVerdict = Paused | "too-few" | "settled";
 
 export type PauseQueries = ReturnType<typeof pauseQueries>;

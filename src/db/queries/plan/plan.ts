@@ -60,7 +60,7 @@ export function planQueries({ client }: Pick<Db, "client">) {
     lacksValue: (name: string) => findWithoutValue.get({ name: `${JSON.stringify(name)}:` }) !== undefined,
     /** True if an image of the variant is there, or a server may be making one. */
     mayHaveImages: (variant: string) => findMade.get({ variant }) !== undefined,
-    /** True before the first plan: nobody else has anything to do with the database yet. */
+    /** Returns true before the first plan, when nobody else uses the database yet. */
     isNew: () => firstJob.get() === undefined,
     /**
      * Before planning anew: what the plan does not name again stays aside. Adopted images and their prompts stay, the prompts as if the

@@ -24,7 +24,7 @@ export function judgeContract(name: string, open: () => Judge | Promise<Judge>):
     const { signal } = new AbortController();
     const images = ["c", "a", "b"].map((image, index) => judgeImage(image, { sharpness: index * 5 }, index));
 
-    it("says who it is, the same each time it is opened", async () => {
+    it("has the same name and version each time it is opened", async () => {
       const judge = await open();
       expect(judge.name).toMatch(/^[A-Za-z0-9][A-Za-z0-9._-]*$/);
       expect(judge.version).not.toBe("");
@@ -32,7 +32,7 @@ export function judgeContract(name: string, open: () => Judge | Promise<Judge>):
       await judge.close?.();
     });
 
-    it("answers one score an image, in their order, a finite number or null", async () => {
+    it("returns one score for each image, in order, a finite number or null", async () => {
       const judge = await open();
       for (const asked of [images, images.slice(0, 1), []]) {
         const scores = (await judge.score("a prompt", asked, signal)) ?? [];
@@ -48,7 +48,7 @@ export function judgeContract(name: string, open: () => Judge | Promise<Judge>):
       await judge.close?.();
     });
 
-    it("says before what a group takes, and that nothing takes nothing", async () => {
+    it("estimates the requests of a group, and 0 for an empty group", async () => {
       const judge = await open();
       const before = judge.usage?.().requests ?? 0;
       await judge.score("a prompt", images, signal);
@@ -58,13 +58,13 @@ export function judgeContract(name: string, open: () => Judge | Promise<Judge>):
       await judge.close?.();
     });
 
-    it("can be asked who it is without an image", async () => {
+    it("can be probed without an image", async () => {
       const judge = await open();
       expect((await judge.probe?.(signal)) ?? "it asks nobody").not.toBe("");
       await judge.close?.();
     });
 
-    it("leaves at once when it is told to", async () => {
+    it("stops at once when it is aborted", async () => {
       const judge = await open();
       const gone = new DOMException("gone", "AbortError");
       const ended = judge.score("a prompt", images, AbortSignal.abort(gone)).catch((error: unknown) => error);

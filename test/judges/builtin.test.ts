@@ -10,7 +10,7 @@ describe("computeTechnicalScore()", () => {
     expect(computeTechnicalScore({ sharpness: 8, lumaStd: 32, entropy: 4 })).toBe(0.5);
   });
 
-  it("prefers sharp, contrasty, varied images, and gives blank ones nothing", () => {
+  it("prefers sharp, contrasty, varied images, and scores blank ones 0", () => {
     const usual = { sharpness: 10, lumaStd: 40, entropy: 7 };
     for (const worse of [{ sharpness: 2 }, { lumaStd: 20 }, { entropy: 4 }])
       expect(computeTechnicalScore({ ...usual, ...worse })).toBeLessThan(computeTechnicalScore(usual));

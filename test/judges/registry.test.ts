@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { openJudges } from "../../src/judges/registry.ts";
 
 describe("openJudges()", () => {
-  it("makes the configured judges in their order", () => {
+  it("creates the configured judges in their order", () => {
     const judges = openJudges([
       { name: "second", kind: "builtin" },
       { name: "first", kind: "builtin" },

@@ -36,7 +36,7 @@ const vlm = (url: string, more: object = {}) => ({
 const cli = (command: string, ...more: readonly string[]) => runCli([command, "-c", project.config, ...more], { env });
 
 describe("an http judge", () => {
-  it("decides rows in a run, and leaves its key nowhere", async () => {
+  it("decides rows in a run, and stores its key nowhere", async () => {
     await using server = await startStandIn(scoringAll);
     open(pick(server.url), { name: "quality", kind: "builtin" });
     const { exit, stdout, stderr } = await cli("run");
@@ -57,7 +57,7 @@ describe("an http judge", () => {
     expect(status.stdout).not.toMatch(/^votes/m);
   });
 
-  it("ends in the same bytes after kill -9 in the middle, and asks for nothing twice that was written", async () => {
+  it("gives the same bytes after kill -9 in the middle, and repeats no request whose answer was written", async () => {
     await using server = await startStandIn(scoringAll);
     open(pick(server.url));
     expect((await cli("run")).exit).toBe(0);
@@ -81,7 +81,7 @@ describe("an http judge", () => {
     expect(project.exported()).toEqual(wanted);
   });
 
-  it("scores anew under a new version, says before what that costs, and links by that version alone", async () => {
+  it("scores again under a new version, estimates the cost before, and links by that version alone", async () => {
     await using server = await startStandIn(scoringAll);
     open(pick(server.url));
     expect((await cli("run")).exit).toBe(0);
@@ -110,7 +110,7 @@ describe("an http judge", () => {
     expect((await cli("link", "--json")).events.at(-1)).toMatchObject({ rows: PROMPTS.length });
   });
 
-  it("that refuses us ends no run: images are made and stored, the last lines say what is missing, and a later run goes on", async () => {
+  it("that refuses requests does not end a run: images are stored, the last lines say what is missing, and a later run continues", async () => {
     await using server = await startStandIn(
       (seen, response) => answering(`no access with ${String(seen.headers["authorization"])}`, { status: 403 })(seen, response),
       scoringAll,
@@ -131,7 +131,7 @@ describe("an http judge", () => {
     expect(project.rows()).toHaveLength(PROMPTS.length);
   });
 
-  it("whose scores are not all there leaves the version that is exported all the same marked as not complete", async () => {
+  it("without all of its scores marks the exported version as incomplete", async () => {
     await using server = await startStandIn(scoringAll, answering("no money left", { status: 402 }), scoringAll);
     open(pick(server.url, { concurrency: 1 }));
     expect((await cli("run")).exit).toBe(3);
@@ -146,7 +146,7 @@ describe("an http judge", () => {
     expect(manifest("v2")).toMatchObject({ complete: true });
   });
 
-  it("that refuses us ends judge itself with the server's words", async () => {
+  it("that refuses requests ends the command judge with the server's message", async () => {
     await using server = await startStandIn(answering("not you", { status: 403 }));
     open({ name: "quality", kind: "builtin" });
     expect((await cli("run")).exit).toBe(0);
@@ -156,7 +156,7 @@ describe("an http judge", () => {
     expect(stderr).toContain("403 Forbidden: not you");
   });
 
-  it("is tried again through trouble that passes", async () => {
+  it("is retried after temporary failures", async () => {
     await using server = await startStandIn(
       answering("busy", { status: 429, headers: { "retry-after": "0" } }),
       (_seen, response) => void response.destroy(),
@@ -172,7 +172,7 @@ describe("an http judge", () => {
 });
 
 describe("an openai judge", () => {
-  it("compares the best and the worst by another judge, in both orders, and keeps what was said", async () => {
+  it("compares the best and the worst image of another judge in both orders, and stores the answers", async () => {
     await using scorer = await startStandIn(scoringAll);
     await using model = await startStandIn(judgingAll);
     open(pick(scorer.url), { ...vlm(model.url), mode: "pairwise" });
@@ -198,7 +198,7 @@ describe("an openai judge", () => {
     expect((await cli("status", "--json")).events[0]).toMatchObject({ counters: { judge_requests: 8, judge_prompt_tokens: 800 } });
   });
 
-  it("stays within max_requests in every run, says what waits, and ends where all is judged", async () => {
+  it("stays within max_requests in every run, reports what waits, and ends once everything is judged", async () => {
     await using model = await startStandIn(judgingAll);
     open(vlm(model.url, { max_requests: 7 }));
     const exits: (number | null)[] = [];
@@ -224,7 +224,7 @@ describe("an openai judge", () => {
     expect(cut.stderr).toContain("Cannot use --prompts with judge --dry-run: it counts what is planned");
   });
 
-  it("whose max_requests no group fits is told before it is asked, by check and by judge --dry-run", async () => {
+  it("with a max_requests too small for any group is reported by check and by judge --dry-run", async () => {
     await using model = await startStandIn(judgingAll);
     open({ name: "quality", kind: "builtin" });
     expect((await cli("run")).exit).toBe(0);
@@ -245,7 +245,7 @@ describe("an openai judge", () => {
 });
 
 describe("check", () => {
-  it("says of each judge whether it answers, as whom, and how it compares, and shows none an image", async () => {
+  it("reports for each judge whether it answers, as what, and how it compares, without an image", async () => {
     await using scorer = await startStandIn(scoringAll);
     await using model = await startStandIn(judgingAll);
     open({ name: "quality", kind: "builtin" }, pick(scorer.url), vlm(model.url, { mode: "pairwise" }), {
@@ -265,7 +265,7 @@ describe("check", () => {
     expect(model.seen.every(({ method }) => method === "GET")).toBe(true);
   });
 
-  it("says of a judge that is away, and of a question that is missing", async () => {
+  it("reports a judge that is away, and a question file that is missing", async () => {
     open(pick("http://127.0.0.1:9"));
     const away = await cli("check");
     expect(away.exit).toBe(1);

@@ -31,7 +31,7 @@ describe.runIf(requirePythonScorer())("the example scorers", () => {
 
   judgeContract("server.py --fake", () => createHttpJudge(configOf(scorer.url)));
 
-  it("say who they are, and null for what is no image", async () => {
+  it("describe themselves, and return null for a file that is no image", async () => {
     const judge = createHttpJudge(configOf(scorer.url));
     expect(await judge.probe?.(signal)).toBe(`${scorer.url} answers as fake`);
     const nothing = { ...judgeImage("none"), sizeBytes: 0, bytes: () => Promise.resolve(new Uint8Array()) };
@@ -42,7 +42,7 @@ describe.runIf(requirePythonScorer())("the example scorers", () => {
     await judge.close?.();
   });
 
-  it("let in who has the token, and tell the others", async () => {
+  it("accept requests with the token, and refuse others with a message", async () => {
     await using locked = await startPythonScorer([], { SCORER_TOKEN: "let-me-in" });
     const stranger = createHttpJudge(configOf(locked.url));
     await expect(stranger.score("a prompt", [judgeImage("a")], signal)).rejects.toThrow(/401 Unauthorized: .*SCORER_TOKEN/);
@@ -52,7 +52,7 @@ describe.runIf(requirePythonScorer())("the example scorers", () => {
     await friend.close?.();
   });
 
-  it("read files below their folder, and no other", async () => {
+  it("read files below their folder, and no others", async () => {
     const folder = mkdtempSync(join(tmpdir(), "comfy-dpo-files-"));
     writeFileSync(join(folder, "a b.png"), "a");
     await using reading = await startPythonScorer(["--files", folder]);

@@ -70,7 +70,7 @@ describe("createHttpJudge()", () => {
     await judge.close?.();
   });
 
-  it("sends only where the images lie, with send: url", async () => {
+  it("sends only the addresses of images with send: url", async () => {
     await using server = await startStandIn(answering({ scores: [{ id: "i_a", score: 1 }] }));
     const judge = createHttpJudge(configOf(server.url, { send: "url" }));
     const unread = { ...judgeImage("a"), bytes: () => Promise.reject(new Error("nobody asked for bytes")) };
@@ -79,7 +79,7 @@ describe("createHttpJudge()", () => {
     await judge.close?.();
   });
 
-  it("gives scores to their images by id, and keeps null, NaN and Infinity as null", async () => {
+  it("assigns scores to images by id, and stores NaN and Infinity as null", async () => {
     const scores = '{"scores": [{"id": "i_b", "score": NaN, "sigma": 0.25}, {"id": "i_a", "score": -1.5, "sigma": NaN}]}';
     expect(await outcome(answering(scores))).toEqual({
       scores: [
@@ -150,14 +150,14 @@ describe("createHttpJudge()", () => {
     expect(accepted).toEqual(["identity"]);
   });
 
-  it("reads an answer with a byte order mark, and one that says 201", async () => {
+  it("reads an answer with a byte order mark, and one with status 201", async () => {
     const scores = [{ id: "i_a", score: 1 }];
     const wanted = { scores: [{ imageId: "i_a", score: 1 }] };
     expect(await outcome(answering(`\uFEFF${JSON.stringify({ scores })}`), [judgeImage("a")])).toEqual(wanted);
     expect(await outcome(answering({ scores }, { status: 201 }), [judgeImage("a")])).toEqual(wanted);
   });
 
-  it("does not unpack without end, nor trust what is no such packing", async () => {
+  it("limits the size of an unpacked answer, and refuses one that cannot be unpacked", async () => {
     const bomb = gzipSync(Buffer.alloc(64 * 1024 * 1024));
     const packed =
       (body: Buffer): Respond =>
@@ -167,12 +167,12 @@ describe("createHttpJudge()", () => {
     expect(await outcome(packed(Buffer.from('{"scores": []}')))).toMatchObject({ why: expect.stringContaining("incorrect header check") });
   });
 
-  it("tells what the store says of an image that it was to send", async () => {
+  it("reports the store's error about an image", async () => {
     const lost = { ...judgeImage("b"), bytes: () => Promise.reject(new TransientError("the store has nothing under images/b.png")) };
     expect(await outcome(scoringAll, [judgeImage("a"), lost])).toEqual({ why: "the store has nothing under images/b.png" });
   });
 
-  it("says who answers, without an image", async () => {
+  it("describes the server without sending an image", async () => {
     const judge = createHttpJudge(configOf(scorer.url));
     expect(await judge.probe?.(signal)).toBe(`${scorer.url} answers as stand-in`);
     await judge.close?.();
@@ -184,7 +184,7 @@ describe("createHttpJudge()", () => {
 });
 
 describe("splitIntoBatches()", () => {
-  it("keeps order and images, and every request within its bounds", () => {
+  it("keeps all images in order, and every request within its limits", () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: 80 }), { maxLength: 200 }), (sizesMib) => {
         const images = sizesMib.map((mib, index) => ({ index, sizeBytes: mib * 1024 * 1024 }));
@@ -199,13 +199,13 @@ describe("splitIntoBatches()", () => {
     );
   });
 
-  it("cuts no usual group", () => {
+  it("does not split a usual group", () => {
     expect(splitIntoBatches(Array.from({ length: 20 }, () => ({ sizeBytes: 3_000_000 })))).toHaveLength(1);
   });
 });
 
 describe("parseScores()", () => {
-  it("answers every image once with a finite number or null, or says why not, whatever it reads", () => {
+  it("returns a finite number or null for every image, or a reason, for any answer", () => {
     const entry = fc.record({ id: fc.constantFrom("a", "b", "c", 1), score: fc.oneof(fc.double(), fc.constant(null), fc.string()) });
     fc.assert(
       fc.property(

@@ -68,7 +68,7 @@ async function asking({ responds, images = [judgeImage("a"), judgeImage("b")], m
 }
 
 describe("createOpenaiJudge(), pointwise", () => {
-  it("asks for each image at temperature 0, with its prompt, its bytes and a schema, and keeps what was said", async () => {
+  it("asks about each image at temperature 0, with its prompt, its bytes and a schema, and stores the answer", async () => {
     const { scores, seen, usage } = await asking({ responds: [saying('{"score": 7}'), saying("nice")] });
     expect(scores).toEqual([
       { imageId: "i_a", score: 7, raw: '{"score": 7}' },
@@ -87,7 +87,7 @@ describe("createOpenaiJudge(), pointwise", () => {
     expect(usage).toEqual({ requests: 2, promptTokens: 200, completionTokens: 10 });
   });
 
-  it("takes no rating off the scale of our own question, and any number of another", async () => {
+  it("refuses ratings outside the scale of our own question, and accepts any number for another question", async () => {
     expect((await asking({ responds: [saying('{"score": 70}')] })).scores).toMatchObject([
       { score: null, raw: '{"score": 70}' },
       { score: null },
@@ -100,7 +100,7 @@ describe("createOpenaiJudge(), pointwise", () => {
     rmSync(dir, { recursive: true });
   });
 
-  it("is null for a refusal of the model, and for thoughts that never ended", async () => {
+  it("is null if the model refuses, or its reasoning never ends", async () => {
     const refusing = answering({ choices: [{ finish_reason: "stop", message: { content: null, refusal: "I cannot rate this" } }] });
     const cut = answering({ choices: [{ finish_reason: "length", message: { content: null } }] });
     expect((await asking({ responds: [refusing, cut] })).scores).toEqual([
@@ -109,7 +109,7 @@ describe("createOpenaiJudge(), pointwise", () => {
     ]);
   });
 
-  it("asks in plain text for the rest of the run where the server refuses response_format, and says so", async () => {
+  it("asks in plain text for the rest of the run if the server refuses response_format, and reports it", async () => {
     const refusing = answering({ error: { message: "response_format is not supported" } }, { status: 400 });
     const { scores, seen, usage, notes } = await asking({ responds: [refusing, saying("Score: 6")] });
     expect(scores).toMatchObject([{ score: 6 }, { score: 6 }]);
@@ -118,7 +118,7 @@ describe("createOpenaiJudge(), pointwise", () => {
     expect(notes).toEqual([expect.stringContaining("refuses response_format")]);
   });
 
-  it("says max_completion_tokens where the server asks for it", async () => {
+  it("sends max_completion_tokens if the server asks for it", async () => {
     const refusing = answering(
       { error: { message: "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead." } },
       { status: 400 },
@@ -138,7 +138,7 @@ describe("createOpenaiJudge(), pointwise", () => {
     },
   };
 
-  it("asks without a temperature for the rest of the run where the model takes no other than its own, and says so", async () => {
+  it("asks without a temperature for the rest of the run if the model has only its own, and reports it", async () => {
     const { scores, seen, usage, notes } = await asking({
       responds: [answering(noTemperature, { status: 400 }), saying('{"score": 6}')],
     });
@@ -149,7 +149,7 @@ describe("createOpenaiJudge(), pointwise", () => {
     expect(notes).toEqual([expect.stringMatching(/^vlm: the model refuses temperature 0; .*can vary/)]);
   });
 
-  it("finds the form of a model that refuses max_tokens, temperature and response_format, one after the other", async () => {
+  it("finds the request form of a model that refuses max_tokens, temperature and response_format, one after the other", async () => {
     const picky: Respond = (one, response) => {
       const body = chatBodyOf(one);
       const complaint =
@@ -168,7 +168,7 @@ describe("createOpenaiJudge(), pointwise", () => {
     expect(notes).toHaveLength(2);
   });
 
-  it("keeps temperature 0 where a refusal of response_format only repeats the request", async () => {
+  it("keeps temperature 0 if a refusal of response_format only quotes the request", async () => {
     const repeating: Respond = (one, response) =>
       (chatBodyOf(one).response_format === undefined
         ? saying('{"score": 6}')
@@ -180,7 +180,7 @@ describe("createOpenaiJudge(), pointwise", () => {
     expect(seen.map((one) => chatBodyOf(one).temperature)).toEqual([0, 0, 0]);
   });
 
-  it("takes an image that alone is refused for one that it cannot tell of", async () => {
+  it("scores a single refused image as null", async () => {
     const refusing = answering({ error: { message: "image violates our policy" } }, { status: 400 });
     expect((await asking({ responds: [saying('{"score": 6}'), refusing] })).scores).toEqual([
       { imageId: "i_a", score: 6, raw: '{"score": 6}' },
@@ -188,7 +188,7 @@ describe("createOpenaiJudge(), pointwise", () => {
     ]);
   });
 
-  it("gives up where every question is refused", async () => {
+  it("gives up if every question is refused", async () => {
     await using server = await startStandIn(answering("no vision here", { status: 400 }));
     const judge = open(server.url);
     const errors: unknown[] = [];
@@ -201,7 +201,7 @@ describe("createOpenaiJudge(), pointwise", () => {
     await judge.close?.();
   });
 
-  it("gives up where a model that worked refuses fifty questions in a row: they would all be null for ever", async () => {
+  it("gives up if a model that worked refuses fifty questions in a row, which would all be null for ever", async () => {
     const refusing = answering("the model was unloaded", { status: 400 });
     await using server = await startStandIn(saying('{"score": 3}'), refusing, saying('{"score": 3}'), refusing);
     const judge = open(server.url);
@@ -213,7 +213,7 @@ describe("createOpenaiJudge(), pointwise", () => {
     await judge.close?.();
   });
 
-  it("does not ask again what was answered before the trouble", async () => {
+  it("does not repeat questions that were answered before a failure", async () => {
     await using server = await startStandIn(saying('{"score": 3}'), answering("busy", { status: 503 }), saying('{"score": 5}'));
     const judge = open(server.url);
     const images = [judgeImage("a"), judgeImage("b")];
@@ -224,7 +224,7 @@ describe("createOpenaiJudge(), pointwise", () => {
     await judge.close?.();
   });
 
-  it("names the format of each image, and sends large ones smaller where it is asked to", async () => {
+  it("names the format of each image, and reduces large ones if configured", async () => {
     const imageOf = async (format: "png" | "jpeg" | "webp"): Promise<JudgeImage> => {
       const bytes = await makeImage({ widthPx: 200, heightPx: 100, format });
       const inspection = { ...judgeImage(format).inspection, widthPx: 200, heightPx: 100 };
@@ -245,7 +245,7 @@ describe("createOpenaiJudge(), pairwise", () => {
   const images = [judgeImage("a", {}, 0.5), judgeImage("b", {}, null), judgeImage("c", {}, 0.9), judgeImage("d", {}, 0.1)];
   const more = { mode: "pairwise", pairs: "top-bottom", by: "pick" } as const;
 
-  it("compares best and worst by the other judge, in both orders, and keeps both answers", async () => {
+  it("compares the best and the worst image of the other judge in both orders, and stores both answers", async () => {
     const { scores, seen } = await asking({ responds: [saying('{"better": "A"}'), saying('{"better": "B"}')], images, more });
     expect(seen.map((one) => imagesOf(one).map(String))).toEqual([
       ["c", "d"],
@@ -260,24 +260,24 @@ describe("createOpenaiJudge(), pairwise", () => {
     ]);
   });
 
-  it("is a tie where the place decides", async () => {
+  it("is a tie if the position decides", async () => {
     expect((await asking({ responds: [saying("A")], images, more })).scores?.map(({ score }) => score)).toEqual([null, null, 0.5, 0.5]);
   });
 
-  it("asks nothing where the other judge could tell of one image only", async () => {
+  it("asks nothing if the other judge scored only one image", async () => {
     const { scores, seen } = await asking({ responds: [saying("A")], images: images.slice(0, 2), more });
     expect(seen).toEqual([]);
     expect(scores?.map(({ score }) => score)).toEqual([null, null]);
   });
 
-  it("compares every two with pairs: all", async () => {
+  it("compares every pair with pairs: all", async () => {
     const { seen } = await asking({ responds: [judgingAll], images, more: { mode: "pairwise" } });
     expect(seen).toHaveLength(12);
   });
 });
 
 describe("max_requests", () => {
-  it("holds, whatever is in flight: a group that does not fit is not begun", async () => {
+  it("holds for groups in flight: a group that does not fit is not started", async () => {
     await using server = await startStandIn(judgingAll);
     const judge = open(server.url, { max_requests: 5 });
     const groups = ["a", "b", "c"].map((name) => [judgeImage(`${name}1`), judgeImage(`${name}2`)]);
@@ -287,13 +287,13 @@ describe("max_requests", () => {
     await judge.close?.();
   });
 
-  it("is told where no group can ever fit", async () => {
+  it("is an error if a group can never fit", async () => {
     await expect(asking({ responds: [judgingAll], more: { max_requests: 1 } })).rejects.toThrow(/takes 2 requests, and max_requests is 1/);
   });
 });
 
 describe("its version", () => {
-  it("names model, mode, question and all else that decides a score", () => {
+  it("names the model, the mode, the question and everything else that a score depends on", () => {
     const version = (more: Partial<OpenaiJudgeConfig>): string => open("http://x", more).version;
     expect(version({})).toMatch(/^stand-in-vl pointwise [0-9a-f]{12}$/);
     expect(version({ mode: "pairwise" })).toMatch(/^stand-in-vl pairwise [0-9a-f]{12} all$/);
@@ -320,7 +320,7 @@ describe("its probe", () => {
     await judge.close?.();
   });
 
-  it("says which models there are instead", async () => {
+  it("lists the models that there are", async () => {
     await using server = await startStandIn(answering({ data: [{ id: "stand-in-vl-7b" }] }));
     const judge = open(server.url);
     await expect(judge.probe?.(signal)).rejects.toThrow('serves no model "stand-in-vl" (did you mean "stand-in-vl-7b"?)');

@@ -7,7 +7,7 @@ const said = (...choices: readonly (readonly [a: string, b: string, choice: Choi
   choices.map(([a, b, choice]) => ({ a, b, choice }));
 
 describe("computeWinShares()", () => {
-  it("counts a win where both orders agree, and a tie where the place decided", () => {
+  it("counts a win if both orders agree, and a tie if the position decided", () => {
     expect([...computeWinShares(["x", "y"], said(["x", "y", "A"], ["y", "x", "B"]))]).toEqual([
       ["x", 1],
       ["y", 0],
@@ -22,7 +22,7 @@ describe("computeWinShares()", () => {
     ]);
   });
 
-  it("counts no two of which an answer could not be read, and is null where nothing counts", () => {
+  it("does not count a pair with an unreadable answer, and is null if nothing counts", () => {
     const shares = computeWinShares(["x", "y", "z"], said(["x", "y", "A"], ["y", "x", null], ["x", "z", "B"], ["z", "x", "A"]));
     expect([...shares]).toEqual([
       ["x", 0],
@@ -31,7 +31,7 @@ describe("computeWinShares()", () => {
     ]);
   });
 
-  it("does not depend on order, favours no image, and follows a judge that has an order", () => {
+  it("does not depend on order, favours no image, and follows a consistent judge", () => {
     const ids = fc.uniqueArray(fc.stringMatching(/^[a-z]{1,3}$/), { maxLength: 6 });
     const choice = fc.constantFrom<Choice | null>("A", "B", "tie", null);
     fc.assert(
@@ -57,7 +57,7 @@ describe("computeWinShares()", () => {
 });
 
 describe("listComparisons()", () => {
-  it("asks every two once in each order", () => {
+  it("lists every pair once in each order", () => {
     expect(listComparisons(["x", "y", "z"]).map(({ a, b }) => a + b)).toEqual(["xy", "yx", "xz", "zx", "yz", "zy"]);
     expect(listComparisons(["x"])).toEqual([]);
   });

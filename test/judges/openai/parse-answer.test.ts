@@ -37,7 +37,7 @@ describe("parseRating()", () => {
     expect(parseRating(answer)).toBeNull();
   });
 
-  it("is finite or null, whatever it reads", () => {
+  it("is finite or null for any answer", () => {
     fc.assert(
       fc.property(
         fc.oneof(
@@ -53,7 +53,7 @@ describe("parseRating()", () => {
     );
   });
 
-  it("reads every number that it is given as JSON", () => {
+  it("reads every number in a JSON answer", () => {
     fc.assert(
       fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (score) => {
         expect(parseRating(JSON.stringify({ score }))).toBe(score || 0);
@@ -90,7 +90,7 @@ describe("parseChoice()", () => {
     expect(parseChoice(answer)).toBeNull();
   });
 
-  it("is a choice or null, whatever it reads", () => {
+  it("is a choice or null for any answer", () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.json()), (answer) => {
         expect([null, "A", "B", "tie"]).toContain(parseChoice(answer));

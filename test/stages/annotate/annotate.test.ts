@@ -45,7 +45,7 @@ describe("annotate()", () => {
     expect(judged.done).toBeGreaterThanOrEqual(2);
   });
 
-  it("ends judging too where inspection cannot go on", async () => {
+  it("ends judging, too, if inspection fails", async () => {
     await using dataset = await openTestDataset();
     await dataset.storeImage(a, await makeImage(), { promptKey: "p_1" });
     const store = { ...dataset.context.store, get: () => Promise.reject(new FatalError("no bucket")) };

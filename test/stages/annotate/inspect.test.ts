@@ -57,7 +57,7 @@ describe("inspect()", () => {
     expect(inspections(dataset)).toHaveLength(4);
   });
 
-  it("tries again what the store could not give", async () => {
+  it("retries images that the store could not give", async () => {
     await using dataset = await openTestDataset();
     await dataset.storeImage(imageId("a"), await makeImage(), { promptKey: "p_1" });
     let refusals = 2;
@@ -68,7 +68,7 @@ describe("inspect()", () => {
     expect(await inspect({ ...dataset.context, store }, nothingUpstream)).toMatchObject({ done: 1, failed: 0 });
   });
 
-  it("leaves an image whose object is gone or of another length for the next run", async () => {
+  it("leaves an image whose object is missing or has another length for the next run", async () => {
     await using dataset = await openTestDataset();
     const clock = { nowMs: () => now, sleep: async (delayMs: number) => void (now += delayMs) };
     let now = 0;
@@ -80,7 +80,7 @@ describe("inspect()", () => {
     expect(inspections(dataset).map(({ id }) => id)).toEqual([imageId("whole")]);
   });
 
-  it("ends with a FatalError, and keeps what it had, where the store refuses for good", async () => {
+  it("ends with a FatalError, and keeps what it had, if the store refuses for good", async () => {
     await using dataset = await openTestDataset();
     await dataset.storeImage(imageId("a"), await makeImage(), { promptKey: "p_1" });
     await dataset.storeImage(imageId("b"), await makeImage(), { promptKey: "p_1" });
@@ -92,7 +92,7 @@ describe("inspect()", () => {
     expect(inspections(dataset).map(({ id }) => id)).toEqual([imageId("a")]);
   });
 
-  it("stops taking images when it is told to", async () => {
+  it("stops when it is asked to", async () => {
     await using dataset = await openTestDataset();
     await dataset.storeImage(imageId("a"), await makeImage(), { promptKey: "p_1" });
     expect(await inspect({ ...dataset.context, stopping: AbortSignal.abort() }, nothingUpstream)).toMatchObject({ done: 0, stopped: true });

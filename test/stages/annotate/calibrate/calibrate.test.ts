@@ -24,7 +24,7 @@ function addVoted(
   dataset.addVote(`v${prompt}`, { promptKey, shown: ids, ranking: [[ids[0]], [ids[1]]], criterion });
 }
 
-it("compares each judge's configured version with people, on what filters leave of final groups", async () => {
+it("compares each judge's configured version with people, on the filtered images of final groups", async () => {
   await using dataset = await openTestDataset({ filters: { near_duplicate: 0 }, criteria: ["overall", "style"] });
   for (let prompt = 0; prompt < 8; prompt++) addVoted(dataset, prompt, { pickscore: prompt < 6 ? 1 + prompt : -0.5 });
   addVoted(dataset, 8, { pickscore: 5 });
@@ -44,7 +44,7 @@ it("compares each judge's configured version with people, on what filters leave 
   expect(html).toContain("Left out: 8 without a score.");
 });
 
-it("compares the combination where a pair set takes it", async () => {
+it("compares the combination if a pair set uses it", async () => {
   await using dataset = await openTestDataset({ filters: { near_duplicate: 0 }, pairs: { main: { from: ["combined"] } } });
   addVoted(dataset, 1, { pickscore: 1 });
   for (const [name, score] of [
@@ -59,7 +59,7 @@ it("compares the combination where a pair set takes it", async () => {
   ]);
 });
 
-it("says nothing where nobody voted", async () => {
+it("returns nothing if nobody voted", async () => {
   await using dataset = await openTestDataset();
   expect(await calibrate({ ...dataset.context, judges: JUDGES, precision: 0.9 })).toEqual([]);
   expect(calibrationTables([], { precision: 0.9, severalCriteria: false })).toBe("");

@@ -15,7 +15,7 @@ const pairsOf = (...votes: Parameters<typeof findPeoplePairs>[0]["votes"]) => {
 };
 
 describe("findPeoplePairs()", () => {
-  it("takes the majority of the votes on each pair, and counts pairs on which there is none", () => {
+  it("takes the majority of the votes on each pair, and counts pairs without one", () => {
     expect(pairsOf(vote("a", "abcd"))).toEqual(["a>b a>c a>d", 0]);
     expect(pairsOf(vote("b>a"), vote("b>a"), vote("a>b"))).toEqual(["b>a", 0]);
     expect(pairsOf(vote("b>a"), vote("a>b"), vote("c=d"))).toEqual(["", 2]);
@@ -38,7 +38,7 @@ function accuracyOf(trials: readonly (readonly [margin: number, agrees: boolean]
 }
 
 describe("openAccuracy()", () => {
-  it("counts agreement in bins of about equal size, never two of one margin apart", () => {
+  it("counts agreement in bins of about equal size, with equal margins in one bin", () => {
     const trials = Array.from({ length: 40 }, (_, index) => [1 + Math.floor(index / 8), index % 8 < 3 + Math.floor(index / 8)] as const);
     const { all, bins } = accuracyOf(trials);
     expect(all).toMatchObject({ minMargin: 1, maxMargin: 5, pairs: 40, prompts: 40 });
@@ -59,7 +59,7 @@ describe("openAccuracy()", () => {
     expect(accuracyOf(low).threshold).toBeNull();
   });
 
-  it("is not sure from five votes, all for it, nor from five prompts with many pairs", () => {
+  it("is not sure from five agreeing votes, nor from five prompts with many pairs", () => {
     expect(accuracyOf(Array.from({ length: 5 }, () => [1, true] as const)).threshold).toMatchObject({
       share: 1,
       prompts: 5,
@@ -73,7 +73,7 @@ describe("openAccuracy()", () => {
     expect(accuracy.result(0.9).all!.low).toBeCloseTo(0.5655, 4);
   });
 
-  it("leaves out and counts ties and what has no score", () => {
+  it("leaves out ties and images without a score, and counts them", () => {
     const accuracy = openAccuracy();
     const decided = [["a", "b"] as const, ["a", "c"] as const, ["a", "d"] as const];
     accuracy.add(

@@ -11,7 +11,7 @@ const one: Judge = {
   score: () => Promise.reject(new Error("nobody is asked")),
 };
 
-it("counts what is left of each judge, with what older versions said", async () => {
+it("counts what is left for each judge, with the scores of older versions", async () => {
   await using dataset = await openTestDataset();
   for (const [group, names] of [
     ["p_1", ["a", "b"]],
@@ -41,7 +41,7 @@ it("counts what is left of each judge, with what older versions said", async () 
   ]);
 });
 
-it("counts the runs that max_requests makes of them, group by group, and the groups that fit none", async () => {
+it("counts the runs that max_requests requires, and the groups that fit in no run", async () => {
   await using dataset = await openTestDataset();
   for (const [prompt, count] of [4, 4, 1, 4, 2].entries()) {
     for (let index = 0; index < count; index++) {

@@ -71,7 +71,7 @@ describe("judge()", () => {
     expect(asked).toEqual([]);
   });
 
-  it("takes failed jobs and rejected, undecodable or unwanted images for final, and does not judge these", async () => {
+  it("treats failed jobs and rejected, undecodable or unwanted images as final, and does not judge these", async () => {
     await using dataset = await openTestDataset();
     addFinalGroup(dataset, "p_1", ["a"]);
     dataset.addJob("failed", { promptKey: "p_1", state: "failed" });
@@ -101,7 +101,7 @@ describe("judge()", () => {
     expect(scoresIn(dataset)).toHaveLength(6);
   });
 
-  it("tries again after passing trouble, and commits no group by halves", async () => {
+  it("retries after a temporary failure, and writes groups only as a whole", async () => {
     await using dataset = await openTestDataset();
     addFinalGroup(dataset, "p_1", ["a", "b"]);
     const { one } = recorder();
@@ -112,7 +112,7 @@ describe("judge()", () => {
     expect(dataset.warnings).toEqual(["busy. Trying again"]);
   });
 
-  it("asks several judges, and ends them all where one cannot go on", async () => {
+  it("asks several judges, and ends them all if one fails", async () => {
     await using dataset = await openTestDataset();
     addFinalGroup(dataset, "p_1", ["a", "b"]);
     const { one } = recorder();
@@ -122,7 +122,7 @@ describe("judge()", () => {
     await expect(judge({ ...dataset.context, judges: [one, dead] }, waiting)).rejects.toThrow("401");
   });
 
-  it("beside other stages goes on without one that refuses, says so at once, and finishes with the others", async () => {
+  it("beside other stages continues without a judge that refuses, reports it at once, and finishes with the others", async () => {
     await using dataset = await openTestDataset();
     addFinalGroup(dataset, "p_1", ["a", "b"]);
     const { one } = recorder();
@@ -137,7 +137,7 @@ describe("judge()", () => {
     await expect(judge({ ...dataset.context, judges: [broken] }, nothingUpstream, { isBeside: true })).rejects.toThrow("a bug");
   });
 
-  it("waits out a judge that is away for an hour while images are still made, and then judges all", async () => {
+  it("waits for a judge that is away for an hour while images are still made, and then judges all", async () => {
     await using dataset = await openTestDataset();
     for (const [index, promptKey] of ["p_1", "p_2", "p_3"].entries()) addFinalGroup(dataset, promptKey, [`a${index}`, `b${index}`]);
     let nowMs = 0;
@@ -151,7 +151,7 @@ describe("judge()", () => {
     expect(scoresIn(dataset)).toHaveLength(6);
   });
 
-  it("judges a grown group as a whole again where scores are relative, and replaces them together", async () => {
+  it("judges a grown group again as a whole if scores are relative, and replaces them together", async () => {
     await using dataset = await openTestDataset();
     addFinalGroup(dataset, "p_1", ["a", "b"]);
     const first = recorder({ relative: true, scores: [1, 0] });
@@ -167,7 +167,7 @@ describe("judge()", () => {
     ]);
   });
 
-  it("shows a group to a judge that goes by another only with that one's scores, of its present version", async () => {
+  it("shows a group to a judge with by only once the other judge's current version has scored it", async () => {
     await using dataset = await openTestDataset();
     for (const group of ["p_1", "p_2"]) addFinalGroup(dataset, group, [`${group}a`, `${group}b`]);
     for (const name of ["p_1a", "p_1b"]) dataset.addScore(idOf(name), 9, { judge: "rec", version: "0" });
@@ -191,7 +191,7 @@ describe("judge()", () => {
     expect(await asked([later, earlier.one])).toMatchObject({ done: 0 });
   });
 
-  it("leaves the rest for the next run where a judge may ask no more, and says so", async () => {
+  it("leaves the rest for the next run if a judge reaches its limit, and reports it", async () => {
     await using dataset = await openTestDataset();
     for (const group of ["p_1", "p_2", "p_3", "p_4"]) addFinalGroup(dataset, group, [group]);
     const { one } = recorder();
@@ -221,7 +221,7 @@ describe("judge()", () => {
     ]);
   });
 
-  it("takes an answer of the wrong length or order for a bug", async () => {
+  it("treats an answer of the wrong length or order as a bug", async () => {
     await using dataset = await openTestDataset();
     addFinalGroup(dataset, "p_1", ["a", "b"]);
     const { one } = recorder();
@@ -230,7 +230,7 @@ describe("judge()", () => {
     expect(scoresIn(dataset)).toEqual([]);
   });
 
-  it("hands out the stored bytes", async () => {
+  it("gives the judge the stored bytes", async () => {
     await using dataset = await openTestDataset();
     await dataset.storeImage(idOf("a"), Buffer.from("bytes of a"), { promptKey: "p_1" });
     dataset.addInspection(idOf("a"));

@@ -36,7 +36,7 @@ describe("bradleyTerry()", () => {
     expect(strengths.reduce((sum, strength) => sum + strength)).toBeCloseTo(1, 12);
   });
 
-  it("evens out a cycle", () => {
+  it("balances a cycle", () => {
     expect(
       rounded(
         bradleyTerry([

@@ -40,7 +40,7 @@ describe("combineScores()", () => {
     expect(combined["c"]).toBeCloseTo(z / 2, 12);
   });
 
-  it("a judge that sees no difference says nothing, also where its scores are no round numbers", () => {
+  it("a judge that sees no difference has no effect, also if its scores are not round numbers", () => {
     const scores = [
       { j: 0.1, k: 1 },
       { j: 0.1 + 1e-9, k: 2 },
@@ -62,7 +62,7 @@ describe("combineScores()", () => {
     expect(combine(scores, by("rank-mean", {}))).toEqual({});
   });
 
-  it("of one judge alone it is that judge's order, and of any scores a number", () => {
+  it("with one judge it is that judge's order, and for any scores it is a number", () => {
     const score = fc.double({ noNaN: true, noDefaultInfinity: true });
     fc.assert(
       fc.property(

@@ -28,7 +28,7 @@ const rules = {
   sources: ["quality"],
 } as const satisfies object;
 
-it("says of each candidate why it is left out, or how the deciding source scores it", () => {
+it("explains for each candidate why it is left out, or how the deciding source scores it", () => {
   const images = [
     image("a"),
     image("b", { flagged: true }),

@@ -14,7 +14,7 @@ const run = (images: readonly CandidateImage[], some: Partial<typeof filters> = 
 };
 
 describe("filterImages()", () => {
-  it("leaves out each image under its first reason", () => {
+  it("counts each image under its first reason", () => {
     const images = [
       candidate("a"),
       candidate("b", { state: "rejected", look: null }),
@@ -28,7 +28,7 @@ describe("filterImages()", () => {
     expect(run(images, { blank: false, flagged: false })).toMatchObject({ kept: "aefg" });
   });
 
-  it("drops what a judge calls unsafe, and what it could not tell or has not seen", () => {
+  it("drops images that a judge calls unsafe, could not score or has not seen", () => {
     const images = [
       candidate("a", { scores: { n: 0.5 } }),
       candidate("b", { scores: { n: 0.51 } }),
@@ -41,7 +41,7 @@ describe("filterImages()", () => {
     expect(run(images)).toMatchObject({ kept: "abcde", drops: {} });
   });
 
-  it("keeps the first of equal images, and says which stands for which", () => {
+  it("keeps the first of equal images, and maps the others to it", () => {
     const images = [
       candidate("a"),
       candidate("b", { sha256: "file a" }),
@@ -57,11 +57,11 @@ describe("filterImages()", () => {
     expect(run(images, { same_pixels: false }).kept).toBe("abcd");
   });
 
-  it("does not let a dropped image stand for another", () => {
+  it("does not map images to a dropped one", () => {
     expect(run([candidate("a", { flagged: true }), candidate("b", { sha256: "file a" })]).kept).toBe("b");
   });
 
-  it("keeps the commonest size, of equally common ones the largest, of equally large ones the widest", () => {
+  it("keeps the most common size, then the largest, then the widest", () => {
     const sized = (imageId: string, widthPx: number, heightPx: number) => candidate(imageId, { look: { widthPx, heightPx } });
     expect(run([sized("a", 512, 512), sized("b", 1024, 1024), sized("c", 512, 512)])).toMatchObject({
       kept: "ac",
@@ -71,7 +71,7 @@ describe("filterImages()", () => {
     expect(run([sized("a", 512, 768), sized("b", 768, 512)]).kept).toBe("b");
   });
 
-  it("takes an empty group", () => {
+  it("accepts an empty group", () => {
     expect(run([])).toMatchObject({ kept: "", drops: {} });
   });
 });

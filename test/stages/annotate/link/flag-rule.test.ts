@@ -17,7 +17,7 @@ const seen = (rule: FlagRule) => {
 };
 
 describe("flags of people", () => {
-  it("have another default for datasets made before it, until the key is written", () => {
+  it("have another default in datasets that are older than the default, until the key is set", () => {
     expect(chooseFlagRule(filtersOf({}), 0)).toEqual({ takesOut: "any", people: 1 });
     expect(chooseFlagRule(filtersOf({}), 1)).toEqual({ takesOut: ["nsfw", "corrupt"], people: 1 });
     for (const defaults of [0, 1]) {
@@ -27,7 +27,7 @@ describe("flags of people", () => {
     }
   });
 
-  it("take out or bar from being chosen, each once enough people agree", () => {
+  it("take images out or bar them from being chosen once enough people agree", () => {
     expect(seen({ takesOut: ["nsfw", "corrupt"], people: 1 })).toEqual({ out: "b", flawed: "ab" });
     // Ann saw an artefact twice, and is one person; bob saw another flaw.
     expect(seen({ takesOut: ["nsfw", "corrupt"], people: 2 })).toEqual({ out: "b", flawed: "" });
@@ -43,7 +43,7 @@ describe("flags of people", () => {
     candidate("c", { scores: { j: 0.5 }, flawed: true }),
     candidate("d", { scores: { j: 0.1 } }),
   ];
-  it("an image with a flaw loses to those below none, and is never chosen; what that costs is counted", () => {
+  it("an image with a flaw is never chosen, and its lost pairs are counted", () => {
     const linked = linkGroup(facts(images), rules());
     expect(linked.links.map(rowText)).toEqual(["b>c,d"]);
     expect(linked.drops).toContainEqual({ unit: "pair", reason: "flagged", count: 1 });
@@ -52,7 +52,7 @@ describe("flags of people", () => {
     expect(all.drops).toContainEqual({ unit: "pair", reason: "flagged", count: 4 });
   });
 
-  it("hold for copies of the image, too", () => {
+  it("apply to copies of the image, too", () => {
     const copies = [
       candidate("a", { flawed: true, scores: { j: 0.1 } }),
       candidate("b", { look: { pixelSha256: "pixels a" }, scores: { j: 0.9 } }),

@@ -82,7 +82,7 @@ const places = ({ db }: TestDataset, promptKey: string) =>
   db.client.prepare("select * from preferences where prompt_key = ? order by place").raw().all(promptKey);
 const wholeOf = ({ db }: TestDataset, promptKey: string) => writtenLinks(db, promptKey);
 
-it("ends as a first linking would, whatever changed in between, and leaves alone what did not", { timeout: 120_000 }, async () => {
+it("gives the same rows as a first linking, whatever changed in between, and leaves the rest alone", { timeout: 120_000 }, async () => {
   await using dataset = await filled();
   let relinked = 0;
   let left = 0;
@@ -123,7 +123,7 @@ const judgedPairs = ({ db }: TestDataset) =>
     .pluck()
     .all();
 
-it("makes no pair twice by judges, whatever the criteria, and keeps people's under each", { timeout: 120_000 }, async () => {
+it("makes each pair by judges once, whatever the criteria, and pairs by people under each", { timeout: 120_000 }, async () => {
   let judged = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(fc.oneof(anyScore, anyVote), { maxLength: 6 }), anyRules, async (changes, rules) => {

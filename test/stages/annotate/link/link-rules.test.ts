@@ -13,7 +13,7 @@ const combined = (...names: readonly string[]): Combination => ({
 });
 
 describe("chooseSources()", () => {
-  it("lets a technical judge link only where it is the only source there is", () => {
+  it("lets a technical judge link only if it is the only source", () => {
     expect(chooseSources({ from: ["people", "quality"], technical, anyVote: false })).toEqual(["people", "quality"]);
     expect(chooseSources({ from: ["people", "quality"], technical, anyVote: true })).toEqual(["people"]);
     expect(chooseSources({ from: ["pickscore", "quality"], technical, anyVote: false })).toEqual(["pickscore"]);
@@ -26,7 +26,7 @@ describe("chooseSources()", () => {
 });
 
 describe("findTechnicalSources()", () => {
-  it("counts a combination of technical judges alone among them", () => {
+  it("includes a combination of only technical judges", () => {
     expect([...findTechnicalSources(judges, combined("quality"))]).toEqual(["quality", "combined"]);
     expect([...findTechnicalSources(judges, combined("quality", "pickscore"))]).toEqual(["quality"]);
     expect([...findTechnicalSources(judges, combined())]).toEqual(["quality"]);

@@ -28,7 +28,7 @@ const rows = ({ db }: TestDataset) =>
     .all();
 
 describe("link()", () => {
-  it("writes rows with their losers, and says what it did", async () => {
+  it("writes rows with their losers, and reports what it did", async () => {
     await using dataset = await openTestDataset();
     addGroup(dataset, "p_1");
     const result = await link(dataset.context);
@@ -68,7 +68,7 @@ describe("link()", () => {
     expect(written(dataset)).toEqual(before);
   });
 
-  it("is done anew under another policy, criterion or pair set, and leaves nothing of the old", async () => {
+  it("links again under another policy, criterion or pair set, and leaves no old rows", async () => {
     await using dataset = await openTestDataset();
     addGroup(dataset, "p_1");
     await link(dataset.context);
@@ -88,7 +88,7 @@ describe("link()", () => {
     expect(written(dataset)).toEqual(first);
   });
 
-  it("links only final groups, and takes rows back when candidates are added", async () => {
+  it("links only final groups, and removes rows when candidates are added", async () => {
     await using dataset = await openTestDataset();
     addGroup(dataset, "p_1");
     await link(dataset.context);
@@ -100,7 +100,7 @@ describe("link()", () => {
     expect(rows(dataset)).toHaveLength(1);
   });
 
-  it("follows votes, and says how many prompts have any", async () => {
+  it("follows votes, and counts the prompts that have any", async () => {
     await using dataset = await openTestDataset();
     addGroup(dataset, "p_1");
     addGroup(dataset, "p_2", ["e", "f"].map(imageId));
@@ -113,7 +113,7 @@ describe("link()", () => {
     expect(result.reports[0]).toMatchObject({ linked: { people: 1 }, drops: { prompt: { "no-verdict": 1 } } });
   });
 
-  it("keeps criteria apart, but a flag counts for all", async () => {
+  it("keeps criteria apart, but a flag applies to all", async () => {
     await using dataset = await openTestDataset();
     addGroup(dataset, "p_1");
     dataset.addVote("v1", { promptKey: "p_1", shown: [a, b], ranking: [[b]], criterion: "style", flags: { [c]: ["nsfw"] } });
@@ -156,7 +156,7 @@ describe("link()", () => {
     expect(rows(dataset)).toEqual([["main", "overall", a, `${b} ${c} ${d}`]]);
   });
 
-  it("drops excluded and undecodable images, and ignores those set aside", async () => {
+  it("drops excluded and undecodable images, and ignores inactive ones", async () => {
     await using dataset = await openTestDataset();
     addGroup(dataset, "p_1");
     dataset.db.client.prepare("update images set state = 'excluded' where image_id = ?").run(a);
@@ -168,7 +168,7 @@ describe("link()", () => {
     expect(result.reports[0]?.drops).toEqual({ image: { excluded: 1, undecodable: 1 } });
   });
 
-  it("forgets prompts that were set aside", async () => {
+  it("removes the rows of inactive prompts", async () => {
     await using dataset = await openTestDataset();
     addGroup(dataset, "p_1");
     await link(dataset.context);
@@ -177,7 +177,7 @@ describe("link()", () => {
     expect(written(dataset)).toEqual([[], [], []]);
   });
 
-  it("goes over more prompts than fit a page", async () => {
+  it("reads more prompts than fit in a page", async () => {
     await using dataset = await openTestDataset();
     for (let index = 0; index < 250; index++) addGroup(dataset, `p_${index}`, [imageId(`${index}x`), imageId(`${index}y`)]);
     const { groups, reports } = await link(dataset.context);
@@ -189,7 +189,7 @@ describe("link()", () => {
     await expect(link(dataset.with({ pairs: { main: { from: ["people", "pikscore"] } } }))).rejects.toThrow(ConfigError);
   });
 
-  it("stops when told, and says so", async () => {
+  it("stops when it is asked to, and reports it", async () => {
     await using dataset = await openTestDataset();
     addGroup(dataset, "p_1");
     expect(await link({ ...dataset.context, stopping: AbortSignal.abort() })).toMatchObject({ stopped: true, groups: 0 });

@@ -171,7 +171,7 @@ describe("linkGroup() whatever the group and the policy", () => {
     );
   });
 
-  it("pruning what no row shows changes nothing", () => {
+  it("pruning images that no row shows changes nothing", () => {
     fc.assert(
       fc.property(anyGroup, anyRules, (group, by) => {
         const stored = group.images.map((image) => (image.state === "pruned" ? { ...image, state: "stored" as const } : image));

@@ -27,7 +27,7 @@ describe("linkGroup() policies", () => {
     });
   });
 
-  it("best-worst takes the clearest signal", () => {
+  it("best-worst takes the pair with the largest margin", () => {
     expect(rowsOf(facts(images), rules({ policy: "best-worst" }))).toEqual(["b>a"]);
   });
 
@@ -71,7 +71,7 @@ describe("linkGroup() across variants", () => {
     expect(rowsOf(facts(large), rules({ across: "within", max_per_prompt: 9 }))).toEqual(["b>a", "d>c"]);
   });
 
-  it("named variants are chosen and rejected as told, by name or as expanded", () => {
+  it("named variants are chosen and rejected as configured, by name or as expanded", () => {
     expect(rowsOf(facts(variants), rules({ across: { chosen: ["base"], rejected: ["sweep"] } }))).toEqual(["a>c,d"]);
     expect(rowsOf(facts(variants), rules({ across: { chosen: ["sweep/cfg=3"], rejected: ["base"] } }))).toEqual(["c>b"]);
     expect(dropsOf(facts(variants), rules({ across: { chosen: ["sweep/cfg=3"], rejected: ["base"] } }))).toEqual({ "pair across": 1 });
@@ -80,13 +80,13 @@ describe("linkGroup() across variants", () => {
 });
 
 describe("linkGroup() sources", () => {
-  it("asks the next source only where the one before has no verdict", () => {
+  it("asks the next source only if the one before has no verdict", () => {
     expect(rowsOf(facts(images, [vote("a", "abcd")]))).toEqual(["a>b,c,d"]);
     expect(rowsOf(facts(images, [skip("abcd")]))).toEqual(["b>d,a"]);
     expect(rowsOf(facts(images, [vote("a", "abcd")]), rules({ from: ["j", "people"] }))).toEqual(["b>d,a"]);
   });
 
-  it("takes a tie and 'both bad' by people for a verdict", () => {
+  it("treats a tie and 'both bad' by people as a verdict", () => {
     expect(dropsOf(facts(images, [vote("a=b=c=d")]))).toMatchObject({ "prompt tie": 1 });
     expect(dropsOf(facts(images, [bothBad("abcd")]))).toMatchObject({ "prompt both-bad": 1 });
     expect(dropsOf(facts(images, [vote("a", "abcd"), bothBad("abcd")]))).toMatchObject({ "prompt both-bad": 1 });
@@ -104,7 +104,7 @@ describe("linkGroup() sources", () => {
     expect(rowsOf(facts(images, votes), rules({ min_votes: 4 }))).toEqual(["b>d,a"]);
   });
 
-  it("takes an agreement of exactly min_agreement, and none at all only where none is asked for (docs/votes.md)", () => {
+  it("accepts an agreement of exactly min_agreement, and none only if none is required (docs/votes.md)", () => {
     const votes = [vote("a", "abcd"), vote("a", "abcd"), vote("b", "abcd")];
     expect(rowsOf(facts(images, votes), rules({ min_agreement: 0.666667 }))).toHaveLength(1);
     expect(rowsOf(facts(images, votes), rules({ min_agreement: 0.666668, from: ["people"] }))).toEqual([]);
@@ -131,7 +131,7 @@ describe("linkGroup() sources", () => {
     expect(dropsOf(facts(scored(0.5)))).toEqual({ "prompt too-few-candidates": 1 });
   });
 
-  it("combined ranks by several judges, and falls to the next source where they have none", () => {
+  it("combined ranks by several judges, and uses the next source if they have no scores", () => {
     const two = [
       candidate("a", { scores: { j: 0.9, k: 10 } }),
       candidate("b", { scores: { j: 0.8, k: 30 } }),
@@ -155,7 +155,7 @@ describe("linkGroup() sources", () => {
     expect(linkGroup(facts(scored(0.1, 0.2)), by).links).toMatchObject([{ source: "judge:j" }]);
   });
 
-  it("names the last hurdle that a prompt's pairs reached", () => {
+  it("names the last check that a prompt's pairs reached", () => {
     expect(dropsOf(facts(scored(0.5, 0.5, 0.45)), rules({ min_margin: 0.1 }))).toEqual({
       "pair tie": 1,
       "pair below-margin": 1,
@@ -171,17 +171,17 @@ describe("linkGroup() near-duplicates", () => {
     candidate("c", { scores: { j: 0.1 }, look: { perceptualHash: "00000000ffffffff" } }),
   ];
 
-  it("never pairs two, and keeps both for other pairs", () => {
+  it("never pairs two of them, and keeps both for other pairs", () => {
     expect(rowsOf(facts(near), rules({ policy: "all", max_per_prompt: 9 }))).toEqual(["a>c", "b>c"]);
     expect(dropsOf(facts(near))).toEqual({ "pair near-duplicate": 1 });
   });
 
-  it("obeys the threshold", () => {
+  it("respects the threshold", () => {
     expect(rowsOf(facts(near), rules({}, { near_duplicate: 3 }))).toEqual(["a>b,c"]);
     expect(rowsOf(facts(near), rules({}, { near_duplicate: 0 }))).toEqual(["a>b,c"]);
   });
 
-  it("takes a flag for one of equal images as said of all, in whichever variant", () => {
+  it("applies a flag on one of equal images to all of them, in any variant", () => {
     const copies = [
       candidate("a", { scores: { j: 1 } }),
       candidate("b", { scores: { j: 0.5 }, variant: "other", look: { pixelSha256: "pixels a" }, flagged: true }),
@@ -204,7 +204,7 @@ describe("linkGroup() near-duplicates", () => {
 describe("linkGroup() with pruned images", () => {
   const prune = (ids: string) => images.map((image) => (ids.includes(image.imageId) ? { ...image, state: "pruned" as const } : image));
 
-  it("what no row shows changes nothing by being pruned: neither rows, nor counts, nor drops", () => {
+  it("pruning an image that no row shows changes neither rows, nor counts, nor drops", () => {
     const bestWorst = rules({ policy: "best-worst" });
     expect(rowsOf(facts(images), bestWorst)).toEqual(["b>a"]);
     expect(linkGroup(facts(prune("cd")), bestWorst)).toEqual(linkGroup(facts(images), bestWorst));
@@ -213,7 +213,7 @@ describe("linkGroup() with pruned images", () => {
     expect(linkGroup(facts(prune("cd")), capped)).toEqual(linkGroup(facts(images), capped));
   });
 
-  it("no row ever shows one: other rules make rows of what is left", () => {
+  it("no row ever shows one: under other rules rows are made of what is left", () => {
     expect(rowsOf(facts(prune("cd")))).toEqual(["b>a"]);
     expect(dropsOf(facts(prune("cd")))).toEqual({ "image excluded": 2 });
     expect(rowsOf(facts(prune("bcd")))).toEqual([]);

@@ -31,7 +31,7 @@ describe("rankByVotes()", () => {
     ]);
   });
 
-  it("fits Bradley–Terry from two connected votes on", () => {
+  it("uses Bradley–Terry from two connected votes on", () => {
     const { scores, connected } = verdictOf([vote("a", "abcd"), vote("b", "abcd")]);
     expect(connected).toBe(true);
     expect(scores.get("a")).toBeCloseTo(scores.get("b")!, 12);
@@ -53,13 +53,13 @@ describe("rankByVotes()", () => {
     }
   });
 
-  it("leaves skips out and counts votes that prefer nothing", () => {
+  it("leaves out skips, and counts votes without a preference", () => {
     expect(verdictOf([skip("abcd"), skip("ab")]).nVotes).toBe(0);
     expect(verdictOf([bothBad("ab")])).toMatchObject({ nVotes: 1, scores: new Map() });
     expect(verdictOf([vote("a=b")]).nVotes).toBe(1);
   });
 
-  it("ignores what votes say of images that are out", () => {
+  it("ignores votes on images that are filtered out", () => {
     const withoutB = [candidate("a"), candidate("b", { flagged: true }), candidate("c")];
     expect(verdictOf([vote("b", "abc")], withoutB).nVotes).toBe(0);
     expect([...verdictOf([vote("b>a>c")], withoutB).scores]).toEqual([
@@ -68,7 +68,7 @@ describe("rankByVotes()", () => {
     ]);
   });
 
-  it("counts a vote for an equal image for the one that stands for it", () => {
+  it("counts a vote for a duplicate for the image that is kept", () => {
     const twins = [candidate("a"), candidate("b", { sha256: "file a" }), candidate("c")];
     expect([...verdictOf([vote("b", "abc")], twins).scores]).toEqual([
       ["a", 1],
@@ -81,7 +81,7 @@ describe("rankByVotes()", () => {
     ]);
   });
 
-  it("counts who supports a row: chosen above every rejected image that was shown", () => {
+  it("counts the votes that support a row: chosen above every rejected image that was shown", () => {
     const { support } = verdictOf([
       vote("a", "abcd"),
       vote("a>b>c>d"),

@@ -34,7 +34,7 @@ describe("rankings", () => {
     expect(placesOf(images, votes)).toEqual(places);
   });
 
-  test("leave pruned images out, and keep what they said of the others", () => {
+  test("leave pruned images out, and keep the order of the others", () => {
     const images = [candidate("a", { state: "pruned", scores: { j: 3 } }), ...scored(0, 2, 1).slice(1)];
     expect(placesOf(images)).toEqual(["b1 c2"]);
   });
@@ -63,12 +63,12 @@ describe("ties", () => {
     expect(tiesOf(scored(0.5, 0.25, 0.5))).toEqual(["ac tie 0"]);
   });
 
-  test("most votes for a tie beside one that prefers are a tie where the pair set refuses the row", () => {
+  test("are reported if most votes are for a tie and the pair set refuses the row", () => {
     const votes = [vote("a=b", "ab"), vote("a>b"), vote("a=b", "ab")];
     expect(tiesOf(scored(1, 2), votes, { min_agreement: 0.9 })).toEqual(["ab tie 3"]);
   });
 
-  test("are never a pair that has a row, and never of one image", () => {
+  test("are never a pair that has a row, and never one image", () => {
     const ids = ["a", "b", "c", "d"];
     const cast = fc.oneof(
       fc.subarray(ids, { minLength: 2 }).map((shown): Vote => ({ kind: "tie", shown, ranking: [shown] })),

@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { roundFloat } from "../../src/exporters/row-columns.ts";
 import { roundDecimals } from "../../src/lib/round-decimals.ts";
-import { marginOf } from "../../src/stages/export/rows/row.ts";
+import { computeMargin } from "../../src/stages/export/rows/row.ts";
 import { linkGroup } from "../../src/stages/annotate/link/pairs.ts";
 import { facts, rules, scored } from "../stages/annotate/link/facts.ts";
 
@@ -30,7 +30,7 @@ describe("roundDecimals()", () => {
             expect(roundFloat(score)).toBe(roundFloat(raw[imageId as "a" | "b"])); // scored() names them so.
           }
           const rejectedScore = rejected[0]?.score ?? null;
-          expect(marginOf(chosen.score, { rejectedScore, kept: margin })).toBe(margin);
+          expect(computeMargin(chosen.score, { rejectedScore, kept: margin })).toBe(margin);
           expect(roundFloat(chosen.score - (rejectedScore ?? 0))).toBe(margin);
         }
       }),

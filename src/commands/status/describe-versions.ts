@@ -5,7 +5,7 @@ import { counted } from "../../lib/words.ts";
 import { exportStoreUri } from "../../stages/export/export.ts";
 import { MANIFEST, parseManifest } from "../../stages/export/make/manifest.ts";
 import { tryReadText } from "../../stages/export/versions/published-file.ts";
-import { kindOf } from "../../stages/export/versions/versions.ts";
+import { decideKind } from "../../stages/export/versions/versions.ts";
 import { openStore } from "../../stores/registry.ts";
 
 type Needs = Pick<Context, "config" | "db" | "signal">;
@@ -29,7 +29,7 @@ export async function readOldKinds({ config, db, signal }: Needs): Promise<Versi
       const prompts = countActivePrompts(db);
       for (const { version } of unknown) {
         const manifest = parseManifest((await tryReadText(store, `${version}/${MANIFEST}`, signal)) ?? "");
-        if (typeof manifest !== "string") kinds.set(version, kindOf(manifest, { prompts }));
+        if (typeof manifest !== "string") kinds.set(version, decideKind(manifest, { prompts }));
       }
     } finally {
       await store.close();

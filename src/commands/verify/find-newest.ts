@@ -2,7 +2,14 @@ import type { Db } from "../../db/open.ts";
 import { countActivePrompts, listExports, type ExportVersion } from "../../db/queries/export/exports.ts";
 import { MANIFEST, parseManifest, type ParsedManifest } from "../../stages/export/make/manifest.ts";
 import { tryReadText } from "../../stages/export/versions/published-file.ts";
-import { kindOf, isVersionName, knownVersions, LATEST, newestFirst, type KnownVersions } from "../../stages/export/versions/versions.ts";
+import {
+  decideKind,
+  isVersionName,
+  knownVersions,
+  LATEST,
+  newestFirst,
+  type KnownVersions,
+} from "../../stages/export/versions/versions.ts";
 import type { ObjectStore } from "../../stores/object-store.ts";
 
 interface FindNewestNeeds {
@@ -53,7 +60,7 @@ async function compareLatest(latest: string, place: Place): Promise<void> {
   const { db, report } = place.needs;
   const manifest = await readManifest(latest, place.needs);
   if (manifest === null) return; // Told when the version is read.
-  const kind = kindOf(manifest, { prompts: countActivePrompts(db) });
+  const kind = decideKind(manifest, { prompts: countActivePrompts(db) });
   if (kind !== "whole") {
     // Earlier programs let LATEST name whatever was exported last; the next whole export moves it.
     if (manifest.kind !== null) report(LATEST, `names ${latest}, which is a ${kind}: the next whole export writes LATEST again`);
@@ -73,7 +80,7 @@ async function newestWhole({ needs, ...place }: Place): Promise<string | null> {
   const prompts = countActivePrompts(needs.db);
   for (const version of listNewestFirst(place)) {
     const manifest = await readManifest(version, needs);
-    if (manifest !== null && kindOf(manifest, { prompts }) === "whole") return version;
+    if (manifest !== null && decideKind(manifest, { prompts }) === "whole") return version;
   }
   return null;
 }

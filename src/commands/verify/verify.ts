@@ -10,7 +10,7 @@ import { counted } from "../../lib/words.ts";
 import { databaseFile, hintFor, openDatasetStore } from "../open-context.ts";
 import { exportStoreUri } from "../../stages/export/export.ts";
 import { verifyExport, type VerifiedExport } from "../../stages/export/check/verify-export.ts";
-import { versionsAt } from "../../stages/export/versions/read-lineage.ts";
+import { describeVersions } from "../../stages/export/versions/read-lineage.ts";
 import { checkVersionName } from "../../stages/export/versions/versions.ts";
 import { verifyStore } from "../../stages/upkeep/verify-store.ts";
 import type { ObjectStore } from "../../stores/object-store.ts";
@@ -97,7 +97,7 @@ async function checkExport(
     }
     if (wanted !== undefined && !(await anyKey(store, wanted, signal))) {
       throw new ConfigError(`Cannot verify ${wanted}: there is no such version in ${config.export.uri}`, {
-        hint: await versionsAt(store, signal),
+        hint: await describeVersions(store, signal),
       });
     }
     const stored = storedImages(db);

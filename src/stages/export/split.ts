@@ -1,27 +1,27 @@
 import { hash } from "node:crypto";
 import { ConfigError } from "../../errors.ts";
 
-/** In the order in which ratios are cumulated, and in which the first keeps an image that two would show. */
+/** In the order in which ratios are added up. An image that two splits would show stays in the first of them. */
 export const SPLITS = ["train", "validation", "test"] as const;
 
 export type Split = (typeof SPLITS)[number];
 
 export type SplitRatios = Readonly<Record<Split, number>>;
 
-/** Below so many prompts a hundredth of them measures nothing. */
+/** With fewer prompts, a hundredth of them is too few to measure anything. */
 export const SPLIT_PROMPTS_MIN = 1_000;
 
 const DEFAULT_RATIOS: SplitRatios = { train: 98, validation: 1, test: 1 };
 const ALL_TRAIN: SplitRatios = { train: 100, validation: 0, test: 0 };
 
-/** The ratios of a dataset that has none yet. */
+/** Chooses the ratios of a dataset that has none yet. */
 export function firstRatios(written: SplitRatios | undefined, prompts: number): SplitRatios {
   return written ?? (prompts < SPLIT_PROMPTS_MIN ? ALL_TRAIN : DEFAULT_RATIOS);
 }
 
 /**
- * Answers a group key's split: the first 64 bits of SHA-256("split v1" ‖ group key) against the cumulated ratios, in exact arithmetic.
- * Depends on nothing else, so that a prompt never moves as data grows.
+ * Returns a function that chooses the split of a group key: the first 64 bits of SHA-256("split v1" ‖ group key) against the cumulated
+ * ratios, in exact arithmetic. The split depends on nothing else, so that a prompt never moves as data grows.
  * @throws {ConfigError} if the ratios sum up to 0.
  */
 export function splitter(ratios: SplitRatios): (groupKey: string) => Split {
@@ -36,7 +36,7 @@ export function splitter(ratios: SplitRatios): (groupKey: string) => Split {
   };
 }
 
-/** The same ratios as integers: decimals times one power of ten. */
+/** Returns the ratios as integers: decimals times one power of ten. */
 function toIntegers(ratios: readonly number[]): readonly [bigint, bigint, bigint] {
   const decimals = ratios.map(toDecimal);
   const places = Math.max(...decimals.map((decimal) => decimal.places));
@@ -44,7 +44,7 @@ function toIntegers(ratios: readonly number[]): readonly [bigint, bigint, bigint
   return [train, validation, test];
 }
 
-/** `digits` / 10^`places`, of the shortest decimal that the number stands for: 0.1 is a tenth. */
+/** Returns the shortest decimal of a number as `digits` / 10^`places`: 0.1 is exactly a tenth. */
 function toDecimal(ratio: number): { readonly digits: bigint; readonly places: number } {
   const [mantissa = "0", exponent = "0"] = String(ratio).split("e");
   const [whole = "0", fraction = ""] = mantissa.split(".");
@@ -53,14 +53,14 @@ function toDecimal(ratio: number): { readonly digits: bigint; readonly places: n
   return places < 0 ? { digits: digits * 10n ** BigInt(-places), places: 0 } : { digits, places };
 }
 
-/** UTF-16 sorts surrogate pairs before these, UTF-8 after them; below them both agree. */
+/** UTF-16 sorts surrogate pairs before these characters, UTF-8 after them. Both agree on all others. */
 const SORTED_OTHERWISE = /[\ud800-\uffff]/;
 
 /**
- * What makes two prompts near enough to share a split: SHA-256 (hex) over the casefolded, NFKC-normalised words without punctuation
- * (Unicode's P), sorted in code point order, each once, joined by spaces. A property of the prompt alone.
+ * Returns the key that prompts share which must be in one split: SHA-256 (hex) over the casefolded, NFKC-normalised words without
+ * punctuation (Unicode's P), sorted in code point order, each once, joined by spaces. It depends on the prompt alone.
  */
-export function groupKeyOf(prompt: string): string {
+export function computeGroupKey(prompt: string): string {
   const words = foldCase(prompt.toWellFormed())
     .normalize("NFKC")
     .replace(/\p{P}/gu, "")
@@ -74,14 +74,14 @@ function sortedByCodePoint(words: readonly string[]): readonly string[] {
   return words.toSorted((first, second) => Buffer.compare(Buffer.from(first), Buffer.from(second)));
 }
 
-/** Where lower-casing an upper-cased letter does not give its folding: dotless i has none, Cherokee folds to its upper case. */
+/** Letters whose upper case in lower case is not their folding: dotless i has none, Cherokee folds to its upper case. */
 const OWN_FOLDING = /[ıᎠ-Ᏽᏸ-ᏽꭰ-ꮿ]/u;
 const FOLDED_ALIKE = /[^ıᎠ-Ᏽᏸ-ᏽꭰ-ꮿ]+/gu;
 const CHEROKEE_SMALL = /[ᏸ-ᏽꭰ-ꮿ]/gu;
 
 /**
- * Unicode's full case folding (CaseFolding.txt, C and F), which JavaScript does not offer: "Straße" and "STRASSE" fold to one text.
- * Compared with Python's str.casefold() for every code point of Unicode 14.
+ * Folds case as Unicode does in full (CaseFolding.txt, C and F), which JavaScript cannot: "Straße" and "STRASSE" fold to one text. Compared
+ * with Python's str.casefold() for every code point of Unicode 14.
  */
 export function foldCase(text: string): string {
   if (!OWN_FOLDING.test(text)) return foldRun(text);
@@ -89,6 +89,6 @@ export function foldCase(text: string): string {
 }
 
 function foldRun(run: string): string {
-  // Lower first: "ẞ" has no other upper case. The lower case of Σ depends on what follows it.
+  // To lower case first, because "ẞ" has no other upper case. The lower case of Σ depends on what follows it.
   return run.toLowerCase().toUpperCase().toLowerCase().replaceAll("ς", "σ");
 }

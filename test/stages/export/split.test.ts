@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ConfigError } from "../../../src/errors.ts";
-import { groupKeyOf, firstRatios, SPLITS, splitter, foldCase } from "../../../src/stages/export/split.ts";
+import { computeGroupKey, firstRatios, SPLITS, splitter, foldCase } from "../../../src/stages/export/split.ts";
 
 const DEFAULT = { train: 98, validation: 1, test: 1 };
 const THIRDS = { train: 1, validation: 1, test: 1 };
@@ -15,12 +15,12 @@ describe("splitter()", () => {
     ["prompt 54", "test"],
     ["prompt 347", "validation"],
   ])("puts %j into %s, for ever", (prompt, split) => {
-    expect(splitter(DEFAULT)(groupKeyOf(prompt))).toBe(split);
+    expect(splitter(DEFAULT)(computeGroupKey(prompt))).toBe(split);
   });
 
   test("follows the ratios in the order train, validation, test", () => {
     const splitOf = splitter(THIRDS);
-    const splits = Array.from({ length: 12 }, (_, index) => splitOf(groupKeyOf(`a picture of ${index}`)));
+    const splits = Array.from({ length: 12 }, (_, index) => splitOf(computeGroupKey(`a picture of ${index}`)));
     const numbersIn = (split: string): number[] => splits.flatMap((own, index) => (own === split ? [index] : []));
     expect(SPLITS.map(numbersIn)).toEqual([
       [1, 8, 9],
@@ -33,9 +33,9 @@ describe("splitter()", () => {
     const prompt = fc.string({ unit: "binary" });
     fc.assert(
       fc.property(prompt, fc.array(prompt), fc.array(prompt), (own, before, after) => {
-        const alone = splitter(THIRDS)(groupKeyOf(own));
+        const alone = splitter(THIRDS)(computeGroupKey(own));
         const splitOf = splitter(THIRDS);
-        const among = [...before, own, ...after].map((text) => splitOf(groupKeyOf(text)));
+        const among = [...before, own, ...after].map((text) => splitOf(computeGroupKey(text)));
         expect(among[before.length]).toBe(alone);
       }),
     );
@@ -46,14 +46,14 @@ describe("splitter()", () => {
     const [first, ...others] = ratios.map(splitter);
     fc.assert(
       fc.property(fc.string(), (prompt) => {
-        const key = groupKeyOf(prompt);
+        const key = computeGroupKey(prompt);
         for (const other of others) expect(other(key)).toBe(first!(key));
       }),
     );
   });
 
   test("gives a ratio of 0 nothing and all of the rest to the others", () => {
-    const keys = Array.from({ length: 300 }, (_, index) => groupKeyOf(`prompt ${index}`));
+    const keys = Array.from({ length: 300 }, (_, index) => computeGroupKey(`prompt ${index}`));
     for (const only of SPLITS) {
       const splitOf = splitter({ train: 0, validation: 0, test: 0, [only]: 5 });
       expect(new Set(keys.map(splitOf))).toEqual(new Set([only]));
@@ -77,7 +77,7 @@ describe("firstRatios()", () => {
   });
 });
 
-describe("groupKeyOf()", () => {
+describe("computeGroupKey()", () => {
   // Worked out with Python: str.casefold(), unicodedata.normalize("NFKC"), category P removed, sorted set of words.
   test.each([
     ["a cat", "51e467415607798220a3776f6ae1a2a09ddc7e5dcdc955d685477b4cf05ade22"],
@@ -88,7 +88,7 @@ describe("groupKeyOf()", () => {
     ["İstanbul", "4a4df120f7d1f3c286f58651abfcec2aade892ace635f96f02b946c96e6e1f86"],
     ["", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"],
   ])("of %j is what Python computes", (prompt, key) => {
-    expect(groupKeyOf(prompt)).toBe(key);
+    expect(computeGroupKey(prompt)).toBe(key);
   });
 
   test.each([
@@ -102,7 +102,7 @@ describe("groupKeyOf()", () => {
     ["compatibility forms", "fine art", "ﬁne ａｒｔ"],
     ["composition", "caf\u00e9", "cafe\u0301"],
   ])("does not depend on %s", (_, first, second) => {
-    expect(groupKeyOf(second)).toBe(groupKeyOf(first));
+    expect(computeGroupKey(second)).toBe(computeGroupKey(first));
   });
 
   test.each([
@@ -110,17 +110,17 @@ describe("groupKeyOf()", () => {
     ["a cat", "cat"],
     ["cats", "cat s"],
   ])("tells %j from %j", (first, second) => {
-    expect(groupKeyOf(second)).not.toBe(groupKeyOf(first));
+    expect(computeGroupKey(second)).not.toBe(computeGroupKey(first));
   });
 
   test("is the same for every order and repetition of the same words, and for broken text", () => {
     const word = fc.stringMatching(/^[a-z0-9]{1,6}$/);
     fc.assert(
       fc.property(fc.array(word, { minLength: 1 }), (words) => {
-        expect(groupKeyOf([...words.toReversed(), ...words].join(", "))).toBe(groupKeyOf(words.join(" ")));
+        expect(computeGroupKey([...words.toReversed(), ...words].join(", "))).toBe(computeGroupKey(words.join(" ")));
       }),
     );
-    expect(groupKeyOf("a \ud800 cat")).toBe(groupKeyOf("cat a \ufffd"));
+    expect(computeGroupKey("a \ud800 cat")).toBe(computeGroupKey("cat a \ufffd"));
   });
 });
 

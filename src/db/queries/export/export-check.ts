@@ -4,13 +4,16 @@ export interface ListedImage {
   readonly uri: string;
   readonly sha256: string;
   readonly bytes: number;
-  /** In `images.csv`. */
+  /** Line in `images.csv`. */
   readonly line: number;
 }
 
 export type ExportIndex = ReturnType<typeof openExportIndex>;
 
-/** What has been seen of an export so far, in a temporary file that SQLite removes: memory does not grow with the dataset. */
+/**
+ * Creates an index of what has been read of a published version, in a temporary file that SQLite removes: memory does not grow with the
+ * dataset.
+ */
 export function openExportIndex() {
   const client = new Database("");
   // Nothing here outlives the process.
@@ -38,28 +41,28 @@ export function openExportIndex() {
   const addPrompt = client.prepare<[string]>(`insert into prompts (prompt_key) values (?) on conflict do nothing`);
 
   return {
-    /** False where the URI was listed before. */
+    /** Adds an image of images.csv; false where its URI was listed before. */
     addListed: ({ uri, sha256, bytes, line }: ListedImage): boolean => addImage.run(uri, sha256, bytes, line).changes === 1,
-    /** Says that a row of a split shows an image; answers its listed sha256, undefined where it is not listed. */
+    /** Marks an image that a row of a split shows. Returns its listed SHA-256, undefined where it is not listed. */
     show(uri: string, split: number): string | undefined {
       const found = findImage.get(uri);
       if (found !== undefined) markSeen.run({ uri, split });
       return found?.sha256;
     },
-    /** Says that a row's prompt comes with an image, in whichever split; answers its listed sha256, undefined where it is not listed. */
+    /** Marks an image that a row's prompt comes with, in whichever split. Returns its listed SHA-256, undefined where it is not listed. */
     showReference: (uri: string): string | undefined => markReference.get(uri),
-    /** The split in which the group was seen first. */
+    /** Adds the group of a prompt. Returns the split in which it was seen first. */
     addGroup: (groupKey: string, split: number): number => addGroup.get(groupKey, split) ?? split,
     addPrompt: (promptKey: string): void => void addPrompt.run(promptKey),
     countPrompts: (): number => client.prepare<[], number>(`select count(*) from prompts`).pluck().get() ?? 0,
-    /** Listed images that no row shows. */
+    /** Reads listed images that no row shows. */
     unshown: (): IterableIterator<ListedImage> =>
       client
         .prepare<[], ListedImage>(
           `select uri, sha256, bytes, line from images where first_split is null and is_reference = 0 order by line`,
         )
         .iterate(),
-    /** Files that rows of two splits show. */
+    /** Reads files that rows of two splits show. */
     shared: (): IterableIterator<{ readonly sha256: string; readonly line: number }> =>
       client
         .prepare<[], { sha256: string; line: number }>(

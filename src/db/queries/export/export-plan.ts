@@ -162,7 +162,7 @@ function exportBase(client: Database.Database) {
       for (const sha256 of files) prepared().addFile.run(sha256, split);
     },
     /** Returns the SHA-256 of the line that earlier versions have; undefined where they have no such row. */
-    sumOf: (rowId: string): Buffer | undefined => prepared().sumOf.get(rowId),
+    readSum: (rowId: string): Buffer | undefined => prepared().sumOf.get(rowId),
     /** Marks a row that would be written otherwise today. */
     markChanged: (rowId: string): void => void prepared().markChanged.run(rowId),
     /** Marks rows that are not in the plan. Call it before dropKnown(). */

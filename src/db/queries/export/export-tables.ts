@@ -1,8 +1,8 @@
 import type { Db } from "../../open.ts";
 import { SHOWS } from "./export-plan.ts";
-import { uriOf } from "./scan-rows.ts";
+import { uriSql } from "./scan-rows.ts";
 
-/** A row of a table that is made of groups, as it waits for the others to be known. */
+/** A row that waits until every table is known. */
 export interface WaitingRow {
   readonly id: string;
   /** Number of its split in the plan. */
@@ -37,7 +37,7 @@ export interface TableVoteRecord {
   readonly kind: "choice" | "tie" | "both_bad" | "skip";
   readonly durationMs: number | null;
   readonly purpose: "task" | "gold" | "repeat";
-  /** 1: an image of it has another image since. */
+  /** 1 where an image of it was made again since. */
   readonly isRemade: 0 | 1;
 }
 
@@ -57,8 +57,8 @@ export interface TableScope {
 export type TableQueries = ReturnType<typeof tableQueries>;
 
 /**
- * What tables beside the rows need, in the view of one export. Rows that are made of groups wait in a temporary table until every table
- * is known: only then is it known which images two splits would show.
+ * Reads what tables beside the rows need, in the view of one export. Their rows wait in a temporary table until every table is known: only
+ * then is it known which images two splits would show.
  */
 export function tableQueries({ client }: Pick<Db, "client">, scope: TableScope) {
   client.exec(`
@@ -72,7 +72,7 @@ export function tableQueries({ client }: Pick<Db, "client">, scope: TableScope) 
     `select id, json from table_rows where table_name = ? and split = ? and id > ? order by id limit ?`,
   );
   const images = client.prepare<[{ ids: string; uriPrefix: string }], TableImageRecord>(`
-    select i.image_id as imageId, case when i.state = 'stored' then ${uriOf("i")} end as uri, i.sha256, jobs.seed, jobs.variant,
+    select i.image_id as imageId, case when i.state = 'stored' then ${uriSql("i")} end as uri, i.sha256, jobs.seed, jobs.variant,
       coalesce(inspections.width, i.width) as widthPx, coalesce(inspections.height, i.height) as heightPx
     from json_each(@ids) as ids cross join images as i on i.image_id = ids.value cross join jobs using (job) left join inspections using (image_id)`);
   const votes = client.prepare<[string, number], TableVoteRecord>(`
@@ -87,7 +87,7 @@ export function tableQueries({ client }: Pick<Db, "client">, scope: TableScope) 
   const prompt = client.prepare<[string], { prompt: string; negative: string }>(
     `select prompt, negative from prompts where prompt_key = ?`,
   );
-  // The values stand in a subquery, as in export-rows.ts: else SQLite makes a plan for each.
+  // The values stand in a subquery, as in export-snapshot.ts. Else SQLite makes a plan for each.
   const pairsOfPrompt = client
     .prepare<[{ pairSet: string; promptKey: string }], number>(
       `select count(*) from (select @pairSet as ofSet, @promptKey as ofPrompt) cross join preferences as p on p.prompt_key = ofPrompt and p.pair_set = ofSet
@@ -98,7 +98,7 @@ export function tableQueries({ client }: Pick<Db, "client">, scope: TableScope) 
   const pairsOfSplit = client
     .prepare<[number], number>(`select count(*) from plan_rows as q cross join preference_rejected as r using (place) where q.split = ?`)
     .pluck();
-  // CROSS JOIN, as in export-rows.ts.
+  // CROSS JOIN, as in export-snapshot.ts.
   const pairBytes = client
     .prepare<[string], number>(
       `select sum(coalesce(c.bytes, 0) + coalesce(i.bytes, 0)) from json_each(?) as ids
@@ -120,8 +120,8 @@ export function tableQueries({ client }: Pick<Db, "client">, scope: TableScope) 
       }
     }),
     /**
-     * Takes out rows with a file that another split shows: the split of the pair set's rows keeps it, else the earliest. Answers how many
-     * went, by table. To be called once, when every table has its rows.
+     * Takes out rows with a file that another split shows: the split of the pair set's rows keeps it, else the earliest. Returns how many
+     * went, by table. Called once, when every table has its rows.
      */
     settle(): Readonly<Record<string, number>> {
       client.exec(OWN_FILES);
@@ -136,23 +136,25 @@ export function tableQueries({ client }: Pick<Db, "client">, scope: TableScope) 
       return Object.fromEntries(gone.map(({ table, count }) => [table, count]));
     },
     countRows: (table: string, split: number): number => countRows.get(table, split) ?? 0,
-    /** The next rows of a table in id order, as lines. */
-    rows: (table: string, { split, after, count }: { readonly split: number; readonly after: string; readonly count: number }) =>
+    /** Reads the next rows of a table in the order of their ids, as lines. */
+    readRows: (table: string, { split, after, count }: { readonly split: number; readonly after: string; readonly count: number }) =>
       rows.all(table, split, after, count),
-    imagesOf: (ids: readonly string[]): readonly TableImageRecord[] => images.all({ ids: JSON.stringify(ids), uriPrefix: scope.uriPrefix }),
-    /** The next votes after one ("" for the first), in id order: not undone, by nobody who is excluded; known answers and repeats, too. */
-    votes: (after: string, count: number): readonly TableVoteRecord[] => votes.all(after, count),
-    promptOf: (promptKey: string): { readonly prompt: string; readonly negative: string } =>
+    readImages: (ids: readonly string[]): readonly TableImageRecord[] =>
+      images.all({ ids: JSON.stringify(ids), uriPrefix: scope.uriPrefix }),
+    /**
+     * Reads the next votes after one ("" for the first), in the order of their ids, known answers and repeats included. Undone votes, and
+     * those of excluded people, are left out.
+     */
+    readVotes: (after: string, count: number): readonly TableVoteRecord[] => votes.all(after, count),
+    readPrompt: (promptKey: string): { readonly prompt: string; readonly negative: string } =>
       prompt.get(promptKey) ?? { prompt: "", negative: "" },
-    /** Pairs of a prompt in this export. */
+    /** Counts the pairs of a prompt in this export. */
     pairsOfPrompt: (promptKey: string): number => pairsOfPrompt.get({ pairSet: scope.pairSet, promptKey }) ?? 0,
     pairsOfSplit: (split: number): number => pairsOfSplit.get(split) ?? 0,
-    /**
-     * What the files of all pairs of each of these rows have together, in the order of the rows: the chosen's as often as there are pairs.
-     */
-    pairBytesOf: (rowIds: readonly string[]): readonly number[] => pairBytes.all(JSON.stringify(rowIds)),
-    storedImagesOf: (ids: readonly string[]): readonly StoredImageRecord[] => storedImages.all(JSON.stringify(ids)),
-    /** Random, made with the database, in no export. */
+    /** Returns the bytes of the files of all pairs of each of these rows, in their order. The chosen image counts in each of its pairs. */
+    readPairBytes: (rowIds: readonly string[]): readonly number[] => pairBytes.all(JSON.stringify(rowIds)),
+    readStoredImages: (ids: readonly string[]): readonly StoredImageRecord[] => storedImages.all(JSON.stringify(ids)),
+    /** Returns the random id of the dataset, made with the database. It is in no export. */
     datasetId: (): string => client.prepare<[], string>(`select dataset_id from dataset where id = 1`).pluck().get() ?? "",
   };
 }
@@ -162,7 +164,7 @@ const OWN_FILES = `
   select i.sha256, min(t.split) from table_rows as t join table_images as m on m.table_name = t.table_name and m.id = t.id
     join images as i on i.image_id = m.image_id where i.sha256 is not null group by i.sha256`;
 
-// The rows of `default` are what they are, whichever tables stand beside them.
+// Rows of `default` do not depend on the tables beside them.
 const OWN_LINKED_FILES = `
   update file_owners set split = linked.split from (
     select o.sha256, min(q.split) as split from file_owners as o join images as i on i.sha256 = o.sha256

@@ -11,21 +11,21 @@ export type ExportVersion = Omit<typeof exports.$inferSelect, "place" | "kind"> 
 /** `whole`: all that the configuration asks for; `trial`: of fewer prompts (--prompts); `part`: what an earlier version lacks (--since). */
 export type VersionKind = "whole" | "trial" | "part";
 
-/** What is kept of a complete version. */
+/** Facts of a complete version that the database keeps. */
 export interface ExportFacts {
   readonly kind: VersionKind;
-  /** Null where neither its manifest nor anybody who read its files has said it. */
+  /** Null where neither its manifest has it nor anybody has read its files. */
   readonly contentSha256: string | null;
   readonly rows: number;
 }
 
 export interface ExportKey {
-  /** Where the version lies now: `file:///…` or `s3://…`. */
+  /** Place of the version today: `file:///…` or `s3://…`. */
   readonly uri: string;
   readonly version: string;
 }
 
-/** Versions that were begun at a place, oldest first. */
+/** Lists the versions that were begun at a place, oldest first. */
 export function listExports({ orm, file }: Pick<Db, "orm" | "file">, uri: string): readonly ExportVersion[] {
   const rows = orm
     .select()
@@ -36,7 +36,7 @@ export function listExports({ orm, file }: Pick<Db, "orm" | "file">, uri: string
   return rows.map((row) => exportVersion(row, uri));
 }
 
-/** Everything that was ever exported, wherever it lies. */
+/** Lists all versions, wherever they lie. */
 export function allExports({ orm, file }: Pick<Db, "orm" | "file">): readonly ExportVersion[] {
   const rows = orm.select().from(exports).orderBy(asc(exports.place), asc(exports.createdAtMs), asc(exports.version)).all();
   return rows.map((row) => exportVersion(row, exportUriOf(row.place, dirname(file))));
@@ -46,8 +46,8 @@ function exportVersion({ place: _place, kind, ...version }: typeof exports.$infe
   return { ...version, kind: kind as VersionKind | null, uri }; // The column's CHECK allows no other.
 }
 
-/** Later than every version at the place, also where the clock was set back: their order says which is newest. */
-function momentAfter({ orm }: Pick<Db, "orm">, place: string, nowMs: number): number {
+/** Returns a time later than every version at the place, also where the clock was set back: their order says which is newest. */
+function chooseTimeAfter({ orm }: Pick<Db, "orm">, place: string, nowMs: number): number {
   const last = orm
     .select({ ms: sql<number | null>`max(${exports.createdAtMs})` })
     .from(exports)
@@ -56,12 +56,12 @@ function momentAfter({ orm }: Pick<Db, "orm">, place: string, nowMs: number): nu
   return Math.max(nowMs, (last?.ms ?? -1) + 1);
 }
 
-/** Says that a version is being written; one that was begun before keeps its time. */
+/** Records that a version is being written. One that was begun before keeps its time. */
 export function beginExport({ orm, file }: Pick<Db, "orm" | "file">, { uri, version }: ExportKey, nowMs: number): void {
   const place = exportPlaceOf(uri, dirname(file));
   orm
     .insert(exports)
-    .values({ place, version, state: "writing", createdAtMs: momentAfter({ orm }, place, nowMs) })
+    .values({ place, version, state: "writing", createdAtMs: chooseTimeAfter({ orm }, place, nowMs) })
     .onConflictDoUpdate({
       target: [exports.place, exports.version],
       set: { state: "writing", kind: null, contentSha256: null, rows: null },
@@ -69,14 +69,14 @@ export function beginExport({ orm, file }: Pick<Db, "orm" | "file">, { uri, vers
     .run();
 }
 
-/** Says that a version that was complete before is what the dataset is today: it counts as exported now. */
+/** Records that a version that was complete before is what the dataset is today. It counts as exported now. */
 export function renewExport(
   { orm, file }: Pick<Db, "orm" | "file">,
   { uri, version }: ExportKey,
   { nowMs, ...facts }: ExportFacts & { readonly nowMs: number },
 ): void {
   const place = exportPlaceOf(uri, dirname(file));
-  const set = { ...facts, createdAtMs: momentAfter({ orm }, place, nowMs), state: "complete" };
+  const set = { ...facts, createdAtMs: chooseTimeAfter({ orm }, place, nowMs), state: "complete" };
   orm
     .insert(exports)
     .values({ place, version, ...set })
@@ -84,7 +84,7 @@ export function renewExport(
     .run();
 }
 
-/** Keeps what was read of a version that its row did not say, so that it is read once. */
+/** Keeps facts that were read from a version and are not in its row, so that they are read once. */
 export function keepExportFacts(
   { orm, file }: Pick<Db, "orm" | "file">,
   { uri, version }: ExportKey,
@@ -98,7 +98,7 @@ export function keepExportFacts(
     .run();
 }
 
-/** Says that the last file of a version is there. */
+/** Records that the last file of a version is there. */
 export function completeExport({ orm, file }: Pick<Db, "orm" | "file">, { uri, version }: ExportKey, facts: ExportFacts): void {
   orm
     .update(exports)
@@ -107,7 +107,7 @@ export function completeExport({ orm, file }: Pick<Db, "orm" | "file">, { uri, v
     .run();
 }
 
-/** Prompts that the configuration asks for. */
+/** Counts the prompts that the configuration asks for. */
 export function countActivePrompts({ orm }: Pick<Db, "orm">): number {
   return (
     orm
@@ -118,12 +118,12 @@ export function countActivePrompts({ orm }: Pick<Db, "orm">): number {
   );
 }
 
-/** The split ratios decided by the first export, JSON; null before it. */
+/** Returns the split ratios that the first export decided, JSON; null before it. */
 export function decidedSplits({ orm }: Pick<Db, "orm">): string | null {
   return orm.select({ splits: dataset.splits }).from(dataset).get()?.splits ?? null;
 }
 
-/** Decides the ratios for ever: what was decided before stays and is answered. */
+/** Decides the ratios for ever. Returns those that hold: what was decided before stays. */
 export function decideSplits({ client }: Pick<Db, "client">, splits: string): string {
   const decided = client.prepare<[string], string>(`update dataset set splits = coalesce(splits, ?) returning splits`).pluck().get(splits);
   if (decided === undefined) throw new Error("the database holds no dataset row");

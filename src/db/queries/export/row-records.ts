@@ -1,12 +1,12 @@
-/** A training row before it is decided where it goes. */
+/** A training row whose split is not decided yet. */
 export interface LinkedRow {
-  /** Where it lies in the table of links: near rows have near prompts, jobs and images. */
+  /** Its place in the table of links. Near rows have near prompts, jobs and images. */
   readonly place: number;
   readonly rowId: string;
   readonly prompt: string;
   readonly source: string;
   readonly chosenScore: number | null;
-  /** Of the best rejected image. */
+  /** Score of the best rejected image. */
   readonly rejectedScore: number | null;
   /** Lowest and highest finite score of all rejected images. */
   readonly rejectedLow: number | null;
@@ -44,7 +44,7 @@ export interface RowRecord {
 
 export interface RowImageRecord {
   readonly rowId: string;
-  /** -1: the chosen. Else from 0, best loser first. */
+  /** -1 for the chosen image. Others from 0, the best first. */
   readonly rank: number;
   readonly imageId: string;
   readonly score: number | null;
@@ -53,7 +53,7 @@ export interface RowImageRecord {
   readonly seed: string;
   readonly batchIndex: number;
   readonly variant: string;
-  /** JSON object, of adopted images; null: the variant's. */
+  /** JSON object of an adopted image. Null where it has the parameters of its variant. */
   readonly params: string | null;
   readonly widthPx: number | null;
   readonly heightPx: number | null;
@@ -62,7 +62,7 @@ export interface RowImageRecord {
 /** An image that a row's prompt comes with. */
 export interface RowReferenceRecord {
   readonly rowId: string;
-  /** Its bound name. */
+  /** Its name in the workflow's bindings. */
   readonly name: string;
   readonly uri: string;
   readonly sha256: string;
@@ -76,11 +76,11 @@ export interface ImageScoreRecord {
 }
 
 export interface ExportedImage {
-  /** Of an image: several rows may show it. */
+  /** Id of the image. Several rows may show it. */
   readonly id: string;
   readonly uri: string;
   readonly sha256: string;
   readonly bytes: number;
-  /** 1: an image that a prompt comes with. */
+  /** 1 for an image that a prompt comes with. */
   readonly isReference: 0 | 1;
 }

@@ -2,7 +2,7 @@ import type Database from "better-sqlite3";
 import type { ImageScoreRecord, RowImageRecord, RowRecord, LinkedRow } from "./row-records.ts";
 import { tableReads, type TableReads, mergeCursor, readInOrder, promptCursor, rejectedCursor } from "./merge-cursor.ts";
 
-/** A row of the plan as its table has it; its images are those of its prompt. */
+/** A planned row as its tables have it. Its images are read by their ids. */
 export interface PlacedRow extends RowRecord {
   readonly place: number;
   readonly split: number;
@@ -10,14 +10,14 @@ export interface PlacedRow extends RowRecord {
   readonly chosenScore: number | null;
 }
 
-/** An image, whichever rows show it. */
+/** An image, without the row that shows it. */
 export interface PromptImage extends Omit<RowImageRecord, "rowId" | "rank" | "score"> {
   readonly promptKey: string;
   readonly sizeBytes: number | null;
 }
 
 /** Returns SQL of the URI of an image `i`, or of a reference image `f`. */
-export const uriOf = (table: "i" | "f"): string => `@uriPrefix || ${table}.key`;
+export const uriSql = (table: "i" | "f"): string => `@uriPrefix || ${table}.key`;
 
 type PlacedTuple = [
   place: number,
@@ -61,8 +61,8 @@ type SizeTuple = [place: number, imageId: string, widthPx: number | null, height
 type ScoreTuple = [place: number, imageId: string, score: number | null];
 
 /**
- * Reads planned rows in the order of the table of links, which is about that of prompts, jobs, images and scores: each table is read once
- * from its start to its end, where the order of ids would look up each row in another page of an index that no cache holds.
+ * Reads planned rows in the order of the table of links, which is about that of prompts, jobs, images and scores. So each table is read
+ * once from its start to its end. In the order of ids, each row would be in another page of an index that no cache holds.
  */
 export function plannedRowQueries(client: Database.Database, uriPrefix: string) {
   const rows = client
@@ -73,21 +73,21 @@ export function plannedRowQueries(client: Database.Database, uriPrefix: string) 
     .raw();
 
   return {
-    /** Every planned row. Other reads may go on meanwhile. */
+    /** Yields every planned row. Between two of them the connection may be read and written. */
     *placedRows(): Generator<PlacedRow> {
-      const promptOf = promptCursor(promptReads(client));
+      const findPrompt = promptCursor(promptReads(client));
       for (const row of readInOrder((after, count) => rows.all(after, count))) {
         const [place, split, rowId, promptKey, criterion, source, margin, agreement, nVotes, nCandidates, chosen, chosenScore] = row;
-        const [, , prompt, sent, negative, bound, sourceId, meta] = promptOf(promptKey);
+        const [, , prompt, sent, negative, bound, sourceId, meta] = findPrompt(promptKey);
         const link = { place, split, rowId, promptKey, criterion, source, margin, agreement, nVotes, nCandidates, chosen, chosenScore };
         yield { ...link, prompt, sent, negative, bound, sourceId, meta };
       }
     },
-    /** For one pass over the rows in their order: best first. */
+    /** Reads the rejected images of rows that come in their order, best first. */
     rejectedCursor: () => rejectedCursor(client),
-    /** For one pass over the rows in their order: an image, undefined where there is none. */
+    /** Reads images of rows that come in their order; undefined where there is none. */
     imageCursor: () => imageCursor(client, uriPrefix),
-    /** For one pass over the rows in their order: what these judges said of an image. */
+    /** Reads the scores of these judges for images of rows that come in their order. */
     scoreCursor: (versions: ReadonlyMap<string, string>) => scoreCursor(client, versions),
   };
 }
@@ -96,41 +96,41 @@ function imageCursor(client: Database.Database, uriPrefix: string) {
   // Joining an empty table costs more than the rest of the statement.
   const hasAdopted = client.prepare(`select 1 from adopted_images limit 1`).get() !== undefined;
   const [own, adopted] = hasAdopted ? ["adopted_images.params", "left join adopted_images using (image_id)"] : ["null", ""];
-  const image = `select i.rowid, i.image_id, i.prompt_key, ${uriOf("i")}, i.sha256, i.bytes, i.job, i.batch_index, ${own}, i.width, i.height from images as i ${adopted}`;
+  const image = `select i.rowid, i.image_id, i.prompt_key, ${uriSql("i")}, i.sha256, i.bytes, i.job, i.batch_index, ${own}, i.width, i.height from images as i ${adopted}`;
   const imagePage = client
     .prepare<[{ uriPrefix: string; after: number; count: number }], ImageTuple>(
       `${image} where i.rowid > @after order by i.rowid limit @count`,
     )
     .raw();
   const oneImage = client.prepare<[{ uriPrefix: string; imageId: string }], ImageTuple>(`${image} where i.image_id = @imageId`).raw();
-  const imageOf = mergeCursor({
+  const findImage = mergeCursor({
     page: (after, count) => imagePage.all({ uriPrefix, after, count }),
     one: (imageId) => oneImage.get({ uriPrefix, imageId }),
   });
   const job = "select rowid, job, seed, variant from jobs";
   const jobPage = client.prepare<[number, number], JobTuple>(`${job} where rowid > ? order by rowid limit ?`).raw();
   const oneJob = client.prepare<[string], JobTuple>(`${job} where job = ?`).raw();
-  const jobOf = mergeCursor(tableReads(jobPage, oneJob));
+  const findJob = mergeCursor(tableReads(jobPage, oneJob));
   const size = "select rowid, image_id, width, height from inspections";
   const sizePage = client.prepare<[number, number], SizeTuple>(`${size} where rowid > ? order by rowid limit ?`).raw();
   const oneSize = client.prepare<[string], SizeTuple>(`${size} where image_id = ?`).raw();
-  const sizeOf = mergeCursor(tableReads(sizePage, oneSize));
+  const findSize = mergeCursor(tableReads(sizePage, oneSize));
   // The images of a batch follow each other.
   let lastJob: JobTuple | undefined;
   return (id: string): PromptImage | undefined => {
-    const found = imageOf(id);
+    const found = findImage(id);
     if (found === undefined) return undefined;
     const [, imageId, promptKey, uri, sha256, sizeBytes, jobId, batchIndex, params, width, height] = found;
-    if (lastJob?.[1] !== jobId) lastJob = jobOf(jobId);
+    if (lastJob?.[1] !== jobId) lastJob = findJob(jobId);
     if (lastJob === undefined) return undefined;
     const [, , seed, variant] = lastJob;
-    const [, , seenWidth = null, seenHeight = null] = sizeOf(imageId) ?? [];
+    const [, , seenWidth = null, seenHeight = null] = findSize(imageId) ?? [];
     const side = { widthPx: seenWidth ?? width, heightPx: seenHeight ?? height };
     return { imageId, promptKey, uri, sha256, sizeBytes, seed, variant, batchIndex, params, ...side };
   };
 }
 
-/** Each judge's on its own: what one said of a prompt may lie far from what another did. */
+/** Reads the scores of each judge by a cursor of its own: those of one prompt may lie far apart for two judges. */
 function scoreCursor(client: Database.Database, versions: ReadonlyMap<string, string>): (imageId: string) => readonly ImageScoreRecord[] {
   const from = "select rowid, image_id, score from scores";
   const page = client
@@ -142,7 +142,7 @@ function scoreCursor(client: Database.Database, versions: ReadonlyMap<string, st
     .prepare<[string, string, string], ScoreTuple>(`${from} where judge = ? and version = ? and criterion = '' and image_id = ?`)
     .raw();
   const judges = [...versions]
-    // One that said nothing would be looked up for every image.
+    // A judge without scores would be looked up for every image.
     .filter(([judge, version]) => page.get(judge, version, 0, 1) !== undefined)
     .map(([judge, version]) => {
       const find = mergeCursor({
@@ -176,7 +176,7 @@ type LinkTuple = [
 ];
 type LinkedPromptTuple = [place: number, promptKey: string, prompt: string, hasReferences: 0 | 1];
 
-/** Every linked row of a pair set, in the order in which links lie. Between two of them the connection may be written on. */
+/** Reads every linked row of a pair set, in the order of links. Between two of them the connection may be written on. */
 export function* linkedRows(client: Database.Database, pairSet: string): Generator<LinkedRow> {
   const page = client
     .prepare<[string, number, number], LinkTuple>(
@@ -184,12 +184,12 @@ export function* linkedRows(client: Database.Database, pairSet: string): Generat
       where +pair_set = ? and place > ? order by place limit ?`,
     )
     .raw();
-  const promptOf = promptCursor(linkedPromptReads(client));
-  const rejectedOf = rejectedCursor(client);
+  const findPrompt = promptCursor(linkedPromptReads(client));
+  const readRejected = rejectedCursor(client);
   for (const row of readInOrder((after, count) => page.all(pairSet, after, count))) {
     const [place, rowId, promptKey, source, chosenScore, margin, agreement] = row;
-    const [, , prompt, hasReferences] = promptOf(promptKey);
-    const rejected = rejectedOf(place);
+    const [, , prompt, hasReferences] = findPrompt(promptKey);
+    const rejected = readRejected(place);
     let [rejectedLow, rejectedHigh]: [number | null, number | null] = [null, null];
     for (const { score } of rejected) {
       if (score === null || !Number.isFinite(score)) continue;

@@ -2,7 +2,7 @@ import type { LinkedRow } from "../../../db/queries/export/row-records.ts";
 import type { ImageCell, Row } from "../../../exporters/row.ts";
 import { roundFloat } from "../../../exporters/row-columns.ts";
 import type { Split } from "../split.ts";
-import { marginOf } from "../rows/row.ts";
+import { computeMargin } from "../rows/row.ts";
 
 /** Bins of each histogram. */
 const BINS = 20;
@@ -28,7 +28,7 @@ export function scoreRanges() {
     add({ source, chosenScore, rejectedScore, rejectedLow, rejectedHigh, margin }: LinkedRow): void {
       const range = ranges.get(source) ?? { margin: emptyRange(), score: emptyRange() };
       ranges.set(source, range);
-      widen(range.margin, marginOf(chosenScore, { rejectedScore, kept: margin }));
+      widen(range.margin, computeMargin(chosenScore, { rejectedScore, kept: margin }));
       for (const score of [chosenScore, rejectedLow, rejectedHigh]) widen(range.score, score);
     },
     result: (): ScoreRanges => ranges,

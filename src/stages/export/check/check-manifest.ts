@@ -7,22 +7,22 @@ import { openPublished, tryReadText, unreadableReason } from "../versions/publis
 import { indexText, INDEX } from "../make/part-files.ts";
 import { readLineage, type Lineage, type LineageNeeds } from "../versions/read-lineage.ts";
 
-/** What the database keeps of a version that was completed. */
+/** Facts that the database keeps of a completed version. */
 export type RecordedVersion = Pick<ExportVersion, "contentSha256" | "rows">;
 
 export interface ManifestClaim {
-  /** The name of its folder. */
+  /** Name of its folder. */
   readonly version: string;
   readonly manifest: ParsedManifest;
   readonly recorded: RecordedVersion | undefined;
 }
 
-/** What was read of the version's files. */
+/** What was read of the files of a version. */
 export interface FoundContent {
-  /** By table and split. */
+  /** Rows by table and split. */
   readonly rows: ReadonlyMap<string, ReadonlyMap<string, number>>;
   readonly images: number;
-  /** Null where rows do not tell: minimal ones have no prompt_key. */
+  /** Null for minimal rows, which have no prompt_key. */
   readonly prompts: number | null;
 }
 
@@ -31,7 +31,7 @@ export function countRows(rows: FoundContent["rows"], table: string): number {
   return [...(rows.get(table)?.values() ?? [])].reduce((sum, own) => sum + own, 0);
 }
 
-/** What a manifest says that its folder, the database and its files do not: a version can be whole and still be another one. */
+/** Lists where a manifest differs from its folder, the database and its files: a version can be undamaged and still be another one. */
 export function manifestProblems({ version, manifest, recorded }: ManifestClaim, found: FoundContent): readonly string[] {
   const { counts, ratios } = manifest;
   const images = counts.images + (counts.references ?? 0);
@@ -50,7 +50,7 @@ export function manifestProblems({ version, manifest, recorded }: ManifestClaim,
 
 function identityProblems({ version, manifest, recorded }: ManifestClaim): readonly string[] {
   const { contentSha256, counts } = manifest;
-  // Of a version of an earlier program the manifest does not say it.
+  // Manifests of earlier programs have no digest.
   const isOther =
     contentSha256 !== null && recorded !== undefined && recorded.contentSha256 !== null && recorded.contentSha256 !== contentSha256;
   return [
@@ -77,8 +77,8 @@ function splitProblems(counts: ManifestCounts, rows: FoundContent["rows"]): read
 }
 
 /**
- * What is wrong with a part's `index.json`: a part is nothing without the versions that it builds on, so that each of the files it lists is
- * read, too. Nothing for a whole version.
+ * Lists what is wrong with the `index.json` of a part. A part needs the versions that it builds on, so that each of the files it lists is
+ * read, too. Yields nothing for a whole version.
  */
 export async function* indexProblems(
   { version, manifest }: { readonly version: string; readonly manifest: ParsedManifest },
@@ -100,12 +100,12 @@ async function* baseProblems(lineage: readonly Lineage[number][], needs: Lineage
   for (const { version, manifest } of lineage) {
     for (const { path, sha256 } of manifest.files.filter(isRowFile)) {
       const found = await readSha256(`${version}/${path}`, needs);
-      if (found !== sha256) yield `lists ../${version}/${path}, which ${problemOf(found)}: verify ${version}`;
+      if (found !== sha256) yield `lists ../${version}/${path}, which ${describeFound(found)}: verify ${version}`;
     }
   }
 }
 
-function problemOf(found: string | null): string {
+function describeFound(found: string | null): string {
   return found === null ? "is missing or cannot be read" : "does not have its SHA-256";
 }
 

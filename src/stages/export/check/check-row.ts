@@ -2,14 +2,14 @@ import type { ImageCell, Row, RowLayout } from "../../../exporters/row.ts";
 import { roundFloat, rowColumns, rowJson, type Feature, type Field, type ScalarFeature } from "../../../exporters/row-columns.ts";
 import { rowIdOf } from "../../../identity.ts";
 import { canonicalJson, isJsonArray, isJsonObject, parseExact, type Json, type JsonObject } from "../../../lib/exact-json.ts";
-import { marginOf } from "../rows/row.ts";
+import { computeMargin } from "../rows/row.ts";
 import { tableRowJson, type TableRow, parseTableRow } from "../../../exporters/table-row.ts";
 import { findTable } from "../tables/registry.ts";
 
 export interface CheckedRow {
-  /** Null where the line has not the shape of a row. */
+  /** Null where the line does not have the shape of a row. */
   readonly row: Row | null;
-  /** What is wrong, in words that go on after "the row". */
+  /** Problems, in words that follow "the row". */
   readonly problems: readonly string[];
 }
 
@@ -31,7 +31,7 @@ export function rowChecker(layout: RowLayout): (line: string) => CheckedRow {
   };
 }
 
-/** What a value lacks of the shape that its columns give it. */
+/** Lists where a value does not have the shape of its columns. */
 export function structProblems(value: Json | undefined, fields: readonly Field[], path: string): readonly string[] {
   if (!isJsonObject(value)) return [`has no object at ${path || "its top"}`];
   const [keys, expected] = [Object.keys(value).join(), fields.map(({ name }) => name).join()];
@@ -60,7 +60,7 @@ function isOfType(value: Json | undefined, dtype: ScalarFeature["dtype"]): boole
   return value === null || (typeof value === "number" && Number.isFinite(value));
 }
 
-/** Of a value whose shape was checked; a minimal row lacks what then reads as empty. */
+/** Makes a row of a value whose shape was checked. What a minimal row does not have is empty. */
 function toRow(value: JsonObject): Row {
   const rejected = value["rejected"];
   const references = value["references"];
@@ -115,7 +115,7 @@ function floatAt(value: JsonObject, key: string): number | null {
   return typeof found === "number" ? found : null;
 }
 
-/** What every layout can break. */
+/** Checks the rules that hold in every layout. */
 function choiceProblems({ chosen, rejected, references }: Row): readonly string[] {
   const uris = [chosen, ...rejected].map(({ uri }) => uri);
   const all = [...uris, ...references.map(({ uri }) => uri)];
@@ -159,7 +159,7 @@ function fullProblems(row: Row): readonly string[] {
     ],
     [isDescending(rejected.flatMap(({ score }) => (score === null ? [] : [score]))), "does not have its rejected images best first"],
     [
-      margin === marginOf(chosen.score, { rejectedScore: rejected[0]?.score ?? null, kept: margin }),
+      margin === computeMargin(chosen.score, { rejectedScore: rejected[0]?.score ?? null, kept: margin }),
       "has a margin that is not the difference of its scores",
     ],
     [agreement === null || (agreement >= 0 && agreement <= 1), "has an agreement outside 0…1"],
@@ -194,7 +194,7 @@ function isCanonicalObject(text: string): boolean {
 
 function hasSortedKeys(text: string): boolean {
   const value = parsedOrNull(text);
-  // Scores are written with a point, which canonical JSON is without.
+  // Scores are written with a point, canonical JSON is not.
   return isJsonObject(value) && Object.keys(value).join() === Object.keys(value).toSorted().join();
 }
 
@@ -207,11 +207,11 @@ function parsedOrNull(text: string): Json {
 }
 
 export interface CheckedTableRow {
-  /** Null where the line has not the shape of a row. */
+  /** Null where the line does not have the shape of a row. */
   readonly row: TableRow | null;
-  /** In words that go on after "the row". */
+  /** Problems, in words that follow "the row". */
   readonly problems: readonly string[];
-  /** What it shows. */
+  /** URIs that it shows. */
   readonly uris: readonly string[];
 }
 

@@ -3,7 +3,7 @@ import { messageOf } from "../../../errors.ts";
 import { OPTIONAL_COLUMNS, type OptionalColumn, type Row } from "../../../exporters/row.ts";
 import { counted } from "../../../lib/words.ts";
 import type { ObjectStore } from "../../../stores/object-store.ts";
-import { SPLITS, splitter, groupKeyOf } from "../split.ts";
+import { SPLITS, splitter, computeGroupKey } from "../split.ts";
 import { isDamage, openPublished, publishedLines, tryReadText, unreadableReason } from "../versions/published-file.ts";
 import { rowChecker, tableChecker } from "./check-row.ts";
 import { splitChecker } from "./check-split.ts";
@@ -14,11 +14,11 @@ import { INDEX } from "../make/part-files.ts";
 import { rowSchemaText, schemaPath } from "../tables/registry.ts";
 import { type DataFile, isRowFile, MANIFEST, type ParsedManifest, parseManifest } from "../make/manifest.ts";
 
-/** What is wrong with an export, and where. */
+/** A problem of an export, and where it is. */
 export interface ExportProblem {
-  /** In the version, with slashes. */
+  /** Path in the version, with slashes. */
   readonly path: string;
-  /** From 1; null where it is about the whole file. */
+  /** Line from 1. Null where the problem is about the whole file. */
   readonly line: number | null;
   readonly text: string;
 }
@@ -27,9 +27,9 @@ export interface VerifyExportNeeds {
   /** The place of versions. */
   readonly store: Pick<ObjectStore, "uri" | "get" | "list">;
   readonly signal: AbortSignal;
-  /** What the database says of the version; undefined where it has none of that name at this place. */
+  /** What the database says of the version. Undefined where it has none of that name at this place. */
   readonly recorded?: RecordedVersion | undefined;
-  /** Called for each problem, in no promised order. */
+  /** Called for each problem, in any order. */
   readonly report: (problem: ExportProblem) => void;
   /** Called for each image that the version lists, with what the list says. */
   readonly onImage?: (image: { readonly uri: string; readonly sha256: string; readonly bytes: number; readonly line: number }) => void;
@@ -42,8 +42,8 @@ export interface VerifiedExport {
 }
 
 /**
- * Re-reads every byte of a version against its checksums, its manifest and the rules of a row. Memory does not grow with the dataset.
- * Nothing is thrown for damage: it is reported. @throws TransientError, FatalError as the store does.
+ * Reads every byte of a version again, and checks it against its checksums, its manifest and the rules of a row. Memory does not grow with
+ * the dataset. Damage is reported, not thrown. Throws as the store does.
  */
 export async function verifyExport(version: string, needs: VerifyExportNeeds): Promise<VerifiedExport> {
   const { store, signal } = needs;
@@ -88,7 +88,7 @@ interface Check {
   readonly store: VerifyExportNeeds["store"];
   readonly signal: AbortSignal;
   readonly report: (path: string, problem: string, line?: number) => void;
-  /** The split that a prompt's group belongs in; null where the manifest has no ratio. */
+  /** Chooses the split that a group belongs in. Null where the manifest has no ratio. */
   readonly splitOf: ((groupKey: string) => string) | null;
   /** Rows that were read, by table and split. */
   readonly rows: Map<string, Map<string, number>>;
@@ -111,7 +111,7 @@ async function readSums(
   return parseChecksums(sums);
 }
 
-/** Files that are missing, and files that nobody listed: `data/train-*` of a loader would take those in. */
+/** Reports files that are missing, and files that are not listed: `data/train-*` of a loader would read those, too. */
 async function compareListing({ version, sums, store, signal, manifest, report }: Check): Promise<void> {
   const expected = new Set([...sums.keys(), MANIFEST, CHECKSUMS]);
   for await (const { key } of store.list(`${version}/`, signal)) {
@@ -155,7 +155,7 @@ async function readRowFiles(check: Check): Promise<void> {
   if (manifest.layout.fields === "full") {
     const all = new Set([...filled, ...manifest.layout.omitted]);
     for (const column of OPTIONAL_COLUMNS) {
-      // A part has the columns of what it builds on.
+      // A part has the columns of the version that it builds on.
       if (rows > 0 && !all.has(column) && manifest.since === undefined) report(MANIFEST, `keeps the column ${column}, which no row fills`);
     }
   }
@@ -185,7 +185,7 @@ function addRows({ rows, report }: Check, { path, table, split, rows: expected }
   rows.set(table, splits.set(split, (splits.get(split) ?? 0) + found));
 }
 
-/** Files of rows that are read line by line; what carries images is compared by its checksum. */
+/** Returns true for a file that is read line by line. Files with images are compared by their checksums. */
 function isTableFile(file: DataFile): boolean {
   return file.format === undefined && !isRowFile(file);
 }
@@ -211,13 +211,13 @@ async function readTableFile(check: Check, file: DataFile): Promise<void> {
   addRows(check, file, rows);
 }
 
-/** What only the other rows and the list of images can tell. */
+/** Lists problems of a row that only other rows and the list of images show. */
 function placeProblems(check: Check, { prompt, promptKey, chosen, rejected, references }: Row, split: number): readonly string[] {
   const { index } = check;
   index.addPrompt(promptKey);
   const shown = [
     ...[chosen, ...rejected].map(({ uri, sha256 }) => ({ uri, sha256, listed: index.show(uri, split) })),
-    // They may be in several splits: no model learns to make them.
+    // References may be in several splits, because no model learns to make them.
     ...references.map(({ uri, sha256 }) => ({ uri, sha256, listed: index.showReference(uri) })),
   ];
   const images = shown.flatMap(({ uri, sha256, listed }) => {
@@ -227,9 +227,9 @@ function placeProblems(check: Check, { prompt, promptKey, chosen, rejected, refe
   return [...images, ...splitProblems(check, prompt, split)];
 }
 
-/** Where a prompt stands follows from itself and the ratios, whatever the other rows say. */
+/** Lists problems of the split of a prompt, which follows from the prompt and the ratios alone. */
 function splitProblems({ index, splitOf: own }: Check, prompt: string, split: number): readonly string[] {
-  const groupKey = groupKeyOf(prompt);
+  const groupKey = computeGroupKey(prompt);
   const first = index.addGroup(groupKey, split);
   const right = own?.(groupKey);
   return [
@@ -248,7 +248,7 @@ async function hashOthers(check: Check): Promise<void> {
   }
 }
 
-/** What the rows were checked against is what the version tells others to check them against. */
+/** Compares the JSON Schemas of a version with those that its rows were checked against. */
 async function compareSchema({ version, manifest, sums, store, signal, report }: Check): Promise<void> {
   for (const table of new Set(manifest.files.map((file) => file.table))) {
     const path = schemaPath(table);

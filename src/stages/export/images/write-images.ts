@@ -3,7 +3,7 @@ import type { StoredImageRecord, TableQueries } from "../../../db/queries/export
 import type { Row, RowLayout } from "../../../exporters/row.ts";
 import type { Image, ImageFormat, ImagePair } from "../../../exporters/image-format.ts";
 import type { DataFile } from "../make/manifest.ts";
-import { pairsOf } from "../rows/row.ts";
+import { listPairs } from "../rows/row.ts";
 import type { PlannedSplit } from "../rows/plan-rows.ts";
 import { dataPath, rowsPerFile } from "../rows/split-files.ts";
 import type { Spool, SpooledFile } from "../make/spool.ts";
@@ -23,7 +23,7 @@ const AHEAD = { rows: 16, bytes: 64 * MIB };
 const FILE_BYTES = 256 * MIB;
 
 export interface FilePlanNeeds {
-  readonly queries: Pick<TableQueries, "pairBytesOf">;
+  readonly queries: Pick<TableQueries, "readPairBytes">;
   /** Files of a split. */
   readonly shards: Config["export"]["shards"];
   /** Ids of the rows of a split in their order, some at a time. */
@@ -34,7 +34,7 @@ export interface FilePlanNeeds {
 
 export interface ImageSource extends FetchNeeds, FilePlanNeeds, Pick<Context, "log"> {
   readonly spool: Spool;
-  readonly queries: Pick<TableQueries, "storedImagesOf" | "pairsOfPrompt" | "pairBytesOf">;
+  readonly queries: Pick<TableQueries, "readStoredImages" | "pairsOfPrompt" | "readPairBytes">;
   readonly layout: RowLayout;
   readonly images: ImageSettings;
   readonly planned: readonly PlannedSplit[];
@@ -136,7 +136,7 @@ export async function planFiles(
   let sizeBytes = 0;
   for (const rowIds of rowIdsOf(planned)) {
     await checkpoint();
-    for (const rowBytes of queries.pairBytesOf(rowIds)) {
+    for (const rowBytes of queries.readPairBytes(rowIds)) {
       sizeBytes += rowBytes;
       rows++;
       if (sizeBytes < FILE_BYTES) continue;
@@ -157,7 +157,7 @@ async function* withRecords({ queries, rowsOf, checkpoint }: ImageSource, planne
   for await (const row of rowsOf(planned)) {
     await checkpoint(); // readRows() checks once a page of rows, which may be a gigabyte of images.
     const ids = [row.chosen, ...row.rejected].map(({ imageId }) => imageId);
-    yield { row, records: new Map(queries.storedImagesOf(ids).map((record) => [record.imageId, record])) };
+    yield { row, records: new Map(queries.readStoredImages(ids).map((record) => [record.imageId, record])) };
   }
 }
 
@@ -182,7 +182,7 @@ function loadedRows({ source, planned, convert, memory }: SplitPlace): AsyncGene
       })),
     );
     const examples = source.queries.pairsOfPrompt(row.promptKey);
-    return pairsOf(row).flatMap((pair, index): ImagePair[] => {
+    return listPairs(row).flatMap((pair, index): ImagePair[] => {
       const loser = rejected[index];
       return chosen === undefined || loser === undefined ? [] : [{ ...pair, chosen, rejected: loser, examples }];
     });

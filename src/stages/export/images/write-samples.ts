@@ -33,7 +33,7 @@ async function writeSample(
   imageId: string,
   { path, source }: { readonly path: string; readonly source: ImageSource },
 ): Promise<SpooledFile> {
-  const [record] = source.queries.storedImagesOf([imageId]);
+  const [record] = source.queries.readStoredImages([imageId]);
   if (record === undefined) throw new Error(`image ${imageId} left the snapshot`);
   const bytes = Buffer.allocUnsafeSlow(record.bytes);
   await fetchImage(record, bytes, source);

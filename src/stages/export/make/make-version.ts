@@ -24,7 +24,7 @@ import { openStats, type SeedRange } from "../card/stats.ts";
 import { writeRows, type WriteRowsNeeds } from "../rows/write-rows.ts";
 import { tableQueries } from "../../../db/queries/export/export-tables.ts";
 import { loadImageFormat } from "../../../exporters/registry.ts";
-import { SPLITS, splitter, groupKeyOf, type SplitRatios } from "../split.ts";
+import { SPLITS, splitter, computeGroupKey, type SplitRatios } from "../split.ts";
 import { writeImages } from "../images/write-images.ts";
 import { writeSamples } from "../images/write-samples.ts";
 import { readRows, rowIdPages } from "../rows/read-rows.ts";
@@ -248,7 +248,7 @@ async function writeBeside(needs: MakeNeeds, { plan, layout }: { readonly plan: 
   const rowIdsOf = (planned: PlannedSplit) => rowIdPages(snapshot, placeOf(planned));
   const splitOf = splitter(ratios);
   const source = { config, judges, layout, queries, rowsOf, checkpoint, planned: plan.splits, view: snapshot.view };
-  const tables = await writeTables({ ...source, splitOf: (prompt) => SPLITS.indexOf(splitOf(groupKeyOf(prompt))) }, spool);
+  const tables = await writeTables({ ...source, splitOf: (prompt) => SPLITS.indexOf(splitOf(computeGroupKey(prompt))) }, spool);
 
   const formats = await Promise.all([...new Set(wanted)].filter((format) => format !== "jsonl").map(loadImageFormat));
   const samplesWanted = config.export.card.samples;

@@ -16,7 +16,7 @@ import { MANIFEST, manifestText, parseManifest, type ManifestFacts, type ParsedM
 import type { MadeVersion } from "../make/make-version.ts";
 import { publisher, type Publisher } from "./publisher.ts";
 import type { Spool } from "../make/spool.ts";
-import { kindOf, knownVersions, newestFirst, nextVersion, type KnownVersions } from "../versions/versions.ts";
+import { decideKind, knownVersions, newestFirst, nextVersion, type KnownVersions } from "../versions/versions.ts";
 
 export interface PublishNeeds extends Pick<Context, "db" | "clock" | "signal"> {
   readonly store: ObjectStore;
@@ -88,7 +88,7 @@ async function completeLate(publish: Publisher, { db, uri, versions }: LateVersi
   for (const version of versions) {
     const manifest = await readManifest(publish, version);
     if (manifest === null) continue;
-    const kind = kindOf(manifest, { prompts: countActivePrompts(db) });
+    const kind = decideKind(manifest, { prompts: countActivePrompts(db) });
     completeExport(db, { uri, version }, { kind, contentSha256: manifest.contentSha256, rows: manifest.counts.rows });
   }
 }
@@ -117,7 +117,7 @@ async function findSame(publish: Publisher, { as, facts, known, db, uri }: Prese
     const manifest = await readManifest(publish, version);
     if (manifest === null) continue;
     refuseForeign(manifest, facts);
-    const kind = kindOf(manifest, { prompts });
+    const kind = decideKind(manifest, { prompts });
     keepExportFacts(db, { uri, version }, { kind, contentSha256: manifest.contentSha256 });
     if (!wanted.includes(version) || kind !== facts.kind || !mayBeSame(manifest, facts)) continue;
     const content = manifest.contentSha256 ?? recorded.get(version)?.contentSha256 ?? (await computeDigest(publish, { version, manifest }));

@@ -4,13 +4,13 @@ import type { Clock } from "../../../lib/clock.ts";
 import { networkReason, retryAfter } from "../../../lib/http/failure.ts";
 import { RETRIES, retry } from "../../../lib/retry.ts";
 
-/** A file of the repository, as its listing says. */
+/** A file of the repository, as the Hub lists it. */
 export interface RemoteFile {
   readonly path: string;
   readonly sizeBytes: number;
   /** SHA-256 (hex) of one that is kept as a large file, else null. */
   readonly sha256: string | null;
-  /** Git's name of its content: of the pointer, where it is a large file. */
+  /** Git's name of its content. For a large file, that of its pointer. */
   readonly gitOid: string;
 }
 
@@ -35,9 +35,9 @@ export interface Commit {
 
 export type HubRepo = Awaited<ReturnType<typeof openHubRepo>>;
 
-/** A dataset repository on the Hugging Face Hub, or on what speaks its API. Errors are classed and name no token. */
+/** Opens a dataset repository on the Hugging Face Hub, or on a server with the same API. Errors are classified and contain no token. */
 export async function openHubRepo({ endpoint, token, repo: name, branch, fetch }: HubOptions) {
-  // Half a second of loading that no other command wants.
+  // Loading it takes half a second, which other commands should not wait for.
   const hub = await import("@huggingface/hub");
   const repo = { type: "dataset", name } as const;
   const common = { hubUrl: endpoint, accessToken: token, fetch };
@@ -64,7 +64,7 @@ export async function openHubRepo({ endpoint, token, repo: name, branch, fetch }
       if (!isThere) {
         await asked("create", async () => {
           const visibility = isPrivate ? { visibility: "private" as const } : {};
-          // 409: a try before this one made it, and its answer was lost.
+          // 409: an earlier attempt created it, and its answer was lost.
           await hub.createRepo({ repo, ...visibility, ...common }).catch((error: unknown) => {
             if (!(error instanceof hub.HubApiError) || error.statusCode !== 409) throw error;
           });
@@ -101,14 +101,14 @@ export async function openHubRepo({ endpoint, token, repo: name, branch, fetch }
         for await (const entry of hub.listFiles({ repo, recursive: true, revision: encodeURIComponent(branch), ...common })) {
           if (entry.type !== "file") continue;
           const { path, size, oid = "", lfs } = entry;
-          // The Hub has it without, older servers with the algorithm before it.
+          // Older servers put the name of the algorithm before it.
           files.push({ path, sizeBytes: lfs?.size ?? size, sha256: lfs?.oid.replace(/^sha256:/, "") ?? null, gitOid: oid });
         }
         return files;
       });
     },
 
-    /** Of a small file that is there. */
+    /** Reads a small file that is there. */
     async text(path: string): Promise<string> {
       return asked(
         `read ${path} of`,
@@ -116,14 +116,14 @@ export async function openHubRepo({ endpoint, token, repo: name, branch, fetch }
       );
     },
 
-    /** One commit of everything. Large files go first, those that the Hub has already (by their SHA-256) not at all. Answers its URL. */
+    /** Makes one commit of all changes. Large files are sent first, except those whose SHA-256 the Hub has already. Returns its URL. */
     async commit({ title, add, remove, signal, onProgress }: Commit): Promise<string> {
       const operations = [
         ...add.map(({ path, content }) => ({ operation: "addOrUpdate" as const, path, content })),
         ...remove.map((path) => ({ operation: "delete" as const, path })),
       ];
       return asked("push to", async () => {
-        // Not by its own protocol (Xet), which tells nothing of what is there by SHA-256.
+        // Not by its own protocol (Xet), which does not find files by their SHA-256.
         const events = hub.commitIter({ repo, branch, title, operations, abortSignal: signal, useXet: false, ...common });
         for (;;) {
           const { done, value } = await events.next();
@@ -141,11 +141,11 @@ interface Asking {
   readonly statusOf: (error: unknown) => number | undefined;
 }
 
-/** Classes what the Hub's client throws. Its messages hold URLs, which can be signed. */
+/** Classifies errors of the Hub's client. Its messages contain URLs, which can be signed. */
 function hubError(error: unknown, { doing, token, statusOf }: Asking): unknown {
   if (error instanceof TransientError || error instanceof ConfigError) return error;
   const status = statusOf(error);
-  // Its client takes answers for what they should be: on others it stumbles.
+  // The client expects valid answers, and throws these errors for others.
   if (error instanceof TypeError || error instanceof SyntaxError) {
     return new FatalError(`Cannot ${doing}: its answer is not the Hub's (${withoutSecrets(messageOf(error), { token })})`, {
       hint: "check HF_ENDPOINT; a proxy or a mirror may answer in place of the Hub",
@@ -162,29 +162,28 @@ function hubError(error: unknown, { doing, token, statusOf }: Asking): unknown {
   return new FatalError(message, { hint: "check --repo and --branch; the answer above says what the Hub did not like" });
 }
 
-/** Answers that another try may change. */
+/** Statuses after which another attempt may succeed. */
 const AGAIN = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 export interface HubFetchNeeds {
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Called for each body of a file that was taken. */
+  /** Called for each file body that the Hub accepted. */
   readonly onSent: (sizeBytes: number) => void;
 }
 
 /**
- * fetch() as the Hub's client takes it: what fails for a moment is tried again. All its bodies are texts and blobs, which can be sent
- * twice;
- * a commit that is sent twice makes no second change.
- * @throws {TransientError} where the host cannot be reached several times over.
+ * Creates the fetch() of the Hub's client, which retries transient failures. All its bodies are texts and blobs, which can be sent twice. A
+ * commit that is sent twice makes no second change.
+ * @throws {TransientError} where the host cannot be reached several times in a row.
  */
-export function hubFetch({ clock, signal, onSent }: HubFetchNeeds): typeof fetch {
+export function createHubFetch({ clock, signal, onSent }: HubFetchNeeds): typeof fetch {
   return (input, init) => {
     const either = init?.signal == null ? signal : AbortSignal.any([signal, init.signal]);
     const ask = async (isLast: boolean): Promise<Response> => {
       signal.throwIfAborted();
       const response = await fetch(input, { ...init, signal: either }).catch((error: unknown) => {
-        // What fetch() throws for a connection, and for nothing else of ours, is a TypeError with the cause.
+        // fetch() throws a TypeError with a cause for a failed connection.
         if (either.aborted || !(error instanceof TypeError)) throw error;
         throw new TransientError(`Cannot reach the Hub: ${networkReason(error.cause)}`, { cause: error });
       });

@@ -19,14 +19,14 @@ export interface PushPlan {
 
 export interface Remote {
   readonly files: readonly RemoteFile[];
-  /** SHA256SUMS of what was pushed before; "" where nothing was. */
+  /** SHA256SUMS of the version that was pushed before. "" where none was. */
   readonly checksums: string;
 }
 
 /**
- * What a commit has to change so that the repository holds this version and nothing of the one before; what is not ours stays.
- * `isSame` compares a small file, of which the listing has no SHA-256.
- * @throws {ConfigError} where rows lie there that we never pushed: loaders would take them for this version's.
+ * Plans the commit after which the repository holds this version and nothing of the one before. Files that we did not push stay. `isSame`
+ * compares a small file, of which the listing has no SHA-256.
+ * @throws {ConfigError} where the repository holds other files among the rows: loaders would read them as rows of this version.
  */
 export function planPush(
   local: readonly LocalFile[],
@@ -42,7 +42,7 @@ export function planPush(
   );
   if (foreign.length > 0) {
     throw new ConfigError(
-      `Cannot push: the repository holds files that no push of ours brought, where rows belong: ${foreign
+      `Cannot push: the repository holds files that comfy-dpo did not push, in the folders of the rows: ${foreign
         .slice(0, 3)
         .map(({ path }) => path)
         .join(", ")}`,

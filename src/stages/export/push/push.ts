@@ -12,14 +12,14 @@ import { isDamage, readText } from "../versions/published-file.ts";
 import { MANIFEST, parseManifest } from "../make/manifest.ts";
 import { readLineage } from "../versions/read-lineage.ts";
 import { openSpool } from "../make/spool.ts";
-import { hubFetch, openHubRepo, type HubRepo } from "./hub-repo.ts";
+import { createHubFetch, openHubRepo, type HubRepo } from "./hub-repo.ts";
 import { planPush, type LocalFile } from "./plan-push.ts";
 import { MIB } from "../../../lib/units.ts";
 
 export interface PushNeeds extends Pick<Context, "log" | "clock" | "stopping" | "signal"> {
   /** The place of versions. */
   readonly store: ObjectStore;
-  /** Where files of a version in object storage are kept while they are sent. */
+  /** Folder for files of a version in object storage while they are sent. */
   readonly spoolFolder: string;
 }
 
@@ -37,27 +37,29 @@ export interface PushOptions {
 
 export interface PushReport {
   readonly outcome: "pushed" | "unchanged";
-  /** Of the repository. */
+  /** URL of the repository. */
   readonly url: string;
-  /** Of the commit; null where there was nothing to change. */
+  /** URL of the commit. Null where there was nothing to change. */
   readonly commit: string | null;
   /** Files whose content the repository did not have, and those that it had. */
   readonly added: number;
   readonly same: number;
   readonly removed: number;
-  /** Of large files, really sent: what an interrupted push had sent is not. */
+  /** Bytes of large files that were sent. Those that an interrupted push had sent are not sent again. */
   readonly sentBytes: number;
 }
 
-/** Larger files are large files at the Hub, too, and are told by their SHA-256. Source: Hugging Face Hub, "Repository limits" (10 MB). */
+/**
+ * Larger files are large files at the Hub, too, and are compared by their SHA-256. Source: Hugging Face Hub, "Repository limits" (10 MB).
+ */
 const SMALL_BYTES_MAX = 32 * MIB;
 
 /**
- * Makes a dataset repository hold one version, in one commit: what is missing or other is sent, what an earlier push brought and this
- * version does not have is removed, everything else stays. Interrupted, it leaves the repository as it was, and the next push sends only
- * what
- * the Hub does not have yet.
- * @throws {ConfigError} for a version that is not there or is a part, FatalError for a refused token or a damaged version.
+ * Makes a dataset repository hold one version, in one commit. Missing and changed files are sent, files of an earlier push that this
+ * version does not have are removed, and all others stay. An interrupted push leaves the repository as it was, and the next one sends only
+ * what the Hub does not have yet.
+ * @throws {ConfigError} for a version that does not exist or is a part.
+ * @throws {FatalError} for a refused token or a damaged version.
  */
 export async function pushVersion(needs: PushNeeds, options: PushOptions): Promise<PushReport> {
   const { store, clock, log } = needs;
@@ -79,13 +81,13 @@ export async function pushVersion(needs: PushNeeds, options: PushOptions): Promi
   const local = await listVersion(version, needs);
   await warnOfLocalUris(version, needs);
   let sentBytes = 0;
-  const fetch = hubFetch({ clock, signal, onSent: (sizeBytes) => (sentBytes += sizeBytes) });
+  const fetch = createHubFetch({ clock, signal, onSent: (sizeBytes) => (sentBytes += sizeBytes) });
   const repo = await openHubRepo({ ...options, fetch });
   await repo.ensure(options);
   const files = await repo.files();
   await refuseOther(repo, files, { dataset: manifest.dataset, name });
   const checksums = files.some(({ path }) => path === CHECKSUMS) ? await repo.text(CHECKSUMS) : "";
-  const oids = await gitOids(version, {
+  const oids = await readGitOids(version, {
     store,
     signal,
     paths: local.filter(({ sizeBytes }) => sizeBytes <= SMALL_BYTES_MAX).map(({ path }) => path),
@@ -102,7 +104,7 @@ export async function pushVersion(needs: PushNeeds, options: PushOptions): Promi
     log.progress("push: read", { done, total: plan.add.length, failed: 0 });
     add.push({
       path: file.path,
-      content: await blobOf(`${version}/${file.path}`, file, { store, signal, spool, folder: needs.spoolFolder }),
+      content: await openBlob(`${version}/${file.path}`, file, { store, signal, spool, folder: needs.spoolFolder }),
     });
   }
   const isDone = new Set<string>();
@@ -119,7 +121,7 @@ export async function pushVersion(needs: PushNeeds, options: PushOptions): Promi
   return { outcome: "pushed", url: repo.url, commit, ...counts, sentBytes };
 }
 
-/** Every file of the version, as its own checksums say; the last two are those checksums. */
+/** Lists every file of the version with the checksum that SHA256SUMS gives. SHA256SUMS and the manifest are the last two. */
 async function listVersion(version: string, { store, signal }: Pick<PushNeeds, "store" | "signal">): Promise<readonly LocalFile[]> {
   const read = async (path: string): Promise<string> => {
     const content = await readText(store, `${version}/${path}`, signal);
@@ -143,7 +145,7 @@ async function listVersion(version: string, { store, signal }: Pick<PushNeeds, "
   return files;
 }
 
-/** Rows that name a folder of this machine are of no use to anybody else. */
+/** Warns of rows that name files of this machine, which nobody else can open. */
 async function warnOfLocalUris(version: string, { store, signal, log }: Pick<PushNeeds, "store" | "signal" | "log">): Promise<void> {
   const body = await store.get(`${version}/images.csv`, signal);
   if (body === null) return;
@@ -157,7 +159,7 @@ async function warnOfLocalUris(version: string, { store, signal, log }: Pick<Pus
       return;
     }
   } catch (error) {
-    if (!isDamage(error)) throw error; // Whoever reads it whole, next, says so.
+    if (!isDamage(error)) throw error; // Reading the whole file, which comes next, reports it.
   } finally {
     body.destroy();
   }
@@ -183,21 +185,24 @@ interface GitOidNeeds {
   readonly there: readonly { readonly path: string; readonly sha256: string | null; readonly sizeBytes: number }[];
 }
 
-/** Git's names of small files that the repository has, too, by path. */
-async function gitOids(version: string, { store, signal, paths, there }: GitOidNeeds): Promise<ReadonlyMap<string, string>> {
+/** Reads Git's names of small files that the repository has, too, by path. */
+async function readGitOids(version: string, { store, signal, paths, there }: GitOidNeeds): Promise<ReadonlyMap<string, string>> {
   const oids = new Map<string, string>();
   const small = new Map(there.filter(({ sha256 }) => sha256 === null).map((file) => [file.path, file]));
   for (const path of paths) {
     const remote = small.get(path);
     if (remote === undefined) continue;
     const body = await store.get(`${version}/${path}`, signal);
-    if (body !== null) oids.set(path, await gitOidOf(body, remote.sizeBytes));
+    if (body !== null) oids.set(path, await computeGitOid(body, remote.sizeBytes));
   }
   return oids;
 }
 
-/** Source: Pro Git, "Git Objects": SHA-1 over `blob <size>\0` and the content. Of another size it is another content anyway. */
-async function gitOidOf(body: Readable, sizeBytes: number): Promise<string> {
+/**
+ * Computes Git's name of a file: SHA-1 over `blob <size>\0` and the content. A file of another size has other content anyway. Source: Pro
+ * Git, "Git Objects".
+ */
+async function computeGitOid(body: Readable, sizeBytes: number): Promise<string> {
   const hash = createHash("sha1").update(`blob ${sizeBytes}\0`);
   for await (const chunk of body as AsyncIterable<Buffer>) hash.update(chunk); // Without an encoding a stream yields Buffers.
   return hash.digest("hex");
@@ -210,20 +215,20 @@ interface BlobNeeds {
   readonly folder: string;
 }
 
-/** The bytes of a file, proven to be its own, on this machine's disk: they are read once to be named and once to be sent. */
-async function blobOf(key: string, { path, sha256, sizeBytes }: LocalFile, { store, signal, spool, folder }: BlobNeeds): Promise<Blob> {
+/** Opens a file as a blob on this machine's disk, and proves its checksum. The client reads it twice, once to hash and once to send it. */
+async function openBlob(key: string, { path, sha256, sizeBytes }: LocalFile, { store, signal, spool, folder }: BlobNeeds): Promise<Blob> {
   const body = await store.get(key, signal);
   if (body === null) throw damaged(key.split("/")[0] ?? "", path, "is missing");
   const uri = store.uriOf(key);
   const isLocal = uri.startsWith("file:");
   const chunks = body as AsyncIterable<Buffer>; // Without an encoding a stream yields Buffers.
-  const read = isLocal ? await hashOf(chunks) : await spool.write(path, chunks);
+  const read = isLocal ? await hashChunks(chunks) : await spool.write(path, chunks);
   if (read.sha256 !== sha256 || read.sizeBytes !== sizeBytes)
     throw damaged(key.split("/")[0] ?? "", path, "does not have the SHA-256 that SHA256SUMS says");
   return openAsBlob(isLocal ? fileURLToPath(uri) : join(folder, path));
 }
 
-async function hashOf(chunks: AsyncIterable<Buffer>): Promise<{ readonly sha256: string; readonly sizeBytes: number }> {
+async function hashChunks(chunks: AsyncIterable<Buffer>): Promise<{ readonly sha256: string; readonly sizeBytes: number }> {
   const hash = createHash("sha256");
   let sizeBytes = 0;
   for await (const chunk of chunks) {

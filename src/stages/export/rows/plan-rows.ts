@@ -2,14 +2,14 @@ import type { ExportSnapshot } from "../../../db/queries/export/export-snapshot.
 import type { LinkedRow, PlannedRow } from "../../../db/queries/export/row-records.ts";
 import { OPTIONAL_COLUMNS, type OptionalColumn } from "../../../exporters/row.ts";
 import { roundFloat } from "../../../exporters/row-columns.ts";
-import { SPLITS, splitter, type Split, type SplitRatios, groupKeyOf } from "../split.ts";
-import { marginOf } from "./row.ts";
+import { SPLITS, splitter, type Split, type SplitRatios, computeGroupKey } from "../split.ts";
+import { computeMargin } from "./row.ts";
 import { scoreRanges, type ScoreRanges } from "../card/stats.ts";
 
-/** Rows planned between two looks at signals. */
+/** Rows planned between two checks whether to stop. */
 const PAGE_ROWS = 256;
 
-/** What is known of the rows of a version before the first of them is written. */
+/** Facts about the rows of a version that are known before the first is written. */
 export interface RowPlan {
   readonly splits: readonly PlannedSplit[];
   readonly rows: number;
@@ -38,7 +38,7 @@ export interface PlanOptions {
   readonly checkpoint: () => Promise<void>;
 }
 
-/** Decides which rows there are, in which split, and which stand first. */
+/** Decides which rows there are, in which split each is, and which stand first. */
 export async function planRows(snapshot: ExportSnapshot, { ratios, fields, narrow, checkpoint }: PlanOptions): Promise<RowPlan> {
   const splitOf = splitter(ratios);
   const ranges = scoreRanges();
@@ -47,7 +47,7 @@ export async function planRows(snapshot: ExportSnapshot, { ratios, fields, narro
   for (const row of snapshot.linkedRows()) {
     ranges.add(row);
     hasReferences ||= row.hasReferences === 1;
-    const split = SPLITS.indexOf(splitOf(groupKeyOf(row.prompt)));
+    const split = SPLITS.indexOf(splitOf(computeGroupKey(row.prompt)));
     page.push({ place: row.place, rowId: row.rowId, split, fills: fields === "full" ? filledColumns(row) : 0 });
     if (page.length < PAGE_ROWS) continue;
     snapshot.plan(page);
@@ -78,19 +78,19 @@ export async function planRows(snapshot: ExportSnapshot, { ratios, fields, narro
   };
 }
 
-/** A bit for each of OPTIONAL_COLUMNS: true where the row's value says what type the column has. */
+/** Returns a bit for each of OPTIONAL_COLUMNS that the row gives a typed value. */
 function filledColumns({ chosenScore, rejectedScore, rejectedHigh, margin, agreement, hasReferences }: LinkedRow): number {
   const isFilled: Readonly<Record<OptionalColumn, boolean>> = {
     "chosen.score": roundFloat(chosenScore) !== null,
     "rejected.score": rejectedHigh !== null,
-    margin: marginOf(chosenScore, { rejectedScore, kept: margin }) !== null,
+    margin: computeMargin(chosenScore, { rejectedScore, kept: margin }) !== null,
     agreement: roundFloat(agreement) !== null,
     references: hasReferences === 1,
   };
   return OPTIONAL_COLUMNS.reduce((fills, column, bit) => fills | (isFilled[column] ? 1 << bit : 0), 0);
 }
 
-/** An image that two splits would show stays in the earlier one: a model must not be tested on what it was trained on. */
+/** Drops rows whose images are not stored, or are in an earlier split, too: a model must not be tested on what it was trained on. */
 function dropRows(snapshot: ExportSnapshot, { hasReferences }: { readonly hasReferences: boolean }): Record<string, number> {
   const unstored = snapshot.dropUnstored();
   const unstoredReferences = hasReferences ? snapshot.dropUnstoredReferences() : 0;
@@ -102,7 +102,7 @@ function dropRows(snapshot: ExportSnapshot, { hasReferences }: { readonly hasRef
   };
 }
 
-/** The first row (by id) of all that fill the same columns. */
+/** The first row, by id, of all rows that fill the same columns. */
 export interface Filler {
   readonly rowId: string;
   /** A bit for each column that the row fills. */
@@ -110,11 +110,11 @@ export interface Filler {
 }
 
 /**
- * The fewest rows that fill between them every column that any of the rows fills; of several such choices the one with the lowest
- * ids. Loaders infer types from the first rows of a file, and a column that is null there fails at its first value.
+ * Chooses the fewest rows that together fill every column that any row fills; of several such choices, the one with the lowest ids. Loaders
+ * infer types from the first rows of a file, and fail at the first value of a column that is null there.
  */
 export function frontRows(fillers: readonly Filler[]): readonly string[] {
-  // The best choice for each set of filled columns; at most 2^columns sets.
+  // The best choice for each set of filled columns. There are at most 2^columns sets.
   const best = new Map<number, readonly string[]>([[0, []]]);
   for (const { rowId, fills } of fillers.toSorted((first, second) => (first.rowId < second.rowId ? -1 : 1))) {
     for (const [filled, rows] of new Map(best)) {
@@ -126,7 +126,7 @@ export function frontRows(fillers: readonly Filler[]): readonly string[] {
   return best.get(fillers.reduce((all, { fills }) => all | fills, 0)) ?? [];
 }
 
-/** Both lists are sorted: rows are added in id order. */
+/** Compares two choices. Both are sorted, because rows are added in the order of ids. */
 function isBetter(candidate: readonly string[], known: readonly string[]): boolean {
   return candidate.length < known.length || (candidate.length === known.length && candidate.join() < known.join());
 }

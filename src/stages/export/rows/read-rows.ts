@@ -10,8 +10,8 @@ export interface ReadOptions extends SplitRows {
 }
 
 /**
- * The rows of a split: those at the front, then the others by id. Holds one page in memory: prompts, which have no limit in size, one by
- * one.
+ * Reads the rows of a split: those at the front, then the others by id. Holds one page in memory, but one prompt at a time, because prompts
+ * have no limit in size.
  */
 export async function* readRows(snapshot: ExportSnapshot, { facts, checkpoint, ...rows }: ReadOptions): AsyncGenerator<Row> {
   for (const rowIds of rowIdPages(snapshot, rows)) {
@@ -26,14 +26,14 @@ interface Page {
 }
 
 function* readPage(snapshot: ExportSnapshot, { rowIds, facts }: Page): Generator<Row> {
-  const shown = snapshot.imagesOf(rowIds);
+  const shown = snapshot.readImages(rowIds);
   const imagesByRow = Map.groupBy(shown, ({ rowId }) => rowId);
-  const referencesByRow = Map.groupBy(snapshot.referencesOf(rowIds), ({ rowId }) => rowId);
+  const referencesByRow = Map.groupBy(snapshot.readReferences(rowIds), ({ rowId }) => rowId);
   const imageIds = [...new Set(shown.map(({ imageId }) => imageId))];
-  const scores: ReadonlyMap<string, readonly ImageScoreRecord[]> = Map.groupBy(snapshot.scoresOf(imageIds), ({ imageId }) => imageId);
+  const scores: ReadonlyMap<string, readonly ImageScoreRecord[]> = Map.groupBy(snapshot.readScores(imageIds), ({ imageId }) => imageId);
   for (const rowId of rowIds) {
     const [images, references] = [imagesByRow.get(rowId) ?? [], referencesByRow.get(rowId) ?? []];
-    yield toRow({ row: snapshot.row(rowId), images, references, scores }, facts);
+    yield toRow({ row: snapshot.readRow(rowId), images, references, scores }, facts);
   }
 }
 
@@ -46,7 +46,7 @@ export interface SplitRows {
   readonly front: readonly string[];
 }
 
-/** Ids of the rows of a split in the order of an export, some at a time: those at the front, then the others. */
+/** Yields the ids of the rows of a split in the order of an export, a page at a time: those at the front, then the others. */
 export function* rowIdPages(snapshot: Pick<ExportSnapshot, "rowIds">, { split, front }: SplitRows): Generator<readonly string[]> {
   yield front;
   for (let after = ""; ;) {

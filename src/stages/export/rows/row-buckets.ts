@@ -4,25 +4,25 @@ import { freeMemory } from "../../../lib/free-memory.ts";
 import { shortFileError, onScratch, type ScratchFile, writeScratch } from "../make/spool.ts";
 import { MIB } from "../../../lib/units.ts";
 
-/** Written to a bucket's file at a time. With as many buckets as there may be, 8 MB. */
+/** Bytes written to a bucket's file at a time. The most buckets that there may be need 8 MB. */
 const BUFFER_BYTES = 16 * 1024;
-/** Before each line: its bytes in 4, its key's in 1, then the key. */
+/** Bytes before each line: the size of the line in 4, the size of its key in 1. The key follows. */
 const HEADER_BYTES = 5;
 /** A bucket up to this size is read at once, a larger one line by line. */
 const READ_BYTES_MAX = 32 * MIB;
-/** Handed over at a time, or one line if that is longer. */
+/** Bytes of lines in a chunk, or one line if that is longer. */
 const CHUNK_BYTES = 512 * 1024;
 /** A UTF-16 unit takes up to 3 bytes in UTF-8. */
 const BYTES_A_UNIT = 3;
 const NO_BYTES = Buffer.alloc(0);
 
-/** Lines that come in any order, kept on the disk by range of their keys, and read back in the order of these. */
+/** Takes lines in any order, keeps them on the disk by ranges of their keys, and returns them in the order of their keys. */
 export interface RowBuckets extends Disposable {
-  /** `key`: ASCII, up to 255 characters, smaller than the keys of the next bucket. Adds the line feed. */
+  /** Adds a line, and a line feed. `key` is ASCII, at most 255 characters, and smaller than the keys of the next bucket. */
   add(bucket: number, key: string, line: string): void;
   /**
-   * The lines of some buckets that follow each other, in chunks, each in the memory of the one before; their files go. To be called once
-   * everything was added.
+   * Yields the lines of the buckets from `from` up to, but not with, `to`, in chunks. Each chunk uses the memory of the one before. The
+   * files of these buckets are removed. Called once everything was added.
    */
   sorted(from: number, to: number): Generator<Buffer>;
 }
@@ -33,7 +33,10 @@ interface Bucket extends ScratchFile {
   sizeBytes: number;
 }
 
-/** `count` buckets in a folder that is made for them, and goes with them. Memory: one buffer a bucket, and one bucket when it is read. */
+/**
+ * Opens `count` buckets in a new folder, which is removed with them. Uses the memory of one buffer for each bucket, and of one bucket while
+ * it is read.
+ */
 export function openRowBuckets(folder: string, count: number): RowBuckets {
   const memory = Buffer.allocUnsafeSlow(count * BUFFER_BYTES);
   const buckets = onScratch(folder, () => {
@@ -70,7 +73,7 @@ export function openRowBuckets(folder: string, count: number): RowBuckets {
     *sorted(from, to) {
       for (const bucket of open) flush(bucket);
       freeMemory(memory);
-      // For all of them: what each would leave behind is taken away much later.
+      // Shared by all buckets, because memory of each would be collected much later.
       const sorting: SortMemory = { bucket: NO_BYTES, chunk: Buffer.allocUnsafeSlow(CHUNK_BYTES) };
       for (let index = from; index < to; index++) {
         const bucket = bucketAt(buckets, index);
@@ -118,26 +121,26 @@ interface Place {
 }
 
 interface SortMemory {
-  /** Grows with the largest one. */
+  /** Grows to the largest bucket. */
   bucket: Buffer;
   readonly chunk: Buffer;
 }
 
 function* sortedAtOnce(bucket: Bucket, memory: SortMemory): Generator<Buffer> {
   const { sizeBytes } = bucket;
-  // Rather a little more than once more for each that is a little larger.
+  // A little more, so that it does not grow again for each bucket that is a little larger.
   if (sizeBytes > memory.bucket.length) memory.bucket = Buffer.allocUnsafeSlow(Math.ceil(sizeBytes * 1.25));
   const bytes = memory.bucket.subarray(0, sizeBytes);
   readInto(bucket, bytes, 0);
   const places: Place[] = [];
   for (let at = 0; at < bytes.length;) {
-    const place = placeOf(bytes, at, 0);
+    const place = parsePlace(bytes, at, 0);
     places.push(place);
     at = place.end;
   }
   const { chunk } = memory;
   let used = 0;
-  for (const { start, end } of byKey(places)) {
+  for (const { start, end } of sortByKey(places)) {
     if (used + end - start > chunk.length) {
       if (used > 0) yield chunk.subarray(0, used);
       used = 0;
@@ -151,22 +154,22 @@ function* sortedAtOnce(bucket: Bucket, memory: SortMemory): Generator<Buffer> {
 function* sortedLineByLine(bucket: Bucket): Generator<Buffer> {
   const places: Place[] = [];
   for (let at = 0; at < bucket.sizeBytes;) {
-    const place = placeOf(readAt(bucket, at, Math.min(HEADER_BYTES + 0xff, bucket.sizeBytes - at)), 0, at);
+    const place = parsePlace(readAt(bucket, at, Math.min(HEADER_BYTES + 0xff, bucket.sizeBytes - at)), 0, at);
     places.push(place);
     at = place.end;
   }
-  for (const { start, end } of byKey(places)) yield readAt(bucket, start, end - start);
+  for (const { start, end } of sortByKey(places)) yield readAt(bucket, start, end - start);
 }
 
-/** Of the record at `at` of `bytes`, which begin at `offset` of the file. */
-function placeOf(bytes: Buffer, at: number, offset: number): Place {
+/** Reads where the record at `at` of `bytes` lies. `bytes` begin at `offset` of the file. */
+function parsePlace(bytes: Buffer, at: number, offset: number): Place {
   const keyStart = at + HEADER_BYTES;
   const keyEnd = keyStart + (bytes[keyStart - 1] ?? 0);
   const start = offset + keyEnd;
   return { key: bytes.toString("latin1", keyStart, keyEnd), start, end: start + bytes.readUInt32LE(at) };
 }
 
-function byKey(places: readonly Place[]): readonly Place[] {
+function sortByKey(places: readonly Place[]): readonly Place[] {
   return places.toSorted((first, second) => (first.key < second.key ? -1 : 1));
 }
 

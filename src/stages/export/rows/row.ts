@@ -8,11 +8,11 @@ import { rowIdOf } from "../../../identity.ts";
 interface VariantFacts {
   readonly model: string;
   readonly params: JsonObject;
-  /** The same, as rows carry it where a prompt adds nothing. */
+  /** The same as JSON, for rows whose prompt adds nothing. */
   readonly paramsJson: string;
 }
 
-/** What rows of an export share. */
+/** Facts that all rows of an export share. */
 export interface RowFacts {
   /** By variant's name. */
   readonly variants: ReadonlyMap<string, VariantFacts>;
@@ -33,7 +33,7 @@ export function variantFacts(
 ): RowFacts["variants"] {
   return new Map(
     rows.map(({ variant, model, params }) => {
-      const parsed = withoutSecretValues(parseObject(params)); // Older databases keep them.
+      const parsed = withoutSecretValues(parseObject(params)); // Databases of earlier programs keep secrets.
       return [variant, { model, params: parsed, paramsJson: sortedJson(parsed) }];
     }),
   );
@@ -49,7 +49,7 @@ export interface RowRecords {
   readonly scores: ReadonlyMap<string, readonly ImageScoreRecord[]>;
 }
 
-/** Makes a training row of what the database has of it. Pure; nothing that a night leaves behind goes in. */
+/** Makes a training row of its records. Pure. Nothing that differs from night to night goes into a row. */
 export function toRow({ row, images, references, scores }: RowRecords, facts: RowFacts): Row {
   const paramsByVariant = new Map<string, string>();
   const [chosen, ...rejected] = images.map((image) =>
@@ -65,7 +65,7 @@ export function toRow({ row, images, references, scores }: RowRecords, facts: Ro
     negativePrompt: row.negative,
     criterion: row.criterion,
     source: row.source,
-    margin: marginOf(chosen.score, { rejectedScore: rejected[0]?.score ?? null, kept: row.margin }),
+    margin: computeMargin(chosen.score, { rejectedScore: rejected[0]?.score ?? null, kept: row.margin }),
     agreement: roundFloat(row.agreement),
     nVotes: row.nVotes,
     nCandidates: row.nCandidates,
@@ -76,8 +76,11 @@ export function toRow({ row, images, references, scores }: RowRecords, facts: Ro
   };
 }
 
-/** Of the scores as they are exported, so that whoever subtracts them gets it; where there are none, the one that linking kept. */
-export function marginOf(
+/**
+ * Returns the margin of two scores as they are exported, so that whoever subtracts these gets the same. Where a score is missing, it is the
+ * margin that linking kept.
+ */
+export function computeMargin(
   chosenScore: number | null,
   { rejectedScore, kept }: { readonly rejectedScore: number | null; readonly kept: number | null },
 ): number | null {
@@ -89,7 +92,7 @@ interface ImageContext {
   readonly row: RowRecord;
   readonly scores: readonly ImageScoreRecord[];
   readonly facts: RowFacts;
-  /** Of this row: images of one variant share them. */
+  /** Parameters by variant. Images of a row with one variant share them. */
   readonly paramsByVariant: Map<string, string>;
 }
 
@@ -114,21 +117,21 @@ function imageCell(image: RowImageRecord, { row, scores, facts, paramsByVariant 
     heightPx,
     variant: image.variant,
     model: variant.model,
-    // An adopted image's are its own: the text sent, and what the prompt binds, is not known to be what made it.
+    // An adopted image has its own parameters. The text sent and the bound values need not be what made it.
     params: image.params === null ? ownParams(image.variant) : sortedJson(withoutSecretValues(parseObject(image.params))),
     score: roundFloat(image.score),
     scores: scoresJson(scores, facts.judgeVersions),
   };
 }
 
-/** Set and bound values, and under `prompt` what the model was sent instead of the prompt. */
+/** Returns set and bound values, and under `prompt` the text that the model was sent instead of the prompt. */
 function paramsOf({ params, paramsJson }: VariantFacts, { bound, sent, prompt }: RowRecord): string {
   if (bound === "{}" && sent === prompt) return paramsJson;
   const values = { ...params, ...withoutSecretValues(parseObject(bound)) };
   return sortedJson(sent === prompt ? values : { ...values, prompt: sent });
 }
 
-/** Kept columns, and the user's own key under `source_id`. */
+/** Returns kept columns, and the user's own key under `source_id`. */
 function metaOf({ meta, sourceId }: RowRecord): string {
   if (meta === "{}" && sourceId === null) return meta;
   const kept = parseObject(meta);
@@ -156,7 +159,7 @@ function parseObject(text: string): JsonObject {
   return value;
 }
 
-/** Canonical JSON of well-formed strings: a lone surrogate would come back when the string is parsed. */
+/** Returns canonical JSON of well-formed strings. A lone surrogate would come back when the JSON is parsed. */
 function sortedJson(value: JsonObject): string {
   const text = canonicalJson(value);
   // canonicalJson writes lone surrogates, and nothing else, as \ud8xx.
@@ -180,15 +183,15 @@ export interface RowPair {
   readonly margin: number | null;
 }
 
-/** The pairs of a row, clearest last: in the order of its rejected images. */
-export function pairsOf(row: Row): readonly RowPair[] {
+/** Lists the pairs of a row, in the order of its rejected images. */
+export function listPairs(row: Row): readonly RowPair[] {
   const { chosen, promptKey, criterion } = row;
   return row.rejected.map((rejected, index) => ({
     id: rowIdOf(promptKey, criterion, chosen.imageId, [rejected.imageId]),
     row,
     chosen,
     rejected,
-    // What linking kept is about the first.
-    margin: marginOf(chosen.score, { rejectedScore: rejected.score, kept: index === 0 ? row.margin : null }),
+    // Linking kept the margin of the first pair.
+    margin: computeMargin(chosen.score, { rejectedScore: rejected.score, kept: index === 0 ? row.margin : null }),
   }));
 }

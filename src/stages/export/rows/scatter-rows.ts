@@ -10,7 +10,7 @@ import { toRow, type RowFacts } from "./row.ts";
 import { splitRanges, type SplitRanges } from "./split-files.ts";
 import type { openStats } from "../card/stats.ts";
 
-/** Rows made between two looks at signals, about 20 ms. */
+/** Rows made between two checks whether to stop, about 20 ms. */
 const CHECK_ROWS = 256;
 
 export interface ScatterNeeds {
@@ -30,7 +30,7 @@ export interface Scattering {
   readonly plan: RowPlan;
   /** Files of each split. */
   readonly files: number | "auto";
-  /** For files that are removed at the end. */
+  /** Folder for temporary files. */
   readonly folder: string;
 }
 
@@ -40,7 +40,7 @@ export interface ScatteredFile {
   /** Files of the split. */
   readonly count: number;
   readonly rows: number;
-  /** Its lines in their order, once. */
+  /** Yields its lines in their order. Called once. */
   readonly chunks: () => Generator<Buffer>;
 }
 
@@ -50,8 +50,8 @@ export interface ScatteredRows extends Disposable {
 }
 
 /**
- * Makes the line of every planned row in the order in which the database has them, and puts each with its neighbours by id: so the whole
- * database is read once from its start to its end, and a file is sorted a few thousand rows at a time.
+ * Makes the line of every planned row in the order of the database, and puts it with its neighbours by id. So the database is read once
+ * from its start to its end, and a file is sorted a few thousand rows at a time.
  */
 export async function scatterRows(needs: ScatterNeeds, { plan, files, folder }: Scattering): Promise<ScatteredRows> {
   const { snapshot, lineOf, stats, checkpoint, progress } = needs;
@@ -65,12 +65,12 @@ export async function scatterRows(needs: ScatterNeeds, { plan, files, folder }: 
   }
   const buckets = openRowBuckets(folder, count);
   try {
-    const rowOf = rowMaker(needs);
+    const makeRow = rowMaker(needs);
     let done = 0;
     for (const placed of snapshot.placedRows()) {
       const [split, ranges] = [SPLITS[placed.split], bySplit.get(placed.split)];
       if (split === undefined || ranges === undefined) throw new Error(`row ${placed.rowId} is in no planned split`);
-      const row = rowOf(placed);
+      const row = makeRow(placed);
       stats.add(row, split);
       const { range, key } = ranges.placeOf(row.id);
       buckets.add(ranges.firstBucket + range, key, lineOf(row));
@@ -96,12 +96,12 @@ export async function scatterRows(needs: ScatterNeeds, { plan, files, folder }: 
 
 interface Group {
   readonly promptKey: string;
-  /** Those that its rows have shown. */
+  /** Images that its rows have shown. */
   readonly images: Map<string, PromptImage>;
   readonly scores: Map<string, readonly ImageScoreRecord[]>;
 }
 
-/** Keeps what the last row's prompt has: rows of one prompt mostly follow each other. */
+/** Creates a function that makes rows. It keeps what it read of the last prompt, because rows of one prompt mostly follow each other. */
 function rowMaker({ snapshot, facts, layout, images }: ScatterNeeds): (placed: PlacedRow) => Row {
   const showsReferences = layout.fields === "full" && !layout.omitted.includes("references");
   const [rejectedOf, imageOf, scoresOf] = [snapshot.rejectedCursor(), snapshot.imageCursor(), snapshot.scoreCursor(facts.judgeVersions)];
@@ -128,7 +128,7 @@ function rowMaker({ snapshot, facts, layout, images }: ScatterNeeds): (placed: P
     const rejected = rejectedOf(place).map(({ imageId, score }, rank) => recordOf(imageId, rank, score));
     const shown = [recordOf(chosen, -1, chosenScore), ...rejected];
     return toRow(
-      { row: placed, images: shown, references: showsReferences ? snapshot.referencesOf([rowId]) : [], scores: group.scores },
+      { row: placed, images: shown, references: showsReferences ? snapshot.readReferences([rowId]) : [], scores: group.scores },
       facts,
     );
   };

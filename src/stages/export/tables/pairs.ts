@@ -1,7 +1,7 @@
 import { seedFeature } from "../../../exporters/row-columns.ts";
 import { tableRowJson, type TableRow } from "../../../exporters/table-row.ts";
 import { SPLITS } from "../split.ts";
-import { pairsOf, type RowPair } from "../rows/row.ts";
+import { listPairs, type RowPair } from "../rows/row.ts";
 import { scalars, type Table } from "./table.ts";
 
 /** One row a (chosen, rejected) pair, flat, under the names that Pick-a-Pic's readers know. */
@@ -62,7 +62,7 @@ export const pairsTable: Table = {
         if (own === undefined) return;
         for await (const row of rowsOf(own)) {
           const examples = queries.pairsOfPrompt(row.promptKey);
-          for (const pair of pairsOf(row)) yield tableRowJson(fields, tableRow(pair, examples));
+          for (const pair of listPairs(row)) yield tableRowJson(fields, tableRow(pair, examples));
         }
       },
     });

@@ -5,7 +5,7 @@ import { rankGroup, type GroupRanking } from "../../annotate/link/rank-group.ts"
 import type { TableSource } from "./table.ts";
 import { planLinkRules } from "../../annotate/link/link-rules.ts";
 
-/** Prompts read in one go. */
+/** Prompts read at a time. */
 const PAGE_PROMPTS = 100;
 
 export interface RankedGroup {
@@ -19,7 +19,7 @@ export interface RankedGroup {
   readonly images: ReadonlyMap<string, TableImageRecord & { readonly uri: string; readonly sha256: string }>;
 }
 
-/** Every final group under every criterion, ranked by the rules of the exported pair set. Holds one page of prompts in memory. */
+/** Yields every final group under every criterion, ranked by the rules of the exported pair set. Holds one page of prompts in memory. */
 export async function* rankedGroups(source: TableSource): AsyncGenerator<RankedGroup> {
   const { config, judges, view, queries, splitOf, checkpoint } = source;
   const policy = config.annotate.pairs[config.export.pairs];
@@ -34,9 +34,9 @@ export async function* rankedGroups(source: TableSource): AsyncGenerator<RankedG
       const ranked = rules.map((each) => ({ criterion: each.criterion, rankings: rankedUnder(group, each) }));
       if (ranked.every(({ rankings }) => rankings.length === 0)) continue;
       const { promptKey } = group;
-      const { prompt, negative } = queries.promptOf(promptKey);
+      const { prompt, negative } = queries.readPrompt(promptKey);
       const split = splitOf(prompt);
-      const images = storedImages(queries.imagesOf(group.images.map(({ imageId }) => imageId)));
+      const images = storedImages(queries.readImages(group.images.map(({ imageId }) => imageId)));
       for (const { criterion, rankings } of ranked) yield { promptKey, prompt, negative, split, criterion, rankings, images };
     }
     await checkpoint();

@@ -7,27 +7,27 @@ import type { TableRow } from "../../../exporters/table-row.ts";
 import type { Db } from "../../../db/open.ts";
 import type { PlannedSplit } from "../rows/plan-rows.ts";
 
-/** What tables are made from: one view of the database, and rows as they are in `default`. */
+/** What tables are made from: one view of the database, and the rows of `default`. */
 export interface TableSource extends Pick<Context, "judges"> {
   readonly config: Pick<Config, "annotate" | "export">;
   readonly layout: RowLayout;
   readonly queries: TableQueries;
-  /** The export's view of the database, for what other stages query. */
+  /** The view of the database, for queries of other stages. */
   readonly view: Db;
-  /** Number of the split of a prompt's text. */
+  /** Returns the number of the split of a prompt's text. */
   readonly splitOf: (prompt: string) => number;
-  /** The rows of `default` in their order, anew with each call. */
+  /** Reads the rows of `default` in their order, anew with each call. */
   readonly rowsOf: (split: PlannedSplit) => AsyncIterable<Row>;
   readonly planned: readonly PlannedSplit[];
   /** Throws where the export is to stop. */
   readonly checkpoint: () => Promise<void>;
 }
 
-/** A table once it is known which rows it could have. */
+/** A table whose possible rows are known. */
 export interface PreparedTable {
-  /** Rows of a split, by its number; final once every table is prepared and the shared images are settled. */
+  /** Counts the rows of a split, by its number. Final once every table is prepared and shared images are settled. */
   countRows(split: number): number;
-  /** Rows of a split as lines of JSON, without the line feed. */
+  /** Yields the rows of a split as lines of JSON, without the line feed. */
   lines(split: number): AsyncIterable<string>;
   /** Rows left out, by reason. */
   readonly drops: Readonly<Record<string, number>>;
@@ -36,7 +36,7 @@ export interface PreparedTable {
 /** The tables beside `default`, as `export.tables` names it. */
 export type TableName = Exclude<Config["export"]["tables"][number], "default">;
 
-/** A table beside `default`: one file here and one line in the registry. Equal databases and configurations give equal rows. */
+/** A table beside `default`. Equal databases and configurations give equal rows. */
 export interface Table {
   readonly name: TableName;
   /** True where rows stand in the order of their ids. Two versions of such a table can be compared row by row. */
@@ -45,21 +45,21 @@ export interface Table {
   readonly about: string;
   /** What each column means. */
   readonly meanings: Readonly<Record<string, string>>;
-  /** The columns, in the order in which every row has them. */
+  /** Returns the columns, in the order in which every row has them. */
   fields(layout: RowLayout): readonly Field[];
-  /** What rules of its own a row breaks, in words that go on after "the row". */
+  /** Lists the rules of the table that a row breaks, in words that follow "the row". */
   problems(row: TableRow): readonly string[];
-  /** URIs that a row shows. */
+  /** Lists the URIs that a row shows. */
   uris(row: TableRow): readonly string[];
   prepare(source: TableSource): Promise<PreparedTable>;
 }
 
-/** Columns of one type, by name. */
+/** Makes columns of one type, by name. */
 export function scalars(dtype: ScalarFeature["dtype"], ...names: readonly string[]): readonly Field[] {
   return names.map((name) => ({ name, feature: { dtype } }));
 }
 
-/** Columns that are lists of one type, by name. */
+/** Makes columns that are lists of one type, by name. */
 export function lists(dtype: ScalarFeature["dtype"], ...names: readonly string[]): readonly Field[] {
   return names.map((name) => ({ name, feature: { items: { dtype } } }));
 }

@@ -53,16 +53,16 @@ export const votesTable: Table = {
 
 async function* votes({ queries, splitOf, checkpoint }: TableSource): AsyncGenerator<FoundRow | string> {
   const datasetId = queries.datasetId();
-  for (let page = queries.votes("", PAGE_VOTES); page.length > 0; page = queries.votes(page.at(-1)?.voteId ?? "", PAGE_VOTES)) {
-    const uris = urisOf(page, queries);
+  for (let page = queries.readVotes("", PAGE_VOTES); page.length > 0; page = queries.readVotes(page.at(-1)?.voteId ?? "", PAGE_VOTES)) {
+    const uris = readUris(page, queries);
     for (const vote of page) yield voteRow(vote, { uris, datasetId, split: splitOf(vote.prompt) });
     await checkpoint();
   }
 }
 
-function urisOf(page: readonly TableVoteRecord[], queries: TableSource["queries"]): ReadonlyMap<string, string> {
-  const ids = new Set(page.flatMap(({ shown }) => idsOf(shown)));
-  return new Map(queries.imagesOf([...ids]).flatMap(({ imageId, uri }) => (uri === null ? [] : [[imageId, uri] as const])));
+function readUris(page: readonly TableVoteRecord[], queries: TableSource["queries"]): ReadonlyMap<string, string> {
+  const ids = new Set(page.flatMap(({ shown }) => parseIds(shown)));
+  return new Map(queries.readImages([...ids]).flatMap(({ imageId, uri }) => (uri === null ? [] : [[imageId, uri] as const])));
 }
 
 interface VoteContext {
@@ -73,7 +73,7 @@ interface VoteContext {
 
 function voteRow(vote: TableVoteRecord, { uris, datasetId, split }: VoteContext): FoundRow | string {
   if (vote.isRemade === 1) return "image-made-again";
-  const imageIds = idsOf(vote.shown);
+  const imageIds = parseIds(vote.shown);
   const shown = imageIds.flatMap((imageId) => uris.get(imageId) ?? []);
   if (imageIds.length === 0 || shown.length < imageIds.length) return "image-not-stored";
   const tiers = JSON.parse(vote.ranking) as string[][]; // Its shape was checked when it was cast.
@@ -99,13 +99,13 @@ function voteRow(vote: TableVoteRecord, { uris, datasetId, split }: VoteContext)
   return { id, split, imageIds, row };
 }
 
-/** Places after a tie are left free, as in rankings. */
+/** Returns the place of an image, 0 where it has none. Places after a tie are left free, as in rankings. */
 function placeOf(imageId: string, tiers: readonly (readonly string[])[]): number {
   const tier = tiers.findIndex((images) => images.includes(imageId));
   return tier === -1 ? 0 : 1 + tiers.slice(0, tier).reduce((sum, images) => sum + images.length, 0);
 }
 
-/** The JSON of a vote holds image_ids, no integers: it needs no exact parser. Its shape was checked when it was cast. */
-function idsOf(shown: string): readonly string[] {
+/** Parses image_ids of a vote. They are no integers, so that no exact parser is needed. Their shape was checked when the vote was cast. */
+function parseIds(shown: string): readonly string[] {
   return JSON.parse(shown) as string[];
 }

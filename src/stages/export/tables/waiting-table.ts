@@ -3,7 +3,7 @@ import type { Field } from "../../../exporters/row-columns.ts";
 import { tableRowJson, type TableRow } from "../../../exporters/table-row.ts";
 import type { PreparedTable, TableSource } from "./table.ts";
 
-/** Rows kept in memory before they are put to the others, and read at a time. */
+/** Rows written and read at a time. */
 const PAGE_ROWS = 256;
 
 export interface FoundRow {
@@ -18,11 +18,14 @@ export interface FoundRow {
 export interface WaitingTable {
   readonly name: string;
   readonly fields: readonly Field[];
-  /** In any order; a reason in the place of a row that is left out. */
+  /** Rows in any order. A text in place of a row is the reason why it is left out. */
   readonly found: AsyncIterable<FoundRow | string>;
 }
 
-/** A table whose rows wait, on disk, until it is known which images two splits would show; they come back in the order of their ids. */
+/**
+ * Prepares a table whose rows wait on the disk until it is known which images two splits would show. They come back in the order of their
+ * ids.
+ */
 export async function waitingTable(
   { queries, checkpoint }: Pick<TableSource, "queries" | "checkpoint">,
   { name, fields, found }: WaitingTable,
@@ -47,7 +50,7 @@ export async function waitingTable(
     countRows: (split) => queries.countRows(name, split),
     async *lines(split) {
       for (let after = ""; ;) {
-        const next = queries.rows(name, { split, after, count: PAGE_ROWS });
+        const next = queries.readRows(name, { split, after, count: PAGE_ROWS });
         for (const { json } of next) yield json;
         after = next.at(-1)?.id ?? "";
         if (after === "") return;

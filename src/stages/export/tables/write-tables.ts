@@ -15,8 +15,8 @@ export interface WrittenTables {
 }
 
 /**
- * Writes the tables that the configuration asks for beside `default`. Each is prepared before any is written: an image that rows of two
- * splits would show, in whichever tables, stays in one.
+ * Writes the tables that the configuration asks for beside `default`. All are prepared before any is written, because an image that rows of
+ * two splits would show, in whichever tables, stays in one split.
  */
 export async function writeTables(source: TableSource, spool: Spool): Promise<WrittenTables> {
   const wanted = TABLES.filter(({ name }) => source.config.export.tables.some((table) => table === name));

@@ -3,7 +3,7 @@ import { FatalError } from "../../../errors.ts";
 import { isJsonObject, parseExact, type Json } from "../../../lib/exact-json.ts";
 import { findTable } from "../tables/registry.ts";
 import { parseChecksums, CHECKSUMS, sha256Of } from "../make/checksums.ts";
-import { lineStripper, publishedPlace } from "./content-digest.ts";
+import { lineStripper, readImagePlace } from "./content-digest.ts";
 import type { DataFile } from "../make/manifest.ts";
 import { isLineFile, readLineage, type Lineage, type LineageNeeds } from "./read-lineage.ts";
 import { readPublishedRows, type PublishedRow, type ReadRowsNeeds } from "./read-published-rows.ts";
@@ -14,11 +14,11 @@ export interface ChangedRow {
   readonly table: string;
   readonly id: string;
   readonly change: RowChange;
-  /** Where it was; null for one that came. */
+  /** Its split before. Null for a row that came. */
   readonly from: string | null;
-  /** Where it is; null for one that went. */
+  /** Its split now. Null for a row that went. */
   readonly to: string | null;
-  /** Top-level keys with another value; empty where it came, went or only moved. */
+  /** Top-level keys whose values differ. Empty where the row came, went or only moved. */
   readonly columns: readonly string[];
 }
 
@@ -28,25 +28,25 @@ export interface SplitDiff {
   readonly same: number;
   readonly came: number;
   readonly went: number;
-  /** The same id in the same split, other bytes. */
+  /** Rows with the same id in the same split and other bytes. */
   readonly changed: number;
-  /** The same id that was in another split before. */
+  /** Rows with the same id that were in another split before. */
   readonly movedHere: number;
-  /** Changed rows of the split by column. */
+  /** Changed rows of the split, by column. */
   readonly columns: Readonly<Record<string, number>>;
 }
 
-/** What is not compared row by row: only whether its files are equal can be said. */
+/** Files that are not compared row by row, only as a whole. */
 export interface FilesDiff {
   readonly table: string;
-  /** `jsonl`, or one with images. */
+  /** `jsonl`, or a format with images. */
   readonly format: string;
   readonly equal: boolean;
 }
 
 export interface VersionDiff {
   readonly splits: readonly SplitDiff[];
-  /** Tables whose rows have no ids, or stand in another order, and formats with images. */
+  /** Tables whose rows have no ids or stand in another order, and formats with images. */
   readonly files: readonly FilesDiff[];
 }
 
@@ -58,24 +58,25 @@ export interface DiffNeeds extends LineageNeeds, ReadRowsNeeds {
   readonly checkpoint: () => Promise<void>;
 }
 
-/** Rows between two looks at whether to stop. */
+/** Rows between two checks whether to stop. */
 const ROWS_A_CHECK = 1_000;
 
 /**
- * Compares two versions row by row: both are read once, side by side in the order of ids, so that memory does not grow with them. A part
+ * Compares two versions row by row. Both are read once, side by side in the order of ids, so that memory does not grow with them. A part
  * (`export --since`) stands for all that it builds on, too.
- * @throws {ConfigError} for a version that there is not, FatalError for damaged files.
+ * @throws {ConfigError} for a version that does not exist.
+ * @throws {FatalError} for damaged files.
  */
 export async function diffVersions(before: string, after: string, needs: DiffNeeds): Promise<VersionDiff> {
   const [first, second] = [await readLineage(before, needs), await readLineage(after, needs)];
-  const tables = new Set([...tablesOf(first), ...tablesOf(second)]);
+  const tables = new Set([...listTables(first), ...listTables(second)]);
   const bytesOf = await rowBytes([...first, ...second], needs);
   const splits: SplitDiff[] = [];
   const files: FilesDiff[] = [];
   for (const table of tables) {
-    const [ours, theirs] = [filesOf(first, table), filesOf(second, table)];
+    const [ours, theirs] = [listFiles(first, table), listFiles(second, table)];
     if (isSorted(first, table) && isSorted(second, table)) splits.push(...(await diffTable(table, [ours, theirs], { ...needs, bytesOf })));
-    else files.push({ table, format: "jsonl", equal: sumsOf(ours) === sumsOf(theirs) });
+    else files.push({ table, format: "jsonl", equal: joinSums(ours) === joinSums(theirs) });
   }
   files.push(...(await diffFormats([first, second], needs)));
   return { splits, files };
@@ -83,16 +84,16 @@ export async function diffVersions(before: string, after: string, needs: DiffNee
 
 type RowBytes = (version: string, bytes: Buffer) => Buffer;
 
-/** Of versions that were written while the store lay in several places, rows are compared without the places. */
+/** Returns what is compared of a row. Where the store lay in several places, rows are compared without the places. */
 async function rowBytes(versions: Lineage[0][], needs: DiffNeeds): Promise<RowBytes> {
   const prefixes = new Map<string, string>();
-  for (const version of versions) prefixes.set(version.version, (await publishedPlace(version, needs)).prefix);
+  for (const version of versions) prefixes.set(version.version, (await readImagePlace(version, needs)).prefix);
   if (new Set(prefixes.values()).size === 1) return (_, bytes) => bytes;
   const strippers = new Map([...prefixes].map(([version, prefix]) => [version, lineStripper(prefix)]));
   return (version, bytes) => Buffer.from(strippers.get(version)?.(bytes) ?? "", "latin1");
 }
 
-/** Images are in the checksums of a version only, not in its manifest. */
+/** Compares formats with images by their checksums, which are in SHA256SUMS and not in the manifest. */
 async function diffFormats([before, after]: readonly [Lineage, Lineage], needs: DiffNeeds): Promise<readonly FilesDiff[]> {
   const formats = new Set([...before, ...after].flatMap(({ manifest }) => manifest.imageFormats));
   if (formats.size === 0) return [];
@@ -103,7 +104,7 @@ async function diffFormats([before, after]: readonly [Lineage, Lineage], needs: 
       .map((entry) => entry.join(" "))
       .toSorted()
       .join("\n");
-  // Each holds the pairs of the rows, whatever tables there are.
+  // Each format holds the pairs of the rows, whichever tables there are.
   return [...formats].map((format) => ({ table: "pairs", format, equal: sumsIn(ours, format) === sumsIn(theirs, format) }));
 }
 
@@ -125,11 +126,11 @@ interface VersionFile extends DataFile {
   readonly version: string;
 }
 
-function tablesOf(lineage: Lineage): readonly string[] {
+function listTables(lineage: Lineage): readonly string[] {
   return lineage.flatMap(({ manifest }) => manifest.files.filter(isLineFile).map(({ table }) => table));
 }
 
-function filesOf(lineage: Lineage, table: string): readonly VersionFile[] {
+function listFiles(lineage: Lineage, table: string): readonly VersionFile[] {
   return lineage.flatMap(({ version, manifest }) =>
     manifest.files.filter((file) => isLineFile(file) && file.table === table).map((file) => ({ ...file, version })),
   );
@@ -141,7 +142,7 @@ function isSorted(lineage: Lineage, table: string): boolean {
   return findTable(table)?.isSorted === true;
 }
 
-function sumsOf(files: readonly VersionFile[]): string {
+function joinSums(files: readonly VersionFile[]): string {
   return files.map(({ split, sha256 }) => `${split} ${sha256}`).join();
 }
 
@@ -181,7 +182,7 @@ async function* readBytes(files: readonly VersionFile[], { bytesOf, ...needs }: 
   for await (const row of readPublishedRows({ files, version }, needs)) yield { ...row, bytes: bytesOf(version, row.bytes) };
 }
 
-/** Pairs of rows with one id, in the order of ids; one of them is missing where only the other version has it. */
+/** Yields pairs of rows with one id, in the order of ids. One of them is undefined where only the other version has it. */
 async function* sideBySide(
   before: AsyncGenerator<PublishedRow>,
   after: AsyncGenerator<PublishedRow>,
@@ -203,7 +204,7 @@ async function* sideBySide(
   }
 }
 
-/** Null where nothing differs. */
+/** Compares two rows; null where nothing differs. */
 function compare(table: string, was: PublishedRow | undefined, is: PublishedRow | undefined): ChangedRow | null {
   const about = { table, id: (is ?? was)?.id ?? "", from: was?.split ?? null, to: is?.split ?? null };
   if (was === undefined) return { ...about, change: "came", columns: [] };
@@ -213,7 +214,7 @@ function compare(table: string, was: PublishedRow | undefined, is: PublishedRow 
   return columns.length === 0 ? null : { ...about, change: "changed", columns };
 }
 
-/** Of rows whose bytes differ: never empty. */
+/** Lists the columns that differ. Never empty for rows whose bytes differ. */
 function changedColumns(was: Buffer, is: Buffer): readonly string[] {
   const [first, second] = [columnsOf(was), columnsOf(is)];
   const names = [...new Set([...first.keys(), ...second.keys()])];
@@ -226,12 +227,12 @@ function columnsOf(line: Buffer): ReadonlyMap<string, string> {
   try {
     row = parseExact(line.toString("utf8"));
   } catch {
-    return new Map(); // SyntaxError: the spelling is all that differs, as far as can be said.
+    return new Map(); // SyntaxError: the columns are not known, so that only the spelling can be said to differ.
   }
   return new Map(isJsonObject(row) ? Object.entries(row).map(([name, value]) => [name, spell(value)]) : []);
 }
 
-/** Seeds over 2^53 are bigints. */
+/** Writes a value as text. Seeds over 2^53 are bigints. */
 function spell(value: Json | undefined): string {
   return JSON.stringify(value, (_, inner: unknown) => (typeof inner === "bigint" ? `${inner}n` : inner)) ?? "";
 }
@@ -254,7 +255,7 @@ function addTo(counts: Counts, { change, columns }: ChangedRow): void {
   for (const name of columns) counts.columns.set(name, (counts.columns.get(name) ?? 0) + 1);
 }
 
-/** Merges streams that are each in the order of ids into one. Holds one item of each. */
+/** Merges streams, each in the order of ids, into one. Holds one item of each. */
 export async function* mergeById<Item extends { readonly id: string }>(streams: readonly AsyncIterator<Item>[]): AsyncGenerator<Item> {
   const heads = await Promise.all(streams.map((stream) => stream.next()));
   try {
@@ -268,7 +269,7 @@ export async function* mergeById<Item extends { readonly id: string }>(streams: 
       heads[first.index] = (await streams[first.index]?.next()) ?? { done: true, value: undefined };
     }
   } finally {
-    // Whoever stops early leaves no file open.
+    // Who stops early must leave no file open.
     for (const stream of streams) await stream.return?.();
   }
 }

@@ -13,7 +13,7 @@ export interface PublishedVersion {
   readonly manifestSha256: string;
 }
 
-/** A version and those that it builds on, oldest first: never empty, the last is the one asked for. */
+/** A version and those that it builds on, oldest first. Never empty; the last is the one that was asked for. */
 export type Lineage = readonly [PublishedVersion, ...PublishedVersion[]];
 
 export interface LineageNeeds {
@@ -22,18 +22,19 @@ export interface LineageNeeds {
   readonly signal: AbortSignal;
 }
 
-/** More parts than anybody makes of one dataset: a circle would never end. */
+/** More parts than anybody makes of one dataset. Without a limit, a circle would never end. */
 const PARTS_MAX = 1_000;
 
 /**
  * Reads the manifests of a version and of all that it builds on.
- * @throws {ConfigError} if there is no such complete version. @throws {FatalError} if a manifest cannot be trusted, or a base has gone.
+ * @throws {ConfigError} if there is no such complete version.
+ * @throws {FatalError} if a manifest cannot be trusted, or a base is missing.
  */
 export async function readLineage(name: string, { store, signal }: LineageNeeds): Promise<Lineage> {
   const wanted = await readManifest(checkVersionName(name), { store, signal });
   if (wanted === null) {
     throw new ConfigError(`Cannot use ${name}: there is no such complete version in ${store.uri}`, {
-      hint: await versionsAt(store, signal),
+      hint: await describeVersions(store, signal),
     });
   }
   let lineage: Lineage = [wanted];
@@ -51,7 +52,7 @@ export async function readLineage(name: string, { store, signal }: LineageNeeds)
   return lineage;
 }
 
-/** Null where none is. */
+/** Reads a manifest; null where there is none. */
 async function readManifest(version: string, { store, signal }: LineageNeeds): Promise<PublishedVersion | null> {
   const content = await readText(store, `${version}/${MANIFEST}`, signal);
   if (content === null) return null;
@@ -62,8 +63,8 @@ async function readManifest(version: string, { store, signal }: LineageNeeds): P
   return { version, manifest, manifestSha256: sha256Of(content) };
 }
 
-/** For hints: which versions there are. */
-export async function versionsAt(store: Pick<ObjectStore, "list">, signal: AbortSignal): Promise<string> {
+/** Lists the versions of a place, for hints. */
+export async function describeVersions(store: Pick<ObjectStore, "list">, signal: AbortSignal): Promise<string> {
   const keys: string[] = [];
   for await (const { key } of store.list("", signal)) keys.push(key);
   const { complete, begun } = knownVersions(keys, null);
@@ -73,7 +74,7 @@ export async function versionsAt(store: Pick<ObjectStore, "list">, signal: Abort
   return names.length === 0 ? "export first: nothing is there yet" : `one of ${names.join(", ")}`;
 }
 
-/** True for files of rows that have a line each; other formats hold the same rows. */
+/** Returns true for JSONL. Other formats hold the same rows. */
 export function isLineFile({ path, format }: DataFile): boolean {
   if (format !== undefined) return false;
   return path.endsWith(".jsonl") || path.endsWith(".jsonl.gz");

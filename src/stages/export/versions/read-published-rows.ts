@@ -4,10 +4,10 @@ import type { ObjectStore } from "../../../stores/object-store.ts";
 import { isDamage, openPublished, publishedLines } from "./published-file.ts";
 import type { DataFile } from "../make/manifest.ts";
 
-/** No more rows than there are optional columns stand before the others; the rest is in the order of ids. */
+/** Rows that may stand before the others: at most one for each optional column. The others are in the order of ids. */
 const FRONT_ROWS_MAX = OPTIONAL_COLUMNS.length;
 
-/** A row of a published version, as it stands there. */
+/** A row of a published version. */
 export interface PublishedRow {
   readonly id: string;
   readonly split: string;
@@ -16,7 +16,7 @@ export interface PublishedRow {
 }
 
 export interface PublishedFiles {
-  /** Of one version, table and split, in their order. */
+  /** Files of one version, table and split, in their order. */
   readonly files: readonly DataFile[];
   readonly version: string;
 }
@@ -28,8 +28,9 @@ export interface ReadRowsNeeds {
 }
 
 /**
- * The rows of a version's split in the order of their ids, each file's checksum compared on the way. Holds the rows that may stand at
- * the front, and one more. @throws {FatalError} where a file is missing or damaged.
+ * Reads the rows of a split of a version in the order of their ids, and compares the checksum of each file. Holds the rows that may stand
+ * at the front, and one more.
+ * @throws {FatalError} where a file is missing or damaged.
  */
 export async function* readPublishedRows({ files, version }: PublishedFiles, needs: ReadRowsNeeds): AsyncGenerator<PublishedRow> {
   const front: PublishedRow[] = [];
@@ -68,7 +69,7 @@ async function* readFileRows(file: DataFile, version: string, { store, signal }:
   if ((await opened.sha256()) !== file.sha256) throw damaged(file, version, "it does not have the SHA-256 that the manifest says");
 }
 
-/** Every table's rows begin with their id (votes call it vote_id), unless they are minimal. */
+/** Reads the id of a row. Rows of every table begin with it (votes call it vote_id), unless they are minimal. */
 function parseId(bytes: Buffer): string | null {
   return /^\{"(?:vote_)?id":"([A-Za-z0-9_-]{1,100})"/.exec(bytes.toString("latin1", 0, 128))?.[1] ?? null;
 }

@@ -5,7 +5,7 @@ import type { RowLayout } from "../../../exporters/row.ts";
 import { rowColumns, rowJson } from "../../../exporters/row-columns.ts";
 import { isJsonArray, isJsonObject, parseExact, type Json } from "../../../lib/exact-json.ts";
 import { SPLITS, type SplitRatios } from "../split.ts";
-import { lineStripper, publishedPlace } from "./content-digest.ts";
+import { lineStripper, readImagePlace } from "./content-digest.ts";
 import { isRowFile } from "../make/manifest.ts";
 import type { StaleCounts } from "../make/part-files.ts";
 import { readLineage, type Lineage, type LineageNeeds } from "./read-lineage.ts";
@@ -18,7 +18,7 @@ export interface SinceNeeds extends LineageNeeds {
   readonly checkpoint: () => Promise<void>;
 }
 
-/** What a part can only be added to if it is the same. */
+/** Facts that must be equal for a part to be added to a version. */
 export interface SinceFacts {
   readonly dataset: string;
   readonly pairSet: string;
@@ -26,16 +26,16 @@ export interface SinceFacts {
   readonly seedFormat: RowLayout["seedFormat"];
   readonly ratios: SplitRatios;
   readonly tables: readonly string[];
-  /** What stands before the keys of images today; null where that was asked for (`uri_base`), and so is a value of the rows. */
+  /** What stands before the keys of images today. Null where `uri_base` sets it, because it is then a value of the rows. */
   readonly imagePlace: string | null;
 }
 
-/** What a part builds on. */
+/** The versions that a part builds on. */
 export interface Since {
   readonly lineage: Lineage;
-  /** Of all its rows: a loader that reads them together needs one. */
+  /** Layout of all rows, because a loader that reads them together needs one. */
   readonly layout: RowLayout;
-  /** Cuts a whole plan down to what is new; `facts` as rows are made. Answers what it dropped by reason, and what has become stale. */
+  /** Cuts a whole plan down to what is new. Returns what it dropped, by reason, and how many older rows no longer hold. */
   narrow(
     snapshot: ExportSnapshot,
     facts: RowFacts,
@@ -43,11 +43,11 @@ export interface Since {
 }
 
 /**
- * Looks at the version that `export --since` names.
- * @throws {ConfigError} if there is none, or if new rows would not go with its rows in one dataset.
+ * Reads the version that `export --since` names.
+ * @throws {ConfigError} if there is none, or if new rows do not fit its rows in one dataset.
  */
 export async function openSince(name: string, facts: SinceFacts, needs: SinceNeeds): Promise<Since> {
-  if (facts.fields === "minimal") throw refusal(name, "rows of a minimal export have no id, by which new ones could be told");
+  if (facts.fields === "minimal") throw refusal(name, "rows of a minimal export have no id, so that new rows cannot be recognised");
   if (facts.tables.some((table) => table !== "default"))
     throw refusal(name, `export.tables names ${facts.tables.join(", ")}, and only default can be a part`);
   const lineage = await readLineage(name, needs);
@@ -68,7 +68,10 @@ export async function openSince(name: string, facts: SinceFacts, needs: SinceNee
   };
 }
 
-/** @throws {ConfigError} if new rows have values where the earlier rows have no column. */
+/**
+ * Refuses columns that the earlier rows do not have.
+ * @throws {ConfigError} if new rows have values in them.
+ */
 export function refuseNewColumns({ lineage, layout }: Since, own: RowLayout): void {
   const name = lineage.at(-1)?.version ?? "";
   if (own.unknownSeeds === true && layout.unknownSeeds !== true)
@@ -108,12 +111,17 @@ async function readBase(snapshot: ExportSnapshot, { lineage, imagePlace }: Base,
   let rows = 0;
   for (const base of lineage) {
     const { version, manifest } = base;
-    const strip = lineStripper(imagePlace === null ? "" : (await publishedPlace(base, needs)).prefix);
+    const strip = lineStripper(imagePlace === null ? "" : (await readImagePlace(base, needs)).prefix);
     const files = manifest.files.filter(isRowFile);
     for (const [split, own] of Map.groupBy(files, (file) => file.split)) {
       for await (const { id, bytes } of readPublishedRows({ files: own, version }, needs)) {
         if (++rows % 1_000 === 0) await needs.checkpoint();
-        snapshot.base.add({ rowId: id, split: SPLITS.indexOf(split), sum: hashLine(strip(bytes)), files: filesOf(bytes.toString("utf8")) });
+        snapshot.base.add({
+          rowId: id,
+          split: SPLITS.indexOf(split),
+          sum: hashLine(strip(bytes)),
+          files: listFiles(bytes.toString("utf8")),
+        });
       }
     }
   }
@@ -128,13 +136,13 @@ interface Rendering {
   readonly checkpoint: () => Promise<void>;
 }
 
-/** Writes, and throws away, every planned row: whether one is still as it was shows in its bytes only. */
+/** Writes every planned row and compares it with the earlier one: only its bytes show whether it changed. Returns how many did. */
 async function markChanged(snapshot: ExportSnapshot, { layout, facts, strip, checkpoint }: Rendering): Promise<number> {
   const columns = rowColumns(layout);
   let changed = 0;
   for (const split of SPLITS.keys()) {
     for await (const row of readRows(snapshot, { split, front: [], facts, checkpoint })) {
-      const known = snapshot.base.sumOf(row.id);
+      const known = snapshot.base.readSum(row.id);
       if (known === undefined || known.equals(hashLine(strip(Buffer.from(rowJson(columns, row)))))) continue;
       snapshot.base.markChanged(row.id);
       changed++;
@@ -143,8 +151,8 @@ async function markChanged(snapshot: ExportSnapshot, { layout, facts, strip, che
   return changed;
 }
 
-/** SHA-256 (hex) of a row's images. */
-function filesOf(line: string): readonly string[] {
+/** Lists the SHA-256 (hex) of the images of a row. */
+function listFiles(line: string): readonly string[] {
   const row = parseExact(line);
   if (!isJsonObject(row)) return [];
   const rejected = row["rejected"];

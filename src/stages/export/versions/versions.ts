@@ -2,13 +2,16 @@ import { ConfigError } from "../../../errors.ts";
 import { MANIFEST, type ParsedManifest } from "../make/manifest.ts";
 import type { VersionKind } from "../../../db/queries/export/exports.ts";
 
-/** The file that names the newest version. */
+/** Name of the file that names the newest version. */
 export const LATEST = "LATEST";
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const NUMBERED = /^v([1-9]\d{0,8})$/;
 
-/** @throws {ConfigError} if a version cannot have the name: it becomes a folder and part of every URI. */
+/**
+ * Checks the name of a version, which becomes a folder and part of every URI.
+ * @throws {ConfigError} if a version cannot have it.
+ */
 export function checkVersionName(name: string): string {
   if (isVersionName(name)) return name;
   throw new ConfigError(
@@ -23,11 +26,11 @@ export function isVersionName(name: string): boolean {
   return NAME.test(name) && name !== LATEST;
 }
 
-/** What is at a place, as its files say. */
+/** Versions of a place, as its files show. */
 export interface KnownVersions {
-  /** With a manifest. */
+  /** Versions with a manifest. */
   readonly complete: ReadonlySet<string>;
-  /** Begun, without one. */
+  /** Versions that were begun and have no manifest. */
   readonly begun: ReadonlySet<string>;
   /** What LATEST names. */
   readonly latest: string | null;
@@ -45,13 +48,13 @@ export function knownVersions(keys: Iterable<string>, latest: string | null): Kn
   return { complete, begun: begun.difference(complete), latest };
 }
 
-/** Complete versions as they are looked through: what LATEST names, then the highest numbers, then other names. */
+/** Sorts complete versions as they are searched: the one that LATEST names, then the highest numbers, then other names. */
 export function newestFirst({ complete, latest }: Pick<KnownVersions, "complete" | "latest">): readonly string[] {
   const rank = (version: string): number => (version === latest ? Infinity : Number(NUMBERED.exec(version)?.[1] ?? 0));
   return [...complete].toSorted((first, second) => rank(second) - rank(first) || (first < second ? 1 : -1));
 }
 
-/** The version to write: the one that was interrupted, else the next number. */
+/** Returns the version to write: the one that was interrupted, else the next number. */
 export function nextVersion({ complete, begun }: KnownVersions): string {
   const last = highestNumber(complete);
   const interrupted = highestNumber(begun);
@@ -70,11 +73,11 @@ export interface KindFacts {
 type Claims = Pick<ParsedManifest, "kind" | "since" | "complete" | "counts" | "drops">;
 
 /**
- * Tells what a version is of. Manifests of earlier programs do not say it: there, what builds on another version is a part, and what is
- * complete
- * is whole. What is not complete lacked prompts, or images and votes: it counts as whole where rows and drops speak of every prompt.
+ * Returns the kind of a version. Manifests of earlier programs do not record it. Of these, a version that builds on another is a part, and
+ * a complete one is whole. An incomplete one lacked prompts, or images and votes: it counts as whole where rows and drops together account
+ * for every prompt.
  */
-export function kindOf({ kind, since, complete, counts, drops }: Claims, { prompts }: KindFacts): VersionKind {
+export function decideKind({ kind, since, complete, counts, drops }: Claims, { prompts }: KindFacts): VersionKind {
   if (kind !== null) return kind;
   if (since !== undefined) return "part";
   if (complete) return "whole";

@@ -38,7 +38,7 @@ describe("tableQueries()", () => {
     const snapshot = openExportSnapshot(fixture.db.file, { pairSet: "main", uriPrefix: "s3://bucket/prefix/", withReferences: true });
     for (const { place, rowId } of snapshot.linkedRows()) snapshot.plan([{ place, rowId, split: 0, fills: 0 }]);
     snapshot.sortPlan();
-    const { pairBytesOf } = tableQueries({ client: snapshot.view.client }, snapshot.scope);
+    const { readPairBytes } = tableQueries({ client: snapshot.view.client }, snapshot.scope);
     // The chosen counts once for each pair.
     for (const [ids, sizes] of [
       [
@@ -51,7 +51,7 @@ describe("tableQueries()", () => {
       ],
       [[], []],
     ] as const)
-      expect(pairBytesOf(ids)).toEqual(sizes);
+      expect(readPairBytes(ids)).toEqual(sizes);
     snapshot.close();
   });
 });

@@ -12,7 +12,7 @@ function planOf(sizesMib: readonly number[], shards: FilePlanNeeds["shards"] = "
   };
   let looks = 0;
   const needs: FilePlanNeeds = {
-    queries: { pairBytesOf: (rowIds) => rowIds.map((id) => (sizesMib[Number(id)] ?? 0) * MIB) },
+    queries: { readPairBytes: (rowIds) => rowIds.map((id) => (sizesMib[Number(id)] ?? 0) * MIB) },
     shards,
     rowIdsOf: () => rowIdPages(snapshot, { split: 0, front: ids.slice(-1) }),
     checkpoint: () => Promise.resolve(void looks++),

@@ -144,7 +144,7 @@ describe("pushVersion()", () => {
     main.set("data/other.jsonl", { bytes: Buffer.from("{}\n"), isLarge: true });
     fixture.addRow({ prompt: "one more" });
     await fixture.export();
-    await expect(push(fixture, hub, { version: "v2" })).rejects.toThrow(/files that no push of ours brought.*data\/other\.jsonl/);
+    await expect(push(fixture, hub, { version: "v2" })).rejects.toThrow(/files that comfy-dpo did not push.*data\/other\.jsonl/);
     main.delete("data/other.jsonl");
     await using other = await openFixture();
     other.addRow({ prompt: "a cat" });

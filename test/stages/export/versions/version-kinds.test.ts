@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { findNewest } from "../../../../src/commands/verify/find-newest.ts";
 import * as tables from "../../../../src/db/schema/tables.ts";
-import { kindOf } from "../../../../src/stages/export/versions/versions.ts";
+import { decideKind } from "../../../../src/stages/export/versions/versions.ts";
 import { fileStore } from "../../../../src/stores/file/file.ts";
 import { openFixture, type Fixture } from "../fixture-database.ts";
 
@@ -92,7 +92,7 @@ describe("a version", () => {
   });
 });
 
-describe("kindOf a manifest of an earlier program", () => {
+describe("decideKind a manifest of an earlier program", () => {
   const counts = { rows: 3, prompts: 2, images: 6, splits: {} };
   const whole = { kind: null, complete: true, counts, drops: {} };
 
@@ -103,6 +103,6 @@ describe("kindOf a manifest of an earlier program", () => {
     ["not complete, of every prompt", { ...whole, complete: false, drops: { prompt: { "no-verdict": 2, tie: 1 } } }, "whole"],
     ["one that says it", { ...whole, kind: "trial" as const }, "trial"],
   ])("%s", (_what, manifest, kind) => {
-    expect(kindOf(manifest, { prompts: 5 })).toBe(kind);
+    expect(decideKind(manifest, { prompts: 5 })).toBe(kind);
   });
 });

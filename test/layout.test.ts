@@ -55,7 +55,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/exporters": ["src/config"],
   "src/judges": ["src/config", "src/images"],
   "src/stores": ["src/config"],
-  "src/prompts": ["src/config"],
+  "src/prompts": ["src/config", "src/images"],
   "src/db": ["src/comfy", "src/images", "src/judges"],
   "src/votes": ["src/config", "src/db", "src/prompts"],
   "src/stages": [

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { open, readdir, realpath, stat, type FileHandle } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative, sep, win32 } from "node:path";
 import { messageOf } from "../errors.ts";
+import { findFormat, SNIFF_BYTES } from "../images/formats/format.ts";
 import { didYouMean } from "../lib/nearest.ts";
 import { MIB } from "../lib/units.ts";
 import { promptsError } from "./prompt-source.ts";
@@ -115,7 +116,7 @@ async function readReference(
 async function hashImage(handle: FileHandle, size: number): Promise<Pick<ReferenceFile, "sha256" | "extension">> {
   const head = Buffer.alloc(SNIFF_BYTES);
   await handle.read(head, 0, SNIFF_BYTES, 0);
-  const extension = imageExtension(head);
+  const extension = findFormat(head)?.extension ?? null;
   if (extension === null) throw new UnfitFile("which is neither PNG, JPEG nor WebP, whatever its name");
   const hash = createHash("sha256");
   let bytes = 0;
@@ -144,15 +145,4 @@ async function nearestFile(folder: string, name: string): Promise<string> {
 
 function isMissing(error: unknown): boolean {
   return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
-}
-
-/** Bytes that tell a format. */
-const SNIFF_BYTES = 12;
-
-/** The extension of an image that ComfyUI's LoadImage takes, by its first bytes; null for anything else. */
-function imageExtension(head: Buffer): "png" | "jpg" | "webp" | null {
-  const text = head.toString("latin1");
-  if (text.startsWith("\x89PNG\r\n\x1a\n")) return "png";
-  if (text.startsWith("\xff\xd8\xff")) return "jpg";
-  return text.startsWith("RIFF") && text.startsWith("WEBP", 8) ? "webp" : null;
 }

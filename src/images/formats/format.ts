@@ -8,7 +8,7 @@ import { walkWebp, stripWebp } from "./webp.ts";
 export interface ImageFormat {
   readonly name: "png" | "jpeg" | "webp";
   /** File extension without the dot. */
-  readonly extension: string;
+  readonly extension: "png" | "jpg" | "webp";
   readonly contentType: string;
   /** True if ComfyUI embeds the prompt that made the image. */
   readonly carriesPrompt: boolean;
@@ -126,15 +126,24 @@ export function formatNamedBy(filename: string): ImageFormat["name"] | null {
  */
 export function sniffFormat(head: Buffer, named: ImageFormat["name"] | null = null): ImageFormat {
   const text = head.toString("latin1");
-  const bears = ([bytes, at]: Mark): boolean => text.startsWith(bytes, at);
-  const found = FORMATS.find(([, ...marks]) => marks.every(bears))?.[0];
-  const other = found === undefined ? UNSUPPORTED.find(([, ...mark]) => bears(mark))?.[0] : undefined;
+  const found = findFormat(head);
+  const other = found === null ? UNSUPPORTED.find(([, ...mark]) => hasMark(text, mark))?.[0] : undefined;
   const holds = found?.name ?? other;
   if (holds !== undefined && named !== null && holds !== named) throw altered(`it is named as ${named.toUpperCase()} and holds ${holds}`);
-  if (found !== undefined) return found;
+  if (found !== null) return found;
   if (other !== undefined) throw new RejectError("unsupported-format", `The file is ${other}: a dataset holds PNG, JPEG and WebP`);
   // JSON.stringify, since the bytes may be meant for a terminal.
   throw new RejectError("not-an-image", `The answer is no image: it begins with ${JSON.stringify(text.replaceAll(/[^ -~]/g, "."))}`);
+}
+
+/** Finds the format of an image by its first SNIFF_BYTES bytes. Returns null if it is none of the stored formats. */
+export function findFormat(head: Buffer): ImageFormat | null {
+  const text = head.toString("latin1");
+  return FORMATS.find(([, ...marks]) => marks.every((mark) => hasMark(text, mark)))?.[0] ?? null;
+}
+
+function hasMark(text: string, [bytes, at]: Mark): boolean {
+  return text.startsWith(bytes, at);
 }
 
 /** Makes the error of an image that is not as its server made it. `what` completes "The image was changed on its way: …". */

@@ -1,14 +1,8 @@
+import { findFormat, SNIFF_BYTES } from "../../images/formats/format.ts";
 import type { JudgeImage } from "../judge.ts";
 
 /** JPEG quality of a reduced image. It has no visible artefacts and a tenth of the bytes of a PNG. */
 const JPEG_QUALITY = 92;
-
-/** First bytes of the stored formats. Sources: PNG (Third Edition) §5.2, JPEG T.81 §B.1.1.3, RFC 9649 §2.4 (WebP). */
-const FORMATS: readonly { readonly mime: string; readonly is: (hex: string) => boolean }[] = [
-  { mime: "image/png", is: (hex) => hex.startsWith("89504e470d0a1a0a") },
-  { mime: "image/jpeg", is: (hex) => hex.startsWith("ffd8ff") },
-  { mime: "image/webp", is: (hex) => hex.startsWith("52494646") && hex.slice(16, 24) === "57454250" },
-];
 
 /** Returns the image as a data: URL. It is reduced if a side is longer than `maxSidePx`; null sends it as it is stored. */
 export async function readImageUrl(image: JudgeImage, maxSidePx: number | null, signal: AbortSignal): Promise<string> {
@@ -25,8 +19,7 @@ export async function readImageUrl(image: JudgeImage, maxSidePx: number | null, 
 }
 
 function mimeOf(bytes: Uint8Array): string {
-  const hex = Buffer.from(bytes.subarray(0, 12)).toString("hex");
-  return FORMATS.find(({ is }) => is(hex))?.mime ?? "application/octet-stream";
+  return findFormat(Buffer.from(bytes.subarray(0, SNIFF_BYTES)))?.contentType ?? "application/octet-stream";
 }
 
 function dataUrl(mime: string, bytes: Uint8Array): string {

@@ -26,7 +26,7 @@ export interface Measures {
 /** Rows that the measures read. All of 1,024 would cost 40 ms an image, more than its decoding; 64 cost 2.5 ms. */
 const ROWS_READ = 64;
 
-/** Colour behind transparent pixels. Neither a black nor a white subject vanishes on it. */
+/** Luma behind transparent pixels. Neither a black nor a white subject vanishes on it. */
 const BACKDROP_LUMA = 128;
 
 const HASH_WIDTH = 9;

@@ -38,7 +38,7 @@ export async function adoptImage(found: FoundImage, context: AdoptImageNeeds): P
   const same = queries.findSame({ sha256: facts.sha256, promptKey, imageId });
   if (same !== undefined) return { kind: "same", imageId: same };
   const key = storeKeyOf(imageId, facts.format.extension);
-  await throughTrouble(() => storeImage(found, read, { key, store, signal }), context);
+  await retryStore(() => storeImage(found, read, { key, store, signal }), context);
   return {
     kind: "stored",
     image: {
@@ -70,7 +70,7 @@ function describe(described: Described, config: AdoptImageNeeds["config"]): Desc
 }
 
 /** A store in trouble is waited for. @throws {FatalError} where that takes too long. */
-async function throughTrouble(put: () => Promise<void>, { clock, signal, store }: Pick<AdoptImageNeeds, "clock" | "signal" | "store">) {
+async function retryStore(put: () => Promise<void>, { clock, signal, store }: Pick<AdoptImageNeeds, "clock" | "signal" | "store">) {
   try {
     await retry(put, { limits: RETRIES.store, clock, signal });
   } catch (error) {

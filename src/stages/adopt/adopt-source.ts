@@ -11,8 +11,8 @@ export interface Origin {
   readonly type: string;
 }
 
-/** The content of a line of JSONL. */
-export interface Said {
+/** The facts that a line of JSONL gives of its image. */
+export interface LineFacts {
   readonly prompt: string;
   readonly negative: string;
   /** "" where the line has none. */
@@ -24,11 +24,12 @@ export interface Said {
 
 /** Facts that a source knows of an image, beside its bytes. */
 export interface Claim {
-  /** If several sources describe one image, the lowest rank counts. */
+  /** If several sources describe one image, the one with the lowest value counts. */
   readonly precedence: "0-jsonl" | "1-history" | "2-folder";
-  /** The graph of a run, as history tells it; null elsewhere. What the image embeds goes before it. */
+  /** The graph of a run, as history tells it; null elsewhere. The graph that the image embeds takes precedence. */
   readonly graph: JsonObject | null;
-  readonly said: Said | null;
+  /** Null if no line of JSONL names the image. */
+  readonly line: LineFacts | null;
   /** "" where it is not known. */
   readonly promptId: string;
   readonly nodeId: string;
@@ -41,11 +42,11 @@ export interface OpenedImage {
   readonly sizeBytes: number | null;
 }
 
-/** One image that a source offers. It is the same item as long as its `item` is the same. */
+/** One image that a source offers. It is the same item as long as its `identity` is the same. */
 interface Item {
   /** Hashed for the database. */
   readonly identity: Json;
-  /** Fingerprint of everything else that would make it another image, or describe it otherwise. */
+  /** Everything else that would make it another image, or describe it otherwise. Hashed, too. */
   readonly state: Json;
   /** Name for people, safe for a terminal. */
   readonly name: string;
@@ -58,7 +59,7 @@ export interface FoundImage extends Item {
   /** A network lies between: what came damaged may come whole. */
   readonly isRemote: boolean;
   /**
-   * Lists the items, from the start at each call. @throws {RejectError} where there is nothing, {TransientError} where there may be later.
+   * Opens the image at its first byte, at each call. @throws {RejectError} if there is nothing, {TransientError} if there may be later.
    */
   open(signal: AbortSignal): Promise<OpenedImage>;
 }

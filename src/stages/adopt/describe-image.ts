@@ -8,7 +8,7 @@ import { ConfigError, RejectError } from "../../errors.ts";
 import { promptKeyOf, workflowSha256Of, SEED_MAX } from "../../identity.ts";
 import { canonicalJson, isJsonObject, type Json, type JsonObject } from "../../lib/exact-json.ts";
 import { isSecretInput } from "../../lib/secret-names.ts";
-import type { Claim, Origin, Said } from "./adopt-source.ts";
+import type { Claim, LineFacts, Origin } from "./adopt-source.ts";
 import { resolvePlace } from "../../comfy/graph/binding.ts";
 
 const UNKNOWN_SEED = "-1";
@@ -44,14 +44,14 @@ export interface Described {
  * @throws {RejectError} "no-prompt", "prompt-unbound".
  */
 export function describeImage({ embeddedPrompt, claim, origin }: Described, rules: DescribeRules): Description {
-  const { said } = claim;
+  const { line } = claim;
   const graph = graphOf(embeddedPrompt, claim);
-  const facts = said === null ? tell(graph, rules) : listen(said, { graph, rules });
+  const facts = line === null ? factsFromGraph(graph, rules) : factsFromJsonl(line, { graph, rules });
   const prompt = facts.prompt.toWellFormed();
   const negative = facts.negative.toWellFormed();
   const model = cleanModel(facts.model);
   const identity = { text: prompt, negative, references: {}, bound: facts.bound };
-  const told = {
+  const columns = {
     promptKey: promptKeyOf(identity),
     prompt,
     negative,
@@ -64,7 +64,7 @@ export function describeImage({ embeddedPrompt, claim, origin }: Described, rule
   };
   const { promptId, nodeId, batchIndex, precedence } = claim;
   const place = [promptId, nodeId, batchIndex, origin.server, origin.subfolder, origin.filename, origin.type];
-  return { ...told, rank: canonicalJson([precedence, told.seed === UNKNOWN_SEED ? 1 : 0, told, place]) };
+  return { ...columns, rank: canonicalJson([precedence, columns.seed === UNKNOWN_SEED ? 1 : 0, columns, place]) };
 }
 
 interface Facts {
@@ -78,7 +78,7 @@ interface Facts {
 }
 
 /** Describes an image from its graph alone. */
-function tell(graph: ApiGraph, { workflows, prompts }: DescribeRules): Facts {
+function factsFromGraph(graph: ApiGraph, { workflows, prompts }: DescribeRules): Facts {
   const found = readBindings(
     graph,
     Object.values(workflows).map(({ bind }) => bind),
@@ -87,15 +87,15 @@ function tell(graph: ApiGraph, { workflows, prompts }: DescribeRules): Facts {
 }
 
 /** Describes an image from a line of JSONL. Its graph, if there is one, adds what the line does not say. */
-function listen(said: Said, { graph, rules }: { readonly graph: ApiGraph; readonly rules: DescribeRules }): Facts {
+function factsFromJsonl(line: LineFacts, { graph, rules }: { readonly graph: ApiGraph; readonly rules: DescribeRules }): Facts {
   const found = readOtherBindings(
     graph,
     Object.values(rules.workflows).map(({ bind }) => bind),
   );
   const facts = factsOf(graph, { found, prompts: rules.prompts });
-  const params = said.id === null ? facts.params : { ...facts.params, id: said.id };
-  const seed = said.seed === null ? facts.seed : said.seed.toString();
-  return { ...facts, prompt: said.prompt, negative: said.negative, bound: {}, model: said.model || facts.model, seed, params };
+  const params = line.id === null ? facts.params : { ...facts.params, id: line.id };
+  const seed = line.seed === null ? facts.seed : line.seed.toString();
+  return { ...facts, prompt: line.prompt, negative: line.negative, bound: {}, model: line.model || facts.model, seed, params };
 }
 
 type Found = ReturnType<typeof readOtherBindings>;
@@ -145,11 +145,11 @@ function seedOf(value: Json | undefined): string {
 }
 
 /** The graph that the image embeds, else the run's; {} for a line of JSONL that says all by itself. */
-function graphOf(embeddedPrompt: string | null, { graph, said }: Claim): ApiGraph {
+function graphOf(embeddedPrompt: string | null, { graph, line }: Claim): ApiGraph {
   const value = embeddedPrompt === null ? undefined : tryParsePython(embeddedPrompt);
   const text = isJsonObject(value) ? value : graph;
   if (text === null || Object.keys(text).length === 0) {
-    if (said !== null) return {};
+    if (line !== null) return {};
     throw new RejectError(
       "no-prompt",
       embeddedPrompt === null
@@ -161,7 +161,7 @@ function graphOf(embeddedPrompt: string | null, { graph, said }: Claim): ApiGrap
     return parseWorkflow(stringifyPython(text), { file: "in the image" }).graph;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    if (said !== null) return {};
+    if (line !== null) return {};
     throw new RejectError("no-prompt", `The prompt that the image carries is no ComfyUI graph: ${error.message}`);
   }
 }

@@ -71,7 +71,7 @@ async function itemOf(path: string, { folder, entry }: Place): Promise<AdoptItem
         filename: entry.name.toWellFormed(),
         type: "output",
       },
-      claim: { precedence: "2-folder", graph: null, said: null, promptId: "", nodeId: "", batchIndex: batchIndexOf(entry.name) },
+      claim: { precedence: "2-folder", graph: null, line: null, promptId: "", nodeId: "", batchIndex: batchIndexOf(entry.name) },
       isRemote: false,
       open: () => openFile(path),
     };

@@ -33,7 +33,7 @@ export function historySource({ client, close }: HistoryOptions): AdoptSource {
           kind: "image",
           ...item,
           origin: { server: url, ...place },
-          claim: { precedence: "1-history", graph: prompt, said: null, promptId, nodeId, batchIndex: index },
+          claim: { precedence: "1-history", graph: prompt, line: null, promptId, nodeId, batchIndex: index },
           isRemote: true,
           async open(openSignal) {
             const view = await client.view(place, openSignal);

@@ -35,11 +35,11 @@ export function jsonlSource(file: string, s3: S3ReaderOptions): AdoptSource {
   async function itemOf({ number, bytes }: ByteLine): Promise<AdoptItem> {
     const name = `line ${number}`;
     try {
-      const { said, place } = readLine(bytes);
+      const { facts, place } = readLine(bytes);
       const found = jsonlPlace(place, file);
-      const { prompt, negative, model, id } = said;
-      const seed = said.seed === null ? null : said.seed.toString();
-      const claim: Claim = { precedence: "0-jsonl", graph: null, said, promptId: "", nodeId: "", batchIndex: 0 };
+      const { prompt, negative, model, id } = facts;
+      const seed = facts.seed === null ? null : facts.seed.toString();
+      const claim: Claim = { precedence: "0-jsonl", graph: null, line: facts, promptId: "", nodeId: "", batchIndex: 0 };
       return {
         kind: "image",
         identity: { at: found.address, prompt, negative },

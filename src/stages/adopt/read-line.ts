@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { RejectError } from "../../errors.ts";
 import { isJsonObject, parseExact, type Json, type JsonObject } from "../../lib/exact-json.ts";
-import type { Said, Origin } from "./adopt-source.ts";
+import type { LineFacts, Origin } from "./adopt-source.ts";
 import { SEED_MAX } from "../../identity.ts";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -10,7 +10,7 @@ const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
 /** A line of the JSONL that names an image. */
 interface AdoptLine {
-  readonly said: Said;
+  readonly facts: LineFacts;
   /** A path or an address, as written. */
   readonly place: { readonly file: string } | { readonly uri: string };
 }
@@ -25,7 +25,7 @@ export function readLine(bytes: Buffer): AdoptLine {
   if (prompt.trim() === "") throw bad('it has no "prompt"');
   return {
     place: placeOf(line),
-    said: {
+    facts: {
       prompt: prompt.toWellFormed(),
       negative: textOf(line, "negative").toWellFormed(),
       model: textOf(line, "model").toWellFormed(),

@@ -25,7 +25,7 @@ const NO_VALUES = "{}";
 /** Tells what an image must be like, from the graph that it is made by. */
 export function imageExpectations(needs: Pick<Context, "db" | "config">): (image: ListedImageRow) => Expectation {
   const variants = variantCache(needs);
-  /** Expectations of images whose prompts bring no values. */
+  /** Asked sizes of images whose prompts bring no values, by variant and node. */
   const sizes = new Map<string, AskedSize | null>();
 
   /** `SaveImage` for any saver where generate.save_as is temp: it is replaced by a PreviewImage, which embeds as that does. */

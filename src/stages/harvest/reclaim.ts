@@ -48,7 +48,7 @@ export function reclaimer(needs: ReclaimNeeds): Reclaimer {
   const { config, db, comfy, log, signal } = needs;
   const queue = new PQueue({ concurrency: CONCURRENCY });
   const originals = originalQueries(db);
-  const told = new Set<string>();
+  const warned = new Set<string>();
   const counts = { reclaimed: 0, kept: 0 };
   /** Some of this run wait to be proven by their bytes. */
   let hasLeftovers = false;
@@ -57,8 +57,8 @@ export function reclaimer(needs: ReclaimNeeds): Reclaimer {
   function keep(server: string, filename: string, why: string): void {
     counts.kept++;
     const kind = `${server} ${why.replaceAll(/\d+/g, "")}`;
-    if (told.has(kind)) return;
-    told.add(kind);
+    if (warned.has(kind)) return;
+    warned.add(kind);
     log.warn(`The original ${JSON.stringify(filename)} of ${server} stays where it is: ${why}`);
   }
 

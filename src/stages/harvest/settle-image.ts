@@ -54,7 +54,7 @@ interface StoredItem {
 export function imageSettler(needs: SettleNeeds): ImageSettler {
   const { config, clock, log, lastProgress, images, queue, cleaner, reclaim, counts, fuse } = needs;
   const maxAttempts = config.generate.max_attempts;
-  const told = new Set<string>();
+  const reported = new Set<string>();
   /** Keyed by server: its last trouble, while it gives no images. */
   const troubles = new Map<string, { readonly error: TransientError; readonly answersOthers: boolean }>();
 
@@ -118,7 +118,7 @@ export function imageSettler(needs: SettleNeeds): ImageSettler {
     return true;
   }
 
-  function lost(item: HarvestItem): void {
+  function settleLost(item: HarvestItem): void {
     const detail = `${item.server} no longer has ${JSON.stringify(item.filename)}`;
     if (runAgain(item, "lost-file", detail)) return;
     if (!images.failJob(item, { reason: "lost-file", detail, nowMs: clock.nowMs() })) return;
@@ -128,7 +128,7 @@ export function imageSettler(needs: SettleNeeds): ImageSettler {
     log.event("failed", { job: item.job, reason: "lost-file" });
   }
 
-  function bad(item: HarvestItem, refusal: Refusal, fingerprint: string | null = null): void {
+  function settleBad(item: HarvestItem, refusal: Refusal, fingerprint: string | null = null): void {
     const { reason, message } = refusal;
     log.debug(`Image ${item.imageId} of ${item.server}: ${message}`);
     lastProgress.hindered(item.server, message);
@@ -142,26 +142,26 @@ export function imageSettler(needs: SettleNeeds): ImageSettler {
   }
 
   /** A restart, once; the image's own fault where it happens again, since the server answered again. */
-  function cut(item: HarvestItem, error: TransientError): void {
-    if (item.troubledAtMs !== null) return bad(item, { reason: "truncated", message: error.message });
+  function settleCut(item: HarvestItem, error: TransientError): void {
+    if (item.troubledAtMs !== null) return settleBad(item, { reason: "truncated", message: error.message });
     queue.defer({ ...item, troubledAtMs: clock.nowMs() });
   }
 
   /** The server answers, and does not give the image: an answer is an answer, and counts. */
-  function refused(item: HarvestItem, { message }: TransientError): void {
+  function settleRefused(item: HarvestItem, { message }: TransientError): void {
     const news = `${item.server} does not give its images: ${message}`;
-    if (!told.has(news))
+    if (!reported.has(news))
       log.info(`${news}. That counts: after ${counted(maxAttempts, "time")} the job runs again, or the image is rejected`);
-    told.add(news);
-    bad(item, { reason: "not-an-image", message });
+    reported.add(news);
+    settleBad(item, { reason: "not-an-image", message });
   }
 
-  function serverTrouble(item: HarvestItem, error: TransientError, answersOthers: boolean): void {
+  function settleServerTrouble(item: HarvestItem, error: TransientError, answersOthers: boolean): void {
     lastProgress.hindered(item.server, error.message);
     // It fails at this image again, and has served others meanwhile, or answers all but this.
     const hasServed = item.troubledAtMs !== null && queue.lastAnswerMs(item.server) > item.troubledAtMs;
     if (hasServed || (item.troubledAtMs !== null && answersOthers && error.answered === "none")) {
-      return bad({ ...item, troubledAtMs: clock.nowMs() }, { reason: "not-an-image", message: error.message });
+      return settleBad({ ...item, troubledAtMs: clock.nowMs() }, { reason: "not-an-image", message: error.message });
     }
     queue.defer({ ...item, troubledAtMs: item.troubledAtMs ?? clock.nowMs() });
     const downMs = queue.serverFailed(item.server, error.retryAfterMs);
@@ -195,11 +195,11 @@ export function imageSettler(needs: SettleNeeds): ImageSettler {
       log.debug(`The store fails: ${outcome.error.message}`);
       return;
     }
-    if (outcome.kind === "server-trouble") return serverTrouble(item, outcome.error, outcome.answersOthers);
+    if (outcome.kind === "server-trouble") return settleServerTrouble(item, outcome.error, outcome.answersOthers);
     queue.serverAnswered(item.server);
-    if (outcome.kind === "lost") return lost(item);
-    if (outcome.kind === "refused") return refused(item, outcome.error);
-    return outcome.kind === "cut" ? cut(item, outcome.error) : bad(item, outcome.error, outcome.fingerprint);
+    if (outcome.kind === "lost") return settleLost(item);
+    if (outcome.kind === "refused") return settleRefused(item, outcome.error);
+    return outcome.kind === "cut" ? settleCut(item, outcome.error) : settleBad(item, outcome.error, outcome.fingerprint);
   }
 
   function giveAllAway(): boolean {

@@ -64,7 +64,7 @@ function forCompatible({ region, pathStyle }: S3ClientOptions, endpoint: string)
   };
 }
 
-/** Parses `s3://bucket/prefix`. The prefix is "" or ends in a slash. */
+/** The bucket and prefix that an `s3://bucket/prefix` names. The prefix is "" or ends in a slash. */
 export interface S3Place {
   readonly bucket: string;
   readonly prefix: string;

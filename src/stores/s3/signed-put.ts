@@ -193,7 +193,7 @@ export interface S3Target {
   readonly service: string;
 }
 
-/** Reads the target off a signed request of the SDK. */
+/** The parts of a request that the SDK signed, as far as they are read here. */
 export interface SignedRequest {
   readonly method: string;
   readonly protocol: string;

@@ -7,8 +7,8 @@ import { testConfig } from "../../helpers/annotated-dataset.ts";
 import { sd15Graph } from "../../helpers/comfy-png.ts";
 
 const origin = { server: "file:///pictures", subfolder: "", filename: "a_00001_.png", type: "output" };
-const claim: Claim = { precedence: "2-folder", graph: null, said: null, promptId: "", nodeId: "", batchIndex: 0 };
-const said = { prompt: "a dog", negative: "", model: "", seed: null, id: null };
+const claim: Claim = { precedence: "2-folder", graph: null, line: null, promptId: "", nodeId: "", batchIndex: 0 };
+const line = { prompt: "a dog", negative: "", model: "", seed: null, id: null };
 const base = testConfig("/nowhere").prompts;
 
 function rules(bind: WorkflowConfig["bind"], prompts: Partial<DescribeRules["prompts"]> = {}): DescribeRules {
@@ -118,13 +118,13 @@ describe("describeImage() of an image's own graph", () => {
 
 describe("describeImage() of a line of JSONL", () => {
   it("believes the line, and adds what only the graph knows", () => {
-    const found = tell(embedded(sd15Graph({ seed: 5 })), usual, { precedence: "0-jsonl", said: { ...said, id: "k1" } });
+    const found = tell(embedded(sd15Graph({ seed: 5 })), usual, { precedence: "0-jsonl", line: { ...line, id: "k1" } });
     expect(found).toMatchObject({ prompt: "a dog", seed: "5", model: "sd15.safetensors" });
     expect(found.params).toBe('{"cfg":7,"id":"k1","negative":""}');
   });
 
   it("needs no graph", () => {
-    const found = tell(null, rules({ prompt: "none", seed: "none" }), { said: { ...said, model: "flux", seed: 3n, negative: "fog" } });
+    const found = tell(null, rules({ prompt: "none", seed: "none" }), { line: { ...line, model: "flux", seed: 3n, negative: "fog" } });
     expect(found).toMatchObject({
       prompt: "a dog",
       negative: "fog",
@@ -136,13 +136,13 @@ describe("describeImage() of a line of JSONL", () => {
   });
 
   it("without seed and model: -1 and no model", () => {
-    expect(tell("garbage", usual, { said })).toMatchObject({ seed: "-1", variant: "adopted", model: "" });
+    expect(tell("garbage", usual, { line })).toMatchObject({ seed: "-1", variant: "adopted", model: "" });
   });
 
   it("stands before history, history before a folder, a known seed before none", () => {
     const text = embedded(sd15Graph());
     const ranks = [
-      tell(text, usual, { precedence: "0-jsonl", said }).rank,
+      tell(text, usual, { precedence: "0-jsonl", line }).rank,
       tell(text, usual, { precedence: "1-history" }).rank,
       tell(text).rank,
       tell(embedded(sd15Graph({ seed: "?" }))).rank,

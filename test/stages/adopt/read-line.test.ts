@@ -11,7 +11,7 @@ describe("readLine()", () => {
       read('{"prompt":"a cat","file":"a.png","model":"flux","seed":18446744073709551615,"id":7,"negative":"fog","sampler":"euler"}'),
     ).toEqual({
       place: { file: "a.png" },
-      said: { prompt: "a cat", negative: "fog", model: "flux", seed: 18446744073709551615n, id: "7" },
+      facts: { prompt: "a cat", negative: "fog", model: "flux", seed: 18446744073709551615n, id: "7" },
     });
   });
 
@@ -22,7 +22,7 @@ describe("readLine()", () => {
     ["text", ',"seed":"18446744073709551615"', 18446744073709551615n],
     ["0", ',"seed":0', 0n],
   ])("takes a seed that is %s", (_what, seed, wanted) => {
-    expect(read(`{"prompt":"a","file":"b"${seed}}`).said.seed).toBe(wanted);
+    expect(read(`{"prompt":"a","file":"b"${seed}}`).facts.seed).toBe(wanted);
   });
 
   it("takes a byte order mark", () => {

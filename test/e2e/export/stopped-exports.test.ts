@@ -27,7 +27,7 @@ afterAll(async () => {
 
 const spool = (): string => join(project.runs, ".export-spool");
 
-/** Moments, told by what lies on the disk. */
+/** Moments, recognised by what is on the disk. */
 const MOMENTS = {
   "making rows": () => existsSync(join(spool(), "data")) || existsSync(join(spool(), ".scratch")),
   "making images": () => existsSync(join(spool(), "winlose/train/win")),
@@ -46,7 +46,7 @@ describe.each(["SIGKILL", "SIGINT"] as const)("%s of an export", (signal) => {
       cli.child.kill(signal);
       const { exit, stderr } = await cli.result;
       expect(exit, stderr).toBe(signal === "SIGKILL" ? null : 130);
-      expect(stderr).toMatch(signal === "SIGINT" ? /no version was completed|continues/ : /^/);
+      expect(stderr).toMatch(signal === "SIGINT" ? /no version was completed|again to continue/ : /^/);
 
       expect(existsSync(join(place, "v1/manifest.json")), "a manifest").toBe(false);
       expect(existsSync(join(place, "LATEST")), "LATEST").toBe(false);

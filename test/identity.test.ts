@@ -1,6 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  DERIVED_SEED_MAX,
+  SEED_MAX,
   adoptedCandidateOf,
   adoptedImageIdOf,
   candidateOf,
@@ -15,6 +17,9 @@ import {
   rowIdOf,
   tieIdOf,
   storeKeyOf,
+  referenceKeyOf,
+  uploadedNameOf,
+  workflowSha256Of,
 } from "../src/identity.ts";
 
 // The values pinned here are in users' databases, file names and exports: a change makes every dataset a different one.
@@ -174,5 +179,27 @@ describe("adopted images", () => {
     expect(candidate).toMatchInlineSnapshot(`"e6b33d52ec6703593c1683d93d2a7092"`);
     expect(adoptedImageIdOf(candidate)).toMatchInlineSnapshot(`"i_6f17fd475261739b7971f63cb87c96c7"`);
     expect(adoptedCandidateOf({ promptKey: key, sha256: "cd" })).not.toBe(candidate);
+  });
+});
+
+describe("the bounds of seeds", () => {
+  it("are ComfyUI's largest, and 32 bits for derived ones", () => {
+    expect(SEED_MAX).toBe(18446744073709551615n);
+    expect(DERIVED_SEED_MAX).toBe(4294967295);
+  });
+});
+
+describe("names of reference images", () => {
+  const sha256 = "abcdef" + "0".repeat(58);
+
+  it("are pinned, at servers and in the store", () => {
+    expect(uploadedNameOf(sha256, "png")).toBe(`comfy-dpo/${sha256}.png`);
+    expect(referenceKeyOf(sha256, "png")).toBe(`references/abc/${sha256}.png`);
+  });
+});
+
+describe("workflowSha256Of()", () => {
+  it("is the SHA-256 of the text in UTF-8", () => {
+    expect(workflowSha256Of("é")).toBe("4a99557e4033c3539de2eb65472017cad5f9557f7a0625a09f1c3f6e2ba69c4c");
   });
 });

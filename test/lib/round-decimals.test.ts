@@ -37,6 +37,47 @@ describe("roundDecimals()", () => {
     );
   });
 
+  // toFixed() rounds the exact value of a double, slowly.
+  const exactly = (value: number): number => Number(value.toFixed(6)) + 0;
+
+  it.each([
+    0,
+    -0,
+    -1e-9,
+    1,
+    -1,
+    0.1,
+    20.204619,
+    1.0000005,
+    0.0000005,
+    0.0000015,
+    1.4999995,
+    1_099_511.627776,
+    1_099_511.6277765,
+    2 ** 40,
+    1e21,
+  ])("rounds %s as its exact value asks", (value) => {
+    for (const near of [value, -value, value + 1e-9, value - 1e-9, value + 4.99e-7, value - 4.99e-7])
+      expect(roundDecimals(near)).toBe(exactly(near));
+  });
+
+  it("rounds any score as its exact value asks, and halves of the sixth decimal too", () => {
+    const nearHalves = fc.tuple(fc.integer({ min: -1e12, max: 1e12 }), fc.integer({ min: -3, max: 3 }));
+    const score = fc.oneof(
+      anyScore,
+      fc.double({ noNaN: true, noDefaultInfinity: true }),
+      // Where multiplying first would round twice.
+      fc.integer({ min: 1, max: 2 ** 40 }).chain((whole) => fc.integer({ min: 0, max: 1_000 }).map((part) => whole * 10 + part / 1_000)),
+      nearHalves.map(([units, off]) => (units + 0.5) / 1e6 + off * 1e-10),
+    );
+    fc.assert(
+      fc.property(score, (value) => {
+        expect(roundDecimals(value)).toBe(exactly(value));
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
   it("leaves alone what is not finite", () => {
     expect([Number.NaN, Infinity, -Infinity].map(roundDecimals)).toEqual([Number.NaN, Infinity, -Infinity]);
   });

@@ -1,9 +1,10 @@
-import { once } from "node:events";
 import { readFileSync, readdirSync } from "node:fs";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
 import { isJsonObject, parseExact, stringifyExact, type Json, type JsonObject } from "../../../src/lib/exact-json.ts";
+import { startHttpServer } from "../../helpers/stand-ins/http-server.ts";
 
 const RECORDINGS = join(import.meta.dirname, "../../fixtures/comfyui-0.3.64");
 
@@ -49,34 +50,13 @@ export function readRecording(name: string): Recording {
 /** A real HTTP server that answers everything with `answer`. */
 export async function serve(answer: (request: Received, response: ServerResponse) => void): Promise<TestServer> {
   const received: Received[] = [];
-  const sockets = new Set<Socket>();
-  const server = createServer((incoming, response) => {
-    const parts: Buffer[] = [];
-    incoming.on("error", () => undefined); // Cut on purpose by some tests.
-    incoming.on("data", (part: Buffer) => parts.push(part));
-    incoming.on("end", () => {
-      const request = { method: incoming.method ?? "", path: incoming.url ?? "", headers: incoming.headers, body: Buffer.concat(parts) };
-      received.push(request);
-      answer(request, response);
-    });
+  const server = await startHttpServer(async (asked, answered) => {
+    const { method = "", url = "", headers } = asked;
+    const request = { method, path: url, headers, body: await buffer(asked) };
+    received.push(request);
+    answer(request, answered);
   });
-  server.on("connection", (socket) => {
-    sockets.add(socket);
-    socket.on("close", () => sockets.delete(socket));
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return {
-    // A server that listens on a port has such an address.
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    received,
-    sockets,
-    async [Symbol.asyncDispose]() {
-      server.close();
-      server.closeAllConnections();
-      await once(server, "close");
-    },
-  };
+  return { url: server.url, received, sockets: server.sockets, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
 }
 
 /** Answers everything with one recorded answer. */

@@ -1,9 +1,8 @@
 import { writeFileSync } from "node:fs";
-import { createServer, request } from "node:http";
-import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { startEmulator, startEmulators, type Emulator, type EmulatorOptions } from "../../../src/emulator/emulator.ts";
 import { runCli, startCli, type CliResult } from "../../helpers/run-cli.ts";
+import { forward, startHttpServer } from "../../helpers/stand-ins/http-server.ts";
 import { makeProject, PROMPTS, type Project, type ProjectOptions } from "../project.ts";
 
 // Each row of the failure policy, as a person meets it: the real program against servers that misbehave on purpose.
@@ -206,20 +205,11 @@ describe("a server at fault", () => {
     const [, closed] = emulators;
     // A proxy that lets a few requests through and then wants credentials.
     let served = 0;
-    const proxy = createServer((incoming, outgoing) => {
-      if (++served > 5) return void outgoing.writeHead(401).end();
-      const target = request(`${closed!.url}${incoming.url}`, { method: incoming.method!, headers: incoming.headers }, (answer) => {
-        outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
-        answer.pipe(outgoing);
-      });
-      incoming.pipe(target);
-    });
-    await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
-    const { port } = proxy.address() as AddressInfo;
-    project.configure({ servers: [{ url: emulators[0]!.url }, { url: `http://127.0.0.1:${port}` }] });
+    await using proxy = await startHttpServer((asked, answered) =>
+      ++served > 5 ? answered.writeHead(401).end() : forward(asked, answered, closed!.url),
+    );
+    project.configure({ servers: [{ url: emulators[0]!.url }, { url: proxy.url }] });
     const result = await runCli(["generate", "-c", project.config, "--json"]);
-    proxy.closeAllConnections();
-    proxy.close();
     expect(result.exit, result.stderr).toBe(0);
     expect(project.count("select count(*) from jobs where state = 'done'")).toBe(30);
     expect(result.stderr).toContain("Going on without");

@@ -1,7 +1,6 @@
-import { once } from "node:events";
-import { createServer, request, type ServerResponse } from "node:http";
-import { connect, type AddressInfo, type Socket } from "node:net";
+import type { ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
+import { forward, forwardUpgrade, startHttpServer } from "./http-server.ts";
 
 /** A request as a proxy sees it. */
 export interface SeenRequest {
@@ -24,53 +23,22 @@ export interface FaultProxy extends AsyncDisposable {
 
 /** A proxy before one server that answers some requests itself, as firewalls, login pages and half-dead servers do. */
 export async function startFaultProxy(target: string, fault: Fault): Promise<FaultProxy> {
-  const { hostname, port } = new URL(target);
-  const sockets = new Set<Socket>();
   const counts = new Map<string, number>();
   let current = fault;
-  const server = createServer((incoming, response) => {
-    void (async () => {
-      const { pathname, searchParams } = new URL(incoming.url ?? "/", target);
-      const what = `${incoming.method ?? ""} ${pathname.replace(/^\/history\/.+/, "/history/ID")}`;
-      const body = await text(incoming);
-      counts.set(what, (counts.get(what) ?? 0) + 1);
-      if (current({ what: `${incoming.method ?? ""} ${pathname}`, query: searchParams, body }, response)) return;
-      const headers = { ...incoming.headers, host: `${hostname}:${port}`, "content-length": String(Buffer.byteLength(body)) };
-      const outgoing = request({ hostname, port, path: incoming.url, method: incoming.method, headers }, (answer) => {
-        response.writeHead(answer.statusCode ?? 502, answer.headers);
-        answer.pipe(response);
-      });
-      outgoing.on("error", () => response.destroy());
-      outgoing.end(body);
-    })().catch(() => response.destroy());
+  const proxy = await startHttpServer(async (asked, answered) => {
+    const { pathname, searchParams } = new URL(asked.url ?? "/", target);
+    const what = `${asked.method ?? ""} ${pathname.replace(/^\/history\/.+/, "/history/ID")}`;
+    const body = await text(asked);
+    counts.set(what, (counts.get(what) ?? 0) + 1);
+    if (current({ what: `${asked.method ?? ""} ${pathname}`, query: searchParams, body }, answered)) return;
+    const headers = { ...asked.headers, host: new URL(target).host, "content-length": String(Buffer.byteLength(body)) };
+    forward(asked, answered, target, { headers, body });
   });
-  server.on("upgrade", (incoming, socket, head) => {
-    const upstream = connect(Number(port), hostname, () => {
-      const lines = Object.entries({ ...incoming.headers, host: `${hostname}:${port}` }).map(
-        ([name, value]) => `${name}: ${String(value)}`,
-      );
-      upstream.write(`GET ${incoming.url ?? "/"} HTTP/1.1\r\n${lines.join("\r\n")}\r\n\r\n`);
-      upstream.write(head);
-      socket.pipe(upstream).pipe(socket);
-    });
-    upstream.on("error", () => socket.destroy());
-    socket.on("error", () => upstream.destroy());
-  });
-  server.on("connection", (socket) => {
-    sockets.add(socket);
-    socket.on("close", () => sockets.delete(socket));
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
+  proxy.server.on("upgrade", (asked, socket, head) => forwardUpgrade(asked, socket, head, target));
   return {
-    // A server that listens on a port has such an address.
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: proxy.url,
     counts,
     setFault: (next) => void (current = next),
-    async [Symbol.asyncDispose]() {
-      server.close();
-      for (const socket of sockets) socket.destroy();
-      await once(server, "close");
-    },
+    [Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose](),
   };
 }

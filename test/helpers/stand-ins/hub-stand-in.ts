@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { buffer } from "node:stream/consumers";
+import { startHttpServer } from "./http-server.ts";
 
 /**
  * A local stand-in for those parts of the Hugging Face Hub's HTTP API that pushing a dataset uses: create, tree, preupload, LFS batch
@@ -190,20 +190,16 @@ export async function startHubStandIn(token = "hf_stand_in_token"): Promise<HubS
     return path === "/api/repos/create" ? create(exchange) : ofRepo(exchange);
   };
 
-  const server: Server = createServer((request, response) => void answer(request, response));
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const server = await startHttpServer(answer);
   const standIn: HubStandIn = {
-    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, // Listening on TCP, so it is an AddressInfo.
+    endpoint: server.url,
     token,
     calls,
     objects,
     repos,
     intercept: () => false,
     files: (repo, branch = "main") => new Map([...(repos.get(repo)?.branches.get(branch) ?? [])].map(([path, { bytes }]) => [path, bytes])),
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((done) => server.close(done));
-    },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
   return standIn;
 }

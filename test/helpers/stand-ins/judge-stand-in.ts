@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
-import { once } from "node:events";
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import type { IncomingHttpHeaders, ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
+import { startHttpServer } from "./http-server.ts";
 
 /** A request as it came. */
 export interface Seen {
@@ -20,35 +19,18 @@ export interface StandIn extends AsyncDisposable {
 /** Answers a request, or leaves it without an answer. */
 export type Respond = (seen: Seen, response: ServerResponse) => void;
 
-/** A real HTTP server on loopback, in the test's process. Answers with the first of `responds`, each once; the last for ever. */
+/** Starts a server that answers with the first of `responds`, each once; the last for ever. */
 export async function startStandIn(...responds: readonly Respond[]): Promise<StandIn> {
   const left = [...responds];
   const seen: Seen[] = [];
-  const sockets = new Set<Socket>();
-  const server = createServer((request, response) => {
-    void answer(request).catch(() => response.destroy());
-    async function answer({ method = "", url = "", headers }: IncomingMessage): Promise<void> {
-      const one = { method, path: url, headers, body: await text(request) };
-      seen.push(one);
-      const respond = left.length > 1 ? left.shift() : left[0];
-      respond?.(one, response);
-    }
+  const server = await startHttpServer(async (asked, answered) => {
+    const { method = "", url = "", headers } = asked;
+    const one = { method, path: url, headers, body: await text(asked) };
+    seen.push(one);
+    const respond = left.length > 1 ? left.shift() : left[0];
+    respond?.(one, answered);
   });
-  server.on("connection", (socket) => {
-    sockets.add(socket);
-    socket.on("close", () => sockets.delete(socket));
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, // It listens on a port.
-    seen,
-    async [Symbol.asyncDispose]() {
-      server.close();
-      for (const socket of sockets) socket.destroy();
-      await once(server, "close");
-    },
-  };
+  return { url: server.url, seen, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
 }
 
 export interface Plain {

@@ -1,7 +1,5 @@
-import { once } from "node:events";
-import { createServer, request } from "node:http";
 import { text } from "node:stream/consumers";
-import { connect, type AddressInfo, type Socket } from "node:net";
+import { forward, forwardUpgrade, startHttpServer } from "./http-server.ts";
 
 export interface PrefixProxy extends AsyncDisposable {
   /** With the prefix. */
@@ -18,8 +16,6 @@ export async function startPrefixProxy(
   prefix: string,
   { rewrite }: { /** Changes answers to POST /prompt. */ readonly rewrite?: (answer: string) => string } = {},
 ): Promise<PrefixProxy> {
-  const { hostname, port } = new URL(target);
-  const sockets = new Set<Socket>();
   const strays: string[] = [];
   let webSockets = 0;
   const inner = (url = "/"): string | null => {
@@ -27,54 +23,32 @@ export async function startPrefixProxy(
     strays.push(url);
     return null;
   };
-  const server = createServer((incoming, response) => {
-    const path = inner(incoming.url);
-    if (path === null) return void response.writeHead(404).end();
-    const headers = { ...incoming.headers, host: `${hostname}:${port}` };
-    const outgoing = request({ hostname, port, path, method: incoming.method, headers }, (answer) => {
-      if (rewrite === undefined || incoming.method !== "POST" || path !== "/prompt") {
-        response.writeHead(answer.statusCode ?? 502, answer.headers);
-        return void answer.pipe(response);
-      }
-      void text(answer).then((body) =>
-        response.writeHead(answer.statusCode ?? 502, { "content-type": "application/json" }).end(rewrite(body)),
-      );
+  const proxy = await startHttpServer((asked, answered) => {
+    const path = inner(asked.url);
+    if (path === null) return void answered.writeHead(404).end();
+    const headers = { ...asked.headers, host: new URL(target).host };
+    if (rewrite === undefined || asked.method !== "POST" || path !== "/prompt") return forward(asked, answered, target, { path, headers });
+    forward(asked, answered, target, {
+      path,
+      headers,
+      onAnswer: (answer) =>
+        void text(answer).then((body) =>
+          answered.writeHead(answer.statusCode ?? 502, { "content-type": "application/json" }).end(rewrite(body)),
+        ),
     });
-    outgoing.on("error", () => response.destroy());
-    incoming.pipe(outgoing);
   });
-  server.on("upgrade", (incoming, socket, head) => {
-    const path = inner(incoming.url);
+  proxy.server.on("upgrade", (asked, socket, head) => {
+    const path = inner(asked.url);
     if (path === null) return void socket.destroy();
     webSockets++;
-    const upstream = connect(Number(port), hostname, () => {
-      const lines = Object.entries({ ...incoming.headers, host: `${hostname}:${port}` }).map(
-        ([name, value]) => `${name}: ${String(value)}`,
-      );
-      upstream.write(`GET ${path} HTTP/1.1\r\n${lines.join("\r\n")}\r\n\r\n`);
-      upstream.write(head);
-      socket.pipe(upstream).pipe(socket);
-    });
-    upstream.on("error", () => socket.destroy());
-    socket.on("error", () => upstream.destroy());
+    forwardUpgrade(asked, socket, head, target, path);
   });
-  server.on("connection", (socket) => {
-    sockets.add(socket);
-    socket.on("close", () => sockets.delete(socket));
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
   return {
-    // A server that listens on a port has such an address.
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${prefix}`,
+    url: `${proxy.url}${prefix}`,
     get webSockets() {
       return webSockets;
     },
     strays,
-    async [Symbol.asyncDispose]() {
-      server.close();
-      for (const socket of sockets) socket.destroy();
-      await once(server, "close");
-    },
+    [Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose](),
   };
 }

@@ -1,7 +1,7 @@
-import { createServer, request, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { DeleteObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { SEAWEED_CREDENTIALS } from "../seaweed.ts";
+import { forward, startHttpServer } from "./http-server.ts";
 
 /** An answer that stands in the way of the store's own. */
 export interface Refusal {
@@ -29,20 +29,9 @@ export interface QuirkyStore extends AsyncDisposable {
 
 /** Starts an S3 server that differs from AWS as told, in front of one that does not. */
 export async function startQuirkyStore({ endpoint, refuse, ignoresConditions = false }: QuirkyStoreOptions): Promise<QuirkyStore> {
-  const { hostname, port } = new URL(endpoint);
   const seen: string[] = [];
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = SEAWEED_CREDENTIALS;
   const client = new S3Client({ endpoint, region: "us-east-1", forcePathStyle: true, credentials: { accessKeyId, secretAccessKey } });
-
-  function forward(asked: IncomingMessage, answer: ServerResponse): void {
-    // The host that was signed is in the headers.
-    const passed = request({ hostname, port, method: asked.method, path: asked.url, headers: asked.headers }, (response) => {
-      answer.writeHead(response.statusCode ?? 502, response.headers);
-      response.pipe(answer);
-    });
-    passed.on("error", () => answer.destroy());
-    asked.pipe(passed);
-  }
 
   async function handle(asked: IncomingMessage, answer: ServerResponse): Promise<void> {
     seen.push(`${asked.method} ${asked.url?.split("?")[0]}`);
@@ -60,20 +49,16 @@ export async function startQuirkyStore({ endpoint, refuse, ignoresConditions = f
         .split("/");
       await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key.join("/") }));
     }
-    forward(asked, answer);
+    // The host that was signed is in the headers.
+    forward(asked, answer, endpoint);
   }
 
-  const server = createServer((asked, answer) => {
-    asked.on("error", () => undefined); // The client went away.
-    handle(asked, answer).catch(() => answer.destroy());
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const server = await startHttpServer(handle);
   return {
-    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, // It listens on TCP.
+    endpoint: server.url,
     seen,
     async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      await server[Symbol.asyncDispose]();
       client.destroy();
     },
   };

@@ -1,4 +1,5 @@
 import { hash } from "node:crypto";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { createBuiltinJudge } from "../../../src/judges/builtin.ts";
@@ -25,6 +26,7 @@ export async function linkableProject({ prompts, perPrompt = IMAGES_PER_PROMPT }
   try {
     ensureDataset(db, { name: "bench", nowMs: 0 });
     rememberPlan(db, { storeUri: pathToFileURL(join(project.dir, "runs/images")).href });
+    markStore(db, join(project.dir, "runs/images"));
     const write = writer(db, perPrompt);
     await inBulk(db, async () => {
       for (let from = 0; from < prompts; from += CHUNK_PROMPTS) write(from, Math.min(prompts, from + CHUNK_PROMPTS));
@@ -33,6 +35,13 @@ export async function linkableProject({ prompts, perPrompt = IMAGES_PER_PROMPT }
     db.close();
   }
   return project;
+}
+
+/** Writes the file that says whose the store is: without it, and without images, a start refuses the place. */
+function markStore({ client }: Db, folder: string): void {
+  const datasetId = client.prepare<[], string>("select dataset_id from dataset").pluck().get();
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, ".comfy-dpo.json"), `${JSON.stringify({ dataset: "bench", dataset_id: datasetId })}\n`);
 }
 
 /** The columns of the schema that linking reads, and those that must not be null. */

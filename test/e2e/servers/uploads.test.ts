@@ -154,7 +154,7 @@ describe("reference images", () => {
     writeFileSync(join(made.dir, "refs/bb.jpg"), "");
     const refused = await runCli(["run", "-c", made.config]);
     expect(refused.exit).toBe(2);
-    expect(refused.stderr).toMatch(/line 3 names "b\.jpg" in column "image", and .*refs has no such file \(did you mean "bb\.jpg"\?\)/);
+    expect(refused.stderr).toMatch(/line 3 names "b\.jpg" in column "picture", and .*refs has no such file \(did you mean "bb\.jpg"\?\)/);
     expect(made.started()).toBe(false);
   });
 });

@@ -42,7 +42,11 @@ async function expectTargets(page: Page, selector: string): Promise<void> {
       expect(Math.min(box?.width ?? 0, box?.height ?? 0), said).toBeGreaterThanOrEqual(TARGET_MIN_PX);
     }
   }
-  await page.evaluate(() => (document.adoptedStyleSheets = []));
+  // The page places images when their frames change size, which a ResizeObserver tells it with the next frame of the browser.
+  await page.evaluate(async () => {
+    document.adoptedStyleSheets = [];
+    await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+  });
 }
 
 describe.runIf(hasChromium)("the page by touch", () => {
@@ -61,8 +65,8 @@ describe.runIf(hasChromium)("the page by touch", () => {
     const images = page.locator(".stage:not(.waiting) .choose");
     const button = (name: string) => page.getByRole("button", { name, exact: true });
 
-    await expectTargets(page, ".actions button, .stage:not(.waiting) .choose");
     const before = await page.locator(".stage:not(.waiting) img").first().boundingBox();
+    await expectTargets(page, ".actions button, .stage:not(.waiting) .choose");
     const box = await images.first().boundingBox();
     const task = await ann.task();
     await pinch(page, { x: box!.x + box!.width / 2, y: box!.y + box!.height / 2 });

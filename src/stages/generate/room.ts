@@ -3,7 +3,7 @@ export interface RoomFacts {
   /** Our jobs out at the server. */
   readonly ours: number;
   /** Other people's, as the queue was last seen. */
-  readonly theirs: number;
+  readonly foreign: number;
   /** The reason why its memory is too low to take more, if it is. */
   readonly shortage: string | null;
   /** It is being tried with one job. */
@@ -11,9 +11,9 @@ export interface RoomFacts {
 }
 
 /** Returns how many more jobs a server may get. A server that people share is not flooded. */
-export function roomOf({ window, ours, theirs, shortage, isProbe }: RoomFacts): number {
+export function roomOf({ window, ours, foreign, shortage, isProbe }: RoomFacts): number {
   if (shortage !== null) return 0;
-  return Math.max(0, (isProbe ? 1 : window) - ours - theirs);
+  return Math.max(0, (isProbe ? 1 : window) - ours - foreign);
 }
 
 export interface MemoryMarks {

@@ -31,7 +31,7 @@ export function createSchedule({ jobs, blockPrompts, signatureOf, servers, permi
   /** Servers that take nothing new, whatever it is: drained, short of memory. */
   const closed = new Set<string>();
   /** Servers that found nothing to take, or have no room: they do not hold the others at one job. */
-  const sated = new Set<string>();
+  const satisfied = new Set<string>();
   /** Keyed by job: the servers where it failed. */
   const avoided = new Map<string, Set<string>>();
   /** Keyed by job: the server that is to try it once more. */
@@ -43,12 +43,12 @@ export function createSchedule({ jobs, blockPrompts, signatureOf, servers, permi
   /** Keyed by variant: the servers that accepted its workflow in this run. */
   const takers = new Map<string, Set<string>>();
   /** Servers that would take more once the others have their share. */
-  let held = new Set<string>();
+  let waitingForShare = new Set<string>();
   const habits = new Map<string, Habit>();
 
   const othersAllow = (url: string): boolean => {
     const mine = inFlight.get(url) ?? 0;
-    return mine === 0 || [...up].every((other) => other === url || sated.has(other) || (inFlight.get(other) ?? 0) >= mine);
+    return mine === 0 || [...up].every((other) => other === url || satisfied.has(other) || (inFlight.get(other) ?? 0) >= mine);
   };
 
   const mayTake = (variant: string, url: string): boolean =>
@@ -78,14 +78,14 @@ export function createSchedule({ jobs, blockPrompts, signatureOf, servers, permi
     },
     serverDown: (url: string): void => {
       up.delete(url);
-      sated.delete(url);
+      satisfied.delete(url);
     },
     /** The server left the configuration. Answers the variants that no server is left for. */
     serverGone: (url: string): readonly string[] => {
       up.delete(url);
       inFlight.delete(url);
       expected.delete(url);
-      sated.delete(url);
+      satisfied.delete(url);
       closed.delete(url);
       return [...refused.keys()].filter(isRefusedEverywhere);
     },
@@ -101,29 +101,29 @@ export function createSchedule({ jobs, blockPrompts, signatureOf, servers, permi
       while (!pool.choices().some((job) => suits(job, url))) if (!pool.more()) return false;
       return true;
     },
-    /** Jobs were planned again: sated servers are hungry, and the plan is read from its start. */
+    /** Jobs were planned again: every server may compete again, and the plan is read from its start. */
     moreWork: (): void => {
-      sated.clear();
+      satisfied.clear();
       pool.reset();
     },
     /** Another process may have planned jobs, or time may have changed what servers may take. */
     look: (): void => {
-      sated.clear();
+      satisfied.clear();
       if (pool.isExhausted()) pool.reset();
     },
     /** The server has no room now: the others need not wait for it. */
-    full: (url: string): void => void sated.add(url),
+    full: (url: string): void => void satisfied.add(url),
     /** The next job for a server, null if it has its share or nothing suits. The caller marks it submitted before asking again. */
     next(url: string): JobRow | null {
       if (!up.has(url)) return null;
       if (!othersAllow(url)) {
-        held.add(url);
+        waitingForShare.add(url);
         return null;
       }
       let found = choose(url);
       while (found === undefined && pool.more()) found = choose(url);
       if (found === undefined) {
-        sated.add(url);
+        satisfied.add(url);
         return null;
       }
       pool.remove(found.job);
@@ -132,8 +132,8 @@ export function createSchedule({ jobs, blockPrompts, signatureOf, servers, permi
     },
     /** The servers that were held back until now: they may ask again. */
     released(): ReadonlySet<string> {
-      const released = held;
-      held = new Set();
+      const released = waitingForShare;
+      waitingForShare = new Set();
       return released;
     },
     /** The server's jobs out, as its worker counts them. */
@@ -217,7 +217,7 @@ function chooseJob(choices: readonly JobRow[], { blockOf, signatureOf, suits, ow
 /** Planned jobs read per query. */
 const PAGE = 256;
 /** Held in memory at the most: a block of 64 prompts of any usual size, and a bound for the unusual. */
-const HELD_MAX = 4_096;
+const LOADED_MAX = 4_096;
 
 interface JobPoolOptions {
   readonly jobs: Pick<JobQueries, "planned">;
@@ -229,14 +229,14 @@ interface JobPoolOptions {
  * job costs the same whatever the length of the plan.
  */
 function createJobPool({ jobs, blockOf }: JobPoolOptions) {
-  let held: JobRow[] = [];
+  let loaded: JobRow[] = [];
   let cursor: JobRow | null = null;
   let isAtEnd = false;
 
   function readOn(): void {
     const page = jobs.planned(cursor, PAGE);
-    const known = new Set(held.map((job) => job.job));
-    held.push(...page.filter((job) => !known.has(job.job)));
+    const known = new Set(loaded.map((job) => job.job));
+    loaded.push(...page.filter((job) => !known.has(job.job)));
     cursor = page.at(-1) ?? cursor;
     isAtEnd = page.length < PAGE;
   }
@@ -245,29 +245,29 @@ function createJobPool({ jobs, blockOf }: JobPoolOptions) {
     /** Jobs to choose from; more than the first block where `isEnough` says no. */
     choices(): readonly JobRow[] {
       for (;;) {
-        const [first] = held;
-        const last = held.at(-1);
+        const [first] = loaded;
+        const last = loaded.at(-1);
         const blockIsWhole = first !== undefined && last !== undefined && blockOf(last) > blockOf(first);
-        if (isAtEnd || blockIsWhole || held.length >= HELD_MAX) return held;
+        if (isAtEnd || blockIsWhole || loaded.length >= LOADED_MAX) return loaded;
         readOn();
       }
     },
     /** True if the end of the plan was reached. */
     isExhausted: (): boolean => isAtEnd,
-    /** Reads beyond what is held. False where there is nothing more, or no room. */
+    /** Reads beyond what is loaded. False where there is nothing more, or no room. */
     more(): boolean {
-      if (isAtEnd || held.length >= HELD_MAX) return false;
-      const before = held.length;
+      if (isAtEnd || loaded.length >= LOADED_MAX) return false;
+      const before = loaded.length;
       readOn();
-      return held.length > before;
+      return loaded.length > before;
     },
     remove(job: string): void {
-      const index = held.findIndex((row) => row.job === job);
-      if (index >= 0) held.splice(index, 1);
+      const index = loaded.findIndex((row) => row.job === job);
+      if (index >= 0) loaded.splice(index, 1);
     },
     /** Jobs were planned again, by us or by another process: reads from the start. */
     reset(): void {
-      held = [];
+      loaded = [];
       cursor = null;
       isAtEnd = false;
     },

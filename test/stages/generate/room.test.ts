@@ -1,15 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { roomOf, shortageOf, diskShortageOf } from "../../../src/stages/generate/room.ts";
 
-const free = { window: 2, ours: 0, theirs: 0, shortage: null, isProbe: false };
+const free = { window: 2, ours: 0, foreign: 0, shortage: null, isProbe: false };
 
 describe("roomOf()", () => {
   it.each([
     [{}, 2],
     [{ ours: 1 }, 1],
-    [{ theirs: 1 }, 1],
-    [{ ours: 1, theirs: 1 }, 0],
-    [{ theirs: 40 }, 0],
+    [{ foreign: 1 }, 1],
+    [{ ours: 1, foreign: 1 }, 0],
+    [{ foreign: 40 }, 0],
     [{ isProbe: true }, 1],
     [{ isProbe: true, ours: 1 }, 0],
     [{ shortage: "100 MB free" }, 0],

@@ -6,7 +6,7 @@ import { backoffMs, createBackoff, WAITS } from "../../../lib/retry.ts";
 import type { GenerateRun } from "../run.ts";
 
 /** Jobs in a row that a server cut off and never had, before it is left alone. */
-const SWALLOWED_MAX = 3;
+const LOST_IN_A_ROW_MAX = 3;
 /**
  * Steps and ends of a job that was sent more often than this are no progress: a workflow that kills its server each time would else keep a
  * run going for ever.
@@ -38,7 +38,7 @@ export function createContact({ client: first, run, onEvent, onOpen }: ContactOp
   let isUnread = true;
   /** The question how the server is, while it is under way. */
   let reading: Promise<void> | null = null;
-  const swallowed = new Set<string>();
+  const lostJobs = new Set<string>();
 
   function rest(retryAfterMs: number | undefined): void {
     const nowMs = run.clock.nowMs();
@@ -100,7 +100,7 @@ export function createContact({ client: first, run, onEvent, onOpen }: ContactOp
     progressed,
     /** A job took a step, or was done: that may be lost again. */
     stepped({ attempt }: Pick<SubmittedJob, "attempt">): void {
-      swallowed.clear();
+      lostJobs.clear();
       if (attempt <= COUNTED_ATTEMPTS_MAX) progressed();
     },
     /** The server is in trouble: it is down until it was asked again, after a rest. */
@@ -129,17 +129,17 @@ export function createContact({ client: first, run, onEvent, onOpen }: ContactOp
 
     /** It took a prompt of ours. */
     accepted(): void {
-      swallowed.clear();
+      lostJobs.clear();
     },
     /**
      * It cut off a submission and never had it. Accepted and gone is a restart; this is a server, or something before it, that takes
      * nothing. Answers how many jobs those were in a row, once they are too many; else null.
      */
-    swallowed(job: string): number | null {
-      swallowed.add(job);
-      if (swallowed.size < SWALLOWED_MAX) return null;
-      swallowed.clear();
-      return SWALLOWED_MAX;
+    submissionLost(job: string): number | null {
+      lostJobs.add(job);
+      if (lostJobs.size < LOST_IN_A_ROW_MAX) return null;
+      lostJobs.clear();
+      return LOST_IN_A_ROW_MAX;
     },
     /** It was started anew: what is in neither queue nor history is lost at once. */
     restarted(): void {

@@ -132,27 +132,27 @@ export type QueueWatch = ReturnType<typeof createQueueWatch>;
 /** Whose prompts are in a server's queue, and whether anything moves there. */
 export function createQueueWatch({ jobs, nowMs }: QueueWatchOptions) {
   /** Other people's prompts, as last seen; null before the first look. */
-  let theirs: number | null = null;
+  let foreignDepth: number | null = null;
   let movedAtMs = nowMs();
   let shape = "";
   let running = "";
 
   return {
-    theirs: (): number | null => theirs,
+    foreignDepth: (): number | null => foreignDepth,
     /** Returns the time without any movement (an event of our prompts, a change of the queue), ms. */
     stillForMs: (): number => nowMs() - movedAtMs,
     moved: (): void => void (movedAtMs = nowMs()),
     /** The server does not answer: nothing is known of its queue. */
-    lost: (): void => void (theirs = null),
+    lost: (): void => void (foreignDepth = null),
     /** It says how long its queue is: what we do not know of is other people's. */
     guess(remaining: number, ours: number): void {
-      if (remaining > ours) theirs ??= remaining - ours;
+      if (remaining > ours) foreignDepth ??= remaining - ours;
     },
     /** Takes a look at the queue. True if another prompt runs than at the last look: those that wait come nearer. */
     note(queue: Queue): boolean {
       const isOurs = jobs.ownPrompts();
       const all = [...queue.running, ...queue.pending];
-      theirs = all.filter((item) => !isOurs(item)).length;
+      foreignDepth = all.filter((item) => !isOurs(item)).length;
       jobs.forgetAbandoned(new Set(all.flatMap(idsOf)));
       const before = { shape, running };
       running = queue.running.map((item) => item.promptId).join();

@@ -63,7 +63,7 @@ export function openServer(client: ComfyClient, run: GenerateRun): Server {
       wake();
     },
   });
-  const parts: ServerParts = { url, contact, jobs, queue, run, fill, wake: () => wake() };
+  const parts = { url, contact, jobs, queue, run, fill, wake: () => wake() };
   const sweeper = createSweeper(parts);
   const submitter = createSubmitter(parts);
   const shortages = createShortageWatch(parts, () => setOpen());
@@ -99,10 +99,10 @@ export function openServer(client: ComfyClient, run: GenerateRun): Server {
   /** True if it took any. */
   function take(): boolean {
     let taken = false;
-    for (let theirs = queue.theirs(); theirs !== null && mayTake(); theirs = queue.theirs()) {
+    for (let foreign = queue.foreignDepth(); foreign !== null && mayTake(); foreign = queue.foreignDepth()) {
       const { window } = run.config.generate;
       const isProbe = run.health.whyLatched(url) !== undefined;
-      if (roomOf({ window, ours: jobs.count(), theirs, shortage: shortages.shortage(), isProbe }) === 0) {
+      if (roomOf({ window, ours: jobs.count(), foreign, shortage: shortages.shortage(), isProbe }) === 0) {
         if (jobs.count() < window) run.schedule.full(url);
         return taken;
       }
@@ -201,7 +201,7 @@ export function openServer(client: ComfyClient, run: GenerateRun): Server {
 }
 
 /** A server that cannot be asked for too long loses its jobs to the others. They may run twice then: counted as ambiguous. */
-function giveJobsAway({ jobs, run }: Pick<ServerParts, "jobs" | "run">): void {
+function giveJobsAway({ jobs, run }: Pick<ServerParts<"jobs">, "jobs" | "run">): void {
   for (const out of jobs.all()) {
     jobs.takeOff(out);
     run.jobs.planAgain(out.job, "ambiguous_submissions");
@@ -212,7 +212,10 @@ function giveJobsAway({ jobs, run }: Pick<ServerParts, "jobs" | "run">): void {
  * A server that answers, and about our jobs only badly, is left alone, and loses them to the others. Where there is no other one they stay:
  * made again there they would end likewise.
  */
-function giveToOthers({ url, jobs, run }: Pick<ServerParts, "url" | "jobs" | "run">, why: string): void {
+function giveToOthers(
+  { url, jobs, run }: Pick<ServerParts<"config" | "health" | "jobs" | "latch" | "log" | "servers">, "url" | "jobs" | "run">,
+  why: string,
+): void {
   const others = run.servers.upServers().filter((other) => other !== url && run.health.whyLatched(other) === undefined);
   const out = jobs.all();
   if (out.length === 0 || others.length === 0) return;
@@ -227,7 +230,13 @@ function giveToOthers({ url, jobs, run }: Pick<ServerParts, "url" | "jobs" | "ru
  * Leaves a server alone that has jobs of ours and has shown no sign of work for `stall_timeout_s`: no event, no movement of its queue,
  * nobody else's prompt running. What waits there is taken out of its queue and goes elsewhere.
  */
-async function watchForStall({ url, contact, jobs, queue, run }: ServerParts): Promise<void> {
+async function watchForStall({
+  url,
+  contact,
+  jobs,
+  queue,
+  run,
+}: ServerParts<"config" | "jobs" | "latch" | "log" | "signal">): Promise<void> {
   const accepted = jobs.all().filter((out) => out.state === "sent");
   if (accepted.length === 0 || queue.stillForMs() < run.config.generate.stall_timeout_s * 1_000) return;
   const promptIds = accepted.map((out) => out.job.promptId);

@@ -19,7 +19,7 @@ export interface ShortageWatch {
  * there, it is asked to unload what it keeps: that may be what we left there ourselves. `onChange` is told each new answer.
  */
 export function createShortageWatch(
-  { url, contact, jobs, queue, run }: Omit<ServerParts, "fill" | "wake">,
+  { url, contact, jobs, queue, run }: Omit<ServerParts<"clock" | "comfy" | "config" | "lastProgress" | "log" | "signal">, "fill" | "wake">,
   onChange: (shortage: string | null) => void,
 ): ShortageWatch {
   const { min_free_vram_mb: minFreeVramMb, min_free_ram_mb: minFreeRamMb } = run.config.generate;
@@ -53,7 +53,7 @@ export function createShortageWatch(
       }
       run.lastProgress.hindered(url, shortage);
       if (before === null) run.log.warn(`${url} gets no new jobs for now: ${shortage}`);
-      if (memory !== null && jobs.count() === 0 && queue.theirs() === 0) await unload();
+      if (memory !== null && jobs.count() === 0 && queue.foreignDepth() === 0) await unload();
     },
   };
 }

@@ -4,6 +4,22 @@ import { FatalError, isAbort, RejectError, TransientError } from "../../../error
 import type { OutJob } from "./jobs-out.ts";
 import type { ServerParts } from "./server-parts.ts";
 
+type SubmitParts = ServerParts<
+  | "bounds"
+  | "clock"
+  | "config"
+  | "inBackground"
+  | "jobs"
+  | "lastProgress"
+  | "log"
+  | "schedule"
+  | "servers"
+  | "signal"
+  | "unjudged"
+  | "uploads"
+  | "variants"
+>;
+
 /** Sends jobs whose intent is committed, and acts on the answers. A lost answer is never answered by posting again. */
 export interface Submitter {
   submit(out: OutJob): Promise<void>;
@@ -11,7 +27,7 @@ export interface Submitter {
   isExclusive(): boolean;
 }
 
-export function createSubmitter(parts: ServerParts): Submitter {
+export function createSubmitter(parts: SubmitParts): Submitter {
   let isExclusive = false;
 
   async function send(out: OutJob): Promise<void> {
@@ -62,7 +78,7 @@ export function createSubmitter(parts: ServerParts): Submitter {
   };
 }
 
-interface Answered extends ServerParts {
+interface Answered extends SubmitParts {
   /** The highest number known when the prompt was sent. */
   readonly numberBefore: number;
 }
@@ -92,7 +108,7 @@ async function onAnswer(answer: SubmitAnswer, out: OutJob, { numberBefore, ...pa
 }
 
 /** The server was given up while it was asked, and the job went elsewhere: what it took after all is taken back where it still waits. */
-function tooLate(answer: SubmitAnswer, out: OutJob, parts: ServerParts): void {
+function tooLate(answer: SubmitAnswer, out: OutJob, parts: SubmitParts): void {
   if (answer.kind !== "accepted") return;
   const { url, contact, jobs, run } = parts;
   run.log.debug(`${url} took ${out.sentId} after its job had gone elsewhere`);
@@ -111,7 +127,7 @@ interface Refusal {
  * to
  * blame, unless the server has taken it before: then one answer condemns nothing but this attempt.
  */
-async function refuse(out: OutJob, { status, message, nodeErrors }: Refusal, parts: ServerParts): Promise<void> {
+async function refuse(out: OutJob, { status, message, nodeErrors }: Refusal, parts: SubmitParts): Promise<void> {
   const { url, jobs, run, contact } = parts;
   const why = describeRefusal({ message, nodeErrors });
   const isValidation = status === 200 || status === 400;
@@ -145,7 +161,7 @@ function isAboutJobAlone(nodeErrors: readonly NodeError[], places: readonly Plac
  * A value of this prompt that the workflow cannot take: the job fails alone, its variant goes on. An image that this server does not
  * take may be welcome on another.
  */
-function reject(out: OutJob, error: RejectError, { url, jobs, run }: ServerParts): void {
+function reject(out: OutJob, error: RejectError, { url, jobs, run }: SubmitParts): void {
   jobs.takeOff(out);
   if (error.reason !== "upload-refused") return run.jobs.fail(out.job, error.reason, error.message);
   run.schedule.avoid(out.job.job, url);
@@ -161,7 +177,7 @@ const EMPTY_QUEUE_POLL_MS = 250;
  * be empty, which is waited for no longer than the stall timeout (other people's jobs may keep it full). A server, or a proxy before it,
  * that has no /free is sent the job all the same: if its cache names the lost file again, that counts.
  */
-async function forgetNodeCache({ url, contact, run }: Pick<ServerParts, "url" | "contact" | "run">): Promise<void> {
+async function forgetNodeCache({ url, contact, run }: Pick<SubmitParts, "url" | "contact" | "run">): Promise<void> {
   const client = contact.client();
   const deadlineMs = run.clock.nowMs() + run.config.generate.stall_timeout_s * 1_000;
   const isEmpty = async (): Promise<boolean> => {
@@ -186,7 +202,7 @@ async function forgetNodeCache({ url, contact, run }: Pick<ServerParts, "url" | 
  * is about the job: it counts, whatever its status, and the job is tried elsewhere or later until `max_attempts`. A server that answers
  * nothing else either is in trouble, and says nothing of the job.
  */
-async function refusedAlone(out: OutJob, error: TransientError, parts: ServerParts): Promise<void> {
+async function refusedAlone(out: OutJob, error: TransientError, parts: SubmitParts): Promise<void> {
   const { url, contact, jobs, run } = parts;
   try {
     await contact.client().queue(run.signal);
@@ -210,7 +226,7 @@ async function refusedAlone(out: OutJob, error: TransientError, parts: ServerPar
  * Posts what changes nothing.
  * @throws {FatalError} where that is refused for want of credentials, too: then no job is to blame.
  */
-async function expectPosts(refusal: TransientError, { contact, run }: ServerParts): Promise<void> {
+async function expectPosts(refusal: TransientError, { contact, run }: SubmitParts): Promise<void> {
   try {
     await contact.client().deleteFromQueue([], run.signal);
   } catch (error) {

@@ -18,6 +18,21 @@ const BAD_HISTORIES_MAX = 2;
 /** Pause between two looks at a server's queue, ms. The WebSocket usually tells sooner. */
 const SWEEP_INTERVAL_MS = 1_000;
 
+type SweepParts = ServerParts<
+  | "clock"
+  | "commits"
+  | "inBackground"
+  | "jobs"
+  | "lastProgress"
+  | "latch"
+  | "log"
+  | "schedule"
+  | "servers"
+  | "signal"
+  | "uploads"
+  | "variants"
+>;
+
 export interface Sweeper {
   /**
    * Looks where the jobs out there are, and who else is: one /queue for all, and /history for those that left it. @throws as the client
@@ -30,7 +45,7 @@ export interface Sweeper {
   settleById(promptId: string, next?: () => void): Promise<void>;
 }
 
-export function createSweeper(parts: ServerParts): Sweeper {
+export function createSweeper(parts: SweepParts): Sweeper {
   const { url, contact, jobs, queue, run } = parts;
   let dueMs = 0;
 
@@ -39,7 +54,7 @@ export function createSweeper(parts: ServerParts): Sweeper {
     dueMs = run.clock.nowMs() + SWEEP_INTERVAL_MS;
     // Jobs being posted are left out: this /queue may have been answered before they arrived.
     const asked = jobs.all().filter((out) => out.state !== "posting");
-    if (asked.length === 0 && queue.theirs() === 0) return;
+    if (asked.length === 0 && queue.foreignDepth() === 0) return;
     const seen = await contact.client().queue(run.signal);
     if (queue.note(seen) && asked.some(({ state }) => state === "sent")) run.lastProgress.made(); // One before ours is over.
     // Looked up by both ids: if an answer was lost, only the mark tells how the server calls the prompt.
@@ -148,7 +163,7 @@ export function createSweeper(parts: ServerParts): Sweeper {
     if (out.hasEnded && !contact.hasRestarted()) return notTold(out);
     run.lastProgress.hindered(url, `it no longer has ${out.job.promptId}, which it had accepted`);
     run.jobs.planAgain(out.job, "lost_jobs");
-    if (state === "unknown" && !contact.hasRestarted()) swallow(out);
+    if (state === "unknown" && !contact.hasRestarted()) noteLostSubmission(out);
   }
 
   /** It ran, and the server's history does not know it: running it again has to have an end. */
@@ -167,11 +182,11 @@ export function createSweeper(parts: ServerParts): Sweeper {
       return;
     }
     if (run.jobs.withoutVerdict(out.job, badAnswer.message, "lost_jobs")) contact.progressed();
-    if (badAnswer.answered === "none") swallow(out);
+    if (badAnswer.answered === "none") noteLostSubmission(out);
   }
 
-  function swallow(out: OutJob): void {
-    const inARow = contact.swallowed(out.job.job);
+  function noteLostSubmission(out: OutJob): void {
+    const inARow = contact.submissionLost(out.job.job);
     if (inARow !== null) run.latch(url, `it cut off ${inARow} submissions in a row and took none of them`);
   }
 
@@ -184,7 +199,7 @@ const OUT_OF_MEMORY_HINT = "Try: a lower width and height, a smaller batch_size,
 const FREE_SETTLE_MS = 250;
 
 /** Applies the failure policy (ARCHITECTURE.md, "Generate") to a finished run, and commits it. */
-function settleEntry(job: SubmittedJob, entry: HistoryEntry, parts: ServerParts): void {
+function settleEntry(job: SubmittedJob, entry: HistoryEntry, parts: SweepParts): void {
   const { run, contact } = parts;
   const erred = (failure: Parameters<typeof run.jobs.erred>[1]): void => {
     if (run.jobs.erred(job, failure)) contact.progressed();
@@ -226,7 +241,7 @@ function settleEntry(job: SubmittedJob, entry: HistoryEntry, parts: ServerParts)
 }
 
 /** /free takes effect between prompts, so it has to be there before the job is. A server that does not answer has lost its memory, too. */
-async function freeThen({ url, contact, run }: ServerParts, next: () => void): Promise<void> {
+async function freeThen({ url, contact, run }: SweepParts, next: () => void): Promise<void> {
   try {
     await contact.client().free({ unloadModels: true, freeMemory: true }, run.signal);
     await run.clock.sleep(FREE_SETTLE_MS, run.signal);

@@ -73,11 +73,11 @@ describe("createContact()", () => {
     expect(progress()).toBe(1);
   });
 
-  it("tells three different jobs in a row that were swallowed", () => {
+  it("tells three different jobs in a row whose submissions were lost", () => {
     const { contact } = bench();
-    expect(["a", "a", "b", "a"].map((job) => contact.swallowed(job))).toEqual([null, null, null, null]);
+    expect(["a", "a", "b", "a"].map((job) => contact.submissionLost(job))).toEqual([null, null, null, null]);
     contact.accepted();
-    expect(["a", "b", "c"].map((job) => contact.swallowed(job))).toEqual([null, null, 3]);
+    expect(["a", "b", "c"].map((job) => contact.submissionLost(job))).toEqual([null, null, 3]);
   });
 
   it("ends its worker with what only a person can mend", () => {

@@ -22,7 +22,7 @@ async function* readArray(file: string, gzip: boolean): AsyncGenerator<RawPrompt
     import("stream-json/streamers/stream-array.js"),
   ]);
   const items = chain([parser({ streamValues: false }), depthGuard(), exactNumber, streamArray()]);
-  // What goes wrong with the text or the parser reaches the reader of `items`.
+  // Errors of the text or the parser reach the reader of `items`.
   pipeline(Readable.from(utf8Text(file, { gzip })), items, () => undefined);
   let position = 0;
   try {

@@ -137,7 +137,7 @@ function plain(cell: unknown): Json {
 
 function unreadable(file: string, error: unknown, where = ""): ConfigError {
   if (error instanceof ConfigError) return error;
-  // What the file system says is no matter of the format.
+  // An error of the file system does not mean that the format is wrong.
   if (error instanceof Error && "syscall" in error) return readError(file, error);
   const notText = error instanceof TypeError && "code" in error && error.code === "ERR_ENCODING_INVALID_ENCODED_DATA";
   if (notText) return promptsError(file, `text${where} is not UTF-8`, { cause: error });

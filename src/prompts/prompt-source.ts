@@ -6,7 +6,7 @@ import { fileProblem } from "../lib/files/file-problem.ts";
 export interface RawPrompt {
   /** 1-based, in the source's `unit`, for messages. */
   readonly position: number;
-  /** Without those that are null or missing. Has no prototype, so that a column may have any name. */
+  /** The columns that are neither null nor missing. The object has no prototype, so that a column may have any name. */
   readonly fields: Readonly<Record<string, string>>;
   /** Keys that hold null here; only from formats without a header, where a column is known by its rows. */
   readonly nulls?: readonly string[];
@@ -27,9 +27,9 @@ export interface RowsOptions {
 export interface PromptSource {
   /** The header where the format has one (missing columns are found before any work), else null. */
   readonly columns: readonly string[] | null;
-  /** What positions count. */
+  /** The unit that positions count: lines, records or rows. */
   readonly unit: "line" | "item" | "row";
-  /** From the start at each call. Stopping early closes the file. */
+  /** Reads the rows, from the start at each call. Stopping early closes the file. */
   rows(options?: RowsOptions): AsyncIterable<RawPrompt>;
 }
 
@@ -45,7 +45,7 @@ export function promptsError(
   return new ConfigError(`Cannot read the prompts ${file}: ${why}`, { ...(hint === undefined ? {} : { hint }), cause });
 }
 
-/** What the file system or gzip said, as an error that names the file; a ConfigError as it is. */
+/** Turns an error of the file system or of gzip into one that names the file. Returns a ConfigError as it is. */
 export function readError(file: string, error: unknown): ConfigError {
   if (error instanceof ConfigError) return error;
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
@@ -54,7 +54,7 @@ export function readError(file: string, error: unknown): ConfigError {
   return promptsError(file, fileProblem(error), { hint: fileHintOf(file), cause: error });
 }
 
-/** What to try where there is no such file. */
+/** Returns the hint for a file that does not exist. */
 export function fileHintOf(file: string): string {
   const path = "check prompts.file; relative paths start at the config file";
   return basename(file) === "none"
@@ -62,7 +62,7 @@ export function fileHintOf(file: string): string {
     : path;
 }
 
-/** What a line of text, or a bare string among JSON objects, is called. */
+/** The column name of a line of text, and of a bare string among JSON objects. */
 export const ONLY_COLUMN = "prompt";
 
 /** Fields without a prototype: columns may be called `__proto__` or `constructor`. */

@@ -11,7 +11,7 @@ import { counted } from "../lib/words.ts";
 
 const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
-/** What dynamic prompt extensions would expand: `{a|b}` and `__wildcard__`. Linear: each part excludes what ends it. */
+/** Matches the syntax that dynamic prompt extensions expand: `{a|b}` and `__wildcard__`. Linear: each part excludes what ends it. */
 const DYNAMIC = /\{[^{}|]*\|[^{}]*\}|__[A-Za-z0-9][A-Za-z0-9_./*-]*?__/;
 
 /** A prompt as the plan takes it. All text is well-formed Unicode. */
@@ -35,7 +35,7 @@ export interface PromptRow {
   readonly position: number;
 }
 
-/** What was counted up to now; complete once the rows are read to their end. */
+/** The counts up to now. They are complete once the rows are read to their end. */
 export interface PromptCounts {
   /** Prompts given, duplicates included. */
   readonly prompts: number;
@@ -62,7 +62,7 @@ export interface ReadPromptsOptions {
 type PromptSettings = Config["prompts"];
 type References = PromptRow["references"];
 
-/** Of a value that is no text, in a message. */
+/** Most characters that a message shows of a value that is no text. */
 const NESTED_CHARS = 80;
 
 const NO_REFERENCES: References = {};
@@ -143,7 +143,7 @@ interface ReferenceNeeds {
   readonly notes: ReturnType<typeof openNotes>;
 }
 
-/** Null where no column names files: a million rows shall not wait a million times for nothing. */
+/** Null if no column names files, so that a million rows do not wait a million times for nothing. */
 function referenceFinder({ file, columns }: PromptSettings, { unit, references, notes }: ReferenceNeeds) {
   const wanted = Object.entries(columns).filter(([name]) => references?.names.includes(name) === true);
   if (references === undefined || wanted.length === 0) return null;

@@ -22,7 +22,7 @@ export interface ReferenceFile {
   readonly path: string;
   /** Hex. */
   readonly sha256: string;
-  /** By content, whatever the name says. */
+  /** The format of the content, whatever the name says. */
   readonly extension: "png" | "jpg" | "webp";
   readonly bytes: number;
   readonly modifiedAtMs: number;
@@ -35,7 +35,7 @@ export interface ReferenceOptions {
   readonly known?: (path: string) => ReferenceFile | undefined;
 }
 
-/** Where a row names a file, for messages. */
+/** The row and column that name a file, for messages. */
 export interface ReferencePlace {
   readonly promptsFile: string;
   /** `line 3`. */
@@ -85,7 +85,7 @@ export function referenceFiles({ folders, known }: ReferenceOptions) {
   };
 }
 
-/** What stands after "names X, …" where the file cannot be used. */
+/** A file cannot be used. The message follows "names X, …". */
 class UnfitFile extends Error {
   override readonly name = "UnfitFile";
 }
@@ -102,7 +102,7 @@ async function readReference(
 ): Promise<ReferenceFile> {
   const inside = relative(await realpath(folder), await realpath(path));
   if (inside === ".." || inside.startsWith(`..${sep}`) || isAbsolute(inside)) throw new UnfitFile("a link that leaves its folder");
-  // Before it is opened: a pipe would be waited for.
+  // This is checked before the file is opened, because opening a pipe would wait.
   if (!(await stat(path)).isFile()) throw new UnfitFile("which is no file");
   await using handle = await open(path, "r");
   const { size, mtimeMs } = await handle.stat();
@@ -120,7 +120,7 @@ async function hashImage(handle: FileHandle, size: number): Promise<Pick<Referen
   if (extension === null) throw new UnfitFile("which is neither PNG, JPEG nor WebP, whatever its name");
   const hash = createHash("sha256");
   let bytes = 0;
-  // Without an encoding a stream yields Buffers.
+  // A stream without an encoding yields Buffers.
   for await (const chunk of handle.createReadStream({ start: 0, autoClose: false }) as AsyncIterable<Buffer>) {
     hash.update(chunk);
     bytes += chunk.length;

@@ -4,7 +4,7 @@ import { type PromptSource, type PromptSourceFactory, type RawPrompt, promptsErr
 import { utf8Text, linesOf } from "./utf8-text.ts";
 import { MIB } from "../lib/units.ts";
 
-/** As for a line of text, bytes: an open quote would take the rest of the file for one cell. */
+/** Greatest size of a row, bytes, the same as of a line of text. Otherwise an open quote would make one cell of the rest of the file. */
 const RECORD_MAX_BYTES = 16 * MIB;
 
 interface TableRow {
@@ -69,7 +69,7 @@ async function* readCsv(file: string, options: { readonly gzip: boolean }): Asyn
     relax_column_count: true, // Counted here, for one message for both formats.
     max_record_size: RECORD_MAX_BYTES,
   });
-  // What goes wrong with the text reaches the reader of `parser`.
+  // Errors of the text reach the reader of `parser`.
   pipeline(Readable.from(utf8Text(file, options)), parser, () => undefined);
   try {
     let linesBefore = 0;

@@ -61,7 +61,7 @@ async function* wholeText(file: string, { gzip }: { readonly gzip: boolean }): A
 
 async function* openBytes(file: string, gzip: boolean): AsyncGenerator<Buffer, void, undefined> {
   const raw: Readable = createReadStream(file, { highWaterMark: CHUNK_BYTES });
-  // What goes wrong with either stream reaches the reader of the last; pipeline closes both.
+  // Errors of either stream reach the reader of the last one, and pipeline closes both.
   const bytes: Readable = gzip ? pipeline(raw, createGunzip({ chunkSize: CHUNK_BYTES }), () => undefined) : raw;
   for await (const chunk of bytes) yield chunk as Buffer; // No encoding is set: streams of bytes give Buffers.
 }
@@ -83,7 +83,7 @@ function withoutMark(bytes: Buffer, file: string): Buffer {
   return bytes.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK) ? bytes.subarray(BYTE_ORDER_MARK.length) : bytes;
 }
 
-/** For a character that no text holds. */
+/** Returns the error for a character that no text holds. */
 function holdsNul(bytes: Buffer, { file, line }: { readonly file: string; readonly line: number }): Error {
   const encoding = detectForeignEncoding(bytes);
   if (encoding !== null) return otherEncoding(file, encoding);
@@ -122,9 +122,9 @@ function notUtf8(file: string, line: number): Error {
 const LINE_MAX = 16 * MIB;
 
 interface Line {
-  /** From 1. */
+  /** Number of the line, from 1. */
   readonly number: number;
-  /** Without its end, LF or CR LF. */
+  /** Text of the line, without LF or CR LF. */
   readonly text: string;
 }
 

@@ -30,24 +30,24 @@ export interface ImportVotesDeps {
 
 export interface ImportVotesResult {
   readonly format: string;
-  /** What positions count. */
+  /** The unit that positions count: lines, records or rows. */
   readonly unit: "line" | "row";
   /** New votes. 0 where there are problems and `skipBad` is not set: nothing is imported then. */
   readonly imported: number;
   /** Votes that were there already, with the same content. */
   readonly already: number;
-  /** What is neither a vote nor wrong, by reason: drafts, say. */
+  /** Counts of records that are neither votes nor errors, for example drafts. Keyed by reason. */
   readonly passedOver: Readonly<Partial<Record<PassedOver, number>>>;
-  /** What is no vote that can be imported, by reason. */
+  /** Counts of votes that cannot be imported. Keyed by reason. */
   readonly refused: Readonly<Partial<Record<VoteProblem, number>>>;
   /** The first 20 of them. */
   readonly problems: readonly VoteLineProblem[];
 }
 
 export interface VoteLineProblem {
-  /** From 1, in the file's unit. */
+  /** Position in the file, from 1, counted in the file's unit. */
   readonly position: number;
-  /** From 1, in a JSON array; else null. */
+  /** Position in a JSON array, from 1. Null for other files. */
   readonly record: number | null;
   readonly reason: VoteProblem;
   readonly message: string;
@@ -115,7 +115,7 @@ export async function importVotes(file: string, deps: ImportVotesDeps): Promise<
   }
 }
 
-/** Whether two votes say the same; where they came from does not matter. */
+/** Returns true if two votes give the same answer. Their sources do not matter. */
 function isSameVote(first: VoteRow, second: VoteRow): boolean {
   return canonicalJson({ ...first, source: "" }) === canonicalJson({ ...second, source: "" });
 }

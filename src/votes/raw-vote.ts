@@ -30,7 +30,7 @@ export const VOTE_PROBLEMS = [
 
 export type VoteProblem = (typeof VOTE_PROBLEMS)[number];
 
-/** Why a line was refused; the caller adds the line number. */
+/** The reason why a line was refused. The caller adds the line number. */
 export class VoteError extends Error {
   override readonly name = "VoteError";
   readonly reason: VoteProblem;
@@ -46,7 +46,7 @@ export class VoteError extends Error {
  * it.
  */
 const IMAGE_ID = /(?:^|[^0-9A-Za-z])(i_[0-9a-f]{32})(?:\.[A-Za-z0-9]+)?$/;
-/** Where Label Studio serves files of the machine that it runs on. Source: labelstud.io/guide/storage, "Local storage". */
+/** The path at which Label Studio serves files of its own machine. Source: labelstud.io/guide/storage, "Local storage". */
 const LOCAL_FILE = /\/local-files\/?\?(?:[^#]*&)?d=([^&#]+)/;
 
 /** The image_id that a name ends in; undefined where it is none. */
@@ -59,7 +59,7 @@ export function bareName(name: string): string {
   return LOCAL_FILE.exec(name)?.[1] ?? name.replace(/[?#].*$/, "");
 }
 
-/** With its slashes, where they came as %2F. What is no such text stays as it is. */
+/** Returns the name with slashes in place of %2F and %5C. */
 function unescaped(name: string): string {
   return name.replaceAll(/%2f|%5c/gi, "/");
 }

@@ -8,7 +8,7 @@ export interface ResolveOptions {
   readonly queries: Pick<VoteQueries, "promptKeyOf" | "imageIdsBySha256">;
   /** The configured criteria; the first is that of a vote that names none. */
   readonly criteria: readonly string[];
-  /** Where the vote came from. */
+  /** The source of the vote. */
   readonly source: string;
 }
 

@@ -1,14 +1,14 @@
 import type { RawVote } from "./raw-vote.ts";
 import { ConfigError } from "../errors.ts";
 
-/** Why something in a file is neither a vote nor wrong: it is counted and left. */
+/** The reason why a record is neither a vote nor an error. Such records are counted and skipped. */
 export type PassedOver = "draft" | "no-answer" | "no-label";
 
 /** One place of a file that may hold a vote. */
 export interface VoteCandidate {
-  /** From 1, in the format's `unit`. */
+  /** Position in the file, from 1, counted in the format's `unit`. */
   readonly position: number;
-  /** From 1, in a JSON array: all of it may stand in one line. Else null. */
+  /** Position in a JSON array, from 1, because the whole array may be one line. Null for other files. */
   readonly record: number | null;
   /** @throws {VoteError} for what is wrong there. */
   readonly read: () => RawVote | PassedOver;
@@ -16,7 +16,7 @@ export interface VoteCandidate {
 
 /** The beginning of a file, by which its format is recognised. */
 export interface FileHead {
-  /** In lower case, without the dot and without `.gz`. */
+  /** File extensions in lower case, without the dot and without `.gz`. */
   readonly extension: string;
   /** The keys of the first JSON object, or a table's columns; [] where there are none. */
   readonly keys: readonly string[];
@@ -27,7 +27,7 @@ export interface FileHead {
 }
 
 export interface ReadVotesOptions {
-  /** Before the tool's own ids in our vote_id, so that two projects of one tool do not collide. */
+  /** Prefix of the vote_ids that are made from the tool's own ids, so that two projects of one tool do not collide. */
   readonly source: string;
   /** Our name of a column → the file's. */
   readonly columns: Readonly<Record<string, string>>;
@@ -39,11 +39,11 @@ export interface ReadVotesOptions {
 /** Votes as one tool writes them. One file each under `formats/`, one line in the registry. */
 export interface VoteFormat {
   readonly name: string;
-  /** For `--help` and errors. */
+  /** Short description for `--help` and errors. */
   readonly summary: string;
   /** Its columns may have other names (`--map`). */
   readonly hasColumns?: true;
-  /** What positions count. */
+  /** The unit that positions count: lines, records or rows. */
   unitOf(head: FileHead): "line" | "row";
   recognises(head: FileHead): boolean;
   /**

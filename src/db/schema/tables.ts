@@ -40,7 +40,7 @@ export const prompts = sqliteTable(
     /** Order in the file, from 0; scheduling only. Negative: only adopted images have this prompt. */
     position: integer().notNull(),
     prompt: text().notNull(),
-    /** What the model is sent. */
+    /** The text that is sent to the model. */
     sent: text().notNull(),
     negative: text().notNull().default(""),
     /** Per-prompt bound values, JSON object. */
@@ -63,10 +63,10 @@ export const referenceFiles = sqliteTable(
   "reference_files",
   {
     sha256: text().primaryKey(),
-    /** By content. */
+    /** The format by the content of the file. */
     extension: text().$type<"png" | "jpg" | "webp">().notNull(),
     bytes: integer().notNull(),
-    /** Below the store's URI; null until its bytes are there. */
+    /** Key below the store's URI. Null until its bytes are there. */
     key: text(),
   },
   () => [
@@ -96,7 +96,7 @@ export const variants = sqliteTable(
     variant: text().primaryKey(),
     /** "" for images made elsewhere (`adopted/…`): nothing is ever run of it. */
     workflow: text().notNull(),
-    /** Of the graph after `set`, without prompt, seed and prefix. */
+    /** Hash of the graph after `set`, without prompt, seed and prefix. */
     workflowSha256: text("workflow_sha256").notNull(),
     /** The graph after `set`, API format, verbatim 64-bit integers. */
     graph: text().notNull(),
@@ -145,7 +145,7 @@ export const jobs = sqliteTable(
     inactive: integer().notNull().default(0),
     /** Counts submissions, from 1; part of prompt_id. Losses count here, not in `failures`. */
     attempt: integer().notNull().default(0),
-    /** What a server said against this job: only these count towards max_attempts. */
+    /** Number of errors that servers gave for this job. Only these count towards max_attempts. */
     failures: integer().notNull().default(0),
     /** Of the current attempt; committed before POST /prompt. */
     promptId: text("prompt_id"),
@@ -199,7 +199,7 @@ export const images = sqliteTable(
     detail: text(),
     /** Fetches that a server answered with a bad image in this attempt. */
     badFetches: integer("bad_fetches").notNull().default(0),
-    /** Below the store's URI. */
+    /** Key below the store's URI. */
     key: text(),
     sha256: text(),
     bytes: integer(),
@@ -209,7 +209,7 @@ export const images = sqliteTable(
     /** 1: stored without an embedded prompt that names this job. */
     unproven: integer().notNull().default(0),
     storedAtMs: integer("stored_at_ms"),
-    /** What software and device made it; null: not known. */
+    /** The software and device that made the image. Null if not known. */
     epoch: text().references(() => serverEpochs.epoch),
   },
   (table) => [
@@ -228,7 +228,7 @@ export const inspections = sqliteTable("inspections", {
   imageId: text("image_id")
     .primaryKey()
     .references(() => images.imageId),
-  /** Null where the image could not be decoded. */
+  /** Null if the image could not be decoded. */
   pixelSha256: text("pixel_sha256"),
   perceptualHash: text("perceptual_hash"),
   width: integer(),
@@ -236,7 +236,7 @@ export const inspections = sqliteTable("inspections", {
   lumaStd: real("luma_std"),
   sharpness: real(),
   entropy: real(),
-  /** Why it could not be decoded. */
+  /** The reason why the image could not be decoded. */
   error: text(),
 });
 
@@ -278,7 +278,7 @@ export const votes = sqliteTable(
     kind: text().notNull(),
     /** Flags by image_id, JSON object of arrays. */
     flags: text().notNull().default("{}"),
-    /** How long the person looked before choosing, 0 to a day; null: not known. */
+    /** Time that the person looked before choosing, ms, 0 to a day. Null if not known. */
     durationMs: integer("duration_ms"),
     castAtMs: integer("cast_at_ms"),
     /** `page`, `adjudication` (a lead settled a dispute), `gold`, `import`, or the format that it was imported from. */

@@ -139,7 +139,7 @@ function textOr(value: Json | undefined): string | null {
 
 const RESPONSES = ".responses";
 
-/** Whether records are flat: fields, metadata and answers side by side, with who answered and whether it is a draft. */
+/** Returns true if records are flat: fields, metadata and answers side by side, with who answered and whether it is a draft. */
 function isFlatKeys(keys: readonly string[]): boolean {
   return keys.some((key) => key.endsWith(`${RESPONSES}.users`));
 }

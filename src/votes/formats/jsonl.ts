@@ -118,7 +118,7 @@ function aboutKey(key: string, value: Json | undefined): string {
 }
 
 function shown(value: Json): string {
-  // What is nested very deep cannot be written: the stack would overflow.
+  // A value that is nested very deep cannot be written: the stack would overflow.
   const isNested = Object.values(isJsonArray(value) || isJsonObject(value) ? value : []).some(
     (item) => typeof item === "object" && item !== null,
   );

@@ -67,7 +67,7 @@ function imagesOf(data: JsonRecord): ReadonlyMap<string, string> {
   return shown;
 }
 
-/** What its results say of the images; null where they say nothing. */
+/** Returns the answer in an annotation's results, or null if they hold none. */
 function outcomeOf(results: readonly JsonRecord[], shown: ReadonlyMap<string, string>): Outcome | null {
   const isSaid = results.some(({ type, from_name: name }) => type === "pairwise" || type === "ranker" || name === OUTCOME_NAME);
   const said = results.flatMap((result): Outcome[] => {
@@ -168,7 +168,7 @@ function textOr(value: Json | undefined): string | null {
 /** The name of the Choices in our tasks' configuration. */
 const OUTCOME_NAME = "outcome";
 
-/** Whether a record is of JSON_MIN: one annotation, its results beside the task's data. */
+/** Returns true if a record is of JSON_MIN: one annotation, its results beside the task's data. */
 function isMinKeys(keys: readonly string[]): boolean {
   return keys.includes("annotation_id") && keys.includes("annotator");
 }

@@ -7,7 +7,7 @@ import { type PassedOver, type ReadVotesOptions, type VoteFormat, asVotesError, 
 import type { Outcome } from "./read-answer.ts";
 
 /**
- * What a row needs and may have, under Pick-a-Pic's names; `--map ours=theirs` gives others.
+ * The required and optional columns of a row, under Pick-a-Pic's names. `--map ours=theirs` gives others.
  * Source: huggingface.co/datasets/yuvalkirstain/pickapic_v2, dataset card.
  */
 const NEEDED = ["image_0_uid", "image_1_uid", "label_0"] as const;
@@ -123,7 +123,7 @@ function isFalse(text: string | null): boolean {
   return text !== null && ["false", "0", "0.0"].includes(text.toLowerCase());
 }
 
-/** For rows without an id of their own: the same row is the same vote. */
+/** Makes the id of a row that has none: the same row is the same vote. */
 function contentHash(parts: readonly (string | null)[]): string {
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 32);
 }

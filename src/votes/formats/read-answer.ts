@@ -19,7 +19,7 @@ const SIDES = new Map([
 ]);
 
 /**
- * What a label says: an image by its place, image name, side or number from 1, or a tie, both bad, skip.
+ * Reads a label: an image by its place, image name, side or number from 1, or a tie, both bad, skip.
  * @throws {VoteError} "bad-shape" for a word that means none of them.
  */
 export function readAnswer(label: string, shown: ReadonlyMap<string, string>): Outcome {
@@ -60,7 +60,7 @@ export function readRanking(tiers: readonly (readonly string[])[], shown: Readon
   return { kind: ranking.length === 1 && ranking[0]?.length === names.length ? "tie" : "choice", ranking };
 }
 
-/** In lower case, without separators. */
+/** Returns the text in lower case, without separators. */
 function wordsOnly(text: string): string {
   return text.toLowerCase().replaceAll(/[^\p{L}\p{N}]/gu, "");
 }
@@ -114,7 +114,7 @@ const SIDE_RANKS = new Map([
   ["d", 3],
 ]);
 
-/** Where words begin: after a separator, at a capital, at a digit. */
+/** Matches the places where words begin: after a separator, at a capital, at a digit. */
 const WORDS = /[_\-\s]+|(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z])(?=\d)/;
 
 /**

@@ -7,7 +7,7 @@ import { fileProblem } from "../../lib/files/file-problem.ts";
 import { type FileHead, asVotesError, votesError } from "../vote-format.ts";
 import { isGzip } from "./read-records.ts";
 
-/** Of a JSON file, read to see its first object's keys, bytes. */
+/** Size of the part of a JSON file that is read to see the keys of its first object, bytes. */
 const HEAD_BYTES = 256 * 1024;
 const TABLES = new Set(["parquet", "csv", "tsv"]);
 

@@ -15,7 +15,7 @@ export type JsonRecord = Readonly<Record<string, Json>>;
 export interface RecordPlace {
   /** The line, from 1, at which it begins. */
   readonly position: number;
-  /** From 1, in an array; null in lines. */
+  /** Position in an array, from 1. Null in files of lines. */
   readonly number: number | null;
   /** @throws {VoteError} where it is no object. */
   readonly record: () => JsonRecord;
@@ -40,7 +40,7 @@ async function* readArray(file: string, signal: AbortSignal | undefined): AsyncG
   ]);
   const lines = recordLines();
   const items = chain([parser({ streamValues: false }), streamArray()]);
-  // What goes wrong with the file or the text reaches the reader of `items`.
+  // Errors of the file or the text reach the reader of `items`.
   pipeline(Readable.from(lines.through(utf8Text(file, { gzip: isGzip(file) }))), items, () => undefined);
   let number = 0;
   let last = "";
@@ -89,7 +89,7 @@ const LINE_MAX_BYTES = 1_000_000;
 export async function* readLines(file: string, signal: AbortSignal | undefined): ReturnType<typeof byteLines> {
   try {
     const raw: Readable = createReadStream(file, { signal });
-    // What goes wrong with either stream reaches the reader of the last; pipeline closes both.
+    // Errors of either stream reach the reader of the last one, and pipeline closes both.
     const bytes: Readable = isGzip(file) ? pipeline(raw, createGunzip(), () => undefined) : raw;
     // No encoding is set: streams of bytes give Buffers.
     yield* byteLines(bytes as AsyncIterable<Buffer>, { maxBytes: LINE_MAX_BYTES });
@@ -123,7 +123,7 @@ export function recordLines(maxCharacters = RECORD_MAX_CHARACTERS): RecordLines 
   let depth = 0;
   let isInString = false;
   let isEscaped = false;
-  /** In the array, where the next thing that is no blank begins a record. */
+  /** The reader is in the array. The next character that is no white space begins a record. */
   let isBetween = false;
   let recordCharacters = 0;
 

@@ -1,6 +1,6 @@
 import type { TaskFormat } from "./task-format.ts";
 
-/** For a page of one's own: the vote that comes back is this object with vote_id, annotator and choice or ranking (docs/votes.md). */
+/** Tasks for a page that users write themselves. The vote that comes back is this object with vote_id, annotator and choice or ranking (docs/votes.md). */
 export const jsonlTasks: TaskFormat = {
   name: "jsonl",
   extension: "jsonl",

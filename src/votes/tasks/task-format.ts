@@ -3,7 +3,7 @@ export interface OutgoingTask {
   readonly promptKey: string;
   readonly prompt: string;
   readonly criterion: string;
-  /** In the order shown. */
+  /** The images in the order in which they are shown. */
   readonly images: readonly { readonly imageId: string; readonly uri: string }[];
 }
 
@@ -20,6 +20,6 @@ export interface TaskFormat {
   readonly extension: "json" | "jsonl";
   /** One object a task; the caller writes them as an array or as lines. Nothing in it names a model or a seed. */
   objectOf(task: OutgoingTask, options: Pick<TaskFileOptions, "task">): object;
-  /** What the tool must be told first, as a file beside the tasks: its name's ending and content. Null where it needs none. */
+  /** A settings file that the tool needs beside the tasks: the ending of its name, and its content. Null if the tool needs none. */
   settings(options: TaskFileOptions): { readonly ending: string; readonly content: string } | null;
 }

@@ -17,7 +17,7 @@ export interface ManifestClaim {
   readonly recorded: RecordedVersion | undefined;
 }
 
-/** What was read of the files of a version. */
+/** The facts that were read from the files of a version. */
 export interface FoundContent {
   /** Rows by table and split. */
   readonly rows: ReadonlyMap<string, ReadonlyMap<string, number>>;

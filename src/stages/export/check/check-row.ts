@@ -7,7 +7,7 @@ import { tableRowJson, type TableRow, parseTableRow } from "../../../exporters/t
 import { findTable } from "../tables/registry.ts";
 
 export interface CheckedRow {
-  /** Null where the line does not have the shape of a row. */
+  /** Null if the line does not have the shape of a row. */
   readonly row: Row | null;
   /** Problems, in words that follow "the row". */
   readonly problems: readonly string[];
@@ -207,7 +207,7 @@ function parsedOrNull(text: string): Json {
 }
 
 export interface CheckedTableRow {
-  /** Null where the line does not have the shape of a row. */
+  /** Null if the line does not have the shape of a row. */
   readonly row: TableRow | null;
   /** Problems, in words that follow "the row". */
   readonly problems: readonly string[];

@@ -27,7 +27,7 @@ export interface VerifyExportNeeds {
   /** The place of versions. */
   readonly store: Pick<ObjectStore, "uri" | "get" | "list">;
   readonly signal: AbortSignal;
-  /** What the database says of the version. Undefined where it has none of that name at this place. */
+  /** The database's record of the version. Undefined if it has none of that name at this place. */
   readonly recorded?: RecordedVersion | undefined;
   /** Called for each problem, in any order. */
   readonly report: (problem: ExportProblem) => void;

@@ -14,7 +14,7 @@ interface VariantFacts {
 
 /** Facts that all rows of an export share. */
 export interface RowFacts {
-  /** By variant's name. */
+  /** Keyed by the variant's name. */
   readonly variants: ReadonlyMap<string, VariantFacts>;
   /** The version of each judge whose scores count, by name. */
   readonly judgeVersions: ReadonlyMap<string, string>;
@@ -45,7 +45,7 @@ export interface RowRecords {
   readonly images: readonly RowImageRecord[];
   /** In any order. */
   readonly references: readonly RowReferenceRecord[];
-  /** By image_id. */
+  /** Keyed by image_id. */
   readonly scores: ReadonlyMap<string, readonly ImageScoreRecord[]>;
 }
 

@@ -1,4 +1,4 @@
-/** Up to this many rows a split is one file. */
+/** A split with at most this many rows is one file. */
 const ONE_FILE_ROWS = 10_000;
 /** Files of a larger split: enough for the data loader workers of a few machines. */
 const AUTO_FILES = 16;
@@ -17,7 +17,7 @@ export function rowsPerFile(rows: number, files: number | "auto"): readonly numb
 export interface FilePlace {
   readonly index: number;
   readonly count: number;
-  /** Without the leading dot. */
+  /** The extension of the files, without the leading dot. */
   readonly extension: string;
   /** Default: `data`, the folder of the rows. */
   readonly folder?: string;
@@ -37,7 +37,7 @@ export interface RowRange {
   readonly fromId: string;
 }
 
-/** How the rows of a split are cut into files, and these into ranges that are small enough to be sorted in memory. */
+/** Sizes that say how the rows of a split are cut into files, and these into ranges that are small enough to be sorted in memory. */
 export interface SplitRanges {
   /** Rows of each file. */
   readonly sizes: readonly number[];

@@ -55,7 +55,7 @@ export async function contentDigest(content: VersionContent): Promise<string> {
 
 /** The place of the images, as a version records it. */
 export interface ImagePlace {
-  /** What stands before the keys in the URIs of this version. "" where nothing is to be left out. */
+  /** The part before the keys in the URIs of this version. "" if nothing is to be left out. */
   readonly prefix: string;
   readonly uriBase: string | null;
 }

@@ -29,7 +29,7 @@ export async function openPublished(store: ReadableStore, key: string, signal: A
   const body = await store.get(key, signal);
   if (body === null) return null;
   const hash = createHash("sha256");
-  const chunks = hashedChunks(body as AsyncIterable<Buffer>, hash); // Without an encoding a stream yields Buffers.
+  const chunks = hashedChunks(body as AsyncIterable<Buffer>, hash); // A stream without an encoding yields Buffers.
   return {
     chunks,
     async sha256() {
@@ -44,7 +44,7 @@ export async function openPublished(store: ReadableStore, key: string, signal: A
 export async function streamPublished(store: ReadableStore, key: string, signal: AbortSignal): Promise<AsyncIterable<Buffer>> {
   const body = await store.get(key, signal);
   if (body === null) throw new RangeError(`${key} is missing`);
-  return body as AsyncIterable<Buffer>; // Without an encoding a stream yields Buffers.
+  return body as AsyncIterable<Buffer>; // A stream without an encoding yields Buffers.
 }
 
 /** Reads a small text; null where there is none. Throws as the store does. */
@@ -74,7 +74,7 @@ async function* gunzipped(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer>
   const fed = pipeline(Readable.from(chunks, { objectMode: false }), gunzip);
   // Damage ends the loop below with its own error; without a handler here it would be reported twice.
   fed.catch(() => undefined);
-  yield* gunzip as AsyncIterable<Buffer>; // Without an encoding a stream yields Buffers.
+  yield* gunzip as AsyncIterable<Buffer>; // A stream without an encoding yields Buffers.
   await fed;
 }
 

@@ -26,7 +26,7 @@ export interface SinceFacts {
   readonly seedFormat: RowLayout["seedFormat"];
   readonly ratios: SplitRatios;
   readonly tables: readonly string[];
-  /** What stands before the keys of images today. Null where `uri_base` sets it, because it is then a value of the rows. */
+  /** The part before the keys of images in today's URIs. Null where `uri_base` sets it, because it is then a value of the rows. */
   readonly imagePlace: string | null;
 }
 

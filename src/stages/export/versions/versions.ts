@@ -32,7 +32,7 @@ export interface KnownVersions {
   readonly complete: ReadonlySet<string>;
   /** Versions that were begun and have no manifest. */
   readonly begun: ReadonlySet<string>;
-  /** What LATEST names. */
+  /** The version that LATEST names. */
   readonly latest: string | null;
 }
 

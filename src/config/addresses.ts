@@ -31,7 +31,7 @@ export function checkHttpUrl(text: string): CheckedUrl {
 /** A service that runs ComfyUI behind an API of its own. */
 interface JobApi {
   readonly name: string;
-  /** What the user can do instead. */
+  /** The hint for the user. */
   readonly instead: string;
 }
 
@@ -102,7 +102,7 @@ export function resolveStoreUri(uri: string, dir: string): CheckedUri {
     const folder = uri.slice("file:".length);
     return folder === "" ? { why: "names no folder: expected file:folder" } : { uri: pathToFileURL(resolve(dir, folder)).href };
   }
-  // Of file://images/a the first part would be a host.
+  // In file://images/a the first part would be a host.
   if (!uri.startsWith("file:///")) return { why: "names a host: expected file:folder or file:///absolute/folder" };
   try {
     return { uri: pathToFileURL(resolve(fileURLToPath(uri))).href };

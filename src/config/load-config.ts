@@ -90,7 +90,7 @@ function parseLeniently(config: Json, { wholes, isQuoted }: Leniency): z.ZodSafe
   value = fillEmptySections(value, first.error.issues);
   const second = configSchema.safeParse(value);
   if (second.success) return second;
-  // What fits neither way is reported as it would be without quotes: a port of 99999 is too large, not text.
+  // A value that fits neither way is reported as if it had no quotes: a port of 99999 is too large, not text.
   const stillBad = badPaths(second.error.issues);
   for (const { path, typed } of wholes) if (stillBad.has(JSON.stringify(path))) value = withValue(value, path, typed);
   return parseWithSections(value);

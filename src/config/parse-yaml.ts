@@ -124,7 +124,7 @@ function narrowIntegers(value: unknown, depth: number): Json {
   if (typeof value === "object" && value !== null) {
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, narrowIntegers(item, depth + 1)]));
   }
-  return value as Json; // What the core schema makes of scalars: text, number, boolean, null.
+  return value as Json; // The core schema makes only text, number, boolean and null of scalars.
 }
 
 const REASONS: Readonly<Record<string, string>> = {

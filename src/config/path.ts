@@ -3,7 +3,7 @@ import { isJsonArray, isJsonObject, type Json } from "../lib/exact-json.ts";
 /** Keys and list indexes from the top of the configuration. */
 export type Path = readonly (string | number)[];
 
-/** As users write it: `servers[0].url`, `annotate.pairs["my set"]`. */
+/** Formats a path as users write it: `servers[0].url`, `annotate.pairs["my set"]`. */
 export function formatPath(path: Path): string {
   return path
     .map((step, index) => {

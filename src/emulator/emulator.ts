@@ -10,7 +10,7 @@ export interface EmulatorOptions {
   readonly port?: number;
   /** @default 127.0.0.1 */
   readonly host?: string;
-  /** How long a prompt takes that is not cached, ms. @default 0 */
+  /** Time that a prompt takes if it is not cached, ms. @default 0 */
   readonly execMs?: number;
   /** Faults to play; faults.ts has the grammar. */
   readonly faults?: string;
@@ -70,9 +70,9 @@ export interface Emulator {
   readonly executions: ReadonlyMap<string, number>;
   /** Ends it for good. */
   stop(): Promise<void>;
-  /** As kill -9 and a new start on the same port: queue, history, node cache and temp are gone, connections are cut. */
+  /** Acts like kill -9 and a new start on the same port: queue, history, node cache and temp are gone, connections are cut. */
   restart(): Promise<void>;
-  /** As kill -9: it stays down. */
+  /** Acts like kill -9. The server stays down. */
   kill(): Promise<void>;
   start(): Promise<void>;
   /** Removes a file behind the server's back; false if there is none. */

@@ -64,7 +64,7 @@ export interface FaultRule {
   readonly kind: FaultKind;
   /** Share of the subjects, or the FACTOR or N of slow and crash-after. */
   readonly amount: number;
-  /** How often the same subject is hit. */
+  /** Number of times that the same subject is hit. */
   readonly times: number;
   /** 1-based number of the first subject hit; `amount` is then a count. */
   readonly first: number | undefined;
@@ -72,11 +72,11 @@ export interface FaultRule {
 
 /** Decides which fault strikes whom. One plan may serve several emulators, which then share the memory of who was hit. */
 export interface FaultPlan {
-  /** Whether `kind` happens to `subject` now. `text` is where "FAIL kind" is looked for. Counts the attempt. */
+  /** Returns true if `kind` happens to `subject` now, and counts the attempt. "FAIL kind" is looked for in `text`. */
   strikes(kind: FaultKind, subject: string, text?: string): boolean;
-  /** How many times as long executions take. */
+  /** Factor by which executions take longer. */
   readonly slowFactor: number;
-  /** Whether the server dies now that `finished` prompts have ended since it was set up. */
+  /** Returns true if the server dies now that `finished` prompts have ended since it was set up. */
   crashesAfter(finished: number): boolean;
 }
 
@@ -131,7 +131,7 @@ export function faultPlan(spec: string, seed: number): FaultPlan {
   };
 }
 
-/** How often "FAIL kind" in the text asks for the fault: 0 if it does not. */
+/** Returns how often "FAIL kind" in the text asks for the fault; 0 if it does not. */
 function sentinelTimes(kind: FaultKind, text: string): number {
   if (!text.includes("FAIL ")) return 0;
   const match = new RegExp(String.raw`FAIL ${kind}(?![\w-])(?: (\d+)\b)?`).exec(text);

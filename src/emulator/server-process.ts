@@ -15,7 +15,7 @@ export interface ProcessOptions extends ComfyOptions {
 /** One life of a server, from start to kill. */
 export interface ServerProcess {
   readonly port: number;
-  /** As SIGKILL: every connection is cut; queue, history and node cache are gone. */
+  /** Acts like SIGKILL: every connection is cut; queue, history and node cache are gone. */
   kill(): Promise<void>;
 }
 

@@ -49,7 +49,7 @@ export function refuseDepth(text: string): void {
   for (let at = 0; at < text.length; at++) {
     const character = text[at];
     if (inString) {
-      if (character === "\\") at++; // What is escaped ends no string.
+      if (character === "\\") at++; // An escaped character does not end the string.
       else if (character === '"') inString = false;
     } else if (character === '"') inString = true;
     else if (character === "[" || character === "{") {

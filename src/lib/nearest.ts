@@ -8,7 +8,7 @@ const COMPARED_MAX = 200;
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   const wanted = fold(word);
   let best: string | undefined;
-  // Of one or two letters any other is "near": only case may differ.
+  // For a name of one or two letters every other is "near", so only the case may differ.
   let bestDistance = wanted.length < 3 ? 1 : Math.floor(wanted.length / 3) + 1;
   for (const candidate of candidates) {
     const folded = fold(candidate);

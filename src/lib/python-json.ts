@@ -101,7 +101,7 @@ export function pythonConstantsFilter(): PythonConstantsFilter {
       else if (inString) {
         if (code !== BACKSLASH) continue;
         if (at + 1 === text.length) return holdFrom(at);
-        at++; // What is escaped ends no string.
+        at++; // An escaped character does not end the string.
       } else if (OPENING.has(code)) {
         if (++depth > DEPTH_MAX) throw new DepthError();
       } else if (CLOSING.has(code)) depth--;

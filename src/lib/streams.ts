@@ -1,9 +1,9 @@
 import type { Hash } from "node:crypto";
 import { Readable } from "node:stream";
 
-/** One line of a file, without its end. */
+/** One line of a file, without its line end. */
 export interface ByteLine {
-  /** From 1. */
+  /** Number of the line, from 1. */
   readonly number: number;
   readonly bytes: Buffer;
 }

@@ -46,10 +46,10 @@ export type ViewAnswer =
  * @see https://github.com/comfyanonymous/ComfyUI/blob/a125cd84b054/server.py
  */
 export interface ComfyClient {
-  /** Without a trailing slash. */
+  /** URL of the server, without a trailing slash. */
   readonly url: string;
   submit(submission: Submission, signal: AbortSignal): Promise<SubmitAnswer>;
-  /** Null where the server knows no finished run of that id: unknown, waiting, running, evicted and lost look the same. */
+  /** Null if the server knows no finished run of that id: unknown, waiting, running, evicted and lost look the same. */
   history(promptId: string, signal: AbortSignal): Promise<HistoryEntry | null>;
   /** The whole history, oldest first, streamed: up to 10,001 entries, many MB. */
   historyAll(signal: AbortSignal): AsyncIterable<HistoryEntry>;
@@ -70,7 +70,7 @@ export interface ComfyClient {
   /** Takes effect between prompts. `freeMemory` drops the node cache, too. */
   free(what: { readonly unloadModels: boolean; readonly freeMemory: boolean }, signal: AbortSignal): Promise<void>;
   systemStats(signal: AbortSignal): Promise<SystemStats>;
-  /** By class; {} for an unknown class. Null: all classes. */
+  /** Definitions keyed by class; {} for an unknown class. Null asks for all classes. */
   objectInfo(classType: string | null, signal: AbortSignal): Promise<JsonObject>;
   /** The largest upload that the server takes, bytes; null where it does not say, as older ones. */
   maxUploadBytes(signal: AbortSignal): Promise<number | null>;
@@ -185,7 +185,7 @@ async function viewHeld(held: HeldGets, { url, image, reading }: HeldView): Prom
 async function view(http: Http, image: Viewed, signal: AbortSignal): Promise<ViewAnswer> {
   const { statusCode, headers, body } = await http.send({ method: "GET", path: viewPath(image), signal, isAboutOne: true }, [404]);
   if (statusCode === 404) {
-    // So that the connection may be used again; the status has said all.
+    // The body is read so that the connection can be used again. The status alone is the answer.
     await readText(body, { maxBytes: MISSING_MAX_BYTES, patienceMs: 60_000 }).catch(() => undefined);
     return { kind: "missing" };
   }

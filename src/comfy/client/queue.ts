@@ -13,7 +13,7 @@ export interface QueueItem {
 
 export interface Queue {
   readonly running: readonly QueueItem[];
-  /** In running order; the wire holds a heap. */
+  /** Prompts that wait, in the order in which they will run. The server sends them as a heap. */
   readonly pending: readonly QueueItem[];
 }
 

@@ -7,7 +7,7 @@ import type { QueueItem } from "./queue.ts";
 import { type Submission, describeRefusal } from "./submit.ts";
 import { findByMark } from "./history-stream.ts";
 
-/** Between two looks at the server, ms. */
+/** Time between two looks at the server, ms. */
 const POLL_MS = 250;
 /** A prompt that is in neither queue nor history for this long is lost, ms. */
 const LOST_GRACE_MS = 5_000;

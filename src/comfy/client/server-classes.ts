@@ -6,7 +6,7 @@ import { parseObjectInfo, type ClassInfo, type ObjectInfo } from "../nodes/objec
 /** The classes that a workflow uses, as a server describes them. */
 export interface ServerClasses {
   readonly url: string;
-  /** Without those that it does not have. */
+  /** Classes that the server has. Others are left out. */
   readonly objectInfo: ObjectInfo;
   /** Replacements for classes that it does not have. */
   readonly replacements: NodeReplacements;

@@ -19,7 +19,7 @@ export interface Submission {
   readonly extraData?: JsonObject;
   /** Goes along in extra_data, to find the prompt by where the server calls it otherwise. */
   readonly mark?: Omit<JobMark, "promptId">;
-  /** Before all that waits. */
+  /** True if the prompt goes before all prompts that wait. */
   readonly front?: boolean;
   /** Its place in the queue: lower runs first. */
   readonly number?: number;
@@ -41,8 +41,8 @@ export interface NodeError {
 
 export type SubmitAnswer =
   /**
-   * `promptId` is the server's name for the prompt: older servers ignore ours, and queue, history and events know only theirs.
-   * nodeErrors may be there all the same: outputs that failed validation are dropped, the rest runs.
+   * `promptId` is the server's id for the prompt. Older servers ignore the id that was sent, and use their own in queue, history and events.
+   * An accepted prompt may have nodeErrors: the server drops outputs that failed validation, and runs the rest.
    */
   | { readonly kind: "accepted"; readonly promptId: string; readonly number: number; readonly nodeErrors: readonly NodeError[] }
   /** Sending it again cannot help. `message` is ComfyUI's own; what it holds against single nodes is in nodeErrors. */
@@ -99,7 +99,7 @@ async function post(http: Http, call: Call): Promise<Answer | TransientError> {
   }
 }
 
-/** Null where the answer is not ComfyUI's. */
+/** Returns null if the answer is not ComfyUI's. */
 function accepted(fields: JsonObject | null): SubmitAnswer | null {
   const promptId = fields?.["prompt_id"];
   if (fields === null || typeof promptId !== "string" || promptId === "" || promptId.length > PROMPT_ID_MAX_CHARS) return null;

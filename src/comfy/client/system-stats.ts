@@ -18,7 +18,7 @@ export interface SystemStats {
   readonly os: string;
   /** "unknown" where the server does not say; `2.9.1+cu128`. */
   readonly pytorch: string;
-  /** Without the compiler: `3.11.7`. */
+  /** Version without the compiler, for example `3.11.7`. */
   readonly python: string;
   readonly argv: readonly string[];
   readonly ramTotalBytes: number;
@@ -29,7 +29,7 @@ export interface SystemStats {
   readonly withoutMetadata: boolean;
 }
 
-/** Lenient, since versions differ in what they tell; undefined where nothing says that this is ComfyUI. */
+/** Accepts missing fields, because versions differ in what they tell. Returns undefined if the answer does not come from ComfyUI. */
 export function parseSystemStats(answer: Json): SystemStats | undefined {
   if (!isJsonObject(answer) || !isJsonObject(answer["system"])) return undefined;
   const { system } = answer;
@@ -54,7 +54,7 @@ export function parseSystemStats(answer: Json): SystemStats | undefined {
 }
 
 const textOf = (value: Json | undefined, fallback: string): string => (typeof value === "string" ? value : fallback);
-/** A backend that cannot tell says NaN or Infinity: that is no number of bytes. */
+/** A backend that does not know a size answers NaN or Infinity, which counts as 0 bytes. */
 const bytesOf = (value: Json | undefined): number => {
   const bytes = typeof value === "number" || typeof value === "bigint" ? Number(value) : 0;
   return Number.isFinite(bytes) ? bytes : 0;

@@ -8,7 +8,7 @@ import { tryParsePython } from "../../lib/python-json.ts";
 
 /** ComfyUI sends no pings of its own, and a link that is cut looks like a quiet one: ping it, ms. */
 const PING_MS = 20_000;
-/** Without a frame or pong for this long the link is dead, ms: three pings. */
+/** The link is dead after this time without a frame or pong, ms: three pings. */
 const IDLE_MS = 60_000;
 
 export interface ComfyEventsOptions {
@@ -24,16 +24,16 @@ export interface ComfyEventsOptions {
   readonly idleMs?: number;
   readonly backoff?: { readonly firstMs: number; readonly maxMs: number };
   onEvent(event: ComfyEvent): void;
-  /** After each connect. What was sent while there was no connection is lost: read history now. */
+  /** Called after each connect. Messages sent without a connection are lost, so the caller should read history now. */
   onOpen(): void;
-  /** After each connection that ended or never came to be; another try follows. */
+  /** Called after each connection that ended or could not be opened. Another try follows. */
   onDown?(error: Error): void;
 }
 
 export interface ComfyEvents {
   /**
-   * Of the newest connection, or while there is none of the next. A fresh one for each: with a used one the old handler's clean-up
-   * unregisters the new socket (ComfyUI#16010).
+   * The id of the newest connection, or of the next one while there is none. Each connection has a new id: with a used one, the clean-up of the
+   * old handler unregisters the new socket (ComfyUI#16010).
    */
   readonly clientId: string;
   close(): void;

@@ -3,7 +3,7 @@ import type { Dispatcher } from "undici";
 import { networkCode } from "../../lib/http/failure.ts";
 import { AS_IT_IS } from "../../lib/http/read-answer.ts";
 
-/** After an answer of another kind so many are not tried: a server with large images would send the beginning of each twice. */
+/** After an answer that does not fit, this many requests do not try: a server with large images would send the beginning of each twice. */
 const OTHERS_SKIPPED = 16;
 /** A length that a number holds exactly. */
 const LENGTH = /^\d{1,15}$/;

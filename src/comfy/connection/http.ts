@@ -29,7 +29,7 @@ export interface Http extends Connection {
   send(call: Call, also?: readonly number[]): Promise<ServerAnswer>;
   /** Makes a call, and returns its JSON as `parse` reads it. `parse` returns undefined for what ComfyUI would not answer. */
   json<T>(call: Call, parse: (answer: Json) => T | undefined): Promise<T>;
-  /** As `json`; null for 404. */
+  /** Does the same as `json`, but returns null for 404. */
   jsonIfAny<T>(call: Call, parse: (answer: Json) => T | undefined): Promise<T | null>;
   /** Makes a call whose answer has no content. */
   done(call: Call): Promise<void>;
@@ -71,7 +71,7 @@ export function openHttp(options: ConnectionOptions): Http {
   async function send(call: Call, also: readonly number[] = []): Promise<ServerAnswer> {
     const answer = await connection.exchange(call);
     if (answer.statusCode === 200 || also.includes(answer.statusCode)) return answer;
-    // Without its words the status will do.
+    // If the words cannot be read, the status is enough.
     const { text } = await readText(answer.body, { maxBytes: REFUSAL_MAX_BYTES, patienceMs: options.timeoutMs }).catch(() => ({
       text: "",
     }));
@@ -89,7 +89,7 @@ export function openHttp(options: ConnectionOptions): Http {
     async jsonIfAny(call, parse) {
       const { statusCode, body } = await send(call, [404]);
       if (statusCode !== 404) return parsed(call, body, parse);
-      // So that the connection may be used again; the status has said all.
+      // The body is read so that the connection can be used again. The status alone is the answer.
       await readText(body, { maxBytes: REFUSAL_MAX_BYTES, patienceMs: options.timeoutMs }).catch(() => undefined);
       return null;
     },

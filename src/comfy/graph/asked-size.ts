@@ -39,8 +39,8 @@ const LATENT_SOURCES = new Set(["EmptyLatentImage", "EmptySD3LatentImage", "Empt
 const LATENT_MULTIPLES_PX = [64, 8] as const;
 
 /**
- * The size of what an output node saves, as far as core nodes alone tell it: null wherever another node has a say.
- * `read` gives the values of one job, where they differ from the graph's.
+ * Returns the size of the images that an output node saves. Returns null if a node that is not a core node can change the size.
+ * `read` gives the values of one job that differ from the graph's.
  */
 export function askedSize(graph: ApiGraph, outputNodeId: string, read: ReadInput = readFrom(graph)): AskedSize | null {
   const output = nodeOf(graph, outputNodeId);

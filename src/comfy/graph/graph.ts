@@ -62,7 +62,7 @@ export function withInputs(graph: ApiGraph, changes: Iterable<readonly [Place, J
 /** An input fed by another node's output. */
 export interface Reference {
   readonly nodeId: string;
-  /** From 0. */
+  /** Index of the output, from 0. */
   readonly output: number;
 }
 

@@ -27,7 +27,7 @@ export interface VariantSettings {
 
 /** Shared by all jobs of a variant. */
 export interface PreparedVariant {
-  /** After `set`, without savers that are no outputs. */
+  /** The graph after `set`, without savers that are no outputs. */
   readonly graph: ApiGraph;
   /**
    * Hex. Of classes and inputs of `graph`, without the inputs that each job fills and the outputs' filename_prefix; titles do not count.

@@ -115,8 +115,8 @@ function parseNode(value: Json, { id, file }: { readonly id: string; readonly fi
   const inputs = value["inputs"] ?? {};
   if (!isJsonObject(inputs)) throw notAWorkflow(file, `the inputs of node ${id} (${classType}) are ${kindOf(inputs)}, expected an object`);
   const meta = value["_meta"];
-  // A run leaves there what the node's IS_CHANGED said; sent again, ComfyUI would take it for the answer and not ask the node: what shall
-  // run always would come from the cache. Source: IsChangedCache.get, execution.py.
+  // A run writes the answer of the node's IS_CHANGED into `is_changed`. If it were sent again, ComfyUI would use that answer and not ask the
+  // node: a node that must always run would come from the cache. Source: IsChangedCache.get, execution.py.
   const { _meta: _, is_changed: __, ...rest } = value;
   return { ...rest, class_type: classType, inputs, ...(isJsonObject(meta) ? { _meta: meta } : {}) };
 }

@@ -21,7 +21,7 @@ export interface NodeRunDeps {
   readonly disk: EmulatorDisk;
   readonly faults: RunFaults;
   readonly disableMetadata: boolean;
-  /** Whether POST /interrupt asked this run to stop. */
+  /** Returns true if POST /interrupt asked this run to stop. */
   isInterrupted(): boolean;
   isOutput(nodeId: string): boolean;
   /** Tells which node runs, for clients that reconnect. */
@@ -39,7 +39,7 @@ export class Interrupted extends Error {
   override readonly name = "Interrupted";
 }
 
-/** How much of the run's time a node takes. */
+/** Returns the time that a node takes, in units. A run's time is divided over the units of its nodes. */
 export function unitsOf(classType: string, inputs: NodeInputs): number {
   return Math.max(1, stepsOf(classType, inputs) * UNITS_PER_STEP);
 }

@@ -18,7 +18,7 @@ export interface RunDeps extends Shared {
   readonly cache: NodeCache;
   readonly classes: NodeClasses;
   readonly faults: FaultPlan;
-  /** How long the run takes, unless everything is cached. */
+  /** Time that the run takes unless everything is cached, ms. */
   readonly execMs: number;
   /** Aborted when the server is killed. */
   readonly signal: AbortSignal;

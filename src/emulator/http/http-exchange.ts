@@ -5,7 +5,7 @@ import type { FaultPlan } from "../faults.ts";
 export interface HttpExchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  /** Without the `/api` that every route may be asked under. */
+  /** Path without the `/api` prefix, which every route accepts. */
   readonly path: string;
   readonly query: URLSearchParams;
 }

@@ -188,8 +188,8 @@ function lastSegment({ path }: HttpExchange): string {
 }
 
 /**
- * Whether a web page of another origin sent this request to a server on loopback; ComfyUI answers 403 then.
- * Without a port on one of the two sides only the host names are compared.
+ * Returns true if a web page of another origin sent this request to a server on loopback. ComfyUI answers 403 then.
+ * If one of the two sides has no port, only the host names are compared.
  */
 function originIsForeign({ host, origin }: IncomingHttpHeaders): boolean {
   if (host === undefined || origin === undefined) return false;

@@ -17,7 +17,7 @@ import {
 
 export interface NodeValidationDeps {
   readonly classes: NodeClasses;
-  /** Whether LoadImage would find this file. */
+  /** Returns true if LoadImage would find this file. */
   imageExists(name: string): boolean;
 }
 

@@ -168,7 +168,7 @@ export function runNode(classType: string, inputs: NodeInputs, deps: NodeDeps): 
   return run(inputs, deps);
 }
 
-/** How many progress steps a node reports while it runs; 0 for none. */
+/** Returns the number of progress steps that a node reports while it runs; 0 for none. */
 export function stepsOf(classType: string, inputs: NodeInputs): number {
   return classType === "KSampler" ? number(inputs, "steps") : 0;
 }

@@ -69,7 +69,7 @@ function outputNodes(prompt: PyDict, { classes, targets, namesMissingNodes }: Va
   return outputs;
 }
 
-/** How 0.33.0 names a node that it cannot run. */
+/** The name that 0.33.0 gives to a node that it cannot run. */
 function missingNode(nodeId: string, { node, classType }: { readonly node: PyValue; readonly classType: PyValue }): PyDict {
   const meta = isPyDict(node) ? node.get("_meta") : undefined;
   const written = isPyDict(meta) ? (meta.get("title") ?? null) : null;

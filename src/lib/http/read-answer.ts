@@ -30,7 +30,7 @@ export function unpackAnswer({ headers, body }: PackedAnswer): PackedAnswer {
   const { "content-encoding": coding, "content-length": _, ...rest } = headers;
   const decoders = chooseDecoders(coding);
   if (decoders === null) return { headers, body };
-  // What goes wrong with any of the streams reaches the reader of the last; pipeline closes them all.
+  // Errors of any of the streams reach the reader of the last one, and pipeline closes them all.
   const unpacked = decoders.reduceRight<Readable>((packed, decoder) => pipeline(packed, decoder(), () => undefined), body);
   return { headers: rest, body: unpacked };
 }

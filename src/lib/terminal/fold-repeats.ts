@@ -14,7 +14,7 @@ const ABOUT_A_SERVER = /https?:\/\//;
 interface Kind<Line> {
   sinceMs: number;
   windowMs: number;
-  /** By text: how often it came in this window, including the time that it was printed. */
+  /** Keyed by text: how often it came in this window, including the time that it was printed. */
   readonly printed: Map<string, { line: Line; count: number; isOld: boolean }>;
   /** Lines of this kind that were not printed. */
   others: number;

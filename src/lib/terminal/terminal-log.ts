@@ -7,9 +7,9 @@ import { printable } from "./printable.ts";
 import { createRateMeter, type RateMeter } from "../rate-meter.ts";
 import { LOG_LEVELS, type Log, type LogLevel, type Progress } from "../log.ts";
 
-/** Between two redraws of the live bars, ms: the eye sees no more than ten a second. */
+/** Time between two redraws of the live bars, ms. More than ten a second cannot be read. */
 const REDRAW_MS = 100;
-/** Between two plain progress lines where no terminal is, ms. */
+/** Time between two plain progress lines if stdout is no terminal, ms. */
 const PLAIN_LINE_MS = 30_000;
 const BAR_WIDTH = 24;
 

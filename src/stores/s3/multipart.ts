@@ -139,7 +139,7 @@ async function* partsOf(body: Readable, sizeBytes: number): AsyncGenerator<Buffe
   let part = Buffer.allocUnsafe(Math.min(partBytes, sizeBytes));
   let filled = 0;
   let seenBytes = 0;
-  // Without an encoding a stream yields Buffers.
+  // A stream without an encoding yields Buffers.
   for await (const chunk of body as AsyncIterable<Buffer>) {
     seenBytes += chunk.length;
     if (seenBytes > sizeBytes) throw wrongLength(seenBytes, sizeBytes);
@@ -182,7 +182,7 @@ async function abortLeftovers(
 export async function etagOf(body: Readable, sizeBytes: number): Promise<string> {
   if (sizeBytes <= MULTIPART_BYTES) {
     const md5 = createHash("md5");
-    for await (const chunk of body as AsyncIterable<Buffer>) md5.update(chunk); // Without an encoding a stream yields Buffers.
+    for await (const chunk of body as AsyncIterable<Buffer>) md5.update(chunk); // A stream without an encoding yields Buffers.
     return md5.digest("hex");
   }
   const md5s: string[] = [];

@@ -224,7 +224,7 @@ export async function s3Store(settings: S3Options): Promise<ObjectStore> {
     async holds(key, sizeBytes, read, signal) {
       const found = await look(key, signal);
       if (found?.ContentLength !== sizeBytes) return false;
-      // With a customer's key, and at some stores, the ETag says nothing.
+      // The ETag is no MD5 with a customer's key, and at some stores.
       if (!isContentEtag(found.ETag) || found.SSEKMSKeyId !== undefined || found.SSECustomerAlgorithm !== undefined) return null;
       const ours = await etagOf(read(), sizeBytes);
       // Another number of parts: the same bytes may have come in other parts.

@@ -4,6 +4,7 @@ import { stringifyPython, tryParsePython } from "../../lib/python-json.ts";
 import { saverKindOf } from "../../comfy/graph/savers.ts";
 import { parseWorkflow } from "../../comfy/graph/workflow.ts";
 import { type Config, ADOPTED_VARIANT, type WorkflowConfig } from "../../config/schema.ts";
+import type { AdoptedImage } from "../../db/queries/images/adoption.ts";
 import { ConfigError, RejectError } from "../../errors.ts";
 import { promptKeyOf, workflowSha256Of, SEED_MAX } from "../../identity.ts";
 import { canonicalJson, isJsonObject, type Json, type JsonObject } from "../../lib/exact-json.ts";
@@ -18,18 +19,10 @@ const MODEL_CHARS = 200;
 export type DescribeRules = Pick<Config, "workflows" | "prompts">;
 
 /** The columns of an adopted image, without those about its bytes. */
-export interface Description {
-  readonly promptKey: string;
-  readonly prompt: string;
-  readonly negative: string;
-  readonly bound: string;
-  readonly variant: string;
-  readonly model: string;
-  readonly seed: string;
-  readonly workflowSha256: string | null;
-  readonly params: string;
-  readonly rank: string;
-}
+export type Description = Pick<
+  AdoptedImage,
+  "promptKey" | "prompt" | "negative" | "bound" | "variant" | "model" | "seed" | "workflowSha256" | "params" | "rank"
+>;
 
 export interface Described {
   /** Graph embedded in the bytes; null if they carry none. */

@@ -1,8 +1,9 @@
 import type { RejectReason } from "../../../errors.ts";
 import type { Db } from "../../open.ts";
+import type { StoredImage } from "./images.ts";
 
 /** An image made elsewhere that the store has, with what is said of it. */
-export interface AdoptedImage {
+export interface AdoptedImage extends StoredImage {
   readonly imageId: string;
   readonly job: string;
   readonly promptKey: string;
@@ -29,15 +30,6 @@ export interface AdoptedImage {
   readonly filename: string;
   readonly subfolder: string;
   readonly type: string;
-  readonly key: string;
-  readonly sha256: string;
-  readonly bytes: number;
-  readonly format: string;
-  readonly width: number;
-  readonly height: number;
-  /** 1: no graph in the image says how it was made. */
-  readonly unproven: 0 | 1;
-  readonly storedAtMs: number;
 }
 
 /** An image or line that a source offered. */

@@ -30,6 +30,7 @@ export interface StoredImage {
   readonly format: string;
   readonly width: number;
   readonly height: number;
+  /** 1: no graph in the image says how it was made. */
   readonly unproven: 0 | 1;
   readonly storedAtMs: number;
 }

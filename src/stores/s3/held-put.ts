@@ -13,6 +13,7 @@ import {
   type SignedRequest,
 } from "./signed-put.ts";
 import { codeOf, statusOf, mayRefuseHeader, type S3Abilities } from "./errors.ts";
+import { md5Of } from "./etag.ts";
 import { putStream } from "./put.ts";
 
 export interface HeldPuts {
@@ -26,8 +27,6 @@ export interface HeldPutOptions extends DirectPutsOptions {
   readonly abilities: Pick<S3Abilities, "checksum">;
 }
 
-/** The ETag of an object that came in one piece, unless a customer's key encrypts it: the MD5. */
-const MD5_ETAG = /^"?([0-9a-f]{32})"?$/;
 /** The SDK knows what to make of them. */
 const MOVED: ReadonlySet<number | undefined> = new Set([301, 302, 307, 308]);
 /** The SDK reads the store's clock off such an answer, and signs by it from then on. */
@@ -121,7 +120,7 @@ export function heldPuts(client: S3Client, { sdk, abilities, ...options }: HeldP
 
 /** True also where the ETag is no MD5: nothing can be said then. */
 function isSameByEtag(bytes: Uint8Array, etag: string | undefined): boolean {
-  const [, stored] = MD5_ETAG.exec(etag ?? "") ?? [];
+  const stored = md5Of(etag);
   return stored === undefined || stored === hash("md5", bytes);
 }
 

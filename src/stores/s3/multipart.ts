@@ -12,6 +12,7 @@ import type {
 } from "@aws-sdk/client-s3";
 import { TransientError } from "../../errors.ts";
 import { statusOf } from "./errors.ts";
+import { isMultipartEtag, md5Of, unquoted } from "./etag.ts";
 import { MIB } from "../../lib/units.ts";
 import { wrongLength } from "./put.ts";
 
@@ -99,7 +100,8 @@ async function sendPart(
   const command = { ...place, Body: bytes, ContentLength: bytes.length };
   const answer = await request((abortSignal) => client.send(new sdk.UploadPartCommand(command), { abortSignal }), bytes.length);
   const { ETag, ChecksumCRC32, ChecksumCRC32C, ChecksumCRC64NVME, ChecksumSHA1, ChecksumSHA256 } = answer;
-  if (/^[0-9a-f]{32}$/.test(unquoted(ETag)) && unquoted(ETag) !== md5)
+  const stored = md5Of(ETag);
+  if (stored !== undefined && stored !== md5)
     throw new TransientError(`Cannot trust part ${place.PartNumber}: its MD5 is not that of the bytes sent`);
   const checksums = { ChecksumCRC32, ChecksumCRC32C, ChecksumCRC64NVME, ChecksumSHA1, ChecksumSHA256 };
   return { part: { ETag, PartNumber: place.PartNumber, ...checksums }, md5 };
@@ -192,17 +194,4 @@ export async function etagOf(body: Readable, sizeBytes: number): Promise<string>
 
 function etagOfParts(md5s: readonly string[]): string {
   return `${hash("md5", Buffer.from(md5s.join(""), "hex"))}-${md5s.length}`;
-}
-
-/** True for an ETag that says something of the bytes. */
-export function isContentEtag(etag: string | undefined): boolean {
-  return /^[0-9a-f]{32}(?:-\d{1,5})?$/.test(unquoted(etag));
-}
-
-function isMultipartEtag(etag: string | undefined): boolean {
-  return /^[0-9a-f]{32}-\d{1,5}$/.test(unquoted(etag));
-}
-
-export function unquoted(etag: string | undefined): string {
-  return etag?.replaceAll('"', "") ?? "";
 }

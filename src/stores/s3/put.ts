@@ -2,12 +2,10 @@ import { type Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { TransientError } from "../../errors.ts";
 import { createHash } from "node:crypto";
+import { md5Of } from "./etag.ts";
 
 /** Sends one stream; rejects with classed errors. The ETag as the store wrote it, quotes included. */
 export type SendStream = (stream: Readable, signal: AbortSignal) => Promise<{ readonly ETag?: string | undefined } | "exists">;
-
-/** The ETag of an object that came in one piece, unless a customer's key encrypts it: the MD5. */
-const MD5_ETAG = /^"?([0-9a-f]{32})"?$/;
 
 /**
  * Sends a body of exactly `sizeBytes`. The SDK pipes a body without watching it: an error in it would be uncaught and leave the
@@ -27,7 +25,7 @@ export async function putStream(body: Readable, sizeBytes: number, send: SendStr
   try {
     const answer = await send(stream, unwanted.signal);
     if (answer === "exists") return answer;
-    const [, stored] = MD5_ETAG.exec(answer.ETag ?? "") ?? [];
+    const stored = md5Of(answer.ETag);
     if (!stream.readableEnded || (stored !== undefined && stored !== md5())) {
       throw new TransientError("Cannot trust the stored object: its MD5 is not that of the bytes sent");
     }

@@ -9,7 +9,8 @@ import { CONNECT_TIMEOUT_MS, openS3Client, type S3ClientOptions, parseS3Uri } fr
 import { s3Expiry } from "./expiry.ts";
 import { codeOf, s3Error, statusOf, type S3Right, allAbilities, isNotImplemented, mayRefuseHeader } from "./errors.ts";
 import { heldPuts } from "./held-put.ts";
-import { etagOf, isContentEtag, MULTIPART_BYTES, putMultipart, unquoted } from "./multipart.ts";
+import { isContentEtag, unquoted } from "./etag.ts";
+import { etagOf, MULTIPART_BYTES, putMultipart } from "./multipart.ts";
 import { putStream, wrongLength } from "./put.ts";
 
 export interface S3Options extends Omit<S3ClientOptions, "stallTimeoutMs"> {

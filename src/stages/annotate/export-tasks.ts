@@ -5,9 +5,6 @@ import { type FinalGroup, openGroupSources, readGroups } from "./link/read-group
 import { filterImages } from "./link/filters.ts";
 import type { Vote } from "./link/group-facts.ts";
 
-/** Prompts read in one go, about 15 ms. */
-const PAGE_PROMPTS = 100;
-
 /** One question for a person: which of these images is better? */
 export interface VoteTask {
   readonly promptKey: string;
@@ -45,7 +42,7 @@ export function* listVoteTasks({ config, db, judges }: ExportTasksNeeds, options
   const sources = openGroupSources(db, { config, judges });
   const { groups } = sources;
   let prompts = 0;
-  for (let range = groups.nextRange(0, PAGE_PROMPTS); range !== null; range = groups.nextRange(range.last, PAGE_PROMPTS)) {
+  for (const range of groups.ranges()) {
     const rows = new Map(groups.groupsIn(range).map((group) => [group.promptKey, group]));
     for (const group of readGroups(range, sources).final) {
       const row = rows.get(group.promptKey);

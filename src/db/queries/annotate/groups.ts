@@ -75,6 +75,9 @@ interface GroupJob {
   readonly isOpen: 0 | 1;
 }
 
+/** Prompts read in one go, about 15 ms. */
+const PAGE_PROMPTS = 100;
+
 /** Prepares queries that read groups, a range of prompts at a time. */
 export function groupQueries({ client }: Pick<Db, "client">) {
   const rangeEnd = client
@@ -115,13 +118,19 @@ export function groupQueries({ client }: Pick<Db, "client">) {
     return (imageId) => byImage.get(imageId);
   }
 
+  function nextRange(after: number, count: number): RowRange | null {
+    const last = rangeEnd.get(after, count) ?? null;
+    return last === null ? null : { after, last };
+  }
+
   return {
     /** Opens a cursor over inspections for one pass over all groups in order. It rarely looks up an image by its hash. */
     inspectionCursor: (): InspectionOf => mergeCursor(tableReads(inspectionPage, oneInspection)),
     /** Returns the range of the next `count` prompts after a row (0 for the first). Null at the end. */
-    nextRange(after: number, count: number): RowRange | null {
-      const last = rangeEnd.get(after, count) ?? null;
-      return last === null ? null : { after, last };
+    nextRange,
+    /** Yields the ranges of all prompts in row order, each read when it is asked for. */
+    *ranges(): Generator<RowRange, void> {
+      for (let range = nextRange(0, PAGE_PROMPTS); range !== null; range = nextRange(range.last, PAGE_PROMPTS)) yield range;
     },
     /** Reads every prompt of a range with its candidates, in row order. */
     groupsIn(range: RowRange, inspectionOf: InspectionOf = inspectionsIn(range)): readonly GroupRow[] {

@@ -1,6 +1,5 @@
 import { setImmediate } from "node:timers/promises";
 import type { Context } from "../../../context.ts";
-import type { RowRange } from "../../../db/queries/annotate/groups.ts";
 import { type JudgeAccuracy, openAccuracy, type PeoplePairs } from "./judge-accuracy.ts";
 import { type FinalGroup, openGroupSources, readGroups } from "../link/read-groups.ts";
 import { combineScores } from "../link/combine-scores.ts";
@@ -8,9 +7,6 @@ import { filterImages, type UsableImage, splitByVariant } from "../link/filters.
 import { findTechnicalSources, readCombination } from "../link/link-rules.ts";
 import type { Vote } from "../link/group-facts.ts";
 import { rankByVotes } from "../link/people.ts";
-
-/** Prompts read in one go, about 15 ms. */
-const PAGE_PROMPTS = 100;
 
 /** The accuracy of one source of scores under one criterion. */
 export interface Calibration extends JudgeAccuracy {
@@ -57,12 +53,10 @@ export async function calibrate({ config, db, judges, signal, precision }: Calib
       if (compared !== undefined) accuracy.add(compared, scoresOf(judge, images));
     }
   };
-  let range: RowRange | null = open.length === 0 ? null : sources.groups.nextRange(0, PAGE_PROMPTS);
-  while (range !== null) {
+  for (const range of open.length === 0 ? [] : sources.groups.ranges()) {
     if (votes.votesIn(range).length > 0) for (const group of readGroups(range, sources).final) if (group.votes.size > 0) addGroup(group);
     await setImmediate(); // Lets signals be handled.
     signal.throwIfAborted();
-    range = sources.groups.nextRange(range.last, PAGE_PROMPTS);
   }
   return open.map(({ criterion, judge, accuracy }) => ({
     criterion,

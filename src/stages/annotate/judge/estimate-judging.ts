@@ -3,9 +3,6 @@ import { type GroupImageRow, groupQueries } from "../../../db/queries/annotate/g
 import { scoreQueries } from "../../../db/queries/annotate/scores.ts";
 import type { Judge, JudgeImage } from "../../../judges/judge.ts";
 
-/** Prompts read in one query. */
-const PAGE_ROWS = 100;
-
 /** The work that a judge has left once every stored image is inspected. */
 export interface JudgeCost {
   readonly judge: string;
@@ -40,7 +37,7 @@ export function estimateJudging(db: Pick<Db, "client">, judges: readonly Judge[]
   const { scoresIn, countByVersion } = scoreQueries(db);
   const open = new Map(judges.map((judge) => [judge.name, createJudgeTally(judge)]));
 
-  for (let range = groups.nextRange(0, PAGE_ROWS); range !== null; range = groups.nextRange(range.last, PAGE_ROWS)) {
+  for (const range of groups.ranges()) {
     const scored = new Set(scoresIn(range).map(({ imageId, judge, version }) => keyOf(imageId, { name: judge, version })));
     const ended = groups.groupsIn(range).filter(({ hasJobs, hasOpenJobs, images }) => hasJobs && !hasOpenJobs && !images.some(isListed));
     for (const group of ended) {

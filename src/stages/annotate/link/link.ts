@@ -8,8 +8,6 @@ import { type LinkJob, type LinkResult, type LinkTally, openTally } from "./tall
 import { linkGroup, type Linked } from "./pairs.ts";
 import { planLinkRules } from "./link-rules.ts";
 
-/** Prompts read in one query, which takes about 15 ms. */
-const PAGE_PROMPTS = 100;
 /** Groups written in one transaction. It takes about 100 ms, for which other processes wait with their writes. */
 const CHANGES_MAX = 1_000;
 /** SQLite page cache. 32 MB is no faster (4,000,000 images: docs/measured.md), because pages of the index of hashes are rarely used again. */
@@ -41,17 +39,20 @@ async function linkAll({ config, db, judges, stopping }: LinkNeeds): Promise<Lin
   });
 
   const inspectionOf = sources.groups.inspectionCursor();
-  let range = sources.groups.nextRange(0, PAGE_PROMPTS);
-  while (range !== null && !stopping.aborted) {
+  let stopped = false;
+  for (const range of sources.groups.ranges()) {
+    if (stopping.aborted) {
+      stopped = true;
+      break;
+    }
     const page = readGroups(range, sources, inspectionOf);
     tally.addPage(page);
     changes.push(...findChanges(preferences.storedIn(range, sets), { page, jobs, tally }));
     if (changes.length >= CHANGES_MAX) write.immediate();
     await setImmediate(); // Lets signals, sockets and the annotation page be handled.
-    range = sources.groups.nextRange(range.last, PAGE_PROMPTS);
   }
   if (changes.length > 0) write.immediate();
-  return tally.result({ stopped: range !== null });
+  return tally.result({ stopped });
 }
 
 interface Change {

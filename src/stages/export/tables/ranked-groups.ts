@@ -5,9 +5,6 @@ import { rankGroup, type GroupRanking } from "../../annotate/link/rank-group.ts"
 import type { TableSource } from "./table.ts";
 import { planLinkRules } from "../../annotate/link/link-rules.ts";
 
-/** Prompts read at a time. */
-const PAGE_PROMPTS = 100;
-
 export interface RankedGroup {
   readonly promptKey: string;
   readonly prompt: string;
@@ -29,7 +26,7 @@ export async function* rankedGroups(source: TableSource): AsyncGenerator<RankedG
     criterion,
     rules: planLinkRules({ annotate: config.annotate, policy, judges, criterion, anyVote: sources.votes.anyVoteUnder(criterion) }),
   }));
-  for (let range = sources.groups.nextRange(0, PAGE_PROMPTS); range !== null; range = sources.groups.nextRange(range.last, PAGE_PROMPTS)) {
+  for (const range of sources.groups.ranges()) {
     for (const group of readGroups(range, sources).final) {
       const ranked = rules.map((each) => ({ criterion: each.criterion, rankings: rankedUnder(group, each) }));
       if (ranked.every(({ rankings }) => rankings.length === 0)) continue;

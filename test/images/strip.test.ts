@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
@@ -10,16 +8,9 @@ import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import { createStripper, LateMetadataError, type StripOptions } from "../../src/images/strip.ts";
 import { createVerifier } from "../../src/images/verify.ts";
+import { readRealPng } from "../helpers/real-png.ts";
 
-/** A PNG that a real ComfyUI 0.3.64 saved, text chunks and all. */
-const REAL_PNG = Buffer.from(
-  (JSON.parse(readFileSync(join(import.meta.dirname, "../fixtures/comfyui-0.3.64/http/view_png.json"), "utf8")) as RecordedView).response
-    .body.$binary.base64,
-  "base64",
-);
-interface RecordedView {
-  readonly response: { readonly body: { readonly $binary: { readonly base64: string } } };
-}
+const REAL_PNG = readRealPng();
 
 async function strip(bytes: Buffer, { hold = "head", cuts = [] }: Partial<StripOptions> & { cuts?: readonly number[] } = {}) {
   const stripper = createStripper({ hold });

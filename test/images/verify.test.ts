@@ -13,16 +13,9 @@ import { RejectError, type RejectReason } from "../../src/errors.ts";
 import { createVerifier, type ImageFacts, type VerifyOptions, imageCheck } from "../../src/images/verify.ts";
 import { formatNamedBy } from "../../src/images/formats/format.ts";
 import { remade } from "../../src/emulator/http/view-route.ts";
+import { readRealPng } from "../helpers/real-png.ts";
 
-/** A PNG that a real ComfyUI 0.3.64 saved, text chunks and all. */
-const REAL_PNG = Buffer.from(
-  (JSON.parse(readFileSync(join(import.meta.dirname, "../fixtures/comfyui-0.3.64/http/view_png.json"), "utf8")) as RecordedView).response
-    .body.$binary.base64,
-  "base64",
-);
-interface RecordedView {
-  readonly response: { readonly body: { readonly $binary: { readonly base64: string } } };
-}
+const REAL_PNG = readRealPng();
 
 const PIXELS = deflateSync(Buffer.alloc(1 + 3, 7));
 const SMALL_PNG = png([ihdr(1, 1), chunk("tEXt", "prompt\0{}"), chunk("IDAT", PIXELS), chunk("IEND")]);

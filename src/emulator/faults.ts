@@ -1,6 +1,7 @@
 import { ConfigError } from "../errors.ts";
 import { digest } from "./images/image.ts";
-import { NodeFailure, outOfMemory } from "./nodes/nodes.ts";
+import { outOfMemory } from "./nodes/nodes.ts";
+import { PyException } from "./python-values.ts";
 import { dict, type PyDict } from "./python-json.ts";
 
 // The grammar of faults, the only place that defines it:
@@ -196,7 +197,7 @@ function bad(text: string, why: string): ConfigError {
 /** The faults of one run. */
 export interface RunFaults {
   /** Raised by the first node that does real work. */
-  readonly failure: NodeFailure | undefined;
+  readonly failure: PyException | undefined;
   /** Output nodes save nothing. */
   readonly noOutput: boolean;
   /** Stands in history instead of the names of the files that output nodes saved. */
@@ -230,10 +231,10 @@ export function faultsOfRun(plan: FaultPlan, text: string): RunFaults {
   };
 }
 
-function failureOf(strikes: (kind: "oom" | "execution-error") => boolean): NodeFailure | undefined {
+function failureOf(strikes: (kind: "oom" | "execution-error") => boolean): PyException | undefined {
   if (strikes("oom")) return outOfMemory();
   if (!strikes("execution-error")) return undefined;
-  return new NodeFailure("RuntimeError", "mat1 and mat2 shapes cannot be multiplied (77x768 and 1024x320)");
+  return new PyException("RuntimeError", "mat1 and mat2 shapes cannot be multiplied (77x768 and 1024x320)");
 }
 
 function hostileUi(text: string): PyDict {

@@ -100,7 +100,7 @@ function reprString(text: string): string {
   return `${quote}${body}${quote}`;
 }
 
-/** A Python exception whose type and text reach ComfyUI's answer. */
+/** A Python exception of a node or of a check. Its type and text reach ComfyUI's answer, or execution_error. */
 export class PyException extends Error {
   override readonly name = "PyException";
   readonly type: string;

@@ -44,7 +44,7 @@ export function unitsOf(classType: string, inputs: NodeInputs): number {
   return Math.max(1, stepsOf(classType, inputs) * UNITS_PER_STEP);
 }
 
-/** Runs one node that is not cached, with its messages and its share of the time. @throws {Interrupted} @throws {NodeFailure} */
+/** Runs one node that is not cached, with its messages and its share of the time. @throws {Interrupted} @throws {PyException} */
 export async function runOneNode(nodeId: string, inputs: NodeInputs, run: NodeRunDeps): Promise<NodeOutput> {
   const { messages, pace, faults } = run;
   const classType = classTypeOf(run.item.graph, nodeId);

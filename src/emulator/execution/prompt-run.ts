@@ -4,11 +4,11 @@ import type { MessageHub } from "../message-hub.ts";
 import type { NodeCache } from "./node-cache.ts";
 import type { NodeClasses } from "../nodes/node-classes.ts";
 import { Interrupted, runOneNode, unitsOf, type NodeRunDeps, pacer } from "./node-run.ts";
-import { isNodeValue, NodeFailure, type NodeInputs, type NodeValue } from "../nodes/nodes.ts";
+import { isNodeValue, type NodeInputs, type NodeValue } from "../nodes/nodes.ts";
 import { sizeOf } from "../images/image.ts";
 import { clientIdOf, type QueueItem, type RunResult } from "./prompt-queue.ts";
 import { dict, dumpsPython, type PyDict, type PyValue } from "../python-json.ts";
-import { pyRepr, traceback } from "../python-values.ts";
+import { PyException, pyRepr, traceback } from "../python-values.ts";
 import { runMessages, type RunMessages } from "./run-messages.ts";
 
 type Shared = Pick<NodeRunDeps, "disk" | "disableMetadata" | "isInterrupted" | "onNode" | "tempSuffixOf" | "onSaved">;
@@ -84,7 +84,7 @@ async function runNodes(order: readonly string[], run: Run): Promise<boolean> {
       messages.nodeFinished(nodeId);
       executed.push(nodeId);
     } catch (error) {
-      if (!(error instanceof Interrupted) && !(error instanceof NodeFailure)) throw error;
+      if (!(error instanceof Interrupted) && !(error instanceof PyException)) throw error;
       report(error, { nodeId, inputs, run });
       return false;
     }
@@ -98,7 +98,7 @@ interface FailedNode {
   readonly run: Run;
 }
 
-function report(error: Interrupted | NodeFailure, { nodeId, inputs, run }: FailedNode): void {
+function report(error: Interrupted | PyException, { nodeId, inputs, run }: FailedNode): void {
   const { item, executed, messages } = run;
   const node = { prompt_id: item.promptId, node_id: nodeId, node_type: classTypeOf(item.graph, nodeId), executed: [...executed] };
   if (error instanceof Interrupted) return messages.event("execution_interrupted", dict(node), true);

@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import { type EmulatorDisk, insideFolder } from "./disk.ts";
-import { NodeFailure } from "../nodes/nodes.ts";
+import { PyException } from "../python-values.ts";
 import { sizeOf, type Image } from "../images/image.ts";
 import type { TextChunk } from "../images/png.ts";
 import { dict, type PyValue } from "../python-json.ts";
@@ -17,7 +17,7 @@ interface SaveRequest {
 /** The folder in which this server claims to be installed. */
 const ROOT = "/ComfyUI";
 
-/** Saves a batch under consecutive counters and returns history's list of it. @throws {NodeFailure} for a prefix that leaves the folder. */
+/** Saves a batch under consecutive counters and returns history's list of it. @throws {PyException} for a prefix that leaves the folder. */
 export function saveImages(disk: EmulatorDisk, { images, prefix, type, text, ending = "_" }: SaveRequest): PyValue {
   const [first] = images;
   const { width, height } = first === undefined ? { width: 0, height: 0 } : sizeOf(first);
@@ -32,7 +32,7 @@ export function saveImages(disk: EmulatorDisk, { images, prefix, type, text, end
   return places.map(({ filename }) => dict({ filename, subfolder, type }));
 }
 
-function outsideFolder(prefix: string, type: string): NodeFailure {
+function outsideFolder(prefix: string, type: string): PyException {
   const output = `${ROOT}/${type}`;
   const full = posix.resolve(output, posix.dirname(posix.normalize(prefix)));
   const lines = [
@@ -41,7 +41,7 @@ function outsideFolder(prefix: string, type: string): NodeFailure {
     `         output_dir: ${output}`,
     `         commonpath: ${commonPath(full, output)}`,
   ];
-  return new NodeFailure("Exception", lines.join("\n"));
+  return new PyException("Exception", lines.join("\n"));
 }
 
 function commonPath(a: string, b: string): string {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { dict, type PyDict, type PyValue } from "../python-json.ts";
-import { pyStr } from "../python-values.ts";
+import { PyException, pyStr } from "../python-values.ts";
 import { digest, sizeOf, type Image, scaledImages, type Scaling } from "../images/image.ts";
 
 /** The value of a link: images, or a stand-in for a tensor or a model. */
@@ -42,22 +42,11 @@ export interface NodeDeps {
   readonly tempSuffix: string;
 }
 
-/** A node's exception: execution_error names its type and text. */
-export class NodeFailure extends Error {
-  override readonly name = "NodeFailure";
-  readonly type: string;
-
-  constructor(type: string, message: string) {
-    super(message);
-    this.type = type;
-  }
-}
-
 /** ComfyUI's words for torch's OutOfMemoryError; the tip below them is ComfyUI's own. */
-export function outOfMemory(): NodeFailure {
+export function outOfMemory(): PyException {
   const tip = "TIPS: If the workflow worked before you might have accidentally set the batch_size to a large number.";
   const message = `Allocation on device \nThis error means you ran out of memory on your GPU.\n\n${tip}`;
-  return new NodeFailure("torch.OutOfMemoryError", message);
+  return new PyException("torch.OutOfMemoryError", message);
 }
 
 /** The biggest image times batch that this pretend GPU holds, pixels. */
@@ -148,7 +137,7 @@ const NODE_FUNCTIONS: Readonly<Record<string, NodeFunction>> = {
   },
   // Names its files without the underscore behind the counter. What it writes here is always an 8-bit PNG.
   SaveImageAdvanced: (inputs, deps) => {
-    if (text(inputs, "format") !== "png") throw new NodeFailure("NotImplementedError", "the emulator writes PNG only");
+    if (text(inputs, "format") !== "png") throw new PyException("NotImplementedError", "the emulator writes PNG only");
     const images = imagesInput(inputs, "images");
     const saved = deps.save({ images, prefix: text(inputs, "filename_prefix"), type: "output", ending: "" });
     return { values: [{ kind: "images", images }], ui: dict({ images: saved }) };
@@ -161,10 +150,10 @@ const NODE_FUNCTIONS: Readonly<Record<string, NodeFunction>> = {
   SaveImageWebsocket: () => ({ values: [], ui: undefined }),
 };
 
-/** Runs one node. @throws {NodeFailure} as the node would raise. */
+/** Runs one node. @throws {PyException} as the node would raise. */
 export function runNode(classType: string, inputs: NodeInputs, deps: NodeDeps): NodeOutput {
   const run = NODE_FUNCTIONS[classType];
-  if (run === undefined) throw new NodeFailure("KeyError", `'${classType}'`);
+  if (run === undefined) throw new PyException("KeyError", `'${classType}'`);
   return run(inputs, deps);
 }
 
@@ -173,7 +162,7 @@ export function stepsOf(classType: string, inputs: NodeInputs): number {
   return classType === "KSampler" ? number(inputs, "steps") : 0;
 }
 
-/** The images of an IMAGE input. @throws {NodeFailure} */
+/** The images of an IMAGE input. @throws {PyException} */
 export function imagesInput(inputs: NodeInputs, name: string): readonly Image[] {
   const value = inputs.get(name);
   if (!isNodeValue(value) || value.kind !== "images") throw wrongInput(name);
@@ -195,19 +184,19 @@ function sample(inputs: NodeInputs): NodeOutput {
 function loadImage(inputs: NodeInputs, deps: NodeDeps): NodeOutput {
   const name = text(inputs, "image");
   const bytes = deps.readImage(name);
-  if (bytes === undefined) throw new NodeFailure("FileNotFoundError", `[Errno 2] No such file or directory: '/ComfyUI/input/${name}'`);
+  if (bytes === undefined) throw new PyException("FileNotFoundError", `[Errno 2] No such file or directory: '/ComfyUI/input/${name}'`);
   const content = createHash("sha256").update(bytes).digest("hex").slice(0, 16);
   const { width, height } = limited({ ...declaredSize(bytes, name), batch: 1 });
   return made({ kind: "images", images: [{ op: "scene", width, height, palette: content, key: content }] }, other("mask", content));
 }
 
-/** A PNG's own size; 512×512 for the other formats that Pillow reads. @throws {NodeFailure} for anything else. */
+/** A PNG's own size; 512×512 for the other formats that Pillow reads. @throws {PyException} for anything else. */
 function declaredSize(bytes: Uint8Array, name: string): { readonly width: number; readonly height: number } {
   const data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const magic = data.subarray(0, 12).toString("latin1");
   if (magic.startsWith("\u0089PNG") && data.length > 24) return { width: data.readUInt32BE(16), height: data.readUInt32BE(20) };
   if (/^(\u00ff\u00d8\u00ff|RIFF.{4}WEBP|GIF8|BM)/s.test(magic)) return { width: 512, height: 512 };
-  throw new NodeFailure("PIL.UnidentifiedImageError", `cannot identify image file '/ComfyUI/input/${name}'`);
+  throw new PyException("PIL.UnidentifiedImageError", `cannot identify image file '/ComfyUI/input/${name}'`);
 }
 
 function crop(of: Image, wanted: { readonly x: number; readonly y: number; readonly width: number; readonly height: number }): Image {
@@ -268,6 +257,6 @@ function number(inputs: NodeInputs, name: string): number {
 }
 
 /** A constant where a link belongs passes ComfyUI's validation and fails here. */
-function wrongInput(name: string): NodeFailure {
-  return new NodeFailure("AttributeError", `the value of "${name}" has no attribute 'shape'`);
+function wrongInput(name: string): PyException {
+  return new PyException("AttributeError", `the value of "${name}" has no attribute 'shape'`);
 }

@@ -15,7 +15,7 @@ export interface ConfigChange {
   readonly kind: ChangeKind;
 }
 
-/** Sections that may change at any time. Source: README, "Configuration". */
+/** Sections that may change at any time. Source: docs/operating.md, "Changing the configuration between runs". */
 const FREE_SECTIONS: ReadonlySet<string> = new Set(["dir", "servers", "generate", "harvest", "annotate", "export"]);
 
 /** Keys that identify the items of a list, so that a new server does not look like a change of all. */

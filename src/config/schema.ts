@@ -5,7 +5,7 @@ import { SEED_MAX } from "../identity.ts";
 /** The variant of images made elsewhere, which `harvest --adopt` takes; no variant of a configuration may have its name. */
 export const ADOPTED_VARIANT = "adopted";
 
-// The configuration as users write it. Keys, defaults and meaning: README, "Configuration". Every object is strict:
+// The configuration as users write it. Keys, defaults and meaning: docs/reference/configuration.md, which is written from here. Every object is strict:
 // an unknown key is an error. Descriptions end up in configs/schema.json, which editors show.
 
 /** Names end up in messages, in folders and in every row. */

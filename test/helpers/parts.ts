@@ -8,6 +8,6 @@ export type Part = "seaweedfs" | "chromium" | "python3";
 export function requirePart(part: Part, found: boolean): boolean {
   if (found) return true;
   if (process.env["REQUIRE_ALL_PARTS"] === "1") throw new Error(`${part} is missing and REQUIRE_ALL_PARTS=1 allows no skip`);
-  process.stderr.write(`skipped: tests on ${part}, because it was not found (see CONTRIBUTING.md, "Parts")\n`);
+  process.stderr.write(`skipped: tests on ${part}, because it was not found (see CONTRIBUTING.md, "Run it")\n`);
   return false;
 }

@@ -9,7 +9,7 @@ import type { ComfyClient } from "../../comfy/client/client.ts";
 import type { SubmittedJob } from "../../db/queries/jobs/jobs.ts";
 import { openServer, type Server } from "./server/server.ts";
 
-/** Longest wait for the first answer of any server, ms. Source: README, "Exit codes". */
+/** Longest wait for the first answer of any server, ms. After it the run ends with exit 1. */
 const FIRST_SERVER_TIMEOUT_MS = 30_000;
 const CHECK_INTERVAL_MS = 1_000;
 /** A server that answers one question badly is back in a moment; one away for longer is not waited for when the run is to stop, ms. */

@@ -50,7 +50,7 @@ interface StoredItem {
   readonly outcome: StoredOutcome;
 }
 
-/** Applies the failure policy (ARCHITECTURE.md, "What goes wrong") to transfers' outcomes, and commits them. */
+/** Applies the failure policy (docs/design/generate.md, "What harvest decides") to transfers' outcomes, and commits them. */
 export function imageSettler(needs: SettleNeeds): ImageSettler {
   const { config, clock, log, lastProgress, images, queue, cleaner, reclaim, counts, fuse } = needs;
   const maxAttempts = config.generate.max_attempts;

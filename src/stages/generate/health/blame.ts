@@ -1,4 +1,4 @@
-/** So many different prompts in a row are evidence against a server or variant. Source: ARCHITECTURE.md, "Generate". */
+/** So many different prompts in a row are evidence against a server or variant. Source: docs/design/generate.md, "Whether at all: health". */
 const EVIDENCE_PROMPTS = 3;
 /** Failures in a row that are evidence without anything to compare with. */
 const LONE_EVIDENCE_PROMPTS = 10;

@@ -198,7 +198,7 @@ const OUT_OF_MEMORY_HINT = "Try: a lower width and height, a smaller batch_size,
 /** The flag of /free is read by ComfyUI's worker thread between prompts; this gives it the time, ms. */
 const FREE_SETTLE_MS = 250;
 
-/** Applies the failure policy (ARCHITECTURE.md, "Generate") to a finished run, and commits it. */
+/** Applies the failure policy (docs/design/generate.md, "What a bad answer says") to a finished run, and commits it. */
 function settleEntry(job: SubmittedJob, entry: HistoryEntry, parts: SweepParts): void {
   const { run, contact } = parts;
   const erred = (failure: Parameters<typeof run.jobs.erred>[1]): void => {

@@ -66,29 +66,37 @@ describe("createRepeatFold()", () => {
 
   it("loses no line: what is said and what is told later are as many as came", () => {
     const step = record({ line: constantFrom("a", "b", ...[1, 2, 3, 4, 5, 6, 7, 8].map(lost)), afterMs: integer({ min: 0, max: 40_000 }) });
+    // A line said in a first window and come again in the second, which a repeat of another line opened: no count holds the first time.
+    const heldOver = [0, 0, 0, 30_000, 0].map((afterMs, at) => ({ line: lost([1, 2, 2, 1, 2][at] ?? 0), afterMs }));
     assert(
       property(array(step, { maxLength: 200 }), (steps) => {
-        let nowMs = 0;
-        const fold = createRepeatFold<string>(() => nowMs);
-        let told = 0;
-        const said = new Map<string, number>();
-        const count = (all: boolean): void => {
-          for (const { text, note, count: times } of fold.due({ all })) {
-            told += times - (note.includes("times") ? (said.get(text) ?? 0) : 0);
-            said.delete(text);
-          }
-        };
-        for (const { line, afterMs } of steps) {
-          nowMs += afterMs;
-          count(false);
-          if (fold.take(line, line)) {
-            told++;
-            said.set(line, 1);
-          }
-        }
-        count(true);
-        expect(told).toBe(steps.length);
+        expect(countTold(steps)).toBe(steps.length);
       }),
+      { examples: [[heldOver]] },
     );
   });
 });
+
+/** How many lines a reader knows of: those said at once, and those counted later, which may count a line that was said in the same window. */
+function countTold(steps: readonly { readonly line: string; readonly afterMs: number }[]): number {
+  let nowMs = 0;
+  let told = 0;
+  const fold = createRepeatFold<string>(() => nowMs);
+  const saidAtMs = new Map<string, number>();
+  const countDue = (all: boolean): void => {
+    for (const { text, note, count, inMs } of fold.due({ all })) {
+      const wasSaid = note.includes("times") && (saidAtMs.get(text) ?? -Infinity) >= nowMs - inMs;
+      told += count - (wasSaid ? 1 : 0);
+      saidAtMs.delete(text);
+    }
+  };
+  for (const { line, afterMs } of steps) {
+    nowMs += afterMs;
+    countDue(false);
+    if (!fold.take(line, line)) continue;
+    told++;
+    saidAtMs.set(line, nowMs);
+  }
+  countDue(true);
+  return told;
+}

@@ -85,6 +85,7 @@ describe.runIf(hasChromium)("the page in trouble", () => {
     await ann.open(await site.invite("cy"));
     const home = new URL("/", ann.page.url()).href;
     for (const key of ["1", "2"]) await ann.answer(key);
+    await ann.saved(); // Else these may be among those that wait.
     await ann.loadedAhead();
     await site.kill();
     for (const key of ["1", "t"]) await ann.answer(key);

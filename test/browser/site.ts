@@ -1,7 +1,7 @@
-import { createServer, type AddressInfo } from "node:net";
 import { startEmulator } from "../../src/emulator/emulator.ts";
 import { runCli, startCli, type RunningCli } from "../helpers/run-cli.ts";
 import { makeProject, type Project } from "../e2e/project.ts";
+import { findFreePorts } from "../helpers/free-ports.ts";
 
 export interface SiteOptions {
   /** The lines of the prompts file. With `adopt`, the adopted prompts count. */
@@ -35,7 +35,7 @@ const LINK = /https?:\/\/[^\s"\\]+\/join\/[^\s"\\]+/;
 
 export async function openSite({ prompts, perPrompt, adopt, people = {}, annotate = {}, config = {} }: SiteOptions): Promise<Site> {
   const emulator = await startEmulator();
-  const port = await freePort();
+  const [port] = await findFreePorts(1);
   // No repeats: the tests count votes.
   const annotateWith = (asked: Readonly<Record<string, unknown>>) => ({
     filters: { near_duplicate: 0 },
@@ -102,12 +102,4 @@ function firstLink(server: RunningCli): Promise<string> {
     server.child.stderr?.on("data", look);
     server.child.on("close", (exit) => reject(new Error(`annotate serve ended with ${exit}: ${server.output()}`)));
   });
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
-  const { port } = probe.address() as AddressInfo; // It listens on TCP.
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
 }

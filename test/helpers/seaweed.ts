@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { HeadBucketCommand, S3Client } from "@aws-sdk/client-s3";
+import { findFreePorts } from "./free-ports.ts";
 
 /** A real S3 server in a temporary folder. */
 export interface Seaweed {
@@ -30,7 +30,7 @@ export async function startSeaweed(bucket = "testbucket"): Promise<Seaweed> {
   const weed = findWeed();
   if (weed === undefined) throw new Error("no weed program");
   const dir = await mkdtemp(join(tmpdir(), "comfy-dpo-weed-"));
-  const [s3, s3Grpc, master, masterGrpc, volume, volumeGrpc, filer, filerGrpc, admin, adminGrpc] = await freePorts(10);
+  const [s3, s3Grpc, master, masterGrpc, volume, volumeGrpc, filer, filerGrpc, admin, adminGrpc] = await findFreePorts(10);
   const ports = [
     `-s3.port=${s3}`,
     `-s3.port.grpc=${s3Grpc}`,
@@ -67,20 +67,6 @@ export async function startSeaweed(bucket = "testbucket"): Promise<Seaweed> {
     throw new Error(`Cannot start ${weed}: ${output.slice(-2_000)}`, { cause: error });
   }
   return { endpoint, bucket, stop };
-}
-
-/** Ports free a moment ago, all different. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port); // Listening on TCP, so it is an AddressInfo.
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
 
 /** False until the server listens, knows its credentials and has made the bucket. */

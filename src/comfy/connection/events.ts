@@ -26,8 +26,8 @@ export interface ComfyEventsOptions {
   onEvent(event: ComfyEvent): void;
   /** Called after each connect. Messages sent without a connection are lost, so the caller should read history now. */
   onOpen(): void;
-  /** Called after each connection that ended or could not be opened. Another try follows. */
-  onDown?(error: Error): void;
+  /** Called after each connection that was open and has ended. Another try follows. */
+  onClose(): void;
 }
 
 export interface ComfyEvents {
@@ -50,7 +50,8 @@ export function comfyEvents(options: ComfyEventsOptions): ComfyEvents {
   async function keepConnected(): Promise<void> {
     const backoff = createBackoff(waits);
     while (!signal.aborted) {
-      const { openMs, error } = await runEventSocket({
+      let wasOpen = false;
+      const { openMs } = await runEventSocket({
         url: `${address}/ws?clientId=${clientId}`,
         headers: options.headers,
         caFile: options.caFile ?? null,
@@ -58,7 +59,10 @@ export function comfyEvents(options: ComfyEventsOptions): ComfyEvents {
         signal,
         pingMs: options.pingMs ?? PING_MS,
         idleMs: options.idleMs ?? IDLE_MS,
-        onOpen: () => options.onOpen(),
+        onOpen() {
+          wasOpen = true;
+          options.onOpen();
+        },
         onText(text) {
           const event = parseEvent(text);
           if (event !== null) options.onEvent(event);
@@ -67,7 +71,7 @@ export function comfyEvents(options: ComfyEventsOptions): ComfyEvents {
       if (signal.aborted) return;
       // At once, so that what is submitted meanwhile belongs to the next connection.
       clientId = randomUUID();
-      options.onDown?.(error);
+      if (wasOpen) options.onClose();
       // A server that accepts and closes again is down, too.
       if (openMs >= waits.maxMs) backoff.worked();
       await clock.sleep(backoff.failed(), signal).catch((reason: unknown) => {

@@ -27,11 +27,11 @@ afterEach(async () => {
 });
 
 /** So many servers, each behind a proxy that answers as `fault` says. */
-async function open(fault: Fault, { servers = 1, prompts = ALL, giveUpS = GIVE_UP_S } = {}): Promise<void> {
+async function open(fault: Fault, { servers = 1, prompts = ALL, giveUpS = GIVE_UP_S, passesEvents = true } = {}): Promise<void> {
   for (let index = 0; index < servers; index++) {
     const emulator = await startEmulator({ execMs: 5 });
     emulators.push(emulator);
-    proxies.push(await startFaultProxy(emulator.url, fault));
+    proxies.push(await startFaultProxy(emulator.url, fault, { passesEvents }));
   }
   project = makeProject({
     servers: proxies.map(({ url }) => url),
@@ -195,6 +195,38 @@ describe("a server that is half dead", () => {
     expect(result.stderr.split("\n").length).toBeLessThan(30);
     expect(result.tookMs).toBeLessThan(ENDS_WITHIN_MS);
     expect(project.count("select count(*) from jobs where state = 'failed'")).toBe(0);
+  });
+
+  it.each([
+    { servers: 1, passesEvents: false },
+    { servers: 3, passesEvents: true },
+  ])(
+    "has an empty history, whatever it ran ($servers, events: $passesEvents): no candidate is made more than max_attempts times",
+    async (given) => {
+      await open(({ what }, response) => what.startsWith("GET /history") && answer(200, "{}")(response), {
+        ...given,
+        prompts: [POISON],
+        giveUpS: 15,
+      });
+      const result = await run("generate");
+      expect(last(result), result.stderr).toMatchObject({ exit: 3, failed: SEEDS });
+      expect(String(project.column("select distinct detail from jobs where state = 'failed'"))).toMatch(
+        /had the job in its queue.*does not have it in its history/,
+      );
+      expect(executed()).toBe(SEEDS * MAX_ATTEMPTS);
+    },
+  );
+
+  it("has no history of one job: that fails alone", async () => {
+    const poisoned = new Set<string>();
+    const fault: Fault = ({ what, body }, response) => {
+      if (what === "POST /prompt" && body.includes(POISON)) poisoned.add((JSON.parse(body) as { prompt_id: string }).prompt_id);
+      return poisoned.has(what.replace("GET /history/", "")) && answer(200, "{}")(response);
+    };
+    await open(fault, { giveUpS: 15, passesEvents: false });
+    const result = await run();
+    expect(last(result), result.stderr).toMatchObject({ exit: 3, stored: GOOD, failed: SEEDS });
+    expect(executed()).toBe(GOOD + SEEDS * MAX_ATTEMPTS);
   });
 
   it("answers 500 for every history, beside two that are well: its jobs go to those", async () => {

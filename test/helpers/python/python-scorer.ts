@@ -1,9 +1,9 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
+import { findFreePorts } from "../free-ports.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
 const PYTHON = join(ROOT, ".venv/bin/python");
@@ -27,7 +27,7 @@ export function requirePythonScorer(): boolean {
 
 /** Starts docs/examples/scorers/server.py --fake, and waits until it listens. */
 export async function startPythonScorer(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<PythonScorer> {
-  const port = await freePort();
+  const [port] = await findFreePorts(1);
   const child = spawn(PYTHON, [SERVER, "--fake", "--port", String(port), ...args], {
     env: { ...process.env, PYTHONDONTWRITEBYTECODE: "1", ...env },
     stdio: "ignore",
@@ -53,13 +53,4 @@ async function answers(url: string): Promise<boolean> {
     () => true,
     () => false, // Nothing listens yet.
   );
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo; // It listens on a port.
-  server.close();
-  await once(server, "close");
-  return port;
 }

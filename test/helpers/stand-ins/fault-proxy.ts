@@ -21,8 +21,11 @@ export interface FaultProxy extends AsyncDisposable {
   setFault(fault: Fault): void;
 }
 
-/** A proxy before one server that answers some requests itself, as firewalls, login pages and half-dead servers do. */
-export async function startFaultProxy(target: string, fault: Fault): Promise<FaultProxy> {
+/**
+ * A proxy before one server that answers some requests itself, as firewalls, login pages and half-dead servers do. With `passesEvents` false
+ * it lets no WebSocket through.
+ */
+export async function startFaultProxy(target: string, fault: Fault, { passesEvents = true } = {}): Promise<FaultProxy> {
   const counts = new Map<string, number>();
   let current = fault;
   const proxy = await startHttpServer(async (asked, answered) => {
@@ -34,7 +37,10 @@ export async function startFaultProxy(target: string, fault: Fault): Promise<Fau
     const headers = { ...asked.headers, host: new URL(target).host, "content-length": String(Buffer.byteLength(body)) };
     forward(asked, answered, target, { headers, body });
   });
-  proxy.server.on("upgrade", (asked, socket, head) => forwardUpgrade(asked, socket, head, target));
+  proxy.server.on("upgrade", (asked, socket, head) => {
+    if (passesEvents) forwardUpgrade(asked, socket, head, target);
+    else socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n");
+  });
   return {
     url: proxy.url,
     counts,

@@ -35,6 +35,8 @@ export function createContact({ client: first, run, onEvent, onOpen }: ContactOp
   let hasAnsweredSince = false;
   let unusable: FatalError | null = null;
   let hasRestarted = false;
+  /** When it last gave no good answer, cut its WebSocket, or was found restarted. Since then it is one and the same process. */
+  let brokenAtMs = run.clock.nowMs();
   let isUnread = true;
   /** The question how the server is, while it is under way. */
   let reading: Promise<void> | null = null;
@@ -47,6 +49,8 @@ export function createContact({ client: first, run, onEvent, onOpen }: ContactOp
     const waitMs = isNew ? backoff.failed(retryAfterMs) : backoffMs(0, { ...WAITS.server, retryAfterMs }, () => 0);
     restUntilMs = Math.max(restUntilMs, nowMs + waitMs);
   }
+
+  const noteBreak = (): void => void (brokenAtMs = run.clock.nowMs());
 
   function progressed(): void {
     backoff.worked();
@@ -66,7 +70,7 @@ export function createContact({ client: first, run, onEvent, onOpen }: ContactOp
     isUnread = false;
     const stats = await client.systemStats(run.signal);
     hasAnsweredSince = troubledSinceMs !== null;
-    events ??= client.events({ clock: run.clock, onEvent, onOpen, signal: run.finished });
+    events ??= client.events({ clock: run.clock, onEvent, onOpen, onClose: noteBreak, signal: run.finished });
     const refusals = await run.bounds.read(client, run.signal);
     run.jobs.barred(url, refusals);
     run.servers.serverUp(url, stats);
@@ -106,6 +110,7 @@ export function createContact({ client: first, run, onEvent, onOpen }: ContactOp
     /** The server is in trouble: it is down until it was asked again, after a rest. */
     troubled(error: TransientError): void {
       troubledSinceMs ??= run.clock.nowMs();
+      noteBreak();
       rest(error.retryAfterMs);
       run.servers.serverDown(url, error);
       run.lastProgress.hindered(url, error.message);
@@ -143,12 +148,15 @@ export function createContact({ client: first, run, onEvent, onOpen }: ContactOp
     },
     /** It was started anew: what is in neither queue nor history is lost at once. */
     restarted(): void {
+      noteBreak();
       hasRestarted = true;
       isUnread = true;
     },
     /** True until what it is and can do was read since it was started, as far as that is known. */
     isUnread: (): boolean => isUnread,
     hasRestarted: (): boolean => hasRestarted,
+    /** True if it has answered ever since, so that it cannot have restarted unseen: that takes seconds, and each second it is asked. */
+    isUnbrokenSince: (sinceMs: number): boolean => brokenAtMs < sinceMs,
     /** Called once it is known what the restart lost. */
     restartIsOver: (): void => void (hasRestarted = false),
   };

@@ -18,8 +18,10 @@ export interface OutJob {
   readonly badAnswer: TransientError | null;
   /** Since when it is in neither queue nor history. */
   readonly missingSinceMs: number | null;
-  /** The server said that its run is over. */
-  readonly hasEnded: boolean;
+  /** When the server last showed or said that it had the job; null if it never did in this run. */
+  readonly seenAtMs: number | null;
+  /** It left the queue while the prompt before it still ran: somebody deleted it there. */
+  readonly wasDeleted: boolean;
   /** Times that its history was answered otherwise than ComfyUI answers, while another was answered well. */
   readonly badHistories: number;
 }
@@ -61,7 +63,16 @@ export function createJobsOut({ url, onCount, rememberPromptId }: JobsOutOptions
     get: (promptId: string): OutJob | undefined => out.get(promptId),
     /** `sentId` is the id that the job was, or is about to be, sent with. */
     add(job: SubmittedJob, { sentId, state }: Pick<OutJob, "sentId" | "state">): OutJob {
-      const added: OutJob = { job, sentId, state, badAnswer: null, missingSinceMs: null, hasEnded: false, badHistories: 0 };
+      const added: OutJob = {
+        job,
+        sentId,
+        state,
+        badAnswer: null,
+        missingSinceMs: null,
+        seenAtMs: null,
+        wasDeleted: false,
+        badHistories: 0,
+      };
       out.set(job.promptId, { ...added });
       onCount(out.size);
       return out.get(job.promptId) ?? added;
@@ -78,11 +89,13 @@ export function createJobsOut({ url, onCount, rememberPromptId }: JobsOutOptions
       for (const promptId of promptIds) abandoned.add(promptId);
     },
     /** It is in the server's queue, or was accepted. */
-    seen: (some: OutJob): void => change(some, { state: "sent", badAnswer: null, missingSinceMs: null }),
+    seen: (some: OutJob, nowMs: number): void => change(some, { state: "sent", badAnswer: null, missingSinceMs: null, seenAtMs: nowMs }),
     /** Nobody knows whether the server took it. */
     unanswered: (some: OutJob, badAnswer: TransientError): void => change(some, { state: "unknown", badAnswer }),
     missing: (some: OutJob, nowMs: number): void => change(some, { missingSinceMs: some.missingSinceMs ?? nowMs }),
-    ended: (some: OutJob): void => change(some, { hasEnded: true }),
+    deleted: (some: OutJob): void => change(some, { wasDeleted: true }),
+    /** The server said that its run is over. */
+    ended: (some: OutJob, nowMs: number): void => change(some, { seenAtMs: nowMs }),
     badHistory: (some: OutJob): void => change(some, { badHistories: some.badHistories + 1 }),
 
     /**
@@ -148,8 +161,8 @@ export function createQueueWatch({ jobs, nowMs }: QueueWatchOptions) {
     guess(remaining: number, ours: number): void {
       if (remaining > ours) foreignDepth ??= remaining - ours;
     },
-    /** Takes a look at the queue. True if another prompt runs than at the last look: those that wait come nearer. */
-    note(queue: Queue): boolean {
+    /** Takes a look at the queue, and tells what became of the prompt that ran at the last look; `none`: none ran. */
+    note(queue: Queue): "runs on" | "is over" | "none" {
       const isOurs = jobs.ownPrompts();
       const all = [...queue.running, ...queue.pending];
       foreignDepth = all.filter((item) => !isOurs(item)).length;
@@ -159,7 +172,8 @@ export function createQueueWatch({ jobs, nowMs }: QueueWatchOptions) {
       shape = `${running} ${queue.pending.length}`;
       // Waiting behind others is no stall.
       if (shape !== before.shape || queue.running.some((item) => !isOurs(item))) movedAtMs = nowMs();
-      return running !== before.running && before.running !== "";
+      if (before.running === "") return "none";
+      return running === before.running ? "runs on" : "is over";
     },
   };
 }

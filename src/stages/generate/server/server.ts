@@ -80,7 +80,7 @@ export function openServer(client: ComfyClient, run: GenerateRun): Server {
     // `executing` without a node comes after the history entry; execution_success comes before it, too early to read.
     const isRunOver =
       (event.type === "executing" && event.node === null) || event.type === "executionError" || event.type === "executionInterrupted";
-    if (isRunOver) jobs.ended(out);
+    if (isRunOver) jobs.ended(out, run.clock.nowMs());
     if (isRunOver) run.inBackground(sweeper.settleById(event.promptId, fill), parts);
     else if (event.type === "progress") run.progress.step(url, event);
   }
@@ -228,7 +228,7 @@ function giveToOthers(
 
 /**
  * Leaves a server alone that has jobs of ours and has shown no sign of work for `stall_timeout_s`: no event, no movement of its queue,
- * nobody else's prompt running. What waits there is taken out of its queue and goes elsewhere.
+ * nobody else's prompt running. What waits there is taken out of its queue and goes elsewhere. A job that left the queue is the sweeper's.
  */
 async function watchForStall({
   url,
@@ -237,7 +237,7 @@ async function watchForStall({
   queue,
   run,
 }: ServerParts<"config" | "jobs" | "latch" | "log" | "signal">): Promise<void> {
-  const accepted = jobs.all().filter((out) => out.state === "sent");
+  const accepted = jobs.all().filter(({ state, missingSinceMs }) => state === "sent" && missingSinceMs === null);
   if (accepted.length === 0 || queue.stillForMs() < run.config.generate.stall_timeout_s * 1_000) return;
   const promptIds = accepted.map((out) => out.job.promptId);
   for (const out of accepted) jobs.abandon(out);

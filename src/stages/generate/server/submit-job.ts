@@ -93,7 +93,7 @@ async function onAnswer(answer: SubmitAnswer, out: OutJob, { numberBefore, ...pa
     return;
   }
   if (answer.kind === "refused") return refuse(out, answer, parts);
-  jobs.seen(out);
+  jobs.seen(out, run.clock.nowMs());
   jobs.followUnder(out, answer.promptId);
   contact.accepted();
   run.unjudged.taken(url);

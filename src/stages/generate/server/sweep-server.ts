@@ -56,17 +56,21 @@ export function createSweeper(parts: SweepParts): Sweeper {
     const asked = jobs.all().filter((out) => out.state !== "posting");
     if (asked.length === 0 && queue.foreignDepth() === 0) return;
     const seen = await contact.client().queue(run.signal);
-    if (queue.note(seen) && asked.some(({ state }) => state === "sent")) run.lastProgress.made(); // One before ours is over.
+    const lastRunning = queue.note(seen);
+    if (lastRunning === "is over" && asked.some(({ state }) => state === "sent")) run.lastProgress.made(); // One before ours, most likely.
     // Looked up by both ids: if an answer was lost, only the mark tells how the server calls the prompt.
     const waiting = new Map([...seen.running, ...seen.pending].flatMap((item) => idsOf(item).map((id) => [id, item.promptId] as const)));
     const left: OutJob[] = [];
     for (const out of asked) {
       const given = waiting.get(out.job.promptId) ?? waiting.get(out.sentId);
-      if (given === undefined) left.push(out);
-      else {
+      if (given !== undefined) {
         jobs.followUnder(out, given);
-        jobs.seen(out);
+        jobs.seen(out, run.clock.nowMs());
+        continue;
       }
+      left.push(out);
+      // Prompts run one after another: this one had no turn.
+      if (lastRunning === "runs on" && out.missingSinceMs === null) jobs.deleted(out);
     }
     await settleThoseThatLeft(left);
     await giveUpMissing();
@@ -157,18 +161,18 @@ export function createSweeper(parts: SweepParts): Sweeper {
   }
 
   function lose(out: OutJob): void {
-    const { badAnswer, state } = out;
+    const { badAnswer, state, seenAtMs, wasDeleted } = out;
     jobs.takeOff(out);
     if (state === "unknown" && !contact.hasRestarted() && badAnswer !== null) return neverTaken(out, badAnswer);
-    if (out.hasEnded && !contact.hasRestarted()) return notTold(out);
+    if (seenAtMs !== null && contact.isUnbrokenSince(seenAtMs) && !wasDeleted) return notTold(out);
     run.lastProgress.hindered(url, `it no longer has ${out.job.promptId}, which it had accepted`);
     run.jobs.planAgain(out.job, "lost_jobs");
     if (state === "unknown" && !contact.hasRestarted()) noteLostSubmission(out);
   }
 
-  /** It ran, and the server's history does not know it: running it again has to have an end. */
+  /** The server had it, nobody deleted it, and its history does not know it: running it again has to have an end. */
   function notTold(out: OutJob): void {
-    const detail = `${url} ran the job, and does not have it in its history. Try: another user of it, or a node, may clear the history`;
+    const detail = `${url} had the job in its queue, and does not have it in its history. Try: another user of it, or a node, may clear the history`;
     run.schedule.avoid(out.job.job, url);
     if (run.jobs.erred(out.job, { reason: "submit-refused", detail })) contact.progressed();
   }

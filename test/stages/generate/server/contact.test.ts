@@ -22,7 +22,7 @@ function bench() {
     onEvent: () => undefined,
     onOpen: () => undefined,
   });
-  return { contact, down, caused, progress: () => progress, pass: (ms: number) => void (nowMs += ms) };
+  return { contact, down, caused, progress: () => progress, nowMs: () => nowMs, pass: (ms: number) => void (nowMs += ms) };
 }
 const trouble = new TransientError("500");
 
@@ -63,6 +63,21 @@ describe("createContact()", () => {
     expect(down).toEqual([]);
     expect(caused).toEqual(["500"]);
     expect(contact.restMs()).toBeLessThanOrEqual(250);
+  });
+
+  it.each([
+    ["trouble", ({ contact }: ReturnType<typeof bench>) => contact.troubled(trouble)],
+    ["a restart", ({ contact }: ReturnType<typeof bench>) => contact.restarted()],
+  ])("is unbroken since a moment until %s comes after it", (_, breakOff) => {
+    const server = bench();
+    server.pass(1_000);
+    const firstMs = server.nowMs();
+    expect(server.contact.isUnbrokenSince(firstMs)).toBe(true);
+    server.pass(1_000);
+    breakOff(server);
+    expect(server.contact.isUnbrokenSince(firstMs)).toBe(false);
+    server.pass(1_000);
+    expect(server.contact.isUnbrokenSince(server.nowMs())).toBe(true);
   });
 
   it("counts no step of a job that was sent too often", () => {

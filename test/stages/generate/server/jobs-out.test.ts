@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { SubmittedJob } from "../../../../src/db/queries/jobs/jobs.ts";
 import type { GivenPromptId } from "../../../../src/db/queries/jobs/server-prompt-id.ts";
+import type { QueueItem } from "../../../../src/comfy/client/queue.ts";
 import { FatalError, TransientError } from "../../../../src/errors.ts";
-import { createJobsOut, type OutJob } from "../../../../src/stages/generate/server/jobs-out.ts";
+import { createJobsOut, createQueueWatch, type OutJob } from "../../../../src/stages/generate/server/jobs-out.ts";
 
 const jobOf = (sentId: string): SubmittedJob => ({
   job: `job of ${sentId}`,
@@ -95,5 +96,36 @@ describe("createJobsOut()", () => {
     expect([item("x"), item("B"), item("x", "y")].map(isOurs)).toEqual([false, false, false]);
     jobs.forgetAbandoned(new Set(["d"]));
     expect([item("c"), item("d")].map(jobs.ownPrompts())).toEqual([false, true]);
+  });
+});
+
+describe("createQueueWatch()", () => {
+  const item = (promptId: string): QueueItem => ({ number: 0, promptId, clientId: null, mark: null });
+  const open = () => {
+    let nowMs = 0;
+    const { jobs, add } = bench();
+    const watch = createQueueWatch({ jobs, nowMs: () => nowMs });
+    return { watch, add, pass: (ms: number) => void (nowMs += ms) };
+  };
+
+  it("tells what became of the prompt that ran at the last look", () => {
+    const { watch } = open();
+    const looks = [[], ["a"], ["a"], ["b"], [], []].map((running) => watch.note({ running: running.map(item), pending: [] }));
+    expect(looks).toEqual(["none", "none", "runs on", "is over", "is over", "none"]);
+  });
+
+  it("counts other people's prompts, and is not still while one of those runs", () => {
+    const { watch, add, pass } = open();
+    add("ours");
+    expect(watch.foreignDepth()).toBeNull();
+    watch.note({ running: [item("theirs")], pending: [item("ours"), item("more of theirs")] });
+    expect(watch.foreignDepth()).toBe(2);
+    pass(1_000);
+    watch.note({ running: [item("theirs")], pending: [item("ours"), item("more of theirs")] });
+    expect(watch.stillForMs()).toBe(0);
+    watch.note({ running: [item("ours")], pending: [] });
+    pass(1_000);
+    watch.note({ running: [item("ours")], pending: [] });
+    expect(watch.stillForMs()).toBe(1_000);
   });
 });

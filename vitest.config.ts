@@ -7,8 +7,23 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/e2e/**", "test/live/**", "test/browser/**"],
+          exclude: ["test/e2e/**", "test/live/**", "test/browser/**", "test/**/*.parts.test.ts"],
+          // A process a file would load the program 240 times, which takes longer than most of the tests.
+          isolate: false,
+          maxWorkers: 3,
           testTimeout: 20_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          // With SeaweedFS, Python, and processes that are killed.
+          name: "parts",
+          include: ["test/**/*.parts.test.ts"],
+          isolate: false,
+          maxWorkers: 3,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
           sequence: { groupOrder: 0 },
         },
       },

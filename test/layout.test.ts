@@ -155,6 +155,15 @@ describe("layout", () => {
     for (const path of graph.keys()) expect(visit(path, [])).toBeNull();
   });
 
+  it("tests with parts that npm does not bring in *.parts.test.ts, so that test:unit needs none", () => {
+    const NEEDS_PARTS = /\b(?:startSeaweed|requirePart|requirePython\w*|OPEN_AND_DIE)\b/;
+    const unit = filesUnder("test").filter(
+      (path) => path.endsWith(".test.ts") && !/^test\/(?:e2e|browser|live)\/|\.parts\.test\.ts$/.test(path),
+    );
+    const needy = unit.filter((path) => path !== "test/layout.test.ts" && NEEDS_PARTS.test(readFileSync(join(ROOT, path), "utf8")));
+    expect(needy).toEqual([]);
+  });
+
   it("depends on every package that it imports, and lists none that it does not", () => {
     const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as Record<string, Record<string, string>>;
     const packagesOf = (files: readonly Source[]): readonly string[] => {

@@ -25,6 +25,8 @@ const args = [
   "--project",
   "unit",
   "--project",
+  "parts",
+  "--project",
   "e2e",
   "--project",
   "browser",

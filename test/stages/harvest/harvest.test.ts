@@ -1,21 +1,11 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { systemClock, type Clock } from "../../../src/lib/clock.ts";
+import { describe, expect, test } from "vitest";
 import { FatalError, InterruptedError } from "../../../src/errors.ts";
 import type { ObjectStore } from "../../../src/stores/object-store.ts";
-import { s3Store } from "../../../src/stores/s3/s3.ts";
 import { harvestBench, type HarvestBench } from "../../helpers/harvest-bench.ts";
-import { requirePart } from "../../helpers/parts.ts";
-import { findWeed, SEAWEED_CREDENTIALS, startSeaweed, type Seaweed } from "../../helpers/seaweed.ts";
-
-/** A clock on which time passes 20 times as fast: back-offs of seconds take a moment. */
-const startMs = Date.now();
-const hastyClock: Clock = {
-  nowMs: () => startMs + (Date.now() - startMs) * 20,
-  sleep: (delayMs, signal) => systemClock.sleep(delayMs / 20, signal),
-};
+import { FIFTH_BAD, hastyClock, openSockets } from "../../helpers/bad-night.ts";
 
 describe("harvest()", () => {
   test("stores every image, batches too, and has the servers forget the runs", async () => {
@@ -121,7 +111,7 @@ describe("harvest() with store.metadata: strip", () => {
   test("a fifth of the answers bad: all stored, none bad", async () => {
     await using bench = await harvestBench({ servers: 2 });
     await bench.generate(25, { batchSize: 4 });
-    for (const emulator of bench.emulators) emulator.setFaults(FIFTH);
+    for (const emulator of bench.emulators) emulator.setFaults(FIFTH_BAD);
     await bench.harvestAll({ ...strip, clock: hastyClock, generate: { max_attempts: 9 } });
     expect(bench.states("images")).toEqual({ stored: 100 });
     await bench.expectStoreIsSound();
@@ -164,16 +154,13 @@ describe("harvest() when it shall end", () => {
   });
 });
 
-/** A fifth of the files, each spoiled once in one of seven ways. */
-const FIFTH = "view-404:0.03,view-cut:0.04,view-short:0.03,view-flip:0.03,view-html:0.03,view-swap:0.03,http-503:0.01";
-
 describe("500 images, a fifth of the answers bad", () => {
   test("into a folder: all stored, none bad, no socket left", async () => {
     const socketsBefore = openSockets();
     {
       await using bench = await harvestBench({ servers: 2 });
       await bench.generate(125, { batchSize: 4 });
-      for (const emulator of bench.emulators) emulator.setFaults(FIFTH);
+      for (const emulator of bench.emulators) emulator.setFaults(FIFTH_BAD);
       await bench.harvestAll({ clock: hastyClock, generate: { max_attempts: 9 } }); // Each new file may be hit anew.
       expect(bench.states("images")).toEqual({ stored: 500 });
       expect(bench.states("jobs")).toEqual({ done: 125 });
@@ -183,30 +170,6 @@ describe("500 images, a fifth of the answers bad", () => {
     }
     await expect.poll(openSockets).toBeLessThanOrEqual(socketsBefore);
   }, 60_000);
-
-  describe.skipIf(!requirePart("seaweedfs", findWeed() !== undefined))("into S3", () => {
-    let seaweed: Seaweed;
-    beforeAll(async () => {
-      Object.assign(process.env, SEAWEED_CREDENTIALS);
-      seaweed = await startSeaweed();
-    }, 60_000);
-    afterAll(() => seaweed.stop());
-
-    test("all stored, none bad, no socket left", async () => {
-      const socketsBefore = openSockets();
-      const store = await s3Store({ uri: `s3://${seaweed.bucket}/run`, endpoint: seaweed.endpoint, concurrency: 16 });
-      {
-        await using bench = await harvestBench({ servers: 2, store });
-        await bench.generate(125, { batchSize: 4 });
-        for (const emulator of bench.emulators) emulator.setFaults(FIFTH);
-        await bench.harvestAll({ clock: hastyClock, generate: { max_attempts: 9 } }); // Each new file may be hit anew.
-        expect(bench.states("images")).toEqual({ stored: 500 });
-        await bench.expectStoreIsSound();
-        await store.close();
-      }
-      await expect.poll(openSockets).toBeLessThanOrEqual(socketsBefore);
-    }, 60_000);
-  });
 });
 
 function never(): AbortSignal {
@@ -224,8 +187,4 @@ function forgetStored(bench: HarvestBench): void {
 async function objectTimes(bench: HarvestBench): Promise<number[]> {
   const keys = bench.column("select key from images order by key") as string[];
   return Promise.all(keys.map(async (key) => (await stat(join(bench.dir, "images", key))).mtimeMs));
-}
-
-function openSockets(): number {
-  return process.getActiveResourcesInfo().filter((resource) => resource.startsWith("TCP")).length;
 }

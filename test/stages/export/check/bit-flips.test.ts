@@ -50,14 +50,16 @@ async function imaged(): Promise<Fixture> {
 }
 
 /** Flips a bit of some bytes at each end of each file, and of some between, one after the other. */
-async function flipEverywhere(fixture: Fixture, { first, last }: { readonly first: number; readonly last: number }): Promise<void> {
+async function flipEverywhere(fixture: Fixture): Promise<void> {
   expect(await problemsOf(fixture)).toEqual([]);
   const flips = [...(await fixture.files())].flatMap(([path, bytes]) => {
+    // A gzip file begins with a time and flags that change no content, and ends with a checksum and a length.
+    const [first, last] = path.endsWith(".gz") ? [10, 9] : [2, 2];
     const ends = [
       ...Array(Math.min(first, bytes.length)).keys(),
       ...Array.from({ length: Math.min(last, bytes.length) }, (_, at) => bytes.length - 1 - at),
     ];
-    const middle = fc.sample(fc.nat(bytes.length - 1), { numRuns: 4, seed: bytes.length });
+    const middle = fc.sample(fc.nat(bytes.length - 1), { numRuns: 3, seed: bytes.length });
     return [...new Set([...ends, ...middle])].map((place) => ({ path, bytes, place }));
   });
   for (const [index, { path, bytes, place }] of flips.entries()) {
@@ -93,8 +95,7 @@ describe("a changed bit", () => {
     expect([...(await fixture.files()).keys()]).toEqual(
       expect.arrayContaining(["LATEST", "v1/croissant.json", "v2/index.json", "v2/stale.csv", "v1/schema/default.schema.json"]),
     );
-    // The first bytes hold what formats begin with (gzip: a time, flags), the last ones lengths and line ends.
-    await flipEverywhere(fixture, { first: 10, last: 9 });
+    await flipEverywhere(fixture);
   }, 120_000);
 
   test("anywhere in tables, images and formats that hold them is found, and so is a file cut, missing or too many", async () => {
@@ -112,7 +113,7 @@ describe("a changed bit", () => {
     ];
     for (const kind of [...kinds, "winlose/.*jpg$", "winlose/.*txt$", "samples/"])
       expect(paths).toContainEqual(expect.stringMatching(`^v1/${kind}`));
-    await flipEverywhere(fixture, { first: 3, last: 3 });
+    await flipEverywhere(fixture);
     await spoilEverywhere(fixture);
     expect(await problemsOf(fixture)).toEqual([]);
   }, 120_000);

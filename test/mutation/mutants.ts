@@ -75,8 +75,15 @@ function walk(node: SyntaxNode, source: string, replace: Replace): void {
   mutate(node, source, replace);
   for (const [key, value] of Object.entries(node)) {
     if (key === "key" || key === "typeAnnotation" || key === "returnType" || key === "typeArguments" || key === "typeParameters") continue;
+    if (isSetting(node, key)) continue;
     for (const child of Array.isArray(value) ? value : [value]) if (isNode(child)) walk(child, source, replace);
   }
+}
+
+/** A number with a name, as `maxMs: 20_000`: one more or less is no fault, and a test of it would only say it twice. */
+function isSetting({ type, value, init }: SyntaxNode, key: string): boolean {
+  const named = type === "Property" && key === "value" ? value : type === "VariableDeclarator" && key === "init" ? init : null;
+  return isNode(named) && named.type === "Literal" && typeof named["value"] === "number" && named["value"] > 1;
 }
 
 /** What TypeScript writes around code that runs. */

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ConfigError } from "../../../src/errors.ts";
@@ -48,6 +49,21 @@ describe("splitter()", () => {
       fc.property(fc.string(), (prompt) => {
         const key = computeGroupKey(prompt);
         for (const other of others) expect(other(key)).toBe(first!(key));
+      }),
+    );
+  });
+
+  test("compares with the ratios as they are written, exactly, however large or small", () => {
+    const ratio = fc.record({ digits: fc.nat(999_999), exponent: fc.integer({ min: -12, max: 25 }) });
+    fc.assert(
+      fc.property(ratio, ratio, ratio, fc.string(), (train, validation, rest, groupKey) => {
+        const exact = [train, validation, rest].map(({ digits, exponent }) => BigInt(digits) * 10n ** BigInt(exponent + 12));
+        const sum = exact.reduce((a, b) => a + b, 0n);
+        fc.pre(sum > 0n);
+        const point = BigInt(`0x${createHash("sha256").update(`split v1${groupKey}`).digest("hex").slice(0, 16)}`) * sum;
+        const expected = point < exact[0]! * 2n ** 64n ? "train" : point < (exact[0]! + exact[1]!) * 2n ** 64n ? "validation" : "test";
+        const [a, b, c] = [train, validation, rest].map(({ digits, exponent }) => Number(`${digits}e${exponent}`));
+        expect(splitter({ train: a!, validation: b!, test: c! })(groupKey)).toBe(expected);
       }),
     );
   });
@@ -111,6 +127,10 @@ describe("computeGroupKey()", () => {
     ["cats", "cat s"],
   ])("tells %j from %j", (first, second) => {
     expect(computeGroupKey(second)).not.toBe(computeGroupKey(first));
+  });
+
+  test("sorts words by code points, where UTF-16 has another order", () => {
+    expect(computeGroupKey("\u{1f600} \ufffd")).toBe(createHash("sha256").update("\ufffd \u{1f600}").digest("hex"));
   });
 
   test("is the same for every order and repetition of the same words, and for broken text", () => {
